@@ -1,0 +1,106 @@
+import type { CallDefaults, RetrySettings, TargetId, Timeouts } from './call-options.ts';
+import type { Tags } from './completion.ts';
+import type { AttemptErrorCode } from './error-code.ts';
+import type { Provider } from './provider.ts';
+import type { Runtime } from './runtime.ts';
+import type { Price } from './usage.ts';
+
+/** How a tier orders its targets: as listed, or by list price. */
+export type Strategy = 'priority' | 'cheapest';
+
+/** What becomes of an answer that breaks off after the reader has seen a part of it. */
+export type MidStream = 'fail' | 'restart';
+
+export type WhenAllOpen = 'try-least-bad' | 'fail-fast';
+
+/** When a target's circuit opens and closes. */
+export type CircuitSettings = {
+  /** Failures in a row that open it. @default 3 */
+  readonly consecutiveFailures?: number;
+  /** Share of failures among the last `window` calls that opens it. @default 0.5 */
+  readonly failureRate?: number;
+  /** Calls looked back on. @default 20 */
+  readonly window?: number;
+  /** Calls needed before `failureRate` counts. @default 5 */
+  readonly minimumCalls?: number;
+  /** How long it stays open at first, in milliseconds; doubles while probes fail. @default 5_000 */
+  readonly openMs?: number;
+  /** How long it stays open at most, in milliseconds. @default 30_000 */
+  readonly maxOpenMs?: number;
+  /** Probes that must succeed to close it. @default 2 */
+  readonly successesToClose?: number;
+};
+
+export type Limits = {
+  /** Attempts in flight at once. @default no limit */
+  readonly concurrency?: number;
+};
+
+export type TargetObject<ProviderName extends string = string> = CallDefaults<ProviderName> & {
+  readonly target: TargetId<ProviderName>;
+  /** Tokens the model takes; an unknown window counts as larger than a known one. */
+  readonly contextWindow?: number;
+  /** US dollars per million tokens; wins over every price list. */
+  readonly prices?: Price;
+  readonly limits?: Limits;
+  readonly tags?: Tags;
+};
+
+/** What a tier may set, and `defaults` for all tiers. */
+export type TierSettings<ProviderName extends string = string> = CallDefaults<ProviderName> & {
+  /** @default 'priority' */
+  readonly strategy?: Strategy;
+  /** Failure codes that go on to the next target although the failure table says they stop. */
+  readonly fallbackOn?: readonly AttemptErrorCode[];
+  /** @default 'fail' */
+  readonly midStream?: MidStream;
+  readonly timeouts?: Timeouts;
+  readonly retry?: RetrySettings;
+  /** Attempts of one call over all its targets. @default 6 */
+  readonly maxAttempts?: number;
+  readonly circuit?: CircuitSettings;
+  /** When no target is available: ask the least bad one, or fail at once. @default 'try-least-bad' */
+  readonly whenAllOpen?: WhenAllOpen;
+  readonly limits?: Limits;
+  readonly tags?: Tags;
+};
+
+export type TierObject<
+  ProviderName extends string = string,
+  TierName extends string = string,
+> = TierSettings<ProviderName> & {
+  readonly targets: readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[];
+  /** The tier whose targets follow when those of this one are used up. */
+  readonly fallbackTier?: TierName;
+};
+
+export type Tier<ProviderName extends string = string, TierName extends string = string> =
+  | readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[]
+  | TierObject<ProviderName, TierName>;
+
+/** The part of the configuration that is plain JSON data and can be replaced while the process runs. */
+export type RoutingConfig<
+  ProviderName extends string = string,
+  TierName extends string = string,
+> = {
+  readonly tiers: Readonly<Record<TierName, Tier<NoInfer<ProviderName>, NoInfer<TierName>>>>;
+  /** For every tier that does not say otherwise. */
+  readonly defaults?: TierSettings<NoInfer<ProviderName>>;
+  /** US dollars per million tokens for each `provider/model`; wins over the price list. */
+  readonly prices?: Readonly<Record<string, Price>>;
+  /** Attempts in flight at once, for each provider over all its targets. */
+  readonly providerLimits?: {
+    readonly [Name in NoInfer<ProviderName>]?: Limits;
+  };
+  /** Merged into every call's tags. */
+  readonly tags?: Tags;
+};
+
+export type RouterConfig<
+  ProviderName extends string = string,
+  TierName extends string = string,
+> = RoutingConfig<ProviderName, TierName> & {
+  readonly providers: Readonly<Record<ProviderName, Provider>>;
+  /** Time and chance, for tests: `fakeRuntime()` of `signalbox/testing`. @default the system's */
+  readonly runtime?: Runtime;
+};

@@ -1,0 +1,57 @@
+import type { Warning } from './completion.ts';
+import type { Wire } from './message.ts';
+import type { ProviderRequest, WireMode } from './request.ts';
+import type { ProviderPart } from './stream-part.ts';
+
+/** What a model can take or do; a call that needs one a target lacks passes that target over. */
+export type Capability = 'vision' | 'audio' | 'files' | 'tools' | 'structured-output' | 'prefill';
+
+/** How the transport tells the engine's clocks that the vendor is alive. */
+export interface Watch {
+  /** The request is on a connected socket: the connect clock stops. */
+  connected(): void;
+  /** Bytes arrived, keep-alive pings included: the idle clock starts anew. */
+  bytes(): void;
+}
+
+/** One attempt's surroundings, handed to the adapter. */
+export type AttemptContext = {
+  /** Aborted when the attempt must end, for whatever reason. The adapter then closes its socket. */
+  readonly signal: AbortSignal;
+  readonly wire: WireMode;
+  readonly watch: Watch;
+  /** Keep the vendor's response and hand it over in `finish.raw`. */
+  readonly keepRaw: boolean;
+};
+
+/** A request put into the vendor's words, not yet sent. */
+export interface PreparedCall {
+  /** What the target cannot honour. Told before sending, so that the caller's `onUnsupported` can decide. */
+  readonly warnings: readonly Warning[];
+  /** Sends it. Nothing happens before the first read. */
+  send(context: AttemptContext): AsyncIterable<ProviderPart>;
+}
+
+/**
+ * The port that every adapter implements.
+ *
+ * An implementer promises:
+ * - one HTTP request for each `send`, never a retry of its own;
+ * - parts in order, and `finish` last and exactly once; an iterator that ends without it is a failure;
+ * - a success is claimed only on the vendor's own terminal marker, never because the bytes ended;
+ * - every failure is a `SignalboxError` with one of the attempt codes, with no prompt, key or vendor text
+ *   in its message (the vendor's own words go to `cause`);
+ * - when `signal` aborts or the reader leaves, the socket is closed and nothing listens on the signal;
+ * - nothing vendor-made is loaded before `preload` or the first `send`.
+ */
+export interface Provider {
+  readonly wire: Wire;
+  /** The name of this vendor in price lists (`openai`, `anthropic`, `google`); absent when it has none. */
+  readonly priceList?: string;
+  /** What `model` can do, as far as we know; unknown models get the wire's usual set. */
+  capabilities(model: string): ReadonlySet<Capability>;
+  /** Loads the vendor's SDK. Throws `config` with an install command when it is missing. */
+  preload(): Promise<void>;
+  /** Pure: no I/O, no clock. Throws `unsupported` or `invalid_request` for what cannot be said at all. */
+  prepare(request: ProviderRequest): PreparedCall;
+}

@@ -1,0 +1,33 @@
+import type { JsonSchema } from './json.ts';
+
+/**
+ * The part of Standard Schema v1 (https://standardschema.dev) that signalbox uses, so that zod, Valibot,
+ * ArkType and others are accepted without being imported.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    /** Standard JSON Schema: how the schema tells itself to a vendor. */
+    readonly jsonSchema?:
+      | {
+          readonly input: (options: { readonly target: 'draft-2020-12' }) => JsonSchema;
+        }
+      | undefined;
+  };
+}
+
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] };
+
+export type StandardIssue = {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+};
+
+/** What a schema's result is: the output type of a Standard Schema, `unknown` for plain JSON Schema. */
+export type InferOutput<Schema> =
+  Schema extends StandardSchema<infer _Input, infer Output> ? Output : unknown;

@@ -1,0 +1,85 @@
+import type { ErrorSummary } from './attempt.ts';
+import type { Completion, FinishReason, Warning } from './completion.ts';
+import type { Part } from './message.ts';
+import type { Usage } from './usage.ts';
+
+/** What a reader of `router.stream()` gets, told apart by `type`. Failures are thrown. */
+export type StreamPart<Answer = Completion> =
+  | { readonly type: 'start'; readonly target: string; readonly model: string }
+  | { readonly type: 'text-delta'; readonly delta: string }
+  | { readonly type: 'reasoning-delta'; readonly delta: string }
+  | {
+      readonly type: 'tool-call-start';
+      readonly id: string;
+      readonly name: string;
+    }
+  | {
+      readonly type: 'tool-call-delta';
+      readonly id: string;
+      readonly delta: string;
+    }
+  | { readonly type: 'part-end'; readonly part: Part }
+  /** Discard all that came before: another target answers from the start. */
+  | {
+      readonly type: 'restart';
+      readonly from: string;
+      readonly to: string;
+      readonly error: ErrorSummary;
+    }
+  | { readonly type: 'finish'; readonly completion: Answer };
+
+/** What an adapter yields for one attempt. The last one is always `finish`; failures are thrown. */
+export type ProviderPart =
+  /** Preamble: the vendor accepted the request. Not visible; a failure after it is still routed around. */
+  | {
+      readonly type: 'open';
+      readonly id?: string;
+      readonly servedModel?: string;
+      readonly requestId?: string;
+    }
+  /** Usage known before the end (Anthropic tells the input at once), for streams that are cut. */
+  | { readonly type: 'usage'; readonly usage: Usage }
+  | { readonly type: 'warning'; readonly warning: Warning }
+  | { readonly type: 'text-delta'; readonly delta: string }
+  | { readonly type: 'reasoning-delta'; readonly delta: string }
+  | {
+      readonly type: 'tool-call-start';
+      readonly id: string;
+      readonly name: string;
+    }
+  | {
+      readonly type: 'tool-call-delta';
+      readonly id: string;
+      readonly delta: string;
+    }
+  | { readonly type: 'part-end'; readonly part: Part }
+  | {
+      readonly type: 'finish';
+      readonly finishReason: FinishReason;
+      readonly rawFinishReason?: string;
+      readonly finishDetail?: string;
+      readonly id?: string;
+      readonly servedModel?: string;
+      readonly serviceTier?: string;
+      /** Absent when the vendor reported none: the engine then estimates and says so. */
+      readonly usage?: Usage;
+      /** The vendor's response (unary) or events (stream), when the caller asked for `raw`. */
+      readonly raw?: unknown;
+    };
+
+/** How `toReadableStream` writes: the text alone, or every part as a server-sent event. */
+export type ReadableFormat = 'text' | 'sse';
+
+/** An answer as it comes. Read it once, in one of the four ways; awaiting `completion` alone drives it too. */
+export interface CompletionStream<Answer = Completion> extends AsyncIterable<StreamPart<Answer>> {
+  /** The text alone, delta by delta. Fails at a `restart`, since text cannot be taken back. */
+  readonly textStream: AsyncIterable<string>;
+  /**
+   * UTF-8 bytes for a web `Response`: the text, or with `'sse'` every part as a server-sent event with JSON
+   * data (reasoning and tool calls included). Cancelling it closes the vendor's socket.
+   * @default 'text'
+   */
+  toReadableStream(format?: ReadableFormat): ReadableStream<Uint8Array>;
+  /** The whole answer once it has ended. Never causes an unhandled rejection. */
+  readonly completion: Promise<Answer>;
+}

@@ -1,0 +1,27 @@
+import type { Runtime } from './protocol/runtime.ts';
+
+/** Longer delays make Node's timers fire at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** The system's own clock and chance. */
+export const systemRuntime: Runtime = {
+  now: () => performance.timeOrigin + performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const stop = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', stop);
+          resolve();
+        },
+        Math.min(ms, maxTimerMs),
+      );
+      signal?.addEventListener('abort', stop, { once: true });
+    }),
+  random: Math.random,
+  createId: (prefix) => `${prefix}_${crypto.randomUUID().replaceAll('-', '')}`,
+};

@@ -1,0 +1,43 @@
+import { isSignalboxError, SignalboxError } from '../errors.ts';
+
+const causeDepth = 5;
+
+/** The codes in an error's chain of causes (`ECONNRESET`, `UND_ERR_SOCKET`, …), outermost first. */
+function codesOf(error: unknown): readonly string[] {
+  const codes: string[] = [];
+  let each = error;
+  for (let depth = 0; depth < causeDepth && typeof each === 'object' && each !== null; depth++) {
+    if ('code' in each && typeof each.code === 'string') codes.push(each.code);
+    each = 'cause' in each ? each.cause : undefined;
+  }
+  return codes;
+}
+
+/** What to look at for the network codes that are somebody's mistake rather than an outage. */
+const hints: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'the host name does not resolve: check baseURL',
+  ECONNREFUSED: 'nothing listens there: check baseURL, or that the server is up',
+  CERT_HAS_EXPIRED: 'its TLS certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its TLS certificate is self-signed',
+};
+
+/** No answer: the request never got headers back (reset, DNS, TLS, refused). */
+export function connectionError(cause: unknown): SignalboxError {
+  if (isSignalboxError(cause)) return cause;
+  const codes = codesOf(cause);
+  const hint = codes.map((code) => hints[code]).find((each) => each !== undefined);
+  const code = codes.at(-1);
+  return new SignalboxError(
+    'connection',
+    `no connection to the vendor${code === undefined ? '' : ` (${code})`}${hint === undefined ? '' : `: ${hint}`}`,
+    { cause },
+  );
+}
+
+/** Half an answer: the connection broke, or the stream ended, before the vendor's terminal marker. */
+export function interruptedError(what: string, cause?: unknown): SignalboxError {
+  if (isSignalboxError(cause)) return cause;
+  return new SignalboxError('stream_interrupted', `the answer broke off: ${what}`, {
+    ...(cause !== undefined && { cause }),
+  });
+}

@@ -1,0 +1,153 @@
+import { SignalboxError } from '../errors.ts';
+import type { Watch } from '../protocol/provider.ts';
+import { interruptedError } from './network-error.ts';
+import { requestIdOf } from './response-facts.ts';
+import { decodeServerSentEvents, type ServerSentEvent } from './server-sent-events.ts';
+
+/** A vendor's answer with a status other than 2xx. `body` is decoded JSON, or the text as it came. */
+export type Refusal = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+};
+
+/** What the vendor sent, whatever it had been asked for. */
+export type Reply = {
+  readonly requestId: string | undefined;
+  readonly headers: Headers;
+} & (
+  | { readonly kind: 'events'; readonly events: AsyncIterable<ServerSentEvent> }
+  | { readonly kind: 'json'; readonly body: unknown }
+  | { readonly kind: 'refusal'; readonly refusal: Refusal }
+);
+
+/** Enough to classify an error by, and too little to be a burden when a proxy answers with a website. */
+const maxErrorBodyLength = 65_536;
+
+/** The body as text; every chunk feeds the idle clock; leaving early closes the socket. */
+async function* textOf(response: Response, watch: Watch): AsyncGenerator<string, void> {
+  if (response.body === null) return;
+  const decoder = new TextDecoder();
+  const reader = response.body.getReader();
+  let ended = false;
+  try {
+    while (true) {
+      const { done, value } = await reader.read();
+      watch.bytes();
+      if (done) break;
+      yield decoder.decode(value, { stream: true });
+    }
+    ended = true;
+    const last = decoder.decode();
+    if (last !== '') yield last;
+  } catch (error) {
+    ended = true;
+    throw interruptedError('the connection was cut', error);
+  } finally {
+    // Cancelling rejects when the socket is already gone, which is what we want of it anyway.
+    if (!ended) await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Nothing yet, or the beginning of a field name of an event stream: too little to tell what the body is. */
+const undecided = /^(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?$/;
+
+/** Reads on until something other than white space shows what the body is. */
+async function peek(chunks: AsyncIterator<string>): Promise<string> {
+  let head = '';
+  while (undecided.test(head.replace(/^\uFEFF/, '').trim())) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    head += next.value;
+  }
+  return head.replace(/^\uFEFF/, '');
+}
+
+async function* resume(head: string, chunks: AsyncGenerator<string, void>): AsyncGenerator<string> {
+  try {
+    yield head;
+    yield* chunks;
+  } finally {
+    await chunks.return();
+  }
+}
+
+async function collect(head: string, chunks: AsyncGenerator<string, void>): Promise<string> {
+  let text = '';
+  for await (const chunk of resume(head, chunks)) text += chunk;
+  return text;
+}
+
+async function readRefusal(response: Response, watch: Watch): Promise<Refusal> {
+  let text = '';
+  try {
+    for await (const chunk of textOf(response, watch)) {
+      text += chunk;
+      if (text.length >= maxErrorBodyLength) break;
+    }
+  } catch {
+    // The status alone says enough when the error's own body is cut.
+  }
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: parse(text) ?? text,
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function invalid(what: string): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    `the vendor answered with ${what} instead of a completion: check baseURL and any proxy in between`,
+  );
+}
+
+/**
+ * Reads the vendor's answer for what it is rather than for what was asked: servers ignore `stream`, proxies
+ * answer with a web page and status 200, and content types lie. Looks at the first characters only.
+ *
+ * @throws SignalboxError `invalid_response` for a 2xx that is neither JSON nor an event stream, and
+ * `stream_interrupted` when the connection breaks.
+ */
+export async function readReply(response: Response, watch: Watch): Promise<Reply> {
+  const facts = {
+    requestId: requestIdOf(response.headers),
+    headers: response.headers,
+  };
+  if (!response.ok) {
+    return {
+      ...facts,
+      kind: 'refusal',
+      refusal: await readRefusal(response, watch),
+    };
+  }
+  const chunks = textOf(response, watch);
+  const head = await peek(chunks);
+  const first = head.trimStart().charAt(0);
+  if (first === '{' || first === '[') {
+    const body = parse(await collect(head, chunks));
+    if (body === undefined) throw interruptedError('its JSON is not whole');
+    return { ...facts, kind: 'json', body };
+  }
+  if (first === '<' || first === '') {
+    await chunks.return();
+    throw invalid(first === '' ? 'an empty body' : 'a web page');
+  }
+  if (!/^(:|data|event|id|retry)/.test(head.trimStart())) {
+    await chunks.return();
+    throw invalid('something that is neither JSON nor an event stream');
+  }
+  return {
+    ...facts,
+    kind: 'events',
+    events: decodeServerSentEvents(resume(head, chunks)),
+  };
+}

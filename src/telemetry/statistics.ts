@@ -1,0 +1,106 @@
+/** One attempt, as far as its statistics go. */
+export type Sample = {
+  readonly outcome: 'ok' | 'error' | 'aborted';
+  /** Absent when nothing visible arrived. */
+  readonly firstTokenMs?: number | undefined;
+  readonly totalMs: number;
+};
+
+export type LatencyName = 'firstTokenMs' | 'totalMs';
+
+/** What is known of a target. Percentiles are over the latest samples and absent while there are none. */
+export type StatisticsSnapshot = {
+  /** Attempts so far, aborted ones included. */
+  readonly calls: number;
+  readonly failures: number;
+  /** Ended by the caller: neither success nor failure. */
+  readonly aborted: number;
+  readonly p50FirstTokenMs?: number;
+  readonly p95FirstTokenMs?: number;
+  readonly p99FirstTokenMs?: number;
+  readonly p50TotalMs?: number;
+  readonly p95TotalMs?: number;
+  readonly p99TotalMs?: number;
+};
+
+/** Running statistics of one target, in memory of a fixed size. */
+export interface Statistics {
+  /**
+   * Counts one attempt. A first token counts whatever came after it; the total only of a success, because a
+   * failure or an abort says nothing of how long an answer takes.
+   */
+  record(sample: Sample): void;
+  snapshot(): StatisticsSnapshot;
+  /** The nearest-rank percentile, in milliseconds. `quantile` is from 0 to 1. */
+  percentile(name: LatencyName, quantile: number): number | undefined;
+}
+
+/** Enough for a 99th percentile that is not the slowest sample, few enough to follow a target that changes. */
+const defaultCapacity = 200;
+
+/** Statistics over the latest `capacity` samples of each latency; the counts are over all. @default 200 */
+export function createStatistics(
+  options: { readonly capacity?: number | undefined } = {},
+): Statistics {
+  const { capacity = defaultCapacity } = options;
+  const latencies = {
+    firstTokenMs: createRing(capacity),
+    totalMs: createRing(capacity),
+  } satisfies Record<LatencyName, Ring>;
+  const counts = { ok: 0, error: 0, aborted: 0 } satisfies Record<Sample['outcome'], number>;
+
+  return {
+    record({ outcome, firstTokenMs, totalMs }) {
+      counts[outcome] += 1;
+      if (firstTokenMs !== undefined) latencies.firstTokenMs.add(firstTokenMs);
+      if (outcome === 'ok') latencies.totalMs.add(totalMs);
+    },
+    snapshot() {
+      const firstToken = latencies.firstTokenMs.sorted();
+      const total = latencies.totalMs.sorted();
+      return {
+        calls: counts.ok + counts.error + counts.aborted,
+        failures: counts.error,
+        aborted: counts.aborted,
+        ...(firstToken.length > 0 && {
+          p50FirstTokenMs: nearestRank(firstToken, 0.5),
+          p95FirstTokenMs: nearestRank(firstToken, 0.95),
+          p99FirstTokenMs: nearestRank(firstToken, 0.99),
+        }),
+        ...(total.length > 0 && {
+          p50TotalMs: nearestRank(total, 0.5),
+          p95TotalMs: nearestRank(total, 0.95),
+          p99TotalMs: nearestRank(total, 0.99),
+        }),
+      };
+    },
+    percentile(name, quantile) {
+      const samples = latencies[name].sorted();
+      return samples.length === 0 ? undefined : nearestRank(samples, quantile);
+    },
+  };
+}
+
+type Ring = {
+  readonly add: (value: number) => void;
+  readonly sorted: () => Float64Array;
+};
+
+/** The latest `capacity` values. Sorting is left to those who ask. */
+function createRing(capacity: number): Ring {
+  const values = new Float64Array(capacity);
+  let added = 0;
+  return {
+    add(value) {
+      values[added % capacity] = value;
+      added += 1;
+    },
+    sorted: () => values.slice(0, Math.min(added, capacity)).sort(),
+  };
+}
+
+/** The smallest sample that at least `quantile` of all samples do not exceed. `sorted` is not empty. */
+function nearestRank(sorted: Float64Array, quantile: number): number {
+  const rank = Math.ceil(Math.min(Math.max(quantile, 0), 1) * sorted.length);
+  return sorted[Math.max(rank, 1) - 1] ?? Number.NaN;
+}

@@ -1,0 +1,66 @@
+/**
+ * What one unit (a token, a search) costs, in atto-dollars: 1e-18 US dollars. A price with twelve decimals
+ * per million tokens is still a whole number, so nothing is rounded before the sum is known.
+ */
+export type Rate = bigint;
+
+/** A factor such as 5/3, kept as a fraction because list prices are rarely round multiples of each other. */
+export type Ratio = readonly [numerator: number, denominator: number];
+
+const decimalsOfPrice = 12;
+const attoPerNano = 10n ** 9n;
+const nanoPerUsd = 1e9;
+
+/** The rate of one token at `usd` per million. Noise of binary fractions beyond 12 decimals is dropped. */
+export function ratePerMillion(usd: number): Rate {
+  return BigInt(usd.toFixed(decimalsOfPrice).replace('.', ''));
+}
+
+/** The rate of one search or request at `usd` per thousand. */
+export function ratePerThousand(usd: number): Rate {
+  return ratePerMillion(usd) * 1000n;
+}
+
+/** The price that {@link ratePerMillion} was given. */
+export function usdPerMillion(rate: Rate): number {
+  return Number(rate) / 10 ** decimalsOfPrice;
+}
+
+/** `amount` times `ratio`, rounded half up to an atto-dollar. */
+export function scale(amount: bigint, [numerator, denominator]: Ratio): bigint {
+  return divideHalfUp(amount * BigInt(numerator), BigInt(denominator));
+}
+
+/**
+ * Atto-dollars to whole nano-dollars. The running total is what is rounded (half up), and each line gets
+ * the difference: the lines add up to the rounded sum exactly, and the sum is off by half a nano at most,
+ * however many lines there are. A line of nothing stays nothing.
+ */
+export function toNano(lines: readonly bigint[]): number[] {
+  let exact = 0n;
+  let rounded = 0n;
+  return lines.map((line) => {
+    exact += line;
+    const next = divideHalfUp(exact, attoPerNano);
+    const share = next - rounded;
+    rounded = next;
+    return Number(share);
+  });
+}
+
+/** Nano-dollars as US dollars: the double nearest to the decimal. */
+export function usdOf(nano: number): number {
+  return nano / nanoPerUsd;
+}
+
+/** Adds amounts of US dollars as whole nano-dollars, so that long sums do not drift. */
+export function addUsd(amounts: Iterable<number>): number {
+  let nano = 0;
+  for (const usd of amounts) nano += Math.round(usd * nanoPerUsd);
+  return usdOf(nano);
+}
+
+/** For amounts that are not negative. */
+function divideHalfUp(amount: bigint, divisor: bigint): bigint {
+  return (amount * 2n + divisor) / (divisor * 2n);
+}

@@ -1,0 +1,122 @@
+import type { Cost, Usage } from '../protocol/usage.ts';
+import { scale, toNano, usdOf } from './money.ts';
+import { type RateCard, stepOf, type TokenRates } from './rate-card.ts';
+import { residencyRatio, tierPrice } from './supplement.ts';
+import { countOf, readExtras, type UsageExtras } from './usage-extras.ts';
+
+/** What one attempt cost, before other attempts of its call are added. */
+export type PricedUsage = Omit<Cost, 'attemptsUsd'>;
+
+/** The cost of what nobody knows the price of. */
+export const unknownCost: PricedUsage = {
+  usd: null,
+  breakdown: { input: 0, cachedInput: 0, cacheWrite: 0, output: 0 },
+  priced: 'unknown',
+};
+
+/**
+ * Prices one usage. `usd` is right to the nano-dollar and is the sum of the breakdown; fees by the request
+ * or the web search are part of `breakdown.input`.
+ *
+ * The cost is `estimated` when the usage is, or when the service tier or the lifetime of a cache write has no
+ * published price. A card that the user set is taken as it is, for every tier and without fees.
+ * Does not price what the vendor's usage does not count: file searches, code execution, cache storage by the hour.
+ */
+export function priceUsage(question: {
+  readonly usage: Usage;
+  readonly card: RateCard;
+  readonly serviceTier?: string | null | undefined;
+}): PricedUsage {
+  const { usage, card } = question;
+  const extras = readExtras(usage.raw);
+  const cached = countOf(usage.cachedInputTokens);
+  const writes = writesOf(usage);
+  const written = writes.reduce((sum, write) => sum + write.tokens, 0);
+  const allInput = Math.max(countOf(usage.inputTokens), cached + written);
+  const { above, rates } = stepOf(card, allInput);
+
+  const tokens = {
+    input: inputCost(allInput - cached - written, extras, rates),
+    cachedInput: cachedCost(cached, extras, rates),
+    cacheWrite: writes.reduce(
+      (sum, write) => sum + BigInt(write.tokens) * rateOfWrite(write, rates),
+      0n,
+    ),
+    output: outputCost(usage, extras, rates),
+  };
+  const { listed } = card;
+  const tier = listed && {
+    ...tierPrice({
+      ...listed,
+      serviceTier: extras.speed === 'fast' ? extras.speed : (question.serviceTier ?? ''),
+      longContext: above > 0,
+      cached: cached + written > 0,
+    }),
+    residency: residencyRatio(listed.vendor, extras.region),
+  };
+  const charge = (amount: bigint): bigint =>
+    tier === undefined ? amount : scale(scale(amount, tier.ratio), tier.residency);
+  const fees = card.perRequest + BigInt(extras.webSearches) * card.perWebSearch;
+
+  const lines = [
+    charge(tokens.input) + fees,
+    charge(tokens.cachedInput),
+    charge(tokens.cacheWrite),
+    charge(tokens.output),
+  ];
+  const [input = 0, cachedInput = 0, cacheWrite = 0, output = 0] = toNano(lines);
+  const exact =
+    usage.estimated !== true &&
+    (tier === undefined || (tier.exact && writes.every((write) => isListed(write, rates))));
+  return {
+    usd: usdOf(input + cachedInput + cacheWrite + output),
+    breakdown: {
+      input: usdOf(input),
+      cachedInput: usdOf(cachedInput),
+      cacheWrite: usdOf(cacheWrite),
+      output: usdOf(output),
+    },
+    priced: exact ? 'exact' : 'estimated',
+  };
+}
+
+type CacheWrite = { readonly ttl?: string; readonly tokens: number };
+
+/** Cache writes by lifetime, and the rest whose lifetime the vendor does not tell. */
+function writesOf(usage: Usage): CacheWrite[] {
+  const told = Object.entries(usage.cacheWriteTokensByTtl ?? {})
+    .map(([ttl, tokens]) => ({ ttl, tokens: countOf(tokens) }))
+    .filter(({ tokens }) => tokens > 0);
+  const rest = told.reduce((left, write) => left - write.tokens, countOf(usage.cacheWriteTokens));
+  return rest > 0 ? [...told, { tokens: rest }] : told;
+}
+
+function rateOfWrite({ ttl }: CacheWrite, rates: TokenRates): bigint {
+  return (ttl === undefined ? undefined : rates.cacheWriteByTtl.get(ttl)) ?? rates.cacheWrite;
+}
+
+function isListed({ ttl }: CacheWrite, rates: TokenRates): boolean {
+  return ttl === undefined || rates.cacheWriteByTtl.has(ttl);
+}
+
+function inputCost(uncached: number, extras: UsageExtras, rates: TokenRates): bigint {
+  const uncachedAudio = Math.max(0, extras.audioInputTokens - extras.cachedAudioTokens);
+  const audio = Math.min(uncached, uncachedAudio);
+  return BigInt(uncached - audio) * rates.input + BigInt(audio) * rates.audioInput;
+}
+
+function cachedCost(cached: number, extras: UsageExtras, rates: TokenRates): bigint {
+  const audio = Math.min(cached, extras.cachedAudioTokens);
+  return BigInt(cached - audio) * rates.cachedInput + BigInt(audio) * rates.cachedAudioInput;
+}
+
+function outputCost(usage: Usage, extras: UsageExtras, rates: TokenRates): bigint {
+  const all = countOf(usage.outputTokens);
+  const reasoning = Math.min(all, countOf(usage.reasoningTokens));
+  const audio = Math.min(all - reasoning, extras.audioOutputTokens);
+  return (
+    BigInt(all - reasoning - audio) * rates.output +
+    BigInt(reasoning) * rates.reasoning +
+    BigInt(audio) * rates.audioOutput
+  );
+}

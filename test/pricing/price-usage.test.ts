@@ -1,0 +1,300 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { addUsd } from '../../src/pricing/money.ts';
+import { priceUsage } from '../../src/pricing/price-usage.ts';
+import {
+  cardOfListed,
+  cardOfPrice,
+  type ListedPrice,
+  type RateCard,
+} from '../../src/pricing/rate-card.ts';
+import type { Price, Usage } from '../../src/protocol/usage.ts';
+
+const price: Price = { input: 3, cachedInput: 0.3, cacheWrite: 3.75, output: 15 };
+
+const row: ListedPrice = {
+  input_mtok: { base: 2, tiers: [{ start: 99_999, price: 4 }] },
+  cache_read_mtok: { base: 0.2, tiers: [{ start: 99_999, price: 0.4 }] },
+  cache_write_mtok: 2.5,
+  output_mtok: { base: 10, tiers: [{ start: 99_999, price: 15 }] },
+};
+
+function usageOf(counts: Partial<Usage>): Usage {
+  return { inputTokens: 0, outputTokens: 0, totalTokens: 0, ...counts };
+}
+
+function listed(more: ListedPrice = {}, vendor = 'somebody', model = 'some-model'): RateCard {
+  const card = cardOfListed({ vendor, model }, { ...row, ...more });
+  if (card === undefined) throw new Error('the row has no price');
+  return card;
+}
+
+describe('what the user set', () => {
+  test('each kind of token has its own price', () => {
+    const cost = priceUsage({
+      usage: usageOf({
+        inputTokens: 10_000,
+        cachedInputTokens: 6000,
+        cacheWriteTokens: 1000,
+        outputTokens: 500,
+      }),
+      card: cardOfPrice(price),
+    });
+    // 3000 × $3 + 6000 × $0.30 + 1000 × $3.75 + 500 × $15, per million
+    expect(cost).toEqual({
+      usd: 0.02205,
+      breakdown: { input: 0.009, cachedInput: 0.0018, cacheWrite: 0.00375, output: 0.0075 },
+      priced: 'exact',
+    });
+  });
+
+  test('cache reads and writes cost what input does unless told otherwise', () => {
+    const cost = priceUsage({
+      usage: usageOf({ inputTokens: 1000, cachedInputTokens: 400, cacheWriteTokens: 600 }),
+      card: cardOfPrice({ input: 2, output: 8 }),
+    });
+    expect(cost.usd).toBe(0.002);
+  });
+
+  test('holds for every tier, every lifetime of a cache write and every region', () => {
+    const cost = priceUsage({
+      usage: usageOf({
+        inputTokens: 1000,
+        cacheWriteTokens: 1000,
+        cacheWriteTokensByTtl: { '12h': 1000 },
+        raw: { speed: 'fast', inference_geo: 'us', server_tool_use: { web_search_requests: 9 } },
+      }),
+      card: cardOfPrice(price),
+      serviceTier: 'priority',
+    });
+    expect(cost).toMatchObject({ usd: 0.00375, priced: 'exact' });
+  });
+});
+
+describe('counts', () => {
+  test('more cached tokens than input leave no uncached input, and never a negative one', () => {
+    const cost = priceUsage({
+      usage: usageOf({ inputTokens: 100, cachedInputTokens: 1000 }),
+      card: cardOfPrice(price),
+    });
+    expect(cost.breakdown).toMatchObject({ input: 0, cachedInput: 0.0003 });
+  });
+
+  test('a usage that was counted by us gives an estimate', () => {
+    const usage = usageOf({ inputTokens: 1000, estimated: true });
+    expect(priceUsage({ usage, card: cardOfPrice(price) })).toMatchObject({
+      usd: 0.003,
+      priced: 'estimated',
+    });
+  });
+
+  test('writes are taken from their lifetimes when the total is missing', () => {
+    const usage = usageOf({ inputTokens: 1000, cacheWriteTokensByTtl: { '5m': 400 } });
+    expect(priceUsage({ usage, card: cardOfPrice(price) }).breakdown).toMatchObject({
+      input: 0.0018,
+      cacheWrite: 0.0015,
+    });
+  });
+});
+
+describe('what the list says', () => {
+  test('a step is crossed by one token more than the round number, for all tokens', () => {
+    const at = (inputTokens: number) =>
+      priceUsage({
+        usage: usageOf({ inputTokens, cachedInputTokens: 50_000, outputTokens: 1000 }),
+        card: listed(),
+      }).usd;
+    expect(at(99_999)).toBe(0.119998);
+    expect(at(100_000)).toBe(0.12);
+    // 50 001 × $4 + 50 000 × $0.40 + 1000 × $15
+    expect(at(100_001)).toBe(0.235004);
+  });
+
+  test('reasoning is priced apart where the list prices it apart', () => {
+    const usage = usageOf({ outputTokens: 1000, reasoningTokens: 400 });
+    expect(priceUsage({ usage, card: listed({ output_reasoning_mtok: 3 }) }).usd).toBe(0.0072);
+    expect(priceUsage({ usage, card: listed() }).usd).toBe(0.01);
+  });
+
+  test('fees for the request and for web searches count as input', () => {
+    const usage = usageOf({ raw: { server_tool_use: { web_search_requests: 2 } } });
+    const card = listed({ requests_kcount: 5, web_searches_kcount: 10 });
+    expect(priceUsage({ usage, card })).toMatchObject({ usd: 0.025, breakdown: { input: 0.025 } });
+  });
+
+  test('audio is priced as audio, cached or not', () => {
+    const usage = usageOf({
+      inputTokens: 1000,
+      cachedInputTokens: 300,
+      outputTokens: 100,
+      raw: {
+        promptTokensDetails: [
+          { modality: 'TEXT', tokenCount: 400 },
+          { modality: 'AUDIO', tokenCount: 600 },
+        ],
+        cacheTokensDetails: [{ modality: 'AUDIO', tokenCount: 200 }],
+        candidatesTokensDetails: [{ modality: 'AUDIO', tokenCount: 100 }],
+      },
+    });
+    const audio = { input_audio_mtok: 5, cache_audio_read_mtok: 0.5, output_audio_mtok: 20 };
+    // (300 text × $2 + 400 audio × $5) + (100 × $0.20 + 200 × $0.50) + 100 × $20
+    expect(priceUsage({ usage, card: listed(audio) }).breakdown).toEqual({
+      input: 0.0026,
+      cachedInput: 0.00012,
+      cacheWrite: 0,
+      output: 0.002,
+    });
+  });
+
+  test("OpenAI's audio counts are understood too", () => {
+    const usage = usageOf({
+      inputTokens: 100,
+      outputTokens: 50,
+      raw: {
+        prompt_tokens_details: { audio_tokens: 100 },
+        completion_tokens_details: { audio_tokens: 50 },
+      },
+    });
+    const card = listed({ input_audio_mtok: 40, output_audio_mtok: 80 });
+    expect(priceUsage({ usage, card }).usd).toBe(0.008);
+  });
+
+  test('a lifetime without a listed price gives an estimate at the price of a write', () => {
+    const usage = usageOf({ inputTokens: 100, cacheWriteTokensByTtl: { '12h': 100 } });
+    expect(priceUsage({ usage, card: listed() })).toMatchObject({
+      usd: 0.00025,
+      priced: 'estimated',
+    });
+  });
+
+  test("Claude's one-hour writes cost twice the input when a reseller's list leaves them out", () => {
+    const usage = usageOf({
+      inputTokens: 1000,
+      cacheWriteTokens: 1000,
+      cacheWriteTokensByTtl: { '5m': 400, '1h': 600 },
+    });
+    const card = listed({}, 'aws', 'global.anthropic.claude-sonnet');
+    expect(priceUsage({ usage, card })).toMatchObject({ usd: 0.0034, priced: 'exact' });
+  });
+
+  test('inference kept in the United States costs a tenth more, fees excepted', () => {
+    const usage = usageOf({
+      inputTokens: 1000,
+      raw: { inference_geo: 'us', server_tool_use: { web_search_requests: 1 } },
+    });
+    const card = listed({ web_searches_kcount: 10 }, 'anthropic', 'claude-opus-4-6');
+    expect(priceUsage({ usage, card }).usd).toBe(0.0122);
+  });
+
+  test("Anthropic's fast speed is a tier, whatever tier is reported beside it", () => {
+    const usage = usageOf({ inputTokens: 1000, raw: { speed: 'fast' } });
+    const card = listed({}, 'anthropic', 'claude-opus-4-6');
+    expect(priceUsage({ usage, card, serviceTier: 'standard' })).toMatchObject({
+      usd: 0.012,
+      priced: 'exact',
+    });
+  });
+
+  test('a tier that changes the price in a way nobody published is an estimate at the standard price', () => {
+    const usage = usageOf({ inputTokens: 1000 });
+    const card = listed({}, 'anthropic', 'claude-opus-4-6');
+    expect(priceUsage({ usage, card, serviceTier: 'priority' })).toMatchObject({
+      usd: 0.002,
+      priced: 'estimated',
+    });
+  });
+
+  test('a row without a price for output has no price', () => {
+    expect(cardOfListed({ vendor: 'v', model: 'm' }, { input_mtok: 1 })).toBeUndefined();
+    expect(cardOfListed({ vendor: 'v', model: 'm' }, {})).toBeUndefined();
+  });
+});
+
+describe('whatever the vendor reports', () => {
+  const tokens = fc.integer({ min: 0, max: 10 ** 9 });
+  const usages: fc.Arbitrary<Usage> = fc.record(
+    {
+      inputTokens: tokens,
+      outputTokens: tokens,
+      totalTokens: tokens,
+      cachedInputTokens: tokens,
+      cacheWriteTokens: tokens,
+      cacheWriteTokensByTtl: fc.dictionary(
+        fc.constantFrom('5m', '1h', '12h', 'constructor'),
+        tokens,
+      ),
+      reasoningTokens: tokens,
+      estimated: fc.boolean(),
+      raw: fc.oneof(
+        fc.anything(),
+        fc.record({
+          inference_geo: fc.constantFrom('us', 'constructor'),
+          speed: fc.constantFrom('fast', 'standard'),
+          promptTokensDetails: fc.constant([{ modality: 'AUDIO', tokenCount: 10 ** 6 }, null]),
+        }),
+      ),
+    },
+    { requiredKeys: ['inputTokens', 'outputTokens', 'totalTokens'] },
+  );
+  const usd = fc.integer({ min: 0, max: 10 ** 11 }).map((nano) => nano / 1e9);
+  const prices: fc.Arbitrary<Price> = fc.record(
+    { input: usd, cachedInput: usd, cacheWrite: usd, output: usd },
+    { requiredKeys: ['input', 'output'] },
+  );
+  const cards = fc.oneof(
+    prices.map(cardOfPrice),
+    fc
+      .constantFrom('openai', 'anthropic', 'google', 'groq', 'somebody')
+      .map((vendor) => listed({}, vendor)),
+  );
+  const tiers = fc.constantFrom(
+    undefined,
+    null,
+    'default',
+    'priority',
+    'flex',
+    'batch',
+    'constructor',
+  );
+
+  test('the breakdown adds up to the cost', () => {
+    fc.assert(
+      fc.property(usages, cards, tiers, (usage, card, serviceTier) => {
+        const cost = priceUsage({ usage, card, serviceTier });
+        expect(addUsd(Object.values(cost.breakdown))).toBe(cost.usd);
+      }),
+    );
+  });
+
+  test('one token more of anything never costs less', () => {
+    const kinds = fc.constantFrom('inputTokens', 'outputTokens', 'reasoningTokens');
+    fc.assert(
+      fc.property(usages, cards, tiers, kinds, (usage, card, serviceTier, kind) => {
+        const more = { ...usage, [kind]: (usage[kind] ?? 0) + 1 };
+        const before = priceUsage({ usage, card, serviceTier }).usd ?? Number.NaN;
+        const after = priceUsage({ usage: more, card, serviceTier }).usd ?? Number.NaN;
+        expect(after).toBeGreaterThanOrEqual(before);
+      }),
+    );
+  });
+
+  test('counts that are not counts never make the cost NaN or negative', () => {
+    const anything = fc.oneof(fc.double(), fc.constantFrom(-1, Number.NaN, Infinity));
+    const broken = fc.record({
+      inputTokens: anything,
+      outputTokens: anything,
+      totalTokens: anything,
+      cachedInputTokens: anything,
+      cacheWriteTokens: anything,
+      reasoningTokens: anything,
+    });
+    fc.assert(
+      fc.property(broken, cards, (usage, card) => {
+        const { usd: cost, breakdown } = priceUsage({ usage, card });
+        for (const amount of [cost, ...Object.values(breakdown)]) {
+          expect(amount).toBeGreaterThanOrEqual(0);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { tierPrice } from '../../src/pricing/supplement.ts';
+
+function ask(vendor: string, model: string, serviceTier: string, more = {}) {
+  return tierPrice({ vendor, model, serviceTier, longContext: false, cached: false, ...more });
+}
+
+describe('service tiers', () => {
+  test.each(['', 'default', 'standard', 'auto', 'on_demand', 'ON_DEMAND', 'SERVICE_TIER_STANDARD'])(
+    'the word "%s" means the standard price',
+    (word) => {
+      expect(ask('openai', 'gpt-5.4', word)).toEqual({ ratio: [1, 1], exact: true });
+    },
+  );
+
+  test('OpenAI sells flex and batch at half price, long context included', () => {
+    const half = { ratio: [1, 2], exact: true };
+    expect(ask('openai', 'gpt-5.4', 'flex', { longContext: true })).toEqual(half);
+    expect(ask('openai', 'gpt-6-sol', 'batch', { cached: true })).toEqual(half);
+  });
+
+  // Standard input and fast input in cents per million tokens, from OpenAI's own two pages.
+  test.each([
+    ['gpt-5.4', 250, 500],
+    ['gpt-5.5', 500, 1250],
+    ['gpt-5-mini', 25, 45],
+    ['gpt-4.1', 200, 350],
+    ['gpt-4o', 250, 425],
+    ['gpt-4o-mini', 15, 25],
+    ['o4-mini', 110, 200],
+  ])("OpenAI's %s costs %i cents, and %i when fast", (model, standard, fast) => {
+    for (const word of ['priority', 'fast']) {
+      const { ratio, exact } = ask('openai', model, word);
+      expect((standard * ratio[0]) / ratio[1]).toBe(fast);
+      expect(exact).toBe(true);
+    }
+  });
+
+  test('fast mode has no published price for long context, nor for models not named', () => {
+    expect(ask('openai', 'gpt-5.4', 'priority', { longContext: true }).exact).toBe(false);
+    expect(ask('openai', 'gpt-99', 'priority')).toEqual({ ratio: [2, 1], exact: false });
+  });
+
+  test("Google's tiers are exact while no cache is involved, however they are spelt", () => {
+    for (const word of ['flex', 'SERVICE_TIER_FLEX', 'ON_DEMAND_FLEX']) {
+      expect(ask('google', 'gemini-2.5-pro', word)).toEqual({ ratio: [1, 2], exact: true });
+    }
+    expect(ask('google', 'gemini-2.5-pro', 'flex', { cached: true }).exact).toBe(false);
+    expect(ask('google', 'gemini-3.8-flash', 'priority')).toEqual({ ratio: [9, 5], exact: true });
+    expect(ask('google', 'gemini-2.5-pro', 'priority').exact).toBe(false);
+  });
+
+  test('Groq sells flex at the standard price', () => {
+    expect(ask('groq', 'llama-3.3-70b-versatile', 'flex')).toEqual({ ratio: [1, 1], exact: true });
+  });
+
+  test('a tier nobody knows, or of a vendor nobody knows, is the standard price and inexact', () => {
+    const inexact = { ratio: [1, 1], exact: false };
+    expect(ask('openai', 'gpt-5.4', 'scale')).toEqual(inexact);
+    expect(ask('azure', 'gpt-5.4', 'priority')).toEqual(inexact);
+    expect(ask('anthropic', 'claude-sonnet-4-6', 'fast')).toEqual(inexact);
+    expect(ask('openai', 'gpt-5.4', 'constructor')).toEqual(inexact);
+    expect(ask('constructor', 'gpt-5.4', 'name')).toEqual(inexact);
+  });
+});

@@ -1,0 +1,79 @@
+import type { CallOptions } from '../protocol/call-options.ts';
+import type { Provider } from '../protocol/provider.ts';
+import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
+import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
+import { callOptionsSchema } from './schema.ts';
+
+/**
+ * The options of one call, or an error that lists all that is wrong with them.
+ * @throws SignalboxError `config`
+ */
+export function checkCallOptions(options: CallOptions, providers: readonly string[]): CallOptions {
+  const parsed = callOptionsSchema.safeParse(options);
+  const known = Object.keys(callOptionsSchema.shape);
+  const problems: Problem[] = (parsed.error?.issues ?? []).flatMap((issue) =>
+    describeIssue(issue, issue.path.length === 0 ? known : []),
+  );
+  for (const key of Object.keys(options.providerOptions ?? {})) {
+    if (providers.includes(key)) continue;
+    const message = `provider "${key}" is not configured${didYouMean(key, providers)}`;
+    problems.push({ path: ['providerOptions', key], message });
+  }
+  for (const list of ['only', 'ignore', 'order'] as const) {
+    for (const [index, name] of (options.route?.[list] ?? []).entries()) {
+      const provider = name.split('/')[0] ?? name;
+      if (providers.includes(provider)) continue;
+      const message = `provider "${provider}" is not configured${didYouMean(provider, providers)}`;
+      problems.push({ path: ['route', list, index], message });
+    }
+  }
+  if (problems.length > 0) throw configError(problems, 'options');
+  return options;
+}
+
+/**
+ * The tier of that name.
+ * @throws SignalboxError `config` that says which there are.
+ */
+export function findTier(config: ResolvedConfig, name: string): ResolvedTier {
+  const tier = config.tiers.get(name);
+  if (tier !== undefined) return tier;
+  const hint = didYouMean(name, [...config.tiers.keys()]);
+  throw configError([{ path: ['tier'], message: `there is no tier "${name}"${hint}` }], 'call');
+}
+
+const providerMembers = ['capabilities', 'preload', 'prepare'] as const;
+
+/**
+ * The providers by name.
+ * @throws SignalboxError `config` for what is no provider.
+ */
+export function checkProviders(providers: unknown): ReadonlyMap<string, Provider> {
+  const entries =
+    typeof providers === 'object' && providers !== null ? Object.entries(providers) : [];
+  const problems: Problem[] = [];
+  if (entries.length === 0) {
+    problems.push({
+      path: ['providers'],
+      message: 'at least one provider is needed, such as openai()',
+    });
+  }
+  for (const [name, provider] of entries) {
+    const path = ['providers', name];
+    if (name === '' || name.includes('/')) {
+      problems.push({ path, message: 'a name must not be empty or hold a slash' });
+    }
+    const isProvider =
+      typeof provider === 'object' &&
+      provider !== null &&
+      providerMembers.every((member) => typeof Reflect.get(provider, member) === 'function');
+    if (!isProvider) {
+      problems.push({
+        path,
+        message: 'must be a provider, such as openai(), called with parentheses',
+      });
+    }
+  }
+  if (problems.length > 0) throw configError(problems);
+  return new Map(entries);
+}

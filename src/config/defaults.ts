@@ -1,0 +1,54 @@
+import type { CircuitSettings, MidStream, Strategy, WhenAllOpen } from '../protocol/config.ts';
+import type { OnUnsupported, WireMode } from '../protocol/request.ts';
+
+/** Every default of the router, each with its reason. */
+export const defaults = {
+  /** The order in which a reader would expect a list to be tried. */
+  strategy: 'priority' satisfies Strategy,
+  /** Only with a stream can a silent vendor be told from a thinking one. */
+  wire: 'stream' satisfies WireMode,
+  /** Never a silent splice: whoever shows text as it comes must opt in to taking it back. */
+  midStream: 'fail' satisfies MidStream,
+  /** A circuit is a guess about the future; with nothing else to ask, a guess should not fail a call. */
+  whenAllOpen: 'try-least-bad' satisfies WhenAllOpen,
+  /** An option one vendor lacks should not take the vendor out of the chain. */
+  onUnsupported: 'warn' satisfies OnUnsupported,
+  /** Over all targets: whatever the counts for each target multiply to, a call stays a call. */
+  maxAttempts: 6,
+  /** Shown its mistake once, a model usually mends it; twice is seldom worth the price. */
+  repairAttempts: 1,
+  /** Undici's own connect timeout; a TCP and TLS handshake that takes longer will not succeed. */
+  connectMs: 10_000,
+  /** Long prompts take tens of seconds; longer than this is an outage. */
+  firstTokenMs: 60_000,
+  /** Models asked for a reasoning effort of medium or more think for minutes before the first part. */
+  reasoningFirstTokenMs: 300_000,
+  /** Healthy vendors send a token or a ping every few seconds. */
+  idleMs: 30_000,
+  /** The vendors' own SDKs give up after ten minutes too. */
+  totalMs: 600_000,
+  /** Full jitter over a quarter of a second spreads retries and is not felt. */
+  retryMinMs: 250,
+  /** A longer wait is better spent on another target. */
+  retryMaxMs: 8_000,
+  /** A rate limit without `Retry-After`: most vendors count over seconds or a minute. */
+  limitedMs: 2_000,
+  /** An empty account: minutes, since somebody has to pay, and hours would outlive the payment. */
+  exhaustedMs: 600_000,
+  /** A refused key: asked again soon enough to see it mended, seldom enough not to look like an attack. */
+  credentialMs: 60_000,
+  /** A model that does not exist: the same. */
+  modelMs: 60_000,
+  circuit: {
+    /** Three in a row is no accident at any rate of traffic. */
+    consecutiveFailures: 3,
+    failureRate: 0.5,
+    window: 20,
+    /** One failure of one call is not a rate. */
+    minimumCalls: 5,
+    openMs: 5_000,
+    /** So that a target that has recovered serves again within half a minute. */
+    maxOpenMs: 30_000,
+    successesToClose: 2,
+  } satisfies Required<CircuitSettings>,
+} as const;

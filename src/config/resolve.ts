@@ -1,0 +1,142 @@
+import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
+import type { Tags } from '../protocol/completion.ts';
+import type {
+  CircuitSettings,
+  Limits,
+  MidStream,
+  Strategy,
+  WhenAllOpen,
+} from '../protocol/config.ts';
+import type { AttemptErrorCode } from '../protocol/error-code.ts';
+import type { Price } from '../protocol/usage.ts';
+import type { Candidate } from '../routing/candidate.ts';
+import { crossCheck, splitTarget } from './cross-check.ts';
+import { defaults } from './defaults.ts';
+import { configError, describeIssue } from './problems.ts';
+import {
+  knownKeys,
+  type RoutingInput,
+  routingSchema,
+  type TargetInput,
+  type TierInput,
+} from './schema.ts';
+
+/** One target of one tier, with all that the configuration says about it already merged. */
+export type ResolvedTarget = Candidate;
+
+export type ResolvedTier = {
+  readonly name: string;
+  readonly targets: readonly ResolvedTarget[];
+  readonly fallbackTier?: string;
+  readonly strategy: Strategy;
+  readonly fallbackOn: readonly AttemptErrorCode[];
+  readonly midStream: MidStream;
+  /** Only what was set: which clock has a default depends on the call. */
+  readonly timeouts: Timeouts;
+  readonly retry: RetrySettings;
+  readonly maxAttempts: number;
+  readonly circuit: Required<CircuitSettings>;
+  readonly whenAllOpen: WhenAllOpen;
+  readonly limits: Limits;
+  readonly tags: Tags;
+};
+
+export type ResolvedConfig = {
+  readonly tiers: ReadonlyMap<string, ResolvedTier>;
+  readonly providerLimits: Readonly<Record<string, Limits>>;
+  readonly tags: Tags;
+};
+
+/** Takes the settings that `CallDefaults` does not have off a tier or a target; the rest are call options. */
+function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefaults {
+  const {
+    targets: _targets,
+    fallbackTier: _fallbackTier,
+    strategy: _strategy,
+    fallbackOn: _fallbackOn,
+    midStream: _midStream,
+    timeouts: _timeouts,
+    retry: _retry,
+    maxAttempts: _maxAttempts,
+    circuit: _circuit,
+    whenAllOpen: _whenAllOpen,
+    limits: _limits,
+    tags: _tags,
+    target: _target,
+    contextWindow: _contextWindow,
+    prices: _prices,
+    ...options
+  } = settings;
+  return options as CallDefaults;
+}
+
+function resolveTarget(tier: TierInput, target: TargetInput, input: RoutingInput): ResolvedTarget {
+  const price = target.prices ?? input.prices?.[target.target];
+  const providerOptions = {
+    ...input.defaults?.providerOptions,
+    ...tier.providerOptions,
+    ...target.providerOptions,
+  };
+  return {
+    id: target.target,
+    ...splitTarget(target.target),
+    ...(target.contextWindow !== undefined && {
+      contextWindow: target.contextWindow,
+    }),
+    ...(price !== undefined && { price: price as Price }),
+    limits: (target.limits as Limits | undefined) ?? {},
+    tags: target.tags ?? {},
+    options: {
+      ...callDefaultsOf(input.defaults ?? {}),
+      ...callDefaultsOf(tier),
+      ...callDefaultsOf(target),
+      ...(Object.keys(providerOptions).length > 0 && { providerOptions }),
+    },
+  };
+}
+
+function resolveTier(name: string, tier: TierInput, input: RoutingInput): ResolvedTier {
+  const all = input.defaults ?? {};
+  return {
+    name,
+    targets: tier.targets.map((target) => resolveTarget(tier, target, input)),
+    ...(tier.fallbackTier !== undefined && { fallbackTier: tier.fallbackTier }),
+    strategy: tier.strategy ?? all.strategy ?? defaults.strategy,
+    fallbackOn: tier.fallbackOn ?? all.fallbackOn ?? [],
+    midStream: tier.midStream ?? all.midStream ?? defaults.midStream,
+    timeouts: { ...all.timeouts, ...tier.timeouts } as Timeouts,
+    retry: { ...all.retry, ...tier.retry } as RetrySettings,
+    maxAttempts: tier.maxAttempts ?? all.maxAttempts ?? defaults.maxAttempts,
+    circuit: {
+      ...defaults.circuit,
+      ...all.circuit,
+      ...tier.circuit,
+    } as Required<CircuitSettings>,
+    whenAllOpen: tier.whenAllOpen ?? all.whenAllOpen ?? defaults.whenAllOpen,
+    limits: { ...all.limits, ...tier.limits } as Limits,
+    tags: { ...all.tags, ...tier.tags },
+  };
+}
+
+/**
+ * Unknown in, resolved out.
+ * @throws SignalboxError `config` that lists every problem with its path, never just the first.
+ */
+export function resolveConfig(routing: unknown, providers: readonly string[]): ResolvedConfig {
+  const parsed = routingSchema.safeParse(routing);
+  const malformed = parsed.error?.issues ?? [];
+  const problems = [
+    ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
+    ...crossCheck(routing, providers),
+  ];
+  if (!parsed.success || problems.length > 0) throw configError(problems);
+  const { data } = parsed;
+  const tiers = Object.entries(data.tiers).map(
+    ([name, tier]) => [name, resolveTier(name, tier, data)] as const,
+  );
+  return {
+    tiers: new Map(tiers),
+    providerLimits: (data.providerLimits ?? {}) as Readonly<Record<string, Limits>>,
+    tags: data.tags ?? {},
+  };
+}

@@ -1,0 +1,200 @@
+import { z } from 'zod';
+
+/** Failure codes that a tier may list in `fallbackOn`. Checked against the type in the tests. */
+export const attemptErrorCodes = [
+  'connection',
+  'server_error',
+  'overloaded',
+  'conflict',
+  'rate_limited',
+  'quota_exhausted',
+  'auth',
+  'permission',
+  'model_not_found',
+  'timeout',
+  'context_length',
+  'request_too_large',
+  'content_filter',
+  'refusal',
+  'unsupported',
+  'invalid_request',
+  'invalid_response',
+  'stream_interrupted',
+  'invalid_output',
+  'aborted',
+] as const;
+
+const count = z.int().nonnegative();
+const positive = z.int().positive();
+const milliseconds = z.number().positive();
+const dollars = z.number().nonnegative();
+const tags = z.record(z.string(), z.string());
+const jsonObject = z.record(z.string(), z.json());
+
+const price = z.strictObject({
+  input: dollars,
+  cachedInput: dollars.optional(),
+  cacheWrite: dollars.optional(),
+  output: dollars,
+});
+
+const limits = z.strictObject({ concurrency: positive.optional() });
+
+const timeouts = z.strictObject({
+  connectMs: milliseconds.optional(),
+  firstTokenMs: milliseconds.optional(),
+  idleMs: milliseconds.optional(),
+  totalMs: milliseconds.optional(),
+});
+
+const retry = z.strictObject({
+  attempts: count.optional(),
+  minMs: milliseconds.optional(),
+  maxMs: milliseconds.optional(),
+});
+
+const cacheHint = z.union([
+  z.boolean(),
+  z.strictObject({ ttl: z.enum(['5m', '30m', '1h', '12h']).optional() }),
+]);
+
+const callDefaults = {
+  system: z.string().optional(),
+  maxOutputTokens: positive.optional(),
+  temperature: z.number().min(0).optional(),
+  topP: z.number().min(0).max(1).optional(),
+  topK: positive.optional(),
+  frequencyPenalty: z.number().optional(),
+  presencePenalty: z.number().optional(),
+  stop: z.array(z.string().min(1)).optional(),
+  seed: z.int().optional(),
+  toolChoice: z
+    .union([z.enum(['auto', 'none', 'required']), z.strictObject({ name: z.string() })])
+    .optional(),
+  parallelToolCalls: z.boolean().optional(),
+  reasoning: z
+    .strictObject({
+      effort: z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']).optional(),
+      budgetTokens: positive.optional(),
+      include: z.boolean().optional(),
+    })
+    .optional(),
+  cache: cacheHint.optional(),
+  userId: z.string().optional(),
+  onUnsupported: z.enum(['warn', 'error', 'skip-target']).optional(),
+  providerOptions: z.record(z.string(), jsonObject).optional(),
+  wire: z.enum(['stream', 'unary']).optional(),
+  repairAttempts: count.optional(),
+};
+
+const tierSettings = {
+  ...callDefaults,
+  strategy: z.enum(['priority', 'cheapest']).optional(),
+  fallbackOn: z.array(z.enum(attemptErrorCodes)).optional(),
+  midStream: z.enum(['fail', 'restart']).optional(),
+  timeouts: timeouts.optional(),
+  retry: retry.optional(),
+  maxAttempts: positive.optional(),
+  circuit: z
+    .strictObject({
+      consecutiveFailures: positive.optional(),
+      failureRate: z.number().gt(0).max(1).optional(),
+      window: positive.optional(),
+      minimumCalls: positive.optional(),
+      openMs: milliseconds.optional(),
+      maxOpenMs: milliseconds.optional(),
+      successesToClose: positive.optional(),
+    })
+    .optional(),
+  whenAllOpen: z.enum(['try-least-bad', 'fail-fast']).optional(),
+  limits: limits.optional(),
+  tags: tags.optional(),
+};
+
+/** `provider/model`, given as a string or with settings of its own; always told as an object. */
+const target = z.preprocess(
+  (value) => (typeof value === 'string' ? { target: value } : value),
+  z.strictObject({
+    ...callDefaults,
+    target: z
+      .string()
+      .regex(/^[^/]+\/.+$/, 'must be "<provider>/<model>", such as "openai/gpt-5.4-mini"'),
+    contextWindow: positive.optional(),
+    prices: price.optional(),
+    limits: limits.optional(),
+    tags: tags.optional(),
+  }),
+);
+
+const tier = z.preprocess(
+  (value) => (Array.isArray(value) ? { targets: value } : value),
+  z.strictObject({
+    ...tierSettings,
+    targets: z.array(target).min(1, 'a tier needs at least one target'),
+    fallbackTier: z.string().optional(),
+  }),
+);
+
+/** The configuration without `providers`: plain JSON data. */
+export const routingSchema = z.strictObject({
+  tiers: z
+    .record(z.string(), tier)
+    .refine((tiers) => Object.keys(tiers).length > 0, 'at least one tier is needed'),
+  defaults: z.strictObject(tierSettings).optional(),
+  prices: z.record(z.string(), price).optional(),
+  providerLimits: z.record(z.string(), limits).optional(),
+  tags: tags.optional(),
+});
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const schema = z.custom(
+  (value) => isObject(value) || isFunction(value),
+  "must be a Standard Schema (such as zod's) or a JSON Schema object",
+);
+
+/** The options of one call, checked at the door like the configuration. */
+export const callOptionsSchema = z.strictObject({
+  ...callDefaults,
+  timeouts: timeouts.optional(),
+  retry: retry.optional(),
+  tags: tags.optional(),
+  route: z
+    .strictObject({
+      only: z.array(z.string()).optional(),
+      ignore: z.array(z.string()).optional(),
+      order: z.array(z.string()).optional(),
+    })
+    .optional(),
+  tools: z
+    .array(
+      z.strictObject({
+        name: z
+          .string()
+          .regex(/^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/, 'must be 1 to 64 letters, digits, "_" or "-"'),
+        description: z.string().optional(),
+        inputSchema: schema,
+        strict: z.boolean().optional(),
+        cache: cacheHint.optional(),
+      }),
+    )
+    .optional(),
+  schema: schema.optional(),
+  signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
+  validate: z.custom(isFunction, 'must be a function').optional(),
+  raw: z.boolean().optional(),
+});
+
+/** The options that an unknown one may have been meant to be, by where it stands. */
+export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  const shape = routingSchema.shape;
+  const tierSettings = Object.keys(shape.defaults.unwrap().shape);
+  if (path.length === 0) return ['providers', ...Object.keys(shape)];
+  if (path[0] === 'defaults' && path.length === 1) return tierSettings;
+  if (path[0] === 'tiers' && path.length === 2) return [...tierSettings, 'targets', 'fallbackTier'];
+  return [];
+}
+
+export type RoutingInput = z.output<typeof routingSchema>;
+export type TierInput = z.output<typeof tier>;
+export type TargetInput = z.output<typeof target>;

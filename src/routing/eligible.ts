@@ -1,0 +1,77 @@
+import type { CallOptions } from '../protocol/call-options.ts';
+import type { NormalMessage, Part } from '../protocol/message.ts';
+import type { Capability } from '../protocol/provider.ts';
+import type { Candidate, Knowledge, Needs, RouteOptions } from './candidate.ts';
+
+/**
+ * Characters for one token that no tokenizer exceeds on natural text (they average about four). The
+ * estimate only turns away what surely does not fit; the vendor decides the rest.
+ */
+const mostCharactersPerToken = 8;
+
+const capabilityOfPart: Partial<Record<Part['type'], Capability>> = {
+  image: 'vision',
+  audio: 'audio',
+  file: 'files',
+};
+
+function nested(part: Part): readonly Part[] {
+  return part.type === 'tool-result' && Array.isArray(part.output)
+    ? part.output.filter(isPart)
+    : [];
+}
+
+function isPart(value: unknown): value is Part {
+  return typeof value === 'object' && value !== null && 'type' in value;
+}
+
+function textLength(part: Part): number {
+  return 'text' in part && typeof part.text === 'string' ? part.text.length : 0;
+}
+
+/** What the messages and options ask of a target. */
+export function needsOf(
+  messages: readonly NormalMessage[],
+  options: Pick<CallOptions, 'tools' | 'schema'>,
+): Needs {
+  const capabilities = new Set<Capability>();
+  let characters = 0;
+  for (const message of messages) {
+    for (const part of [...message.content, ...message.content.flatMap(nested)]) {
+      const capability = capabilityOfPart[part.type];
+      if (capability !== undefined) capabilities.add(capability);
+      characters += textLength(part);
+    }
+  }
+  if (options.tools !== undefined && options.tools.length > 0) capabilities.add('tools');
+  if (options.schema !== undefined) capabilities.add('structured-output');
+  return {
+    capabilities,
+    minimumTokens: Math.floor(characters / mostCharactersPerToken),
+  };
+}
+
+/** Whether a name in `route` means this candidate: its target, or its whole provider. */
+export function names(candidate: Candidate, list: readonly string[] | undefined): boolean {
+  return list?.some((name) => name === candidate.id || name === candidate.provider) ?? false;
+}
+
+/** Why the candidate can never take this call; `undefined` when it can. Health is asked apart. */
+export function ineligible(
+  candidate: Candidate,
+  needs: Needs,
+  route: RouteOptions | undefined,
+  knowledge: Knowledge,
+): string | undefined {
+  if (route?.only !== undefined && !names(candidate, route.only)) return 'not in route.only';
+  if (names(candidate, route?.ignore)) return 'in route.ignore';
+  const has = knowledge.capabilities(candidate);
+  for (const capability of needs.capabilities) {
+    if (!has.has(capability)) return `lacks ${capability}`;
+  }
+  const window = knowledge.contextWindow(candidate);
+  if (window !== undefined && needs.minimumTokens > window) {
+    return `context window of ${window} tokens is too small`;
+  }
+  return undefined;
+}

@@ -1,0 +1,194 @@
+import type { ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
+import { SignalboxError } from '../errors.ts';
+import type { Capability } from '../protocol/provider.ts';
+import type { Knowledge } from '../routing/candidate.ts';
+import { needsOf } from '../routing/eligible.ts';
+import { type Plan, plan } from '../routing/plan.ts';
+import { failureTable, isAttemptErrorCode } from './decide.ts';
+import { type Call, type Engine, pricedTarget, providerOf } from './engine.ts';
+import type { Scope } from './scope.ts';
+import type { Trail } from './trail.ts';
+
+/** What the router knows of its targets, for the plan. */
+export function knowledgeOf(engine: Engine): Knowledge {
+  return {
+    capabilities: (target): ReadonlySet<Capability> =>
+      providerOf(engine, target).capabilities(target.model),
+    contextWindow: (target) => windowOf(engine, target),
+    unavailable: (target) => engine.health.check(target.id, target.provider),
+    listPrice: (target) => {
+      const price = engine.pricing.standardPrice(pricedTarget(engine, target));
+      return price && price.input + price.output;
+    },
+  };
+}
+
+function windowOf(engine: Engine, target: ResolvedTarget): number | undefined {
+  return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
+}
+
+/** A tier and those it falls back to. The configuration is checked for circles. */
+function tiersOf(call: Call): readonly ResolvedTier[] {
+  const tiers = [call.tier];
+  let next = call.tier.fallbackTier;
+  while (next !== undefined) {
+    const tier = call.config.tiers.get(next);
+    if (tier === undefined) break;
+    tiers.push(tier);
+    next = tier.fallbackTier;
+  }
+  return tiers;
+}
+
+/** Whom this call would ask, and why not the others. */
+export function planCall(engine: Engine, call: Call): Plan {
+  const { route } = call.options;
+  const { whenAllOpen } = call.tier;
+  const needs = needsOf(call.messages, call.options);
+  return plan(tiersOf(call), needs, { route, whenAllOpen }, knowledgeOf(engine));
+}
+
+type State = { tries: number; repairs: number; limitedUntil?: number };
+
+/** The targets of one call, handed out one after another. */
+export interface Chain {
+  /** The next target to ask; waits for one that is rate limited when nothing else is left. */
+  next(): Promise<ResolvedTarget | undefined>;
+  /** How often the target was tried and repaired in this call. */
+  state(target: ResolvedTarget): State;
+  /** Another target could be asked now. */
+  othersFree(target: ResolvedTarget): boolean;
+  /** The target failed and the verdict was to go on. */
+  failed(target: ResolvedTarget, error: SignalboxError): void;
+  /** The target is to be asked once more, from the start. */
+  again(target: ResolvedTarget): void;
+  /** The error of a chain that has ended. */
+  exhausted(): SignalboxError;
+}
+
+export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail): Chain {
+  const { runtime, health } = engine;
+  const planned = planCall(engine, call);
+  const fresh = [...planned.candidates];
+  const states = new Map<string, State>();
+  const limited = new Map<ResolvedTarget, number>();
+  /** Set by a prompt that was too long: only a larger window may still take it. */
+  let tooSmall: { readonly window: number | undefined } | undefined;
+
+  trail.emit('route-plan', {
+    candidates: planned.candidates.map(({ id }) => id),
+    skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
+  });
+  for (const { target, reason } of planned.skipped) trail.skip(target, reason);
+
+  function stateOf(target: ResolvedTarget): State {
+    const state = states.get(target.id) ?? { tries: 0, repairs: 0 };
+    states.set(target.id, state);
+    return state;
+  }
+
+  const attemptsLeft = (): number => call.tier.maxAttempts - trail.attempts;
+
+  function isLarger(target: ResolvedTarget): boolean {
+    if (tooSmall === undefined) return true;
+    const window = windowOf(engine, target);
+    if (window === undefined) return true;
+    return tooSmall.window !== undefined && window > tooSmall.window;
+  }
+
+  /** Why a target of the plan is passed over after all: things have changed since it was made. */
+  function passOver(target: ResolvedTarget): string | undefined {
+    if (!isLarger(target)) return 'its context window is no larger';
+    if (planned.leastBad === undefined) {
+      const refusal = health.check(target.id, target.provider);
+      if (refusal !== undefined) return refusal.reason;
+    }
+    const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.5);
+    const isLast = fresh.length === 0;
+    if (!isLast && usualMs !== undefined && usualMs > scope.remainingMs()) {
+      return `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
+    }
+    return undefined;
+  }
+
+  /** Waits until a rate limit is over, if that is before the deadline. */
+  async function waitFor(until: number): Promise<boolean> {
+    const waitMs = until - runtime.now();
+    if (waitMs >= scope.remainingMs()) return false;
+    if (waitMs > 0) await runtime.sleep(waitMs, scope.signal);
+    return true;
+  }
+
+  /** With nothing fresh left, the target whose rate limit is over first gets another chance. */
+  async function secondChance(): Promise<ResolvedTarget | undefined> {
+    const open = [...limited].filter(
+      ([target]) =>
+        stateOf(target).tries <= (call.tier.retry.attempts ?? failureTable.rate_limited.alone),
+    );
+    const soonest = open.sort(([, a], [, b]) => a - b)[0];
+    if (soonest === undefined || attemptsLeft() <= 0) return undefined;
+    const [target, until] = soonest;
+    limited.delete(target);
+    return (await waitFor(until)) ? target : undefined;
+  }
+
+  return {
+    state: stateOf,
+    othersFree: (target) =>
+      attemptsLeft() > 0 &&
+      fresh.some(
+        (other) =>
+          other.id !== target.id &&
+          isLarger(other) &&
+          health.check(other.id, other.provider) === undefined,
+      ),
+    failed(target, error) {
+      if (error.code === 'context_length') tooSmall = { window: windowOf(engine, target) };
+      if (error.code === 'rate_limited') {
+        limited.set(target, health.get(target.id).unavailable.limited ?? runtime.now());
+      }
+    },
+    again: (target) => fresh.unshift(target),
+    async next() {
+      for (let target = fresh.shift(); target !== undefined; target = fresh.shift()) {
+        if (attemptsLeft() <= 0) {
+          trail.skip(target.id, `maxAttempts (${call.tier.maxAttempts}) reached`);
+          continue;
+        }
+        const reason = passOver(target);
+        if (reason !== undefined) {
+          trail.skip(target.id, reason);
+          continue;
+        }
+        const limitedUntil = health.get(target.id).unavailable.limited;
+        if (planned.leastBad !== undefined && limitedUntil !== undefined)
+          await waitFor(limitedUntil);
+        return target;
+      }
+      return secondChance();
+    },
+    exhausted() {
+      const told = trail.errors.map((error) => error.message);
+      const passed = trail.lines
+        .filter((line) => line.outcome === 'skipped')
+        .map((line) => `${line.target}: passed over, ${line.reason ?? 'unavailable'}`);
+      const lines = [...told, ...passed].map((line) => `\n  ${line}`).join('');
+      const untils = tiersOf(call)
+        .flatMap((tier) => tier.targets)
+        .map((target) => health.check(target.id, target.provider)?.until)
+        .filter((until) => until !== undefined);
+      const retryAfterMs =
+        untils.length === 0 ? undefined : Math.max(0, Math.min(...untils) - runtime.now());
+      const last = trail.errors.at(-1);
+      return new SignalboxError(
+        'all_targets_failed',
+        `all targets of tier "${call.tier.name}" failed${lines}`,
+        {
+          errors: trail.errors,
+          retryAfterMs,
+          ...(last !== undefined && isAttemptErrorCode(last.code) && { cause: last }),
+        },
+      );
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import type { Completion } from '../protocol/completion.ts';
+import type { ProviderPart } from '../protocol/stream-part.ts';
+import type { Call } from './engine.ts';
+import { optionsFor } from './request.ts';
+import type { Session } from './session.ts';
+
+/** An attempt that we stand by: from here on, a failure can no longer be hidden from the reader. */
+export type Committed = {
+  readonly session: Session;
+  /** What arrived before, not yet passed on. */
+  readonly held: readonly ProviderPart[];
+  /** The parts still to come; they have begun to be read. */
+  readonly rest: AsyncGenerator<ProviderPart, void>;
+  /** The whole answer, already checked, when it ended before anything was passed on. */
+  readonly completion?: Completion;
+};
+
+/**
+ * Whether the part shows something of the answer: text, a tool call, or reasoning if it was asked for.
+ * Preamble, usage and unasked reasoning do not commit: a failure after them is still ours to route around.
+ */
+function isVisible(part: ProviderPart, reasoningAskedFor: boolean): boolean {
+  switch (part.type) {
+    case 'text-delta':
+    case 'tool-call-start':
+    case 'tool-call-delta':
+      return true;
+    case 'reasoning-delta':
+      return reasoningAskedFor;
+    case 'part-end':
+      return part.part.type !== 'reasoning';
+    default:
+      return false;
+  }
+}
+
+/**
+ * Holds an attempt's parts until the first visible one, or, where the caller wants the whole answer, until
+ * its end. Rejects with the attempt's failure as long as nothing was passed on.
+ */
+export async function holdUntilCommitted(session: Session, call: Call): Promise<Committed> {
+  const asked = optionsFor(call, session.target).reasoning;
+  const reasoningAskedFor = asked?.include === true;
+  const held: ProviderPart[] = [];
+  const rest = session.parts();
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    if (call.mode === 'complete') continue;
+    held.push(next.value);
+    if (isVisible(next.value, reasoningAskedFor)) return { session, held, rest };
+  }
+  return { session, held, rest, completion: session.succeed(await session.conclude()) };
+}

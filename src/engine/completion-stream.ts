@@ -1,0 +1,102 @@
+import { SignalboxError } from '../errors.ts';
+import type { CompletionStream, StreamPart } from '../protocol/stream-part.ts';
+
+function left(): SignalboxError {
+  return new SignalboxError('aborted', 'the reader left before the answer was whole');
+}
+
+/**
+ * A stream over `start()`, which is called at the first read and never before.
+ * Whoever awaits `completion` without reading drives the answer; parts are then kept for a later reader, so
+ * that the order of the two does not matter.
+ */
+export function createCompletionStream<Answer>(
+  start: () => AsyncGenerator<StreamPart<Answer>, void>,
+): CompletionStream<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  promise.catch(() => undefined);
+  let source: AsyncGenerator<StreamPart<Answer>, void> | undefined;
+  let hasReader = false;
+  /** Parts that `completion` drove out before a reader came. */
+  const kept: StreamPart<Answer>[] = [];
+  let draining: Promise<void> | undefined;
+
+  async function pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
+    source ??= start();
+    try {
+      const next = await source.next();
+      if (next.done !== true && next.value.type === 'finish') resolve(next.value.completion);
+      if (next.done === true) reject(left());
+      return next;
+    } catch (error) {
+      reject(error);
+      throw error;
+    }
+  }
+
+  async function drain(): Promise<void> {
+    while (!hasReader) {
+      const next = await pull();
+      if (next.done === true) return;
+      kept.push(next.value);
+    }
+  }
+
+  async function* read(): AsyncGenerator<StreamPart<Answer>, void> {
+    if (hasReader) throw new SignalboxError('config', 'this stream is being read already');
+    hasReader = true;
+    try {
+      // A pull of the drain may be under way: its part comes first, and its failure is read again below.
+      await draining?.catch(() => undefined);
+      yield* kept.splice(0);
+      for (let next = await pull(); next.done !== true; next = await pull()) yield next.value;
+    } finally {
+      source ??= start();
+      await source.return();
+      reject(left());
+    }
+  }
+
+  async function* text(): AsyncGenerator<string, void> {
+    for await (const part of read()) {
+      if (part.type === 'text-delta') yield part.delta;
+      if (part.type === 'restart') {
+        throw new SignalboxError(
+          'stream_interrupted',
+          `${part.from} broke off and ${part.to} answers from the start, which text alone cannot say; read the parts instead`,
+          { target: part.from },
+        );
+      }
+    }
+  }
+
+  async function* events(): AsyncGenerator<string, void> {
+    for await (const part of read()) yield `event: ${part.type}\ndata: ${JSON.stringify(part)}\n\n`;
+  }
+
+  return {
+    [Symbol.asyncIterator]: read,
+    textStream: { [Symbol.asyncIterator]: text },
+    toReadableStream(format = 'text') {
+      const chunks = format === 'text' ? text() : events();
+      const encoder = new TextEncoder();
+      return new ReadableStream({
+        async pull(controller) {
+          const next = await chunks.next();
+          if (next.done === true) controller.close();
+          else controller.enqueue(encoder.encode(next.value));
+        },
+        async cancel() {
+          await chunks.return();
+        },
+      });
+    },
+    get completion() {
+      if (!hasReader && draining === undefined) {
+        draining = drain();
+        draining.catch(() => undefined);
+      }
+      return promise;
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { createPricing } from '../pricing/pricing.ts';
+import type { Provider } from '../protocol/provider.ts';
+import type { Runtime } from '../protocol/runtime.ts';
+import { createConcurrency } from '../resilience/concurrency.ts';
+import { createHealth } from '../resilience/health.ts';
+import { createRetryBudget } from '../resilience/retry-budget.ts';
+import type { Emitter } from '../telemetry/emitter.ts';
+import { createStatistics, type Statistics } from '../telemetry/statistics.ts';
+import type { Engine } from './engine.ts';
+
+/** What outlives the calls of one router. */
+export function createEngine(
+  runtime: Runtime,
+  providers: ReadonlyMap<string, Provider>,
+  emitter: Emitter,
+): Engine {
+  const now = (): number => runtime.now();
+  const statistics = new Map<string, Statistics>();
+  return {
+    runtime,
+    providers,
+    emitter,
+    health: createHealth(now, () => runtime.random()),
+    retryBudget: createRetryBudget(now),
+    concurrency: createConcurrency(),
+    pricing: createPricing({ now }),
+    statistics(target) {
+      const known = statistics.get(target) ?? createStatistics();
+      statistics.set(target, known);
+      return known;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
+import type { Pricing } from '../pricing/pricing.ts';
+import type { CallOptions } from '../protocol/call-options.ts';
+import type { Tags } from '../protocol/completion.ts';
+import type { NormalMessage } from '../protocol/message.ts';
+import type { Provider } from '../protocol/provider.ts';
+import type { NormalTool } from '../protocol/request.ts';
+import type { Runtime } from '../protocol/runtime.ts';
+import type { Concurrency } from '../resilience/concurrency.ts';
+import type { Health } from '../resilience/health.ts';
+import type { RetryBudget } from '../resilience/retry-budget.ts';
+import type { Emitter } from '../telemetry/emitter.ts';
+import type { Statistics } from '../telemetry/statistics.ts';
+import type { OutputCheck } from './output-check.ts';
+
+/** What outlives a call: one set for each router. */
+export type Engine = {
+  readonly runtime: Runtime;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly health: Health;
+  readonly retryBudget: RetryBudget;
+  readonly concurrency: Concurrency;
+  readonly pricing: Pricing;
+  readonly emitter: Emitter;
+  /** The running statistics of a target. */
+  readonly statistics: (target: string) => Statistics;
+};
+
+/** One call, its options checked and its messages normalised. It keeps the configuration it began under. */
+export type Call = {
+  readonly id: string;
+  readonly config: ResolvedConfig;
+  readonly tier: ResolvedTier;
+  readonly messages: readonly NormalMessage[];
+  readonly options: CallOptions;
+  readonly tools: readonly NormalTool[] | undefined;
+  readonly output: OutputCheck;
+  readonly tags: Tags;
+  /** `complete` commits to an answer when it is whole; `stream` with its first visible part. */
+  readonly mode: 'complete' | 'stream';
+};
+
+/** The provider of a target. Configurations are checked, so it is always there. */
+export function providerOf(engine: Engine, target: ResolvedTarget): Provider {
+  const provider = engine.providers.get(target.provider);
+  if (provider === undefined) throw new Error(`provider "${target.provider}" is not configured`);
+  return provider;
+}
+
+/** The target as the price lists want it. */
+export function pricedTarget(engine: Engine, target: ResolvedTarget) {
+  return {
+    target: target.id,
+    model: target.model,
+    priceList: providerOf(engine, target).priceList,
+    price: target.price,
+  };
+}

@@ -1,0 +1,56 @@
+import { SignalboxError } from '../errors.ts';
+import type { Runtime } from '../protocol/runtime.ts';
+
+/** A call under way, as far as closing the router goes. */
+export type Running = {
+  readonly abort: (reason: SignalboxError) => void;
+  /** Resolves when the call has cleaned up; makes it do so when nobody reads it any more. */
+  readonly end: () => Promise<unknown>;
+};
+
+/** The calls under way, so that a router can be closed. */
+export interface InFlight {
+  readonly size: number;
+  /** @throws SignalboxError `closed` once the router is. */
+  enter(running: Running): void;
+  leave(running: Running): void;
+  /** Refuses new calls, waits for those under way, aborts what is left, and waits for that to settle. */
+  close(drainMs: number): Promise<void>;
+}
+
+function closedError(): SignalboxError {
+  return new SignalboxError('closed', 'the router is closed: no call can be made any more');
+}
+
+export function createInFlight(runtime: Runtime): InFlight {
+  const running = new Set<Running>();
+  let closed = false;
+  const { promise: empty, resolve: onEmpty } = Promise.withResolvers<void>();
+
+  return {
+    get size() {
+      return running.size;
+    },
+    enter(call) {
+      if (closed) throw closedError();
+      running.add(call);
+    },
+    leave(call) {
+      running.delete(call);
+      if (closed && running.size === 0) onEmpty();
+    },
+    async close(drainMs) {
+      closed = true;
+      if (drainMs > 0 && running.size > 0) {
+        const clock = new AbortController();
+        const waited = runtime.sleep(drainMs, clock.signal).catch(() => undefined);
+        await Promise.race([empty, waited]);
+        clock.abort(closedError());
+      }
+      const left = [...running];
+      for (const call of left) call.abort(closedError());
+      await Promise.allSettled(left.map((call) => call.end()));
+      running.clear();
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { SignalboxError } from '../errors.ts';
+import type { CallOptions, Validation } from '../protocol/call-options.ts';
+import type { Completion } from '../protocol/completion.ts';
+import type { JsonSchema } from '../protocol/json.ts';
+import type { ToolCallPart } from '../protocol/message.ts';
+import type { StandardSchema } from '../protocol/standard-schema.ts';
+import { checkAgainst, isStandardSchema, toJsonSchema, validatorOf } from './json-schema.ts';
+
+/** What the caller expects of an answer, made ready once for all attempts of a call. */
+export type OutputCheck = {
+  readonly schema?: { readonly plain: JsonSchema; readonly validator: StandardSchema };
+  /** The Standard Schemas among the tools' inputs. */
+  readonly toolInputs: ReadonlyMap<string, StandardSchema>;
+  readonly toolNames: ReadonlySet<string> | undefined;
+  readonly fallbackOn: readonly string[];
+  readonly validate: CallOptions['validate'];
+};
+
+export function outputCheck(options: CallOptions, fallbackOn: readonly string[]): OutputCheck {
+  const { schema, tools, validate } = options;
+  const toolInputs = new Map<string, StandardSchema>();
+  for (const { name, inputSchema } of tools ?? []) {
+    if (isStandardSchema(inputSchema)) toolInputs.set(name, inputSchema);
+  }
+  return {
+    ...(schema !== undefined && {
+      schema: {
+        plain: toJsonSchema(schema, 'schema'),
+        validator: validatorOf(schema, 'schema'),
+      },
+    }),
+    toolInputs,
+    toolNames: tools && new Set(tools.map((tool) => tool.name)),
+    fallbackOn,
+    validate,
+  };
+}
+
+/** The output is no good. `reason` may be shown to the model: it speaks of shapes, and goes into `cause`. */
+function invalidOutput(what: string, reason: string): SignalboxError {
+  return new SignalboxError('invalid_output', `unusable output: ${what}`, {
+    cause: new Error(reason),
+  });
+}
+
+/** What the model is told about an answer that was refused. */
+export function repairHint(error: SignalboxError): string {
+  const reason = error.cause instanceof Error ? error.cause.message : 'it was empty';
+  return `Your last answer could not be used: ${reason}. Answer again, and mend this.`;
+}
+
+/** Models without native support wrap JSON in a Markdown fence. */
+const fence = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/;
+
+function parseObject(text: string): unknown {
+  try {
+    return JSON.parse(fence.exec(text)?.[1] ?? text);
+  } catch {
+    throw invalidOutput('not JSON, though a schema was asked for', 'it is not valid JSON');
+  }
+}
+
+async function checkToolCalls(
+  check: OutputCheck,
+  calls: readonly ToolCallPart[],
+): Promise<readonly ToolCallPart[]> {
+  const checked: ToolCallPart[] = [];
+  for (const call of calls) {
+    const schema = check.toolInputs.get(call.name);
+    const unknownTool = check.toolNames !== undefined && !check.toolNames.has(call.name);
+    if (schema === undefined || unknownTool) {
+      checked.push(unknownTool ? { ...call, invalid: true } : call);
+      continue;
+    }
+    const result = await checkAgainst(schema, call.input);
+    if (!result.ok) {
+      throw invalidOutput(
+        `the input of tool "${call.name}" does not fit its schema`,
+        `the input of tool "${call.name}" does not fit: ${result.issues}`,
+      );
+    }
+    checked.push({ ...call, input: result.value as ToolCallPart['input'] });
+  }
+  return checked;
+}
+
+/**
+ * A filtered or refused answer is an answer, and says so, unless the tier wants another target to try or the
+ * caller was promised an object.
+ */
+function checkFinish(check: OutputCheck, completion: Completion): void {
+  const { finishReason } = completion;
+  if (finishReason === 'content_filter' || finishReason === 'refusal') {
+    if (check.schema === undefined && !check.fallbackOn.includes(finishReason)) return;
+    const what =
+      finishReason === 'refusal' ? 'refused by the model' : 'blocked by the content filter';
+    throw new SignalboxError(finishReason, what);
+  }
+  if (finishReason === 'context_length' && check.fallbackOn.includes(finishReason)) {
+    throw new SignalboxError('context_length', 'the answer ran into the end of the context window');
+  }
+  if (finishReason === 'error') {
+    throw new SignalboxError('server_error', 'the vendor gave up on its answer');
+  }
+  const empty = completion.content.every(
+    (part) => part.type === 'reasoning' || (part.type === 'text' && part.text.trim() === ''),
+  );
+  if (empty && finishReason === 'stop') throw invalidOutput('empty', 'it was empty');
+  if (check.schema !== undefined && finishReason === 'length') {
+    throw invalidOutput(
+      'cut at maxOutputTokens, so its JSON is not whole',
+      'it was cut off; be brief',
+    );
+  }
+}
+
+async function verdictOf(check: OutputCheck, completion: Completion): Promise<Validation> {
+  try {
+    return await check.validate?.(completion);
+  } catch (error) {
+    return error instanceof Error ? error.message : 'validate threw';
+  }
+}
+
+/**
+ * Holds a whole answer against what the caller expects: a usable finish, the schema, the tools' schemas and
+ * `validate`, in this order. Returns it with `object` and checked tool inputs.
+ *
+ * @throws SignalboxError `invalid_output`, `content_filter`, `refusal`, `context_length` or `server_error`.
+ */
+export async function checkOutput(check: OutputCheck, completion: Completion): Promise<Completion> {
+  checkFinish(check, completion);
+  let checked = completion;
+  if (check.toolNames !== undefined && completion.toolCalls.length > 0) {
+    checked = { ...checked, toolCalls: await checkToolCalls(check, completion.toolCalls) };
+  }
+  // A turn that calls tools has no object yet: that comes with the turn that answers.
+  if (check.schema !== undefined && completion.toolCalls.length === 0) {
+    const result = await checkAgainst(check.schema.validator, parseObject(completion.text));
+    if (!result.ok) throw invalidOutput('it does not fit the schema', result.issues);
+    checked = { ...checked, object: result.value };
+  }
+  const verdict = await verdictOf(check, checked);
+  if (verdict === false || typeof verdict === 'string') {
+    const reason = verdict || 'it did not pass the check';
+    throw invalidOutput('validate did not pass it', reason);
+  }
+  return checked;
+}

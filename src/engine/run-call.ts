@@ -1,0 +1,123 @@
+import type { ResolvedTarget } from '../config/resolve.ts';
+import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
+import type { Completion } from '../protocol/completion.ts';
+import type { StreamPart } from '../protocol/stream-part.ts';
+import { openChain } from './chain.ts';
+import { toStreamPart } from './collect.ts';
+import type { Committed } from './commit.ts';
+import type { Call, Engine } from './engine.ts';
+import type { Run } from './run.ts';
+import type { Scope } from './scope.ts';
+import { openTrail, type Trail } from './trail.ts';
+import { breakOff, tryTarget } from './try-target.ts';
+
+/**
+ * One call from beginning to end. Read this first.
+ *
+ * `stream` reads it part by part; `complete` reads it to its `finish`. The chain hands out targets; each is
+ * tried, and tried again, until it commits to an answer or the verdict is to go on. Once a part has been
+ * passed on, a failure is the reader's to know of: the tier's `midStream` rule decides.
+ */
+export async function* runCall(
+  engine: Engine,
+  call: Call,
+  scope: Scope,
+): AsyncGenerator<StreamPart, void> {
+  const trail = openTrail(engine, call);
+  trail.emit('call-start', { mode: call.mode });
+  // A reader who leaves gives no other sign than that nothing below is reached.
+  let outcome: Completion | SignalboxError = new SignalboxError('aborted', 'the reader left');
+  try {
+    const chain = openChain(engine, call, scope, trail);
+    const run: Run = { engine, call, scope, trail, chain };
+    let failed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
+    let shown: Extract<StreamPart, { type: 'restart' }> | undefined;
+    for (let target = await chain.next(); target !== undefined; target = await chain.next()) {
+      if (failed !== undefined && failed.target !== target) {
+        const error = summarizeError(failed.error);
+        trail.emit('failover', { from: failed.target.id, to: target.id, error });
+      }
+      const tried = await tryTarget(run, target);
+      if (tried.verdict === 'next') {
+        failed = { target, error: tried.error };
+        chain.failed(target, tried.error);
+        continue;
+      }
+      if (shown !== undefined) yield { ...shown, to: target.id };
+      yield { type: 'start', target: target.id, model: target.model };
+      try {
+        const completion = yield* deliver(tried.answer);
+        outcome = completion;
+        yield { type: 'finish', completion };
+        return;
+      } catch (raw) {
+        const error = await breakOff(run, tried.answer.session, raw);
+        failed = { target, error };
+        shown = { type: 'restart', from: target.id, to: target.id, error: summarizeError(error) };
+      }
+    }
+    throw chain.exhausted();
+  } catch (raw) {
+    outcome = asCallError(raw).with({ trail: [...trail.lines] });
+    throw outcome;
+  } finally {
+    scope.close();
+    tellEnd(engine, trail, scope, outcome);
+  }
+}
+
+/** Passes an answer on, part by part, and returns it whole. Closes the attempt when the reader leaves. */
+async function* deliver(answer: Committed): AsyncGenerator<StreamPart, Completion> {
+  const { session, held, rest, completion } = answer;
+  let readerIsThere = false;
+  try {
+    for (const part of held) {
+      const visible = toStreamPart(part);
+      if (visible !== undefined) yield visible;
+    }
+    for await (const part of rest) {
+      const visible = toStreamPart(part);
+      if (visible !== undefined) yield visible;
+    }
+    readerIsThere = true;
+    return completion ?? session.succeed(await session.conclude());
+  } catch (error) {
+    readerIsThere = true;
+    throw error;
+  } finally {
+    if (!readerIsThere && completion === undefined) {
+      await rest.return();
+      const error = await session.fail(new SignalboxError('aborted', 'the reader left'));
+      session.judge(error, { verdict: 'stop' });
+    }
+  }
+}
+
+function asCallError(error: unknown): SignalboxError {
+  if (isSignalboxError(error)) return error;
+  return new SignalboxError('invalid_response', 'the call failed in an unforeseen way; see cause', {
+    cause: error,
+  });
+}
+
+function tellEnd(
+  engine: Engine,
+  trail: Trail,
+  scope: Scope,
+  outcome: Completion | SignalboxError,
+): void {
+  const common = {
+    attempts: trail.attempts,
+    durationMs: engine.runtime.now() - scope.startedAt,
+    usd: trail.hasUnknownCost ? null : trail.usd,
+  };
+  if (!isSignalboxError(outcome)) {
+    const { firstTokenMs } = outcome.latency;
+    const timing = firstTokenMs === undefined ? {} : { firstTokenMs };
+    trail.emit('call-end', { ...common, ...timing, status: 'ok', target: outcome.target });
+    return;
+  }
+  const aborted = outcome.code === 'aborted' || outcome.code === 'closed';
+  const status = aborted ? 'aborted' : 'error';
+  trail.emit('call-end', { ...common, status, error: summarizeError(outcome) });
+}

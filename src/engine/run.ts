@@ -1,0 +1,13 @@
+import type { Chain } from './chain.ts';
+import type { Call, Engine } from './engine.ts';
+import type { Scope } from './scope.ts';
+import type { Trail } from './trail.ts';
+
+/** What the steps of one call share. */
+export type Run = {
+  readonly engine: Engine;
+  readonly call: Call;
+  readonly scope: Scope;
+  readonly trail: Trail;
+  readonly chain: Chain;
+};

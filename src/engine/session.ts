@@ -1,0 +1,274 @@
+import { defaults } from '../config/defaults.ts';
+import type { ResolvedTarget } from '../config/resolve.ts';
+import { type SignalboxError, summarizeError } from '../errors.ts';
+import type { Completion, Warning } from '../protocol/completion.ts';
+import type { NormalMessage } from '../protocol/message.ts';
+import type { PreparedCall } from '../protocol/provider.ts';
+import type { Reasoning } from '../protocol/request.ts';
+import type { ProviderPart } from '../protocol/stream-part.ts';
+import type { Usage } from '../protocol/usage.ts';
+import type { Release } from '../resilience/concurrency.ts';
+import type { Clocks } from '../resilience/deadline.ts';
+import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
+import { runAttempt } from './attempt.ts';
+import { type Collected, createCollected, estimateUsage, textOf } from './collect.ts';
+import { countsAsFailure, type Decision } from './decide.ts';
+import { type Call, type Engine, pricedTarget } from './engine.ts';
+import { checkOutput } from './output-check.ts';
+import { optionsFor } from './request.ts';
+import type { Scope } from './scope.ts';
+import { failureOf, type Trail } from './trail.ts';
+
+/** One attempt and all that hangs on it: its place in the queue and the circuit, its parts, its bill. */
+export interface Session {
+  readonly target: ResolvedTarget;
+  readonly collected: Collected;
+  /** The parts in order. Waits for a place first. Leaving early closes the socket. */
+  parts(): AsyncGenerator<ProviderPart, void>;
+  /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
+  conclude(): Promise<Completion>;
+  /** Books a success: circuit, statistics, trail. */
+  succeed(completion: Completion): Completion;
+  /** Books a failure on the target's health, and bills what the vendor reported. The verdict comes after. */
+  fail(error: SignalboxError): Promise<SignalboxError>;
+  /** Writes the failure's line once the verdict is known. */
+  judge(error: SignalboxError, decision: Decision): void;
+}
+
+const patientEfforts: readonly Reasoning['effort'][] = ['medium', 'high', 'xhigh', 'max'];
+
+/** The clocks of an attempt: what was set, and defaults that depend on what was asked. */
+function clocksFor(call: Call, target: ResolvedTarget): Clocks {
+  const set = { ...call.tier.timeouts, ...call.options.timeouts };
+  const options = optionsFor(call, target);
+  const usual = patientEfforts.includes(options.reasoning?.effort)
+    ? defaults.reasoningFirstTokenMs
+    : defaults.firstTokenMs;
+  return {
+    connectMs: set.connectMs ?? defaults.connectMs,
+    // In one piece, the first part comes with the last: only a limit that was asked for makes sense.
+    firstTokenMs: set.firstTokenMs ?? (options.wire === 'unary' ? undefined : usual),
+    idleMs: set.idleMs ?? defaults.idleMs,
+  };
+}
+
+export function openSession(
+  engine: Engine,
+  call: Call,
+  scope: Scope,
+  trail: Trail,
+  target: ResolvedTarget,
+  prepared: PreparedCall,
+  messages: readonly NormalMessage[],
+): Session {
+  const { runtime, health, pricing } = engine;
+  const options = optionsFor(call, target);
+  const collected = createCollected();
+  const startedAt = runtime.now();
+  const attempt = trail.begin(target.id);
+  let firstTokenMs: number | undefined;
+  let permit: Permit | undefined;
+  let release: Release | undefined;
+  let billed: { readonly usage: Usage; readonly usd: number | null } | undefined;
+
+  const tell = (change: CircuitChange | undefined, cause?: SignalboxError): void => {
+    if (change?.to === 'half-open') trail.emit('circuit-half-open', { target: target.id });
+    if (change?.to === 'closed') trail.emit('circuit-close', { target: target.id });
+    if (change?.to === 'open') {
+      const until = change.until ?? runtime.now();
+      trail.emit('circuit-open', {
+        target: target.id,
+        until,
+        cause: cause?.code ?? 'server_error',
+      });
+    }
+  };
+
+  /** Gives back the place in the circuit and in the queue; once. */
+  function leave(outcome: Outcome, error?: SignalboxError): void {
+    tell(permit?.settle(outcome), error);
+    permit = undefined;
+    release?.();
+    release = undefined;
+  }
+
+  async function bill(usage: Usage): Promise<Completion['cost']> {
+    const priced = pricedTarget(engine, target);
+    // A price list that cannot be loaded makes the price unknown, not the answer.
+    await pricing.load(priced).catch(() => undefined);
+    const { servedModel, finish } = collected;
+    const cost = pricing.price(priced, { usage, servedModel, serviceTier: finish?.serviceTier });
+    billed = { usage, usd: cost.usd };
+    trail.bill(cost.usd);
+    trail.emit('cost', { target: target.id, usage, ...cost });
+    return { ...cost, attemptsUsd: trail.usd };
+  }
+
+  /** Keeps calls away from a target that said "not now" or "not you". */
+  function withhold(error: SignalboxError): void {
+    const until = (usualMs: number): number => runtime.now() + (error.retryAfterMs ?? usualMs);
+    if (error.code === 'rate_limited' || error.code === 'quota_exhausted') {
+      const kind = error.code === 'rate_limited' ? 'limited' : 'exhausted';
+      const at = until(kind === 'limited' ? defaults.limitedMs : defaults.exhaustedMs);
+      health.withhold(target.id, kind, at);
+      trail.emit('rate-limited', { target: target.id, until: at, kind });
+    }
+    if (error.code === 'auth' || error.code === 'permission') {
+      // A key that is not known is bad for all models; one that lacks a right may be good for others.
+      const at = until(defaults.credentialMs);
+      health.withhold(error.code === 'auth' ? target.provider : target.id, 'credential', at);
+      const { provider } = target;
+      const summary = summarizeError(error);
+      trail.emit('credential-rejected', { provider, target: target.id, until: at, error: summary });
+    }
+    if (error.code === 'model_not_found') {
+      health.withhold(target.id, 'model', until(defaults.modelMs));
+    }
+  }
+
+  function book(outcome: 'success' | 'failure'): void {
+    const durationMs = runtime.now() - startedAt;
+    engine.statistics(target.id).record({
+      totalMs: durationMs,
+      outcome: outcome === 'success' ? 'ok' : 'error',
+      ...(firstTokenMs !== undefined && { firstTokenMs }),
+    });
+  }
+
+  const facts = () => ({
+    target: target.id,
+    durationMs: runtime.now() - startedAt,
+    ...(firstTokenMs !== undefined && { firstTokenMs }),
+    ...(billed !== undefined && { usage: billed.usage }),
+  });
+
+  return {
+    target,
+    collected,
+    async *parts() {
+      release = await engine.concurrency.acquire(
+        [
+          {
+            key: `provider ${target.provider}`,
+            limit: call.config.providerLimits[target.provider]?.concurrency,
+          },
+          { key: `tier ${call.tier.name}`, limit: call.tier.limits.concurrency },
+          { key: `target ${target.id}`, limit: target.limits.concurrency },
+        ],
+        scope.signal,
+      );
+      permit = health.enter(target.id, call.tier.circuit);
+      tell(permit.change);
+      const attemptParts = runAttempt(runtime, prepared, {
+        signal: scope.signal,
+        clocks: clocksFor(call, target),
+        wire: options.wire ?? defaults.wire,
+        keepRaw: call.options.raw === true,
+      });
+      for await (const part of attemptParts) {
+        collected.add(part);
+        if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
+          firstTokenMs = runtime.now() - startedAt;
+          trail.emit('first-token', { target: target.id, firstTokenMs });
+        }
+        yield part;
+      }
+    },
+    async conclude() {
+      const { finish, content } = collected;
+      const usage = finish?.usage ?? estimateUsage(messages, content);
+      const warnings: Warning[] = [...prepared.warnings, ...collected.warnings];
+      if (finish?.usage === undefined) {
+        warnings.push({
+          code: 'usage-missing',
+          message: 'the vendor reported no usage: estimated',
+        });
+      }
+      const cost = await bill(usage);
+      const text = textOf(content);
+      return checkOutput(call.output, {
+        id: collected.id ?? runtime.createId('answer'),
+        tier: call.tier.name,
+        target: target.id,
+        provider: target.provider,
+        model: { requested: target.model, served: collected.servedModel ?? target.model },
+        content,
+        text,
+        reasoningText: content.map((part) => (part.type === 'reasoning' ? part.text : '')).join(''),
+        toolCalls: content.filter((part) => part.type === 'tool-call'),
+        object: undefined,
+        finishReason: finish?.finishReason ?? 'other',
+        ...(finish?.rawFinishReason !== undefined && { rawFinishReason: finish.rawFinishReason }),
+        ...(finish?.finishDetail !== undefined && { finishDetail: finish.finishDetail }),
+        usage,
+        cost,
+        latency: {
+          totalMs: runtime.now() - scope.startedAt,
+          ...(firstTokenMs !== undefined && {
+            firstTokenMs: startedAt - scope.startedAt + firstTokenMs,
+          }),
+        },
+        ...(collected.requestId !== undefined && { requestId: collected.requestId }),
+        ...(finish?.serviceTier !== undefined && { serviceTier: finish.serviceTier }),
+        trail: trail.lines,
+        warnings,
+        tags: call.tags,
+        ...(finish?.raw !== undefined && { raw: finish.raw }),
+      });
+    },
+    succeed(completion) {
+      leave('success');
+      health.restore(target.id, target.provider);
+      engine.retryBudget.success();
+      book('success');
+      trail.end({
+        ...facts(),
+        startedAt,
+        outcome: 'ok',
+        verdict: 'done',
+        cost: completion.cost.usd,
+      });
+      trail.emit('attempt-end', {
+        ...facts(),
+        attempt,
+        outcome: 'ok',
+        verdict: 'done',
+        usd: completion.cost.usd,
+      });
+      return { ...completion, trail: [...trail.lines] };
+    },
+    async fail(raw) {
+      const message = `${target.id}: ${raw.message}`;
+      const error = raw.with({
+        target: target.id,
+        message,
+        requestId: raw.requestId ?? collected.requestId,
+      });
+      const left = error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
+      // An answer that came whole but is of no use says nothing against the target's health.
+      const outcome = collected.finish !== undefined ? 'success' : 'neither';
+      leave(countsAsFailure(error) ? 'failure' : outcome, error);
+      if (!left) {
+        withhold(error);
+        book('failure');
+      }
+      const usage = collected.usage();
+      if (billed === undefined && usage !== undefined) await bill(usage);
+      return error;
+    },
+    judge(error, decision) {
+      const reason = decision.verdict === 'retry' ? undefined : decision.reason;
+      const failure = failureOf(error, decision.verdict, reason);
+      const cost = billed === undefined ? {} : { cost: billed.usd };
+      trail.end({ ...facts(), startedAt, ...failure, ...cost }, error);
+      trail.emit('attempt-end', {
+        ...facts(),
+        attempt,
+        outcome: failure.outcome,
+        verdict: failure.verdict,
+        error: failure.error,
+        ...(billed !== undefined && { usd: billed.usd }),
+      });
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { defaults } from '../config/defaults.ts';
+import { SignalboxError } from '../errors.ts';
+import type { Completion } from '../protocol/completion.ts';
+import type { StreamPart } from '../protocol/stream-part.ts';
+import type { Call, Engine } from './engine.ts';
+import type { InFlight } from './in-flight.ts';
+import { runCall } from './run-call.ts';
+import { openScope } from './scope.ts';
+
+/** Runs a call under a scope of its own, known to the router until it has ended. */
+export async function* startCall(
+  engine: Engine,
+  inFlight: InFlight,
+  call: Call,
+): AsyncGenerator<StreamPart, void> {
+  const { totalMs } = { ...call.tier.timeouts, ...call.options.timeouts };
+  const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
+  const parts = runCall(engine, call, scope);
+  const running = { abort: scope.abort, end: () => parts.return() };
+  try {
+    inFlight.enter(running);
+    yield* parts;
+  } finally {
+    scope.close();
+    inFlight.leave(running);
+  }
+}
+
+/** Reads a call to its end, for callers who want the whole answer. One road for both. */
+export async function collectCall(parts: AsyncGenerator<StreamPart, void>): Promise<Completion> {
+  for await (const part of parts) {
+    if (part.type === 'finish') return part.completion;
+  }
+  throw new SignalboxError('stream_interrupted', 'the call ended without an answer');
+}

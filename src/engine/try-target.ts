@@ -1,0 +1,147 @@
+import pRetry from 'p-retry';
+import { defaults } from '../config/defaults.ts';
+import type { ResolvedTarget } from '../config/resolve.ts';
+import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
+import type { NormalMessage } from '../protocol/message.ts';
+import type { PreparedCall } from '../protocol/provider.ts';
+import { type Committed, holdUntilCommitted } from './commit.ts';
+import { type Decision, decide } from './decide.ts';
+import { prepareAttempt, repairTurns } from './prepare.ts';
+import { optionsFor } from './request.ts';
+import type { Run } from './run.ts';
+import { openSession, type Session } from './session.ts';
+
+export type Tried =
+  | { readonly verdict: 'done'; readonly answer: Committed }
+  | { readonly verdict: 'next'; readonly error: SignalboxError };
+
+function asError(error: unknown): SignalboxError {
+  if (isSignalboxError(error)) return error;
+  return new SignalboxError(
+    'invalid_response',
+    'the attempt failed in an unforeseen way; see cause',
+    {
+      cause: error,
+    },
+  );
+}
+
+/** Asks the failure table about an attempt that is over, and writes its line. */
+function judge(run: Run, session: Session, error: SignalboxError): Decision {
+  const { engine, call, scope, trail, chain } = run;
+  const { target } = session;
+  const state = chain.state(target);
+  const options = { ...optionsFor(call, target) };
+  const decision = decide(error, {
+    tries: state.tries,
+    repairs: state.repairs,
+    repairAttempts: options.repairAttempts ?? defaults.repairAttempts,
+    attemptsLeft: call.tier.maxAttempts - trail.attempts,
+    remainingMs: scope.remainingMs(),
+    retry: { ...call.tier.retry, ...call.options.retry },
+    fallbackOn: call.tier.fallbackOn,
+    othersFree: chain.othersFree(target),
+    available: engine.health.get(target.id).circuit.state !== 'open',
+    begun: session.collected.begun,
+    onUnsupported: options.onUnsupported ?? defaults.onUnsupported,
+    takeToken: () => engine.retryBudget.take(),
+    random: () => engine.runtime.random(),
+  });
+  session.judge(error, decision);
+  if (decision.verdict === 'retry') {
+    if (error.code === 'invalid_output') state.repairs += 1;
+    const { delayMs } = decision;
+    const retry = { target: target.id, attempt: trail.attempts, delayMs };
+    trail.emit('retry', { ...retry, error: summarizeError(error) });
+  }
+  return decision;
+}
+
+/** What the target is to be asked, or why it is passed over without being asked. */
+function admit(run: Run, target: ResolvedTarget): PreparedCall | SignalboxError {
+  const { engine, call, trail } = run;
+  try {
+    return prepareAttempt(engine, call, target, []);
+  } catch (raw) {
+    const error = asError(raw);
+    const onUnsupported = optionsFor(call, target).onUnsupported ?? defaults.onUnsupported;
+    if (error.code !== 'unsupported' || onUnsupported === 'error')
+      throw error.with({ target: target.id });
+    trail.skip(target.id, error.message);
+    return error;
+  }
+}
+
+/**
+ * Tries one target until it commits to an answer or the failure table says to go on. The retry loop is
+ * p-retry's; when to retry and how long to wait is ours, since the vendor may have named the time.
+ *
+ * @throws SignalboxError when the verdict is to stop.
+ */
+export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried> {
+  const { engine, call, scope, trail, chain } = run;
+  const first = admit(run, target);
+  if (isSignalboxError(first)) return { verdict: 'next', error: first };
+  const state = chain.state(target);
+  let repair: readonly NormalMessage[] = [];
+  let session: Session | undefined;
+  const last: { verdict: Decision['verdict']; error?: SignalboxError } = { verdict: 'stop' };
+
+  const attempt = (): Promise<Committed> => {
+    state.tries += 1;
+    const prepared = repair.length === 0 ? first : prepareAttempt(engine, call, target, repair);
+    const messages = [...call.messages, ...repair];
+    session = openSession(engine, call, scope, trail, target, prepared, messages);
+    return holdUntilCommitted(session, call);
+  };
+
+  try {
+    const answer = await pRetry(attempt, {
+      retries: call.tier.maxAttempts,
+      minTimeout: 0,
+      maxTimeout: 0,
+      shouldRetry: async ({ error: raw }) => {
+        if (session === undefined) return false;
+        const error = await session.fail(asError(raw));
+        const decision = judge(run, session, error);
+        last.verdict = decision.verdict;
+        last.error = error;
+        if (decision.verdict !== 'retry') return false;
+        if (error.code === 'invalid_output') repair = repairTurns(session, error);
+        await engine.runtime.sleep(decision.delayMs, scope.signal);
+        return true;
+      },
+    });
+    return { verdict: 'done', answer };
+  } catch (raw) {
+    // A wait that was cut short speaks for the call, not for the attempt before it.
+    const error = scope.signal.aborted ? asError(raw) : (last.error ?? asError(raw));
+    if (last.verdict === 'next') return { verdict: 'next', error };
+    throw error;
+  }
+}
+
+/**
+ * An answer broke off after the reader had seen a part of it. Returns when the tier wants a restart and the
+ * failure allows one: on the next target, or the same when there is no other.
+ *
+ * @throws SignalboxError the failure, with what had arrived, when it is the reader's to deal with.
+ */
+export async function breakOff(run: Run, session: Session, raw: unknown): Promise<SignalboxError> {
+  const { engine, call, scope, chain } = run;
+  const { target } = session;
+  const error = (await session.fail(asError(raw))).with({
+    partial: session.collected.partial(target.id),
+  });
+  if (call.tier.midStream === 'fail') {
+    session.judge(error, { verdict: 'stop', reason: "midStream is 'fail'" });
+    throw error;
+  }
+  const decision = judge(run, session, error);
+  if (decision.verdict === 'stop') throw error;
+  if (decision.verdict === 'retry') {
+    await engine.runtime.sleep(decision.delayMs, scope.signal);
+    chain.again(target);
+  } else chain.failed(target, error);
+  return error;
+}

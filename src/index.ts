@@ -1,0 +1,93 @@
+export { isSignalboxError, SignalboxError, type SignalboxErrorOptions } from './errors.ts';
+export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
+export type {
+  CallDefaults,
+  CallOptions,
+  RetrySettings,
+  Route,
+  TargetId,
+  Timeouts,
+  Validation,
+} from './protocol/call-options.ts';
+export type {
+  Completion,
+  FinishReason,
+  ObjectOf,
+  PartialAnswer,
+  Tags,
+  ToolCallOf,
+  Warning,
+} from './protocol/completion.ts';
+export type {
+  CircuitSettings,
+  Limits,
+  MidStream,
+  RouterConfig,
+  RoutingConfig,
+  Strategy,
+  TargetObject,
+  Tier,
+  TierObject,
+  TierSettings,
+  WhenAllOpen,
+} from './protocol/config.ts';
+export type { AttemptErrorCode, ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
+export type { EventName, EventOf, RouterEvent, RouterEvents } from './protocol/events.ts';
+export type { Json, JsonObject, JsonSchema } from './protocol/json.ts';
+export type {
+  AudioPart,
+  CacheHint,
+  FilePart,
+  ImagePart,
+  Media,
+  Message,
+  NormalMessage,
+  Opaque,
+  Part,
+  ReasoningPart,
+  RefusalPart,
+  TextPart,
+  ToolCallPart,
+  ToolResultPart,
+  Wire,
+} from './protocol/message.ts';
+export type {
+  AttemptContext,
+  Capability,
+  PreparedCall,
+  Provider,
+  Watch,
+} from './protocol/provider.ts';
+export type {
+  Effort,
+  NormalTool,
+  OnUnsupported,
+  ProviderRequest,
+  Reasoning,
+  Sampling,
+  Tool,
+  ToolChoice,
+  WireMode,
+} from './protocol/request.ts';
+export type {
+  CompletionOf,
+  Explanation,
+  Router,
+  Snapshot,
+  TargetSnapshot,
+} from './protocol/router.ts';
+export type { Runtime } from './protocol/runtime.ts';
+export type {
+  InferOutput,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from './protocol/standard-schema.ts';
+export type {
+  CompletionStream,
+  ProviderPart,
+  ReadableFormat,
+  StreamPart,
+} from './protocol/stream-part.ts';
+export type { Cost, Price, Usage } from './protocol/usage.ts';
+export { createRouter, defineConfig } from './router.ts';

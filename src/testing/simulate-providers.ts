@@ -1,0 +1,86 @@
+import { anthropicWire } from './simulator/anthropic.ts';
+import { geminiWire } from './simulator/gemini.ts';
+import { compatibleChatWire, openaiChatWire } from './simulator/openai-chat.ts';
+import { openaiResponsesWire } from './simulator/openai-responses.ts';
+import type { SimulatedProviderOptions, SimulatedVendor } from './simulator/script.ts';
+import { type SimulatedProvider, startProvider } from './simulator/server.ts';
+
+export type {
+  SimulatedAnswer,
+  SimulatedRequest,
+  SimulatedToolCall,
+  SimulatedUsage,
+  SimulatedWireName,
+} from './simulator/answer.ts';
+export type { LoggedRequest } from './simulator/exchange.ts';
+export type {
+  Fault,
+  FaultOptions,
+  SimulatedErrorKind,
+  SingleFault,
+  StatusFault,
+} from './simulator/faults.ts';
+export type { AnswerSource, SimulatedProviderOptions } from './simulator/script.ts';
+export type { SimulatedProvider } from './simulator/server.ts';
+
+export type SimulateProvidersOptions = {
+  readonly openai?: SimulatedProviderOptions;
+  readonly anthropic?: SimulatedProviderOptions;
+  readonly google?: SimulatedProviderOptions;
+  readonly compatible?: SimulatedProviderOptions;
+};
+
+/** Four vendors on loopback, each on a port of its own. */
+export interface SimulatedProviders {
+  /** OpenAI: Responses and Chat Completions on the same server. */
+  readonly openai: SimulatedProvider;
+  readonly anthropic: SimulatedProvider;
+  /** Google: `generateContent` and `streamGenerateContent?alt=sse` under any version, Vertex paths too. */
+  readonly google: SimulatedProvider;
+  /** A third-party vendor that copied OpenAI's Chat Completions, in its plainer way. */
+  readonly compatible: SimulatedProvider;
+  /** All four back to how they were created. */
+  reset(): void;
+  /** Closes every socket and stops the servers. Answers under way are cut. */
+  close(): Promise<void>;
+}
+
+const vendors = {
+  openai: { name: 'openai', wires: [openaiResponsesWire, openaiChatWire], basePath: '/v1' },
+  anthropic: { name: 'anthropic', wires: [anthropicWire], basePath: '' },
+  google: { name: 'google', wires: [geminiWire], basePath: '' },
+  compatible: { name: 'compatible', wires: [compatibleChatWire], basePath: '/v1' },
+} as const satisfies Record<string, SimulatedVendor>;
+
+/**
+ * Starts HTTP servers on 127.0.0.1 that speak the vendors' real wires, so that the real SDKs can be tested
+ * against them: streams and single answers, tools, reasoning, structured output, usage, errors with each
+ * vendor's own body and headers, and faults on demand.
+ *
+ * They do not read prompts, count real tokens, fetch files, or keep state between requests. Requests are
+ * checked for a key, a model, something to answer, and what the vendor is known to reject at once; no more.
+ * The servers keep the process alive until `close()`.
+ */
+export async function simulateProviders(
+  options: SimulateProvidersOptions = {},
+): Promise<SimulatedProviders> {
+  const [openai, anthropic, google, compatible] = await Promise.all([
+    startProvider(vendors.openai, options.openai ?? {}),
+    startProvider(vendors.anthropic, options.anthropic ?? {}),
+    startProvider(vendors.google, options.google ?? {}),
+    startProvider(vendors.compatible, options.compatible ?? {}),
+  ]);
+  const all = [openai, anthropic, google, compatible];
+  return {
+    openai: openai.provider,
+    anthropic: anthropic.provider,
+    google: google.provider,
+    compatible: compatible.provider,
+    reset: () => {
+      for (const { provider } of all) provider.reset();
+    },
+    close: async () => {
+      await Promise.all(all.map((each) => each.close()));
+    },
+  };
+}

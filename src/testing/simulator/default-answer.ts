@@ -1,0 +1,18 @@
+import type { SimulatedAnswer, SimulatedRequest } from './answer.ts';
+import { schemaExample } from './schema-example.ts';
+import type { Asked } from './wire.ts';
+
+/**
+ * What is answered when nothing else was said: an object that fits the schema asked for, a call of the tool
+ * that must be called, or a short text that names provider and model.
+ */
+export function defaultAnswer(
+  provider: string,
+  request: SimulatedRequest,
+  { schema, tools, forcedTool }: Asked,
+): SimulatedAnswer {
+  if (schema !== undefined) return { text: JSON.stringify(schemaExample(schema)) };
+  const tool = forcedTool && (tools.find(({ name }) => name === forcedTool.name) ?? tools[0]);
+  if (tool) return { toolCalls: [{ name: tool.name, input: schemaExample(tool.schema) }] };
+  return { text: `Simulated answer of ${provider}/${request.model}.` };
+}

@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { SimulatedRequest } from './answer.ts';
+import { deliverBody } from './deliver.ts';
+import { Exchange, type LoggedRequest } from './exchange.ts';
+import { type Fault, type FaultOptions, FaultQueue } from './faults.ts';
+import { asObject } from './json-access.ts';
+import { respond } from './respond.ts';
+import type { AnswerSource, Script, SimulatedProviderOptions, SimulatedVendor } from './script.ts';
+import type { SimulatedWire } from './wire.ts';
+
+/** One vendor's server on loopback, and the strings it is pulled by. */
+export interface SimulatedProvider {
+  /** What the vendor's SDK expects as its base URL. */
+  readonly baseURL: string;
+  /**
+   * What it answers from now on. A function may return `undefined` for the default answer, which fits the
+   * schema or the forced tool that the request asks for, and is else a short text naming provider and model.
+   */
+  answer(source: AnswerSource): void;
+  /** Makes requests fail, after the faults given before. Returns a function that takes this one back. */
+  fault(fault: Fault, options?: FaultOptions): () => void;
+  /** Takes back all faults. Answers and log stay. */
+  clear(): void;
+  /** Resets every connection before the headers until `up()`. Answers under way go on. */
+  down(): void;
+  up(): void;
+  /** Back to how it was created: no faults, default answer, empty log, up. */
+  reset(): void;
+  /** Every request so far, in order of arrival. */
+  readonly log: readonly LoggedRequest[];
+  /** Open sockets, idle ones that clients keep for the next request included. */
+  readonly connections: number;
+  /** Requests whose answer is not complete and whose socket is open. */
+  readonly openRequests: number;
+}
+
+export type RunningProvider = { readonly provider: SimulatedProvider; close(): Promise<void> };
+
+/** Starts a vendor's server on a free port of 127.0.0.1. */
+export async function startProvider(
+  vendor: SimulatedVendor,
+  options: SimulatedProviderOptions,
+): Promise<RunningProvider> {
+  const script: Script = {
+    vendor,
+    models: options.models,
+    badKeys: options.badKeys ?? ['bad-key'],
+    faults: new FaultQueue(),
+    source: undefined,
+    isDown: false,
+  };
+  const log: LoggedRequest[] = [];
+  const sockets = new Set<Socket>();
+  let served = 0;
+  const open = new Set<LoggedRequest>();
+
+  const handle = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const at = Date.now();
+    const bodyText = await readBody(incoming);
+    const { request, wire } = readRequest(vendor, incoming, bodyText);
+    const exchange = new Exchange(request, at, response);
+    const { entry } = exchange;
+    log.push(entry);
+    open.add(entry);
+    void entry.done.then(() => open.delete(entry));
+    served += 1;
+    const serial = `sim${String(served).padStart(20, '0')}`;
+    try {
+      await respond({ script, wire, turn: { request, serial, at }, exchange });
+    } catch (error) {
+      // Only functions of the test itself (an answer, a `when`) throw here.
+      await deliverBody(500, {}, { error: { message: String(error) } }, exchange);
+    }
+  };
+
+  // A server that closes idle sockets races with the client's next request.
+  const server = createServer({ keepAliveTimeout: 0 }, (incoming, response) => {
+    handle(incoming, response).catch(() => response.destroy());
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+
+  const provider: SimulatedProvider = {
+    baseURL: `http://127.0.0.1:${port}${vendor.basePath}`,
+    answer: (source) => {
+      script.source = source;
+    },
+    fault: (fault, faultOptions = {}) => script.faults.add(fault, faultOptions),
+    clear: () => script.faults.clear(),
+    down: () => {
+      script.isDown = true;
+    },
+    up: () => {
+      script.isDown = false;
+    },
+    reset: () => {
+      script.faults.clear();
+      script.source = undefined;
+      script.isDown = false;
+      log.length = 0;
+    },
+    get log() {
+      return log;
+    },
+    get connections() {
+      return sockets.size;
+    },
+    get openRequests() {
+      return open.size;
+    },
+  };
+  const close = async (): Promise<void> => {
+    server.close();
+    const closed = [...sockets].map((socket) => once(socket, 'close'));
+    server.closeAllConnections();
+    await Promise.all(closed);
+  };
+  return { provider, close };
+}
+
+async function readBody(incoming: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of incoming) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+function readRequest(
+  vendor: SimulatedVendor,
+  incoming: IncomingMessage,
+  bodyText: string,
+): { request: SimulatedRequest; wire: SimulatedWire | undefined } {
+  const url = new URL(incoming.url ?? '/', 'http://127.0.0.1');
+  const path = url.pathname;
+  const method = incoming.method ?? 'GET';
+  const wire = vendor.wires.find((each) => method === 'POST' && each.accepts(path));
+  const headers = Object.fromEntries(
+    Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]),
+  );
+  const body = parseBody(bodyText);
+  const request = {
+    wire: wire?.name,
+    method,
+    path,
+    headers,
+    body,
+    ...(wire?.read(path, body) ?? { model: '', stream: false }),
+    key: (wire ?? vendor.wires[0]).credential(headers, url.searchParams),
+  };
+  return { request, wire };
+}
+
+function parseBody(text: string): JsonObject {
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}

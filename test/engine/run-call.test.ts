@@ -1,0 +1,508 @@
+import { describe, expect, it } from 'vitest';
+import { isSignalboxError, type SignalboxError } from '../../src/errors.ts';
+import type { Attempt } from '../../src/protocol/attempt.ts';
+import type { CallOptions } from '../../src/protocol/call-options.ts';
+import type { TierSettings } from '../../src/protocol/config.ts';
+import type { StreamPart } from '../../src/protocol/stream-part.ts';
+import { createRouter } from '../../src/router.ts';
+import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { recordEvents } from '../../src/testing/record-events.ts';
+
+const price = { input: 1, output: 10 };
+
+/** A router over fakes on virtual time: one target for each script, asked in the order given. */
+function setUp(scripts: Record<string, FakeScript>, tier: TierSettings = {}) {
+  const runtime = fakeRuntime({ time: 'auto' });
+  const names = Object.keys(scripts);
+  const fakes = Object.fromEntries(
+    names.map((name) => [name, fakeProvider(scripts[name] ?? '', { runtime })]),
+  );
+  const router = createRouter({
+    runtime,
+    providers: fakes,
+    prices: Object.fromEntries(names.map((name) => [`${name}/m`, price])),
+    tiers: { t: { ...tier, targets: names.map((name) => `${name}/m` as const) } },
+    tags: { service: 'test' },
+  });
+  const events = recordEvents(router);
+  const calls = (): Record<string, number> =>
+    Object.fromEntries(names.map((name) => [name, fakes[name]?.calls.length ?? 0]));
+  const complete = (options?: CallOptions) => router.complete('t', 'hi', options);
+  const fails = async (options?: CallOptions): Promise<SignalboxError> => {
+    const error = await complete(options).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!isSignalboxError(error)) throw new Error('the call did not fail with a SignalboxError');
+    return error;
+  };
+  return { runtime, router, events, calls, complete, fails };
+}
+
+const story = (trail: readonly Attempt[]): string[] =>
+  trail.map((line) => `${line.target} ${line.outcome} ${line.verdict}`);
+
+async function read(
+  parts: AsyncIterable<StreamPart>,
+): Promise<{ text: string; types: string[]; error: unknown }> {
+  const types: string[] = [];
+  let text = '';
+  try {
+    for await (const part of parts) {
+      types.push(part.type);
+      if (part.type === 'restart') text = '';
+      if (part.type === 'text-delta') text += part.delta;
+    }
+  } catch (error) {
+    return { text, types, error };
+  }
+  return { text, types, error: undefined };
+}
+
+describe('a call', () => {
+  it('asks the first target only, when it answers', async () => {
+    const { complete, calls } = setUp({ a: 'one', b: 'two' });
+    const answer = await complete();
+    expect(answer.text).toBe('one');
+    expect(answer.target).toBe('a/m');
+    expect(calls()).toEqual({ a: 1, b: 0 });
+    expect(story(answer.trail)).toEqual(['a/m ok done']);
+  });
+
+  it('retries one server error on the same target', async () => {
+    const { complete, calls, events } = setUp({ a: [{ error: 'server_error' }, 'one'], b: 'two' });
+    const answer = await complete();
+    expect(answer.text).toBe('one');
+    expect(calls()).toEqual({ a: 2, b: 0 });
+    expect(story(answer.trail)).toEqual(['a/m error retry', 'a/m ok done']);
+    expect(events.of('retry')).toHaveLength(1);
+    expect(events.of('failover')).toHaveLength(0);
+  });
+
+  it('goes on to the next target when the server error stays', async () => {
+    const { complete, calls, events } = setUp({ a: { error: 'overloaded' }, b: 'two' });
+    const answer = await complete();
+    expect(answer.text).toBe('two');
+    expect(calls()).toEqual({ a: 2, b: 1 });
+    expect(events.of('failover')[0]).toMatchObject({
+      from: 'a/m',
+      to: 'b/m',
+      error: { code: 'overloaded' },
+    });
+  });
+
+  it.each([
+    'quota_exhausted',
+    'auth',
+    'permission',
+    'model_not_found',
+    'unsupported',
+    'timeout',
+  ] as const)('goes on at once after %s', async (error) => {
+    const { complete, calls } = setUp({ a: { error }, b: 'two' });
+    expect((await complete()).text).toBe('two');
+    expect(calls()).toEqual({ a: 1, b: 1 });
+  });
+
+  it.each(['invalid_request', 'request_too_large', 'content_filter', 'refusal'] as const)(
+    'stops at %s, which surfaces as itself',
+    async (code) => {
+      const { fails, calls } = setUp({ a: { error: code }, b: 'two' });
+      const error = await fails();
+      expect(error.code).toBe(code);
+      expect(error.target).toBe('a/m');
+      expect(story(error.trail)).toEqual(['a/m error stop']);
+      expect(calls()).toEqual({ a: 1, b: 0 });
+    },
+  );
+
+  it('goes on after a code that the tier lists in fallbackOn', async () => {
+    const { complete } = setUp(
+      { a: { error: 'content_filter' }, b: 'two' },
+      { fallbackOn: ['content_filter'] },
+    );
+    expect((await complete()).text).toBe('two');
+  });
+
+  it('names every attempt when the chain is used up', async () => {
+    const { fails, calls } = setUp({ a: { error: 'server_error' }, b: { error: 'auth' } });
+    const error = await fails();
+    expect(error.code).toBe('all_targets_failed');
+    expect(error.errors?.map((each) => `${each.target} ${each.code}`)).toEqual([
+      'a/m server_error',
+      'a/m server_error',
+      'b/m auth',
+    ]);
+    expect(error.message).toContain('a/m');
+    expect(error.message).toContain('b/m');
+    expect(error.retryAfterMs).toBeGreaterThan(0);
+    expect(calls()).toEqual({ a: 2, b: 1 });
+  });
+
+  it('is all_targets_failed even with one target', async () => {
+    expect((await setUp({ a: { error: 'auth' } }).fails()).code).toBe('all_targets_failed');
+  });
+
+  it('makes at most maxAttempts attempts over all targets', async () => {
+    const down = { error: 'server_error' } as const;
+    const { fails, calls } = setUp({ a: down, b: down, c: down }, { maxAttempts: 3 });
+    const error = await fails();
+    expect(calls()).toEqual({ a: 2, b: 1, c: 0 });
+    expect(error.trail.at(-1)).toMatchObject({ target: 'c/m', outcome: 'skipped' });
+  });
+
+  it('takes retry.attempts as the number of extra tries of one target', async () => {
+    const none = setUp({ a: { error: 'server_error' }, b: 'two' }, { retry: { attempts: 0 } });
+    await none.complete();
+    expect(none.calls()).toEqual({ a: 1, b: 1 });
+    const three = setUp(
+      { a: { error: 'connection' }, b: 'two' },
+      { circuit: { consecutiveFailures: 9 } },
+    );
+    await three.complete({ retry: { attempts: 3 } });
+    expect(three.calls()).toEqual({ a: 4, b: 1 });
+  });
+});
+
+describe('a rate limit', () => {
+  it('goes to another target at once, and leaves the limited one alone until its time', async () => {
+    const limited = { error: 'rate_limited', retryAfterMs: 5_000 } as const;
+    const { complete, calls, router, runtime } = setUp({ a: [limited, 'one'], b: 'two' });
+    expect((await complete()).text).toBe('two');
+    const second = await complete();
+    expect(second.text).toBe('two');
+    expect(second.trail[0]).toMatchObject({ target: 'a/m', outcome: 'skipped' });
+    expect(second.trail[0]?.reason).toContain('rate limited until');
+    expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
+    await runtime.advance(5_001);
+    expect((await complete()).text).toBe('one');
+    expect(calls()).toEqual({ a: 2, b: 2 });
+  });
+
+  it('is waited for when no other target is free', async () => {
+    const { complete, runtime } = setUp({
+      a: [{ error: 'rate_limited', retryAfterMs: 2_000 }, 'one'],
+    });
+    const before = runtime.now();
+    expect((await complete()).text).toBe('one');
+    expect(runtime.now() - before).toBeGreaterThanOrEqual(2_000);
+  });
+
+  it('without Retry-After is asked at most 4 times in 3 s and 6 times in all', async () => {
+    const { fails, events, runtime } = setUp({ a: { error: 'rate_limited' } });
+    const before = runtime.now();
+    await fails();
+    const starts = events.of('attempt-start').map((event) => event.at - before);
+    expect(starts.filter((at) => at < 3_000).length).toBeLessThanOrEqual(4);
+    expect(starts.length).toBeLessThanOrEqual(6);
+    expect(starts.length).toBeGreaterThan(1);
+  });
+
+  it('is not waited for beyond the deadline', async () => {
+    const { fails, runtime } = setUp({ a: { error: 'rate_limited', retryAfterMs: 120_000 } });
+    const before = runtime.now();
+    const error = await fails({ timeouts: { totalMs: 10_000 } });
+    expect(error.code).toBe('all_targets_failed');
+    expect(error.retryAfterMs).toBe(120_000);
+    expect(runtime.now() - before).toBeLessThan(10_000);
+  });
+
+  it('is waited for after the others have failed too', async () => {
+    const { complete, calls } = setUp({
+      a: [{ error: 'rate_limited', retryAfterMs: 1_000 }, 'one'],
+      b: { error: 'auth' },
+    });
+    expect((await complete()).text).toBe('one');
+    expect(calls()).toEqual({ a: 2, b: 1 });
+  });
+});
+
+describe('a context window', () => {
+  const tooLong = { error: 'context_length' } as const;
+
+  it('that is too small leads to a larger one only', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const small = fakeProvider('small', { runtime });
+    const router = createRouter({
+      runtime,
+      providers: {
+        a: fakeProvider(tooLong, { runtime }),
+        small,
+        large: fakeProvider('large', { runtime }),
+      },
+      tiers: {
+        t: [
+          { target: 'a/m', contextWindow: 8_000 },
+          { target: 'small/m', contextWindow: 8_000 },
+          { target: 'large/m', contextWindow: 200_000 },
+        ],
+      },
+    });
+    const answer = await router.complete('t', 'hi');
+    expect(answer.text).toBe('large');
+    expect(small.calls).toHaveLength(0);
+    expect(answer.trail[1]).toMatchObject({ target: 'small/m', outcome: 'skipped' });
+  });
+
+  it('that is unknown counts as larger, and the same size is never asked again', async () => {
+    const { complete, calls } = setUp({ a: tooLong, b: 'two' });
+    expect((await complete()).text).toBe('two');
+    expect(calls()).toEqual({ a: 1, b: 1 });
+  });
+});
+
+describe('the four clocks', () => {
+  it('fail over from a target that says nothing, without asking it again', async () => {
+    const { complete, calls, runtime } = setUp({ a: { hang: true }, b: 'two' });
+    const before = runtime.now();
+    const answer = await complete();
+    expect(answer.text).toBe('two');
+    expect(answer.trail[0]?.error).toMatchObject({ code: 'timeout', phase: 'first-token' });
+    expect(runtime.now() - before).toBe(60_000);
+    expect(calls()).toEqual({ a: 1, b: 1 });
+  });
+
+  it('fail over from a stall in the middle', async () => {
+    const { complete } = setUp({ a: { text: 'a long enough answer', stallAfter: 1 }, b: 'two' });
+    const answer = await complete();
+    expect(answer.text).toBe('two');
+    expect(answer.trail[0]?.error).toMatchObject({ code: 'timeout', phase: 'idle' });
+  });
+
+  it('end the whole call at totalMs, under its own code and no circuit', async () => {
+    const { fails, runtime, router } = setUp({ a: { hang: true }, b: 'two' });
+    const before = runtime.now();
+    const error = await fails({ timeouts: { totalMs: 700 } });
+    expect(error).toMatchObject({ code: 'timeout', phase: 'total' });
+    expect(runtime.now() - before).toBe(700);
+    expect(router.snapshot().targets['a/m']).toMatchObject({ circuit: 'closed', failures: 0 });
+  });
+
+  it('leave no timer behind', async () => {
+    const { complete, runtime } = setUp({ a: [{ error: 'server_error' }, 'one'] });
+    await complete();
+    expect(runtime.pending).toBe(0);
+  });
+});
+
+describe('a circuit', () => {
+  const down = { error: 'server_error' } as const;
+
+  it('opens after three failures in a row, and probes after 5 s', async () => {
+    const { complete, calls, events, runtime } = setUp({
+      a: [down, down, down, 'up', 'up', 'up'],
+      b: 'two',
+    });
+    await complete();
+    await complete();
+    expect(events.of('circuit-open')).toHaveLength(1);
+    expect((await complete()).trail[0]?.reason).toContain('circuit open until');
+    expect(calls().a).toBe(3);
+    await runtime.advance(5_000);
+    expect((await complete()).text).toBe('up');
+    expect(events.of('circuit-half-open')).toHaveLength(1);
+    expect((await complete()).text).toBe('up');
+    expect(events.of('circuit-close')).toHaveLength(1);
+  });
+
+  it('that is open everywhere still lets the least bad target be tried, by default', async () => {
+    const { fails, complete, calls } = setUp({ a: [down, down, down, 'up'] });
+    await fails();
+    expect(calls().a).toBe(3);
+    expect((await complete()).text).toBe('up');
+  });
+
+  it('that is open everywhere fails fast where the tier says so, with the time to come back', async () => {
+    const { fails, calls } = setUp({ a: down }, { whenAllOpen: 'fail-fast' });
+    await fails();
+    const error = await fails();
+    expect(error.code).toBe('all_targets_failed');
+    expect(error.retryAfterMs).toBe(5_000);
+    expect(calls().a).toBe(3);
+  });
+
+  it('does not open for what is not the target fault', async () => {
+    const { fails, router } = setUp({ a: { error: 'invalid_request' } });
+    for (let each = 0; each < 6; each++) await fails();
+    expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
+  });
+});
+
+describe('an answer that breaks off', () => {
+  const cut = { text: 'a long enough answer to be cut', cutAfter: 1 };
+
+  it('is recovered by complete on the next target', async () => {
+    const { complete, calls } = setUp({ a: cut, b: 'two' });
+    const answer = await complete();
+    expect(answer.text).toBe('two');
+    expect(story(answer.trail)).toEqual(['a/m error next', 'b/m ok done']);
+    expect(calls()).toEqual({ a: 1, b: 1 });
+  });
+
+  it('is recovered by complete on the same target when there is no other', async () => {
+    const { complete } = setUp({ a: [cut, 'whole'] });
+    expect((await complete()).text).toBe('whole');
+  });
+
+  it('fails a stream by default, with what had arrived', async () => {
+    const { router } = setUp({ a: cut, b: 'two' });
+    const { error, text } = await read(router.stream('t', 'hi'));
+    expect(error).toMatchObject({ code: 'stream_interrupted', target: 'a/m', partial: { text } });
+    expect(text).not.toBe('');
+  });
+
+  it('restarts a stream where the tier says so, and says so', async () => {
+    const { router } = setUp({ a: cut, b: 'two' }, { midStream: 'restart' });
+    const { error, text, types } = await read(router.stream('t', 'hi'));
+    expect(error).toBeUndefined();
+    expect(text).toBe('two');
+    expect(types).toEqual([
+      'start',
+      'text-delta',
+      'restart',
+      'start',
+      'text-delta',
+      'part-end',
+      'finish',
+    ]);
+  });
+
+  it('before its first visible part is routed around silently', async () => {
+    const { router } = setUp({ a: { error: 'stream_interrupted' }, b: 'two' });
+    const { types, text } = await read(router.stream('t', 'hi'));
+    expect(text).toBe('two');
+    expect(types).not.toContain('restart');
+  });
+});
+
+describe('output that is of no use', () => {
+  it('is shown to the model once, then goes on to the next target', async () => {
+    const { complete, calls } = setUp({ a: '', b: 'two' });
+    expect((await complete()).text).toBe('two');
+    expect(calls()).toEqual({ a: 2, b: 1 });
+  });
+
+  it('is repaired with the reason', async () => {
+    const seen: string[] = [];
+    const { complete } = setUp({
+      a: (request, attempt) => {
+        const last = request.messages.at(-1)?.content[0];
+        if (last?.type === 'text') seen.push(last.text);
+        return attempt === 1 ? 'bad' : 'good';
+      },
+    });
+    const answer = await complete({
+      validate: ({ text }) => (text === 'good' ? true : 'say good'),
+    });
+    expect(answer.text).toBe('good');
+    expect(seen[1]).toContain('say good');
+  });
+
+  it('is billed', async () => {
+    const { complete, events } = setUp({ a: ['bad', 'good'] });
+    const answer = await complete({ validate: ({ text }) => text === 'good' });
+    expect(events.of('cost')).toHaveLength(2);
+    expect(answer.cost.attemptsUsd).toBeGreaterThan(answer.cost.usd ?? 0);
+  });
+
+  it('does not touch the circuit', async () => {
+    const { fails, router } = setUp({ a: 'bad' });
+    await fails({ validate: () => false });
+    await fails({ validate: () => false });
+    expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
+  });
+});
+
+describe('an abort', () => {
+  it('by the caller ends the call with the reason as cause, neither success nor failure', async () => {
+    const { fails, router, runtime, events } = setUp({ a: { hang: true }, b: 'two' });
+    const controller = new AbortController();
+    const failing = fails({ signal: controller.signal });
+    await runtime.settle();
+    const reason = new Error('left');
+    controller.abort(reason);
+    const error = await failing;
+    expect(error.code).toBe('aborted');
+    expect(error.cause).toBe(reason);
+    expect(story(error.trail)).toEqual(['a/m aborted stop']);
+    expect(events.of('call-end')[0]?.status).toBe('aborted');
+    expect(router.snapshot().targets['a/m']?.failures).toBe(0);
+    expect(runtime.pending).toBe(0);
+  });
+
+  it('before the call sends nothing', async () => {
+    const { fails, calls } = setUp({ a: 'one' });
+    expect((await fails({ signal: AbortSignal.abort() })).code).toBe('aborted');
+    expect(calls()).toEqual({ a: 0 });
+  });
+
+  it('during a backoff ends the wait', async () => {
+    const { fails, runtime, calls } = setUp({ a: { error: 'rate_limited', retryAfterMs: 60_000 } });
+    const controller = new AbortController();
+    const failing = fails({ signal: controller.signal });
+    await Promise.resolve();
+    const aborting = runtime.sleep(30_000).then(() => controller.abort());
+    expect((await failing).code).toBe('aborted');
+    await aborting;
+    expect(calls()).toEqual({ a: 1 });
+    expect(runtime.pending).toBe(0);
+  });
+
+  it('by leaving the loop is told as such', async () => {
+    const { router, events, runtime } = setUp({ a: 'a long enough answer for two chunks' });
+    const stream = router.stream('t', 'hi');
+    for await (const part of stream) if (part.type === 'text-delta') break;
+    await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
+    expect(events.of('call-end')[0]?.status).toBe('aborted');
+    expect(events.of('attempt-end')[0]?.outcome).toBe('aborted');
+    expect(runtime.pending).toBe(0);
+  });
+});
+
+describe('cost and tags', () => {
+  it('ride on the completion and on every event', async () => {
+    const { complete, events } = setUp(
+      { a: [{ error: 'server_error' }, 'one'] },
+      { tags: { tier: 'x' } },
+    );
+    const answer = await complete({ tags: { feature: 'search' } });
+    const tags = { service: 'test', tier: 'x', feature: 'search' };
+    expect(answer.tags).toEqual(tags);
+    for (const event of events.events) expect(event.tags).toEqual(tags);
+  });
+
+  it('are told once for each billed attempt, so that the events add up to the bill', async () => {
+    const { complete, events } = setUp({
+      a: { text: 'cut off in the middle', cutAfter: 1 },
+      b: 'two',
+    });
+    const answer = await complete();
+    const sum = events.of('cost').reduce((total, event) => total + (event.usd ?? 0), 0);
+    expect(sum).toBeCloseTo(answer.cost.attemptsUsd, 12);
+    expect(answer.cost.priced).toBe('exact');
+  });
+
+  it('are null when nobody knows the price', async () => {
+    const router = createRouter({ providers: { a: fakeProvider('one') }, tiers: { t: ['a/m'] } });
+    const { cost } = await router.complete('t', 'hi');
+    expect(cost).toMatchObject({ usd: null, priced: 'unknown' });
+  });
+});
+
+describe('a fallback tier', () => {
+  it('follows when the tier is used up, each target asked once', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const router = createRouter({
+      runtime,
+      providers: {
+        a: fakeProvider({ error: 'auth' }, { runtime }),
+        b: fakeProvider('two', { runtime }),
+      },
+      tiers: { best: { targets: ['a/m'], fallbackTier: 'fast' }, fast: ['a/m', 'b/m'] },
+    });
+    const answer = await router.complete('best', 'hi');
+    expect(answer).toMatchObject({ text: 'two', tier: 'best', target: 'b/m' });
+    expect(story(answer.trail)).toEqual(['a/m error next', 'b/m ok done']);
+  });
+});

@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TierSettings } from '../../src/protocol/config.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
+import { createRouter } from '../../src/router.ts';
+import { fakeProvider } from '../../src/testing/fake-provider.ts';
+import {
+  type Fault,
+  type SimulatedProviders,
+  simulateProviders,
+} from '../../src/testing/simulate-providers.ts';
+import { type Vendor, vendorsOf } from '../support/vendors.ts';
+
+let simulators: SimulatedProviders;
+let vendors: readonly Vendor[];
+
+beforeAll(async () => {
+  simulators = await simulateProviders();
+  vendors = vendorsOf(simulators);
+});
+beforeEach(() => simulators.reset());
+afterAll(() => simulators.close());
+
+const names = ['responses', 'chat', 'anthropic', 'google'] as const;
+
+function vendor(name: Vendor['name']): Vendor {
+  const found = vendors.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`no vendor ${name}`);
+  return found;
+}
+
+const quick: TierSettings = {
+  timeouts: { firstTokenMs: 250, idleMs: 250, totalMs: 8_000 },
+  retry: { minMs: 1 },
+};
+
+/** The vendor under test first, a fake that always answers second. */
+function routerFor({ provider, model }: Vendor, tier: TierSettings = quick) {
+  const providers: Record<'main' | 'spare', Provider> = {
+    main: provider,
+    spare: fakeProvider('spare'),
+  };
+  return createRouter({
+    providers,
+    tiers: {
+      t: { ...tier, targets: [`main/${model}`, 'spare/m'] },
+      alone: { ...tier, targets: [`main/${model}`] },
+    },
+  });
+}
+
+const whole =
+  'An answer of some length, so that there are chunks enough to cut it in the middle of.';
+
+/** What each fault must end in: the code in the trail, and whether the vendor itself is asked again. */
+const faults: readonly (readonly [string, Fault, string, number])[] = [
+  ['a reset before headers', { type: 'reset' }, 'connection', 2],
+  ['silence', { type: 'silence' }, 'timeout', 1],
+  ['a slow first token', { type: 'slow-first-token', ms: 2_000 }, 'timeout', 1],
+  ['a cut', { type: 'cut', afterEvents: 7 }, 'stream_interrupted', 1],
+  ['a polite truncation', { type: 'truncate', afterEvents: 7 }, 'stream_interrupted', 1],
+  ['a stall', { type: 'stall', afterEvents: 7 }, 'timeout', 1],
+  ['an HTML page with status 200', { type: 'html' }, 'invalid_response', 2],
+  ['an empty 200', { type: 'empty' }, 'invalid_response', 2],
+  [
+    'an error inside a 200 stream',
+    { type: 'error-in-stream', afterEvents: 1, kind: 'server_error' },
+    'server_error',
+    2,
+  ],
+  ['status 500', { type: 'status', status: 500 }, 'server_error', 2],
+  ['status 503', { type: 'status', status: 503 }, 'overloaded', 2],
+  ['status 429', { type: 'status', status: 429, retryAfterSeconds: 3 }, 'rate_limited', 1],
+  ['status 401', { type: 'status', status: 401 }, 'auth', 1],
+];
+
+describe.each(names)('over the %s wire', (name) => {
+  it.each(faults)('complete survives %s', async (_, fault, code, mostAttempts) => {
+    const { simulator } = vendor(name);
+    simulator.answer({ text: whole, chunks: whole.split(/(?<= )/) });
+    simulator.fault(fault);
+    const router = routerFor(vendor(name));
+    const answer = await router.complete('t', 'hi');
+    expect(answer.text).toBe('spare');
+    const failed = answer.trail.filter((line) => line.outcome === 'error');
+    expect(failed[0]?.error?.code).toBe(code);
+    expect(failed.length).toBeLessThanOrEqual(mostAttempts);
+    expect(simulator.log.length).toBe(failed.length);
+    await router.close();
+    await Promise.all(simulator.log.map((each) => each.done));
+    expect(simulator.openRequests).toBe(0);
+  });
+
+  it.each(faults)('a stream never ends as if whole after %s', async (_, fault) => {
+    const { simulator } = vendor(name);
+    simulator.answer({ text: whole, chunks: whole.split(/(?<= )/) });
+    simulator.fault(fault);
+    const router = routerFor(vendor(name));
+    let text = '';
+    let failure: unknown;
+    try {
+      for await (const part of router.stream('t', 'hi'))
+        if (part.type === 'text-delta') text += part.delta;
+    } catch (error) {
+      failure = error;
+    }
+    if (failure === undefined) expect(text).toBe('spare');
+    else expect(failure).toMatchObject({ name: 'SignalboxError', partial: { text } });
+    await router.close();
+  });
+
+  it('waits for Retry-After when there is nobody else to ask', async () => {
+    const { simulator } = vendor(name);
+    simulator.fault({ type: 'status', status: 429, retryAfterSeconds: 1 }, { times: 1 });
+    const startedAt = performance.now();
+    const answer = await routerFor(vendor(name)).complete('alone', 'hi');
+    expect(answer.trail.map((line) => line.verdict)).toEqual(['retry', 'done']);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(990);
+  });
+
+  it('retries one 500 on the same vendor', async () => {
+    const { simulator } = vendor(name);
+    simulator.fault({ type: 'status', status: 500 }, { times: 1 });
+    const answer = await routerFor(vendor(name)).complete('t', 'hi');
+    expect(answer.provider).toBe('main');
+    expect(simulator.log).toHaveLength(2);
+  });
+
+  it('skips one undecodable event and says so', async () => {
+    const { simulator } = vendor(name);
+    simulator.answer({ text: whole, chunks: whole.split(/(?<= )/) });
+    simulator.fault({ type: 'malformed', atEvent: 6 });
+    const answer = await routerFor(vendor(name)).complete('t', 'hi');
+    expect(answer.provider).toBe('main');
+    expect(answer.warnings.map((warning) => warning.code)).toContain('malformed-event');
+  });
+
+  it('takes an answer without the last marker but with a finish for whole', async () => {
+    const { simulator } = vendor(name);
+    simulator.answer(whole);
+    simulator.fault({ type: 'no-done' });
+    const answer = await routerFor(vendor(name)).complete('t', 'hi');
+    expect(answer).toMatchObject({ provider: 'main', text: whole });
+    expect(answer.usage.estimated).toBeUndefined();
+  });
+
+  it.each([{ type: 'ignore-stream' }, { type: 'crlf' }, { type: 'odd-bytes', size: 3 }] as const)(
+    'understands a vendor with $type',
+    async (fault) => {
+      const { simulator } = vendor(name);
+      simulator.answer('Grüße, 世界 👋🏽');
+      simulator.fault(fault);
+      const answer = await routerFor(vendor(name)).complete('t', 'hi');
+      expect(answer).toMatchObject({ provider: 'main', text: 'Grüße, 世界 👋🏽' });
+    },
+  );
+
+  it('understands a stream that was not asked for', async () => {
+    const { simulator } = vendor(name);
+    simulator.answer(whole);
+    simulator.fault({ type: 'stream-anyway' });
+    const answer = await routerFor(vendor(name)).complete('t', 'hi', { wire: 'unary' });
+    expect(answer).toMatchObject({ provider: 'main', text: whole });
+  });
+
+  it('never sends a prompt that was too long to the same window again', async () => {
+    const { simulator, model, provider } = vendor(name);
+    simulator.fault({ type: 'status', status: 400, kind: 'context_length' });
+    const router = createRouter({
+      providers: { main: provider, spare: fakeProvider('spare') },
+      tiers: {
+        t: [
+          { target: `main/${model}`, contextWindow: 8_000 },
+          { target: 'spare/small', contextWindow: 8_000 },
+          { target: 'spare/large', contextWindow: 80_000 },
+        ],
+      },
+    });
+    const answer = await router.complete('t', 'hi');
+    expect(answer.target).toBe('spare/large');
+    expect(answer.trail[0]?.error?.code).toBe('context_length');
+    expect(simulator.log).toHaveLength(1);
+  });
+
+  it('does not route around a content filter', async () => {
+    const { simulator } = vendor(name);
+    // OpenAI answers 400; the other two answer 200 and say so in the finish.
+    if (name === 'responses' || name === 'chat') {
+      simulator.fault({ type: 'status', status: 400, kind: 'content_filter' });
+    } else
+      simulator.answer({
+        text: '',
+        finishReason: name === 'google' ? 'content_filter' : 'refusal',
+      });
+    const outcome = await routerFor(vendor(name))
+      .complete('t', 'hi')
+      .then(
+        (answer) => ({ from: answer.provider, why: answer.finishReason as string }),
+        (error: { code: string }) => ({ from: 'main', why: error.code }),
+      );
+    expect(outcome.from).toBe('main');
+    expect(['content_filter', 'refusal']).toContain(outcome.why);
+    expect(simulator.log).toHaveLength(1);
+  });
+
+  it('passes no key, prompt or vendor text on in errors', async () => {
+    const { simulator } = vendor(name);
+    simulator.fault({ type: 'status', status: 400, message: 'bad: my secret prompt test-key' });
+    const error: unknown = await routerFor(vendor(name))
+      .complete('t', 'my secret prompt')
+      .catch((reason: unknown) => reason);
+    const { message, trail } = error as { message: string; trail: unknown };
+    expect(`${message} ${JSON.stringify(trail)}`).not.toMatch(/secret|test-key/);
+  });
+});

@@ -56,3 +56,9 @@ export function pricedTarget(engine: Engine, target: ResolvedTarget) {
     price: target.price,
   };
 }
+
+/** The tags of an attempt: those of router, tier, target and call, the nearer ones winning. */
+export function tagsFor(call: Call, target: ResolvedTarget): Tags {
+  if (Object.keys(target.tags).length === 0) return call.tags;
+  return { ...call.config.tags, ...call.tier.tags, ...target.tags, ...call.options.tags };
+}

@@ -2,6 +2,7 @@ import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { type SignalboxError, summarizeError } from '../errors.ts';
 import type { Completion, Warning } from '../protocol/completion.ts';
+import type { EventName } from '../protocol/events.ts';
 import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import type { Reasoning } from '../protocol/request.ts';
@@ -13,7 +14,7 @@ import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
 import { runAttempt } from './attempt.ts';
 import { type Collected, createCollected, estimateUsage, textOf } from './collect.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
-import { type Call, type Engine, pricedTarget } from './engine.ts';
+import { type Call, type Engine, pricedTarget, tagsFor } from './engine.ts';
 import { checkOutput } from './output-check.ts';
 import { optionsFor } from './request.ts';
 import type { Scope } from './scope.ts';
@@ -65,18 +66,28 @@ export function openSession(
   const options = optionsFor(call, target);
   const collected = createCollected();
   const startedAt = runtime.now();
-  const attempt = trail.begin(target.id);
+  const tags = tagsFor(call, target);
+  const emit = <Name extends EventName>(
+    type: Name,
+    payload: Parameters<typeof trail.emit<Name>>[1],
+  ): void => trail.emit(type, payload, tags);
+  const priced = pricedTarget(engine, target);
+  // Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer.
+  const prices = pricing.load(priced).catch(() => undefined);
+  const attempt = trail.begin();
   let firstTokenMs: number | undefined;
   let permit: Permit | undefined;
   let release: Release | undefined;
   let billed: { readonly usage: Usage; readonly usd: number | null } | undefined;
 
+  emit('attempt-start', { target: target.id, attempt });
+
   const tell = (change: CircuitChange | undefined, cause?: SignalboxError): void => {
-    if (change?.to === 'half-open') trail.emit('circuit-half-open', { target: target.id });
-    if (change?.to === 'closed') trail.emit('circuit-close', { target: target.id });
+    if (change?.to === 'half-open') emit('circuit-half-open', { target: target.id });
+    if (change?.to === 'closed') emit('circuit-close', { target: target.id });
     if (change?.to === 'open') {
       const until = change.until ?? runtime.now();
-      trail.emit('circuit-open', {
+      emit('circuit-open', {
         target: target.id,
         until,
         cause: cause?.code ?? 'server_error',
@@ -93,14 +104,12 @@ export function openSession(
   }
 
   async function bill(usage: Usage): Promise<Completion['cost']> {
-    const priced = pricedTarget(engine, target);
-    // A price list that cannot be loaded makes the price unknown, not the answer.
-    await pricing.load(priced).catch(() => undefined);
+    await prices;
     const { servedModel, finish } = collected;
     const cost = pricing.price(priced, { usage, servedModel, serviceTier: finish?.serviceTier });
     billed = { usage, usd: cost.usd };
     trail.bill(cost.usd);
-    trail.emit('cost', { target: target.id, usage, ...cost });
+    emit('cost', { target: target.id, usage, ...cost });
     return { ...cost, attemptsUsd: trail.usd };
   }
 
@@ -109,9 +118,11 @@ export function openSession(
     const until = (usualMs: number): number => runtime.now() + (error.retryAfterMs ?? usualMs);
     if (error.code === 'rate_limited' || error.code === 'quota_exhausted') {
       const kind = error.code === 'rate_limited' ? 'limited' : 'exhausted';
-      const at = until(kind === 'limited' ? defaults.limitedMs : defaults.exhaustedMs);
+      // Vendors send the wait of a rate limit along with an empty account too: it would be too short.
+      const exhausted = Math.max(until(0), runtime.now() + defaults.exhaustedMs);
+      const at = kind === 'limited' ? until(defaults.limitedMs) : exhausted;
       health.withhold(target.id, kind, at);
-      trail.emit('rate-limited', { target: target.id, until: at, kind });
+      emit('rate-limited', { target: target.id, until: at, kind });
     }
     if (error.code === 'auth' || error.code === 'permission') {
       // A key that is not known is bad for all models; one that lacks a right may be good for others.
@@ -119,7 +130,7 @@ export function openSession(
       health.withhold(error.code === 'auth' ? target.provider : target.id, 'credential', at);
       const { provider } = target;
       const summary = summarizeError(error);
-      trail.emit('credential-rejected', { provider, target: target.id, until: at, error: summary });
+      emit('credential-rejected', { provider, target: target.id, until: at, error: summary });
     }
     if (error.code === 'model_not_found') {
       health.withhold(target.id, 'model', until(defaults.modelMs));
@@ -169,7 +180,7 @@ export function openSession(
         collected.add(part);
         if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
           firstTokenMs = runtime.now() - startedAt;
-          trail.emit('first-token', { target: target.id, firstTokenMs });
+          emit('first-token', { target: target.id, firstTokenMs });
         }
         yield part;
       }
@@ -212,7 +223,7 @@ export function openSession(
         ...(finish?.serviceTier !== undefined && { serviceTier: finish.serviceTier }),
         trail: trail.lines,
         warnings,
-        tags: call.tags,
+        tags,
         ...(finish?.raw !== undefined && { raw: finish.raw }),
       });
     },
@@ -228,7 +239,7 @@ export function openSession(
         verdict: 'done',
         cost: completion.cost.usd,
       });
-      trail.emit('attempt-end', {
+      emit('attempt-end', {
         ...facts(),
         attempt,
         outcome: 'ok',
@@ -261,7 +272,7 @@ export function openSession(
       const failure = failureOf(error, decision.verdict, reason);
       const cost = billed === undefined ? {} : { cost: billed.usd };
       trail.end({ ...facts(), startedAt, ...failure, ...cost }, error);
-      trail.emit('attempt-end', {
+      emit('attempt-end', {
         ...facts(),
         attempt,
         outcome: failure.outcome,

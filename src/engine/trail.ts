@@ -1,6 +1,7 @@
 import { type SignalboxError, summarizeError } from '../errors.ts';
 import { addUsd } from '../pricing/money.ts';
 import type { Attempt, Verdict } from '../protocol/attempt.ts';
+import type { Tags } from '../protocol/completion.ts';
 import type { EventName, RouterEvents } from '../protocol/events.ts';
 import type { Call, Engine } from './engine.ts';
 
@@ -18,9 +19,14 @@ export interface Trail {
   readonly usd: number;
   /** Whether something was billed at a price that nobody knows. */
   readonly hasUnknownCost: boolean;
-  emit<Name extends EventName>(type: Name, payload: Omit<RouterEvents[Name], Common>): void;
+  /** `tags` are the call's, unless said otherwise (those of a target come on top for its attempts). */
+  emit<Name extends EventName>(
+    type: Name,
+    payload: Omit<RouterEvents[Name], Common>,
+    tags?: Tags,
+  ): void;
   skip(target: string, reason: string): void;
-  begin(target: string): number;
+  begin(): number;
   /** Adds an attempt's line; a failure's error goes to `errors`. */
   end(line: Attempt, error?: SignalboxError): void;
   bill(usd: number | null): void;
@@ -44,13 +50,13 @@ export function openTrail(engine: Engine, call: Call): Trail {
     get hasUnknownCost() {
       return hasUnknownCost;
     },
-    emit(type, payload) {
+    emit(type, payload, tags = call.tags) {
       const common = {
         type,
         at: engine.runtime.now(),
         callId: call.id,
         tier: call.tier.name,
-        tags: call.tags,
+        tags,
       };
       // Name and payload are held together by the parameters' types; a spread forgets that.
       engine.emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
@@ -59,9 +65,8 @@ export function openTrail(engine: Engine, call: Call): Trail {
       const startedAt = engine.runtime.now();
       lines.push({ target, startedAt, durationMs: 0, outcome: 'skipped', reason, verdict: 'next' });
     },
-    begin(target) {
+    begin() {
       attempts += 1;
-      this.emit('attempt-start', { target, attempt: attempts });
       return attempts;
     },
     end(line, error) {

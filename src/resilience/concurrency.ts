@@ -20,6 +20,7 @@ export interface Concurrency {
 /** One place under one limit, held until the promise that p-limit waits for is resolved. */
 function place(limit: LimitFunction, signal: AbortSignal): Promise<Release> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
     const leave = (): void => reject(signal.reason);
     signal.addEventListener('abort', leave, { once: true });
     // p-limit cannot take a waiting task back: one whose caller has left lets the next one in at once.

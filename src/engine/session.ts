@@ -1,7 +1,7 @@
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
-import { type SignalboxError, summarizeError } from '../errors.ts';
-import type { Completion, Warning } from '../protocol/completion.ts';
+import type { SignalboxError } from '../errors.ts';
+import type { Completion } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
 import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
@@ -12,13 +12,15 @@ import type { Release } from '../resilience/concurrency.ts';
 import type { Clocks } from '../resilience/deadline.ts';
 import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
 import { runAttempt } from './attempt.ts';
-import { type Collected, createCollected, estimateUsage, textOf } from './collect.ts';
+import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
 import { type Call, type Engine, pricedTarget, tagsFor } from './engine.ts';
 import { checkOutput } from './output-check.ts';
 import { optionsFor } from './request.ts';
 import type { Scope } from './scope.ts';
+import { toCompletion } from './to-completion.ts';
 import { failureOf, type Trail } from './trail.ts';
+import { withhold } from './withhold.ts';
 
 /** One attempt and all that hangs on it: its place in the queue and the circuit, its parts, its bill. */
 export interface Session {
@@ -113,30 +115,6 @@ export function openSession(
     return { ...cost, attemptsUsd: trail.usd };
   }
 
-  /** Keeps calls away from a target that said "not now" or "not you". */
-  function withhold(error: SignalboxError): void {
-    const until = (usualMs: number): number => runtime.now() + (error.retryAfterMs ?? usualMs);
-    if (error.code === 'rate_limited' || error.code === 'quota_exhausted') {
-      const kind = error.code === 'rate_limited' ? 'limited' : 'exhausted';
-      // Vendors send the wait of a rate limit along with an empty account too: it would be too short.
-      const exhausted = Math.max(until(0), runtime.now() + defaults.exhaustedMs);
-      const at = kind === 'limited' ? until(defaults.limitedMs) : exhausted;
-      health.withhold(target.id, kind, at);
-      emit('rate-limited', { target: target.id, until: at, kind });
-    }
-    if (error.code === 'auth' || error.code === 'permission') {
-      // A key that is not known is bad for all models; one that lacks a right may be good for others.
-      const at = until(defaults.credentialMs);
-      health.withhold(error.code === 'auth' ? target.provider : target.id, 'credential', at);
-      const { provider } = target;
-      const summary = summarizeError(error);
-      emit('credential-rejected', { provider, target: target.id, until: at, error: summary });
-    }
-    if (error.code === 'model_not_found') {
-      health.withhold(target.id, 'model', until(defaults.modelMs));
-    }
-  }
-
   function book(outcome: 'success' | 'failure'): void {
     const durationMs = runtime.now() - startedAt;
     engine.statistics(target.id).record({
@@ -186,46 +164,25 @@ export function openSession(
       }
     },
     async conclude() {
-      const { finish, content } = collected;
-      const usage = finish?.usage ?? estimateUsage(messages, content);
-      const warnings: Warning[] = [...prepared.warnings, ...collected.warnings];
-      if (finish?.usage === undefined) {
-        warnings.push({
-          code: 'usage-missing',
-          message: 'the vendor reported no usage: estimated',
-        });
-      }
+      const usage = collected.finish?.usage ?? estimateUsage(messages, collected.content);
       const cost = await bill(usage);
-      const text = textOf(content);
-      return checkOutput(call.output, {
-        id: collected.id ?? runtime.createId('answer'),
-        tier: call.tier.name,
-        target: target.id,
-        provider: target.provider,
-        model: { requested: target.model, served: collected.servedModel ?? target.model },
-        content,
-        text,
-        reasoningText: content.map((part) => (part.type === 'reasoning' ? part.text : '')).join(''),
-        toolCalls: content.filter((part) => part.type === 'tool-call'),
-        object: undefined,
-        finishReason: finish?.finishReason ?? 'other',
-        ...(finish?.rawFinishReason !== undefined && { rawFinishReason: finish.rawFinishReason }),
-        ...(finish?.finishDetail !== undefined && { finishDetail: finish.finishDetail }),
-        usage,
-        cost,
-        latency: {
-          totalMs: runtime.now() - scope.startedAt,
-          ...(firstTokenMs !== undefined && {
-            firstTokenMs: startedAt - scope.startedAt + firstTokenMs,
-          }),
-        },
-        ...(collected.requestId !== undefined && { requestId: collected.requestId }),
-        ...(finish?.serviceTier !== undefined && { serviceTier: finish.serviceTier }),
-        trail: trail.lines,
-        warnings,
-        tags,
-        ...(finish?.raw !== undefined && { raw: finish.raw }),
-      });
+      const firstToken =
+        firstTokenMs === undefined ? {} : { firstTokenAt: startedAt + firstTokenMs };
+      return checkOutput(
+        call.output,
+        toCompletion({
+          engine,
+          call,
+          scope,
+          target,
+          prepared,
+          collected,
+          usage,
+          cost,
+          tags,
+          ...firstToken,
+        }),
+      );
     },
     succeed(completion) {
       leave('success');
@@ -260,7 +217,7 @@ export function openSession(
       const outcome = collected.finish !== undefined ? 'success' : 'neither';
       leave(countsAsFailure(error) ? 'failure' : outcome, error);
       if (!left) {
-        withhold(error);
+        withhold(engine, target, error, emit);
         book('failure');
       }
       const usage = collected.usage();

@@ -17,7 +17,9 @@ export interface Deadline {
   reading(now: number): void;
   paused(): void;
   /** The next time at which a clock runs out unless something happens; `undefined` when none runs. */
-  due(now: number): { readonly at: number; readonly phase: Exclude<TimeoutPhase, 'total'> } | undefined;
+  due(
+    now: number,
+  ): { readonly at: number; readonly phase: Exclude<TimeoutPhase, 'total'> } | undefined;
 }
 
 export function createDeadline(clocks: Clocks, startedAt: number): Deadline {

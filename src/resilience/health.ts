@@ -117,9 +117,10 @@ export function createHealth(now: () => number, random: () => number): Health {
     restore(target, provider) {
       for (const key of [target, provider]) {
         const before = byKey.get(key);
-        if (before !== undefined && Object.keys(before.unavailable).length > 0) {
-          byKey.set(key, { ...before, unavailable: {} });
-        }
+        if (before === undefined) continue;
+        // A success in flight before the vendor said "not now" does not take that back.
+        const { limited } = before.unavailable;
+        byKey.set(key, { ...before, unavailable: limited === undefined ? {} : { limited } });
       }
     },
     get,
@@ -137,7 +138,7 @@ export interface Health {
   enter(target: string, policy: Required<CircuitSettings>): Permit;
   /** Keeps calls away from a target (or all of a provider's, by its name) until a time. */
   withhold(key: string, kind: Unavailability, until: number): void;
-  /** A success proves that target and key work again. */
+  /** A success proves that key, account and model work again. A rate limit still holds until its time. */
   restore(target: string, provider: string): void;
   get(key: string): TargetHealth;
 }

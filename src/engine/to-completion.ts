@@ -1,0 +1,63 @@
+import type { ResolvedTarget } from '../config/resolve.ts';
+import type { Completion, Tags, Warning } from '../protocol/completion.ts';
+import type { PreparedCall } from '../protocol/provider.ts';
+import type { Cost, Usage } from '../protocol/usage.ts';
+import { type Collected, textOf } from './collect.ts';
+import type { Call, Engine } from './engine.ts';
+import type { Scope } from './scope.ts';
+
+type Whole = {
+  readonly engine: Engine;
+  readonly call: Call;
+  readonly scope: Scope;
+  readonly target: ResolvedTarget;
+  readonly prepared: PreparedCall;
+  readonly collected: Collected;
+  readonly usage: Usage;
+  readonly cost: Cost;
+  readonly tags: Tags;
+  /** Epoch milliseconds. */
+  readonly firstTokenAt?: number;
+};
+
+function warningsOf({ prepared, collected }: Whole): readonly Warning[] {
+  const warnings = [...prepared.warnings, ...collected.warnings];
+  if (collected.finish?.usage !== undefined) return warnings;
+  return [
+    ...warnings,
+    { code: 'usage-missing', message: 'the vendor reported no usage: it is estimated' },
+  ];
+}
+
+/** The completion of an answer that has come whole, before anything is checked. Its trail is added last. */
+export function toCompletion(whole: Whole): Completion {
+  const { engine, call, scope, target, collected, usage, cost, tags, firstTokenAt } = whole;
+  const { finish, content } = collected;
+  return {
+    id: collected.id ?? engine.runtime.createId('answer'),
+    tier: call.tier.name,
+    target: target.id,
+    provider: target.provider,
+    model: { requested: target.model, served: collected.servedModel ?? target.model },
+    content,
+    text: textOf(content),
+    reasoningText: content.map((part) => (part.type === 'reasoning' ? part.text : '')).join(''),
+    toolCalls: content.filter((part) => part.type === 'tool-call'),
+    object: undefined,
+    finishReason: finish?.finishReason ?? 'other',
+    ...(finish?.rawFinishReason !== undefined && { rawFinishReason: finish.rawFinishReason }),
+    ...(finish?.finishDetail !== undefined && { finishDetail: finish.finishDetail }),
+    usage,
+    cost,
+    latency: {
+      totalMs: engine.runtime.now() - scope.startedAt,
+      ...(firstTokenAt !== undefined && { firstTokenMs: firstTokenAt - scope.startedAt }),
+    },
+    ...(collected.requestId !== undefined && { requestId: collected.requestId }),
+    ...(finish?.serviceTier !== undefined && { serviceTier: finish.serviceTier }),
+    trail: [],
+    warnings: warningsOf(whole),
+    tags,
+    ...(finish?.raw !== undefined && { raw: finish.raw }),
+  };
+}

@@ -1,5 +1,5 @@
 import type { ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
-import { SignalboxError } from '../errors.ts';
+import { SignalboxError, summarizeError } from '../errors.ts';
 import type { Capability } from '../protocol/provider.ts';
 import type { Knowledge } from '../routing/candidate.ts';
 import { needsOf } from '../routing/eligible.ts';
@@ -54,10 +54,17 @@ type State = { tries: number; repairs: number; limitedUntil?: number };
 export interface Chain {
   /** The next target to ask; waits for one that is rate limited when nothing else is left. */
   next(): Promise<ResolvedTarget | undefined>;
+  /**
+   * Why the target may not be asked at this moment. To be asked in the same turn as its circuit is entered:
+   * in between, another call may take the only place of a probe.
+   */
+  refusal(target: ResolvedTarget): string | undefined;
   /** How often the target was tried and repaired in this call. */
   state(target: ResolvedTarget): State;
   /** Another target could be asked now. */
   othersFree(target: ResolvedTarget): boolean;
+  /** The target is about to be asked; tells of the failover when another one failed before it. */
+  asking(target: ResolvedTarget): void;
   /** The target failed and the verdict was to go on. */
   failed(target: ResolvedTarget, error: SignalboxError): void;
   /** The target is to be asked once more, from the start. */
@@ -72,6 +79,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   const fresh = [...planned.candidates];
   const states = new Map<string, State>();
   const limited = new Map<ResolvedTarget, number>();
+  let lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
   /** Set by a prompt that was too long: only a larger window may still take it. */
   let tooSmall: { readonly window: number | undefined } | undefined;
 
@@ -99,10 +107,6 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   /** Why a target of the plan is passed over after all: things have changed since it was made. */
   function passOver(target: ResolvedTarget): string | undefined {
     if (!isLarger(target)) return 'its context window is no larger';
-    if (planned.leastBad === undefined) {
-      const refusal = health.check(target.id, target.provider);
-      if (refusal !== undefined) return refusal.reason;
-    }
     const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.5);
     const isLast = fresh.length === 0;
     if (!isLast && usualMs !== undefined && usualMs > scope.remainingMs()) {
@@ -133,6 +137,8 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   }
 
   return {
+    refusal: (target) =>
+      planned.leastBad === undefined ? health.check(target.id, target.provider)?.reason : undefined,
     state: stateOf,
     othersFree: (target) =>
       attemptsLeft() > 0 &&
@@ -142,7 +148,13 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
           isLarger(other) &&
           health.check(other.id, other.provider) === undefined,
       ),
+    asking(target) {
+      if (lastFailed === undefined || lastFailed.target === target) return;
+      const error = summarizeError(lastFailed.error);
+      trail.emit('failover', { from: lastFailed.target.id, to: target.id, error });
+    },
     failed(target, error) {
+      lastFailed = { target, error };
       if (error.code === 'context_length') tooSmall = { window: windowOf(engine, target) };
       if (error.code === 'rate_limited') {
         limited.set(target, health.get(target.id).unavailable.limited ?? runtime.now());

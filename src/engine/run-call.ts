@@ -1,4 +1,3 @@
-import type { ResolvedTarget } from '../config/resolve.ts';
 import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
@@ -30,19 +29,10 @@ export async function* runCall(
   try {
     const chain = openChain(engine, call, scope, trail);
     const run: Run = { engine, call, scope, trail, chain };
-    let failed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
     let shown: Extract<StreamPart, { type: 'restart' }> | undefined;
     for (let target = await chain.next(); target !== undefined; target = await chain.next()) {
-      if (failed !== undefined && failed.target !== target) {
-        const error = summarizeError(failed.error);
-        trail.emit('failover', { from: failed.target.id, to: target.id, error });
-      }
       const tried = await tryTarget(run, target);
-      if (tried.verdict === 'next') {
-        failed = { target, error: tried.error };
-        chain.failed(target, tried.error);
-        continue;
-      }
+      if (tried.verdict !== 'done') continue;
       if (shown !== undefined) yield { ...shown, to: target.id };
       yield { type: 'start', target: target.id, model: target.model };
       try {
@@ -52,7 +42,6 @@ export async function* runCall(
         return;
       } catch (raw) {
         const error = await breakOff(run, tried.answer.session, raw);
-        failed = { target, error };
         shown = { type: 'restart', from: target.id, to: target.id, error: summarizeError(error) };
       }
     }

@@ -78,7 +78,7 @@ export function openSession(
   const prices = pricing.load(priced).catch(() => undefined);
   const attempt = trail.begin();
   let firstTokenMs: number | undefined;
-  let permit: Permit | undefined;
+  let permit: Permit | undefined = health.enter(target.id, call.tier.circuit);
   let release: Release | undefined;
   let billed: { readonly usage: Usage; readonly usd: number | null } | undefined;
 
@@ -96,6 +96,8 @@ export function openSession(
       });
     }
   };
+
+  tell(permit.change);
 
   /** Gives back the place in the circuit and in the queue; once. */
   function leave(outcome: Outcome, error?: SignalboxError): void {
@@ -146,8 +148,6 @@ export function openSession(
         ],
         scope.signal,
       );
-      permit = health.enter(target.id, call.tier.circuit);
-      tell(permit.change);
       const attemptParts = runAttempt(runtime, prepared, {
         signal: scope.signal,
         clocks: clocksFor(call, target),

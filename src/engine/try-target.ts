@@ -13,7 +13,8 @@ import { openSession, type Session } from './session.ts';
 
 export type Tried =
   | { readonly verdict: 'done'; readonly answer: Committed }
-  | { readonly verdict: 'next'; readonly error: SignalboxError };
+  /** It failed, or was passed over; the trail says why. */
+  | { readonly verdict: 'next' };
 
 function asError(error: unknown): SignalboxError {
   if (isSignalboxError(error)) return error;
@@ -57,19 +58,21 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
   return decision;
 }
 
-/** What the target is to be asked, or why it is passed over without being asked. */
-function admit(run: Run, target: ResolvedTarget): PreparedCall | SignalboxError {
-  const { engine, call, trail } = run;
+/** What the target is to be asked; `undefined` when it is passed over, which the trail then says. */
+function admit(run: Run, target: ResolvedTarget): PreparedCall | undefined {
+  const { engine, call, trail, chain } = run;
   try {
-    return prepareAttempt(engine, call, target, []);
+    const prepared = prepareAttempt(engine, call, target, []);
+    const refusal = chain.refusal(target);
+    if (refusal === undefined) return prepared;
+    trail.skip(target.id, refusal);
   } catch (raw) {
-    const error = asError(raw);
+    const error = asError(raw).with({ target: target.id });
     const onUnsupported = optionsFor(call, target).onUnsupported ?? defaults.onUnsupported;
-    if (error.code !== 'unsupported' || onUnsupported === 'error')
-      throw error.with({ target: target.id });
+    if (error.code !== 'unsupported' || onUnsupported === 'error') throw error;
     trail.skip(target.id, error.message);
-    return error;
   }
+  return undefined;
 }
 
 /**
@@ -81,7 +84,8 @@ function admit(run: Run, target: ResolvedTarget): PreparedCall | SignalboxError 
 export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried> {
   const { engine, call, scope, trail, chain } = run;
   const first = admit(run, target);
-  if (isSignalboxError(first)) return { verdict: 'next', error: first };
+  if (first === undefined) return { verdict: 'next' };
+  chain.asking(target);
   const state = chain.state(target);
   let repair: readonly NormalMessage[] = [];
   let session: Session | undefined;
@@ -116,8 +120,9 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
   } catch (raw) {
     // A wait that was cut short speaks for the call, not for the attempt before it.
     const error = scope.signal.aborted ? asError(raw) : (last.error ?? asError(raw));
-    if (last.verdict === 'next') return { verdict: 'next', error };
-    throw error;
+    if (last.verdict !== 'next') throw error;
+    chain.failed(target, error);
+    return { verdict: 'next' };
   }
 }
 

@@ -80,8 +80,8 @@ function asAttemptError(error: unknown): SignalboxError {
 
 /**
  * Runs one attempt under its own clocks and its own AbortController, and ends in one of three ways: after
- * `finish`; with a thrown SignalboxError; or because the reader left. Whichever it is, the socket is closed,
- * the timer is gone and nothing listens on the call's signal any more.
+ * `finish`; with a thrown SignalboxError; or because the reader left. Whichever it is, the socket is closed
+ * or free for the next request, the timer is gone and nothing listens on the call's signal any more.
  */
 export async function* runAttempt(
   runtime: Runtime,
@@ -122,6 +122,7 @@ export async function* runAttempt(
     });
 
   let answering = false;
+  let finished = false;
   try {
     for (;;) {
       deadline.reading(runtime.now());
@@ -135,15 +136,17 @@ export async function* runAttempt(
         deadline.firstPart(runtime.now());
         clock.rearm();
       }
+      finished = next.value.type === 'finish';
       yield next.value;
-      if (next.value.type === 'finish') return;
+      if (finished) return;
     }
   } catch (error) {
     throw asAttemptError(controller.signal.aborted ? controller.signal.reason : error);
   } finally {
     clock.stop();
     signal.removeEventListener('abort', onAbort);
-    controller.abort(over);
+    // After a finish the adapter may still read the body out, so that its connection can be used again.
+    if (!finished) controller.abort(over);
     // Not awaited: an adapter that hangs in its clean-up must not hold the call.
     parts.return?.().then(undefined, () => undefined);
   }

@@ -76,7 +76,9 @@ export interface Chain {
 export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail): Chain {
   const { runtime, health } = engine;
   const planned = planCall(engine, call);
-  const fresh = [...planned.candidates];
+  /** What is left of the plan. */
+  const steps = [...planned.steps];
+  const fresh = (): readonly ResolvedTarget[] => steps.flatMap((step) => step.ask ?? []);
   const states = new Map<string, State>();
   const limited = new Map<ResolvedTarget, number>();
   let lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
@@ -87,7 +89,6 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     candidates: planned.candidates.map(({ id }) => id),
     skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
   });
-  for (const { target, reason } of planned.skipped) trail.skip(target, reason);
 
   function stateOf(target: ResolvedTarget): State {
     const state = states.get(target.id) ?? { tries: 0, repairs: 0 };
@@ -108,7 +109,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   function passOver(target: ResolvedTarget): string | undefined {
     if (!isLarger(target)) return 'its context window is no larger';
     const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.5);
-    const isLast = fresh.length === 0;
+    const isLast = fresh().length === 0;
     if (!isLast && usualMs !== undefined && usualMs > scope.remainingMs()) {
       return `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
     }
@@ -142,7 +143,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     state: stateOf,
     othersFree: (target) =>
       attemptsLeft() > 0 &&
-      fresh.some(
+      fresh().some(
         (other) =>
           other.id !== target.id &&
           isLarger(other) &&
@@ -160,9 +161,14 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
         limited.set(target, health.get(target.id).unavailable.limited ?? runtime.now());
       }
     },
-    again: (target) => fresh.unshift(target),
+    again: (target) => steps.unshift({ ask: target }),
     async next() {
-      for (let target = fresh.shift(); target !== undefined; target = fresh.shift()) {
+      for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
+        if (step.ask === undefined) {
+          trail.skip(step.skip.target, step.skip.reason);
+          continue;
+        }
+        const target = step.ask;
         if (attemptsLeft() <= 0) {
           trail.skip(target.id, `maxAttempts (${call.tier.maxAttempts}) reached`);
           continue;

@@ -8,21 +8,25 @@ function left(): SignalboxError {
 /**
  * A stream over `start()`, which is called at the first read and never before.
  * Whoever awaits `completion` without reading drives the answer; parts are then kept for a later reader, so
- * that the order of the two does not matter.
+ * that the order of the two does not matter. `leaving` aborts when the reader goes while a part is being
+ * waited for: a generator's `return()` alone would wait for that part.
  */
 export function createCompletionStream<Answer>(
-  start: () => AsyncGenerator<StreamPart<Answer>, void>,
+  start: (leaving: AbortSignal) => AsyncGenerator<StreamPart<Answer>, void>,
 ): CompletionStream<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   promise.catch(() => undefined);
   let source: AsyncGenerator<StreamPart<Answer>, void> | undefined;
+  const leaving = new AbortController();
+  let isPulling = false;
   let hasReader = false;
   /** Parts that `completion` drove out before a reader came. */
   const kept: StreamPart<Answer>[] = [];
   let draining: Promise<void> | undefined;
 
   async function pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
-    source ??= start();
+    source ??= start(leaving.signal);
+    isPulling = true;
     try {
       const next = await source.next();
       if (next.done !== true && next.value.type === 'finish') resolve(next.value.completion);
@@ -31,7 +35,16 @@ export function createCompletionStream<Answer>(
     } catch (error) {
       reject(error);
       throw error;
+    } finally {
+      isPulling = false;
     }
+  }
+
+  async function leave(): Promise<void> {
+    hasReader = true;
+    if (isPulling) leaving.abort(left());
+    await source?.return();
+    reject(left());
   }
 
   async function drain(): Promise<void> {
@@ -46,14 +59,13 @@ export function createCompletionStream<Answer>(
     if (hasReader) throw new SignalboxError('config', 'this stream is being read already');
     hasReader = true;
     try {
-      // A pull of the drain may be under way: its part comes first, and its failure is read again below.
+      // A pull of the drain may be under way: its part comes first, and its failure after all parts.
       await draining?.catch(() => undefined);
       yield* kept.splice(0);
+      await draining;
       for (let next = await pull(); next.done !== true; next = await pull()) yield next.value;
     } finally {
-      source ??= start();
-      await source.return();
-      reject(left());
+      await leave();
     }
   }
 
@@ -80,16 +92,22 @@ export function createCompletionStream<Answer>(
     toReadableStream(format = 'text') {
       const chunks = format === 'text' ? text() : events();
       const encoder = new TextEncoder();
-      return new ReadableStream({
-        async pull(controller) {
-          const next = await chunks.next();
-          if (next.done === true) controller.close();
-          else controller.enqueue(encoder.encode(next.value));
+      let isReader = false;
+      return new ReadableStream(
+        {
+          async pull(controller) {
+            isReader = true;
+            const next = await chunks.next();
+            if (next.done === true) controller.close();
+            else controller.enqueue(encoder.encode(next.value));
+          },
+          async cancel() {
+            if (isReader || !hasReader) await leave();
+          },
         },
-        async cancel() {
-          await chunks.return();
-        },
-      });
+        // Nothing is pulled before somebody reads.
+        { highWaterMark: 0 },
+      );
     },
     get completion() {
       if (!hasReader && draining === undefined) {

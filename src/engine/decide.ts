@@ -91,9 +91,9 @@ function triesOf(row: Row, situation: Situation): number {
 function delayFor(error: SignalboxError, situation: Situation): number {
   const { retry, random, tries } = situation;
   if (error.retryAfterMs !== undefined) return error.retryAfterMs;
-  if (error.code === 'rate_limited') return rateLimitBackoffMs(tries, random());
-  const minMs = retry.minMs ?? defaults.retryMinMs;
-  return backoffMs(tries, { minMs, maxMs: retry.maxMs ?? defaults.retryMaxMs }, random());
+  const { minMs = defaults.retryMinMs, maxMs = defaults.retryMaxMs } = retry;
+  if (error.code === 'rate_limited') return rateLimitBackoffMs(tries, maxMs, random());
+  return backoffMs(tries, { minMs, maxMs }, random());
 }
 
 function goOn(row: Row, error: SignalboxError, situation: Situation): Decision {
@@ -131,6 +131,11 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   const delayMs = delayFor(error, situation);
   if (delayMs >= situation.remainingMs) {
     return { verdict: 'next', reason: `a wait of ${Math.ceil(delayMs)} ms exceeds the deadline` };
+  }
+  // Only a vendor's own `Retry-After` is ever longer than the longest backoff.
+  if (situation.othersFree && delayMs > (situation.retry.maxMs ?? defaults.retryMaxMs)) {
+    const reason = `a wait of ${Math.ceil(delayMs)} ms is better spent on another target`;
+    return { verdict: 'next', reason };
   }
   if (!situation.takeToken()) return { verdict: 'next', reason: 'the retry budget is empty' };
   return { verdict: 'retry', delayMs };

@@ -44,11 +44,15 @@ export type Checked =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly issues: string };
 
-/** Checks a value against the original schema, never a relaxed one. */
+/** Checks a value against the original schema, never a relaxed one. A schema that throws does not pass. */
 export async function checkAgainst(schema: StandardSchema, value: unknown): Promise<Checked> {
-  const result = await schema['~standard'].validate(value);
-  if (result.issues === undefined) return { ok: true, value: result.value };
-  return { ok: false, issues: result.issues.map(formatIssue).join('; ') };
+  try {
+    const result = await schema['~standard'].validate(value);
+    if (result.issues === undefined) return { ok: true, value: result.value };
+    return { ok: false, issues: result.issues.map(formatIssue).join('; ') };
+  } catch (error) {
+    return { ok: false, issues: error instanceof Error ? error.message : 'the schema threw' };
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { SignalboxError } from '../errors.ts';
 import type { CallOptions, Validation } from '../protocol/call-options.ts';
-import type { Completion } from '../protocol/completion.ts';
+import type { Completion, FinishReason } from '../protocol/completion.ts';
 import type { JsonSchema } from '../protocol/json.ts';
 import type { ToolCallPart } from '../protocol/message.ts';
 import type { StandardSchema } from '../protocol/standard-schema.ts';
@@ -50,11 +50,14 @@ export function repairHint(error: SignalboxError): string {
 }
 
 /** Models without native support wrap JSON in a Markdown fence. */
-const fence = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/;
+const fence = /^```(?:json)?\s([\s\S]*)```$/i;
+
+/** Reasons to stop that promise an answer; the others explain why there may be none. */
+const answeringReasons: readonly FinishReason[] = ['stop', 'tool_calls', 'other'];
 
 function parseObject(text: string): unknown {
   try {
-    return JSON.parse(fence.exec(text)?.[1] ?? text);
+    return JSON.parse(fence.exec(text.trim())?.[1] ?? text);
   } catch {
     throw invalidOutput('not JSON, though a schema was asked for', 'it is not valid JSON');
   }
@@ -105,7 +108,8 @@ function checkFinish(check: OutputCheck, completion: Completion): void {
   const empty = completion.content.every(
     (part) => part.type === 'reasoning' || (part.type === 'text' && part.text.trim() === ''),
   );
-  if (empty && finishReason === 'stop') throw invalidOutput('empty', 'it was empty');
+  if (empty && answeringReasons.includes(finishReason))
+    throw invalidOutput('empty', 'it was empty');
   if (check.schema !== undefined && finishReason === 'length') {
     throw invalidOutput(
       'cut at maxOutputTokens, so its JSON is not whole',

@@ -23,7 +23,14 @@ export type Skipped = {
   readonly until?: number;
 };
 
+/** One place in the chain: a target to ask, or to pass over. */
+export type Step =
+  | { readonly ask: Candidate; readonly skip?: undefined }
+  | { readonly ask?: undefined; readonly skip: Skipped };
+
 export type Plan = {
+  /** The whole chain in its order. */
+  readonly steps: readonly Step[];
   /** Whom to ask, in this order. */
   readonly candidates: readonly Candidate[];
   readonly skipped: readonly Skipped[];
@@ -41,12 +48,12 @@ function inOrder(
   return [...new Set([...first, ...candidates])];
 }
 
-/** The one that may be asked again soonest; one that waits for a probe under way comes last. */
-function soonest<Each extends { readonly until: number | undefined }>(
+/** Of those who are only unavailable, the one that may be asked again first; one under probe comes last. */
+function soonest<Each extends { readonly unavailable: Unavailable | undefined }>(
   list: readonly Each[],
 ): Each | undefined {
-  const when = (each: Each): number => each.until ?? Number.POSITIVE_INFINITY;
-  return [...list].sort((a, b) => when(a) - when(b))[0];
+  const when = (each: Each): number => each.unavailable?.until ?? Number.POSITIVE_INFINITY;
+  return list.filter((each) => each.unavailable !== undefined).sort((a, b) => when(a) - when(b))[0];
 }
 
 /**
@@ -66,39 +73,25 @@ export function plan(
   const unique = chain.filter(
     (each, index) => chain.findIndex(({ id }) => id === each.id) === index,
   );
-  const skipped: Skipped[] = [];
-  const candidates: Candidate[] = [];
-  const waiting: {
-    candidate: Candidate;
-    reason: string;
-    until: number | undefined;
-  }[] = [];
-  for (const candidate of inOrder(unique, options.route)) {
+  const looked = inOrder(unique, options.route).map((candidate) => {
     const never = ineligible(candidate, needs, options.route, knowledge);
-    if (never !== undefined) {
-      skipped.push({ target: candidate.id, reason: never });
-      continue;
-    }
-    const unavailable = knowledge.unavailable(candidate);
-    if (unavailable === undefined) candidates.push(candidate);
-    else waiting.push({ candidate, ...unavailable });
-  }
-  const nobody = candidates.length === 0 && options.whenAllOpen === 'try-least-bad';
-  const leastBad = nobody ? soonest(waiting) : undefined;
-  for (const { candidate, reason, until } of waiting) {
-    if (candidate === leastBad?.candidate) candidates.push(candidate);
-    else
-      skipped.push({
-        target: candidate.id,
-        reason,
-        ...(until !== undefined && { until }),
-      });
-  }
+    const unavailable = never === undefined ? knowledge.unavailable(candidate) : undefined;
+    return { candidate, never, unavailable };
+  });
+  const isFree = looked.some((each) => each.never === undefined && each.unavailable === undefined);
+  const mayTry = !isFree && options.whenAllOpen === 'try-least-bad';
+  const leastBad = mayTry ? soonest(looked) : undefined;
+  const steps = looked.map((each): Step => {
+    const { candidate, never, unavailable } = each;
+    if (never !== undefined) return { skip: { target: candidate.id, reason: never } };
+    if (unavailable === undefined || each === leastBad) return { ask: candidate };
+    const { reason, until } = unavailable;
+    return { skip: { target: candidate.id, reason, ...(until !== undefined && { until }) } };
+  });
   return {
-    candidates,
-    skipped,
-    ...(leastBad !== undefined && {
-      leastBad: { reason: leastBad.reason, until: leastBad.until },
-    }),
+    steps,
+    candidates: steps.flatMap((step) => step.ask ?? []),
+    skipped: steps.flatMap((step) => step.skip ?? []),
+    ...(leastBad?.unavailable !== undefined && { leastBad: leastBad.unavailable }),
   };
 }

@@ -26,5 +26,11 @@ export async function exchange(
   if (tap.response === undefined) {
     throw connectionError(new Error('the SDK returned without using the fetch it was given'));
   }
-  return readReply(tap.response, context.watch);
+  try {
+    return await readReply(tap.response, context.watch);
+  } catch (error) {
+    // Whatever the cut looks like, an abort is an abort.
+    context.signal.throwIfAborted();
+    throw error;
+  }
 }

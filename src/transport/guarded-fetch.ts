@@ -69,9 +69,10 @@ export function guardedFetch(options: GuardOptions): Fetch {
     const dispatcher = options.fetch === undefined ? watchingDispatcher(tap.watch) : undefined;
     if (dispatcher === undefined) tap.watch.connected();
     // Node's fetch takes any object with `dispatch`; the type of `dispatcher` asks for undici's whole class.
+    const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]: Tap };
     const guarded = {
-      ...init,
-      headers: guardHeaders(init?.headers, options.headers),
+      ...asked,
+      headers: guardHeaders(asked.headers, options.headers),
       redirect: 'manual',
       signal: tap.signal,
       ...(dispatcher !== undefined && { dispatcher }),

@@ -16,7 +16,12 @@ export type Reply = {
   readonly requestId: string | undefined;
   readonly headers: Headers;
 } & (
-  | { readonly kind: 'events'; readonly events: AsyncIterable<ServerSentEvent> }
+  | {
+      readonly kind: 'events';
+      readonly events: AsyncIterable<ServerSentEvent>;
+      /** Says that the wire's terminal marker has come: what is left is read out, not cut off. */
+      complete(): void;
+    }
   | { readonly kind: 'json'; readonly body: unknown }
   | { readonly kind: 'refusal'; readonly refusal: Refusal }
 );
@@ -24,8 +29,35 @@ export type Reply = {
 /** Enough to classify an error by, and too little to be a burden when a proxy answers with a website. */
 const maxErrorBodyLength = 65_536;
 
-/** The body as text; every chunk feeds the idle clock; leaving early closes the socket. */
-async function* textOf(response: Response, watch: Watch): AsyncGenerator<string, void> {
+/** How long a vendor may take to end a body after its terminal marker before the socket is closed. */
+const readOutMs = 1_000;
+
+/**
+ * Reads a body to its end in the background, so that its connection can be used for the next request. A body
+ * that does not end is cut off. (The clock is the socket's, not the call's: the call is over.)
+ */
+async function readOut(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  const grace = AbortSignal.timeout(readOutMs);
+  const cut = (): void => void reader.cancel().catch(() => undefined);
+  grace.addEventListener('abort', cut, { once: true });
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read());
+  } catch {
+    // The connection broke after the answer was whole: nobody needs it any more.
+  } finally {
+    grace.removeEventListener('abort', cut);
+  }
+}
+
+/** What a reader of a body knows of it: whether all that matters has been read. */
+type Progress = { isComplete: boolean };
+
+/** The body as text; every chunk feeds the idle clock; leaving before it is complete closes the socket. */
+async function* textOf(
+  response: Response,
+  watch: Watch,
+  progress: Progress,
+): AsyncGenerator<string, void> {
   if (response.body === null) return;
   const decoder = new TextDecoder();
   const reader = response.body.getReader();
@@ -44,8 +76,9 @@ async function* textOf(response: Response, watch: Watch): AsyncGenerator<string,
     ended = true;
     throw interruptedError('the connection was cut', error);
   } finally {
+    if (!ended && progress.isComplete) void readOut(reader);
     // Cancelling rejects when the socket is already gone, which is what we want of it anyway.
-    if (!ended) await reader.cancel().catch(() => undefined);
+    else if (!ended) await reader.cancel().catch(() => undefined);
   }
 }
 
@@ -81,7 +114,7 @@ async function collect(head: string, chunks: AsyncGenerator<string, void>): Prom
 async function readRefusal(response: Response, watch: Watch): Promise<Refusal> {
   let text = '';
   try {
-    for await (const chunk of textOf(response, watch)) {
+    for await (const chunk of textOf(response, watch, { isComplete: false })) {
       text += chunk;
       if (text.length >= maxErrorBodyLength) break;
     }
@@ -129,7 +162,8 @@ export async function readReply(response: Response, watch: Watch): Promise<Reply
       refusal: await readRefusal(response, watch),
     };
   }
-  const chunks = textOf(response, watch);
+  const progress: Progress = { isComplete: false };
+  const chunks = textOf(response, watch, progress);
   const head = await peek(chunks);
   const first = head.trimStart().charAt(0);
   if (first === '{' || first === '[') {
@@ -149,5 +183,8 @@ export async function readReply(response: Response, watch: Watch): Promise<Reply
     ...facts,
     kind: 'events',
     events: decodeServerSentEvents(resume(head, chunks)),
+    complete() {
+      progress.isComplete = true;
+    },
   };
 }

@@ -29,6 +29,8 @@ export async function* decodeServerSentEvents(
   chunks: AsyncIterable<string>,
 ): AsyncGenerator<ServerSentEvent, void> {
   let rest = '';
+  /** The last chunk ended with a carriage return: a line feed that comes next belongs to it. */
+  let halfBreak = false;
   let name: string | undefined;
   let data: string[] = [];
 
@@ -48,19 +50,19 @@ export async function* decodeServerSentEvents(
   }
 
   for await (const chunk of chunks) {
-    const text = rest + chunk;
-    let start = 0;
-    for (let at = 0; at < text.length; at++) {
-      const character = text.charCodeAt(at);
+    if (chunk === '') continue;
+    let start = halfBreak && chunk.charCodeAt(0) === 10 ? 1 : 0;
+    for (let at = start; at < chunk.length; at++) {
+      const character = chunk.charCodeAt(at);
       if (character !== 10 && character !== 13) continue;
-      // A carriage return at the very end may be half of a CRLF: it waits for the next chunk.
-      if (character === 13 && at === text.length - 1) break;
-      yield* take(text.slice(start, at));
-      if (character === 13 && text.charCodeAt(at + 1) === 10) at++;
+      yield* take(rest + chunk.slice(start, at));
+      rest = '';
+      if (character === 13 && chunk.charCodeAt(at + 1) === 10) at++;
       start = at + 1;
     }
-    rest = text.slice(start);
+    rest += chunk.slice(start);
+    halfBreak = chunk.endsWith('\r');
   }
-  if (rest !== '') yield* take(rest.replace(/\r$/, ''));
+  if (rest !== '') yield* take(rest);
   yield* take('');
 }

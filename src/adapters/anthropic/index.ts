@@ -1,0 +1,174 @@
+import { SignalboxError } from '../../errors.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { exchange } from '../../transport/exchange.ts';
+import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
+import { interruptedError } from '../../transport/network-error.ts';
+import type { Reply } from '../../transport/read-reply.ts';
+import { readJsonEvents } from '../shared/json-events.ts';
+import { lazily } from '../shared/lazily.ts';
+import { lazySdk, requireKey } from '../shared/sdk.ts';
+import { inBandError, isErrorBody, refusalError } from './errors.ts';
+import { factsOf } from './models.ts';
+import {
+  type AnthropicClient,
+  type AnthropicSettings,
+  currentVersion,
+  type OwnClientSettings,
+  readSettings,
+} from './options.ts';
+import { toWireRequest } from './request.ts';
+import { createAnswerReader, eventsOfMessage, type Issuer } from './response.ts';
+
+export type { AnthropicClient, AnthropicSettings } from './options.ts';
+
+const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
+
+/** Node's timers hold no more; our own clocks rule, and an explicit one turns off the SDK's token guard. */
+const noTimeoutMs = 2 ** 31 - 1;
+
+function ownHeaders(key: string, settings: OwnClientSettings): Record<string, string> {
+  return {
+    accept: 'application/json',
+    'content-type': 'application/json',
+    'anthropic-version': settings.anthropicVersion,
+    ...(settings.authStyle === 'bearer'
+      ? { authorization: `Bearer ${key}` }
+      : { 'x-api-key': key }),
+    ...settings.headers,
+  };
+}
+
+async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient> {
+  const apiKey = requireKey('anthropic', settings.apiKey, ['ANTHROPIC_API_KEY']);
+  const { Anthropic } = await loadSdk();
+  return new Anthropic({
+    apiKey,
+    baseURL: settings.baseURL,
+    maxRetries: 0,
+    timeout: noTimeoutMs,
+    fetch: guardedFetch({ fetch: settings.fetch, headers: ownHeaders(apiKey, settings) }),
+    openTelemetry: false,
+    logLevel: 'off',
+    webhookKey: null,
+    // The guard lets this one pass, and ANTHROPIC_CUSTOM_HEADERS could set it.
+    defaultHeaders: { 'anthropic-beta': null },
+  });
+}
+
+/** The client's own way to fetch, if it has one: a `fetch`, or a dispatcher among its fetch options. */
+function fetchOf(client: object): Fetch | undefined {
+  const own: unknown = Reflect.get(client, 'fetch');
+  const options: unknown = Reflect.get(client, 'fetchOptions');
+  const isPlain = own === globalThis.fetch && (options === undefined || options === null);
+  return typeof own === 'function' && !isPlain ? (own as Fetch) : undefined;
+}
+
+function guardClient(client: AnthropicClient): AnthropicClient {
+  return client.withOptions({
+    maxRetries: 0,
+    timeout: noTimeoutMs,
+    fetch: guardedFetch({ fetch: fetchOf(client), headers: 'as-is' }),
+  });
+}
+
+async function* readAnswer(
+  reply: Reply,
+  context: AttemptContext,
+  issuer: Issuer,
+): AsyncGenerator<ProviderPart, void> {
+  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
+  const { headers, requestId } = reply;
+  const reader = createAnswerReader({ issuer, headers, requestId });
+
+  if (reply.kind === 'json') {
+    if (isErrorBody(reply.body)) throw inBandError(reply.body, headers);
+    const events = eventsOfMessage(reply.body);
+    if (events === undefined) throw notAMessage();
+    for (const event of events) yield* reader.read(event);
+    yield* reader.finish(context.keepRaw ? { raw: reply.body } : {});
+    return;
+  }
+
+  const raw: unknown[] = [];
+  try {
+    yield* readJsonEvents(
+      reply,
+      function* (event) {
+        if (event.type !== 'event') return;
+        if (context.keepRaw) raw.push(event.data);
+        yield* reader.read(event.data);
+      },
+      reader.isComplete,
+    );
+  } catch (error) {
+    context.signal.throwIfAborted();
+    // After the stop reason only `message_stop` is missing, which says nothing more.
+    if (!reader.isEnded()) throw error;
+  }
+  context.signal.throwIfAborted();
+  if (!reader.isBegun()) throw notAMessage();
+  if (!reader.isEnded()) throw interruptedError('it ended without its terminal marker');
+  yield* reader.finish(context.keepRaw ? { raw } : {});
+}
+
+function notAMessage(): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    'the answer is not an Anthropic message: check baseURL and any proxy in between',
+  );
+}
+
+function capabilitiesOf(model: string): ReadonlySet<Capability> {
+  const { structuredOutput, prefill } = factsOf(model);
+  return new Set<Capability>([
+    'vision',
+    'files',
+    'tools',
+    ...(structuredOutput ? (['structured-output'] as const) : []),
+    ...(prefill ? (['prefill'] as const) : []),
+  ]);
+}
+
+/**
+ * Anthropic's Messages API, and whatever speaks it.
+ *
+ * Loads `@anthropic-ai/sdk` at the first call. A missing key is an `auth` error of that call, so that other
+ * targets can still answer. Reads no environment variable other than `ANTHROPIC_API_KEY`.
+ *
+ * @throws SignalboxError `config` for settings that are unknown or malformed.
+ */
+export function anthropic(settings: AnthropicSettings = {}): Provider {
+  const read = readSettings(settings);
+  const takesSampling = read.own !== undefined && read.own.anthropicVersion < currentVersion;
+  const client = lazily(async () =>
+    read.own === undefined ? guardClient(read.client) : makeClient(read.own),
+  );
+
+  return {
+    wire: 'anthropic',
+    priceList: 'anthropic',
+    capabilities: capabilitiesOf,
+    async preload() {
+      if (read.own !== undefined) await loadSdk();
+    },
+    prepare(request) {
+      const { body, warnings } = toWireRequest(request, takesSampling);
+      const issuer = { provider: request.provider, model: request.model };
+      return {
+        warnings,
+        async *send(context) {
+          const sdk = await client();
+          const stream = context.wire === 'stream';
+          const whole: JsonObject = { ...body, stream };
+          // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
+          const reply = await exchange(context, (tap) =>
+            sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+          );
+          yield* readAnswer(reply, context, issuer);
+        },
+      };
+    },
+  };
+}

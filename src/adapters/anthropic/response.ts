@@ -1,0 +1,241 @@
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { Opaque } from '../../protocol/message.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { interruptedError } from '../../transport/network-error.ts';
+import { createPartAssembler } from '../shared/part-assembler.ts';
+import { countOf, isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { inBandError, isErrorBody } from './errors.ts';
+import { mergeUsage, toUsage } from './usage.ts';
+
+const finishReasons: Readonly<Record<string, FinishReason>> = {
+  end_turn: 'stop',
+  stop_sequence: 'stop',
+  max_tokens: 'length',
+  tool_use: 'tool_calls',
+  pause_turn: 'pause',
+  refusal: 'refusal',
+  model_context_window_exceeded: 'context_length',
+};
+
+/** Who made the answer, for the replay data in it. */
+export type Issuer = { readonly provider: string; readonly model: string };
+
+export type AnswerFacts = {
+  readonly issuer: Issuer;
+  readonly headers: Headers;
+  readonly requestId: string | undefined;
+};
+
+/** Reads one answer, event by event. */
+export interface AnswerReader {
+  read(event: unknown): Generator<ProviderPart>;
+  /** Whether `message_stop` has come: nothing follows it. */
+  isComplete(): boolean;
+  /** Whether the vendor has said why it stopped; only then is the answer whole. */
+  isEnded(): boolean;
+  /** Whether anything of this wire has been seen. */
+  isBegun(): boolean;
+  /** The closing parts, with the vendor's own response if it is to be kept. */
+  finish(raw: { readonly raw?: unknown }): Generator<ProviderPart>;
+}
+
+/** A block that is not text, thinking or a call of the caller's tools, such as a server tool's result. */
+type ForeignBlock = { readonly block: JsonObject; input: string };
+
+export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts): AnswerReader {
+  const assembler = createPartAssembler();
+  const foreign = new Map<string, ForeignBlock>();
+  /** Arguments that came whole with the start of a call; used unless they also come in pieces. */
+  const wholeInputs = new Map<string, unknown>();
+  let id: string | undefined;
+  let begun = false;
+  let servedModel: string | undefined;
+  let usage: JsonObject | undefined;
+  let stopReason: string | undefined;
+  let stopDetails: JsonObject = {};
+  let complete = false;
+
+  const opaque = (kind: Opaque['kind'], data: string): Opaque => ({
+    wire: 'anthropic',
+    ...issuer,
+    kind,
+    data,
+  });
+
+  function* start(message: JsonObject): Generator<ProviderPart> {
+    const newId = textOf(message.id);
+    if (begun) {
+      // Gateways repeat the event; a lost and retried upstream splices a second answer into the first.
+      if (newId === id) return;
+      throw interruptedError('a second answer began inside the first');
+    }
+    begun = true;
+    id = newId;
+    servedModel = textOf(message.model);
+    usage = mergeUsage(usage, message.usage);
+    yield {
+      type: 'open',
+      ...(id !== undefined && { id }),
+      ...(servedModel !== undefined && { servedModel }),
+      ...(requestId !== undefined && { requestId }),
+    };
+    if (usage !== undefined) yield { type: 'usage', usage: toUsage(usage) };
+  }
+
+  function* startBlock(place: string, block: JsonObject): Generator<ProviderPart> {
+    switch (block.type) {
+      case 'text':
+        yield* assembler.text(place, 'text', textOf(block.text) ?? '');
+        break;
+      case 'thinking': {
+        yield* assembler.text(place, 'reasoning', textOf(block.thinking) ?? '');
+        const signature = textOf(block.signature);
+        if (signature !== undefined) assembler.opaque(place, opaque('signature', signature));
+        break;
+      }
+      case 'redacted_thinking':
+        yield* assembler.text(place, 'reasoning', '');
+        assembler.opaque(place, opaque('redacted', textOf(block.data) ?? ''));
+        break;
+      case 'tool_use':
+        yield* assembler.toolCall(
+          place,
+          textOf(block.id) ?? `call_${place}`,
+          textOf(block.name) ?? '',
+        );
+        if (isObject(block.input) && Object.keys(block.input).length > 0) {
+          wholeInputs.set(place, block.input);
+        }
+        break;
+      case 'fallback':
+        // The vendor let another of its models answer.
+        servedModel = textOf(objectOf(block.to).model) ?? servedModel;
+        break;
+      default:
+        foreign.set(place, { block, input: '' });
+    }
+  }
+
+  function* continueBlock(place: string, delta: JsonObject): Generator<ProviderPart> {
+    switch (delta.type) {
+      case 'text_delta':
+        yield* assembler.text(place, 'text', textOf(delta.text) ?? '');
+        break;
+      case 'thinking_delta':
+        yield* assembler.text(place, 'reasoning', textOf(delta.thinking) ?? '');
+        break;
+      case 'signature_delta': {
+        const signature = textOf(delta.signature);
+        if (signature !== undefined) assembler.opaque(place, opaque('signature', signature));
+        break;
+      }
+      case 'input_json_delta': {
+        const piece = textOf(delta.partial_json);
+        const block = foreign.get(place);
+        if (piece === undefined) break;
+        if (block !== undefined) block.input += piece;
+        wholeInputs.delete(place);
+        yield* assembler.toolInput(place, piece);
+        break;
+      }
+      default:
+      // Citations and what later versions add change nothing in what the model said.
+    }
+  }
+
+  function* stopBlock(place: string): Generator<ProviderPart> {
+    const whole = wholeInputs.get(place);
+    if (whole !== undefined) yield* assembler.toolInput(place, JSON.stringify(whole));
+    const block = foreign.get(place);
+    if (block !== undefined) {
+      // Kept without being shown: a paused turn and a server tool's citations need it back.
+      yield* assembler.text(place, 'reasoning', '');
+      assembler.opaque(place, opaque('item', JSON.stringify(withInput(block))));
+    }
+    yield* assembler.close(place);
+  }
+
+  function end(event: JsonObject): void {
+    const delta = objectOf(event.delta);
+    usage = mergeUsage(usage, event.usage);
+    stopReason = textOf(delta.stop_reason) ?? stopReason;
+    if (isObject(delta.stop_details)) stopDetails = delta.stop_details;
+  }
+
+  return {
+    *read(event) {
+      if (isErrorBody(event)) throw inBandError(event, headers);
+      const data = objectOf(event);
+      const place = String(countOf(data.index) ?? 0);
+      switch (data.type) {
+        case 'message_start':
+          yield* start(objectOf(data.message));
+          break;
+        case 'content_block_start':
+          begun = true;
+          yield* startBlock(place, objectOf(data.content_block));
+          break;
+        case 'content_block_delta':
+          yield* continueBlock(place, objectOf(data.delta));
+          break;
+        case 'content_block_stop':
+          yield* stopBlock(place);
+          break;
+        case 'message_delta':
+          end(data);
+          break;
+        case 'message_stop':
+          complete = true;
+          break;
+        default:
+        // `ping`, and events that later versions add.
+      }
+    },
+    isComplete: () => complete,
+    isEnded: () => complete || stopReason !== undefined,
+    isBegun: () => begun,
+    *finish(raw) {
+      yield* assembler.closeAll();
+      const serviceTier = textOf(usage?.service_tier);
+      const detail = textOf(stopDetails.category) ?? textOf(stopDetails.explanation);
+      yield {
+        type: 'finish',
+        finishReason: finishReasons[stopReason ?? ''] ?? 'other',
+        ...(stopReason !== undefined && { rawFinishReason: stopReason }),
+        ...(detail !== undefined && { finishDetail: detail }),
+        ...(id !== undefined && { id }),
+        ...(servedModel !== undefined && { servedModel }),
+        ...(serviceTier !== undefined && { serviceTier }),
+        ...(usage !== undefined && { usage: toUsage(usage) }),
+        ...raw,
+      };
+    },
+  };
+}
+
+function withInput({ block, input }: ForeignBlock): JsonObject {
+  if (input === '') return block;
+  try {
+    return { ...block, input: JSON.parse(input) };
+  } catch {
+    return block;
+  }
+}
+
+/** The events that would have told this message, or `undefined` when the body is not a message. */
+export function eventsOfMessage(body: unknown): readonly JsonObject[] | undefined {
+  const message = objectOf(body);
+  if (!Array.isArray(message.content)) return undefined;
+  const { content, stop_reason, stop_details, ...start } = message;
+  const blocks = listOf(content).flatMap((content_block, index): JsonObject[] => [
+    { type: 'content_block_start', index, content_block },
+    { type: 'content_block_stop', index },
+  ]);
+  return [
+    { type: 'message_start', message: start },
+    ...blocks,
+    { type: 'message_delta', delta: { stop_reason, stop_details } },
+    { type: 'message_stop' },
+  ];
+}

@@ -1,0 +1,140 @@
+import type { Warning } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { Effort, Reasoning } from '../../protocol/request.ts';
+import type { ModelFacts } from './models.ts';
+
+export type ThinkingPlan = {
+  readonly thinking?: JsonObject;
+  readonly effort?: string;
+  /** Whether thinking was asked for, which forbids other parameters. */
+  readonly on: boolean;
+  readonly warnings: readonly Warning[];
+};
+
+const effortRank: Readonly<Record<Effort, number>> = {
+  none: 0,
+  minimal: 1,
+  low: 2,
+  medium: 3,
+  high: 4,
+  xhigh: 5,
+  max: 6,
+};
+
+/** What an effort is worth in tokens, for the models that only know budgets. */
+const budgetByEffort: Readonly<Record<Effort, number>> = {
+  none: 0,
+  minimal: 1024,
+  low: 2048,
+  medium: 8192,
+  high: 16_384,
+  xhigh: 24_576,
+  max: 32_000,
+};
+
+/** The API's own floor; a budget must also leave `max_tokens` room for the answer. */
+const leastBudget = 1024;
+
+function nearestEffort(wanted: Effort, levels: ModelFacts['efforts']): string | undefined {
+  const distance = (level: Effort): number => Math.abs(effortRank[level] - effortRank[wanted]);
+  return levels.reduce<Effort | undefined>(
+    (best, level) => (best === undefined || distance(level) < distance(best) ? level : best),
+    undefined,
+  );
+}
+
+function adjusted(message: string): Warning {
+  return { code: 'adjusted-param', param: 'reasoning', message };
+}
+
+function withoutThinking(facts: ModelFacts): ThinkingPlan {
+  if (facts.thinking === 'none' || facts.thinking === 'budget') return { on: false, warnings: [] };
+  if (facts.leastThinking !== 'adaptive') {
+    const least = facts.leastThinking;
+    const warnings =
+      least === 'disabled'
+        ? []
+        : [adjusted('this model cannot turn thinking off between tool calls')];
+    return { thinking: { type: least }, on: false, warnings };
+  }
+  return {
+    effort: facts.efforts[0] ?? 'low',
+    on: false,
+    warnings: [adjusted('this model cannot turn thinking off; the lowest effort was asked for')],
+  };
+}
+
+function withBudget(
+  { budgetTokens, effort }: Reasoning,
+  facts: ModelFacts,
+  maxTokens: number,
+  display: JsonObject,
+): Pick<ThinkingPlan, 'thinking' | 'on' | 'warnings'> {
+  // A budget of our own choosing leaves half of the tokens to the answer.
+  const chosen = Math.min(budgetByEffort[effort ?? 'medium'], Math.floor(maxTokens / 2));
+  const budget = Math.max(leastBudget, Math.min(budgetTokens ?? chosen, maxTokens - 1));
+  if (budget >= maxTokens) {
+    const message = `thinking was left off: it needs maxOutputTokens above ${leastBudget}`;
+    return { on: false, warnings: [{ code: 'dropped-param', param: 'reasoning', message }] };
+  }
+  const warnings =
+    budgetTokens === undefined || budget === budgetTokens
+      ? []
+      : [adjusted(`the thinking budget was set to ${budget} tokens, to fit maxOutputTokens`)];
+  const type = { type: 'enabled', budget_tokens: budget };
+  return { thinking: { ...type, ...(facts.thinkingDisplay && display) }, on: true, warnings };
+}
+
+/**
+ * Puts the wish for reasoning in the words of the model: an effort, a budget or `adaptive`.
+ * `resumed` says that the assistant's open turn has lost its thinking block, as when another provider made
+ * it: a budget would then be refused.
+ */
+export function planThinking(
+  reasoning: Reasoning | undefined,
+  facts: ModelFacts,
+  maxTokens: number,
+  resumed: boolean,
+): ThinkingPlan {
+  const { effort, budgetTokens, include } = reasoning ?? {};
+  if (effort === undefined && budgetTokens === undefined && include !== true) {
+    return { on: false, warnings: [] };
+  }
+  if (effort === 'none') return withoutThinking(facts);
+  if (facts.thinking === 'none') {
+    const param = { code: 'dropped-param', param: 'reasoning' } as const;
+    return { on: false, warnings: [{ ...param, message: 'this model does not think' }] };
+  }
+  const warnings: Warning[] = [];
+  const level = effort === undefined ? undefined : nearestEffort(effort, facts.efforts);
+  if (level !== undefined && level !== effort) {
+    warnings.push(
+      adjusted(`effort "${effort}" was sent as "${level}", the nearest this model has`),
+    );
+  }
+  const sentEffort = level === undefined ? {} : { effort: level };
+  const display = { display: include === true ? 'summarized' : 'omitted' };
+
+  const takesBudget = facts.thinking !== 'adaptive';
+  if (budgetTokens !== undefined && !takesBudget) {
+    warnings.push(
+      adjusted('this model takes no thinking budget; it decides itself how long to think'),
+    );
+  }
+  const mustBudget = facts.thinking === 'budget';
+  if (!takesBudget || (budgetTokens === undefined && !mustBudget)) {
+    return { thinking: { type: 'adaptive', ...display }, ...sentEffort, on: true, warnings };
+  }
+  if (resumed) {
+    warnings.push({
+      code: 'dropped-param',
+      param: 'reasoning',
+      message:
+        'thinking was left off: the turn being continued has no thinking block of this provider',
+    });
+    return { ...sentEffort, on: false, warnings };
+  }
+  if (budgetTokens === undefined && effort === undefined) return { on: false, warnings };
+  const plan = withBudget({ ...reasoning }, facts, maxTokens, display);
+  return { ...plan, ...sentEffort, warnings: [...warnings, ...plan.warnings] };
+}

@@ -1,0 +1,94 @@
+import { SignalboxError } from '../../errors.ts';
+import type { Fetch } from '../../transport/guarded-fetch.ts';
+import { checkSettings } from '../shared/settings.ts';
+
+/** What signalbox uses of a client of `@google/genai`: a `GoogleGenAI` of any of its entry points fits. */
+export interface GoogleClient {
+  readonly models: {
+    generateContent(parameters: object): PromiseLike<unknown>;
+    generateContentStream(parameters: object): PromiseLike<unknown>;
+  };
+}
+
+/** How to reach the Gemini API. */
+export type GoogleSettings =
+  | {
+      /** @default the environment variable `GOOGLE_API_KEY` or else `GEMINI_API_KEY`, read at the first call */
+      readonly apiKey?: string;
+      /** Without the version. @default 'https://generativelanguage.googleapis.com' */
+      readonly baseURL?: string;
+      /** Sent with every request, over signalbox's own. */
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Makes the requests instead of Node's `fetch`; proxies and its timeouts are then its business. */
+      readonly fetch?: Fetch;
+      /** The API version in the path. Preview models and features need `v1beta`. @default 'v1beta' */
+      readonly apiVersion?: string;
+      readonly client?: undefined;
+    }
+  | {
+      /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
+      readonly client: GoogleClient;
+    };
+
+/** Settings of a client that signalbox makes, with its defaults filled in; the key stays lazy. */
+export type OwnClientSettings = {
+  readonly apiKey: string | undefined;
+  readonly baseURL: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly fetch: Fetch | undefined;
+  readonly apiVersion: string;
+};
+
+const shape = {
+  apiKey: 'string',
+  baseURL: 'url',
+  headers: 'headers',
+  fetch: 'function',
+  apiVersion: 'string',
+  client: 'object',
+} as const;
+
+function isClient(value: object): value is GoogleClient {
+  if (!('models' in value)) return false;
+  const { models } = value;
+  return (
+    typeof models === 'object' &&
+    models !== null &&
+    'generateContent' in models &&
+    'generateContentStream' in models
+  );
+}
+
+/** @throws SignalboxError `config` for unknown, contradicting or malformed settings. */
+export function readSettings(
+  settings: GoogleSettings,
+):
+  | { readonly client: GoogleClient; readonly own?: undefined }
+  | { readonly own: OwnClientSettings } {
+  checkSettings('google', settings, shape);
+  if (settings.client !== undefined) {
+    const others = Object.entries(settings).filter(
+      ([name, value]) => name !== 'client' && value !== undefined,
+    );
+    if (others.length > 0) {
+      const names = others.map(([name]) => `google().${name}`).join(', ');
+      throw new SignalboxError(
+        'config',
+        `${names}: cannot be set beside client, which has its own`,
+      );
+    }
+    if (!isClient(settings.client)) {
+      throw new SignalboxError('config', 'google().client: must be a client of @google/genai');
+    }
+    return { client: settings.client };
+  }
+  return {
+    own: {
+      apiKey: settings.apiKey,
+      baseURL: settings.baseURL ?? 'https://generativelanguage.googleapis.com',
+      headers: settings.headers ?? {},
+      fetch: settings.fetch,
+      apiVersion: settings.apiVersion ?? 'v1beta',
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import type { JsonObject } from '../../protocol/json.ts';
+import type { Opaque } from '../../protocol/message.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { createPartAssembler } from '../shared/part-assembler.ts';
+import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { wire } from './messages.ts';
+
+/** Who made the answer, for the replay data in it. */
+export type Issuer = { readonly provider: string; readonly model: string };
+
+/** Reads what the model says: the deltas of a stream, or a whole message as one big delta. */
+export interface DeltaReader {
+  read(delta: JsonObject): Generator<ProviderPart>;
+  close(): Generator<ProviderPart>;
+  seen(): { readonly toolCalls: number; readonly refusal: boolean };
+}
+
+/** Where vendors tell reasoning: DeepSeek, xAI, Moonshot, Qwen, llama.cpp; then Ollama, OpenRouter, Groq, vLLM. */
+const reasoningFields = ['reasoning_content', 'reasoning'] as const;
+
+/** One tool call on its way; the name may come after the first arguments. */
+type Call = { readonly place: string; id: string; begun: boolean; held: string };
+
+/** The text of Mistral's `thinking` parts, which hold a list of text parts of their own. */
+function thinkingText(part: JsonObject): string {
+  if (typeof part.thinking === 'string') return part.thinking;
+  return listOf(part.thinking)
+    .map((each) => textOf(objectOf(each).text) ?? '')
+    .join('');
+}
+
+/** Arguments are a string; some servers send the object itself. */
+function argumentsOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : JSON.stringify(value);
+}
+
+export function createDeltaReader(issuer: Issuer): DeltaReader {
+  const assembler = createPartAssembler();
+  const calls = new Map<number, Call>();
+  let latestIndex = -1;
+  let callCount = 0;
+  let begunCount = 0;
+  let refusal = false;
+  /** The run of text or reasoning that is open; another kind of content ends it. */
+  let current: string | undefined;
+
+  function* enter(place: string | undefined): Generator<ProviderPart> {
+    if (current !== undefined && current !== place) yield* assembler.close(current);
+    current = place;
+  }
+
+  function* say(type: 'text' | 'reasoning' | 'refusal', words: unknown): Generator<ProviderPart> {
+    if (typeof words !== 'string' || words === '') return;
+    yield* enter(type);
+    if (type === 'refusal') refusal = true;
+    yield* assembler.text(type, type, words);
+  }
+
+  function* reason(field: string, words: unknown): Generator<ProviderPart> {
+    if (typeof words !== 'string' || words === '') return;
+    yield* say('reasoning', words);
+    const opaque: Opaque = { wire, ...issuer, kind: 'reasoning-content', data: field };
+    assembler.opaque('reasoning', opaque);
+  }
+
+  function* content(value: unknown): Generator<ProviderPart> {
+    if (typeof value === 'string') yield* say('text', value);
+    for (const each of listOf(value)) {
+      const part = objectOf(each);
+      if (part.type === 'thinking') yield* say('reasoning', thinkingText(part));
+      else if (part.type === 'text') yield* say('text', part.text);
+      else if (part.type === 'refusal') yield* say('refusal', part.refusal);
+    }
+  }
+
+  /**
+   * The call that a piece belongs to. Servers that leave the index out, or number every call 0, show a new
+   * call by its name and a new id.
+   */
+  function callAt(index: number | undefined, id: string | undefined, isNamed: boolean): Call {
+    const latest = calls.get(latestIndex);
+    const isNext = isNamed && (latest === undefined || id === undefined || id !== latest.id);
+    const at = index ?? (isNext ? latestIndex + 1 : Math.max(latestIndex, 0));
+    const known = calls.get(at);
+    const isOther = isNamed && known?.begun === true && id !== undefined && id !== known.id;
+    if (known !== undefined && !isOther) return known;
+    const place = `call ${++callCount}`;
+    const call = { place, id: id ?? `call_${callCount}`, begun: false, held: '' };
+    calls.set(at, call);
+    latestIndex = Math.max(latestIndex, at);
+    return call;
+  }
+
+  function* tell(call: Call, name: string | undefined, input: string): Generator<ProviderPart> {
+    yield* enter(undefined);
+    if (!call.begun && name === undefined) {
+      call.held += input;
+      return;
+    }
+    if (!call.begun) {
+      call.begun = true;
+      begunCount++;
+      yield* assembler.toolCall(call.place, call.id, name ?? '');
+    }
+    const whole = call.held + input;
+    call.held = '';
+    yield* assembler.toolInput(call.place, whole);
+  }
+
+  function* toolCall(value: unknown, index: number | undefined): Generator<ProviderPart> {
+    if (!isObject(value)) return;
+    const id = textOf(value.id);
+    const described = objectOf(value.function);
+    const custom = objectOf(value.custom);
+    const name = textOf(described.name) ?? textOf(custom.name);
+    const call = callAt(
+      typeof value.index === 'number' ? value.index : index,
+      id,
+      name !== undefined,
+    );
+    if (!call.begun && id !== undefined) call.id = id;
+    // A custom tool's input is free text: as JSON it is a string.
+    const input =
+      custom.input === undefined ? argumentsOf(described.arguments) : JSON.stringify(custom.input);
+    yield* tell(call, name, input);
+  }
+
+  return {
+    *read(delta) {
+      for (const field of reasoningFields) {
+        if (typeof delta[field] !== 'string') continue;
+        yield* reason(field, delta[field]);
+        // Some servers tell the same under both names.
+        break;
+      }
+      yield* content(delta.content);
+      yield* say('refusal', delta.refusal);
+      const pieces = listOf(delta.tool_calls);
+      for (const [at, piece] of pieces.entries()) {
+        yield* toolCall(piece, pieces.length > 1 ? at : undefined);
+      }
+      // What `tool_calls` was called until 2023; old models and servers still say it.
+      const legacy = delta.function_call;
+      if (isObject(legacy)) yield* toolCall({ index: 0, function: legacy }, 0);
+    },
+    *close() {
+      yield* assembler.closeAll();
+    },
+    seen: () => ({ toolCalls: begunCount, refusal }),
+  };
+}

@@ -1,0 +1,143 @@
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Usage } from '../../protocol/usage.ts';
+import { openAIUsage } from '../shared/openai-usage.ts';
+import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { createDeltaReader, type Issuer } from './deltas.ts';
+import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
+
+const finishReasons: Readonly<Record<string, FinishReason>> = {
+  stop: 'stop',
+  eos: 'stop', // Together
+  end_turn: 'stop',
+  length: 'length',
+  max_tokens: 'length',
+  model_length: 'length', // Mistral
+  tool_calls: 'tool_calls',
+  function_call: 'tool_calls',
+  content_filter: 'content_filter',
+};
+
+const usageNames = {
+  input: 'prompt_tokens',
+  inputDetails: 'prompt_tokens_details',
+  output: 'completion_tokens',
+  outputDetails: 'completion_tokens_details',
+};
+
+export type AnswerFacts = {
+  readonly issuer: Issuer;
+  readonly headers: Headers;
+  readonly requestId: string | undefined;
+};
+
+/** Reads one answer, as chunks or as one body. */
+export interface AnswerReader {
+  readChunk(chunk: unknown): Generator<ProviderPart>;
+  /** @throws SignalboxError `invalid_response` when the body is no completion. */
+  readBody(body: unknown): Generator<ProviderPart>;
+  /** Whether the vendor has said why it stopped; only then is the answer whole. */
+  isEnded(): boolean;
+  /** Whether the usage has followed the reason: nothing of interest comes after it, `[DONE]` or not. */
+  isSettled(): boolean;
+  /** Whether anything of this wire has been seen. */
+  isBegun(): boolean;
+  /** The closing parts, with the vendor's own response if it is to be kept. */
+  finish(raw: { readonly raw?: unknown }): Generator<ProviderPart>;
+}
+
+/** The first choice: with `n` among the extra options there are more, which nobody asked us for. */
+function firstChoice(choices: unknown): JsonObject | undefined {
+  return listOf(choices)
+    .filter(isObject)
+    .find((choice) => choice.index === undefined || choice.index === 0);
+}
+
+export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts): AnswerReader {
+  const deltas = createDeltaReader(issuer);
+  let begun = false;
+  let id: string | undefined;
+  let servedModel: string | undefined;
+  let serviceTier: string | undefined;
+  let usage: Usage | undefined;
+  let rawFinishReason: string | undefined;
+  let settled = false;
+
+  function* describe(chunk: JsonObject): Generator<ProviderPart> {
+    id ??= textOf(chunk.id);
+    servedModel ??= textOf(chunk.model);
+    const groq = objectOf(chunk.x_groq);
+    const told = openAIUsage(chunk.usage, usageNames) ?? openAIUsage(groq.usage, usageNames);
+    usage = told ?? usage;
+    serviceTier =
+      textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? serviceTier;
+    if (begun) return;
+    begun = true;
+    yield {
+      type: 'open',
+      ...(id !== undefined && { id }),
+      ...(servedModel !== undefined && { servedModel }),
+      ...(requestId !== undefined && { requestId }),
+    };
+  }
+
+  function* choose(choice: JsonObject, said: unknown): Generator<ProviderPart> {
+    yield* deltas.read(objectOf(said));
+    const reason = textOf(choice.finish_reason);
+    if (reason === undefined) return;
+    const failure = finishFailure(reason, choice, headers);
+    if (failure !== undefined) throw failure;
+    rawFinishReason = reason;
+  }
+
+  function finishReason(): FinishReason {
+    const { toolCalls, refusal } = deltas.seen();
+    const reason = finishReasons[rawFinishReason ?? ''] ?? 'other';
+    if (reason !== 'stop') return reason;
+    if (toolCalls > 0) return 'tool_calls';
+    return refusal ? 'refusal' : 'stop';
+  }
+
+  return {
+    *readChunk(chunk) {
+      if (!isObject(chunk)) return;
+      const failure = chunkFailure(chunk, headers);
+      if (failure !== undefined) throw failure;
+      if (!Array.isArray(chunk.choices) && !begun && chunk.usage === undefined) return;
+      yield* describe(chunk);
+      const choice = firstChoice(chunk.choices);
+      // A server that streams a whole message calls it `message`.
+      if (choice !== undefined) yield* choose(choice, choice.delta ?? choice.message);
+      else settled = rawFinishReason !== undefined && usage !== undefined;
+    },
+    *readBody(body) {
+      const failure = chunkFailure(body, headers);
+      if (failure !== undefined) throw failure;
+      const choice = isObject(body) ? firstChoice(body.choices) : undefined;
+      if (!isObject(body) || !isObject(choice?.message)) {
+        throw notACompletion();
+      }
+      yield* describe(body);
+      yield* choose(choice, choice.message);
+      // Servers that leave the reason out of a whole message have ended it all the same.
+      rawFinishReason ??= 'stop';
+    },
+    isEnded: () => rawFinishReason !== undefined,
+    isSettled: () => settled,
+    isBegun: () => begun,
+    *finish(raw) {
+      yield* deltas.close();
+      yield {
+        type: 'finish',
+        finishReason: finishReason(),
+        ...(rawFinishReason !== undefined && { rawFinishReason }),
+        ...(id !== undefined && { id }),
+        ...(servedModel !== undefined && { servedModel }),
+        ...(serviceTier !== undefined && { serviceTier }),
+        ...(usage !== undefined && { usage }),
+        ...raw,
+      };
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import type { AttemptContext, Provider } from '../../protocol/provider.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { interruptedError } from '../../transport/network-error.ts';
+import type { Reply } from '../../transport/read-reply.ts';
+import { readJsonEvents } from '../shared/json-events.ts';
+import { mergeBody } from '../shared/merge-body.ts';
+import { openAIConnection, openAIExchange } from '../shared/openai-client.ts';
+import { openAIFactsOf } from '../shared/openai-models.ts';
+import { notAResponse, refusalError } from './errors.ts';
+import type { Issuer } from './items.ts';
+import { wire } from './opaque.ts';
+import type { OpenAISettings } from './options.ts';
+import { responsesBody } from './request.ts';
+import { createAnswerReader } from './response.ts';
+
+export type { OpenAIClient } from '../shared/openai-client.ts';
+export type { OpenAISettings } from './options.ts';
+
+async function* readAnswer(
+  reply: Reply,
+  context: AttemptContext,
+  issuer: Issuer,
+): AsyncGenerator<ProviderPart, void> {
+  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
+  const reader = createAnswerReader({ issuer, ...reply });
+  if (reply.kind === 'json') {
+    yield* reader.readBody(reply.body);
+    yield* reader.finish(context.keepRaw ? { raw: reply.body } : {});
+    return;
+  }
+  const raw: unknown[] = [];
+  let isOdd = false;
+  try {
+    yield* readJsonEvents(
+      reply,
+      function* (event) {
+        if (event.type !== 'event') return;
+        if (context.keepRaw) raw.push(event.data);
+        yield* reader.readEvent(event.data);
+        isOdd = !reader.isBegun();
+      },
+      reader.isComplete,
+    );
+  } catch (error) {
+    // Whatever the cut looks like, an abort is an abort.
+    context.signal.throwIfAborted();
+    throw error;
+  }
+  context.signal.throwIfAborted();
+  if (isOdd) throw notAResponse('not a response of the Responses API');
+  if (!reader.isComplete()) throw interruptedError('it ended without its terminal marker');
+  yield* reader.finish(context.keepRaw ? { raw } : {});
+}
+
+/**
+ * OpenAI through its Responses API; `openaiChat()` speaks the older Chat Completions, for everyone else.
+ *
+ * Loads the package `openai` at the first call. A missing key is an `auth` error of that call, so that other
+ * targets can still answer. Reads no environment variable other than `OPENAI_API_KEY`. Nothing is stored at
+ * OpenAI (`store: false`).
+ *
+ * @throws SignalboxError `config` for settings that are unknown or malformed.
+ */
+export function openai(settings: OpenAISettings = {}): Provider {
+  const connection = openAIConnection('openai', settings, 'required');
+  return {
+    wire,
+    priceList: 'openai',
+    capabilities: (model) =>
+      new Set(openAIFactsOf(model).capabilities.filter((capability) => capability !== 'audio')),
+    preload: connection.preload,
+    prepare(request) {
+      const { body, warnings } = responsesBody(request);
+      const issuer = { provider: request.provider, model: request.model };
+      return {
+        warnings,
+        async *send(context) {
+          const client = await connection.client();
+          const mode = { stream: context.wire === 'stream' };
+          const whole = mergeBody({ ...body, ...mode }, request.extraBody);
+          const reply = await openAIExchange(context, (options) =>
+            client.responses.create(whole, options),
+          );
+          yield* readAnswer(reply, context, issuer);
+        },
+      };
+    },
+  };
+}

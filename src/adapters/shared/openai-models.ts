@@ -1,0 +1,105 @@
+import type { Capability } from '../../protocol/provider.ts';
+import type { Effort } from '../../protocol/request.ts';
+
+/** What OpenAI's API takes and refuses for one family of models. */
+export type OpenAIModelFacts = {
+  /** The efforts it knows, least first: none for models that do not reason, any for unknown ones. */
+  readonly efforts: readonly Effort[] | 'any';
+  /** The effort when none is asked for. */
+  readonly defaultEffort: Effort | undefined;
+  /** When `temperature` and `top_p` are taken. */
+  readonly sampling: 'always' | 'without-reasoning' | 'never';
+  /** Whether Chat Completions takes `stop`. */
+  readonly stop: boolean;
+  /**
+   * When Chat Completions refuses function tools beside reasoning: never, when an effort is asked for, or
+   * unless it is turned off. https://github.com/openai/openai-openapi/issues/541
+   */
+  readonly chatToolsClash: 'never' | 'with-effort' | 'unless-none';
+  /** Whether parts of the prompt can be marked with `prompt_cache_breakpoint`. */
+  readonly cacheBreakpoints: boolean;
+  readonly capabilities: readonly Capability[];
+};
+
+const usual: readonly Capability[] = ['vision', 'files', 'tools', 'structured-output'];
+
+/** A model without reasoning. */
+const plain: OpenAIModelFacts = {
+  efforts: [],
+  defaultEffort: undefined,
+  sampling: 'always',
+  stop: true,
+  chatToolsClash: 'never',
+  cacheBreakpoints: false,
+  capabilities: usual,
+};
+
+/** What a model that is not in the table is taken for: nothing is held back from it. */
+export const unknownModelFacts: OpenAIModelFacts = { ...plain, efforts: 'any' };
+
+const reasoning: OpenAIModelFacts = {
+  ...plain,
+  efforts: ['low', 'medium', 'high'],
+  defaultEffort: 'medium',
+  sampling: 'never',
+};
+
+const gpt51: OpenAIModelFacts = {
+  ...reasoning,
+  efforts: ['none', 'low', 'medium', 'high'],
+  defaultEffort: 'none',
+  sampling: 'without-reasoning',
+};
+const gpt52: OpenAIModelFacts = { ...gpt51, efforts: ['none', 'low', 'medium', 'high', 'xhigh'] };
+const gpt54: OpenAIModelFacts = { ...gpt52, chatToolsClash: 'with-effort' };
+const gpt56: OpenAIModelFacts = {
+  ...gpt52,
+  efforts: ['none', 'low', 'medium', 'high', 'xhigh', 'max'],
+  defaultEffort: 'medium',
+  chatToolsClash: 'unless-none',
+  cacheBreakpoints: true,
+};
+const gpt6: OpenAIModelFacts = { ...gpt56, chatToolsClash: 'never' };
+const pro: OpenAIModelFacts = { ...reasoning, efforts: ['medium', 'high', 'xhigh'] };
+const codex: OpenAIModelFacts = { ...reasoning, efforts: ['low', 'medium', 'high', 'xhigh'] };
+const chatLatest: OpenAIModelFacts = { ...reasoning, efforts: ['medium'] };
+
+/**
+ * Facts by a pattern of the model's name, the first match counting.
+ * Put together in November 2026 from what OpenAI's API is reported to refuse; not checked against the live API.
+ */
+const factsByName: readonly (readonly [pattern: RegExp, facts: OpenAIModelFacts])[] = [
+  [/^gpt-6(?:-sol|-luna|\.1-terra)/, gpt6],
+  [/^gpt-6/, { ...gpt6, sampling: 'never' }],
+  [/^gpt-5-chat/, plain],
+  [/^gpt-5\.\d+-chat/, chatLatest],
+  [/^gpt-5-pro/, { ...pro, efforts: ['high'], defaultEffort: 'high' }],
+  [/^gpt-5\.\d+-pro/, pro],
+  [/^gpt-5(?:\.1)?-codex(?!-max)/, { ...codex, efforts: ['low', 'medium', 'high'] }],
+  [/^gpt-5.*-codex/, codex],
+  [/^codex-mini/, reasoning],
+  [/^gpt-5\.6/, gpt56],
+  [/^gpt-5\.5/, { ...gpt54, defaultEffort: 'medium' }],
+  [/^gpt-5\.4/, gpt54],
+  [/^gpt-5\.[23]/, gpt52],
+  [/^gpt-5\.1/, gpt51],
+  [/^gpt-5/, { ...reasoning, efforts: ['minimal', 'low', 'medium', 'high'] }],
+  [/^o1-(?:mini|preview)/, { ...reasoning, efforts: [], capabilities: [] }],
+  [/^o3-mini/, { ...reasoning, stop: false, capabilities: ['tools', 'structured-output'] }],
+  [/^o(?:3|4-mini)/, { ...reasoning, stop: false }],
+  [/^o\d/, reasoning],
+  [/^gpt-(?:audio|4o(?:-mini)?-audio)/, { ...plain, capabilities: ['audio', 'tools'] }],
+  [/^gpt-4o(?:-mini)?-search/, { ...plain, capabilities: ['structured-output'] }],
+  [/^gpt-4-(?:turbo|vision)/, { ...plain, capabilities: ['vision', 'tools'] }],
+  [/^gpt-(?:4(?:-|$)|3\.5)/, { ...plain, capabilities: ['tools'] }],
+  [/^(?:gpt-4|chatgpt-4o)/, plain],
+];
+
+/** A fine-tuned model is named after its base (`ft:gpt-4o-mini:team::id`); gateways put the vendor first. */
+const namePrefix = /^(?:ft:|openai\/)/;
+
+/** What is known of `model`. */
+export function openAIFactsOf(model: string): OpenAIModelFacts {
+  const name = model.replace(namePrefix, '');
+  return factsByName.find(([pattern]) => pattern.test(name))?.[1] ?? unknownModelFacts;
+}

@@ -1,0 +1,111 @@
+import type { Json } from '../../protocol/json.ts';
+import type { Opaque, Part } from '../../protocol/message.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+
+type Building =
+  | {
+      readonly type: 'text' | 'reasoning' | 'refusal';
+      text: string;
+      opaque?: Opaque;
+    }
+  | {
+      readonly type: 'tool-call';
+      readonly id: string;
+      name: string;
+      raw: string;
+      opaque?: Opaque;
+    };
+
+/**
+ * A tool call's arguments, as far as they are JSON. Models do write broken ones: then the text is kept
+ * and the call is marked, and nothing is thrown.
+ */
+export function parseToolInput(raw: string):
+  | { readonly input: Json }
+  | {
+      readonly input: Json;
+      readonly rawInput: string;
+      readonly invalid: true;
+    } {
+  // Models that call a tool without parameters send nothing at all.
+  if (raw.trim() === '') return { input: {} };
+  try {
+    return { input: JSON.parse(raw) };
+  } catch {
+    return { input: raw, rawInput: raw, invalid: true };
+  }
+}
+
+/**
+ * Turns a wire's deltas into provider parts: told as they come, and whole once their place is closed.
+ * Places are the wire's own (a content index, a tool call's index); they close in the order they opened.
+ */
+export function createPartAssembler(): PartAssembler {
+  const open = new Map<string, Building>();
+
+  function finished(building: Building): Part {
+    const opaque = building.opaque === undefined ? {} : { opaque: building.opaque };
+    if (building.type !== 'tool-call')
+      return { type: building.type, text: building.text, ...opaque };
+    const { id, name, raw } = building;
+    return { type: 'tool-call', id, name, ...parseToolInput(raw), ...opaque };
+  }
+
+  return {
+    *text(place, type, delta) {
+      let building = open.get(place);
+      if (building === undefined || building.type === 'tool-call') {
+        building = { type, text: '' };
+        open.set(place, building);
+      }
+      if (delta === '') return;
+      building.text += delta;
+      yield {
+        type: type === 'reasoning' ? 'reasoning-delta' : 'text-delta',
+        delta,
+      };
+    },
+    *toolCall(place, id, name) {
+      open.set(place, { type: 'tool-call', id, name, raw: '' });
+      yield { type: 'tool-call-start', id, name };
+    },
+    *toolInput(place, delta) {
+      const building = open.get(place);
+      if (building?.type !== 'tool-call' || delta === '') return;
+      building.raw += delta;
+      yield { type: 'tool-call-delta', id: building.id, delta };
+    },
+    opaque(place, opaque) {
+      const building = open.get(place);
+      if (building !== undefined) building.opaque = opaque;
+    },
+    has: (place) => open.has(place),
+    *close(place) {
+      const building = open.get(place);
+      if (building === undefined) return;
+      open.delete(place);
+      const blank = building.type !== 'tool-call' && building.text === '';
+      if (blank && building.opaque === undefined) return;
+      yield { type: 'part-end', part: finished(building) };
+    },
+    *closeAll() {
+      for (const place of [...open.keys()]) yield* this.close(place);
+    },
+  };
+}
+
+export interface PartAssembler {
+  /** Adds to the text at `place`, opening it when new. A refusal is told as text: it is what the model says. */
+  text(
+    place: string,
+    type: 'text' | 'reasoning' | 'refusal',
+    delta: string,
+  ): Generator<ProviderPart>;
+  toolCall(place: string, id: string, name: string): Generator<ProviderPart>;
+  toolInput(place: string, delta: string): Generator<ProviderPart>;
+  /** Attaches replay data to what is being built at `place`. */
+  opaque(place: string, opaque: Opaque): void;
+  has(place: string): boolean;
+  close(place: string): Generator<ProviderPart>;
+  closeAll(): Generator<ProviderPart>;
+}

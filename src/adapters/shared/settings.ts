@@ -1,0 +1,63 @@
+import { SignalboxError } from '../../errors.ts';
+
+function isHttpUrl(value: unknown): boolean {
+  return (
+    typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+  );
+}
+
+function isHeaders(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((each) => typeof each === 'string')
+  );
+}
+
+const kinds = {
+  string: { accepts: (value: unknown) => typeof value === 'string', wants: 'a string' },
+  url: { accepts: isHttpUrl, wants: 'a whole URL that starts with http:// or https://' },
+  headers: { accepts: isHeaders, wants: 'an object of header names and string values' },
+  function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },
+  object: {
+    accepts: (value: unknown) => typeof value === 'object' && value !== null,
+    wants: 'an object',
+  },
+} as const;
+
+/** What a setting must be: a kind, or one of the words listed. */
+export type SettingKind = keyof typeof kinds | readonly string[];
+
+function problemOf(value: unknown, kind: SettingKind): string | undefined {
+  if (typeof kind === 'string') {
+    return kinds[kind].accepts(value) ? undefined : `must be ${kinds[kind].wants}`;
+  }
+  if (typeof value === 'string' && kind.includes(value)) return undefined;
+  return `must be ${kind.map((word) => `'${word}'`).join(' or ')}`;
+}
+
+/**
+ * Checks what a factory was given. `undefined` counts as left out.
+ * @throws SignalboxError `config` that names every setting in error by its path, and never its value.
+ */
+export function checkSettings(
+  factory: string,
+  settings: unknown,
+  shape: Readonly<Record<string, SettingKind>>,
+): void {
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
+    throw new SignalboxError('config', `${factory}(): settings must be an object`);
+  }
+  const problems = Object.entries(settings)
+    .filter(([, value]) => value !== undefined)
+    .flatMap(([name, value]) => {
+      const kind = Object.hasOwn(shape, name) ? shape[name] : undefined;
+      const problem =
+        kind === undefined
+          ? `unknown setting; known are ${Object.keys(shape).join(', ')}`
+          : problemOf(value, kind);
+      return problem === undefined ? [] : [`${factory}().${name}: ${problem}`];
+    });
+  if (problems.length > 0) throw new SignalboxError('config', problems.join('\n'));
+}

@@ -1,0 +1,64 @@
+import type { JsonSchema } from '../../protocol/json.ts';
+import { isObject } from './read.ts';
+import { isObjectSchema, isRefused, rulesByDialect, saysNothing } from './schema-dialects.ts';
+
+/**
+ * Whether OpenAI can enforce the schema (`strict: true`): an object at the root, every object closed with
+ * all its properties required, and none but supported keywords.
+ */
+export function isStrictCompatible(schema: JsonSchema): boolean {
+  return isObjectSchema(schema) && !('anyOf' in schema) && isStrict(schema);
+}
+
+function isStrict(schema: unknown): boolean {
+  if (!isObject(schema)) return false;
+  const { openai } = rulesByDialect;
+  const known = Object.entries(schema).every(
+    ([keyword, value]) =>
+      (openai.keywords.has(keyword) || keyword === 'definitions') &&
+      !isRefused(keyword, value, openai),
+  );
+  const says = ['type', 'anyOf', '$ref', 'enum', 'const'].some((keyword) => keyword in schema);
+  if (!known || !says) return false;
+  const { properties, required, items, anyOf, $defs, definitions } = schema;
+  const names = isObject(properties) ? Object.keys(properties) : [];
+  if (isObjectSchema(schema)) {
+    const listed = new Set(Array.isArray(required) ? required : []);
+    if (schema.additionalProperties !== false || !names.every((name) => listed.has(name))) {
+      return false;
+    }
+  }
+  const inner = [properties, $defs, definitions].flatMap((each) =>
+    isObject(each) ? Object.values(each) : [],
+  );
+  if (Array.isArray(anyOf)) inner.push(...anyOf);
+  if (items !== undefined) inner.push(items);
+  return inner.every(isStrict);
+}
+
+/**
+ * The schema as guidance for OpenAI, to be sent with `strict: false`: whole, but for `propertyNames`, which
+ * it refuses even where it enforces nothing.
+ */
+export function guidanceSchema(schema: JsonSchema): {
+  readonly schema: JsonSchema;
+  readonly relaxed: readonly string[];
+} {
+  const relaxed: string[] = [];
+  const clean = (value: unknown, path: string): unknown => {
+    if (Array.isArray(value)) return value.map((inner, index) => clean(inner, `${path}${index}.`));
+    if (!isObject(value)) return value;
+    const entries = Object.entries(value).filter(([keyword, inner]) => {
+      // A property may be called `propertyNames`, too.
+      const isKeyword = keyword === 'propertyNames' && !path.endsWith('properties.');
+      if (isKeyword && !saysNothing(keyword, inner)) relaxed.push(`${path}${keyword}`);
+      return !isKeyword;
+    });
+    return Object.fromEntries(
+      entries.map(([keyword, inner]) => [keyword, clean(inner, `${path}${keyword}.`)]),
+    );
+  };
+  const { $schema, ...whole } = schema;
+  const cleaned = clean(whole, '');
+  return { schema: isObject(cleaned) ? cleaned : whole, relaxed };
+}

@@ -1,0 +1,334 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { anthropic } from '../../../src/adapters/anthropic/index.ts';
+import {
+  type CallOptions,
+  callProvider,
+  contentOf,
+  contextOf,
+  finishOf,
+  requestOf,
+} from '../../support/provider-calls.ts';
+import {
+  answerEvents,
+  answerJson,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../../support/scripted-server.ts';
+
+const model = 'claude-haiku-4-5';
+let server: ScriptedServer | undefined;
+
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+async function ask(
+  answer: Parameters<typeof startScriptedServer>[0],
+  options: CallOptions = {},
+): ReturnType<typeof callProvider> {
+  server = await startScriptedServer(answer);
+  return callProvider(
+    anthropic({ apiKey: 'k', baseURL: server.url }),
+    requestOf({ model }),
+    options,
+  );
+}
+
+const start = (id = 'msg_1', usage: object = { input_tokens: 10, output_tokens: 1 }) => ({
+  type: 'message_start',
+  message: {
+    id,
+    type: 'message',
+    role: 'assistant',
+    model: 'claude-haiku-4-5-1',
+    content: [],
+    usage,
+  },
+});
+const block = (index: number, content_block: object) => ({
+  type: 'content_block_start',
+  index,
+  content_block,
+});
+const delta = (index: number, change: object) => ({
+  type: 'content_block_delta',
+  index,
+  delta: change,
+});
+const text = (index: number, piece: string) => delta(index, { type: 'text_delta', text: piece });
+const stop = (index: number) => ({ type: 'content_block_stop', index });
+const end = (stop_reason: string, usage: object = { output_tokens: 5 }, more: object = {}) => ({
+  type: 'message_delta',
+  delta: { stop_reason, ...more },
+  usage,
+});
+const done = { type: 'message_stop' };
+const hello = [
+  start(),
+  block(0, { type: 'text', text: '' }),
+  text(0, 'Hel'),
+  text(0, 'lo'),
+  stop(0),
+];
+
+describe('Anthropic answer', () => {
+  it('tells text as it comes and whole at its end', async () => {
+    const parts = await ask(
+      answerEvents([...hello, end('end_turn'), done], { headers: { 'request-id': 'req_1' } }),
+    );
+    expect(parts).toMatchObject([
+      { type: 'open', id: 'msg_1', servedModel: 'claude-haiku-4-5-1', requestId: 'req_1' },
+      { type: 'usage', usage: { inputTokens: 10 } },
+      { type: 'text-delta', delta: 'Hel' },
+      { type: 'text-delta', delta: 'lo' },
+      { type: 'part-end', part: { type: 'text', text: 'Hello' } },
+      { type: 'finish', finishReason: 'stop', rawFinishReason: 'end_turn', id: 'msg_1' },
+    ]);
+  });
+
+  it('counts cached and written input into inputTokens, each lifetime apart', async () => {
+    const usage = {
+      input_tokens: 3,
+      cache_read_input_tokens: 100,
+      cache_creation_input_tokens: 30,
+      cache_creation: { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 20 },
+      service_tier: 'priority',
+    };
+    const last = {
+      output_tokens: 7,
+      cache_read_input_tokens: null,
+      output_tokens_details: { thinking_tokens: 4 },
+    };
+    const parts = await ask(answerEvents([start('m', usage), end('end_turn', last), done]));
+    expect(finishOf(parts)).toMatchObject({
+      serviceTier: 'priority',
+      usage: {
+        inputTokens: 133,
+        outputTokens: 7,
+        totalTokens: 140,
+        cachedInputTokens: 100,
+        cacheWriteTokens: 30,
+        cacheWriteTokensByTtl: { '5m': 10, '1h': 20 },
+        reasoningTokens: 4,
+        raw: { input_tokens: 3, output_tokens: 7 },
+      },
+    });
+  });
+
+  it('builds parallel tool calls out of pieces, and {} out of none', async () => {
+    const parts = await ask(
+      answerEvents([
+        start(),
+        block(0, { type: 'tool_use', id: 'toolu_1', name: 'add', input: {} }),
+        delta(0, { type: 'input_json_delta', partial_json: '' }),
+        delta(0, { type: 'input_json_delta', partial_json: '{"a":' }),
+        delta(0, { type: 'input_json_delta', partial_json: '1}' }),
+        stop(0),
+        block(1, { type: 'tool_use', id: 'toolu_2', name: 'now', input: {} }),
+        stop(1),
+        end('tool_use'),
+        done,
+      ]),
+    );
+    expect(contentOf(parts)).toEqual([
+      { type: 'tool-call', id: 'toolu_1', name: 'add', input: { a: 1 } },
+      { type: 'tool-call', id: 'toolu_2', name: 'now', input: {} },
+    ]);
+    expect(finishOf(parts).finishReason).toBe('tool_calls');
+  });
+
+  it('keeps the signature of thinking, and redacted thinking, for replay', async () => {
+    const parts = await ask(
+      answerEvents([
+        start(),
+        block(0, { type: 'thinking', thinking: '' }),
+        delta(0, { type: 'thinking_delta', thinking: 'Hm' }),
+        delta(0, { type: 'signature_delta', signature: 'sig' }),
+        stop(0),
+        block(1, { type: 'redacted_thinking', data: 'xyz' }),
+        stop(1),
+        end('end_turn'),
+        done,
+      ]),
+    );
+    const issued = { wire: 'anthropic', provider: 'mine', model };
+    expect(contentOf(parts)).toEqual([
+      { type: 'reasoning', text: 'Hm', opaque: { ...issued, kind: 'signature', data: 'sig' } },
+      { type: 'reasoning', text: '', opaque: { ...issued, kind: 'redacted', data: 'xyz' } },
+    ]);
+  });
+
+  it('keeps the steps of server tools for replay without showing them as calls', async () => {
+    const parts = await ask(
+      answerEvents([
+        start(),
+        block(0, { type: 'server_tool_use', id: 's', name: 'web_search', input: {} }),
+        delta(0, { type: 'input_json_delta', partial_json: '{"query":"x"}' }),
+        stop(0),
+        end('pause_turn'),
+        done,
+      ]),
+    );
+    const data = JSON.stringify({
+      type: 'server_tool_use',
+      id: 's',
+      name: 'web_search',
+      input: { query: 'x' },
+    });
+    expect(contentOf(parts)).toMatchObject([
+      { type: 'reasoning', text: '', opaque: { kind: 'item', data } },
+    ]);
+    expect(parts.some((part) => part.type === 'tool-call-start')).toBe(false);
+    expect(finishOf(parts).finishReason).toBe('pause');
+  });
+
+  it.each([
+    ['end_turn', 'stop'],
+    ['stop_sequence', 'stop'],
+    ['max_tokens', 'length'],
+    ['tool_use', 'tool_calls'],
+    ['model_context_window_exceeded', 'context_length'],
+    ['pause_turn', 'pause'],
+    ['refusal', 'refusal'],
+    ['something_new', 'other'],
+  ])('reads the stop reason %s as %s', async (word, finishReason) => {
+    const parts = await ask(answerEvents([start(), end(word), done]));
+    expect(finishOf(parts)).toMatchObject({ finishReason, rawFinishReason: word });
+  });
+
+  it('tells the category of a refusal', async () => {
+    const details = { stop_details: { type: 'refusal', category: 'cyber' } };
+    const parts = await ask(answerEvents([start(), end('refusal', {}, details), done]));
+    expect(finishOf(parts)).toMatchObject({ finishReason: 'refusal', finishDetail: 'cyber' });
+  });
+
+  it('names the model that answered when the vendor fell back to another', async () => {
+    const fallback = { type: 'fallback', from: { model: 'a' }, to: { model: 'claude-b' } };
+    const parts = await ask(
+      answerEvents([start(), block(0, fallback), stop(0), end('end_turn'), done]),
+    );
+    expect(finishOf(parts).servedModel).toBe('claude-b');
+  });
+
+  it.each(['stream', 'unary'] as const)('understands JSON when asked for a %s', async (wire) => {
+    const body = {
+      id: 'msg_1',
+      type: 'message',
+      model: 'claude-haiku-4-5-1',
+      content: [
+        { type: 'thinking', thinking: 'Hm', signature: 'sig' },
+        { type: 'text', text: 'Hello' },
+        { type: 'tool_use', id: 't', name: 'add', input: { a: 1 } },
+      ],
+      stop_reason: 'tool_use',
+      usage: { input_tokens: 1, output_tokens: 2 },
+    };
+    const parts = await ask(answerJson(body), { wire, keepRaw: true });
+    expect(server?.seen[0]?.body.stream).toBe(wire === 'stream');
+    expect(contentOf(parts)).toMatchObject([
+      { type: 'reasoning', text: 'Hm', opaque: { data: 'sig' } },
+      { type: 'text', text: 'Hello' },
+      { type: 'tool-call', id: 't', input: { a: 1 } },
+    ]);
+    expect(finishOf(parts)).toMatchObject({ usage: { inputTokens: 1, totalTokens: 3 }, raw: body });
+  });
+
+  it('understands events when asked for one piece, and keeps them raw', async () => {
+    const events = [...hello, end('end_turn'), done];
+    const parts = await ask(answerEvents(events), { wire: 'unary', keepRaw: true });
+    expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
+    expect(finishOf(parts).raw).toEqual(events);
+  });
+
+  it.each(['end', 'cut'] as const)(
+    'needs only the stop reason when the rest is missing (%s)',
+    async (ending) => {
+      const parts = await ask(answerEvents([...hello, end('end_turn')], { ending }));
+      expect(finishOf(parts).finishReason).toBe('stop');
+    },
+  );
+
+  it.each(['end', 'cut'] as const)(
+    'takes no stream without a stop reason for an answer (%s)',
+    async (ending) => {
+      await expect(ask(answerEvents(hello, { ending }))).rejects.toMatchObject({
+        code: 'stream_interrupted',
+      });
+    },
+  );
+
+  it('ignores a repeated start and refuses a second answer spliced into the first', async () => {
+    const repeated = await ask(answerEvents([start(), ...hello, end('end_turn'), done]));
+    expect(contentOf(repeated)).toEqual([{ type: 'text', text: 'Hello' }]);
+    await server?.stop();
+    await expect(
+      ask(
+        answerEvents([
+          ...hello.slice(0, 3),
+          start('msg_2'),
+          ...hello.slice(1),
+          end('end_turn'),
+          done,
+        ]),
+      ),
+    ).rejects.toMatchObject({ code: 'stream_interrupted' });
+  });
+
+  it('skips one undecodable event with a warning', async () => {
+    const parts = await ask((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const [first, ...others] = [...hello, end('end_turn'), done].map(
+        (event) => `data: ${JSON.stringify(event)}\n\n`,
+      );
+      response.end([first, 'data: {"type": "content_bl\n\n', ...others].join(''));
+    });
+    expect(parts).toContainEqual(
+      expect.objectContaining({ warning: expect.objectContaining({ code: 'malformed-event' }) }),
+    );
+    expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
+  });
+
+  it.each<[string, unknown]>([
+    ['an empty object', {}],
+    ['another wire’s answer', { choices: [] }],
+  ])('refuses %s as an answer', async (_what, body) => {
+    await expect(ask(answerJson(body))).rejects.toMatchObject({ code: 'invalid_response' });
+  });
+
+  it.each([
+    [[{ type: 'message_start' }, { type: 'content_block_start' }, { type: 'content_block_delta' }]],
+    [
+      [
+        { type: 'message_start', message: null },
+        { type: 'message_delta', delta: 7, usage: 'x' },
+      ],
+    ],
+    [[start(), block(0, { type: 'tool_use' }), delta(0, {}), stop(9)]],
+  ])('survives events of odd shapes (%#)', async (events) => {
+    const parts = await ask(answerEvents([...events, end('end_turn'), done]));
+    expect(finishOf(parts).finishReason).toBe('stop');
+  });
+
+  it('closes the socket when the call is aborted, with the caller’s reason', async () => {
+    const controller = new AbortController();
+    server = await startScriptedServer(answerEvents(hello, { ending: 'stall' }));
+    const closed = server.closed();
+    const provider = anthropic({ apiKey: 'k', baseURL: server.url });
+    const call = callProvider(provider, requestOf({ model }), { signal: controller.signal });
+    const reason = new Error('enough');
+    setTimeout(() => controller.abort(reason), 50);
+    await expect(call).rejects.toBe(reason);
+    await closed;
+  });
+
+  it('closes the socket when the reader leaves', async () => {
+    server = await startScriptedServer(answerEvents(hello, { ending: 'stall' }));
+    const closed = server.closed();
+    const { prepare } = anthropic({ apiKey: 'k', baseURL: server.url });
+    for await (const part of prepare(requestOf({ model })).send(contextOf())) {
+      if (part.type === 'text-delta') break;
+    }
+    await closed;
+  });
+});

@@ -1,0 +1,320 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { openai } from '../../../src/adapters/openai-responses/index.ts';
+import {
+  type CallOptions,
+  callProvider,
+  contentOf,
+  finishOf,
+  requestOf,
+} from '../../support/provider-calls.ts';
+import {
+  answerEvents,
+  answerJson,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../../support/scripted-server.ts';
+
+let server: ScriptedServer | undefined;
+
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+async function ask(answer: Parameters<typeof startScriptedServer>[0], options: CallOptions = {}) {
+  server = await startScriptedServer(answer);
+  const provider = openai({ apiKey: 'k', baseURL: `${server.url}/v1` });
+  return callProvider(provider, requestOf({ model: 'gpt-5.4' }), options);
+}
+
+const stream = (...events: readonly unknown[]) => ask(answerEvents(events));
+
+const usage = { input_tokens: 3, output_tokens: 2, total_tokens: 5 };
+const response = (more: object = {}) => ({
+  id: 'resp_1',
+  model: 'gpt-5.4-1',
+  status: 'completed',
+  error: null,
+  incomplete_details: null,
+  service_tier: 'default',
+  output: [],
+  usage,
+  ...more,
+});
+const created = {
+  type: 'response.created',
+  response: response({ status: 'in_progress', usage: null }),
+};
+const completed = (more: object = {}) => ({
+  type: 'response.completed',
+  response: response(more),
+});
+const added = (output_index: number, item: object) => ({
+  type: 'response.output_item.added',
+  output_index,
+  item,
+});
+const done = (output_index: number, item: object) => ({
+  type: 'response.output_item.done',
+  output_index,
+  item,
+});
+const delta = (kind: string, output_index: number, words: string, more: object = {}) => ({
+  type: `response.${kind}.delta`,
+  output_index,
+  delta: words,
+  ...more,
+});
+const message = (words: string, id = 'msg_1') => ({
+  type: 'message',
+  id,
+  content: [{ type: 'output_text', text: words }],
+});
+const call = (args: string, more: object = {}) => ({
+  type: 'function_call',
+  id: 'fc_1',
+  call_id: 'call_a',
+  name: 'look',
+  arguments: args,
+  ...more,
+});
+
+describe('Responses answer', () => {
+  it('tells a stream as it comes', async () => {
+    const parts = await stream(
+      created,
+      added(0, { ...message(''), content: [] }),
+      delta('output_text', 0, 'Hel', { content_index: 0 }),
+      delta('output_text', 0, 'lo', { content_index: 0 }),
+      done(0, message('Hello')),
+      completed({ output: [message('Hello')] }),
+    );
+    expect(parts).toEqual([
+      { type: 'open', id: 'resp_1', servedModel: 'gpt-5.4-1' },
+      { type: 'text-delta', delta: 'Hel' },
+      { type: 'text-delta', delta: 'lo' },
+      { type: 'part-end', part: { type: 'text', text: 'Hello' } },
+      {
+        type: 'finish',
+        finishReason: 'stop',
+        rawFinishReason: 'completed',
+        id: 'resp_1',
+        servedModel: 'gpt-5.4-1',
+        serviceTier: 'default',
+        usage: { inputTokens: 3, outputTokens: 2, totalTokens: 5, raw: usage },
+      },
+    ]);
+  });
+
+  it.each(['stream', 'unary'] as const)('reads one body when asked for %s', async (wire) => {
+    const body = response({ output: [message('Hello'), call('{"x":1}')] });
+    const parts = await ask(answerJson(body), { wire, keepRaw: true });
+    expect(contentOf(parts)).toEqual([
+      { type: 'text', text: 'Hello' },
+      { type: 'tool-call', id: 'call_a', name: 'look', input: { x: 1 } },
+    ]);
+    expect(finishOf(parts)).toMatchObject({ finishReason: 'tool_calls', raw: body });
+    expect(server?.seen[0]?.body.stream).toBe(wire === 'stream');
+  });
+
+  it('joins the arguments of a call', async () => {
+    const parts = await stream(
+      created,
+      added(0, call('')),
+      delta('function_call_arguments', 0, '{"x"'),
+      delta('function_call_arguments', 0, ':1}'),
+      done(0, call('{"x":1}')),
+      completed({ output: [call('{"x":1}')] }),
+    );
+    expect(parts.map((part) => part.type)).toEqual([
+      'open',
+      'tool-call-start',
+      'tool-call-delta',
+      'tool-call-delta',
+      'part-end',
+      'finish',
+    ]);
+    expect(contentOf(parts)).toMatchObject([{ id: 'call_a', input: { x: 1 } }]);
+  });
+
+  it('takes the arguments of the whole item when no pieces came', async () => {
+    const parts = await stream(created, added(0, call('')), done(0, call('{"x":1}')), completed());
+    expect(contentOf(parts)).toMatchObject([{ id: 'call_a', input: { x: 1 } }]);
+  });
+
+  it('takes items that are told in the final response only', async () => {
+    const parts = await stream(created, completed({ output: [message('Hello'), call('{}')] }));
+    expect(contentOf(parts)).toMatchObject([{ text: 'Hello' }, { id: 'call_a' }]);
+  });
+
+  it('tells no item twice, though the final response leaves some out or renames them', async () => {
+    const leftOut = await stream(
+      created,
+      done(0, message('One', 'msg_1')),
+      done(2, message('Two', 'msg_2')),
+      completed({ output: [message('One', 'msg_1'), message('Two', 'msg_2')] }),
+    );
+    expect(contentOf(leftOut)).toMatchObject([{ text: 'One' }, { text: 'Two' }]);
+    await server?.stop();
+    const renamed = await stream(
+      created,
+      done(0, message('One', 'msg_1')),
+      completed({ output: [message('One', 'msg_9')] }),
+    );
+    expect(contentOf(renamed)).toMatchObject([{ text: 'One' }]);
+  });
+
+  it('keeps encrypted reasoning of the finished item, also when nothing of it is shown', async () => {
+    const item = (encrypted: string) => ({
+      type: 'reasoning',
+      id: 'rs_1',
+      summary: [],
+      encrypted_content: encrypted,
+    });
+    const parts = await stream(
+      created,
+      added(0, item('early')),
+      done(0, item('whole')),
+      done(1, message('Hi')),
+      completed(),
+    );
+    expect(contentOf(parts)).toEqual([
+      {
+        type: 'reasoning',
+        text: '',
+        opaque: {
+          wire: 'openai-responses',
+          provider: 'mine',
+          model: 'gpt-5.4',
+          kind: 'encrypted',
+          data: '{"id":"rs_1","encrypted_content":"whole"}',
+        },
+      },
+      { type: 'text', text: 'Hi' },
+    ]);
+  });
+
+  it.each([
+    ['reasoning_summary_text', 'summary_index'],
+    ['reasoning_text', 'content_index'],
+  ])('shows %s, its paragraphs apart', async (kind, key) => {
+    const parts = await stream(
+      created,
+      delta(kind, 0, 'On', { [key]: 0 }),
+      delta(kind, 0, 'e', { [key]: 0 }),
+      delta(kind, 0, 'Two', { [key]: 1 }),
+      done(0, { type: 'reasoning', id: 'rs_1', summary: [] }),
+      completed(),
+    );
+    expect(parts).toContainEqual({ type: 'reasoning-delta', delta: 'On' });
+    expect(contentOf(parts)).toEqual([{ type: 'reasoning', text: 'One\n\nTwo' }]);
+  });
+
+  it('tells a refusal', async () => {
+    const parts = await stream(
+      created,
+      delta('refusal', 0, 'I will not', { content_index: 0 }),
+      done(0, { type: 'message', content: [{ type: 'refusal', refusal: 'I will not' }] }),
+      completed(),
+    );
+    expect(contentOf(parts)).toEqual([{ type: 'refusal', text: 'I will not' }]);
+    expect(finishOf(parts).finishReason).toBe('refusal');
+  });
+
+  it("tells a custom tool's free text as a string", async () => {
+    const item = { type: 'custom_tool_call', call_id: 'a', name: 'sql', input: 'SELECT 1' };
+    const parts = await ask(answerJson(response({ output: [item] })));
+    expect(contentOf(parts)).toEqual([
+      { type: 'tool-call', id: 'a', name: 'sql', input: 'SELECT 1' },
+    ]);
+  });
+
+  it('passes over the calls of server tools', async () => {
+    const search = { type: 'web_search_call', id: 'ws_1', status: 'completed' };
+    const parts = await ask(answerJson(response({ output: [search, message('Hi')] })));
+    expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi' }]);
+    expect(finishOf(parts).finishReason).toBe('stop');
+  });
+
+  it.each([
+    ['max_output_tokens', 'length'],
+    ['content_filter', 'content_filter'],
+    ['something_new', 'other'],
+  ])('maps an answer that is incomplete for %s to %s', async (reason, finishReason) => {
+    const cut = { status: 'incomplete', incomplete_details: { reason } };
+    const parts = await stream(created, {
+      type: 'response.incomplete',
+      response: response({ ...cut, output: [message('He')] }),
+    });
+    expect(finishOf(parts)).toMatchObject({ finishReason, rawFinishReason: reason });
+  });
+
+  it.each<[string, unknown, string]>([
+    [
+      'response.failed',
+      {
+        type: 'response.failed',
+        response: response({ status: 'failed', error: { code: 'server_error', message: 'No' } }),
+      },
+      'server_error',
+    ],
+    [
+      'a flat error event',
+      { type: 'error', code: 'rate_limit_exceeded', message: 'No' },
+      'rate_limited',
+    ],
+    [
+      'a nested error event',
+      { type: 'error', error: { code: 'insufficient_quota' } },
+      'quota_exhausted',
+    ],
+    ['an error without type', { error: { message: 'No' } }, 'server_error'],
+  ])('throws %s inside a 200', async (_what, event, code) => {
+    await expect(stream(created, event)).rejects.toMatchObject({ code });
+  });
+
+  it.each<[string, unknown, string]>([
+    [
+      'a failed response',
+      response({ status: 'failed', error: { code: 'server_error' } }),
+      'server_error',
+    ],
+    ['a queued response', response({ status: 'queued' }), 'invalid_response'],
+    ['a cancelled response', response({ status: 'cancelled' }), 'stream_interrupted'],
+    ['an error body', { error: { code: 'invalid_api_key' } }, 'auth'],
+    ['a chat completion', { choices: [] }, 'invalid_response'],
+  ])('throws %s with status 200', async (_what, body, code) => {
+    await expect(ask(answerJson(body), { wire: 'unary' })).rejects.toMatchObject({ code });
+  });
+
+  it.each(['end', 'cut'] as const)(
+    'is interrupted without its terminal event (%s)',
+    async (ending) => {
+      const events = [created, delta('output_text', 0, 'Hel')];
+      await expect(ask(answerEvents(events, { ending }))).rejects.toMatchObject({
+        code: 'stream_interrupted',
+      });
+    },
+  );
+
+  it('does not wait for the end of the stream after the terminal event', async () => {
+    const parts = await ask(answerEvents([created, completed()], { ending: 'stall' }));
+    expect(finishOf(parts).finishReason).toBe('stop');
+  });
+
+  it('throws a stream of another wire', async () => {
+    await expect(stream({ choices: [] })).rejects.toMatchObject({ code: 'invalid_response' });
+  });
+
+  it('survives odd events', async () => {
+    const parts = await stream(
+      5,
+      created,
+      { type: 'response.output_item.done', output_index: 'x', item: 7 },
+      added(3, { type: 'function_call' }),
+      delta('output_text', 0, 'Hi'),
+      completed({ output: [null, { type: 'message', content: 'no list' }] }),
+    );
+    expect(contentOf(parts)).toMatchObject([{ text: 'Hi' }]);
+  });
+});

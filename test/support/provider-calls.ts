@@ -1,0 +1,49 @@
+import type { AttemptContext, Provider } from '../../src/protocol/provider.ts';
+import type { ProviderRequest, WireMode } from '../../src/protocol/request.ts';
+import type { ProviderPart } from '../../src/protocol/stream-part.ts';
+
+/** A short request, with whatever a test is about laid over it. */
+export function requestOf(more: Partial<ProviderRequest> & { model: string }): ProviderRequest {
+  return {
+    provider: 'mine',
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }],
+    ...more,
+  };
+}
+
+export type CallOptions = {
+  readonly wire?: WireMode;
+  readonly signal?: AbortSignal;
+  readonly keepRaw?: boolean;
+};
+
+export function contextOf({ wire, signal, keepRaw }: CallOptions = {}): AttemptContext {
+  return {
+    signal: signal ?? new AbortController().signal,
+    wire: wire ?? 'stream',
+    watch: { connected: () => undefined, bytes: () => undefined },
+    keepRaw: keepRaw ?? false,
+  };
+}
+
+/** Every part of one call. */
+export async function callProvider(
+  provider: Provider,
+  request: ProviderRequest,
+  options: CallOptions = {},
+): Promise<readonly ProviderPart[]> {
+  const parts: ProviderPart[] = [];
+  for await (const part of provider.prepare(request).send(contextOf(options))) parts.push(part);
+  return parts;
+}
+
+/** The whole parts of an answer: what its deltas add up to. */
+export function contentOf(parts: readonly ProviderPart[]) {
+  return parts.flatMap((part) => (part.type === 'part-end' ? [part.part] : []));
+}
+
+export function finishOf(parts: readonly ProviderPart[]) {
+  const last = parts.at(-1);
+  if (last?.type !== 'finish') throw new Error('the answer did not finish');
+  return last;
+}

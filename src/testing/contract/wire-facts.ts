@@ -1,0 +1,147 @@
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { ProviderRequest } from '../../protocol/request.ts';
+import type { SimulatedWireName } from '../simulator/answer.ts';
+import { asList, asObject } from '../simulator/json-access.ts';
+
+/** How the calls and their results of a request's body name each other. */
+type ToolIds = { readonly calls: readonly unknown[]; readonly results: readonly unknown[] };
+
+/** What the suite must know of a wire to tell right from wrong on it. */
+export type WireFacts = {
+  /** Server-sent events after which a part of the suite's text has been told, but not all of it. */
+  readonly midway: number;
+  /** An option that has no place on this wire, and so must be warned of. */
+  readonly lacking: { readonly param: string; readonly request: Partial<ProviderRequest> };
+  /** Reasons that the wire has words for, and what each must be read as. */
+  readonly finishReasons: Partial<Record<FinishReason, FinishReason>>;
+  /** Whether its usage tells tokens written to the cache. */
+  readonly tellsCacheWrites: boolean;
+  /** Whether reasoning comes with replay data. */
+  readonly signsReasoning: boolean;
+  readonly showsReasoning: boolean;
+  /** Whether arguments travel as text, which models may get wrong. */
+  readonly inputIsText: boolean;
+  /** Whether answers carry a request id in their headers. */
+  readonly hasRequestId: boolean;
+  toolIds(body: JsonObject): ToolIds;
+};
+
+function objects(value: unknown): readonly JsonObject[] {
+  return asList(value).map(asObject);
+}
+
+/** All parts of all turns. */
+function contents(turns: unknown, key: string): readonly JsonObject[] {
+  return objects(turns).flatMap((turn) => objects(turn[key]));
+}
+
+const openai = {
+  tellsCacheWrites: true,
+  inputIsText: true,
+  hasRequestId: true,
+  lacking: { param: 'topK', request: { topK: 5 } },
+} as const;
+
+export const wireFacts = {
+  'openai-responses': {
+    ...openai,
+    midway: 6,
+    finishReasons: {
+      stop: 'stop',
+      length: 'length',
+      content_filter: 'content_filter',
+      refusal: 'refusal',
+      other: 'other',
+    },
+    signsReasoning: true,
+    showsReasoning: true,
+    toolIds: ({ input }) => {
+      const items = objects(input);
+      return {
+        calls: items.filter(({ type }) => type === 'function_call').map((item) => item.call_id),
+        results: items
+          .filter(({ type }) => type === 'function_call_output')
+          .map((item) => item.call_id),
+      };
+    },
+  },
+  'openai-chat': {
+    ...openai,
+    midway: 2,
+    finishReasons: {
+      stop: 'stop',
+      length: 'length',
+      content_filter: 'content_filter',
+      refusal: 'refusal',
+      other: 'other',
+    },
+    signsReasoning: false,
+    showsReasoning: false,
+    toolIds: ({ messages }) => ({
+      calls: contents(messages, 'tool_calls').map(({ id }) => id),
+      results: objects(messages)
+        .filter(({ role }) => role === 'tool')
+        .map((message) => message.tool_call_id),
+    }),
+  },
+  anthropic: {
+    midway: 5,
+    lacking: { param: 'seed', request: { seed: 7 } },
+    finishReasons: {
+      stop: 'stop',
+      length: 'length',
+      refusal: 'refusal',
+      context_length: 'context_length',
+      pause: 'pause',
+      other: 'other',
+    },
+    tellsCacheWrites: true,
+    signsReasoning: true,
+    showsReasoning: true,
+    inputIsText: true,
+    hasRequestId: true,
+    toolIds: ({ messages }) => {
+      const blocks = contents(messages, 'content');
+      return {
+        calls: blocks.filter(({ type }) => type === 'tool_use').map(({ id }) => id),
+        results: blocks
+          .filter(({ type }) => type === 'tool_result')
+          .map((block) => block.tool_use_id),
+      };
+    },
+  },
+  gemini: {
+    midway: 2,
+    lacking: {
+      param: 'parallelToolCalls',
+      request: {
+        parallelToolCalls: false,
+        tools: [{ name: 'weather', inputSchema: { type: 'object' } }],
+      },
+    },
+    finishReasons: {
+      stop: 'stop',
+      length: 'length',
+      content_filter: 'content_filter',
+      error: 'error',
+      other: 'other',
+    },
+    tellsCacheWrites: false,
+    signsReasoning: true,
+    showsReasoning: true,
+    inputIsText: false,
+    hasRequestId: false,
+    toolIds: (body) => {
+      const parts = contents(body.contents, 'parts');
+      return {
+        calls: parts.flatMap(({ functionCall }) =>
+          functionCall === undefined ? [] : [asObject(functionCall).id],
+        ),
+        results: parts.flatMap(({ functionResponse }) =>
+          functionResponse === undefined ? [] : [asObject(functionResponse).id],
+        ),
+      };
+    },
+  },
+} as const satisfies Record<SimulatedWireName, WireFacts>;

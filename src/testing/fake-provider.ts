@@ -1,0 +1,216 @@
+import { SignalboxError } from '../errors.ts';
+import type { ErrorCode } from '../protocol/error-code.ts';
+import type { Wire } from '../protocol/message.ts';
+import type { AttemptContext, Capability, Provider } from '../protocol/provider.ts';
+import type { ProviderRequest, WireMode } from '../protocol/request.ts';
+import type { Runtime } from '../protocol/runtime.ts';
+import type { ProviderPart } from '../protocol/stream-part.ts';
+import { systemRuntime } from '../runtime.ts';
+import {
+  defaultFakeAnswer,
+  type FakeAnswer,
+  fakeChunks,
+  fakeContent,
+  fakeFinish,
+} from './fake-answer.ts';
+
+/** An attempt that fails. */
+export type FakeFailure = {
+  readonly error: ErrorCode | SignalboxError;
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+  /** Text that arrives before the failure. @default none */
+  readonly chunks?: readonly string[];
+  /** Milliseconds before anything happens. @default 0 */
+  readonly firstTokenDelayMs?: number;
+};
+
+/** What becomes of one attempt; a string is an answer with that text. */
+export type FakeEntry = string | FakeAnswer | FakeFailure;
+
+/**
+ * One entry for all attempts; a list with one for each attempt, of which the last repeats; or a function of
+ * the request and the number of the attempt, from 1, that may return nothing for the default answer.
+ */
+export type FakeScript =
+  | FakeEntry
+  | readonly FakeEntry[]
+  | ((
+      request: ProviderRequest,
+      attempt: number,
+    ) => FakeEntry | undefined | Promise<FakeEntry | undefined>);
+
+export type FakeProviderSettings = {
+  /** Whose clock the delays go by. @default the system's */
+  readonly runtime?: Runtime;
+  /** @default all of them */
+  readonly capabilities?:
+    | readonly Capability[]
+    | ((model: string) => readonly Capability[] | ReadonlySet<Capability>);
+  /** The vendor's name in price lists. @default none: set `prices` in the router's configuration */
+  readonly priceList?: string;
+  /** @default 'fake' */
+  readonly wire?: Wire;
+};
+
+/** One attempt that reached the fake. */
+export type FakeCall = {
+  readonly request: ProviderRequest;
+  readonly wire: WireMode;
+  /** Epoch milliseconds by the fake's runtime. */
+  readonly at: number;
+  /** How it ended; `aborted` also when the reader left. */
+  readonly outcome: 'running' | 'ok' | 'error' | 'aborted';
+};
+
+export interface FakeProvider extends Provider {
+  /** Every attempt so far, in order. Prompts are in here. */
+  readonly calls: readonly FakeCall[];
+}
+
+const allCapabilities: readonly Capability[] = [
+  'vision',
+  'audio',
+  'files',
+  'tools',
+  'structured-output',
+  'prefill',
+];
+
+function isList(script: FakeScript): script is readonly FakeEntry[] {
+  return Array.isArray(script);
+}
+
+async function entryOf(
+  script: FakeScript | undefined,
+  request: ProviderRequest,
+  attempt: number,
+): Promise<FakeAnswer | FakeFailure> {
+  let entry: FakeEntry | undefined;
+  if (typeof script === 'function') entry = await script(request, attempt);
+  else if (script !== undefined && isList(script)) entry = script[attempt - 1] ?? script.at(-1);
+  else entry = script;
+  return typeof entry === 'string' ? { text: entry } : (entry ?? defaultFakeAnswer(request));
+}
+
+function errorOf({ error, status, retryAfterMs }: FakeFailure): SignalboxError {
+  const more = {
+    ...(status !== undefined && { status }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+  if (typeof error === 'string') return new SignalboxError(error, `${error} (fake)`, more);
+  return error.with(more);
+}
+
+/** Where an answer stops short of its end, and what happens there. */
+type BreakOff = { readonly after: number; readonly strike: () => Promise<void> | never };
+
+function breakOffOf(
+  answer: FakeAnswer,
+  failure: SignalboxError | undefined,
+  stall: () => Promise<void>,
+): BreakOff | undefined {
+  const fail = (error: SignalboxError) => (): never => {
+    throw error;
+  };
+  if (failure !== undefined) {
+    return { after: answer.chunks?.length ?? 0, strike: fail(failure) };
+  }
+  if (answer.cutAfter !== undefined) {
+    const cut = new SignalboxError('stream_interrupted', 'the answer broke off (fake)');
+    return { after: answer.cutAfter, strike: fail(cut) };
+  }
+  return answer.stallAfter === undefined ? undefined : { after: answer.stallAfter, strike: stall };
+}
+
+/** Plays one entry. The attempt's signal is heeded before each part and in each wait. */
+async function* play(
+  entry: FakeAnswer | FakeFailure,
+  request: ProviderRequest,
+  context: AttemptContext,
+  runtime: Runtime,
+): AsyncGenerator<ProviderPart, void> {
+  const { signal, watch } = context;
+  const pause = async (ms = 0): Promise<void> => {
+    if (ms > 0) await runtime.sleep(ms, signal);
+    signal.throwIfAborted();
+  };
+  const stall = (): Promise<void> => runtime.sleep(Number.POSITIVE_INFINITY, signal);
+  const failure = 'error' in entry ? errorOf(entry) : undefined;
+  const answer: FakeAnswer = 'error' in entry ? { chunks: entry.chunks ?? [] } : entry;
+  const chunks = fakeChunks(answer, failure === undefined ? context.wire : 'stream');
+  const breakOff = breakOffOf(answer, failure, stall);
+
+  watch.connected();
+  if (answer.hang === true) await stall();
+  await pause(entry.firstTokenDelayMs);
+  if (failure !== undefined && chunks.length === 0) throw failure;
+  watch.bytes();
+  const { servedModel = request.model, requestId } = answer;
+  yield { type: 'open', servedModel, ...(requestId !== undefined && { requestId }) };
+  for (const warning of answer.warnings ?? []) yield { type: 'warning', warning };
+
+  let told = 0;
+  for (const part of fakeContent(answer, chunks)) {
+    if (breakOff !== undefined && told >= breakOff.after) await breakOff.strike();
+    const isChunk = part.type === 'text-delta';
+    await pause(isChunk && told > 0 ? answer.chunkDelayMs : 0);
+    if (isChunk) told++;
+    watch.bytes();
+    yield part;
+  }
+  // With fewer chunks than it asks for, it strikes here.
+  await breakOff?.strike();
+  await pause();
+  yield fakeFinish(answer, request);
+}
+
+/**
+ * A provider that does what a script says, without a network, a key or a vendor's SDK: for tests of code that
+ * uses a router. It keeps the promises of the port: one `finish` and nothing after it, errors that are
+ * `SignalboxError`s, an end as soon as the signal aborts. It does not read prompts, count real tokens or
+ * check requests.
+ *
+ * @default script answers with an object that fits the call's schema, or a line that names the target
+ */
+export function fakeProvider(
+  script?: FakeScript,
+  settings: FakeProviderSettings = {},
+): FakeProvider {
+  const { runtime = systemRuntime, capabilities = allCapabilities, priceList } = settings;
+  const calls: { -readonly [Field in keyof FakeCall]: FakeCall[Field] }[] = [];
+  return {
+    wire: settings.wire ?? 'fake',
+    ...(priceList !== undefined && { priceList }),
+    calls,
+    capabilities: (model) =>
+      new Set(typeof capabilities === 'function' ? capabilities(model) : capabilities),
+    preload: () => Promise.resolve(),
+    prepare: (request) => ({
+      warnings: [],
+      async *send(context) {
+        context.signal.throwIfAborted();
+        const call: (typeof calls)[number] = {
+          request,
+          wire: context.wire,
+          at: runtime.now(),
+          outcome: 'running',
+        };
+        const attempt = calls.push(call);
+        try {
+          const entry = await entryOf(script, request, attempt);
+          for await (const part of play(entry, request, context, runtime)) {
+            // The reader may ask for nothing more after this one.
+            if (part.type === 'finish') call.outcome = 'ok';
+            yield part;
+          }
+        } catch (error) {
+          call.outcome = context.signal.aborted ? 'aborted' : 'error';
+          throw error;
+        } finally {
+          if (call.outcome === 'running') call.outcome = 'aborted';
+        }
+      },
+    }),
+  };
+}

@@ -1,0 +1,30 @@
+// The first vendor is down. The answer comes all the same, and its trail says what happened.
+import { createRouter } from 'signalbox';
+import { close, providers, simulators } from './providers.ts';
+
+const router = createRouter({
+  providers,
+  tiers: {
+    fast: {
+      targets: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5'],
+      timeouts: { firstTokenMs: 5_000, totalMs: 20_000 },
+    },
+  },
+});
+
+router.on('failover', ({ from, to, error }) => {
+  console.log(`failover from ${from} to ${to}, because of ${error.code}`);
+});
+
+// Has no effect on the real OpenAI: with its key set, the first target simply answers.
+simulators.openai.down();
+
+const answer = await router.complete('fast', 'Say hello in one short sentence.');
+
+console.log(answer.text);
+for (const { target, outcome, verdict, error } of answer.trail) {
+  console.log(`  ${target}: ${outcome} ${error?.code ?? ''} -> ${verdict}`);
+}
+
+await router.close();
+await close();

@@ -1,0 +1,154 @@
+import { type Completion, createRouter, isSignalboxError } from 'signalbox';
+import {
+  paint,
+  print,
+  printAnswer,
+  printLoss,
+  printNotice,
+  printRule,
+  seconds,
+} from './demo/screen.ts';
+import { type DemoRequest, type DemoTier, writeStory } from './demo/story.ts';
+import { billsAgree, printSummary } from './demo/summary.ts';
+import { createTally } from './demo/tally.ts';
+import { realVendors, simulatorOf, stageVendors } from './demo/vendors.ts';
+import { close, providers } from './providers.ts';
+
+const allSimulated = realVendors.length === 0;
+
+const router = createRouter({
+  providers,
+  tiers: {
+    fast: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5', 'google/gemini-3-flash-preview'],
+    'cheap-summarize': {
+      targets: ['google/gemini-3.1-flash-lite', 'openai/gpt-5.4-nano'],
+      strategy: 'cheapest',
+    },
+    'frontier-reasoning': {
+      targets: ['anthropic/claude-opus-4-6', 'openai/gpt-5.4'],
+      fallbackTier: 'fast',
+    },
+  },
+  // Far shorter than the defaults, so that a story of outages fits into a quarter of a minute.
+  defaults: {
+    midStream: 'restart',
+    maxOutputTokens: 1_000,
+    timeouts: allSimulated ? { firstTokenMs: 1_500, idleMs: 600 } : {},
+    retry: { minMs: 60, maxMs: 300 },
+    circuit: { openMs: 800, maxOpenMs: 1_200 },
+  },
+});
+
+const tally = createTally();
+router.on('*', tally.add);
+router.on('circuit-open', ({ target, until, at, cause }) => {
+  const more = `passed over for ${seconds(until - at)} (${cause})`;
+  printNotice(['bold', 'red'], '●', 'circuit opens', target, more);
+});
+router.on('circuit-half-open', ({ target }) => {
+  printNotice(['bold', 'yellow'], '◐', 'circuit half-open', target, 'one request goes to see');
+});
+router.on('circuit-close', ({ target }) => {
+  printNotice(['bold', 'green'], '○', 'circuit closes', target, 'back in service');
+});
+router.on('rate-limited', ({ target, until, at }) => {
+  const more = `left alone for ${seconds(until - at)}`;
+  printNotice(['bold', 'yellow'], '◌', 'rate limited', target, more);
+});
+
+async function ask({ tier, prompt, mode, feature }: DemoRequest): Promise<Completion> {
+  const options = { tags: { feature } };
+  if (mode === 'complete') return router.complete(tier, prompt, options);
+  const stream = router.stream(tier, prompt, options);
+  let shown = '';
+  for await (const part of stream) {
+    if (part.type === 'text-delta') shown += part.delta;
+    if (part.type === 'restart') shown = '';
+  }
+  const completion = await stream.completion;
+  if (shown !== completion.text) throw new Error('the stream and its completion differ');
+  return completion;
+}
+
+/** In what order the tier prefers its targets while all are well. */
+const orderOf = (tier: DemoTier): readonly string[] =>
+  router.explain(tier, 'Hello').candidates.map(({ target }) => target);
+
+await router.preload();
+const orders: Readonly<Record<DemoTier, readonly string[]>> = {
+  fast: orderOf('fast'),
+  'cheap-summarize': orderOf('cheap-summarize'),
+  'frontier-reasoning': orderOf('frontier-reasoning'),
+};
+
+let lost = 0;
+let rerouted = 0;
+let answersUsd = 0;
+
+async function play(request: DemoRequest): Promise<void> {
+  const order = orders[request.tier];
+  try {
+    const completion = await ask(request);
+    printAnswer(request, completion, order);
+    answersUsd += completion.cost.attemptsUsd;
+    if (completion.target !== order[0]) rerouted += 1;
+  } catch (error) {
+    if (!isSignalboxError(error)) throw error;
+    lost += 1;
+    printLoss(request, error);
+  }
+}
+
+/** Three at a time, as a small service would have it. */
+async function playAll(requests: readonly DemoRequest[]): Promise<void> {
+  const waiting = requests.values();
+  const worker = async () => {
+    for (const request of waiting) await play(request);
+  };
+  await Promise.all([worker(), worker(), worker()]);
+}
+
+stageVendors();
+print(
+  paint(
+    'bold',
+    'signalbox: 100 requests, three tiers, three vendors, and a bad quarter of a minute',
+  ),
+);
+print(
+  allSimulated
+    ? paint(
+        'dim',
+        'The vendors are simulated on 127.0.0.1; the SDKs, the HTTP and the router are real.',
+      )
+    : `Real, because their key is set: ${realVendors.join(', ')}. Nothing is broken there on purpose.`,
+);
+print(
+  paint('dim', '· whole answer  ≈ stream  ↻ tried again  ↷ on to the next target  ⊘ passed over'),
+);
+
+const startedAt = performance.now();
+for (const { chapter, requests } of writeStory()) {
+  const { trouble } = chapter;
+  const simulator = trouble && simulatorOf(trouble.vendor);
+  const spared = trouble !== undefined && simulator === undefined;
+  printRule(spared ? `(not played: ${chapter.title}; ${trouble.vendor} is real)` : chapter.title);
+  if (simulator !== undefined) trouble?.begin(simulator);
+  await playAll(requests);
+  simulator?.clear();
+  simulator?.up();
+}
+
+const result = {
+  durationMs: performance.now() - startedAt,
+  features: tally.byFeature(),
+  total: tally.total(),
+  lost,
+  rerouted,
+  answersUsd,
+  snapshot: router.snapshot(),
+};
+printSummary(result);
+await router.close();
+await close();
+if (lost > 0 || !billsAgree(result)) process.exitCode = 1;

@@ -1,0 +1,69 @@
+import type { Snapshot } from 'signalbox';
+import { dollars, milliseconds, paint, paintTarget, print, printRule, seconds } from './screen.ts';
+import type { Row } from './tally.ts';
+
+export type Result = {
+  readonly durationMs: number;
+  readonly features: readonly Row[];
+  readonly total: Row;
+  readonly lost: number;
+  /** Answered by another target than the first choice of their tier. */
+  readonly rerouted: number;
+  /** US dollars: the answers' own `cost.attemptsUsd`, added up. */
+  readonly answersUsd: number;
+  readonly snapshot: Snapshot;
+};
+
+/** The same bill? Both are sums of whole nano-dollars. */
+export function billsAgree({ total, answersUsd }: Result): boolean {
+  return Math.round(total.usd * 1e9) === Math.round(answersUsd * 1e9);
+}
+
+const columns = ['requests', 'ok', 'failovers', 'retries', 'p50', 'p95', 'p99', 'cost'];
+
+function cells(name: string, rest: readonly string[]): string {
+  return `  ${name.padEnd(10)}${rest.map((cell) => cell.padStart(10)).join('')}`;
+}
+
+function featureLine(row: Row): string {
+  const { requests, ok, failovers, retries, latencyMs, usd } = row;
+  const counts = [requests, ok, failovers, retries].map(String);
+  const latencies = [0.5, 0.95, 0.99].map((quantile) => milliseconds(latencyMs(quantile)));
+  return cells(row.name, [...counts, ...latencies, dollars(usd)]);
+}
+
+function printTargets({ targets }: Snapshot): void {
+  const titles = ['attempts', 'failed', 'first token p50', 'p95', 'circuit'];
+  const widths = [10, 10, 19, 10, 12];
+  const line = (rest: readonly string[]) =>
+    rest.map((cell, index) => cell.padStart(widths[index] ?? 0)).join('');
+  print(paint('dim', `  ${'target'.padEnd(29)}${line(titles)}`));
+  for (const [target, health] of Object.entries(targets)) {
+    if (health.calls === 0) continue;
+    const { p50FirstTokenMs: p50 = 0, p95FirstTokenMs: p95 = 0 } = health;
+    const counts = [String(health.calls), String(health.failures)];
+    const rest = line([...counts, milliseconds(p50), milliseconds(p95), health.circuit]);
+    print(`  ${paintTarget(target, 29)}${rest}`);
+  }
+}
+
+export function printSummary(result: Result): void {
+  const { total, lost, rerouted, durationMs } = result;
+  printRule(`${total.requests} requests in ${seconds(durationMs)}`, 'bold');
+  print(paint('dim', cells('feature', columns)));
+  for (const row of result.features) print(featureLine(row));
+  print(paint('bold', featureLine(total)));
+  print();
+  printTargets(result.snapshot);
+  print();
+  const verdict = `  ${total.ok} answered, ${lost} lost.`;
+  print(
+    `${paint(lost === 0 ? ['bold', 'green'] : ['bold', 'red'], verdict)} ${rerouted} of them the first choice could not answer.`,
+  );
+  const agree = billsAgree(result);
+  print(
+    `  The bill: ${dollars(total.usd, 6)} in \`cost\` events, ${dollars(result.answersUsd, 6)} in the answers. ${
+      agree ? paint('green', '✓ the same') : paint('red', '✗ they differ')
+    }`,
+  );
+}

@@ -10,7 +10,7 @@ import type { Scope } from './scope.ts';
 import type { Trail } from './trail.ts';
 
 /** What the router knows of its targets, for the plan. */
-export function knowledgeOf(engine: Engine): Knowledge {
+function knowledgeOf(engine: Engine): Knowledge {
   return {
     capabilities: (target): ReadonlySet<Capability> =>
       providerOf(engine, target).capabilities(target.model),
@@ -196,7 +196,9 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
         .map((target) => health.check(target.id, target.provider)?.until)
         .filter((until) => until !== undefined);
       const retryAfterMs =
-        untils.length === 0 ? undefined : Math.max(0, Math.min(...untils) - runtime.now());
+        untils.length === 0
+          ? undefined
+          : Math.max(0, Math.ceil(Math.min(...untils) - runtime.now()));
       const last = trail.errors.at(-1);
       return new SignalboxError(
         'all_targets_failed',

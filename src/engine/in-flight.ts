@@ -2,7 +2,7 @@ import { SignalboxError } from '../errors.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 
 /** A call under way, as far as closing the router goes. */
-export type Running = {
+type Running = {
   readonly abort: (reason: SignalboxError) => void;
   /** Resolves when the call has cleaned up; makes it do so when nobody reads it any more. */
   readonly end: () => Promise<unknown>;

@@ -87,6 +87,15 @@ async function checkToolCalls(
   return checked;
 }
 
+/** Whether nothing was said or done: reasoning is no answer, but a step of a tool of the vendor's own is. */
+function isEmpty({ content }: Completion): boolean {
+  return content.every(
+    (part) =>
+      (part.type === 'reasoning' && part.opaque?.kind !== 'item') ||
+      (part.type === 'text' && part.text.trim() === ''),
+  );
+}
+
 /**
  * A filtered or refused answer is an answer, and says so, unless the tier wants another target to try or the
  * caller was promised an object.
@@ -103,12 +112,10 @@ function checkFinish(check: OutputCheck, completion: Completion): void {
     throw new SignalboxError('context_length', 'the answer ran into the end of the context window');
   }
   if (finishReason === 'error') {
-    throw new SignalboxError('server_error', 'the vendor gave up on its answer');
+    const word = completion.rawFinishReason ?? 'an error';
+    throw invalidOutput(`it ended with ${word}`, 'it was malformed, a tool call most likely');
   }
-  const empty = completion.content.every(
-    (part) => part.type === 'reasoning' || (part.type === 'text' && part.text.trim() === ''),
-  );
-  if (empty && answeringReasons.includes(finishReason))
+  if (isEmpty(completion) && answeringReasons.includes(finishReason))
     throw invalidOutput('empty', 'it was empty');
   if (check.schema !== undefined && finishReason === 'length') {
     throw invalidOutput(

@@ -17,7 +17,7 @@ export type PricedTarget = {
 };
 
 /** What an answer tells about its price. */
-export type PricedAnswer = {
+type PricedAnswer = {
   readonly usage: Usage;
   /** The model the vendor says answered. */
   readonly servedModel?: string | undefined;

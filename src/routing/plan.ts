@@ -16,7 +16,7 @@ export type PlanTier = {
   readonly targets: readonly Candidate[];
 };
 
-export type Skipped = {
+type Skipped = {
   readonly target: string;
   readonly reason: string;
   /** When it may be asked again; absent when it can never take this call. */
@@ -24,7 +24,7 @@ export type Skipped = {
 };
 
 /** One place in the chain: a target to ask, or to pass over. */
-export type Step =
+type Step =
   | { readonly ask: Candidate; readonly skip?: undefined }
   | { readonly ask?: undefined; readonly skip: Skipped };
 

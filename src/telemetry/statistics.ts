@@ -1,15 +1,15 @@
 /** One attempt, as far as its statistics go. */
-export type Sample = {
+type Sample = {
   readonly outcome: 'ok' | 'error' | 'aborted';
   /** Absent when nothing visible arrived. */
   readonly firstTokenMs?: number | undefined;
   readonly totalMs: number;
 };
 
-export type LatencyName = 'firstTokenMs' | 'totalMs';
+type LatencyName = 'firstTokenMs' | 'totalMs';
 
 /** What is known of a target. Percentiles are over the latest samples and absent while there are none. */
-export type StatisticsSnapshot = {
+type StatisticsSnapshot = {
   /** Attempts so far, aborted ones included. */
   readonly calls: number;
   readonly failures: number;

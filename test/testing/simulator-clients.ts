@@ -29,7 +29,7 @@ export function createClients(simulators: SimulatedProviders, apiKey = 'key'): C
   };
 }
 
-export const prompt = 'Say hello.';
+const prompt = 'Say hello.';
 export const chatBody = {
   model: 'gpt-5.4',
   messages: [{ role: 'user' as const, content: prompt }],

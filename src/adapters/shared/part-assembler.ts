@@ -20,7 +20,7 @@ type Building =
  * A tool call's arguments, as far as they are JSON. Models do write broken ones: then the text is kept
  * and the call is marked, and nothing is thrown.
  */
-export function parseToolInput(raw: string):
+function parseToolInput(raw: string):
   | { readonly input: Json }
   | {
       readonly input: Json;

@@ -26,22 +26,23 @@ export type SignalboxErrorOptions = {
 export class SignalboxError extends Error {
   override readonly name = 'SignalboxError';
   readonly code: ErrorCode;
+  // `declare`, so that a field which was not said is not there, rather than there and undefined.
   /** `provider/model` that failed. */
-  readonly target?: string;
+  declare readonly target?: string;
   /** HTTP status of the vendor's answer. */
-  readonly status?: number;
+  declare readonly status?: number;
   /** Milliseconds after which a new try may work. On `all_targets_failed`: the soonest over all targets. */
-  readonly retryAfterMs?: number;
+  declare readonly retryAfterMs?: number;
   /** The vendor's request id, for its support. */
-  readonly requestId?: string;
+  declare readonly requestId?: string;
   /** Which clock ran out, with code `timeout`. */
-  readonly phase?: TimeoutPhase;
+  declare readonly phase?: TimeoutPhase;
   /** What had arrived, when a stream broke off. */
-  readonly partial?: PartialAnswer;
+  declare readonly partial?: PartialAnswer;
   /** Every attempt of the call and every target passed over, in order. */
   readonly trail: readonly Attempt[];
   /** One for each failed attempt, on `all_targets_failed`. */
-  readonly errors?: readonly SignalboxError[];
+  declare readonly errors?: readonly SignalboxError[];
 
   constructor(code: ErrorCode, message: string, options: SignalboxErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);

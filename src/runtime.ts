@@ -9,17 +9,22 @@ export const systemRuntime: Runtime = {
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
+      let timer: ReturnType<typeof setTimeout>;
       const stop = (): void => {
         clearTimeout(timer);
         reject(signal?.reason);
       };
-      const timer = setTimeout(
-        () => {
-          signal?.removeEventListener('abort', stop);
-          resolve();
-        },
-        Math.min(ms, maxTimerMs),
-      );
+      const wait = (leftMs: number): void => {
+        timer = setTimeout(
+          () => {
+            if (leftMs > maxTimerMs) return wait(leftMs - maxTimerMs);
+            signal?.removeEventListener('abort', stop);
+            resolve();
+          },
+          Math.min(leftMs, maxTimerMs),
+        );
+      };
+      wait(ms);
       signal?.addEventListener('abort', stop, { once: true });
     }),
   random: Math.random,

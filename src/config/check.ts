@@ -2,7 +2,7 @@ import type { CallOptions } from '../protocol/call-options.ts';
 import type { Provider } from '../protocol/provider.ts';
 import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
 import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
-import { callOptionsSchema } from './schema.ts';
+import { callOptionsSchema, knownCallKeys } from './schema.ts';
 
 /**
  * The options of one call, or an error that lists all that is wrong with them.
@@ -10,9 +10,8 @@ import { callOptionsSchema } from './schema.ts';
  */
 export function checkCallOptions(options: CallOptions, providers: readonly string[]): CallOptions {
   const parsed = callOptionsSchema.safeParse(options);
-  const known = Object.keys(callOptionsSchema.shape);
   const problems: Problem[] = (parsed.error?.issues ?? []).flatMap((issue) =>
-    describeIssue(issue, issue.path.length === 0 ? known : []),
+    describeIssue(issue, knownCallKeys(issue.path)),
   );
   for (const key of Object.keys(options.providerOptions ?? {})) {
     if (providers.includes(key)) continue;
@@ -20,7 +19,9 @@ export function checkCallOptions(options: CallOptions, providers: readonly strin
     problems.push({ path: ['providerOptions', key], message });
   }
   for (const list of ['only', 'ignore', 'order'] as const) {
-    for (const [index, name] of (options.route?.[list] ?? []).entries()) {
+    const names: unknown = options.route?.[list];
+    for (const [index, name] of (Array.isArray(names) ? names : []).entries()) {
+      if (typeof name !== 'string') continue;
       const provider = name.split('/')[0] ?? name;
       if (providers.includes(provider)) continue;
       const message = `provider "${provider}" is not configured${didYouMean(provider, providers)}`;
@@ -38,7 +39,7 @@ export function checkCallOptions(options: CallOptions, providers: readonly strin
 export function findTier(config: ResolvedConfig, name: string): ResolvedTier {
   const tier = config.tiers.get(name);
   if (tier !== undefined) return tier;
-  const hint = didYouMean(name, [...config.tiers.keys()]);
+  const hint = didYouMean(String(name), [...config.tiers.keys()]);
   throw configError([{ path: ['tier'], message: `there is no tier "${name}"${hint}` }], 'call');
 }
 

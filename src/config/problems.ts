@@ -30,6 +30,11 @@ export function describeIssue(
 ): readonly Problem[] {
   if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
   return issue.keys.map((key) => {
+    // Only what a router is made with is known and yet not part of the routing data.
+    if (known.includes(key)) {
+      const message = 'cannot be replaced while the router runs; leave it out';
+      return { path: [...issue.path, key], message };
+    }
     const meant = closest(key, known);
     const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
     return { path: [...issue.path, key], message: `unknown option${hint}` };

@@ -70,13 +70,21 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
   return options as CallDefaults;
 }
 
+/** Later layers over earlier ones. What is `undefined` was not said, and hides nothing. */
+function layered<Settings extends object>(
+  ...layers: readonly (Settings | undefined)[]
+): Partial<Settings> {
+  const said = layers.flatMap((layer) => Object.entries(layer ?? {}));
+  return Object.fromEntries(said.filter(([, value]) => value !== undefined)) as Partial<Settings>;
+}
+
 function resolveTarget(tier: TierInput, target: TargetInput, input: RoutingInput): ResolvedTarget {
   const price = target.prices ?? input.prices?.[target.target];
-  const providerOptions = {
-    ...input.defaults?.providerOptions,
-    ...tier.providerOptions,
-    ...target.providerOptions,
-  };
+  const providerOptions = layered(
+    input.defaults?.providerOptions,
+    tier.providerOptions,
+    target.providerOptions,
+  );
   return {
     id: target.target,
     ...splitTarget(target.target),
@@ -84,12 +92,14 @@ function resolveTarget(tier: TierInput, target: TargetInput, input: RoutingInput
       contextWindow: target.contextWindow,
     }),
     ...(price !== undefined && { price: price as Price }),
-    limits: (target.limits as Limits | undefined) ?? {},
+    limits: layered(target.limits) as Limits,
     tags: target.tags ?? {},
     options: {
-      ...callDefaultsOf(input.defaults ?? {}),
-      ...callDefaultsOf(tier),
-      ...callDefaultsOf(target),
+      ...layered(
+        callDefaultsOf(input.defaults ?? {}),
+        callDefaultsOf(tier),
+        callDefaultsOf(target),
+      ),
       ...(Object.keys(providerOptions).length > 0 && { providerOptions }),
     },
   };
@@ -104,16 +114,12 @@ function resolveTier(name: string, tier: TierInput, input: RoutingInput): Resolv
     strategy: tier.strategy ?? all.strategy ?? defaults.strategy,
     fallbackOn: tier.fallbackOn ?? all.fallbackOn ?? [],
     midStream: tier.midStream ?? all.midStream ?? defaults.midStream,
-    timeouts: { ...all.timeouts, ...tier.timeouts } as Timeouts,
-    retry: { ...all.retry, ...tier.retry } as RetrySettings,
+    timeouts: layered(all.timeouts, tier.timeouts) as Timeouts,
+    retry: layered(all.retry, tier.retry) as RetrySettings,
     maxAttempts: tier.maxAttempts ?? all.maxAttempts ?? defaults.maxAttempts,
-    circuit: {
-      ...defaults.circuit,
-      ...all.circuit,
-      ...tier.circuit,
-    } as Required<CircuitSettings>,
+    circuit: { ...defaults.circuit, ...(layered(all.circuit, tier.circuit) as CircuitSettings) },
     whenAllOpen: tier.whenAllOpen ?? all.whenAllOpen ?? defaults.whenAllOpen,
-    limits: { ...all.limits, ...tier.limits } as Limits,
+    limits: layered(all.limits, tier.limits) as Limits,
     tags: { ...all.tags, ...tier.tags },
   };
 }

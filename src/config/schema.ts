@@ -53,6 +53,22 @@ const retry = z.strictObject({
   maxMs: milliseconds.optional(),
 });
 
+const reasoning = z.strictObject({
+  effort: z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']).optional(),
+  budgetTokens: positive.optional(),
+  include: z.boolean().optional(),
+});
+
+const circuit = z.strictObject({
+  consecutiveFailures: positive.optional(),
+  failureRate: z.number().gt(0).max(1).optional(),
+  window: positive.optional(),
+  minimumCalls: positive.optional(),
+  openMs: milliseconds.optional(),
+  maxOpenMs: milliseconds.optional(),
+  successesToClose: positive.optional(),
+});
+
 const cacheHint = z.union([
   z.boolean(),
   z.strictObject({ ttl: z.enum(['5m', '30m', '1h', '12h']).optional() }),
@@ -72,13 +88,7 @@ const callDefaults = {
     .union([z.enum(['auto', 'none', 'required']), z.strictObject({ name: z.string() })])
     .optional(),
   parallelToolCalls: z.boolean().optional(),
-  reasoning: z
-    .strictObject({
-      effort: z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']).optional(),
-      budgetTokens: positive.optional(),
-      include: z.boolean().optional(),
-    })
-    .optional(),
+  reasoning: reasoning.optional(),
   cache: cacheHint.optional(),
   userId: z.string().optional(),
   onUnsupported: z.enum(['warn', 'error', 'skip-target']).optional(),
@@ -95,35 +105,27 @@ const tierSettings = {
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   maxAttempts: positive.optional(),
-  circuit: z
-    .strictObject({
-      consecutiveFailures: positive.optional(),
-      failureRate: z.number().gt(0).max(1).optional(),
-      window: positive.optional(),
-      minimumCalls: positive.optional(),
-      openMs: milliseconds.optional(),
-      maxOpenMs: milliseconds.optional(),
-      successesToClose: positive.optional(),
-    })
-    .optional(),
+  circuit: circuit.optional(),
   whenAllOpen: z.enum(['try-least-bad', 'fail-fast']).optional(),
   limits: limits.optional(),
   tags: tags.optional(),
 };
 
+const targetObject = z.strictObject({
+  ...callDefaults,
+  target: z
+    .string()
+    .regex(/^[^/]+\/.+$/, 'must be "<provider>/<model>", such as "openai/gpt-5.4-mini"'),
+  contextWindow: positive.optional(),
+  prices: price.optional(),
+  limits: limits.optional(),
+  tags: tags.optional(),
+});
+
 /** `provider/model`, given as a string or with settings of its own; always told as an object. */
 const target = z.preprocess(
   (value) => (typeof value === 'string' ? { target: value } : value),
-  z.strictObject({
-    ...callDefaults,
-    target: z
-      .string()
-      .regex(/^[^/]+\/.+$/, 'must be "<provider>/<model>", such as "openai/gpt-5.4-mini"'),
-    contextWindow: positive.optional(),
-    prices: price.optional(),
-    limits: limits.optional(),
-    tags: tags.optional(),
-  }),
+  targetObject,
 );
 
 const tier = z.preprocess(
@@ -153,19 +155,19 @@ const schema = z.custom(
   "must be a Standard Schema (such as zod's) or a JSON Schema object",
 );
 
+const route = z.strictObject({
+  only: z.array(z.string()).optional(),
+  ignore: z.array(z.string()).optional(),
+  order: z.array(z.string()).optional(),
+});
+
 /** The options of one call, checked at the door like the configuration. */
 export const callOptionsSchema = z.strictObject({
   ...callDefaults,
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   tags: tags.optional(),
-  route: z
-    .strictObject({
-      only: z.array(z.string()).optional(),
-      ignore: z.array(z.string()).optional(),
-      order: z.array(z.string()).optional(),
-    })
-    .optional(),
+  route: route.optional(),
   tools: z
     .array(
       z.strictObject({
@@ -185,14 +187,39 @@ export const callOptionsSchema = z.strictObject({
   raw: z.boolean().optional(),
 });
 
-/** The options that an unknown one may have been meant to be, by where it stands. */
+/** Options that are made of options, wherever they stand. */
+const groups = new Map<PropertyKey | undefined, object>([
+  ['timeouts', timeouts.shape],
+  ['retry', retry.shape],
+  ['circuit', circuit.shape],
+  ['limits', limits.shape],
+  ['reasoning', reasoning.shape],
+  ['route', route.shape],
+  ['prices', price.shape],
+]);
+
+/** The options of the group that stands at the end of the path. */
+function groupKeys(path: readonly PropertyKey[]): readonly string[] {
+  return Object.keys(groups.get(path.at(-1)) ?? {});
+}
+
+/** The call options that an unknown one may have been meant to be, by where it stands. */
+export function knownCallKeys(path: readonly PropertyKey[]): readonly string[] {
+  return path.length === 0 ? Object.keys(callOptionsSchema.shape) : groupKeys(path);
+}
+
+/** The same for the configuration. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
-  const shape = routingSchema.shape;
-  const tierSettings = Object.keys(shape.defaults.unwrap().shape);
-  if (path.length === 0) return ['providers', ...Object.keys(shape)];
-  if (path[0] === 'defaults' && path.length === 1) return tierSettings;
-  if (path[0] === 'tiers' && path.length === 2) return [...tierSettings, 'targets', 'fallbackTier'];
-  return [];
+  const [root, , part] = path;
+  if (path.length === 0) return ['providers', 'runtime', ...Object.keys(routingSchema.shape)];
+  if (root === 'defaults' && path.length === 1) return Object.keys(tierSettings);
+  if (root === 'tiers' && path.length === 2) {
+    return [...Object.keys(tierSettings), 'targets', 'fallbackTier'];
+  }
+  if (part === 'targets' && path.length === 4) return Object.keys(targetObject.shape);
+  if (root === 'prices') return Object.keys(price.shape);
+  if (root === 'providerLimits') return Object.keys(limits.shape);
+  return groupKeys(path);
 }
 
 export type RoutingInput = z.output<typeof routingSchema>;

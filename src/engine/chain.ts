@@ -1,5 +1,6 @@
 import type { ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import { SignalboxError, summarizeError } from '../errors.ts';
+import type { NormalMessage } from '../protocol/message.ts';
 import type { Capability } from '../protocol/provider.ts';
 import type { Knowledge } from '../routing/candidate.ts';
 import { needsOf } from '../routing/eligible.ts';
@@ -48,7 +49,8 @@ export function planCall(engine: Engine, call: Call): Plan {
   return plan(tiersOf(call), needs, { route, whenAllOpen }, knowledgeOf(engine));
 }
 
-type State = { tries: number; repairs: number; limitedUntil?: number };
+/** What the call remembers of a target: its tries, its repairs, and the turns that ask for the next one. */
+type State = { tries: number; repairs: number; repair: readonly NormalMessage[] };
 
 /** The targets of one call, handed out one after another. */
 export interface Chain {
@@ -91,7 +93,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   });
 
   function stateOf(target: ResolvedTarget): State {
-    const state = states.get(target.id) ?? { tries: 0, repairs: 0 };
+    const state = states.get(target.id) ?? { tries: 0, repairs: 0, repair: [] };
     states.set(target.id, state);
     return state;
   }

@@ -137,7 +137,7 @@ async function verdictOf(check: OutputCheck, completion: Completion): Promise<Va
  * Holds a whole answer against what the caller expects: a usable finish, the schema, the tools' schemas and
  * `validate`, in this order. Returns it with `object` and checked tool inputs.
  *
- * @throws SignalboxError `invalid_output`, `content_filter`, `refusal`, `context_length` or `server_error`.
+ * @throws SignalboxError `invalid_output`, `content_filter`, `refusal` or `context_length`.
  */
 export async function checkOutput(check: OutputCheck, completion: Completion): Promise<Completion> {
   checkFinish(check, completion);

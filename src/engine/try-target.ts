@@ -2,7 +2,6 @@ import pRetry from 'p-retry';
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
-import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import { type Committed, holdUntilCommitted } from './commit.ts';
 import { type Decision, decide } from './decide.ts';
@@ -50,7 +49,10 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
   });
   session.judge(error, decision);
   if (decision.verdict === 'retry') {
-    if (error.code === 'invalid_output') state.repairs += 1;
+    if (error.code === 'invalid_output') {
+      state.repairs += 1;
+      state.repair = repairTurns(session, error);
+    }
     const { delayMs } = decision;
     const retry = { target: target.id, attempt: trail.attempts, delayMs };
     trail.emit('retry', { ...retry, error: summarizeError(error) });
@@ -62,7 +64,7 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
 function admit(run: Run, target: ResolvedTarget): PreparedCall | undefined {
   const { engine, call, trail, chain } = run;
   try {
-    const prepared = prepareAttempt(engine, call, target, []);
+    const prepared = prepareAttempt(engine, call, target, chain.state(target).repair);
     const refusal = chain.refusal(target);
     if (refusal === undefined) return prepared;
     trail.skip(target.id, refusal);
@@ -87,13 +89,13 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
   if (first === undefined) return { verdict: 'next' };
   chain.asking(target);
   const state = chain.state(target);
-  let repair: readonly NormalMessage[] = [];
   let session: Session | undefined;
   const last: { verdict: Decision['verdict']; error?: SignalboxError } = { verdict: 'stop' };
 
   const attempt = (): Promise<Committed> => {
     state.tries += 1;
-    const prepared = repair.length === 0 ? first : prepareAttempt(engine, call, target, repair);
+    const { repair } = state;
+    const prepared = state.tries === 1 ? first : prepareAttempt(engine, call, target, repair);
     const messages = [...call.messages, ...repair];
     session = openSession(engine, call, scope, trail, target, prepared, messages);
     return holdUntilCommitted(session, call);
@@ -111,7 +113,6 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
         last.verdict = decision.verdict;
         last.error = error;
         if (decision.verdict !== 'retry') return false;
-        if (error.code === 'invalid_output') repair = repairTurns(session, error);
         await engine.runtime.sleep(decision.delayMs, scope.signal);
         return true;
       },

@@ -14,6 +14,6 @@ export function backoffMs(
 }
 
 /** The same for a rate limit without `Retry-After`: at least half of the doubled base, so never at once. */
-export function rateLimitBackoffMs(retry: number, random: number): number {
-  return rateLimitBaseMs * 2 ** (retry - 1) * (0.5 + random / 2);
+export function rateLimitBackoffMs(retry: number, maxMs: number, random: number): number {
+  return Math.min(maxMs, rateLimitBaseMs * 2 ** (retry - 1)) * (0.5 + random / 2);
 }

@@ -17,12 +17,23 @@ export type Circuit =
       readonly until: number;
       readonly openings: number;
     }
-  | {
-      readonly state: 'half-open';
-      readonly probing: boolean;
-      readonly successes: number;
-      readonly openings: number;
-    };
+  | HalfOpen;
+
+type HalfOpen = {
+  readonly state: 'half-open';
+  /** The number of the probe under way; `undefined` when there is none. */
+  readonly probe: number | undefined;
+  readonly successes: number;
+  readonly openings: number;
+};
+
+/**
+ * How a call got past the circuit: as one of many while it was closed, as the probe of that number, or
+ * against the rules, because nothing better was left.
+ */
+export type Passage =
+  | { readonly as: 'regular' | 'forced' }
+  | { readonly as: 'probe'; readonly probe: number };
 
 type Policy = Required<CircuitSettings>;
 
@@ -41,19 +52,17 @@ export function circuitAllows(
   if (circuit.state === 'open') {
     return now >= circuit.until ? { allowed: true } : { allowed: false, until: circuit.until };
   }
-  return circuit.probing ? { allowed: false, until: undefined } : { allowed: true };
+  return circuit.probe === undefined ? { allowed: true } : { allowed: false, until: undefined };
 }
 
-/** Lets a call through: a probe takes the only place there is. Ask {@link circuitAllows} first. */
-export function enterCircuit(circuit: Circuit): Circuit {
-  if (circuit.state === 'closed') return circuit;
-  const successes = circuit.state === 'half-open' ? circuit.successes : 0;
-  return {
-    state: 'half-open',
-    probing: true,
-    successes,
-    openings: circuit.openings,
-  };
+function halfOpened(circuit: Exclude<Circuit, { state: 'closed' }>): HalfOpen {
+  if (circuit.state === 'half-open') return circuit;
+  return { state: 'half-open', probe: undefined, successes: 0, openings: circuit.openings };
+}
+
+/** Lets a call through; while not closed, as the probe of that number. Ask {@link circuitAllows} first. */
+export function enterCircuit(circuit: Circuit, probe: number): Circuit {
+  return circuit.state === 'closed' ? circuit : { ...halfOpened(circuit), probe };
 }
 
 /**
@@ -80,15 +89,28 @@ function shouldOpen(failuresInRow: number, recent: readonly boolean[], policy: P
   return recent.filter(Boolean).length / recent.length >= policy.failureRate;
 }
 
-/** The circuit after a call ended. An outcome that comes in late, while open, changes nothing. */
+/** One success more; the probe's own gives its place back. */
+function succeeded(circuit: HalfOpen, passage: Passage, policy: Policy): Circuit {
+  const successes = circuit.successes + 1;
+  if (successes >= policy.successesToClose) return closedCircuit;
+  const probe = passage.as === 'probe' ? undefined : circuit.probe;
+  return { ...circuit, probe, successes };
+}
+
+/**
+ * The circuit after a call ended. What comes in late changes nothing: the outcome of a call that got through
+ * before the circuit opened, or of a probe before it opened again. A success against the rules is as good as
+ * a probe's.
+ */
 export function recordOutcome(
   circuit: Circuit,
-  outcome: 'success' | 'failure',
+  call: { readonly passage: Passage; readonly outcome: 'success' | 'failure' },
   policy: Policy,
   now: number,
   random: number,
 ): Circuit {
-  const failed = outcome === 'failure';
+  const { passage } = call;
+  const failed = call.outcome === 'failure';
   switch (circuit.state) {
     case 'closed': {
       const failuresInRow = failed ? circuit.failuresInRow + 1 : 0;
@@ -98,19 +120,21 @@ export function recordOutcome(
       return { state: 'closed', failuresInRow, recent };
     }
     case 'open':
-      return circuit;
-    case 'half-open': {
-      if (failed) return opened(circuit.openings + 1, policy, now, random);
-      const successes = circuit.successes + 1;
-      if (successes >= policy.successesToClose) return closedCircuit;
-      return { ...circuit, probing: false, successes };
-    }
+      if (passage.as !== 'forced' || failed) return circuit;
+      return succeeded(halfOpened(circuit), passage, policy);
+    case 'half-open':
+      if (passage.as === 'regular') return circuit;
+      if (passage.as === 'probe' && passage.probe !== circuit.probe) return circuit;
+      return failed
+        ? opened(circuit.openings + 1, policy, now, random)
+        : succeeded(circuit, passage, policy);
     default:
       return circuit satisfies never;
   }
 }
 
 /** The circuit after a call that tells nothing (the caller left): a probe gives its place back. */
-export function releaseCircuit(circuit: Circuit): Circuit {
-  return circuit.state === 'half-open' ? { ...circuit, probing: false } : circuit;
+export function releaseCircuit(circuit: Circuit, passage: Passage): Circuit {
+  if (circuit.state !== 'half-open' || passage.as !== 'probe') return circuit;
+  return passage.probe === circuit.probe ? { ...circuit, probe: undefined } : circuit;
 }

@@ -5,12 +5,13 @@ import {
   circuitAllows,
   closedCircuit,
   enterCircuit,
+  type Passage,
   recordOutcome,
   releaseCircuit,
 } from './circuit.ts';
 
 /** Why a target may not be asked now, and until when (`undefined`: until a probe under way ends). */
-export type Refusal = {
+type Refusal = {
   readonly reason: string;
   readonly until: number | undefined;
 };
@@ -30,7 +31,7 @@ export interface Permit {
   settle(outcome: Outcome): CircuitChange | undefined;
 }
 
-export type TargetHealth = {
+type TargetHealth = {
   readonly circuit: Circuit;
   /** For each reason to stay away that is not a failure, the time until which it holds. */
   readonly unavailable: Readonly<Partial<Record<Unavailability, number>>>;
@@ -43,6 +44,12 @@ const reasons: Record<Unavailability, string> = {
   model: 'model not found',
 };
 
+/** A vendor's word is taken for a day at most: one slip in a header must not lose a target for ever. */
+const longestWithholdMs = 86_400_000;
+
+/** The last time that a `Date` can tell. */
+const endOfTime = 8.64e15;
+
 const healthy: TargetHealth = { circuit: closedCircuit, unavailable: {} };
 
 /**
@@ -51,6 +58,7 @@ const healthy: TargetHealth = { circuit: closedCircuit, unavailable: {} };
  */
 export function createHealth(now: () => number, random: () => number): Health {
   const byKey = new Map<string, TargetHealth>();
+  let probes = 0;
   const get = (key: string): TargetHealth => byKey.get(key) ?? healthy;
 
   function unavailability(key: string): Refusal | undefined {
@@ -61,6 +69,25 @@ export function createHealth(now: () => number, random: () => number): Health {
       reason: `${reasons[kind as Unavailability]} until ${timestamp(until)}`,
       until,
     };
+  }
+
+  function circuitRefusal(target: string): Refusal | undefined {
+    const allows = circuitAllows(get(target).circuit, now());
+    if (allows.allowed) return undefined;
+    const { until } = allows;
+    const reason =
+      until === undefined
+        ? 'circuit half-open, probe under way'
+        : `circuit open until ${timestamp(until)}`;
+    return { reason, until };
+  }
+
+  /** How a call that comes now gets past the circuit. */
+  function passageAt(circuit: Circuit): Passage {
+    if (circuit.state === 'closed') return { as: 'regular' };
+    if (!circuitAllows(circuit, now()).allowed) return { as: 'forced' };
+    probes += 1;
+    return { as: 'probe', probe: probes };
   }
 
   function setCircuit(key: string, circuit: Circuit): CircuitChange | undefined {
@@ -75,21 +102,22 @@ export function createHealth(now: () => number, random: () => number): Health {
 
   return {
     check(target, provider) {
-      const held = unavailability(provider) ?? unavailability(target);
-      if (held !== undefined) return held;
-      const allows = circuitAllows(get(target).circuit, now());
-      if (allows.allowed) return undefined;
-      const { until } = allows;
-      const reason =
-        until === undefined
-          ? 'circuit half-open, probe under way'
-          : `circuit open until ${timestamp(until)}`;
-      return { reason, until };
+      // All of them must have passed, so the last one counts; a probe has no time to compare.
+      const when = (refusal: Refusal): number => refusal.until ?? 0;
+      return [unavailability(provider), unavailability(target), circuitRefusal(target)]
+        .filter((each) => each !== undefined)
+        .reduce<Refusal | undefined>(
+          (last, each) => (last === undefined || when(each) > when(last) ? each : last),
+          undefined,
+        );
     },
     enter(target, policy) {
-      // Taken against the rules (nothing better is left): the outcome counts, the place is not taken.
-      const entered = circuitAllows(get(target).circuit, now()).allowed;
-      const change = entered ? setCircuit(target, enterCircuit(get(target).circuit)) : undefined;
+      const before = get(target).circuit;
+      const passage = passageAt(before);
+      const change =
+        passage.as === 'probe'
+          ? setCircuit(target, enterCircuit(before, passage.probe))
+          : undefined;
       let settled = false;
       return {
         change,
@@ -97,18 +125,18 @@ export function createHealth(now: () => number, random: () => number): Health {
           if (settled) return undefined;
           settled = true;
           const { circuit } = get(target);
-          if (outcome === 'neither') {
-            return entered ? setCircuit(target, releaseCircuit(circuit)) : undefined;
-          }
-          // Success against the rules is as good as a probe's.
-          const from = !entered && outcome === 'success' ? enterCircuit(circuit) : circuit;
-          return setCircuit(target, recordOutcome(from, outcome, policy, now(), random()));
+          const after =
+            outcome === 'neither'
+              ? releaseCircuit(circuit, passage)
+              : recordOutcome(circuit, { passage, outcome }, policy, now(), random());
+          return setCircuit(target, after);
         },
       };
     },
     withhold(key, kind, until) {
       const before = get(key);
-      const later = Math.max(until, before.unavailable[kind] ?? 0);
+      const believed = Math.min(until, now() + longestWithholdMs);
+      const later = Math.max(believed, before.unavailable[kind] ?? 0);
       byKey.set(key, {
         ...before,
         unavailable: { ...before.unavailable, [kind]: later },
@@ -128,7 +156,7 @@ export function createHealth(now: () => number, random: () => number): Health {
 }
 
 function timestamp(at: number): string {
-  return new Date(at).toISOString();
+  return new Date(Math.min(at, endOfTime)).toISOString();
 }
 
 export interface Health {
@@ -136,7 +164,7 @@ export interface Health {
   check(target: string, provider: string): Refusal | undefined;
   /** Takes a place in the target's circuit. */
   enter(target: string, policy: Required<CircuitSettings>): Permit;
-  /** Keeps calls away from a target (or all of a provider's, by its name) until a time. */
+  /** Keeps calls away from a target (or all of a provider's, by its name) until a time, a day at most. */
   withhold(key: string, kind: Unavailability, until: number): void;
   /** A success proves that key, account and model work again. A rate limit still holds until its time. */
   restore(target: string, provider: string): void;

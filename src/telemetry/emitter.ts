@@ -4,6 +4,13 @@ import type { EventName, EventOf, RouterEvent } from '../protocol/events.ts';
 
 type Listener = (event: RouterEvent) => unknown;
 
+type Registration = {
+  readonly name: string;
+  readonly listener: unknown;
+  /** What stands in for the listener, so that `off` finds it. */
+  readonly wrapper: Listener;
+};
+
 /** Events of one router. A listener that throws or rejects is reported and changes nothing. */
 export interface Emitter {
   on<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
@@ -13,10 +20,18 @@ export interface Emitter {
   clear(): void;
 }
 
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  );
+}
+
 export function createEmitter(now: () => number, tags: () => Tags): Emitter {
   const events = new EventEmitter<string>();
-  /** The wrapper that stands in for a listener, so that `off` finds it. */
-  const wrappers = new Map<string, Map<unknown, Listener>>();
+  let registrations: readonly Registration[] = [];
 
   function report(event: RouterEvent, error: unknown): void {
     // A broken listener to `listener-error` itself has nobody left to tell.
@@ -36,7 +51,9 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
     return (event) => {
       try {
         const result = listener(event);
-        if (result instanceof Promise) result.catch((error: unknown) => report(event, error));
+        if (isThenable(result)) {
+          Promise.resolve(result).catch((error: unknown) => report(event, error));
+        }
       } catch (error) {
         report(event, error);
       }
@@ -44,18 +61,25 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
   }
 
   function add(name: string, listener: unknown, register: 'on' | 'once'): void {
-    const ofName = wrappers.get(name) ?? new Map<unknown, Listener>();
-    wrappers.set(name, ofName);
     const isolated = isolate(listener as Listener);
-    const wrapper: Listener =
-      register === 'on'
-        ? isolated
-        : (event) => {
-            ofName.delete(listener);
-            isolated(event);
-          };
-    ofName.set(listener, wrapper);
-    events[register](name, wrapper);
+    const registration: Registration = {
+      name,
+      listener,
+      wrapper:
+        register === 'on'
+          ? isolated
+          : (event) => {
+              forget(registration);
+              isolated(event);
+            },
+    };
+    registrations = [...registrations, registration];
+    events.on(name, registration.wrapper);
+  }
+
+  function forget(registration: Registration): void {
+    registrations = registrations.filter((each) => each !== registration);
+    events.off(registration.name, registration.wrapper);
   }
 
   function emit(event: RouterEvent): void {
@@ -67,15 +91,16 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
     on: (name, listener) => add(name, listener, 'on'),
     once: (name, listener) => add(name, listener, 'once'),
     off(name, listener) {
-      const wrapper = wrappers.get(name)?.get(listener);
-      if (wrapper === undefined) return;
-      wrappers.get(name)?.delete(listener);
-      events.off(name, wrapper);
+      // Registered twice, a listener is taken off one by one, the latest first, as Node's own emitter does.
+      const latest = registrations.findLast(
+        (each) => each.name === name && each.listener === listener,
+      );
+      if (latest !== undefined) forget(latest);
     },
     emit,
     clear() {
       events.removeAllListeners();
-      wrappers.clear();
+      registrations = [];
     },
   };
 }

@@ -399,6 +399,25 @@ describe('output that is of no use', () => {
     expect(seen[1]).toContain('say good');
   });
 
+  it('is repaired in a stream that may restart, too', async () => {
+    const seen: string[] = [];
+    const { router } = setUp(
+      {
+        a: (request, attempt) => {
+          const last = request.messages.at(-1)?.content[0];
+          if (last?.type === 'text') seen.push(last.text);
+          return attempt === 1 ? 'bad' : 'good';
+        },
+      },
+      { midStream: 'restart' },
+    );
+    const validate = ({ text }: { text: string }) => (text === 'good' ? true : 'say good');
+    const { text, error } = await read(router.stream('t', 'hi', { validate }));
+    expect(error).toBeUndefined();
+    expect(text).toBe('good');
+    expect(seen[1]).toContain('say good');
+  });
+
   it('is billed', async () => {
     const { complete, events } = setUp({ a: ['bad', 'good'] });
     const answer = await complete({ validate: ({ text }) => text === 'good' });
@@ -487,6 +506,69 @@ describe('cost and tags', () => {
     const router = createRouter({ providers: { a: fakeProvider('one') }, tiers: { t: ['a/m'] } });
     const { cost } = await router.complete('t', 'hi');
     expect(cost).toMatchObject({ usd: null, priced: 'unknown' });
+  });
+});
+
+describe('the tags of a target', () => {
+  it('ride on its attempts and its answer, over those of the tier and under those of the call', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const router = createRouter({
+      runtime,
+      providers: { a: fakeProvider('one', { runtime }) },
+      tiers: {
+        t: {
+          targets: [{ target: 'a/m', tags: { region: 'eu', level: 'target', who: 'target' } }],
+          tags: { level: 'tier' },
+        },
+      },
+    });
+    const events = recordEvents(router);
+    const answer = await router.complete('t', 'hi', { tags: { who: 'call' } });
+    const tags = { region: 'eu', level: 'target', who: 'call' };
+    expect(answer.tags).toEqual(tags);
+    expect(events.of('cost')[0]?.tags).toEqual(tags);
+    expect(events.of('call-start')[0]?.tags).toEqual({ level: 'tier', who: 'call' });
+  });
+});
+
+describe('a router', () => {
+  it('takes new routing data for new calls, and keeps the old when the new is bad', async () => {
+    const { router, complete, events } = setUp({ a: 'one', b: 'two' });
+    router.reconfigure({ tiers: { t: ['b/m'] } });
+    expect((await complete()).text).toBe('two');
+    expect(events.of('config-change')).toHaveLength(1);
+    const bad = { tiers: { t: ['c/m'] }, providers: {} } as const;
+    expect(() => router.reconfigure(bad)).toThrow(/providers: cannot be replaced[\s\S]*"c"/);
+    expect((await complete()).text).toBe('two');
+  });
+
+  it('lets a call finish under the data it began with', async () => {
+    const { router, complete, runtime } = setUp({
+      a: { text: 'one', firstTokenDelayMs: 50 },
+      b: 'two',
+    });
+    const running = complete();
+    await runtime.settle();
+    router.reconfigure({ tiers: { t: ['b/m'] } });
+    expect((await running).text).toBe('one');
+  });
+
+  it('explains what it would do without doing it', async () => {
+    const { router, calls, complete } = setUp({ a: { error: 'auth' }, b: 'two' });
+    await complete();
+    const explained = router.explain('t', 'hi', { route: { ignore: [] } });
+    expect(explained.candidates.map(({ target }) => target)).toEqual(['b/m']);
+    expect(explained.skipped[0]).toMatchObject({ target: 'a/m' });
+    expect(explained.skipped[0]?.reason).toContain('key rejected until');
+    expect(calls()).toEqual({ a: 1, b: 1 });
+  });
+
+  it('refuses calls once it is closed, and lets running ones drain when asked to', async () => {
+    const { router, complete, fails } = setUp({ a: { text: 'one', firstTokenDelayMs: 500 } });
+    const running = complete();
+    await router.close({ drainMs: 5_000 });
+    expect((await running).text).toBe('one');
+    expect((await fails()).code).toBe('closed');
   });
 });
 

@@ -3,8 +3,8 @@ import type { Fetch } from '../../transport/guarded-fetch.ts';
 import { checkSettings } from '../shared/settings.ts';
 
 /**
- * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do the
- * clients of its Bedrock, Vertex, Foundry and AWS variants.
+ * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do variants
+ * of it whose servers answer with JSON and server-sent events. Bedrock's binary event stream is not read.
  */
 export interface AnthropicClient {
   post(path: string, options?: object): PromiseLike<unknown>;

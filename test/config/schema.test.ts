@@ -1,0 +1,66 @@
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import type { z } from 'zod';
+import {
+  attemptErrorCodes,
+  type callOptionsSchema,
+  knownCallKeys,
+  knownKeys,
+  type RoutingInput,
+  routingSchema,
+  type TargetInput,
+  type TierInput,
+} from '../../src/config/schema.ts';
+import { failureTable } from '../../src/engine/decide.ts';
+import type { CallOptions } from '../../src/protocol/call-options.ts';
+import type {
+  RoutingConfig,
+  TargetObject,
+  TierObject,
+  TierSettings,
+} from '../../src/protocol/config.ts';
+import type { AttemptErrorCode } from '../../src/protocol/error-code.ts';
+
+describe('the schema and the types', () => {
+  test('know the same codes of failure', () => {
+    expectTypeOf<(typeof attemptErrorCodes)[number]>().toEqualTypeOf<AttemptErrorCode>();
+    expect(new Set(attemptErrorCodes)).toEqual(new Set(Object.keys(failureTable)));
+    expect(new Set(attemptErrorCodes).size).toBe(attemptErrorCodes.length);
+  });
+
+  test('know the same options', () => {
+    expectTypeOf<keyof z.output<typeof callOptionsSchema>>().toEqualTypeOf<keyof CallOptions>();
+    expectTypeOf<keyof TierInput>().toEqualTypeOf<keyof TierObject>();
+    expectTypeOf<keyof TargetInput>().toEqualTypeOf<keyof TargetObject>();
+    expectTypeOf<keyof RoutingInput>().toEqualTypeOf<keyof RoutingConfig>();
+    expectTypeOf<keyof NonNullable<RoutingInput['defaults']>>().toEqualTypeOf<keyof TierSettings>();
+    expect(Object.keys(routingSchema.shape)).toContain('tiers');
+  });
+});
+
+describe('the options that an unknown one may have been meant to be', () => {
+  test.each<[readonly PropertyKey[], string]>([
+    [[], 'tiers'],
+    [[], 'providers'],
+    [[], 'runtime'],
+    [['defaults'], 'strategy'],
+    [['defaults', 'timeouts'], 'totalMs'],
+    [['tiers', 'fast'], 'fallbackTier'],
+    [['tiers', 'fast'], 'temperature'],
+    [['tiers', 'fast', 'retry'], 'attempts'],
+    [['tiers', 'fast', 'circuit'], 'openMs'],
+    [['tiers', 'fast', 'targets', 0], 'contextWindow'],
+    [['tiers', 'fast', 'targets', 0, 'limits'], 'concurrency'],
+    [['tiers', 'fast', 'targets', 0, 'prices'], 'cachedInput'],
+    [['prices', 'openai/x'], 'output'],
+    [['providerLimits', 'openai'], 'concurrency'],
+  ])('at %j include %s', (path, option) => {
+    expect(knownKeys(path)).toContain(option);
+  });
+
+  test('of a call are its own', () => {
+    expect(knownCallKeys([])).toContain('signal');
+    expect(knownCallKeys(['route'])).toEqual(['only', 'ignore', 'order']);
+    expect(knownCallKeys(['reasoning'])).toContain('budgetTokens');
+    expect(knownCallKeys(['tools', 0])).toEqual([]);
+  });
+});

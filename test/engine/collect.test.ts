@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+import { createCollected, estimateUsage, textOf, toStreamPart } from '../../src/engine/collect.ts';
+import type { ProviderPart } from '../../src/protocol/stream-part.ts';
+
+const finish: ProviderPart = { type: 'finish', finishReason: 'stop' };
+const delta = (text: string): ProviderPart => ({ type: 'text-delta', delta: text });
+const textEnd = (text: string): ProviderPart => ({
+  type: 'part-end',
+  part: { type: 'text', text },
+});
+
+function collectedOf(...parts: readonly ProviderPart[]) {
+  const collected = createCollected();
+  for (const part of parts) collected.add(part);
+  return collected;
+}
+
+describe('what has been collected', () => {
+  test('is the whole parts, each once', () => {
+    const collected = collectedOf(
+      delta('a'),
+      delta('b'),
+      textEnd('ab'),
+      delta('c'),
+      textEnd('c'),
+      finish,
+    );
+    expect(collected.content).toEqual([
+      { type: 'text', text: 'ab' },
+      { type: 'text', text: 'c' },
+    ]);
+    expect(collected.partial('a/1')).toMatchObject({ text: 'abc' });
+  });
+
+  test('of an answer that broke off holds the text under way', () => {
+    const partial = collectedOf(textEnd('one '), delta('tw'), delta('o')).partial('a/1');
+    expect(partial).toEqual({
+      target: 'a/1',
+      content: [
+        { type: 'text', text: 'one ' },
+        { type: 'text', text: 'two' },
+      ],
+      text: 'one two',
+    });
+  });
+
+  test('has begun with the first of the answer, not with its preamble', () => {
+    const usage = { inputTokens: 1, outputTokens: 0, totalTokens: 1 };
+    const warning = { code: 'compat', message: 'x' } as const;
+    const preamble: readonly ProviderPart[] = [
+      { type: 'open', id: '1' },
+      { type: 'usage', usage },
+      { type: 'warning', warning },
+    ];
+    expect(collectedOf(...preamble).begun).toBe(false);
+    expect(collectedOf(finish).begun).toBe(false);
+    for (const first of [
+      delta('x'),
+      textEnd('x'),
+      { type: 'reasoning-delta', delta: 'x' },
+      { type: 'tool-call-start', id: '1', name: 'f' },
+    ] as const) {
+      expect(collectedOf(...preamble, first).begun).toBe(true);
+    }
+  });
+
+  test('knows the answer by what its end says, and by its beginning until then', () => {
+    const open: ProviderPart = { type: 'open', id: 'a', servedModel: 'm', requestId: 'r' };
+    expect(collectedOf(open)).toMatchObject({ id: 'a', servedModel: 'm', requestId: 'r' });
+    const end: ProviderPart = { ...finish, id: 'b', servedModel: 'n' };
+    expect(collectedOf(open, end)).toMatchObject({ id: 'b', servedModel: 'n', requestId: 'r' });
+  });
+});
+
+describe('usage', () => {
+  const early: ProviderPart = {
+    type: 'usage',
+    usage: { inputTokens: 100, outputTokens: 1, totalTokens: 101 },
+  };
+
+  test('is what the vendor said at the end', () => {
+    const usage = { inputTokens: 7, outputTokens: 3, totalTokens: 10 };
+    expect(collectedOf(early, { ...finish, usage }).usage()).toEqual(usage);
+  });
+
+  test('of a cut answer is what was told at the beginning, and an estimate of what was seen', () => {
+    expect(collectedOf(early, delta('x'.repeat(42))).usage()).toEqual({
+      inputTokens: 100,
+      outputTokens: 11,
+      totalTokens: 111,
+      estimated: true,
+    });
+  });
+
+  test('is unknown when nothing was told', () => {
+    expect(collectedOf(delta('x')).usage()).toBeUndefined();
+    expect(collectedOf(delta('x')).partial('a/1')).not.toHaveProperty('usage');
+  });
+
+  test('can be estimated from text and tool calls, four characters to a token', () => {
+    const usage = estimateUsage(
+      [{ role: 'user', content: [{ type: 'text', text: 'x'.repeat(9) }] }],
+      [
+        { type: 'text', text: 'x'.repeat(4) },
+        { type: 'tool-call', id: '1', name: 'f', input: { a: 1 } },
+        { type: 'tool-call', id: '2', name: 'f', input: null, rawInput: '{"a' },
+      ],
+    );
+    expect(usage).toEqual({ inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: true });
+  });
+
+  test('can be estimated of a tool call that has no input at all', () => {
+    const call: object = { type: 'tool-call', id: '1', name: 'f' };
+    const messages = [{ role: 'assistant', content: [call] }] as never;
+    expect(estimateUsage(messages, [])).toMatchObject({ inputTokens: 0 });
+  });
+});
+
+test('the text of an answer is its text and its refusals, in order', () => {
+  expect(
+    textOf([
+      { type: 'reasoning', text: 'hm' },
+      { type: 'text', text: 'a' },
+      { type: 'refusal', text: 'no' },
+    ]),
+  ).toBe('ano');
+});
+
+test('a reader of the stream sees the answer and not its preamble', () => {
+  expect(toStreamPart(delta('x'))).toEqual(delta('x'));
+  expect(toStreamPart(textEnd('x'))).toEqual(textEnd('x'));
+  for (const hidden of [{ type: 'open' }, finish] as const) {
+    expect(toStreamPart(hidden)).toBeUndefined();
+  }
+});

@@ -1,0 +1,295 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createCompletionStream } from '../../src/engine/completion-stream.ts';
+import { SignalboxError } from '../../src/errors.ts';
+import type { StreamPart } from '../../src/protocol/stream-part.ts';
+
+type Answer = { readonly text: string };
+type Part = StreamPart<Answer>;
+
+const text = (delta: string): Part => ({ type: 'text-delta', delta });
+const finish: Part = { type: 'finish', completion: { text: 'ab' } };
+const answer: readonly Part[] = [
+  { type: 'start', target: 'a/1', model: '1' },
+  text('a'),
+  { type: 'reasoning-delta', delta: 'hm' },
+  text('b'),
+  finish,
+];
+const restart: Part = {
+  type: 'restart',
+  from: 'a/1',
+  to: 'b/1',
+  error: { code: 'stream_interrupted', message: 'broke off' },
+};
+const failure = new SignalboxError('stream_interrupted', 'broke off');
+
+/** A source that counts what is asked of it, fails at an error, and hangs at 'hang' until it is left. */
+function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
+  const state = { starts: 0, pulled: 0, closed: false };
+  const stream = createCompletionStream<Answer>(async function* (leaving) {
+    state.starts += 1;
+    try {
+      for (const part of parts) {
+        state.pulled += 1;
+        if (part instanceof Error) throw part;
+        if (part === 'hang') {
+          await new Promise((_, reject) => {
+            leaving.addEventListener('abort', () => reject(leaving.reason), { once: true });
+          });
+        } else yield part;
+      }
+    } finally {
+      state.closed = true;
+    }
+  });
+  return { stream, state };
+}
+
+async function readAll<Each>(parts: AsyncIterable<Each>): Promise<readonly Each[]> {
+  const all: Each[] = [];
+  for await (const part of parts) all.push(part);
+  return all;
+}
+
+const unhandled: unknown[] = [];
+const note = (reason: unknown): void => {
+  unhandled.push(reason);
+};
+beforeEach(() => {
+  unhandled.length = 0;
+  process.on('unhandledRejection', note);
+});
+afterEach(async () => {
+  await nextTurn();
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
+});
+
+describe('a stream', () => {
+  test('starts at its first read and never before', async () => {
+    const { stream, state } = sourceOf(...answer);
+    const parts = stream[Symbol.asyncIterator]();
+    const texts = stream.textStream;
+    const bytes = stream.toReadableStream();
+    await nextTurn();
+    expect(state.starts).toBe(0);
+    expect([texts, bytes]).toHaveLength(2);
+    expect(await parts.next()).toEqual({ done: false, value: answer[0] });
+    expect(state).toMatchObject({ starts: 1, pulled: 1 });
+  });
+
+  test('tells its parts in order, and its completion at the end', async () => {
+    const { stream, state } = sourceOf(...answer);
+    expect(await readAll(stream)).toEqual(answer);
+    expect(await stream.completion).toEqual({ text: 'ab' });
+    expect(state).toEqual({ starts: 1, pulled: 5, closed: true });
+  });
+
+  test('is pulled, never pushed: a slow reader sets the pace', async () => {
+    const { stream, state } = sourceOf(...answer);
+    const parts = stream[Symbol.asyncIterator]();
+    await parts.next();
+    await parts.next();
+    await nextTurn();
+    expect(state.pulled).toBe(2);
+  });
+
+  test('has one reader; the second is told so and does not disturb the first', async () => {
+    const { stream } = sourceOf(...answer);
+    const first = stream[Symbol.asyncIterator]();
+    await first.next();
+    for (const second of [stream, stream.textStream]) {
+      await expect(readAll<unknown>(second)).rejects.toMatchObject({
+        code: 'config',
+        message: 'this stream is being read already',
+      });
+    }
+    await expect(stream.toReadableStream().getReader().read()).rejects.toMatchObject({
+      code: 'config',
+    });
+    await stream.toReadableStream().cancel();
+    expect(await first.next()).toEqual({ done: false, value: answer[1] });
+  });
+
+  test('that fails throws after the parts that came, and rejects its completion', async () => {
+    const { stream, state } = sourceOf(text('a'), failure);
+    const seen: Part[] = [];
+    const reading = (async () => {
+      for await (const part of stream) seen.push(part);
+    })();
+    await expect(reading).rejects.toBe(failure);
+    expect(seen).toEqual([text('a')]);
+    await expect(stream.completion).rejects.toBe(failure);
+    expect(state.closed).toBe(true);
+  });
+
+  test('that fails causes no unhandled rejection, whether completion was looked at or not', async () => {
+    const looked = sourceOf(failure);
+    void looked.stream.completion;
+    await nextTurn();
+    expect(looked.state.closed).toBe(true);
+    const read = sourceOf(failure);
+    await expect(readAll(read.stream)).rejects.toBe(failure);
+  });
+});
+
+describe('a reader who leaves', () => {
+  test('closes the source and rejects the completion', async () => {
+    const { stream, state } = sourceOf(...answer);
+    for await (const part of stream) if (part.type === 'text-delta') break;
+    expect(state).toMatchObject({ pulled: 2, closed: true });
+    await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
+  });
+
+  test('at the finish has its completion all the same', async () => {
+    const { stream } = sourceOf(...answer);
+    for await (const part of stream) if (part.type === 'finish') break;
+    expect(await stream.completion).toEqual({ text: 'ab' });
+  });
+
+  test('by an exception of their own closes the source', async () => {
+    const { stream, state } = sourceOf(...answer);
+    const reading = (async () => {
+      for await (const _ of stream.textStream) throw new Error('mine');
+    })();
+    await expect(reading).rejects.toThrow('mine');
+    expect(state.closed).toBe(true);
+  });
+});
+
+describe('completion', () => {
+  test('alone drives the stream', async () => {
+    const { stream, state } = sourceOf(...answer);
+    expect(await stream.completion).toEqual({ text: 'ab' });
+    expect(state.starts).toBe(1);
+  });
+
+  test('is the same promise each time, and drives once', async () => {
+    const { stream, state } = sourceOf(...answer);
+    expect(stream.completion).toBe(stream.completion);
+    await stream.completion;
+    expect(state.starts).toBe(1);
+  });
+
+  test('awaited first leaves every part to a later reader', async () => {
+    const { stream } = sourceOf(...answer);
+    await stream.completion;
+    expect(await readAll(stream)).toEqual(answer);
+  });
+
+  test('awaited in the middle of a drive leaves every part to a reader who comes then', async () => {
+    for (let turns = 0; turns < 8; turns++) {
+      const { stream, state } = sourceOf(...answer);
+      const completion = stream.completion;
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      expect(await readAll(stream)).toEqual(answer);
+      expect(await completion).toEqual({ text: 'ab' });
+      expect(state.starts).toBe(1);
+    }
+  });
+
+  test('that drove into a failure leaves it to a later reader too, after the parts', async () => {
+    const { stream } = sourceOf(text('a'), text('b'), failure);
+    await expect(stream.completion).rejects.toBe(failure);
+    const seen: Part[] = [];
+    const reading = (async () => {
+      for await (const part of stream) seen.push(part);
+    })();
+    await expect(reading).rejects.toBe(failure);
+    expect(seen).toEqual([text('a'), text('b')]);
+  });
+
+  test('rejects when the source ends without a finish', async () => {
+    const { stream } = sourceOf(text('a'));
+    await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
+  });
+});
+
+describe('textStream', () => {
+  test('is the text alone', async () => {
+    const { stream } = sourceOf(...answer);
+    expect(await readAll(stream.textStream)).toEqual(['a', 'b']);
+    expect(await stream.completion).toEqual({ text: 'ab' });
+  });
+
+  test('fails at a restart, since text cannot be taken back, and closes the source', async () => {
+    const { stream, state } = sourceOf(text('a'), restart, ...answer);
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const delta of stream.textStream) seen.push(delta);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted', target: 'a/1' });
+    expect(seen).toEqual(['a']);
+    expect(state.closed).toBe(true);
+    await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
+  });
+
+  test('is no trouble for a reader of parts', async () => {
+    const { stream } = sourceOf(text('x'), restart, ...answer);
+    expect(await readAll(stream)).toEqual([text('x'), restart, ...answer]);
+    expect(await stream.completion).toEqual({ text: 'ab' });
+  });
+});
+
+describe('toReadableStream', () => {
+  test('is the text as UTF-8', async () => {
+    const { stream } = sourceOf(text('é'), text('😀'), finish);
+    expect(await new Response(stream.toReadableStream()).text()).toBe('é😀');
+  });
+
+  test("with 'sse' is every part as an event", async () => {
+    const { stream } = sourceOf(...answer);
+    const body = await new Response(stream.toReadableStream('sse')).text();
+    const events = body.split('\n\n').slice(0, -1);
+    expect(events).toEqual(
+      answer.map((part) => `event: ${part.type}\ndata: ${JSON.stringify(part)}`),
+    );
+  });
+
+  test('pulls nothing before it is read, and no more than is read', async () => {
+    const { stream, state } = sourceOf(text('a'), text('b'), finish);
+    const reader = stream.toReadableStream().getReader();
+    await nextTurn();
+    expect(state.pulled).toBe(0);
+    await reader.read();
+    await nextTurn();
+    expect(state.pulled).toBe(1);
+  });
+
+  test('fails when the stream does', async () => {
+    const { stream } = sourceOf(text('a'), failure);
+    const reader = stream.toReadableStream().getReader();
+    await reader.read();
+    await expect(reader.read()).rejects.toBe(failure);
+    await expect(stream.completion).rejects.toBe(failure);
+  });
+
+  test('closes the source when it is cancelled between two parts', async () => {
+    const { stream, state } = sourceOf(...answer);
+    const reader = stream.toReadableStream().getReader();
+    await reader.read();
+    await reader.cancel();
+    expect(state.closed).toBe(true);
+    await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
+  });
+
+  test('closes the source when it is cancelled while a part is being waited for', async () => {
+    const { stream, state } = sourceOf(text('a'), 'hang');
+    const reader = stream.toReadableStream().getReader();
+    await reader.read();
+    const waiting = reader.read();
+    await nextTurn();
+    await reader.cancel();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(state.closed).toBe(true);
+    await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
+  });
+
+  test('never starts the source when it is cancelled before it was read', async () => {
+    const { stream, state } = sourceOf(...answer);
+    await stream.toReadableStream().cancel();
+    await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
+    expect(state.starts).toBe(0);
+  });
+});

@@ -1,0 +1,303 @@
+import { describe, expect, test } from 'vitest';
+import {
+  countsAsFailure,
+  type Decision,
+  decide,
+  failureTable,
+  isAttemptErrorCode,
+  type Situation,
+} from '../../src/engine/decide.ts';
+import { SignalboxError, type SignalboxErrorOptions } from '../../src/errors.ts';
+import type { AttemptErrorCode, ErrorCode, TimeoutPhase } from '../../src/protocol/error-code.ts';
+
+function situation(more: Partial<Situation> = {}): Situation {
+  return {
+    tries: 1,
+    repairs: 0,
+    repairAttempts: 1,
+    attemptsLeft: 5,
+    remainingMs: 600_000,
+    retry: {},
+    fallbackOn: [],
+    othersFree: true,
+    available: true,
+    begun: false,
+    onUnsupported: 'warn',
+    takeToken: () => true,
+    random: () => 0.5,
+    ...more,
+  };
+}
+
+function verdictOn(
+  code: ErrorCode,
+  more: Partial<Situation> = {},
+  options: SignalboxErrorOptions = {},
+): Decision {
+  return decide(new SignalboxError(code, 'failed', options), situation(more));
+}
+
+/** The verdicts on failure after failure of the same target, until one is not to try it again. */
+function verdicts(code: AttemptErrorCode, more: Partial<Situation>, phase?: TimeoutPhase): string {
+  const told: string[] = [];
+  for (let tries = 1; tries < 10; tries++) {
+    const repairs = tries - 1;
+    const { verdict } = verdictOn(code, { tries, repairs, ...more }, { phase });
+    told.push(verdict);
+    if (verdict !== 'retry') break;
+  }
+  return told.join(' ');
+}
+
+/** What is expected: with another target free, with none, and whether it counts against the circuit. */
+const expected: Record<AttemptErrorCode, readonly [free: string, alone: string, circuit: boolean]> =
+  {
+    connection: ['retry next', 'retry retry next', true],
+    server_error: ['retry next', 'retry retry next', true],
+    overloaded: ['retry next', 'retry retry next', true],
+    conflict: ['retry next', 'retry retry next', true],
+    rate_limited: ['next', 'retry retry retry next', false],
+    quota_exhausted: ['next', 'next', false],
+    auth: ['next', 'next', false],
+    permission: ['next', 'next', false],
+    model_not_found: ['next', 'next', false],
+    timeout: ['next', 'next', true],
+    context_length: ['next', 'next', false],
+    request_too_large: ['stop', 'stop', false],
+    content_filter: ['stop', 'stop', false],
+    refusal: ['stop', 'stop', false],
+    unsupported: ['next', 'next', false],
+    invalid_request: ['stop', 'stop', false],
+    invalid_response: ['retry next', 'retry next', true],
+    stream_interrupted: ['retry next', 'retry next', true],
+    invalid_output: ['retry next', 'retry next', false],
+    aborted: ['stop', 'stop', false],
+  };
+
+describe('every row of the failure table', () => {
+  test.each(
+    Object.entries(expected).map(([code, row]) => [code as AttemptErrorCode, ...row] as const),
+  )(
+    '%s: %s while another target is free, %s when alone, circuit %s',
+    (code, free, alone, circuit) => {
+      expect(verdicts(code, { othersFree: true })).toBe(free);
+      expect(verdicts(code, { othersFree: false })).toBe(alone);
+      expect(countsAsFailure(new SignalboxError(code, 'failed'))).toBe(circuit);
+    },
+  );
+
+  test('is one of the codes that an attempt can end with', () => {
+    expect(Object.keys(failureTable)).toEqual(Object.keys(expected));
+    expect(isAttemptErrorCode('connection')).toBe(true);
+    for (const code of ['all_targets_failed', 'config', 'closed'] as const) {
+      expect(isAttemptErrorCode(code)).toBe(false);
+    }
+  });
+});
+
+describe('the phases of a timeout', () => {
+  test.each(['connect', 'first-token', 'idle'] as const)(
+    '%s: the silent route is not asked again',
+    (phase) => {
+      expect(verdicts('timeout', { othersFree: false }, phase)).toBe('next');
+      expect(countsAsFailure(new SignalboxError('timeout', 'late', { phase }))).toBe(true);
+    },
+  );
+
+  test('total: the call is over, and it is not the target’s fault', () => {
+    const options = { phase: 'total' } as const;
+    const listed = verdictOn('timeout', { fallbackOn: ['timeout'] }, options);
+    expect(listed).toEqual({ verdict: 'stop', reason: "the call's deadline has passed" });
+    expect(countsAsFailure(new SignalboxError('timeout', 'late', options))).toBe(false);
+  });
+});
+
+describe('what is no failure of an attempt', () => {
+  test.each([
+    'config',
+    'closed',
+    'all_targets_failed',
+    'budget_exceeded',
+    'policy_blocked',
+  ] as const)('%s stops the call', (code) => {
+    expect(verdictOn(code)).toEqual({ verdict: 'stop' });
+    expect(countsAsFailure(new SignalboxError(code, 'x'))).toBe(false);
+  });
+});
+
+describe('the wait before a retry', () => {
+  const delays = (code: AttemptErrorCode, more: Partial<Situation> = {}) =>
+    [1, 2, 3].map((tries) => {
+      const decision = verdictOn(code, {
+        tries,
+        othersFree: false,
+        retry: { attempts: 9 },
+        ...more,
+      });
+      return decision.verdict === 'retry' ? decision.delayMs : undefined;
+    });
+
+  test('doubles, with full jitter', () => {
+    expect(delays('server_error')).toEqual([125, 250, 500]);
+    expect(delays('server_error', { random: () => 0 })).toEqual([0, 0, 0]);
+  });
+
+  test('takes base and bound from the caller', () => {
+    const retry = { attempts: 9, minMs: 1_000, maxMs: 1_500 };
+    expect(delays('server_error', { retry })).toEqual([500, 750, 750]);
+    expect(delays('rate_limited', { retry })).toEqual([750, 1_125, 1_125]);
+  });
+
+  test('is longer for a rate limit that names no time', () => {
+    expect(delays('rate_limited')).toEqual([750, 1_500, 3_000]);
+  });
+
+  test('is what the vendor says when it says so', () => {
+    for (const code of ['rate_limited', 'overloaded'] as const) {
+      expect(verdictOn(code, { othersFree: false }, { retryAfterMs: 20_000 })).toEqual({
+        verdict: 'retry',
+        delayMs: 20_000,
+      });
+    }
+  });
+
+  test('is not waited when it exceeds the deadline', () => {
+    const alone = { othersFree: false, remainingMs: 5_000 };
+    expect(verdictOn('rate_limited', alone, { retryAfterMs: 4_999 }).verdict).toBe('retry');
+    expect(verdictOn('rate_limited', alone, { retryAfterMs: 5_000 })).toEqual({
+      verdict: 'next',
+      reason: 'a wait of 5000 ms exceeds the deadline',
+    });
+    expect(verdictOn('server_error', { remainingMs: 100 }).verdict).toBe('next');
+  });
+
+  test('is not waited when it is long and another target is free', () => {
+    expect(verdictOn('overloaded', {}, { retryAfterMs: 8_001 })).toEqual({
+      verdict: 'next',
+      reason: 'a wait of 8001 ms is better spent on another target',
+    });
+    expect(verdictOn('overloaded', {}, { retryAfterMs: 8_000 }).verdict).toBe('retry');
+    const short = { retry: { maxMs: 500 } };
+    expect(verdictOn('overloaded', short, { retryAfterMs: 501 }).verdict).toBe('next');
+    expect(verdictOn('overloaded', short, { retryAfterMs: 500 }).verdict).toBe('retry');
+  });
+});
+
+describe('a retry is not made', () => {
+  test('when the call has no attempts left', () => {
+    for (const code of ['server_error', 'rate_limited', 'invalid_output'] as const) {
+      expect(verdictOn(code, { attemptsLeft: 0, othersFree: false })).toEqual({
+        verdict: 'next',
+        reason: 'maxAttempts reached',
+      });
+    }
+  });
+
+  test('when the retry budget is empty', () => {
+    expect(verdictOn('server_error', { takeToken: () => false })).toEqual({
+      verdict: 'next',
+      reason: 'the retry budget is empty',
+    });
+  });
+
+  test('when part of the answer had come and another target is free', () => {
+    expect(verdictOn('stream_interrupted', { begun: true })).toEqual({
+      verdict: 'next',
+      reason: 'had begun to answer',
+    });
+    expect(verdictOn('stream_interrupted', { begun: true, othersFree: false }).verdict).toBe(
+      'retry',
+    );
+  });
+
+  test('when the circuit has opened over the failure', () => {
+    expect(verdictOn('server_error', { available: false, othersFree: false })).toEqual({
+      verdict: 'next',
+      reason: 'its circuit has opened',
+    });
+  });
+
+  test('at the price of a token: none is taken unless a retry is made', () => {
+    let taken = 0;
+    const takeToken = (): boolean => {
+      taken += 1;
+      return true;
+    };
+    const without: readonly [AttemptErrorCode, Partial<Situation>][] = [
+      ['auth', {}],
+      ['invalid_request', {}],
+      ['server_error', { tries: 2 }],
+      ['server_error', { attemptsLeft: 0 }],
+      ['server_error', { available: false }],
+      ['server_error', { remainingMs: 0 }],
+      ['stream_interrupted', { begun: true }],
+      ['invalid_output', {}],
+    ];
+    for (const [code, more] of without) verdictOn(code, { ...more, takeToken });
+    expect(taken).toBe(0);
+    verdictOn('server_error', { takeToken });
+    expect(taken).toBe(1);
+  });
+});
+
+describe('retry.attempts', () => {
+  test('replaces the number of the table', () => {
+    const four = { retry: { attempts: 4 } };
+    expect(verdicts('server_error', four)).toBe('retry retry retry retry next');
+    expect(verdicts('rate_limited', { ...four, othersFree: false })).toBe(
+      'retry retry retry retry next',
+    );
+  });
+
+  test('of 0 is none', () => {
+    const none = { retry: { attempts: 0 }, othersFree: false };
+    expect(verdicts('server_error', none)).toBe('next');
+    expect(verdicts('rate_limited', none)).toBe('next');
+  });
+
+  test('does not make worth a retry what is not', () => {
+    const four = { retry: { attempts: 4 } };
+    for (const code of ['auth', 'timeout', 'quota_exhausted', 'rate_limited'] as const) {
+      expect(verdicts(code, four)).toBe('next');
+    }
+    expect(verdicts('invalid_request', four)).toBe('stop');
+  });
+});
+
+describe('fallbackOn', () => {
+  test.each(['content_filter', 'refusal', 'invalid_request', 'request_too_large'] as const)(
+    'sends %s on to the next target when it is listed',
+    (code) => {
+      expect(verdictOn(code, { fallbackOn: [code] })).toEqual({ verdict: 'next' });
+      expect(verdictOn(code, { fallbackOn: ['timeout'] }).verdict).toBe('stop');
+    },
+  );
+
+  test('cannot send on a call that the caller has aborted', () => {
+    expect(verdictOn('aborted', { fallbackOn: ['aborted'] }).verdict).toBe('stop');
+  });
+});
+
+describe('an unusable output', () => {
+  test('is repaired at once, as often as allowed', () => {
+    expect(verdictOn('invalid_output')).toEqual({ verdict: 'retry', delayMs: 0 });
+    expect(verdicts('invalid_output', { repairAttempts: 3 })).toBe('retry retry retry next');
+    expect(verdicts('invalid_output', { repairAttempts: 0 })).toBe('next');
+  });
+
+  test('is repaired whatever retries are allowed, and however many there were', () => {
+    const more = { retry: { attempts: 0 }, tries: 5, takeToken: () => false };
+    expect(verdictOn('invalid_output', more).verdict).toBe('retry');
+  });
+});
+
+describe('what a target does not support', () => {
+  test('is left to the next one, unless the caller wants to know', () => {
+    expect(verdictOn('unsupported', { onUnsupported: 'warn' }).verdict).toBe('next');
+    expect(verdictOn('unsupported', { onUnsupported: 'skip-target' }).verdict).toBe('next');
+    expect(verdictOn('unsupported', { onUnsupported: 'error' })).toEqual({
+      verdict: 'stop',
+      reason: "onUnsupported is 'error'",
+    });
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import {
+  checkAgainst,
+  isStandardSchema,
+  toJsonSchema,
+  validatorOf,
+} from '../../src/engine/json-schema.ts';
+import type { StandardIssue, StandardSchema } from '../../src/protocol/standard-schema.ts';
+
+const withIssues = (issues: readonly StandardIssue[]): StandardSchema => ({
+  '~standard': { version: 1, vendor: 'mine', validate: () => ({ issues }) },
+});
+
+describe('toJsonSchema', () => {
+  test('gives plain JSON Schema back as it is', () => {
+    const schema = { type: 'object' };
+    expect(toJsonSchema(schema, 'schema')).toBe(schema);
+  });
+
+  test('tells a Standard Schema by what goes into it, without its dialect', () => {
+    const schema = z.object({ n: z.string().transform(Number), m: z.number().default(1) });
+    expect(toJsonSchema(schema, 'schema')).toEqual({
+      type: 'object',
+      properties: { n: { type: 'string' }, m: { type: 'number', default: 1 } },
+      required: ['n'],
+    });
+  });
+
+  test('says whose schema cannot be told, where, and keeps the reason', () => {
+    expect(() => toJsonSchema(withIssues([]), 'tools[1].inputSchema')).toThrow(
+      'tools[1].inputSchema: this mine schema has no JSON Schema form',
+    );
+  });
+});
+
+describe('checkAgainst', () => {
+  test('gives the value that the schema makes', async () => {
+    expect(await checkAgainst(z.coerce.number(), '5')).toEqual({ ok: true, value: 5 });
+    const asynchronous = z.string().refine(async (text) => text === 'x');
+    expect(await checkAgainst(asynchronous, 'x')).toEqual({ ok: true, value: 'x' });
+  });
+
+  test('tells every issue with its path', async () => {
+    const schema = withIssues([
+      { message: 'is wrong' },
+      { message: 'is missing', path: ['a', 0, { key: 'b' }] },
+    ]);
+    expect(await checkAgainst(schema, 1)).toEqual({
+      ok: false,
+      issues: 'is wrong; a.0.b: is missing',
+    });
+  });
+
+  test('does not let a schema that throws pass', async () => {
+    const throwing: StandardSchema = {
+      '~standard': {
+        version: 1,
+        vendor: 'mine',
+        validate: () => {
+          throw new Error('boom');
+        },
+      },
+    };
+    expect(await checkAgainst(throwing, 1)).toEqual({ ok: false, issues: 'boom' });
+  });
+});
+
+describe('validatorOf', () => {
+  test('leaves a Standard Schema as it is', () => {
+    const schema = z.string();
+    expect(validatorOf(schema, 'schema')).toBe(schema);
+    expect(isStandardSchema(schema)).toBe(true);
+    expect(isStandardSchema({ type: 'string' })).toBe(false);
+  });
+
+  test.each<[Record<string, unknown>, unknown, unknown]>([
+    [{ type: 'integer', minimum: 1 }, 1, 0],
+    [{ enum: ['a', 'b'] }, 'a', 'c'],
+    [{ type: ['string', 'null'] }, null, 5],
+    [{ anyOf: [{ type: 'string' }, { type: 'number' }] }, 5, true],
+    [{ type: 'array', items: { type: 'string' } }, ['a'], [1]],
+    [{ $ref: '#/$defs/n', $defs: { n: { type: 'number' } } }, 5, 'x'],
+    [{ type: 'string', format: 'date-time' }, '2026-01-01T00:00:00+02:00', 'today'],
+  ])('checks %j', async (schema, good, bad) => {
+    const validator = validatorOf(schema, 'schema');
+    expect(await checkAgainst(validator, good)).toMatchObject({ ok: true });
+    expect(await checkAgainst(validator, bad)).toMatchObject({ ok: false });
+  });
+});

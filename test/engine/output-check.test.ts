@@ -1,0 +1,280 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { checkOutput, outputCheck, repairHint } from '../../src/engine/output-check.ts';
+import { SignalboxError } from '../../src/errors.ts';
+import type { CallOptions } from '../../src/protocol/call-options.ts';
+import type { Completion } from '../../src/protocol/completion.ts';
+import type { Part, ToolCallPart } from '../../src/protocol/message.ts';
+
+function completionOf(content: readonly Part[], more: Partial<Completion> = {}): Completion {
+  return {
+    id: 'answer_1',
+    tier: 'fast',
+    target: 'a/1',
+    provider: 'a',
+    model: { requested: '1', served: '1' },
+    content,
+    text: content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
+    reasoningText: '',
+    toolCalls: content.filter((part) => part.type === 'tool-call'),
+    object: undefined,
+    finishReason: 'stop',
+    usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
+    cost: {
+      usd: null,
+      breakdown: { input: 0, cachedInput: 0, cacheWrite: 0, output: 0 },
+      priced: 'unknown',
+      attemptsUsd: 0,
+    },
+    latency: { totalMs: 1 },
+    trail: [],
+    warnings: [],
+    tags: {},
+    ...more,
+  };
+}
+
+const said = (text: string, more: Partial<Completion> = {}): Completion =>
+  completionOf([{ type: 'text', text }], more);
+
+function check(options: CallOptions, completion: Completion, fallbackOn: readonly string[] = []) {
+  return checkOutput(outputCheck(options, fallbackOn), completion);
+}
+
+/** What the model would be told, if it were asked to mend it. */
+async function hintOf(checking: Promise<unknown>): Promise<string> {
+  const error: unknown = await checking.catch((reason: unknown) => reason);
+  if (!(error instanceof SignalboxError)) throw new Error('the output was taken');
+  expect(error.code).toBe('invalid_output');
+  return repairHint(error);
+}
+
+const since = z.string().transform((text) => new Date(text));
+const city = z.object({ city: z.string(), since: since.optional() });
+const unusable = { code: 'invalid_output' };
+
+describe('a schema', () => {
+  test('gives the object, as the schema makes it', async () => {
+    const { object } = await check({ schema: city }, said('{"city":"Bern","since":"1191-01-01"}'));
+    expect(object).toEqual({ city: 'Bern', since: new Date('1191-01-01') });
+  });
+
+  test('may be plain JSON Schema', async () => {
+    const schema = {
+      type: 'object',
+      properties: { city: { type: 'string' } },
+      required: ['city'],
+      additionalProperties: false,
+    };
+    expect((await check({ schema }, said('{"city":"Bern"}'))).object).toEqual({ city: 'Bern' });
+    await expect(check({ schema }, said('{"town":"Bern"}'))).rejects.toMatchObject(unusable);
+  });
+
+  test.each([
+    ['```json\n{"city":"Bern"}\n```'],
+    ['  \n```\n{"city":"Bern"}\n```\n'],
+    ['```JSON\r\n{"city":"Bern"}```'],
+    ['```json {"city":"Bern"} ```'],
+    ['\n {"city":"Bern"} \n'],
+  ])('looks through a fence: %j', async (text) => {
+    expect((await check({ schema: city }, said(text))).object).toEqual({ city: 'Bern' });
+  });
+
+  test('does not take for a fence what stands within the JSON', async () => {
+    const text = JSON.stringify({ city: '```json\n{}\n```' });
+    expect((await check({ schema: city }, said(text))).object).toEqual(JSON.parse(text));
+  });
+
+  test('refuses what does not fit, and tells the model where', async () => {
+    expect(await hintOf(check({ schema: city }, said('{"city":5}')))).toMatch(
+      /^Your last answer could not be used: city: .*expected string.*\. Answer again, and mend this\.$/,
+    );
+  });
+
+  test('refuses what is not JSON, without repeating it', async () => {
+    const checking = check({ schema: city }, said('Bern is a secret'));
+    expect(await hintOf(checking)).toContain('it is not valid JSON');
+    await expect(checking).rejects.toThrow('unusable output: not JSON');
+  });
+
+  test('refuses an answer that was cut, even when its JSON happens to be whole', async () => {
+    const cut = said('{"city":"Bern"}', { finishReason: 'length' });
+    expect(await hintOf(check({ schema: city }, cut))).toContain('it was cut off');
+  });
+
+  test('that throws does not pass', async () => {
+    const broken = z.string().transform(() => {
+      throw new Error('division by zero');
+    });
+    const schema = { '~standard': { ...broken['~standard'], jsonSchema: { input: () => ({}) } } };
+    expect(await hintOf(check({ schema }, said('"x"')))).toContain('division by zero');
+  });
+
+  test('waits for the turn that answers when tools are called', async () => {
+    const call: ToolCallPart = { type: 'tool-call', id: '1', name: 'f', input: {} };
+    const turn = completionOf([call], { finishReason: 'tool_calls' });
+    const { object } = await check({ schema: city, tools: [{ name: 'f', inputSchema: {} }] }, turn);
+    expect(object).toBeUndefined();
+  });
+
+  test('that no vendor can be told is a mistake of the caller, found before anything is sent', () => {
+    const opaque = {
+      '~standard': { version: 1, vendor: 'mine', validate: (value: unknown) => ({ value }) },
+    } as const;
+    expect(() => outputCheck({ schema: opaque }, [])).toThrow(
+      'schema: this mine schema has no JSON Schema form',
+    );
+    expect(() => outputCheck({ schema: z.object({ when: z.date() }) }, [])).toThrow(
+      'schema: this zod schema cannot be told as JSON Schema',
+    );
+    expect(() => outputCheck({ schema: { type: 'no such type' } }, [])).toThrow(
+      'schema: not a JSON Schema that can be checked',
+    );
+  });
+});
+
+describe('calls of tools', () => {
+  const tools = [
+    { name: 'typed', inputSchema: z.object({ n: z.coerce.number() }) },
+    { name: 'plain', inputSchema: { type: 'object', required: ['n'] } },
+  ] as const;
+  const calling = (...calls: readonly Partial<ToolCallPart>[]): Completion =>
+    completionOf(
+      calls.map((call) => ({ type: 'tool-call', id: '1', name: 'typed', input: {}, ...call })),
+      { finishReason: 'tool_calls' },
+    );
+
+  test('have inputs as their schemas make them', async () => {
+    const turn = calling({ input: { n: '5' } }, { name: 'plain', input: {} });
+    const { toolCalls, content } = await check({ tools }, turn);
+    expect(toolCalls.map(({ input }) => input)).toEqual([{ n: 5 }, {}]);
+    expect(content).toEqual(turn.content);
+  });
+
+  test('whose input does not fit are refused, and the model is told which', async () => {
+    expect(await hintOf(check({ tools }, calling({ input: { n: 'x' } })))).toContain(
+      'the input of tool "typed" does not fit: n: ',
+    );
+  });
+
+  test('of a tool that was not offered are marked', async () => {
+    const { toolCalls } = await check({ tools }, calling({ name: 'other' }));
+    expect(toolCalls).toMatchObject([{ name: 'other', invalid: true }]);
+  });
+
+  test('are left alone when the caller offered none: the vendor may have its own', async () => {
+    const turn = calling({ name: 'web_search' });
+    expect((await check({}, turn)).toolCalls).toEqual(turn.toolCalls);
+  });
+});
+
+describe('a finish', () => {
+  test.each(['refusal', 'content_filter'] as const)(
+    'by %s is an answer, unless the tier lists it or an object was promised',
+    async (finishReason) => {
+      const refused = said('I cannot', { finishReason });
+      expect(await check({}, refused)).toEqual(refused);
+      expect(await check({}, completionOf([], { finishReason }))).toMatchObject({ finishReason });
+      await expect(check({}, refused, [finishReason])).rejects.toMatchObject({
+        code: finishReason,
+      });
+      await expect(check({ schema: city }, refused)).rejects.toMatchObject({ code: finishReason });
+    },
+  );
+
+  test('at the end of the context window is an answer, unless the tier lists it', async () => {
+    const full = said('and so on', { finishReason: 'context_length' });
+    expect(await check({}, full)).toEqual(full);
+    await expect(check({}, full, ['context_length'])).rejects.toMatchObject({
+      code: 'context_length',
+    });
+  });
+
+  test('by length is an answer when no object was promised', async () => {
+    const cut = said('and so', { finishReason: 'length' });
+    expect(await check({}, cut)).toEqual(cut);
+  });
+
+  test('by an error is no answer, and the vendor’s word for it is told', async () => {
+    const broken = said('half', { finishReason: 'error', rawFinishReason: 'MALFORMED_CALL' });
+    expect(await hintOf(check({}, broken))).toContain('it was malformed');
+    await expect(check({}, broken)).rejects.toThrow('it ended with MALFORMED_CALL');
+  });
+});
+
+describe('an empty answer', () => {
+  test.each<[string, readonly Part[]]>([
+    ['nothing at all', []],
+    ['white space', [{ type: 'text', text: ' \n' }]],
+    ['reasoning alone', [{ type: 'reasoning', text: 'hm' }]],
+  ])('of %s is refused', async (_, content) => {
+    for (const finishReason of ['stop', 'tool_calls', 'other'] as const) {
+      expect(await hintOf(check({}, completionOf(content, { finishReason })))).toContain(
+        'it was empty',
+      );
+    }
+  });
+
+  test('is one when the vendor’s own tools have done something', async () => {
+    const step: Part = {
+      type: 'reasoning',
+      text: '',
+      opaque: { wire: 'openai-responses', provider: 'a', model: '1', kind: 'item', data: '{}' },
+    };
+    const worked = completionOf([step]);
+    expect(await check({}, worked)).toEqual(worked);
+  });
+
+  test('is one when the reasons for it are told', async () => {
+    for (const finishReason of ['length', 'pause', 'context_length'] as const) {
+      const empty = completionOf([], { finishReason });
+      expect(await check({}, empty)).toEqual(empty);
+    }
+  });
+});
+
+describe('validate', () => {
+  test.each([[true], [undefined]])('passes with %s', async (verdict) => {
+    const answer = said('fine');
+    expect(await check({ validate: () => verdict }, answer)).toEqual(answer);
+    expect(await check({ validate: async () => verdict }, answer)).toEqual(answer);
+  });
+
+  const broken = new Error('boom');
+  test.each<[string, NonNullable<CallOptions['validate']>, string]>([
+    ['false', () => false, 'it did not pass the check'],
+    ['a reason', () => 'too rude', 'too rude'],
+    ['an empty reason', () => '', 'it did not pass the check'],
+    ['a promise of a reason', async () => 'too long', 'too long'],
+    ['a rejection', () => Promise.reject(broken), 'boom'],
+    [
+      'a throw',
+      () => {
+        throw broken;
+      },
+      'boom',
+    ],
+    [
+      'a throw of no error',
+      () => {
+        throw null;
+      },
+      'validate threw',
+    ],
+  ])('does not pass with %s', async (_, validate, reason) => {
+    const checking = check({ validate }, said('fine'));
+    expect(await hintOf(checking)).toContain(reason);
+    await expect(checking).rejects.toThrow('unusable output: validate did not pass it');
+  });
+
+  test('sees the object, and is not asked about an answer that is no good anyway', async () => {
+    const seen: unknown[] = [];
+    const validate: NonNullable<CallOptions['validate']> = ({ object }) => {
+      seen.push(object);
+      return true;
+    };
+    await check({ schema: city, validate }, said('{"city":"Bern"}'));
+    await expect(check({ schema: city, validate }, said('{}'))).rejects.toMatchObject(unusable);
+    expect(seen).toEqual([{ city: 'Bern' }]);
+  });
+});

@@ -1,0 +1,60 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, test } from 'vitest';
+import { openScope } from '../../src/engine/scope.ts';
+import { SignalboxError } from '../../src/errors.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+
+describe('the scope of a call', () => {
+  test('ends with a timeout of the whole call', async () => {
+    const runtime = fakeRuntime({ now: 0 });
+    const scope = openScope(runtime, undefined, 1_000);
+    await runtime.advance(999);
+    expect(scope.signal.aborted).toBe(false);
+    expect(scope.remainingMs()).toBe(1);
+    await runtime.advance(1);
+    expect(scope.signal.reason).toMatchObject({ code: 'timeout', phase: 'total' });
+    await runtime.advance(1_000);
+    expect(scope.remainingMs()).toBe(0);
+  });
+
+  test("ends with the caller's own reason as the cause", () => {
+    const caller = new AbortController();
+    const scope = openScope(fakeRuntime(), caller.signal, 1_000);
+    const reason = new Error('the user went away');
+    caller.abort(reason);
+    expect(scope.signal.reason).toMatchObject({ code: 'aborted', cause: reason });
+    scope.close();
+  });
+
+  test('has ended already when the signal had aborted before', () => {
+    const scope = openScope(fakeRuntime(), AbortSignal.abort('gone'), 1_000);
+    expect(scope.signal.reason).toMatchObject({ code: 'aborted', cause: 'gone' });
+    scope.close();
+  });
+
+  test('can be ended from our side, and the first reason stays', () => {
+    const caller = new AbortController();
+    const scope = openScope(fakeRuntime(), caller.signal, 1_000);
+    const closed = new SignalboxError('closed', 'the router is closed');
+    scope.abort(closed);
+    caller.abort('late');
+    expect(scope.signal.reason).toBe(closed);
+    scope.close();
+  });
+
+  test('leaves no timer and no listener once it is closed, and does not end any more', async () => {
+    const runtime = fakeRuntime();
+    const caller = new AbortController();
+    const scope = openScope(runtime, caller.signal, 1_000);
+    expect(runtime.pending).toBe(1);
+    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1);
+    scope.close();
+    scope.close();
+    await runtime.settle();
+    expect(runtime.pending).toBe(0);
+    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(0);
+    caller.abort();
+    await runtime.advance(2_000);
+    expect(scope.signal.aborted).toBe(false);
+  });
+});

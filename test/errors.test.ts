@@ -1,0 +1,117 @@
+import { describe, expect, test, vi } from 'vitest';
+import { isSignalboxError, SignalboxError, summarizeError } from '../src/errors.ts';
+
+describe('SignalboxError', () => {
+  test('keeps its cause, and has none when none was given', () => {
+    const cause = new TypeError('fetch failed');
+    expect(new SignalboxError('connection', 'gone', { cause }).cause).toBe(cause);
+    expect('cause' in new SignalboxError('connection', 'gone')).toBe(false);
+  });
+
+  test('keeps a cause that is undefined apart from no cause at all', () => {
+    expect('cause' in new SignalboxError('aborted', 'left', { cause: undefined })).toBe(true);
+  });
+
+  test('has only the fields that were said', () => {
+    const error = new SignalboxError('overloaded', 'busy', { status: 529, target: undefined });
+    expect(new Set(Object.keys(error))).toEqual(new Set(['name', 'code', 'trail', 'status']));
+  });
+
+  test('does not show its brand when it is logged or spread', () => {
+    const error = new SignalboxError('overloaded', 'busy');
+    expect(Object.getOwnPropertySymbols({ ...error })).toEqual([]);
+  });
+
+  test('is an Error with a name and a stack', () => {
+    const error = new SignalboxError('config', 'wrong');
+    expect(error).toBeInstanceOf(Error);
+    expect(`${error}`).toBe('SignalboxError: wrong');
+    expect(error.stack).toContain('errors.test.ts');
+  });
+});
+
+describe('with', () => {
+  const original = new SignalboxError('rate_limited', 'slow down', {
+    status: 429,
+    retryAfterMs: 2_000,
+    requestId: 'req_1',
+    cause: 'the vendor',
+  });
+
+  test('says more in a copy and leaves the original alone', () => {
+    const copy = original.with({ target: 'openai/gpt' });
+    expect(copy).toMatchObject({
+      code: 'rate_limited',
+      message: 'slow down',
+      target: 'openai/gpt',
+      status: 429,
+      retryAfterMs: 2_000,
+      requestId: 'req_1',
+      cause: 'the vendor',
+    });
+    expect(original.target).toBeUndefined();
+  });
+
+  test('keeps the place where the error was made', () => {
+    expect(original.with({ target: 'a/b' }).stack).toBe(original.stack);
+  });
+
+  test('can say it in other words', () => {
+    const copy = original.with({ message: 'a/b: slow down' });
+    expect(copy.message).toBe('a/b: slow down');
+    expect(copy.stack).toContain('a/b: slow down');
+  });
+
+  test('keeps trail, errors and partial', () => {
+    const partial = { target: 'a/b', content: [], text: '' };
+    const copy = new SignalboxError('all_targets_failed', 'none', {
+      errors: [original],
+      partial,
+    }).with({ trail: [] });
+    expect(copy.errors).toEqual([original]);
+    expect(copy.partial).toBe(partial);
+  });
+});
+
+describe('isSignalboxError', () => {
+  test('knows the errors of another copy of the package', async () => {
+    vi.resetModules();
+    const other = await import('../src/errors.ts');
+    const foreign = new other.SignalboxError('timeout', 'late', { phase: 'idle' });
+    expect(foreign).not.toBeInstanceOf(SignalboxError);
+    expect(isSignalboxError(foreign)).toBe(true);
+    expect(isSignalboxError(foreign, 'timeout')).toBe(true);
+    expect(isSignalboxError(foreign, 'connection')).toBe(false);
+  });
+
+  test.each([
+    ['a plain error', new Error('x')],
+    ['a look-alike', { name: 'SignalboxError', code: 'timeout', message: 'late' }],
+    ['null', null],
+    ['nothing', undefined],
+    ['a string', 'timeout'],
+  ])('does not take %s for one', (_, value) => {
+    expect(isSignalboxError(value)).toBe(false);
+    expect(isSignalboxError(value, 'timeout')).toBe(false);
+  });
+
+  test('does not unwrap a cause', () => {
+    const inner = new SignalboxError('timeout', 'late');
+    expect(isSignalboxError(new Error('outer', { cause: inner }))).toBe(false);
+  });
+});
+
+test('a summary tells neither cause nor partial', () => {
+  const error = new SignalboxError('timeout', 'late', {
+    phase: 'idle',
+    requestId: 'req_1',
+    cause: new Error('the prompt was: secret'),
+    partial: { target: 'a/b', content: [], text: 'secret' },
+  });
+  expect(summarizeError(error)).toEqual({
+    code: 'timeout',
+    message: 'late',
+    phase: 'idle',
+    requestId: 'req_1',
+  });
+});

@@ -1,0 +1,234 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Route } from '../../src/protocol/call-options.ts';
+import type { Strategy, WhenAllOpen } from '../../src/protocol/config.ts';
+import type { Capability } from '../../src/protocol/provider.ts';
+import type { Candidate, Needs, Unavailable } from '../../src/routing/candidate.ts';
+import { type PlanTier, plan } from '../../src/routing/plan.ts';
+
+function candidate(id: string): Candidate {
+  const [provider = '', model = ''] = id.split('/');
+  return { id, provider, model, limits: {}, tags: {}, options: {} };
+}
+
+function tier(...ids: readonly string[]): PlanTier {
+  return { strategy: 'priority', targets: ids.map(candidate) };
+}
+
+type World = {
+  readonly tiers: readonly PlanTier[];
+  readonly route?: Route;
+  readonly whenAllOpen?: WhenAllOpen;
+  readonly needs?: Partial<Needs>;
+  readonly lacking?: Readonly<Record<string, Capability>>;
+  readonly windows?: Readonly<Record<string, number>>;
+  readonly unavailable?: Readonly<Record<string, Unavailable>>;
+  readonly prices?: Readonly<Record<string, number>>;
+};
+
+const everything: readonly Capability[] = [
+  'vision',
+  'audio',
+  'files',
+  'tools',
+  'structured-output',
+];
+
+function planned(world: World) {
+  const { lacking, windows, unavailable, prices } = world;
+  const result = plan(
+    world.tiers,
+    { capabilities: new Set(), minimumTokens: 0, ...world.needs },
+    { route: world.route, whenAllOpen: world.whenAllOpen ?? 'try-least-bad' },
+    {
+      capabilities: ({ id }) => new Set(everything.filter((each) => each !== lacking?.[id])),
+      contextWindow: ({ id }) => windows?.[id],
+      unavailable: ({ id }) => unavailable?.[id],
+      listPrice: ({ id }) => prices?.[id],
+    },
+  );
+  return { ...result, order: result.candidates.map(({ id }) => id) };
+}
+
+const down = (until: number | undefined, reason = 'circuit open'): Unavailable => ({
+  reason,
+  until,
+});
+
+describe('the order', () => {
+  test('is that of the tier, then that of the tiers it falls back to', () => {
+    expect(planned({ tiers: [tier('a/1', 'b/1'), tier('c/1')] }).order).toEqual([
+      'a/1',
+      'b/1',
+      'c/1',
+    ]);
+  });
+
+  test('names a target that stands in several tiers once, where it comes first', () => {
+    const { order } = planned({ tiers: [tier('a/1', 'b/1', 'a/1'), tier('c/1', 'b/1', 'd/1')] });
+    expect(order).toEqual(['a/1', 'b/1', 'c/1', 'd/1']);
+  });
+
+  test('by price puts the cheapest first and the unknown last, equals as they were', () => {
+    const { targets } = tier('a/1', 'b/1', 'c/1', 'd/1', 'e/1');
+    const tiers = [{ strategy: 'cheapest' satisfies Strategy, targets } as const];
+    const prices = { 'b/1': 5, 'c/1': 1, 'e/1': 5 };
+    expect(planned({ tiers, prices }).order).toEqual(['c/1', 'b/1', 'e/1', 'a/1', 'd/1']);
+  });
+
+  test('by price holds within a tier: what it falls back to comes after, however cheap', () => {
+    const tiers = [
+      { strategy: 'cheapest', targets: tier('a/1', 'b/1').targets },
+      tier('c/1'),
+    ] as const;
+    const prices = { 'a/1': 2, 'b/1': 1, 'c/1': 0.1 };
+    expect(planned({ tiers, prices }).order).toEqual(['b/1', 'a/1', 'c/1']);
+  });
+});
+
+describe('a route', () => {
+  const tiers = [tier('a/1', 'b/1', 'a/2'), tier('c/1')];
+
+  test('of only some providers or targets leaves the others out, and says so', () => {
+    const { order, skipped } = planned({ tiers, route: { only: ['a', 'c/1'] } });
+    expect(order).toEqual(['a/1', 'a/2', 'c/1']);
+    expect(skipped).toEqual([{ target: 'b/1', reason: 'not in route.only' }]);
+  });
+
+  test('that ignores some leaves them out, even when they are in only', () => {
+    const { order, skipped } = planned({
+      tiers,
+      route: { only: ['a', 'b'], ignore: ['a/1', 'b'] },
+    });
+    expect(order).toEqual(['a/2']);
+    expect(skipped).toEqual([
+      { target: 'a/1', reason: 'in route.ignore' },
+      { target: 'b/1', reason: 'in route.ignore' },
+      { target: 'c/1', reason: 'not in route.only' },
+    ]);
+  });
+
+  test('with an order puts those first, over all tiers, and the others after in theirs', () => {
+    expect(planned({ tiers, route: { order: ['c', 'a/2', 'nobody'] } }).order).toEqual([
+      'c/1',
+      'a/2',
+      'a/1',
+      'b/1',
+    ]);
+  });
+});
+
+describe('what a call needs', () => {
+  test('leaves out who lacks it', () => {
+    const { order, skipped } = planned({
+      tiers: [tier('a/1', 'b/1')],
+      needs: { capabilities: new Set(['tools', 'vision']) },
+      lacking: { 'a/1': 'vision' },
+    });
+    expect(order).toEqual(['b/1']);
+    expect(skipped).toEqual([{ target: 'a/1', reason: 'lacks vision' }]);
+  });
+
+  test('leaves out whose window is too small, and keeps those it just fits and the unknown', () => {
+    const { order, skipped } = planned({
+      tiers: [tier('a/1', 'b/1', 'c/1')],
+      needs: { minimumTokens: 1_000 },
+      windows: { 'a/1': 999, 'b/1': 1_000 },
+    });
+    expect(order).toEqual(['b/1', 'c/1']);
+    expect(skipped).toEqual([
+      { target: 'a/1', reason: 'context window of 999 tokens is too small' },
+    ]);
+  });
+});
+
+describe('targets that are unavailable', () => {
+  test('are passed over while another is free, with the reason and the time', () => {
+    const { order, skipped, leastBad } = planned({
+      tiers: [tier('a/1', 'b/1')],
+      unavailable: { 'a/1': down(500) },
+    });
+    expect(order).toEqual(['b/1']);
+    expect(skipped).toEqual([{ target: 'a/1', reason: 'circuit open', until: 500 }]);
+    expect(leastBad).toBeUndefined();
+  });
+
+  test('all of them, leave the one that is back soonest', () => {
+    const { order, skipped, leastBad } = planned({
+      tiers: [tier('a/1', 'b/1', 'c/1')],
+      unavailable: { 'a/1': down(500), 'b/1': down(200, 'rate limited'), 'c/1': down(undefined) },
+    });
+    expect(order).toEqual(['b/1']);
+    expect(leastBad).toEqual({ reason: 'rate limited', until: 200 });
+    expect(skipped).toEqual([
+      { target: 'a/1', reason: 'circuit open', until: 500 },
+      { target: 'c/1', reason: 'circuit open' },
+    ]);
+  });
+
+  test('all of them behind probes, leave the first', () => {
+    const { order, leastBad } = planned({
+      tiers: [tier('a/1', 'b/1')],
+      unavailable: { 'a/1': down(undefined), 'b/1': down(undefined) },
+    });
+    expect(order).toEqual(['a/1']);
+    expect(leastBad).toEqual({ reason: 'circuit open', until: undefined });
+  });
+
+  test('all of them, leave nobody when the tier would rather fail fast', () => {
+    const { order, skipped, leastBad } = planned({
+      tiers: [tier('a/1', 'b/1')],
+      whenAllOpen: 'fail-fast',
+      unavailable: { 'a/1': down(500), 'b/1': down(200) },
+    });
+    expect(order).toEqual([]);
+    expect(leastBad).toBeUndefined();
+    expect(skipped.map(({ target }) => target)).toEqual(['a/1', 'b/1']);
+  });
+
+  test('never bring back one that cannot take the call at all', () => {
+    const { order } = planned({
+      tiers: [tier('a/1', 'b/1')],
+      needs: { capabilities: new Set(['vision']) },
+      lacking: { 'a/1': 'vision' },
+      unavailable: { 'a/1': down(1), 'b/1': down(900) },
+    });
+    expect(order).toEqual(['b/1']);
+  });
+});
+
+test('every target is either a candidate or skipped, once, and the plan is the same each time', () => {
+  const id = fc.constantFrom('a/1', 'a/2', 'b/1', 'b/2', 'c/1');
+  const name = fc.oneof(id, fc.constantFrom('a', 'b', 'c'));
+  const names = fc.option(fc.array(name), { nil: undefined });
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(id), { minLength: 1, maxLength: 3 }),
+      names,
+      names,
+      names,
+      fc.dictionary(id, fc.option(fc.nat(999), { nil: undefined })),
+      fc.constantFrom<WhenAllOpen>('try-least-bad', 'fail-fast'),
+      (lists, only, ignore, order, untils, whenAllOpen) => {
+        const world: World = {
+          tiers: lists.map((list) => tier(...list)),
+          route: {
+            ...(only !== undefined && { only: only as never }),
+            ...(ignore !== undefined && { ignore: ignore as never }),
+            ...(order !== undefined && { order: order as never }),
+          },
+          whenAllOpen,
+          unavailable: Object.fromEntries(
+            Object.entries(untils).map(([key, until]) => [key, down(until)]),
+          ),
+        };
+        const first = planned(world);
+        const told = [...first.order, ...first.skipped.map(({ target }) => target)];
+        expect(told).toHaveLength(new Set(told).size);
+        expect(new Set(told)).toEqual(new Set(lists.flat()));
+        expect(planned(world)).toEqual(first);
+        if (first.leastBad !== undefined) expect(first.order).toHaveLength(1);
+      },
+    ),
+  );
+});

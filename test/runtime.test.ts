@@ -1,0 +1,77 @@
+import { getEventListeners } from 'node:events';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { systemRuntime } from '../src/runtime.ts';
+
+const dayMs = 86_400_000;
+
+describe('sleep', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('resolves after its time and not before', async () => {
+    const woken = vi.fn();
+    void systemRuntime.sleep(1_000).then(woken);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(woken).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(woken).toHaveBeenCalledOnce();
+  });
+
+  test('rejects with the reason as soon as the signal aborts, and leaves neither listener nor timer', async () => {
+    const controller = new AbortController();
+    const sleeping = systemRuntime.sleep(1_000, controller.signal);
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(sleeping).rejects.toBe(reason);
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('leaves no listener when it has slept its time', async () => {
+    const { signal } = new AbortController();
+    const sleeping = systemRuntime.sleep(10, signal);
+    await vi.advanceTimersByTimeAsync(10);
+    await sleeping;
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  test('does not begin under a signal that has aborted', async () => {
+    await expect(systemRuntime.sleep(10, AbortSignal.abort('gone'))).rejects.toBe('gone');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('sleeps longer than a timer of Node can', async () => {
+    const woken = vi.fn();
+    void systemRuntime.sleep(60 * dayMs).then(woken);
+    await vi.advanceTimersByTimeAsync(60 * dayMs - 1);
+    expect(woken).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(woken).toHaveBeenCalledOnce();
+  });
+
+  test('can be woken late in a very long sleep', async () => {
+    const controller = new AbortController();
+    const sleeping = systemRuntime.sleep(Number.POSITIVE_INFINITY, controller.signal);
+    await vi.advanceTimersByTimeAsync(30 * dayMs);
+    controller.abort('up');
+    await expect(sleeping).rejects.toBe('up');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+test('time does not run backwards and is epoch time', () => {
+  const first = systemRuntime.now();
+  expect(systemRuntime.now()).toBeGreaterThanOrEqual(first);
+  expect(Math.abs(first - Date.now())).toBeLessThan(60_000);
+});
+
+test('ids begin with their prefix and differ', () => {
+  const ids = new Set(Array.from({ length: 100 }, () => systemRuntime.createId('call')));
+  expect(ids.size).toBe(100);
+  for (const id of ids) expect(id).toMatch(/^call_[0-9a-f]{32}$/);
+});

@@ -1,0 +1,253 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Watch } from '../../src/protocol/provider.ts';
+import {
+  type Fetch,
+  guardedFetch,
+  type Tap,
+  tappedFetch,
+  withTap,
+} from '../../src/transport/guarded-fetch.ts';
+
+const stops: (() => void)[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+});
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => void;
+
+/** A server and the requests it has seen. */
+async function serve(answer: Answer = (response) => response.end('{"real":true}')) {
+  const seen: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request);
+    answer(response, request);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stops.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, seen };
+}
+
+function tapWith(watch: Partial<Watch> = {}, signal = new AbortController().signal): Tap {
+  return { signal, watch: { connected: () => undefined, bytes: () => undefined, ...watch } };
+}
+
+/** The name is all there is to tell: what is in it belongs to nobody else. */
+const namesOf = (request: IncomingMessage | undefined) => Object.keys(request?.headers ?? {});
+
+describe('headers', () => {
+  const sdkHeaders = {
+    accept: 'text/event-stream',
+    'content-type': 'application/json',
+    'user-agent': 'sdk/1',
+    'anthropic-version': '2023-06-01',
+    'anthropic-beta': 'some',
+    authorization: 'Bearer from-the-environment',
+    'openai-organization': 'org',
+    'x-stainless-os': 'Linux',
+    'x-custom': 'from the environment',
+  };
+
+  test('of the SDK pass only when they are on the list', async () => {
+    const { url, seen } = await serve();
+    const tap = tapWith();
+    await guardedFetch({ headers: {} })(url, { headers: sdkHeaders, ...withTap(tap) });
+    expect(seen[0]?.headers).toMatchObject({
+      accept: 'text/event-stream',
+      'content-type': 'application/json',
+      'user-agent': 'sdk/1',
+      'anthropic-version': '2023-06-01',
+      'anthropic-beta': 'some',
+    });
+    const names = namesOf(seen[0]);
+    for (const name of ['authorization', 'openai-organization', 'x-stainless-os', 'x-custom']) {
+      expect(names).not.toContain(name);
+    }
+  });
+
+  test('of the user win over those of the SDK', async () => {
+    const { url, seen } = await serve();
+    const headers = { Authorization: 'Bearer mine', 'X-Team': 'a', 'Anthropic-Version': '2026' };
+    await guardedFetch({ headers })(url, { headers: sdkHeaders, ...withTap(tapWith()) });
+    expect(seen[0]?.headers).toMatchObject({
+      authorization: 'Bearer mine',
+      'x-team': 'a',
+      'anthropic-version': '2026',
+    });
+  });
+
+  test('are left alone for a client that the user made', async () => {
+    const { url, seen } = await serve();
+    await guardedFetch({ headers: 'as-is' })(url, { headers: sdkHeaders, ...withTap(tapWith()) });
+    expect(seen[0]?.headers).toMatchObject(sdkHeaders);
+  });
+
+  test('are read in every form that fetch takes', async () => {
+    const { url, seen } = await serve();
+    const guard = guardedFetch({ headers: {} });
+    for (const headers of [new Headers(sdkHeaders), Object.entries(sdkHeaders)]) {
+      await guard(url, { headers: headers as Headers, ...withTap(tapWith()) });
+    }
+    for (const request of seen) {
+      expect(request.headers['user-agent']).toBe('sdk/1');
+      expect(namesOf(request)).not.toContain('x-custom');
+    }
+    expect(seen).toHaveLength(2);
+  });
+});
+
+describe('the answer', () => {
+  test('goes to the tap, and the SDK gets an empty one', async () => {
+    const { url } = await serve();
+    const tap = tapWith();
+    const forSdk = await guardedFetch({ headers: {} })(url, withTap(tap));
+    expect(await forSdk.json()).toEqual({});
+    expect(forSdk.ok).toBe(true);
+    expect(await tap.response?.json()).toEqual({ real: true });
+  });
+
+  test('of an error goes to the tap too, so that no SDK makes one of its own', async () => {
+    const { url } = await serve((response) => {
+      response.writeHead(429, { 'retry-after': '3' });
+      response.end('{}');
+    });
+    const tap = tapWith();
+    const forSdk = await guardedFetch({ headers: {} })(url, withTap(tap));
+    expect(forSdk.status).toBe(200);
+    expect(tap.response?.status).toBe(429);
+    expect(tap.response?.headers.get('retry-after')).toBe('3');
+  });
+
+  test('that sends us elsewhere is not followed: no key goes to another host', async () => {
+    const { url, seen } = await serve((response) => {
+      response.writeHead(307, { location: '/elsewhere' });
+      response.end();
+    });
+    const tap = tapWith();
+    await guardedFetch({ headers: { authorization: 'Bearer mine' } })(url, {
+      method: 'POST',
+      body: '{}',
+      ...withTap(tap),
+    });
+    expect(tap.response).toMatchObject({ status: 307, ok: false });
+    expect(seen.map((request) => request.url)).toEqual(['/v1']);
+  });
+
+  test('that never came leaves its reason with the tap', async () => {
+    const { url } = await serve((response) => response.destroy());
+    const tap = tapWith();
+    const asking = guardedFetch({ headers: {} })(url, withTap(tap));
+    await expect(asking).rejects.toThrow('fetch failed');
+    expect(tap.failure).toMatchObject({ message: 'fetch failed' });
+    expect(tap.response).toBeUndefined();
+  });
+
+  test('is given up when the attempt ends, whatever signal the SDK brings', async () => {
+    const controller = new AbortController();
+    const { url } = await serve(() => controller.abort(new Error('enough')));
+    const tap = tapWith({}, controller.signal);
+    const asking = guardedFetch({ headers: {} })(url, {
+      signal: new AbortController().signal,
+      ...withTap(tap),
+    });
+    await expect(asking).rejects.toThrow('enough');
+    expect(tap.failure).toMatchObject({ message: 'enough' });
+  });
+});
+
+describe('the connect clock', () => {
+  test('stops once the request is on a socket, before any header has come', async () => {
+    const { promise: connected, resolve } = Promise.withResolvers<void>();
+    const { url } = await serve((response) => {
+      void connected.then(() => response.end('{}'));
+    });
+    const tap = tapWith({ connected: resolve });
+    await guardedFetch({ headers: {} })(url, withTap(tap));
+    expect(tap.response?.status).toBe(200);
+  });
+
+  test('does not stop when nothing listens there', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const connected = vi.fn();
+    const asking = guardedFetch({ headers: {} })(
+      `http://127.0.0.1:${port}`,
+      withTap(tapWith({ connected })),
+    );
+    await expect(asking).rejects.toThrow('fetch failed');
+    expect(connected).not.toHaveBeenCalled();
+  });
+
+  test('stops at once with a fetch of the user, which cannot be watched', async () => {
+    const connected = vi.fn();
+    const own: Fetch = async () => {
+      expect(connected).toHaveBeenCalledOnce();
+      return new Response('{}');
+    };
+    await guardedFetch({ headers: {}, fetch: own })('http://x', withTap(tapWith({ connected })));
+    expect(connected).toHaveBeenCalledOnce();
+  });
+});
+
+describe("the user's own fetch", () => {
+  test('gets exactly the request, and nothing of ours', async () => {
+    const own = vi.fn<Fetch>(async () => new Response('{}'));
+    const tap = tapWith();
+    await guardedFetch({ headers: { 'x-key': 'k' }, fetch: own })('http://x/v1', {
+      method: 'POST',
+      body: '{"a":1}',
+      headers: { accept: 'text/event-stream', 'x-stainless-os': 'Linux' },
+      ...withTap(tap),
+    });
+    const [url, init] = own.mock.calls[0] ?? [];
+    expect(url).toBe('http://x/v1');
+    expect(new Set(Reflect.ownKeys(init ?? {}))).toEqual(
+      new Set(['method', 'body', 'headers', 'redirect', 'signal']),
+    );
+    expect(init).toMatchObject({ method: 'POST', body: '{"a":1}', redirect: 'manual' });
+    expect(init?.signal).toBe(tap.signal);
+    expect([...new Headers(init?.headers)]).toEqual([
+      ['accept', 'text/event-stream'],
+      ['x-key', 'k'],
+    ]);
+  });
+
+  test('that throws at once has its reason told', async () => {
+    const reason = new Error('no proxy');
+    const own: Fetch = () => {
+      throw reason;
+    };
+    const tap = tapWith();
+    const asking = guardedFetch({ headers: {}, fetch: own })('http://x', withTap(tap));
+    await expect(asking).rejects.toBe(reason);
+    expect(tap.failure).toBe(reason);
+  });
+});
+
+describe('a request without a tap', () => {
+  test("passes through untouched: it is the SDK's own errand", async () => {
+    const answer = new Response('token');
+    const own = vi.fn<Fetch>(async () => answer);
+    const guard = guardedFetch({ headers: { 'x-key': 'k' }, fetch: own });
+    const init = { headers: { metadata: 'yes' } };
+    expect(await guard('http://metadata', init)).toBe(answer);
+    expect(own.mock.calls[0]?.[1]).toBe(init);
+    await guard('http://metadata');
+    expect(own.mock.calls[1]).toEqual(['http://metadata', undefined]);
+  });
+});
+
+test('a tapped fetch carries its tap with every request', async () => {
+  const own = vi.fn<Fetch>(async () => new Response('{"real":true}'));
+  const tap = tapWith();
+  const fetch = tappedFetch(guardedFetch({ headers: {}, fetch: own }), tap);
+  await fetch('http://x', { method: 'POST' });
+  expect(own.mock.calls[0]?.[1]).toMatchObject({ method: 'POST' });
+  expect(await tap.response?.json()).toEqual({ real: true });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { SignalboxError } from '../../src/errors.ts';
+import { connectionError, interruptedError } from '../../src/transport/network-error.ts';
+
+function failed(...codes: readonly string[]): Error {
+  return codes.reduceRight<Error | undefined>(
+    (cause, code) => Object.assign(new Error('the URL and the key'), { code, cause }),
+    undefined,
+  ) as Error;
+}
+
+describe('connectionError', () => {
+  test.each([
+    ['ENOTFOUND', 'the host name does not resolve: check baseURL'],
+    ['ECONNREFUSED', 'nothing listens there'],
+    ['CERT_HAS_EXPIRED', 'certificate has expired'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed'],
+  ])('says what %s usually means', (code, hint) => {
+    const cause = Object.assign(new TypeError('fetch failed'), { cause: failed(code) });
+    const error = connectionError(cause);
+    expect(error.code).toBe('connection');
+    expect(error.message).toContain(`(${code})`);
+    expect(error.message).toContain(hint);
+    expect(error.cause).toBe(cause);
+  });
+
+  test('names the innermost code', () => {
+    expect(connectionError(failed('UND_ERR_SOCKET', 'ECONNRESET')).message).toBe(
+      'no connection to the vendor (ECONNRESET)',
+    );
+  });
+
+  test('never repeats the words of the cause', () => {
+    expect(connectionError(failed('ECONNRESET')).message).not.toContain('key');
+  });
+
+  test('understands a cause that is no error, and a chain that bites its tail', () => {
+    expect(connectionError('broken').message).toBe('no connection to the vendor');
+    const circular: Error & { code?: string } = failed('ECONNRESET');
+    circular.cause = circular;
+    expect(connectionError(circular).message).toContain('ECONNRESET');
+  });
+
+  test('lets an error of ours through as it is', () => {
+    const timeout = new SignalboxError('timeout', 'late', { phase: 'connect' });
+    expect(connectionError(timeout)).toBe(timeout);
+    expect(interruptedError('cut', timeout)).toBe(timeout);
+  });
+});
+
+test('an interruption says what broke off and keeps its cause', () => {
+  const cause = failed('ECONNRESET');
+  const error = interruptedError('the connection was cut', cause);
+  expect(error).toMatchObject({ code: 'stream_interrupted', cause });
+  expect(error.message).toBe('the answer broke off: the connection was cut');
+  expect('cause' in interruptedError('its JSON is not whole')).toBe(false);
+});

@@ -1,0 +1,168 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { defaults } from '../src/config/defaults.ts';
+import { callOptionsSchema, routingSchema } from '../src/config/schema.ts';
+import { failureTable } from '../src/engine/decide.ts';
+import { retryBudgetRules } from '../src/resilience/retry-budget.ts';
+import { checkFences } from './docs/check-fences.ts';
+import { anchorsOf, fencesOf, linksOf, pages, readPage, root, rowsOf } from './docs/markdown.ts';
+
+const fences = pages.flatMap(fencesOf);
+const checked = fences.filter(({ info }) => info === 'ts');
+
+/** The members of a union of string literals, read from the source. */
+function unionMembers(path: string, pattern: RegExp): readonly string[] {
+  const text = readFileSync(`${root}${path}`, 'utf8');
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+}
+
+/** A value as the sources write it: `10_000`, `'stream'`. */
+function written(value: string | number): string {
+  if (typeof value === 'string') return `'${value}'`;
+  const [whole = '', ...fraction] = String(value).split('.');
+  return [whole.replace(/\B(?=(\d{3})+$)/g, '_'), ...fraction].join('.');
+}
+
+describe('the code in the docs', () => {
+  it('type-checks against the sources', { timeout: 30_000 }, () => {
+    expect(checked.length).toBeGreaterThan(20);
+    expect(checkFences(checked)).toEqual([]);
+  });
+
+  it('names its language, and goes unchecked only where it is a fragment', () => {
+    const others = fences.filter(({ info }) => !['ts', 'sh', 'text', 'json'].includes(info));
+    expect(others.filter(({ info }) => info !== 'ts no-check')).toEqual([]);
+    expect(others.length).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('a type error in a fence', () => {
+  it('is told with the page and the line', () => {
+    const code = "import { createRouter } from 'signalbox';\ncreateRouter(1);";
+    const told = checkFences([{ page: 'docs/page.md', line: 10, info: 'ts', code }]);
+    expect(told).toEqual([expect.stringMatching(/^docs\/page\.md:11: Argument of type/)]);
+  });
+});
+
+describe('the links of the docs', () => {
+  it('lead to files and headings that exist', () => {
+    const broken = pages.flatMap(linksOf).filter(({ page, to }) => {
+      const [path = '', anchor] = to.split('#');
+      const target = path === '' ? page : posix.join(posix.dirname(page), path);
+      if (!existsSync(`${root}${target}`)) return true;
+      return anchor !== undefined && !anchorsOf(target).has(anchor);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it('reach every page from the README', () => {
+    const reached = new Set(['README.md']);
+    for (const page of reached) {
+      for (const { to } of linksOf(page)) {
+        const target = posix.join(posix.dirname(page), to.split('#')[0] ?? '');
+        if (pages.includes(target)) reached.add(target);
+      }
+    }
+    expect(pages.filter((page) => !reached.has(page))).toEqual([]);
+  });
+});
+
+describe('docs/configuration.md', () => {
+  const page = 'docs/configuration.md';
+
+  it('has a row for every default, with its value', () => {
+    const { circuit, ...others } = defaults;
+    const expected = [
+      ...Object.entries(others),
+      ...Object.entries(circuit).map(([name, value]) => [`circuit.${name}`, value] as const),
+    ].map(([name, value]) => [name, written(value)]);
+    const told = rowsOf(page, 'Every default').map(([name, value]) => [name, value]);
+    expect(told).toEqual(expect.arrayContaining(expected));
+  });
+
+  const ofTiers = Object.keys(routingSchema.shape.defaults.unwrap().shape);
+  const ofCalls = Object.keys(callOptionsSchema.shape);
+  /** In a call as in a tier, but no defaults: they are merged, and have tables of their own. */
+  const merged = ['timeouts', 'retry', 'tags'];
+  const inBoth = ofTiers.filter((name) => ofCalls.includes(name) && !merged.includes(name));
+  const sections = {
+    'The router': ['providers', 'runtime', ...Object.keys(routingSchema.shape)],
+    Tiers: ['targets', 'fallbackTier', ...ofTiers.filter((name) => !inBoth.includes(name))],
+    Targets: ['target', 'contextWindow', 'prices', 'limits', 'tags'],
+    'Defaults for calls': inBoth,
+    'Options of a call': ofCalls.filter((name) => !inBoth.includes(name)),
+    Timeouts: ['connectMs', 'firstTokenMs', 'idleMs', 'totalMs'],
+    Retries: ['attempts', 'minMs', 'maxMs'],
+    Circuits: Object.keys(defaults.circuit),
+  };
+
+  it.each(Object.entries(sections))('has a row for every option under "%s"', (heading, options) => {
+    const told = rowsOf(page, heading)
+      .slice(2)
+      .map(([name]) => name);
+    expect(told.toSorted()).toEqual(options.toSorted());
+  });
+});
+
+describe('docs/errors.md', () => {
+  const rows = rowsOf('docs/errors.md');
+
+  it('has a row for every error code', () => {
+    const codes = unionMembers('src/protocol/error-code.ts', /^ {2}\| '(\w+)'$/gm);
+    const told = new Set(rows.map(([code]) => code));
+    expect(codes.filter((code) => !told.has(code))).toEqual([]);
+    expect(codes).toContain('all_targets_failed');
+  });
+
+  it('says what the failure table says', () => {
+    const next = { yes: 'yes', 'larger-window': 'larger window', listed: 'if listed' };
+    const expected = Object.entries(failureTable).map(([code, row]) => [
+      code,
+      String(row.same),
+      String(row.alone),
+      next[row.next],
+      row.circuit ? 'yes' : 'no',
+    ]);
+    const told = rows.filter((row) => row.length === 6).map((row) => row.slice(0, 5));
+    expect(told).toEqual(expect.arrayContaining(expected));
+  });
+
+  it('has the figures of the retry budget', () => {
+    const told = rows.map(([name, value]) => [name, value]);
+    const expected = Object.entries(retryBudgetRules).map(([name, value]) => [name, String(value)]);
+    expect(told).toEqual(expect.arrayContaining(expected));
+  });
+});
+
+describe('docs/events.md', () => {
+  it('has a row for every event', () => {
+    const names = unionMembers(
+      'src/protocol/events.ts',
+      /^ {2}'?([a-z-]+)'?: Of(?:Call|Router)\b/gm,
+    );
+    const told = new Set(rowsOf('docs/events.md').map(([name]) => name));
+    expect(names).toContain('call-end');
+    expect(names.filter((name) => !told.has(name))).toEqual([]);
+  });
+});
+
+describe('docs/architecture.md', () => {
+  it('has a row for every room of src', () => {
+    const told = new Set(rowsOf('docs/architecture.md').map(([room]) => room));
+    const rooms = readdirSync(`${root}src`, { withFileTypes: true }).map((entry) =>
+      entry.isDirectory() ? `src/${entry.name}/` : `src/${entry.name}`,
+    );
+    const adapters = readdirSync(`${root}src/adapters`).map((name) => `src/adapters/${name}/`);
+    const expected = [...rooms.filter((room) => room !== 'src/adapters/'), ...adapters];
+    expect(expected.filter((room) => !told.has(room))).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  it('has the two commands that every checkout must pass', () => {
+    const readme = readPage('README.md');
+    expect(readme).toContain('npm ci --loglevel=error && npm run demo\n');
+    expect(readme).toContain('npm ci --loglevel=error && npm test\n');
+  });
+});

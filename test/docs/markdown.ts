@@ -1,0 +1,95 @@
+import { globSync, readFileSync } from 'node:fs';
+
+export const root = new URL('../../', import.meta.url).pathname;
+
+/** README and everything under docs/, by path from the root. */
+export const pages: readonly string[] = [
+  'README.md',
+  'CHANGELOG.md',
+  ...globSync('docs/**/*.md', { cwd: root }).sort(),
+];
+
+export function readPage(page: string): string {
+  return readFileSync(`${root}${page}`, 'utf8');
+}
+
+/** A fenced block: what stands between the backticks, and where. */
+export type Fence = {
+  readonly page: string;
+  /** The line of the first line of code, from 1. */
+  readonly line: number;
+  /** What follows the opening backticks, such as `ts` or `ts no-check`. */
+  readonly info: string;
+  readonly code: string;
+};
+
+/** All fenced blocks of a page. Knows fences of three backticks at the start of a line only. */
+export function fencesOf(page: string): readonly Fence[] {
+  const fences: Fence[] = [];
+  let open: { readonly line: number; readonly info: string; readonly code: string[] } | undefined;
+  for (const [index, text] of readPage(page).split('\n').entries()) {
+    if (!text.startsWith('```')) {
+      open?.code.push(text);
+    } else if (open === undefined) {
+      open = { line: index + 2, info: text.slice(3).trim(), code: [] };
+    } else {
+      fences.push({ page, line: open.line, info: open.info, code: open.code.join('\n') });
+      open = undefined;
+    }
+  }
+  return fences;
+}
+
+/** The page without its fenced blocks, line numbers kept. */
+function proseOf(page: string): readonly string[] {
+  let isCode = false;
+  return readPage(page)
+    .split('\n')
+    .map((line) => {
+      const isFence = line.startsWith('```');
+      if (isFence) isCode = !isCode;
+      return isCode || isFence ? '' : line;
+    });
+}
+
+/** The anchors that GitHub gives the headings of a page. */
+export function anchorsOf(page: string): ReadonlySet<string> {
+  const headings = proseOf(page).filter((line) => /^#{1,6} /.test(line));
+  return new Set(
+    headings.map((line) =>
+      line
+        .replace(/^#+ /, '')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+export type Link = { readonly page: string; readonly line: number; readonly to: string };
+
+/** The links of a page that lead to another place in the repository. */
+export function linksOf(page: string): readonly Link[] {
+  return proseOf(page).flatMap((text, index) =>
+    [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map((match) => match[1] ?? '')
+      .filter((to) => !/^[a-z]+:/.test(to))
+      .map((to) => ({ page, line: index + 1, to })),
+  );
+}
+
+/**
+ * The rows of all tables of a page, or of the section under a heading of the second level; cells trimmed, and
+ * backticks around a cell taken off.
+ */
+export function rowsOf(page: string, heading?: string): readonly (readonly string[])[] {
+  let section: string | undefined;
+  const rows: (readonly string[])[] = [];
+  for (const line of proseOf(page)) {
+    if (line.startsWith('## ')) section = line.slice(3);
+    if (!line.startsWith('|') || (heading !== undefined && section !== heading)) continue;
+    const cells = line.split('|').slice(1, -1);
+    rows.push(cells.map((cell) => cell.trim().replace(/^`([^`]*)`$/, '$1')));
+  }
+  return rows;
+}

@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import {
+  type CallOptions,
+  createRouter,
+  type Json,
+  type JsonSchema,
+  type Message,
+  type ToolCallPart,
+} from '../../src/index.ts';
+import { fakeProvider } from '../../src/testing/fake-provider.ts';
+import { type Equal, expectType } from './expect-type.ts';
+
+const router = createRouter({
+  providers: { openai: fakeProvider(), anthropic: fakeProvider() },
+  tiers: { fast: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5'] },
+});
+
+// `object` has the schema's output type, and is `undefined` without a schema.
+const City = z.object({ city: z.string(), people: z.number().default(0) });
+const { object } = await router.complete('fast', 'Where?', { schema: City });
+expectType<Equal<typeof object, { city: string; people: number }>>(true);
+
+const streamed = await router.stream('fast', 'Where?', { schema: City }).completion;
+expectType<Equal<typeof streamed.object, { city: string; people: number }>>(true);
+
+const plain = await router.complete('fast', 'Where?');
+expectType<Equal<typeof plain.object, undefined>>(true);
+
+const json = await router.complete('fast', 'Where?', {
+  schema: { type: 'object', properties: { city: { type: 'string' } } },
+});
+expectType<Equal<typeof json.object, unknown>>(true);
+
+// Tool calls are told apart by name, and `input` is typed by a Standard Schema.
+const withTools = await router.complete('fast', 'Book it', {
+  tools: [
+    { name: 'weather', inputSchema: z.object({ city: z.string() }) },
+    { name: 'book', inputSchema: z.object({ seats: z.int() }), description: 'Books seats.' },
+    { name: 'free', inputSchema: { type: 'object' } },
+  ],
+});
+for (const call of withTools.toolCalls) {
+  expectType<Equal<typeof call.name, 'weather' | 'book' | 'free'>>(true);
+  if (call.name === 'weather') expectType<Equal<typeof call.input, { city: string }>>(true);
+  if (call.name === 'book') expectType<Equal<typeof call.input, { seats: number }>>(true);
+  if (call.name === 'free') expectType<Equal<typeof call.input, Json>>(true);
+  // @ts-expect-error
+  if (call.name === 'wether') break;
+}
+expectType<Equal<typeof plain.toolCalls, readonly ToolCallPart[]>>(true);
+
+// `validate` sees the typed answer.
+await router.complete('fast', 'Where?', {
+  schema: City,
+  validate: ({ object: found }) => {
+    expectType<Equal<typeof found, { city: string; people: number }>>(true);
+    return found.people > 0 || 'a city has people';
+  },
+});
+await router.complete('fast', 'Where?', {
+  // @ts-expect-error
+  validate: () => 1,
+});
+
+// Every option of the contract, in one call.
+const signal = new AbortController().signal;
+await router.complete('fast', [{ role: 'user', content: 'hello' }], {
+  system: 'Be brief.',
+  toolChoice: { name: 'weather' },
+  parallelToolCalls: false,
+  maxOutputTokens: 100,
+  temperature: 0.2,
+  topP: 0.9,
+  topK: 40,
+  frequencyPenalty: 0.1,
+  presencePenalty: 0.1,
+  stop: ['END'],
+  seed: 7,
+  reasoning: { effort: 'high', budgetTokens: 2_000, include: true },
+  cache: { ttl: '1h' },
+  userId: 'u-1',
+  tags: { feature: 'search' },
+  signal,
+  timeouts: { connectMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
+  retry: { attempts: 0, minMs: 1, maxMs: 1 },
+  wire: 'unary',
+  route: {
+    only: ['openai'],
+    ignore: ['anthropic/claude-haiku-4-5'],
+    order: ['anthropic', 'openai'],
+  },
+  onUnsupported: 'skip-target',
+  providerOptions: { openai: { service_tier: 'flex' }, anthropic: { metadata: { a: [1, null] } } },
+  repairAttempts: 0,
+  raw: true,
+});
+
+// Unknown options do not compile, nor do nested ones, nor values that are none.
+// @ts-expect-error
+await router.complete('fast', 'hello', { maxTokens: 100 });
+// @ts-expect-error
+router.stream('fast', 'hello', { maxTokens: 100 });
+// @ts-expect-error
+await router.complete('fast', 'hello', { timeouts: { total: 5 } });
+// @ts-expect-error
+await router.complete('fast', 'hello', { reasoning: { effort: 'extreme' } });
+// @ts-expect-error
+await router.complete('fast', 'hello', { onUnsupported: 'ignore' });
+// @ts-expect-error
+await router.complete('fast', 'hello', { tags: { feature: 1 } });
+
+// `providerOptions` and `route` take the configured providers, and targets of theirs.
+// @ts-expect-error
+await router.complete('fast', 'hello', { providerOptions: { google: { a: 1 } } });
+// @ts-expect-error
+await router.complete('fast', 'hello', { providerOptions: { openai: { a: () => 1 } } });
+// @ts-expect-error
+await router.complete('fast', 'hello', { route: { only: ['google'] } });
+// @ts-expect-error
+await router.complete('fast', 'hello', { route: { order: ['google/gemini-3-flash'] } });
+// @ts-expect-error
+await router.complete('fast', 'hello', { route: { ignore: ['opnai/gpt-5.4-mini'] } });
+
+// Messages are checked too.
+const messages: readonly Message[] = [
+  { role: 'system', content: 'Be brief.' },
+  { role: 'user', content: [{ type: 'text', text: 'hello' }] },
+  { role: 'tool', content: [{ type: 'tool-result', id: '1', name: 'weather', output: { c: 20 } }] },
+];
+await router.complete('fast', messages);
+// @ts-expect-error
+await router.complete('fast', [{ role: 'human', content: 'hello' }]);
+// @ts-expect-error
+await router.complete('fast', [{ role: 'user', content: [{ type: 'video', url: 'x' }] }]);
+
+// What a call returned can be sent back as it is.
+await router.complete('fast', [...messages, { role: 'assistant', content: plain.content }]);
+
+// A wrapper can pass options on.
+const shared: CallOptions<'openai' | 'anthropic'> = { temperature: 0 };
+await router.complete('fast', 'hello', { ...shared, schema: City });
+declare const schema: JsonSchema;
+await router.complete('fast', 'hello', { schema });

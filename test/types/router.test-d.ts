@@ -1,0 +1,184 @@
+import {
+  type Attempt,
+  type Completion,
+  type CompletionStream,
+  createRouter,
+  defineConfig,
+  type Explanation,
+  type Router,
+  type RoutingConfig,
+  type Snapshot,
+  type ToolCallPart,
+} from '../../src/index.ts';
+import { fakeProvider } from '../../src/testing/fake-provider.ts';
+import { type Equal, expectType } from './expect-type.ts';
+
+const providers = { openai: fakeProvider(), anthropic: fakeProvider() };
+
+const router = createRouter({
+  providers,
+  tiers: {
+    fast: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5'],
+    'cheap-summarize': {
+      targets: ['openai/gpt-5.4-nano', { target: 'anthropic/vendor/model', maxOutputTokens: 800 }],
+      strategy: 'cheapest',
+      fallbackTier: 'fast',
+      timeouts: { totalMs: 20_000 },
+    },
+  },
+  providerLimits: { openai: { concurrency: 8 } },
+});
+
+// Tier and provider names are inferred from the configuration.
+expectType<Equal<typeof router, Router<'fast' | 'cheap-summarize', 'openai' | 'anthropic'>>>(true);
+type Next = Parameters<typeof router.reconfigure>[0];
+expectType<Equal<Next, RoutingConfig<'openai' | 'anthropic', 'fast' | 'cheap-summarize'>>>(true);
+
+// The tier of a completion is the one that was asked.
+const fast = await router.complete('fast', 'hello');
+expectType<Equal<typeof fast.tier, 'fast'>>(true);
+expectType<Equal<typeof fast.text, string>>(true);
+expectType<Equal<typeof fast.cost.usd, number | null>>(true);
+expectType<Equal<typeof fast.trail, readonly Attempt[]>>(true);
+expectType<Equal<Attempt['verdict'], 'done' | 'retry' | 'next' | 'stop'>>(true);
+
+// A misspelt tier does not compile, in any of the methods that take one.
+// @ts-expect-error
+await router.complete('fats', 'hello');
+// @ts-expect-error
+router.stream('cheap-sumarize', 'hello');
+// @ts-expect-error
+router.explain('slow', 'hello');
+
+// A tier whose name is only known at run time has to be narrowed first.
+declare const anyName: string;
+// @ts-expect-error
+await router.complete(anyName, 'hello');
+
+// A target of a provider that is not configured does not compile, wherever it stands.
+createRouter({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: ['opnai/gpt-5.4-mini'] },
+});
+createRouter({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: { targets: ['openai/gpt-5.4-mini', 'google/gemini-3-flash'] } },
+});
+createRouter({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: [{ target: 'google/gemini-3-flash' }] },
+});
+createRouter({
+  providers,
+  tiers: { fast: ['openai/gpt-5.4-mini'] },
+  // @ts-expect-error
+  providerLimits: { google: { concurrency: 1 } },
+});
+
+// A target without a provider does not compile.
+createRouter({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: ['gpt-5.4-mini'] },
+});
+
+// A misspelt fallback tier does not compile.
+createRouter({
+  providers,
+  tiers: {
+    fast: ['openai/gpt-5.4-mini'],
+    // @ts-expect-error
+    slow: { targets: ['anthropic/claude-opus-4-6'], fallbackTier: 'fats' },
+  },
+});
+
+// Unknown options do not compile: of a tier, a target, the defaults, the router.
+createRouter({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: { targets: ['openai/gpt-5.4-mini'], stratgy: 'cheapest' } },
+});
+createRouter({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: { targets: [{ target: 'openai/gpt-5.4-mini', maxTokens: 5 }] } },
+});
+createRouter({
+  providers,
+  tiers: { fast: ['openai/gpt-5.4-mini'] },
+  // @ts-expect-error
+  defaults: { timeout: 5 },
+});
+createRouter({
+  providers,
+  tiers: { fast: ['openai/gpt-5.4-mini'] },
+  // @ts-expect-error
+  fallback: 'fast',
+});
+createRouter({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: { targets: ['openai/gpt-5.4-mini'], strategy: 'random' } },
+});
+
+// `providerOptions` of the configuration take the configured providers.
+createRouter({
+  providers,
+  tiers: {
+    fast: {
+      targets: ['openai/gpt-5.4-mini'],
+      providerOptions: { openai: { service_tier: 'flex' } },
+    },
+  },
+});
+createRouter({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: { targets: ['openai/gpt-5.4-mini'], providerOptions: { opnai: { a: 1 } } } },
+});
+
+// `reconfigure` takes routing data of the same names, and no providers.
+router.reconfigure({
+  tiers: { fast: ['anthropic/claude-haiku-4-5'], 'cheap-summarize': ['openai/gpt-5.4-nano'] },
+});
+router.reconfigure({
+  // @ts-expect-error
+  tiers: { fast: ['google/gemini-3-flash'], 'cheap-summarize': ['openai/gpt-5.4-nano'] },
+});
+// @ts-expect-error
+router.reconfigure({ tiers: { fast: ['anthropic/claude-haiku-4-5'] } });
+
+// `explain` and `snapshot`.
+expectType<Equal<ReturnType<typeof router.explain<'fast'>>, Explanation<'fast'>>>(true);
+const { candidates, skipped } = router.explain('fast', 'hello', { route: { ignore: ['openai'] } });
+expectType<Equal<(typeof candidates)[number]['target'], string>>(true);
+expectType<Equal<(typeof skipped)[number]['until'], number | undefined>>(true);
+expectType<Equal<ReturnType<typeof router.snapshot>, Snapshot>>(true);
+const circuit = router.snapshot().targets['openai/gpt-5.4-mini']?.circuit;
+expectType<Equal<typeof circuit, 'closed' | 'open' | 'half-open' | undefined>>(true);
+
+// `defineConfig` keeps the names, so that a configuration in a file of its own is as good as one in place.
+const config = defineConfig({
+  providers,
+  tiers: {
+    fast: ['openai/gpt-5.4-mini'],
+    slow: { targets: ['anthropic/claude-opus-4-6'], fallbackTier: 'fast' },
+  },
+});
+const configured = createRouter(config);
+expectType<Equal<typeof configured, Router<'fast' | 'slow', 'openai' | 'anthropic'>>>(true);
+defineConfig({
+  providers,
+  // @ts-expect-error
+  tiers: { fast: ['opnai/gpt-5.4-mini'] },
+});
+
+// A stream carries the same completion.
+const stream = router.stream('fast', 'hello');
+expectType<Equal<typeof stream, CompletionStream<Completion<undefined, ToolCallPart, 'fast'>>>>(
+  true,
+);
+expectType<Equal<typeof fast, Completion<undefined, ToolCallPart, 'fast'>>>(true);

@@ -43,10 +43,10 @@ function openRouter(config: RouterConfig) {
     },
     stream(tier: string, messages: Messages, options?: CallOptions) {
       const asked = { tier, messages, options, mode: 'stream' } as const;
-      async function* start() {
+      async function* start(leaving: AbortSignal) {
         const call = openCall(engine, current, asked);
         if (call.tier.strategy === 'cheapest') await loadPrices();
-        yield* startCall(engine, inFlight, call);
+        yield* startCall(engine, inFlight, call, leaving);
       }
       return createCompletionStream(start);
     },

@@ -31,6 +31,8 @@ export const defaults = {
   retryMinMs: 250,
   /** A longer wait is better spent on another target. */
   retryMaxMs: 8_000,
+  /** The longest `Retry-After` waited for on one target while another is free. */
+  patienceMs: 1_000,
   /** A rate limit without `Retry-After`: most vendors count over seconds or a minute. */
   limitedMs: 2_000,
   /** An empty account: minutes, since somebody has to pay, and hours would outlive the payment. */

@@ -105,6 +105,12 @@ function resolveTarget(tier: TierInput, target: TargetInput, input: RoutingInput
   };
 }
 
+/** A window shorter than the minimum would never fill it, and the rate of failures never count. */
+function circuitOf(settings: CircuitSettings): Required<CircuitSettings> {
+  const circuit = { ...defaults.circuit, ...settings };
+  return { ...circuit, minimumCalls: Math.min(circuit.minimumCalls, circuit.window) };
+}
+
 function resolveTier(name: string, tier: TierInput, input: RoutingInput): ResolvedTier {
   const all = input.defaults ?? {};
   return {
@@ -117,7 +123,7 @@ function resolveTier(name: string, tier: TierInput, input: RoutingInput): Resolv
     timeouts: layered(all.timeouts, tier.timeouts) as Timeouts,
     retry: layered(all.retry, tier.retry) as RetrySettings,
     maxAttempts: tier.maxAttempts ?? all.maxAttempts ?? defaults.maxAttempts,
-    circuit: { ...defaults.circuit, ...(layered(all.circuit, tier.circuit) as CircuitSettings) },
+    circuit: circuitOf(layered(all.circuit, tier.circuit) as CircuitSettings),
     whenAllOpen: tier.whenAllOpen ?? all.whenAllOpen ?? defaults.whenAllOpen,
     limits: layered(all.limits, tier.limits) as Limits,
     tags: { ...all.tags, ...tier.tags },

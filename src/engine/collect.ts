@@ -29,6 +29,7 @@ function lengthOf(parts: readonly Part[]): number {
     (sum, part) =>
       sum +
       ('text' in part ? part.text.length : 0) +
+      (part.type === 'tool-result' ? JSON.stringify(part.output).length : 0) +
       (part.type === 'tool-call' ? (part.rawInput ?? JSON.stringify(part.input) ?? '').length : 0),
     0,
   );

@@ -132,8 +132,8 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   if (delayMs >= situation.remainingMs) {
     return { verdict: 'next', reason: `a wait of ${Math.ceil(delayMs)} ms exceeds the deadline` };
   }
-  // Only a vendor's own `Retry-After` is ever longer than the longest backoff.
-  if (situation.othersFree && delayMs > (situation.retry.maxMs ?? defaults.retryMaxMs)) {
+  // A wait that the vendor asks for is longer than it takes another target to answer.
+  if (situation.othersFree && (error.retryAfterMs ?? 0) > defaults.patienceMs) {
     const reason = `a wait of ${Math.ceil(delayMs)} ms is better spent on another target`;
     return { verdict: 'next', reason };
   }

@@ -144,7 +144,11 @@ export function openSession(
             limit: call.config.providerLimits[target.provider]?.concurrency,
           },
           { key: `tier ${call.tier.name}`, limit: call.tier.limits.concurrency },
-          { key: `target ${target.id}`, limit: target.limits.concurrency },
+          // Tiers that set different limits for a target each have their own.
+          {
+            key: `target ${target.id} ${target.limits.concurrency}`,
+            limit: target.limits.concurrency,
+          },
         ],
         scope.signal,
       );
@@ -164,7 +168,7 @@ export function openSession(
       }
     },
     async conclude() {
-      const usage = collected.finish?.usage ?? estimateUsage(messages, collected.content);
+      const usage = collected.usage() ?? estimateUsage(messages, collected.content);
       const cost = await bill(usage);
       const firstToken =
         firstTokenMs === undefined ? {} : { firstTokenAt: startedAt + firstTokenMs };

@@ -7,14 +7,19 @@ import type { InFlight } from './in-flight.ts';
 import { runCall } from './run-call.ts';
 import { openScope } from './scope.ts';
 
-/** Runs a call under a scope of its own, known to the router until it has ended. */
+/**
+ * Runs a call under a scope of its own, known to the router until it has ended. `leaving` aborts when the
+ * reader goes while a part is being waited for, when a generator can be told nothing.
+ */
 export async function* startCall(
   engine: Engine,
   inFlight: InFlight,
   call: Call,
+  leaving?: AbortSignal,
 ): AsyncGenerator<StreamPart, void> {
   const { totalMs } = { ...call.tier.timeouts, ...call.options.timeouts };
   const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
+  leaving?.addEventListener('abort', () => scope.abort(leaving.reason), { once: true });
   const parts = runCall(engine, call, scope);
   const running = { abort: scope.abort, end: () => parts.return() };
   try {

@@ -20,9 +20,9 @@ type Whole = {
   readonly firstTokenAt?: number;
 };
 
-function warningsOf({ prepared, collected }: Whole): readonly Warning[] {
+function warningsOf({ prepared, collected, usage }: Whole): readonly Warning[] {
   const warnings = [...prepared.warnings, ...collected.warnings];
-  if (collected.finish?.usage !== undefined) return warnings;
+  if (usage.estimated !== true) return warnings;
   return [
     ...warnings,
     { code: 'usage-missing', message: 'the vendor reported no usage: it is estimated' },

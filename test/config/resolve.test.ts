@@ -230,7 +230,7 @@ describe('a tier', () => {
       maxAttempts: 2,
       timeouts: { totalMs: 1_000, idleMs: 50 },
       retry: { attempts: 0, minMs: 1 },
-      circuit: { ...defaults.circuit, openMs: 100, window: 3 },
+      circuit: { ...defaults.circuit, openMs: 100, window: 3, minimumCalls: 3 },
       tags: { a: 'tier', b: 'all' },
     });
     expect(tiers.get('slow')).toMatchObject({ ...all, maxAttempts: 9, tags: { a: 'all' } });

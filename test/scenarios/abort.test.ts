@@ -91,6 +91,19 @@ describe.each(['responses', 'chat', 'anthropic', 'google'] as const)(
       expect(simulator.openRequests).toBe(0);
     });
 
+    it('by a response cancelled while a part is waited for closes the socket at once', async () => {
+      const { router, simulator } = setUp();
+      simulator.fault({ type: 'silence' });
+      const reader = router.stream('t', 'hi').toReadableStream().getReader();
+      const reading = reader.read();
+      reading.catch(() => undefined);
+      await expect.poll(() => simulator.openRequests).toBe(1);
+      await reader.cancel();
+      await Promise.all(simulator.log.map((each) => each.done));
+      expect(simulator.openRequests).toBe(0);
+      expect(router.snapshot().callsInFlight).toBe(0);
+    });
+
     it('by a closing router settles what runs', async () => {
       const { router, simulator } = setUp();
       simulator.fault({ type: 'silence' });

@@ -29,6 +29,7 @@ export type {
   Tier,
   TierObject,
   TierSettings,
+  Vectors,
   WhenAllOpen,
 } from './protocol/config.ts';
 export type { AttemptErrorCode, ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
@@ -51,6 +52,14 @@ export type {
   ToolResultPart,
   Wire,
 } from './protocol/message.ts';
+export type {
+  EmbeddingRequest,
+  Embeddings,
+  EmbedOptions,
+  ImageOptions,
+  ImageRequest,
+  Images,
+} from './protocol/other-tasks.ts';
 export type {
   AttemptContext,
   Capability,

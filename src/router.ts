@@ -2,19 +2,37 @@ import { checkProviders } from './config/check.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { createCompletionStream } from './engine/completion-stream.ts';
 import { createEngine } from './engine/create-engine.ts';
+import { embedValues } from './engine/embed-values.ts';
+import type { Call } from './engine/engine.ts';
 import { explainCall } from './engine/explain.ts';
 import { createInFlight } from './engine/in-flight.ts';
 import { openCall } from './engine/open-call.ts';
 import { takeSnapshot } from './engine/snapshot.ts';
 import { collectCall, startCall } from './engine/start-call.ts';
+import { chatTask } from './engine/tasks/chat.ts';
+import { imageTask, toImages } from './engine/tasks/image.ts';
 import type { CallOptions } from './protocol/call-options.ts';
+import type { Completion } from './protocol/completion.ts';
 import type { RouterConfig } from './protocol/config.ts';
 import type { Message } from './protocol/message.ts';
+import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
 import type { Router } from './protocol/router.ts';
 import { systemRuntime } from './runtime.ts';
 import { createEmitter } from './telemetry/emitter.ts';
 
 type Messages = string | readonly Message[];
+
+/** A question for an answer, as `openCall` wants it. */
+function chat(
+  tier: string,
+  messages: Messages,
+  options: CallOptions | undefined,
+  mode: Call['mode'],
+) {
+  const task = ({ fallbackOn }: { readonly fallbackOn: readonly string[] }, checked: CallOptions) =>
+    chatTask(messages, checked, fallbackOn);
+  return { tier, options, kind: 'chat', mode, task } as const;
+}
 
 /** The inside of a router: names and results untyped, as the engine knows them. */
 function openRouter(config: RouterConfig) {
@@ -35,16 +53,26 @@ function openRouter(config: RouterConfig) {
     if (isNeeded) await engine.pricing.load().catch(() => undefined);
   }
 
+  async function run(call: Call): Promise<Completion> {
+    if (call.tier.strategy === 'cheapest') await loadPrices();
+    return collectCall(startCall(engine, inFlight, call));
+  }
+
   return {
     async complete(tier: string, messages: Messages, options?: CallOptions) {
-      const call = openCall(engine, current, { tier, messages, options, mode: 'complete' });
-      if (call.tier.strategy === 'cheapest') await loadPrices();
-      return collectCall(startCall(engine, inFlight, call));
+      return run(openCall(engine, current, chat(tier, messages, options, 'complete')));
+    },
+    async embed(tier: string, values: string | readonly string[], options?: EmbedOptions) {
+      return embedValues(engine, current, run, { tier, values, options });
+    },
+    async image(tier: string, prompt: string, options?: ImageOptions) {
+      const task = (_: unknown, checked: ImageOptions) => imageTask(prompt, checked);
+      const asked = { tier, options, kind: 'image', mode: 'complete', task } as const;
+      return toImages(await run(openCall(engine, current, asked)));
     },
     stream(tier: string, messages: Messages, options?: CallOptions) {
-      const asked = { tier, messages, options, mode: 'stream' } as const;
       async function* start(leaving: AbortSignal) {
-        const call = openCall(engine, current, asked);
+        const call = openCall(engine, current, chat(tier, messages, options, 'stream'));
         if (call.tier.strategy === 'cheapest') await loadPrices();
         yield* startCall(engine, inFlight, call, leaving);
       }
@@ -54,8 +82,10 @@ function openRouter(config: RouterConfig) {
     once: emitter.once,
     off: emitter.off,
     explain(tier: string, messages: Messages, options?: CallOptions) {
-      const call = openCall(engine, current, { tier, messages, options, mode: 'complete' });
-      return explainCall(engine, call);
+      return explainCall(
+        engine,
+        openCall(engine, current, chat(tier, messages, options, 'complete')),
+      );
     },
     snapshot: () => takeSnapshot(engine, current, inFlight.size),
     reconfigure(next: unknown) {

@@ -39,7 +39,7 @@ const allowed: Record<string, readonly string[]> = {
     'config',
   ],
   router: ['protocol', 'runtime', 'telemetry', 'config', 'engine'],
-  testing: ['protocol', 'internal', 'errors', 'runtime', 'transport', 'adapters/shared'],
+  testing: ['protocol', 'internal', 'errors', 'runtime', 'transport', 'pricing', 'adapters/shared'],
 };
 
 const vendorSdks = ['openai', '@anthropic-ai/sdk', '@google/genai'];

@@ -89,7 +89,7 @@ describe('docs/configuration.md', () => {
   const sections = {
     'The router': ['providers', 'runtime', ...Object.keys(routingSchema.shape)],
     Tiers: ['targets', 'fallbackTier', ...ofTiers.filter((name) => !inBoth.includes(name))],
-    Targets: ['target', 'contextWindow', 'prices', 'limits', 'tags'],
+    Targets: ['target', 'contextWindow', 'family', 'prices', 'limits', 'tags'],
     'Defaults for calls': inBoth,
     'Options of a call': ofCalls.filter((name) => !inBoth.includes(name)),
     Timeouts: ['connectMs', 'firstTokenMs', 'idleMs', 'totalMs'],

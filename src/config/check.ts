@@ -2,16 +2,33 @@ import type { CallOptions } from '../protocol/call-options.ts';
 import type { Provider } from '../protocol/provider.ts';
 import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
 import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
-import { callOptionsSchema, knownCallKeys } from './schema.ts';
+import {
+  callOptionsSchema,
+  embedOptionsSchema,
+  imageOptionsSchema,
+  knownCallKeys,
+} from './schema.ts';
+
+/** The options of each kind of call. */
+const optionSchemas = {
+  chat: callOptionsSchema,
+  embed: embedOptionsSchema,
+  image: imageOptionsSchema,
+} as const;
 
 /**
  * The options of one call, or an error that lists all that is wrong with them.
  * @throws SignalboxError `config`
  */
-export function checkCallOptions(options: CallOptions, providers: readonly string[]): CallOptions {
-  const parsed = callOptionsSchema.safeParse(options);
-  const problems: Problem[] = (parsed.error?.issues ?? []).flatMap((issue) =>
-    describeIssue(issue, knownCallKeys(issue.path)),
+export function checkCallOptions(
+  options: CallOptions,
+  providers: readonly string[],
+  task: keyof typeof optionSchemas = 'chat',
+): CallOptions {
+  const schema = optionSchemas[task];
+  const issues = schema.safeParse(options).error?.issues ?? [];
+  const problems: Problem[] = issues.flatMap((issue) =>
+    describeIssue(issue, knownCallKeys(schema.shape, issue.path)),
   );
   for (const key of Object.keys(options.providerOptions ?? {})) {
     if (providers.includes(key)) continue;

@@ -1,4 +1,10 @@
-import type { CircuitSettings, MidStream, Strategy, WhenAllOpen } from '../protocol/config.ts';
+import type {
+  CircuitSettings,
+  MidStream,
+  Strategy,
+  Vectors,
+  WhenAllOpen,
+} from '../protocol/config.ts';
 import type { OnUnsupported, WireMode } from '../protocol/request.ts';
 
 /** Every default of the router, each with its reason. */
@@ -11,6 +17,12 @@ export const defaults = {
   midStream: 'fail' satisfies MidStream,
   /** A circuit is a guess about the future; with nothing else to ask, a guess should not fail a call. */
   whenAllOpen: 'try-least-bad' satisfies WhenAllOpen,
+  /** Vectors of two models lie in two spaces: a mixed index finds nothing and says nothing. */
+  vectors: 'same-model' satisfies Vectors,
+  /** Enough to hide the latency of one batch behind the next, too few to meet a rate limit. */
+  embedConcurrency: 4,
+  /** What most vendors take in one request. */
+  embedBatch: 100,
   /** An option one vendor lacks should not take the vendor out of the chain. */
   onUnsupported: 'warn' satisfies OnUnsupported,
   /** Over all targets: whatever the counts for each target multiply to, a call stays a call. */

@@ -5,6 +5,7 @@ import type {
   Limits,
   MidStream,
   Strategy,
+  Vectors,
   WhenAllOpen,
 } from '../protocol/config.ts';
 import type { AttemptErrorCode } from '../protocol/error-code.ts';
@@ -37,6 +38,7 @@ export type ResolvedTier = {
   readonly maxAttempts: number;
   readonly circuit: Required<CircuitSettings>;
   readonly whenAllOpen: WhenAllOpen;
+  readonly vectors: Vectors;
   readonly limits: Limits;
   readonly tags: Tags;
 };
@@ -60,6 +62,8 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     maxAttempts: _maxAttempts,
     circuit: _circuit,
     whenAllOpen: _whenAllOpen,
+    vectors: _vectors,
+    family: _family,
     limits: _limits,
     tags: _tags,
     target: _target,
@@ -91,6 +95,7 @@ function resolveTarget(tier: TierInput, target: TargetInput, input: RoutingInput
     ...(target.contextWindow !== undefined && {
       contextWindow: target.contextWindow,
     }),
+    ...(target.family !== undefined && { family: target.family }),
     ...(price !== undefined && { price: price as Price }),
     limits: layered(target.limits) as Limits,
     tags: target.tags ?? {},
@@ -124,6 +129,7 @@ function resolveTier(name: string, tier: TierInput, input: RoutingInput): Resolv
     retry: layered(all.retry, tier.retry) as RetrySettings,
     maxAttempts: tier.maxAttempts ?? all.maxAttempts ?? defaults.maxAttempts,
     circuit: circuitOf(layered(all.circuit, tier.circuit) as CircuitSettings),
+    vectors: tier.vectors ?? all.vectors ?? defaults.vectors,
     whenAllOpen: tier.whenAllOpen ?? all.whenAllOpen ?? defaults.whenAllOpen,
     limits: layered(all.limits, tier.limits) as Limits,
     tags: { ...all.tags, ...tier.tags },

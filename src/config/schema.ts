@@ -106,6 +106,7 @@ const tierSettings = {
   retry: retry.optional(),
   maxAttempts: positive.optional(),
   circuit: circuit.optional(),
+  vectors: z.enum(['same-model', 'any']).optional(),
   whenAllOpen: z.enum(['try-least-bad', 'fail-fast']).optional(),
   limits: limits.optional(),
   tags: tags.optional(),
@@ -117,6 +118,7 @@ const targetObject = z.strictObject({
     .string()
     .regex(/^[^/]+\/.+$/, 'must be "<provider>/<model>", such as "openai/gpt-5.4-mini"'),
   contextWindow: positive.optional(),
+  family: z.string().min(1).optional(),
   prices: price.optional(),
   limits: limits.optional(),
   tags: tags.optional(),
@@ -187,6 +189,33 @@ export const callOptionsSchema = z.strictObject({
   raw: z.boolean().optional(),
 });
 
+/** What calls of other kinds share with those for an answer. */
+const sharedOptions = {
+  tags: tags.optional(),
+  signal: callOptionsSchema.shape.signal,
+  timeouts: timeouts.optional(),
+  retry: retry.optional(),
+  route: route.optional(),
+  providerOptions: callDefaults.providerOptions,
+  userId: callDefaults.userId,
+  onUnsupported: callDefaults.onUnsupported,
+};
+
+export const embedOptionsSchema = z.strictObject({
+  ...sharedOptions,
+  dimensions: positive.optional(),
+  concurrency: positive.optional(),
+});
+
+export const imageOptionsSchema = z.strictObject({
+  ...sharedOptions,
+  count: positive.optional(),
+  size: z
+    .string()
+    .regex(/^\d+x\d+$/, 'must be "<width>x<height>" in pixels')
+    .optional(),
+});
+
 /** Options that are made of options, wherever they stand. */
 const groups = new Map<PropertyKey | undefined, object>([
   ['timeouts', timeouts.shape],
@@ -204,8 +233,8 @@ function groupKeys(path: readonly PropertyKey[]): readonly string[] {
 }
 
 /** The call options that an unknown one may have been meant to be, by where it stands. */
-export function knownCallKeys(path: readonly PropertyKey[]): readonly string[] {
-  return path.length === 0 ? Object.keys(callOptionsSchema.shape) : groupKeys(path);
+export function knownCallKeys(shape: object, path: readonly PropertyKey[]): readonly string[] {
+  return path.length === 0 ? Object.keys(shape) : groupKeys(path);
 }
 
 /** The same for the configuration. */

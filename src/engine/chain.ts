@@ -1,9 +1,8 @@
-import type { ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
+import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import { SignalboxError, summarizeError } from '../errors.ts';
 import type { NormalMessage } from '../protocol/message.ts';
-import type { Capability } from '../protocol/provider.ts';
+import type { Capability, Provider } from '../protocol/provider.ts';
 import type { Knowledge } from '../routing/candidate.ts';
-import { needsOf } from '../routing/eligible.ts';
 import { type Plan, plan } from '../routing/plan.ts';
 import { failureTable, isAttemptErrorCode } from './decide.ts';
 import { type Call, type Engine, pricedTarget, providerOf } from './engine.ts';
@@ -13,8 +12,7 @@ import type { Trail } from './trail.ts';
 /** What the router knows of its targets, for the plan. */
 function knowledgeOf(engine: Engine): Knowledge {
   return {
-    capabilities: (target): ReadonlySet<Capability> =>
-      providerOf(engine, target).capabilities(target.model),
+    capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => windowOf(engine, target),
     unavailable: (target) => engine.health.check(target.id, target.provider),
     listPrice: (target) => {
@@ -24,16 +22,24 @@ function knowledgeOf(engine: Engine): Knowledge {
   };
 }
 
+/** What the provider says of the model, and what it can be asked for at all. */
+function capabilitiesOf(provider: Provider, model: string): ReadonlySet<Capability> {
+  const capabilities = new Set(provider.capabilities(model));
+  if (provider.prepareEmbedding !== undefined) capabilities.add('embeddings');
+  if (provider.prepareImage !== undefined) capabilities.add('image-output');
+  return capabilities;
+}
+
 function windowOf(engine: Engine, target: ResolvedTarget): number | undefined {
   return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
 }
 
 /** A tier and those it falls back to. The configuration is checked for circles. */
-function tiersOf(call: Call): readonly ResolvedTier[] {
-  const tiers = [call.tier];
-  let next = call.tier.fallbackTier;
+export function tiersOf(config: ResolvedConfig, first: ResolvedTier): readonly ResolvedTier[] {
+  const tiers = [first];
+  let next = first.fallbackTier;
   while (next !== undefined) {
-    const tier = call.config.tiers.get(next);
+    const tier = config.tiers.get(next);
     if (tier === undefined) break;
     tiers.push(tier);
     next = tier.fallbackTier;
@@ -45,8 +51,9 @@ function tiersOf(call: Call): readonly ResolvedTier[] {
 export function planCall(engine: Engine, call: Call): Plan {
   const { route } = call.options;
   const { whenAllOpen } = call.tier;
-  const needs = needsOf(call.messages, call.options);
-  return plan(tiersOf(call), needs, { route, whenAllOpen }, knowledgeOf(engine));
+  const { needs, familyOf } = call.task;
+  const options = { route, whenAllOpen, ...(familyOf !== undefined && { familyOf }) };
+  return plan(tiersOf(call.config, call.tier), needs, options, knowledgeOf(engine));
 }
 
 /** What the call remembers of a target: its tries, its repairs, and the turns that ask for the next one. */
@@ -193,7 +200,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
         .filter((line) => line.outcome === 'skipped')
         .map((line) => `${line.target}: passed over, ${line.reason ?? 'unavailable'}`);
       const lines = [...told, ...passed].map((line) => `\n  ${line}`).join('');
-      const untils = tiersOf(call)
+      const untils = tiersOf(call.config, call.tier)
         .flatMap((tier) => tier.targets)
         .map((target) => health.check(target.id, target.provider)?.until)
         .filter((until) => until !== undefined);

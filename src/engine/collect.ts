@@ -12,6 +12,7 @@ type Finish = Extract<ProviderPart, { type: 'finish' }>;
 export interface Collected {
   add(part: ProviderPart): void;
   readonly content: readonly Part[];
+  readonly vectors: readonly (readonly number[])[];
   readonly warnings: readonly Warning[];
   readonly finish: Finish | undefined;
   readonly id: string | undefined;
@@ -52,6 +53,7 @@ export function createCollected(): Collected {
   let early: Usage | undefined;
   let finish: Finish | undefined;
   let opened: Extract<ProviderPart, { type: 'open' }> | undefined;
+  let vectors: readonly (readonly number[])[] = [];
   let begun = false;
 
   const all = (): readonly Part[] =>
@@ -78,6 +80,10 @@ export function createCollected(): Collected {
           content.push(part.part);
           begun = true;
           break;
+        case 'vectors':
+          vectors = part.vectors;
+          begun = true;
+          break;
         case 'finish':
           finish = part;
           break;
@@ -87,6 +93,9 @@ export function createCollected(): Collected {
     },
     get content() {
       return content;
+    },
+    get vectors() {
+      return vectors;
     },
     get warnings() {
       return warnings;
@@ -138,6 +147,7 @@ export function toStreamPart(part: ProviderPart): StreamPart | undefined {
     part.type === 'open' ||
     part.type === 'usage' ||
     part.type === 'warning' ||
+    part.type === 'vectors' ||
     part.type === 'finish'
   ) {
     return undefined;

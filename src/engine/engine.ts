@@ -2,16 +2,14 @@ import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/res
 import type { Pricing } from '../pricing/pricing.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
-import type { NormalMessage } from '../protocol/message.ts';
 import type { Provider } from '../protocol/provider.ts';
-import type { NormalTool } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { Concurrency } from '../resilience/concurrency.ts';
 import type { Health } from '../resilience/health.ts';
 import type { RetryBudget } from '../resilience/retry-budget.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Statistics } from '../telemetry/statistics.ts';
-import type { OutputCheck } from './output-check.ts';
+import type { Task } from './task.ts';
 
 /** What outlives a call: one set for each router. */
 export type Engine = {
@@ -26,15 +24,13 @@ export type Engine = {
   readonly statistics: (target: string) => Statistics;
 };
 
-/** One call, its options checked and its messages normalised. It keeps the configuration it began under. */
+/** One call, its options checked and its task made ready. It keeps the configuration it began under. */
 export type Call = {
   readonly id: string;
   readonly config: ResolvedConfig;
   readonly tier: ResolvedTier;
-  readonly messages: readonly NormalMessage[];
   readonly options: CallOptions;
-  readonly tools: readonly NormalTool[] | undefined;
-  readonly output: OutputCheck;
+  readonly task: Task;
   readonly tags: Tags;
   /** `complete` commits to an answer when it is whole; `stream` with its first visible part. */
   readonly mode: 'complete' | 'stream';

@@ -1,42 +1,43 @@
 import { checkCallOptions, findTier } from '../config/check.ts';
-import type { ResolvedConfig } from '../config/resolve.ts';
+import type { ResolvedConfig, ResolvedTier } from '../config/resolve.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
-import type { Message } from '../protocol/message.ts';
 import type { Call, Engine } from './engine.ts';
-import { outputCheck } from './output-check.ts';
-import { normalizeMessages, normalizeTools } from './request.ts';
+import type { Task } from './task.ts';
 
 /** An option that is `undefined` is one that was not given; it must not hide a tier's default. */
-function withoutUndefined(options: CallOptions): CallOptions {
+function withoutUndefined<Options extends object>(options: Options): Options {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as CallOptions;
+  return Object.fromEntries(entries) as Options;
 }
+
+/** What was asked for, as the user gave it. */
+type Asked<Options> = {
+  readonly tier: string;
+  readonly options: Options | undefined;
+  readonly kind: 'chat' | 'embed' | 'image';
+  readonly mode: Call['mode'];
+  /** Makes the task, once the options are known to be good. */
+  readonly task: (tier: ResolvedTier, options: Options) => Task;
+};
 
 /**
  * Takes a call in at the door: everything the user gave is checked and normalised here, once.
  * @throws SignalboxError `config` for an unknown tier, bad messages or bad options.
  */
-export function openCall(
+export function openCall<Options extends CallOptions>(
   engine: Engine,
   config: ResolvedConfig,
-  asked: {
-    readonly tier: string;
-    readonly messages: string | readonly Message[];
-    readonly options: CallOptions | undefined;
-    readonly mode: Call['mode'];
-  },
+  asked: Asked<Options>,
 ): Call {
   const tier = findTier(config, asked.tier);
-  const options = withoutUndefined(asked.options ?? {});
-  checkCallOptions(options, [...engine.providers.keys()]);
+  const options = withoutUndefined(asked.options ?? ({} as Options));
+  checkCallOptions(options, [...engine.providers.keys()], asked.kind);
   return {
     id: engine.runtime.createId('call'),
     config,
     tier,
-    messages: normalizeMessages(asked.messages),
     options,
-    tools: normalizeTools(options.tools),
-    output: outputCheck(options, tier.fallbackOn),
+    task: asked.task(tier, options),
     tags: { ...config.tags, ...tier.tags, ...options.tags },
     mode: asked.mode,
   };

@@ -5,7 +5,7 @@ import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import { type Call, type Engine, providerOf } from './engine.ts';
 import { repairHint } from './output-check.ts';
-import { optionsFor, requestFor } from './request.ts';
+import { optionsFor } from './request.ts';
 import type { Session } from './session.ts';
 
 const droppedCodes: readonly string[] = ['dropped-param', 'dropped-part'];
@@ -21,8 +21,9 @@ export function prepareAttempt(
   target: ResolvedTarget,
   repair: readonly NormalMessage[],
 ): PreparedCall {
-  const prepared = providerOf(engine, target).prepare(requestFor(call, target, repair));
-  const onUnsupported = optionsFor(call, target).onUnsupported ?? defaults.onUnsupported;
+  const options = optionsFor(call, target);
+  const prepared = call.task.prepare(providerOf(engine, target), { target, options, repair });
+  const onUnsupported = options.onUnsupported ?? defaults.onUnsupported;
   const dropped = prepared.warnings.find((warning) => droppedCodes.includes(warning.code));
   if (dropped === undefined || onUnsupported === 'warn') return prepared;
   throw new SignalboxError(

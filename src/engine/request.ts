@@ -2,7 +2,7 @@ import type { ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError } from '../errors.ts';
 import type { CallDefaults } from '../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../protocol/message.ts';
-import type { NormalTool, ProviderRequest, Tool } from '../protocol/request.ts';
+import type { NormalTool, Tool } from '../protocol/request.ts';
 import type { Call } from './engine.ts';
 import { toJsonSchema } from './json-schema.ts';
 
@@ -58,53 +58,4 @@ export function optionsFor(call: Call, target: ResolvedTarget): CallDefaults {
       providerOptions: { ...target.options.providerOptions, ...providerOptions },
     }),
   };
-}
-
-/** The request as the target's adapter gets it; `extra` turns show a model its own mistake. */
-export function requestFor(
-  call: Call,
-  target: ResolvedTarget,
-  extra: readonly NormalMessage[],
-): ProviderRequest {
-  const options = optionsFor(call, target);
-  const system: readonly NormalMessage[] =
-    options.system === undefined || options.system === ''
-      ? []
-      : [{ role: 'system', content: [{ type: 'text', text: options.system }] }];
-  const extraBody = options.providerOptions?.[target.provider];
-  const taken: Partial<ProviderRequest> = {
-    ...pick(options, samplingKeys),
-    ...pick(options, ['toolChoice', 'parallelToolCalls', 'reasoning', 'cache', 'userId']),
-  };
-  return {
-    ...taken,
-    provider: target.provider,
-    model: target.model,
-    messages: [...system, ...call.messages, ...extra],
-    ...(call.tools !== undefined && call.tools.length > 0 && { tools: call.tools }),
-    ...(call.output.schema !== undefined && {
-      output: { name: 'answer', schema: call.output.schema.plain },
-    }),
-    ...(extraBody !== undefined && { extraBody }),
-  };
-}
-
-const samplingKeys = [
-  'maxOutputTokens',
-  'temperature',
-  'topP',
-  'topK',
-  'frequencyPenalty',
-  'presencePenalty',
-  'stop',
-  'seed',
-] as const;
-
-function pick<Source extends object, Key extends keyof Source>(
-  source: Source,
-  keys: readonly Key[],
-): Partial<Pick<Source, Key>> {
-  const picked: Partial<Pick<Source, Key>> = {};
-  for (const key of keys) if (source[key] !== undefined) picked[key] = source[key];
-  return picked;
 }

@@ -15,7 +15,6 @@ import { runAttempt } from './attempt.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
 import { type Call, type Engine, pricedTarget, tagsFor } from './engine.ts';
-import { checkOutput } from './output-check.ts';
 import { optionsFor } from './request.ts';
 import type { Scope } from './scope.ts';
 import { toCompletion } from './to-completion.ts';
@@ -50,7 +49,7 @@ function clocksFor(call: Call, target: ResolvedTarget): Clocks {
   return {
     connectMs: set.connectMs ?? defaults.connectMs,
     // In one piece, the first part comes with the last: only a limit that was asked for makes sense.
-    firstTokenMs: set.firstTokenMs ?? (options.wire === 'unary' ? undefined : usual),
+    firstTokenMs: set.firstTokenMs ?? (call.task.wireFor(options) === 'unary' ? undefined : usual),
     idleMs: set.idleMs ?? defaults.idleMs,
   };
 }
@@ -155,7 +154,7 @@ export function openSession(
       const attemptParts = runAttempt(runtime, prepared, {
         signal: scope.signal,
         clocks: clocksFor(call, target),
-        wire: options.wire ?? defaults.wire,
+        wire: call.task.wireFor(options),
         keepRaw: call.options.raw === true,
       });
       for await (const part of attemptParts) {
@@ -172,8 +171,7 @@ export function openSession(
       const cost = await bill(usage);
       const firstToken =
         firstTokenMs === undefined ? {} : { firstTokenAt: startedAt + firstTokenMs };
-      return checkOutput(
-        call.output,
+      return call.task.check(
         toCompletion({
           engine,
           call,

@@ -6,6 +6,11 @@ import { type Collected, textOf } from './collect.ts';
 import type { Call, Engine } from './engine.ts';
 import type { Scope } from './scope.ts';
 
+/** A completion and what only the embedding task has; the road is the same for all tasks. */
+export type WholeCompletion = Completion & {
+  readonly vectors?: readonly (readonly number[])[];
+};
+
 type Whole = {
   readonly engine: Engine;
   readonly call: Call;
@@ -30,7 +35,7 @@ function warningsOf({ prepared, collected, usage }: Whole): readonly Warning[] {
 }
 
 /** The completion of an answer that has come whole, before anything is checked. Its trail is added last. */
-export function toCompletion(whole: Whole): Completion {
+export function toCompletion(whole: Whole): WholeCompletion {
   const { engine, call, scope, target, collected, usage, cost, tags, firstTokenAt } = whole;
   const { finish, content } = collected;
   return {
@@ -58,6 +63,7 @@ export function toCompletion(whole: Whole): Completion {
     trail: [],
     warnings: warningsOf(whole),
     tags,
+    ...(collected.vectors.length > 0 && { vectors: collected.vectors }),
     ...(finish?.raw !== undefined && { raw: finish.raw }),
   };
 }

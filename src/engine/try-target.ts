@@ -96,7 +96,7 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
     state.tries += 1;
     const { repair } = state;
     const prepared = state.tries === 1 ? first : prepareAttempt(engine, call, target, repair);
-    const messages = [...call.messages, ...repair];
+    const messages = [...call.task.messages, ...repair];
     session = openSession(engine, call, scope, trail, target, prepared, messages);
     return holdUntilCommitted(session, call);
   };

@@ -13,6 +13,9 @@ export type MidStream = 'fail' | 'restart';
 
 export type WhenAllOpen = 'try-least-bad' | 'fail-fast';
 
+/** Whose vectors may stand in for those of a tier's first target. */
+export type Vectors = 'same-model' | 'any';
+
 /** When a target's circuit opens and closes. */
 export type CircuitSettings = {
   /** Failures in a row that open it. @default 3 */
@@ -42,6 +45,11 @@ export type TargetObject<ProviderName extends string = string> = CallDefaults<Pr
   readonly contextWindow?: number;
   /** US dollars per million tokens; wins over every price list. */
   readonly prices?: Price;
+  /**
+   * Targets whose vectors mix have the same family, for `embed`.
+   * @default the model's name without what stands before its last slash
+   */
+  readonly family?: string;
   readonly limits?: Limits;
   readonly tags?: Tags;
 };
@@ -59,6 +67,12 @@ export type TierSettings<ProviderName extends string = string> = CallDefaults<Pr
   /** Attempts of one call over all its targets. @default 6 */
   readonly maxAttempts?: number;
   readonly circuit?: CircuitSettings;
+  /**
+   * For `embed`: whether targets of another model family than the first one's may stand in for it. Their
+   * vectors do not mix: only where each call's vectors are compared with no others.
+   * @default 'same-model'
+   */
+  readonly vectors?: Vectors;
   /** When no target is available: ask the least bad one, or fail at once. @default 'try-least-bad' */
   readonly whenAllOpen?: WhenAllOpen;
   readonly limits?: Limits;

@@ -1,10 +1,19 @@
 import type { Warning } from './completion.ts';
 import type { Wire } from './message.ts';
+import type { EmbeddingRequest, ImageRequest } from './other-tasks.ts';
 import type { ProviderRequest, WireMode } from './request.ts';
 import type { ProviderPart } from './stream-part.ts';
 
 /** What a model can take or do; a call that needs one a target lacks passes that target over. */
-export type Capability = 'vision' | 'audio' | 'files' | 'tools' | 'structured-output' | 'prefill';
+export type Capability =
+  | 'vision'
+  | 'audio'
+  | 'files'
+  | 'tools'
+  | 'structured-output'
+  | 'prefill'
+  | 'embeddings'
+  | 'image-output';
 
 /** How the transport tells the engine's clocks that the vendor is alive. */
 export interface Watch {
@@ -54,4 +63,10 @@ export interface Provider {
   preload(): Promise<void>;
   /** Pure: no I/O, no clock. Throws `unsupported` or `invalid_request` for what cannot be said at all. */
   prepare(request: ProviderRequest): PreparedCall;
+  /** The same for embeddings: `send` yields one `vectors` part. Absent where the wire has none. */
+  prepareEmbedding?(request: EmbeddingRequest): PreparedCall;
+  /** Most values that one embedding request takes. @default 100 */
+  readonly maxEmbeddingBatch?: number;
+  /** The same for pictures: `send` yields `part-end` parts of type `image`. Absent where the wire has none. */
+  prepareImage?(request: ImageRequest): PreparedCall;
 }

@@ -4,6 +4,7 @@ import type { RoutingConfig } from './config.ts';
 import type { EventName, EventOf } from './events.ts';
 import type { JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
+import type { Embeddings, EmbedOptions, ImageOptions, Images } from './other-tasks.ts';
 import type { Tool } from './request.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import type { CompletionStream } from './stream-part.ts';
@@ -82,6 +83,29 @@ export interface Router<Tier extends string = string, Provider extends string = 
     messages: string | readonly Message[],
     options?: CallOptions<Provider, Schema, Tools>,
   ): CompletionStream<CompletionOf<Name, Schema, Tools>>;
+
+  /**
+   * Asks a tier for the vectors of one or many values, in as many requests as the vendor's limit asks for.
+   * Falls back only among targets of one model family, unless the tier's `vectors` says otherwise: vectors of
+   * different models do not mix.
+   *
+   * @throws SignalboxError as `complete` does; one batch that fails fails them all.
+   */
+  embed<const Name extends Tier>(
+    tier: Name,
+    values: string | readonly string[],
+    options?: EmbedOptions<Provider>,
+  ): Promise<Embeddings<Name>>;
+
+  /**
+   * Asks a tier for pictures.
+   * @throws SignalboxError as `complete` does; `content_filter` or `refusal` when the picture was refused.
+   */
+  image<const Name extends Tier>(
+    tier: Name,
+    prompt: string,
+    options?: ImageOptions<Provider>,
+  ): Promise<Images<Name>>;
 
   /** Listens to an event, or to all of them with `'*'`. A listener that throws changes nothing. */
   on<const Name extends EventName | '*'>(

@@ -53,6 +53,8 @@ export type ProviderPart =
       readonly delta: string;
     }
   | { readonly type: 'part-end'; readonly part: Part }
+  /** The answer to an embedding request, in the order of its values. */
+  | { readonly type: 'vectors'; readonly vectors: readonly (readonly number[])[] }
   | {
       readonly type: 'finish';
       readonly finishReason: FinishReason;

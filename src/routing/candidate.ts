@@ -12,6 +12,8 @@ export type Candidate = {
   readonly model: string;
   readonly contextWindow?: number;
   readonly price?: Price;
+  /** Models whose vectors mix have the same. */
+  readonly family?: string;
   readonly limits: Limits;
   readonly tags: Tags;
   readonly options: CallDefaults;

@@ -29,6 +29,11 @@ function textLength(part: Part): number {
   return 'text' in part && typeof part.text === 'string' ? part.text.length : 0;
 }
 
+/** At least so many tokens make so many characters. */
+export function minimumTokensOf(characters: number): number {
+  return Math.floor(characters / mostCharactersPerToken);
+}
+
 /** What the messages and options ask of a target. */
 export function needsOf(
   messages: readonly NormalMessage[],
@@ -47,7 +52,7 @@ export function needsOf(
   if (options.schema !== undefined) capabilities.add('structured-output');
   return {
     capabilities,
-    minimumTokens: Math.floor(characters / mostCharactersPerToken),
+    minimumTokens: minimumTokensOf(characters),
   };
 }
 

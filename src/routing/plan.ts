@@ -56,6 +56,17 @@ function soonest<Each extends { readonly unavailable: Unavailable | undefined }>
   return list.filter((each) => each.unavailable !== undefined).sort((a, b) => when(a) - when(b))[0];
 }
 
+/** Why the candidate's answers do not mix with the first one's. */
+function strangeness(
+  candidate: Candidate,
+  first: Candidate | undefined,
+  familyOf: ((candidate: Candidate) => string) | undefined,
+): string | undefined {
+  if (first === undefined || familyOf === undefined) return undefined;
+  if (familyOf(candidate) === familyOf(first)) return undefined;
+  return `its vectors do not mix with those of ${first.id}`;
+}
+
 /**
  * Orders the targets of a tier, and of the tiers it falls back to, for one call. Pure: the same knowledge
  * gives the same plan. A target that stands in several tiers is asked once.
@@ -66,6 +77,8 @@ export function plan(
   options: {
     readonly route: RouteOptions | undefined;
     readonly whenAllOpen: WhenAllOpen;
+    /** Only targets of the first one's family may stand in for it, whether it is well or not. */
+    readonly familyOf?: (candidate: Candidate) => string;
   },
   knowledge: Knowledge,
 ): Plan {
@@ -73,8 +86,12 @@ export function plan(
   const unique = chain.filter(
     (each, index) => chain.findIndex(({ id }) => id === each.id) === index,
   );
-  const looked = inOrder(unique, options.route).map((candidate) => {
-    const never = ineligible(candidate, needs, options.route, knowledge);
+  const ordered = inOrder(unique, options.route);
+  const ineligibility = (candidate: Candidate): string | undefined =>
+    ineligible(candidate, needs, options.route, knowledge);
+  const first = options.familyOf && ordered.find((each) => ineligibility(each) === undefined);
+  const looked = ordered.map((candidate) => {
+    const never = ineligibility(candidate) ?? strangeness(candidate, first, options.familyOf);
     const unavailable = never === undefined ? knowledge.unavailable(candidate) : undefined;
     return { candidate, never, unavailable };
   });

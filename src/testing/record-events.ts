@@ -1,3 +1,4 @@
+import { addUsd } from '../pricing/money.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, RouterEvent, RouterEvents } from '../protocol/events.ts';
 
@@ -49,13 +50,13 @@ export function recordEvents(router: EventSource): EventRecorder {
     of,
     costUsd(tags = {}) {
       const wanted = Object.entries(tags);
-      let sum = 0;
+      const bills: number[] = [];
       for (const event of of('cost')) {
         if (!wanted.every(([name, value]) => event.tags[name] === value)) continue;
         if (event.usd === null) return null;
-        sum += event.usd;
+        bills.push(event.usd);
       }
-      return sum;
+      return addUsd(bills);
     },
     clear() {
       events = [];

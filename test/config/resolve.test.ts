@@ -184,6 +184,7 @@ describe('a tier', () => {
       retry: {},
       maxAttempts: 6,
       circuit: defaults.circuit,
+      vectors: 'same-model',
       whenAllOpen: 'try-least-bad',
       limits: {},
       tags: {},

@@ -1,0 +1,66 @@
+import { SignalboxError } from '../../errors.ts';
+import type { Completion } from '../../protocol/completion.ts';
+import type { ImageOptions, Images } from '../../protocol/other-tasks.ts';
+import { minimumTokensOf } from '../../routing/eligible.ts';
+import type { Task } from '../task.ts';
+
+/** The answer as the caller gets it. */
+export function toImages(answer: Completion): Images {
+  const { content, text, tier, target, provider, model, usage, cost, trail, warnings, tags } =
+    answer;
+  return {
+    images: content.filter((part) => part.type === 'image'),
+    text,
+    tier,
+    target,
+    provider,
+    model,
+    usage,
+    cost,
+    latency: { totalMs: answer.latency.totalMs },
+    ...(answer.requestId !== undefined && { requestId: answer.requestId }),
+    trail,
+    warnings,
+    tags,
+  };
+}
+
+/**
+ * Asks for pictures.
+ * @throws SignalboxError `config` for a blank prompt.
+ */
+export function imageTask(prompt: string, { count, size }: ImageOptions): Task {
+  if (typeof prompt !== 'string' || prompt.trim() === '') {
+    throw new SignalboxError('config', 'prompt: must be a string that is not blank');
+  }
+  return {
+    messages: [{ role: 'user', content: [{ type: 'text', text: prompt }] }],
+    needs: {
+      capabilities: new Set(['image-output']),
+      minimumTokens: minimumTokensOf(prompt.length),
+    },
+    wireFor: () => 'unary',
+    prepare(provider, { target, options }) {
+      const extraBody = options.providerOptions?.[target.provider];
+      const prepared = provider.prepareImage?.({
+        provider: target.provider,
+        model: target.model,
+        prompt,
+        ...(count !== undefined && { count }),
+        ...(size !== undefined && { size }),
+        ...(options.userId !== undefined && { userId: options.userId }),
+        ...(extraBody !== undefined && { extraBody }),
+      });
+      if (prepared === undefined) throw new SignalboxError('unsupported', 'lacks image-output');
+      return prepared;
+    },
+    async check(completion) {
+      if (completion.content.some((part) => part.type === 'image')) return completion;
+      const { finishReason } = completion;
+      if (finishReason === 'content_filter' || finishReason === 'refusal') {
+        throw new SignalboxError(finishReason, 'the picture was refused');
+      }
+      throw new SignalboxError('invalid_output', 'unusable output: no picture came');
+    },
+  };
+}

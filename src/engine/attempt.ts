@@ -12,6 +12,8 @@ export type AttemptOptions = {
   readonly clocks: Clocks;
   readonly wire: WireMode;
   readonly keepRaw: boolean;
+  /** Which of the provider's keys, from 0. */
+  readonly key?: number;
 };
 
 const over = new SignalboxError('aborted', 'the attempt has ended');
@@ -108,6 +110,7 @@ export async function* runAttempt(
       signal: controller.signal,
       wire: options.wire,
       keepRaw: options.keepRaw,
+      ...(options.key !== undefined && { key: options.key }),
       watch: {
         connected: () => deadline.connected(),
         bytes: () => deadline.bytes(runtime.now()),

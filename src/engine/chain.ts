@@ -1,11 +1,13 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import { SignalboxError, summarizeError } from '../errors.ts';
+import type { ErrorCode } from '../protocol/error-code.ts';
 import type { NormalMessage } from '../protocol/message.ts';
 import type { Capability, Provider } from '../protocol/provider.ts';
 import type { Knowledge } from '../routing/candidate.ts';
 import { type Plan, plan } from '../routing/plan.ts';
 import { failureTable, isAttemptErrorCode } from './decide.ts';
 import { type Call, type Engine, pricedTarget, providerOf } from './engine.ts';
+import { heldUnder, isKeyFailure, keysOf, toldKey, turnKeys } from './keys.ts';
 import type { Scope } from './scope.ts';
 import type { Trail } from './trail.ts';
 
@@ -14,7 +16,8 @@ function knowledgeOf(engine: Engine): Knowledge {
   return {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => windowOf(engine, target),
-    unavailable: (target) => engine.health.check(target.id, target.provider),
+    keys: (target) => keysOf(engine, target),
+    unavailable: (target) => engine.health.check(target.id, target.provider, target.key),
     listPrice: (target) => {
       const price = engine.pricing.standardPrice(pricedTarget(engine, target));
       return price && price.input + price.output;
@@ -71,7 +74,7 @@ export interface Chain {
   /** How often the target was tried and repaired in this call. */
   state(target: ResolvedTarget): State;
   /** Another target could be asked now. */
-  othersFree(target: ResolvedTarget): boolean;
+  othersFree(target: ResolvedTarget, code: ErrorCode): boolean;
   /** The target is about to be asked; tells of the failover when another one failed before it. */
   asking(target: ResolvedTarget): void;
   /** The target failed and the verdict was to go on. */
@@ -86,7 +89,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   const { runtime, health } = engine;
   const planned = planCall(engine, call);
   /** What is left of the plan. */
-  const steps = [...planned.steps];
+  let steps = [...planned.steps];
   const fresh = (): readonly ResolvedTarget[] => steps.flatMap((step) => step.ask ?? []);
   const states = new Map<string, State>();
   const limited = new Map<ResolvedTarget, number>();
@@ -94,14 +97,16 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   /** Set by a prompt that was too long: only a larger window may still take it. */
   let tooSmall: { readonly window: number | undefined } | undefined;
 
+  turnKeys(engine, planned.candidates);
   trail.emit('route-plan', {
     candidates: planned.candidates.map(({ id }) => id),
     skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
   });
 
   function stateOf(target: ResolvedTarget): State {
-    const state = states.get(target.id) ?? { tries: 0, repairs: 0, repair: [] };
-    states.set(target.id, state);
+    const { target: id } = heldUnder(target);
+    const state = states.get(id) ?? { tries: 0, repairs: 0, repair: [] };
+    states.set(id, state);
     return state;
   }
 
@@ -123,6 +128,15 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
       return `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
     }
     return undefined;
+  }
+
+  /** What ails the target ails it with every key. */
+  function dropOtherKeys({ id, key }: ResolvedTarget): void {
+    if (key === undefined) return;
+    const reason = 'another key would not help';
+    steps = steps.map((step) =>
+      step.ask?.id === id ? { skip: { target: id, reason, ...toldKey(step.ask) } } : step,
+    );
   }
 
   /** Waits until a rate limit is over, if that is before the deadline. */
@@ -148,15 +162,17 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
 
   return {
     refusal: (target) =>
-      planned.leastBad === undefined ? health.check(target.id, target.provider)?.reason : undefined,
+      planned.leastBad === undefined
+        ? health.check(target.id, target.provider, target.key)?.reason
+        : undefined,
     state: stateOf,
-    othersFree: (target) =>
+    othersFree: (target, code) =>
       attemptsLeft() > 0 &&
       fresh().some(
         (other) =>
-          other.id !== target.id &&
+          (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
           isLarger(other) &&
-          health.check(other.id, other.provider) === undefined,
+          health.check(other.id, other.provider, other.key) === undefined,
       ),
     asking(target) {
       if (lastFailed === undefined || lastFailed.target === target) return;
@@ -167,27 +183,34 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
       lastFailed = { target, error };
       if (error.code === 'context_length') tooSmall = { window: windowOf(engine, target) };
       if (error.code === 'rate_limited') {
-        limited.set(target, health.get(target.id).unavailable.limited ?? runtime.now());
+        limited.set(
+          target,
+          health.get(heldUnder(target).target).unavailable.limited ?? runtime.now(),
+        );
       }
+      if (!isKeyFailure(error.code)) dropOtherKeys(target);
     },
     again: (target) => steps.unshift({ ask: target }),
     async next() {
       for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
         if (step.ask === undefined) {
-          trail.skip(step.skip.target, step.skip.reason);
+          trail.skip(step.skip, step.skip.reason);
           continue;
         }
         const target = step.ask;
         if (attemptsLeft() <= 0) {
-          trail.skip(target.id, `maxAttempts (${call.tier.maxAttempts}) reached`);
+          trail.skip(
+            { target: target.id, ...toldKey(target) },
+            `maxAttempts (${call.tier.maxAttempts}) reached`,
+          );
           continue;
         }
         const reason = passOver(target);
         if (reason !== undefined) {
-          trail.skip(target.id, reason);
+          trail.skip({ target: target.id, ...toldKey(target) }, reason);
           continue;
         }
-        const limitedUntil = health.get(target.id).unavailable.limited;
+        const limitedUntil = health.get(heldUnder(target).target).unavailable.limited;
         if (planned.leastBad !== undefined && limitedUntil !== undefined)
           await waitFor(limitedUntil);
         return target;
@@ -202,7 +225,8 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
       const lines = [...told, ...passed].map((line) => `\n  ${line}`).join('');
       const untils = tiersOf(call.config, call.tier)
         .flatMap((tier) => tier.targets)
-        .map((target) => health.check(target.id, target.provider)?.until)
+        .flatMap((target) => keysOf(engine, target)?.map((key) => ({ ...target, key })) ?? [target])
+        .map((target) => health.check(target.id, target.provider, target.key)?.until)
         .filter((until) => until !== undefined);
       const retryAfterMs =
         untils.length === 0

@@ -24,6 +24,7 @@ export function createEngine(
     retryBudget: createRetryBudget(now),
     concurrency: createConcurrency(),
     pricing: createPricing({ now }),
+    keyTurns: new Map(),
     statistics(target) {
       const known = statistics.get(target) ?? createStatistics();
       statistics.set(target, known);

@@ -9,6 +9,7 @@ import type { Health } from '../resilience/health.ts';
 import type { RetryBudget } from '../resilience/retry-budget.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Statistics } from '../telemetry/statistics.ts';
+import type { KeyTurns } from './keys.ts';
 import type { Task } from './task.ts';
 
 /** What outlives a call: one set for each router. */
@@ -20,6 +21,7 @@ export type Engine = {
   readonly concurrency: Concurrency;
   readonly pricing: Pricing;
   readonly emitter: Emitter;
+  readonly keyTurns: KeyTurns;
   /** The running statistics of a target. */
   readonly statistics: (target: string) => Statistics;
 };

@@ -15,6 +15,7 @@ import { runAttempt } from './attempt.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
 import { type Call, type Engine, pricedTarget, tagsFor } from './engine.ts';
+import { heldUnder, toldKey } from './keys.ts';
 import { optionsFor } from './request.ts';
 import type { Scope } from './scope.ts';
 import { toCompletion } from './to-completion.ts';
@@ -127,6 +128,7 @@ export function openSession(
 
   const facts = () => ({
     target: target.id,
+    ...toldKey(target),
     durationMs: runtime.now() - startedAt,
     ...(firstTokenMs !== undefined && { firstTokenMs }),
     ...(billed !== undefined && { usage: billed.usage }),
@@ -156,6 +158,7 @@ export function openSession(
         clocks: clocksFor(call, target),
         wire: call.task.wireFor(options),
         keepRaw: call.options.raw === true,
+        ...(target.key !== undefined && { key: target.key }),
       });
       for await (const part of attemptParts) {
         collected.add(part);
@@ -188,7 +191,7 @@ export function openSession(
     },
     succeed(completion) {
       leave('success');
-      health.restore(target.id, target.provider);
+      health.restore(target.id, target.provider, target.key);
       engine.retryBudget.success();
       book('success');
       trail.end({
@@ -208,7 +211,7 @@ export function openSession(
       return { ...completion, trail: [...trail.lines] };
     },
     async fail(raw) {
-      const message = `${target.id}: ${raw.message}`;
+      const message = `${heldUnder(target).target}: ${raw.message}`;
       const error = raw.with({
         target: target.id,
         message,

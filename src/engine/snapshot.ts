@@ -1,6 +1,7 @@
-import type { ResolvedConfig } from '../config/resolve.ts';
+import type { ResolvedConfig, ResolvedTarget } from '../config/resolve.ts';
 import type { Snapshot, TargetSnapshot } from '../protocol/router.ts';
 import type { Engine } from './engine.ts';
+import { heldUnder, keysOf } from './keys.ts';
 
 /** Times that have passed say nothing any more. */
 function stillToCome(
@@ -10,15 +11,27 @@ function stillToCome(
   return Object.fromEntries(Object.entries(untils).filter(([, until]) => until > now));
 }
 
-function snapshotOf(engine: Engine, target: string, provider: string): TargetSnapshot {
+function snapshotOf(engine: Engine, resolved: ResolvedTarget): TargetSnapshot {
+  const { id: target, provider } = resolved;
   const { health, runtime } = engine;
   const { circuit, unavailable } = health.get(target);
   const untils = { ...unavailable, ...health.get(provider).unavailable };
   const { aborted: _aborted, ...statistics } = engine.statistics(target).snapshot();
+  const now = runtime.now();
+  const keys = keysOf(engine, resolved)
+    ?.toSorted((a, b) => a - b)
+    .map((key) => heldUnder({ ...resolved, key }))
+    .map((held) => ({
+      unavailableUntil: stillToCome(
+        { ...health.get(held.target).unavailable, ...health.get(held.provider).unavailable },
+        now,
+      ),
+    }));
   return {
     circuit: circuit.state,
     ...(circuit.state === 'open' && { openUntil: circuit.until }),
-    unavailableUntil: stillToCome(untils, runtime.now()),
+    unavailableUntil: stillToCome(untils, now),
+    ...(keys !== undefined && { keys }),
     ...statistics,
   };
 }
@@ -31,7 +44,7 @@ export function takeSnapshot(
 ): Snapshot {
   const targets = [...config.tiers.values()]
     .flatMap((tier) => tier.targets)
-    .map(({ id, provider }) => [id, snapshotOf(engine, id, provider)] as const);
+    .map((target) => [target.id, snapshotOf(engine, target)] as const);
   return {
     at: engine.runtime.now(),
     targets: Object.fromEntries(targets),

@@ -25,7 +25,7 @@ export interface Trail {
     payload: Omit<RouterEvents[Name], Common>,
     tags?: Tags,
   ): void;
-  skip(target: string, reason: string): void;
+  skip(skipped: { readonly target: string; readonly key?: number }, reason: string): void;
   begin(): number;
   /** Adds an attempt's line; a failure's error goes to `errors`. */
   end(line: Attempt, error?: SignalboxError): void;
@@ -61,9 +61,17 @@ export function openTrail(engine: Engine, call: Call): Trail {
       // Name and payload are held together by the parameters' types; a spread forgets that.
       engine.emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
     },
-    skip(target, reason) {
+    skip({ target, key }, reason) {
       const startedAt = engine.runtime.now();
-      lines.push({ target, startedAt, durationMs: 0, outcome: 'skipped', reason, verdict: 'next' });
+      const told = { target, ...(key !== undefined && { key }) };
+      lines.push({
+        ...told,
+        startedAt,
+        durationMs: 0,
+        outcome: 'skipped',
+        reason,
+        verdict: 'next',
+      });
     },
     begin() {
       attempts += 1;

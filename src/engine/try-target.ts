@@ -5,6 +5,7 @@ import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import { type Committed, holdUntilCommitted } from './commit.ts';
 import { type Decision, decide } from './decide.ts';
+import { toldKey } from './keys.ts';
 import { prepareAttempt, repairTurns } from './prepare.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
@@ -40,7 +41,7 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
     remainingMs: scope.remainingMs(),
     retry: { ...call.tier.retry, ...call.options.retry },
     fallbackOn: call.tier.fallbackOn,
-    othersFree: chain.othersFree(target),
+    othersFree: chain.othersFree(target, error.code),
     available: engine.health.get(target.id).circuit.state !== 'open',
     begun: session.collected.begun,
     onUnsupported: options.onUnsupported ?? defaults.onUnsupported,
@@ -63,16 +64,17 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
 /** What the target is to be asked; `undefined` when it is passed over, which the trail then says. */
 function admit(run: Run, target: ResolvedTarget): PreparedCall | undefined {
   const { engine, call, trail, chain } = run;
+  const told = { target: target.id, ...toldKey(target) };
   try {
     const prepared = prepareAttempt(engine, call, target, chain.state(target).repair);
     const refusal = chain.refusal(target);
     if (refusal === undefined) return prepared;
-    trail.skip(target.id, refusal);
+    trail.skip(told, refusal);
   } catch (raw) {
     const error = asError(raw).with({ target: target.id });
     const onUnsupported = optionsFor(call, target).onUnsupported ?? defaults.onUnsupported;
     if (error.code !== 'unsupported' || onUnsupported === 'error') throw error;
-    trail.skip(target.id, error.message);
+    trail.skip(told, error.message);
   }
   return undefined;
 }

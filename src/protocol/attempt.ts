@@ -17,6 +17,8 @@ export type ErrorSummary = {
 /** One line of the trail: a try of one target, or why it was passed over. */
 export type Attempt = {
   readonly target: string;
+  /** Which of the provider's keys, from 1; only with a pool of them. */
+  readonly key?: number;
   /** Epoch milliseconds. */
   readonly startedAt: number;
   readonly durationMs: number;

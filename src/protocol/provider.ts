@@ -29,6 +29,8 @@ export type AttemptContext = {
   readonly signal: AbortSignal;
   readonly wire: WireMode;
   readonly watch: Watch;
+  /** Which of the provider's keys to use, from 0; see {@link Provider.keyCount}. */
+  readonly key?: number;
   /** Keep the vendor's response and hand it over in `finish.raw`. */
   readonly keepRaw: boolean;
 };
@@ -57,6 +59,11 @@ export interface Provider {
   readonly wire: Wire;
   /** The name of this vendor in price lists (`openai`, `anthropic`, `google`); absent when it has none. */
   readonly priceList?: string;
+  /**
+   * How many keys it has, for a pool: the router then keeps the health of each, and names one with each
+   * attempt. @default 1
+   */
+  readonly keyCount?: number;
   /** What `model` can do, as far as we know; unknown models get the wire's usual set. */
   capabilities(model: string): ReadonlySet<Capability>;
   /** Loads the vendor's SDK. Throws `config` with an install command when it is missing. */

@@ -37,6 +37,8 @@ export type TargetSnapshot = {
   readonly openUntil?: number;
   /** Epoch milliseconds until which it is passed over without having failed, by reason. */
   readonly unavailableUntil: Readonly<Record<string, number>>;
+  /** The same for each key of a pool, in their order. */
+  readonly keys?: readonly { readonly unavailableUntil: Readonly<Record<string, number>> }[];
   readonly calls: number;
   readonly failures: number;
   readonly p50FirstTokenMs?: number;

@@ -101,10 +101,12 @@ export function createHealth(now: () => number, random: () => number): Health {
   }
 
   return {
-    check(target, provider) {
+    check(target, provider, key) {
+      const pooled = key === undefined ? '' : keySuffix(key);
       // All of them must have passed, so the last one counts; a probe has no time to compare.
       const when = (refusal: Refusal): number => refusal.until ?? 0;
-      return [unavailability(provider), unavailability(target), circuitRefusal(target)]
+      const held = [provider + pooled, target + pooled, target].map(unavailability);
+      return [...held, circuitRefusal(target)]
         .filter((each) => each !== undefined)
         .reduce<Refusal | undefined>(
           (last, each) => (last === undefined || when(each) > when(last) ? each : last),
@@ -142,17 +144,23 @@ export function createHealth(now: () => number, random: () => number): Health {
         unavailable: { ...before.unavailable, [kind]: later },
       });
     },
-    restore(target, provider) {
-      for (const key of [target, provider]) {
-        const before = byKey.get(key);
+    restore(target, provider, key) {
+      const pooled = key === undefined ? '' : keySuffix(key);
+      for (const held of [target, target + pooled, provider + pooled]) {
+        const before = byKey.get(held);
         if (before === undefined) continue;
         // A success in flight before the vendor said "not now" does not take that back.
         const { limited } = before.unavailable;
-        byKey.set(key, { ...before, unavailable: limited === undefined ? {} : { limited } });
+        byKey.set(held, { ...before, unavailable: limited === undefined ? {} : { limited } });
       }
     },
     get,
   };
+}
+
+/** What tells the keys of a pool apart, behind the name of the target or the provider. */
+export function keySuffix(key: number): string {
+  return ` key ${key + 1}`;
 }
 
 function timestamp(at: number): string {
@@ -160,13 +168,16 @@ function timestamp(at: number): string {
 }
 
 export interface Health {
-  /** Why the target may not be asked now; `undefined` when it may. Changes nothing. */
-  check(target: string, provider: string): Refusal | undefined;
+  /**
+   * Why the target may not be asked now; `undefined` when it may. Changes nothing. With a pool, `key` says
+   * which: what one key may not do, another may, but the circuit is the target's.
+   */
+  check(target: string, provider: string, key?: number): Refusal | undefined;
   /** Takes a place in the target's circuit. */
   enter(target: string, policy: Required<CircuitSettings>): Permit;
   /** Keeps calls away from a target (or all of a provider's, by its name) until a time, a day at most. */
   withhold(key: string, kind: Unavailability, until: number): void;
   /** A success proves that key, account and model work again. A rate limit still holds until its time. */
-  restore(target: string, provider: string): void;
+  restore(target: string, provider: string, key?: number): void;
   get(key: string): TargetHealth;
 }

@@ -12,6 +12,8 @@ export type Candidate = {
   readonly model: string;
   readonly contextWindow?: number;
   readonly price?: Price;
+  /** Which of the provider's keys, from 0; only with a pool of them. */
+  readonly key?: number;
   /** Models whose vectors mix have the same. */
   readonly family?: string;
   readonly limits: Limits;
@@ -30,6 +32,8 @@ export type Needs = {
 export type Knowledge = {
   readonly capabilities: (candidate: Candidate) => ReadonlySet<Capability>;
   readonly contextWindow: (candidate: Candidate) => number | undefined;
+  /** The provider's keys in the order to try them; only with a pool of them. */
+  readonly keys: (candidate: Candidate) => readonly number[] | undefined;
   /** Why the target may not be asked now. */
   readonly unavailable: (candidate: Candidate) => Unavailable | undefined;
   /** US dollars per million tokens in and out together; `undefined` when nobody knows. */

@@ -17,6 +17,7 @@ export type PlanTier = {
 };
 
 type Skipped = {
+  readonly key?: number;
   readonly target: string;
   readonly reason: string;
   /** When it may be asked again; absent when it can never take this call. */
@@ -56,6 +57,10 @@ function soonest<Each extends { readonly unavailable: Unavailable | undefined }>
   return list.filter((each) => each.unavailable !== undefined).sort((a, b) => when(a) - when(b))[0];
 }
 
+function withKeys(candidate: Candidate, keys: readonly number[] | undefined): readonly Candidate[] {
+  return keys === undefined ? [candidate] : keys.map((key) => ({ ...candidate, key }));
+}
+
 /** Why the candidate's answers do not mix with the first one's. */
 function strangeness(
   candidate: Candidate,
@@ -86,7 +91,9 @@ export function plan(
   const unique = chain.filter(
     (each, index) => chain.findIndex(({ id }) => id === each.id) === index,
   );
-  const ordered = inOrder(unique, options.route);
+  // A pool's keys are asked one after another before the next target is.
+  const pooled = unique.flatMap((each) => withKeys(each, knowledge.keys(each)));
+  const ordered = inOrder(pooled, options.route);
   const ineligibility = (candidate: Candidate): string | undefined =>
     ineligible(candidate, needs, options.route, knowledge);
   const first = options.familyOf && ordered.find((each) => ineligibility(each) === undefined);
@@ -100,10 +107,12 @@ export function plan(
   const leastBad = mayTry ? soonest(looked) : undefined;
   const steps = looked.map((each): Step => {
     const { candidate, never, unavailable } = each;
-    if (never !== undefined) return { skip: { target: candidate.id, reason: never } };
+    const { id, key } = candidate;
+    const skipped = { target: id, ...(key !== undefined && { key }) };
+    if (never !== undefined) return { skip: { ...skipped, reason: never } };
     if (unavailable === undefined || each === leastBad) return { ask: candidate };
     const { reason, until } = unavailable;
-    return { skip: { target: candidate.id, reason, ...(until !== undefined && { until }) } };
+    return { skip: { ...skipped, reason, ...(until !== undefined && { until }) } };
   });
   return {
     steps,

@@ -45,6 +45,7 @@ function planned(world: World) {
       contextWindow: ({ id }) => windows?.[id],
       unavailable: ({ id }) => unavailable?.[id],
       listPrice: ({ id }) => prices?.[id],
+      keys: () => undefined,
     },
   );
   return { ...result, order: result.candidates.map(({ id }) => id) };

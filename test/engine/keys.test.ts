@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { SignalboxError, type SignalboxErrorOptions } from '../../src/errors.ts';
+import type { ErrorCode } from '../../src/protocol/error-code.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
+import { createRouter } from '../../src/router.ts';
+import { fakeProvider } from '../../src/testing/fake-provider.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+
+type Failures = Record<number, [ErrorCode, SignalboxErrorOptions?] | undefined>;
+
+/** A provider with three keys, each of which answers with its number or fails as told. */
+function pool(failures: Failures) {
+  const used: number[] = [];
+  const provider: Provider = {
+    wire: 'fake',
+    keyCount: 3,
+    capabilities: () => new Set(),
+    preload: async () => undefined,
+    prepare: () => ({
+      warnings: [],
+      async *send({ key = 0 }) {
+        used.push(key);
+        const failure = failures[key];
+        if (failure !== undefined) throw new SignalboxError(failure[0], failure[0], failure[1]);
+        yield { type: 'part-end', part: { type: 'text', text: `key ${key}` } };
+        yield { type: 'finish', finishReason: 'stop' };
+      },
+    }),
+  };
+  const runtime = fakeRuntime({ time: 'auto' });
+  const router = createRouter({
+    runtime,
+    providers: { a: provider, spare: fakeProvider('spare', { runtime }) },
+    tiers: { t: ['a/m', 'spare/m'], two: ['a/m', 'a/n'], alone: ['a/m'] },
+  });
+  return { router, used, runtime };
+}
+
+describe('a pool of keys', () => {
+  it('takes its keys in turn', async () => {
+    const { router, used } = pool({});
+    for (let each = 0; each < 4; each++) await router.complete('t', 'hi');
+    expect(used).toEqual([0, 1, 2, 0]);
+  });
+
+  it.each(['rate_limited', 'quota_exhausted', 'auth', 'permission'] as const)(
+    'passes over a key that is %s while another works, in this call and the next',
+    async (code) => {
+      const { router, used } = pool({ 0: [code, { retryAfterMs: 60_000 }] });
+      const first = await router.complete('t', 'hi');
+      expect(first.text).toBe('key 1');
+      expect(first.trail.map(({ key, outcome }) => [key, outcome])).toEqual([
+        [1, 'error'],
+        [2, 'ok'],
+      ]);
+      for (let each = 0; each < 3; each++) await router.complete('t', 'hi');
+      const { keys } = router.snapshot().targets['a/m'] ?? {};
+      expect(keys?.map((key) => Object.keys(key.unavailableUntil).length)).toEqual([1, 0, 0]);
+      expect(used.filter((key) => key === 0)).toHaveLength(1);
+    },
+  );
+
+  it('keeps a refused key away from all models of the provider, and the others in use', async () => {
+    const { router, used } = pool({ 0: ['auth'] });
+    await router.complete('two', 'hi');
+    await router.complete('two', 'hi', { route: { only: ['a/n'] } });
+    await router.complete('two', 'hi', { route: { only: ['a/n'] } });
+    expect(used.filter((key) => key === 0)).toHaveLength(1);
+  });
+
+  it('goes on to the next target when all its keys are used up', async () => {
+    const limited: [ErrorCode, SignalboxErrorOptions] = ['rate_limited', { retryAfterMs: 9_000 }];
+    const { router, used } = pool({ 0: limited, 1: limited, 2: limited });
+    expect((await router.complete('t', 'hi')).text).toBe('spare');
+    expect(used).toEqual([0, 1, 2]);
+    const { trail } = await router.complete('t', 'hi');
+    expect(trail.slice(0, 3).every(({ reason }) => reason?.startsWith('rate limited until'))).toBe(
+      true,
+    );
+  });
+
+  it('does not try another key when the key is not at fault', async () => {
+    const { router, used } = pool({
+      0: ['context_length'],
+      1: ['timeout', { phase: 'first-token' }],
+    });
+    expect((await router.complete('t', 'hi')).text).toBe('spare');
+    const { trail, text } = await router.complete('t', 'hi');
+    expect(text).toBe('spare');
+    expect(trail[1]).toMatchObject({
+      key: 3,
+      outcome: 'skipped',
+      reason: 'another key would not help',
+    });
+    expect(used).toEqual([0, 1]);
+  });
+
+  it('names the key in what it says, by its number', async () => {
+    const { router } = pool({ 0: ['auth'], 1: ['auth'], 2: ['auth'] });
+    await expect(router.complete('alone', 'hi')).rejects.toThrow(/a\/m key 2: auth/);
+  });
+});

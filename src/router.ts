@@ -1,4 +1,5 @@
-import { checkProviders } from './config/check.ts';
+import { providerProblems } from './config/check.ts';
+import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { createCompletionStream } from './engine/completion-stream.ts';
 import { createEngine } from './engine/create-engine.ts';
@@ -36,10 +37,13 @@ function chat(
 
 /** The inside of a router: names and results untyped, as the engine knows them. */
 function openRouter(config: RouterConfig) {
+  if (typeof config !== 'object' || config === null) {
+    throw configError([{ path: [], message: 'must be an object with providers and tiers' }]);
+  }
   const { providers, runtime = systemRuntime, ...routing } = config;
-  const byName = checkProviders(providers);
-  const names = [...byName.keys()];
-  let current = resolveConfig(routing, names);
+  const names = Object.keys(providers ?? {});
+  let current = resolveConfig(routing, names, providerProblems(providers));
+  const byName = new Map(Object.entries(providers));
   const emitter = createEmitter(
     () => runtime.now(),
     () => current.tags,

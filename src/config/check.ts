@@ -1,5 +1,4 @@
 import type { CallOptions } from '../protocol/call-options.ts';
-import type { Provider } from '../protocol/provider.ts';
 import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
 import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
 import {
@@ -25,6 +24,9 @@ export function checkCallOptions(
   providers: readonly string[],
   task: keyof typeof optionSchemas = 'chat',
 ): CallOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw configError([{ path: [], message: 'must be an object' }], 'options');
+  }
   const schema = optionSchemas[task];
   const issues = schema.safeParse(options).error?.issues ?? [];
   const problems: Problem[] = issues.flatMap((issue) =>
@@ -62,11 +64,8 @@ export function findTier(config: ResolvedConfig, name: string): ResolvedTier {
 
 const providerMembers = ['capabilities', 'preload', 'prepare'] as const;
 
-/**
- * The providers by name.
- * @throws SignalboxError `config` for what is no provider.
- */
-export function checkProviders(providers: unknown): ReadonlyMap<string, Provider> {
+/** What is wrong with the providers; all of it, to be told along with the rest of the configuration. */
+export function providerProblems(providers: unknown): readonly Problem[] {
   const entries =
     typeof providers === 'object' && providers !== null ? Object.entries(providers) : [];
   const problems: Problem[] = [];
@@ -92,6 +91,5 @@ export function checkProviders(providers: unknown): ReadonlyMap<string, Provider
       });
     }
   }
-  if (problems.length > 0) throw configError(problems);
-  return new Map(entries);
+  return problems;
 }

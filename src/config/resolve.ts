@@ -13,7 +13,7 @@ import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import { crossCheck, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
-import { configError, describeIssue } from './problems.ts';
+import { configError, describeIssue, type Problem } from './problems.ts';
 import {
   knownKeys,
   type RoutingInput,
@@ -137,13 +137,18 @@ function resolveTier(name: string, tier: TierInput, input: RoutingInput): Resolv
 }
 
 /**
- * Unknown in, resolved out.
+ * Unknown in, resolved out. `found` are problems that are known already, to be told along with the rest.
  * @throws SignalboxError `config` that lists every problem with its path, never just the first.
  */
-export function resolveConfig(routing: unknown, providers: readonly string[]): ResolvedConfig {
+export function resolveConfig(
+  routing: unknown,
+  providers: readonly string[],
+  found: readonly Problem[] = [],
+): ResolvedConfig {
   const parsed = routingSchema.safeParse(routing);
   const malformed = parsed.error?.issues ?? [];
   const problems = [
+    ...found,
     ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
     ...crossCheck(routing, providers),
   ];

@@ -132,17 +132,20 @@ const target = z.preprocess(
 
 const tier = z.preprocess(
   (value) => (Array.isArray(value) ? { targets: value } : value),
-  z.strictObject({
-    ...tierSettings,
-    targets: z.array(target).min(1, 'a tier needs at least one target'),
-    fallbackTier: z.string().optional(),
-  }),
+  z.strictObject(
+    {
+      ...tierSettings,
+      targets: z.array(target).min(1, 'a tier needs at least one target'),
+      fallbackTier: z.string().optional(),
+    },
+    'must be a list of targets, or an object with "targets"',
+  ),
 );
 
 /** The configuration without `providers`: plain JSON data. */
 export const routingSchema = z.strictObject({
   tiers: z
-    .record(z.string(), tier)
+    .record(z.string(), tier, 'must be an object with a tier under each name')
     .refine((tiers) => Object.keys(tiers).length > 0, 'at least one tier is needed'),
   defaults: z.strictObject(tierSettings).optional(),
   prices: z.record(z.string(), price).optional(),

@@ -30,8 +30,9 @@ export function openCall<Options extends CallOptions>(
   asked: Asked<Options>,
 ): Call {
   const tier = findTier(config, asked.tier);
-  const options = withoutUndefined(asked.options ?? ({} as Options));
-  checkCallOptions(options, [...engine.providers.keys()], asked.kind);
+  const given = asked.options ?? ({} as Options);
+  checkCallOptions(given, [...engine.providers.keys()], asked.kind);
+  const options = withoutUndefined(given);
   return {
     id: engine.runtime.createId('call'),
     config,

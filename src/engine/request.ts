@@ -1,12 +1,29 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError } from '../errors.ts';
 import type { CallDefaults } from '../protocol/call-options.ts';
-import type { Message, NormalMessage } from '../protocol/message.ts';
+import type { Message, NormalMessage, Part } from '../protocol/message.ts';
 import type { NormalTool, Tool } from '../protocol/request.ts';
 import type { Call } from './engine.ts';
 import { toJsonSchema } from './json-schema.ts';
 
 const roles: readonly string[] = ['system', 'user', 'assistant', 'tool'];
+
+const partTypes = {
+  text: true,
+  image: true,
+  audio: true,
+  file: true,
+  reasoning: true,
+  refusal: true,
+  'tool-call': true,
+  'tool-result': true,
+} as const satisfies Record<Part['type'], true>;
+
+function checkPart(part: Part, path: string): void {
+  if (typeof part === 'object' && part !== null && Object.hasOwn(partTypes, part.type)) return;
+  const types = Object.keys(partTypes).map((type) => `"${type}"`);
+  throw new SignalboxError('config', `${path}.type: must be one of ${types.join(', ')}`);
+}
 
 /**
  * The messages with every content a list of parts.
@@ -30,7 +47,11 @@ export function normalizeMessages(messages: string | readonly Message[]): readon
     }
     const { role, content } = message;
     if (typeof content === 'string') return { role, content: [{ type: 'text', text: content }] };
-    if (Array.isArray(content)) return { role, content };
+    if (Array.isArray(content)) {
+      for (const [at, part] of content.entries())
+        checkPart(part, `messages[${index}].content[${at}]`);
+      return { role, content };
+    }
     throw new SignalboxError(
       'config',
       `messages[${index}].content: must be a string or a list of parts`,

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
+import { SignalboxError } from '../errors.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, EventOf, RouterEvent } from '../protocol/events.ts';
 
@@ -61,6 +62,9 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
   }
 
   function add(name: string, listener: unknown, register: 'on' | 'once'): void {
+    if (typeof listener !== 'function') {
+      throw new SignalboxError('config', `${register}('${name}'): the listener must be a function`);
+    }
     const isolated = isolate(listener as Listener);
     const registration: Registration = {
       name,

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { checkCallOptions, checkProviders, findTier } from '../../src/config/check.ts';
+import { checkCallOptions, findTier, providerProblems } from '../../src/config/check.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { isSignalboxError } from '../../src/errors.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { Provider } from '../../src/protocol/provider.ts';
+import { createRouter } from '../../src/router.ts';
 
 const providers = ['openai', 'google'];
 
@@ -123,11 +124,17 @@ describe('the providers', () => {
     prepare: () => ({ warnings: [], send: async function* () {} }),
   };
 
-  test('are kept by their names', () => {
-    expect([...checkProviders({ openai: provider, mine: provider }).keys()]).toEqual([
-      'openai',
-      'mine',
+  test('may be anything that has what a provider has', () => {
+    expect(providerProblems({ openai: provider, mine: provider })).toEqual([]);
+  });
+
+  test('and the rest of the configuration are told of at once', () => {
+    const config = { providers: { openai: 1 }, tiers: { fast: ['opnai/x'] } };
+    expect(linesOf(() => createRouter(config as never))).toEqual([
+      'providers.openai: must be a provider, such as openai(), called with parentheses',
+      'tiers.fast.targets[0]: provider "opnai" is not configured; did you mean "openai"?',
     ]);
+    expect(() => createRouter(undefined as never)).toThrow('must be an object with providers');
   });
 
   test.each<[string, unknown, readonly string[]]>([
@@ -149,6 +156,8 @@ describe('the providers', () => {
       ],
     ],
   ])('cannot be %s', (_, value, lines) => {
-    expect(linesOf(() => checkProviders(value))).toEqual(lines);
+    const told = () =>
+      resolveConfig({ tiers: { fast: ['openai/x'] } }, ['openai'], providerProblems(value));
+    expect(linesOf(told)).toEqual(lines);
   });
 });

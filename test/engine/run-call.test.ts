@@ -531,6 +531,30 @@ describe('the tags of a target', () => {
   });
 });
 
+describe('what is no call', () => {
+  it.each([
+    [
+      [{ role: 'user', content: [{ typ: 'text' }] }],
+      undefined,
+      /messages\[0\]\.content\[0\]\.type: must/,
+    ],
+    [[{ role: 'usr', content: 'x' }], undefined, /messages\[0\]\.role: must/],
+    [undefined, undefined, /messages: must/],
+    ['x', 'options', /options: must be an object/],
+    ['x', { temprature: 1 }, /temprature: unknown option; did you mean "temperature"/],
+  ])('is refused with its path: %j, %j', async (messages, options, message) => {
+    const { router, calls } = setUp({ a: 'one' });
+    await expect(router.complete('t', messages as never, options as never)).rejects.toThrow(
+      message,
+    );
+    await expect(
+      router.stream('t', messages as never, options as never).completion,
+    ).rejects.toThrow(message);
+    expect(() => router.on('cost', 'x' as never)).toThrow('the listener must be a function');
+    expect(calls()).toEqual({ a: 0 });
+  });
+});
+
 describe('a router', () => {
   it('takes new routing data for new calls, and keeps the old when the new is bad', async () => {
     const { router, complete, events } = setUp({ a: 'one', b: 'two' });

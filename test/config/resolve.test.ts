@@ -27,7 +27,7 @@ const fast = ['openai/gpt'];
 
 describe('problems', () => {
   test.each<[string, unknown, readonly string[]]>([
-    ['no tiers', {}, ['tiers: Invalid input: expected record, received undefined']],
+    ['no tiers', {}, ['tiers: must be an object with a tier under each name']],
     ['an empty table of tiers', { tiers: {} }, ['tiers: at least one tier is needed']],
     [
       'a tier without targets',

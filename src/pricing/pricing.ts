@@ -69,7 +69,8 @@ export function createPricing(options: {
     },
     price(target, { usage, servedModel, serviceTier }) {
       const card = cardFor(target, servedModel);
-      return card === undefined ? unknownCost : priceUsage({ usage, card, serviceTier });
+      const isPriced = card !== undefined && !(card.isInputOnly && usage.outputTokens > 0);
+      return isPriced ? priceUsage({ usage, card, serviceTier }) : unknownCost;
     },
     standardPrice(target) {
       const rates = cardFor(target)?.steps[0].rates;

@@ -23,6 +23,8 @@ export type RateCard = {
   readonly listed?: { readonly vendor: string; readonly model: string };
   /** In ascending order. The last whose `above` is below the all-in input applies to every token. */
   readonly steps: readonly [PriceStep, ...PriceStep[]];
+  /** The list has no price for output: an answer with output cannot be priced. */
+  readonly isInputOnly: boolean;
   readonly perRequest: Rate;
   readonly perWebSearch: Rate;
 };
@@ -52,10 +54,10 @@ export function cardOfPrice(price: Price): RateCard {
     cachedAudioInput: cachedInput,
     audioOutput: output,
   };
-  return { steps: [{ above: 0, rates }], perRequest: 0n, perWebSearch: 0n };
+  return { steps: [{ above: 0, rates }], isInputOnly: false, perRequest: 0n, perWebSearch: 0n };
 }
 
-/** The card of a row of the list, or `undefined` when the row has no price for input or for output. */
+/** The card of a row of the list, or `undefined` when the row has no price for input. */
 export function cardOfListed(
   listed: { readonly vendor: string; readonly model: string },
   row: ListedPrice,
@@ -68,6 +70,7 @@ export function cardOfListed(
   });
   return {
     listed,
+    isInputOnly: row.output_mtok === undefined,
     steps: [{ above: 0, rates: first }, ...later],
     perRequest: feeOf(row.requests_kcount),
     perWebSearch: feeOf(row.web_searches_kcount),
@@ -101,8 +104,9 @@ function ratesAt(row: ListedPrice, above: number, model: string): TokenRates | u
     return usd === undefined ? undefined : ratePerMillion(usd);
   };
   const input = rateOf('input_mtok');
-  const output = rateOf('output_mtok');
-  if (input === undefined || output === undefined) return undefined;
+  // Embedding models have no output, and so no price for it.
+  const output = rateOf('output_mtok') ?? 0n;
+  if (input === undefined) return undefined;
   const cachedInput = rateOf('cache_read_mtok') ?? input;
   const audioInput = rateOf('input_audio_mtok') ?? input;
   const cacheWrite = rateOf('cache_write_mtok') ?? input;

@@ -2,11 +2,17 @@ import { anthropicWire } from './simulator/anthropic.ts';
 import { geminiWire } from './simulator/gemini.ts';
 import { compatibleChatWire, openaiChatWire } from './simulator/openai-chat.ts';
 import { openaiResponsesWire } from './simulator/openai-responses.ts';
+import {
+  geminiEmbeddingsWire,
+  openaiEmbeddingsWire,
+  openaiImagesWire,
+} from './simulator/other-wires.ts';
 import type { SimulatedProviderOptions, SimulatedVendor } from './simulator/script.ts';
 import { type SimulatedProvider, startProvider } from './simulator/server.ts';
 
 export type {
   SimulatedAnswer,
+  SimulatedOtherWireName,
   SimulatedRequest,
   SimulatedToolCall,
   SimulatedUsage,
@@ -46,10 +52,18 @@ export interface SimulatedProviders {
 }
 
 const vendors = {
-  openai: { name: 'openai', wires: [openaiResponsesWire, openaiChatWire], basePath: '/v1' },
+  openai: {
+    name: 'openai',
+    wires: [openaiResponsesWire, openaiChatWire, openaiEmbeddingsWire, openaiImagesWire],
+    basePath: '/v1',
+  },
   anthropic: { name: 'anthropic', wires: [anthropicWire], basePath: '' },
-  google: { name: 'google', wires: [geminiWire], basePath: '' },
-  compatible: { name: 'compatible', wires: [compatibleChatWire], basePath: '/v1' },
+  google: { name: 'google', wires: [geminiWire, geminiEmbeddingsWire], basePath: '' },
+  compatible: {
+    name: 'compatible',
+    wires: [compatibleChatWire, openaiEmbeddingsWire, openaiImagesWire],
+    basePath: '/v1',
+  },
 } as const satisfies Record<string, SimulatedVendor>;
 
 /**

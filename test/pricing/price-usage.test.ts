@@ -204,8 +204,8 @@ describe('what the list says', () => {
     });
   });
 
-  test('a row without a price for output has no price', () => {
-    expect(cardOfListed({ vendor: 'v', model: 'm' }, { input_mtok: 1 })).toBeUndefined();
+  test('a row without a price for output prices input only', () => {
+    expect(cardOfListed({ vendor: 'v', model: 'm' }, { input_mtok: 1 })?.isInputOnly).toBe(true);
     expect(cardOfListed({ vendor: 'v', model: 'm' }, {})).toBeUndefined();
   });
 });

@@ -152,3 +152,13 @@ describe('pricing', () => {
     expect(catalogue.load).toHaveBeenCalledTimes(2);
   });
 });
+
+test('an embedding model is priced by its input, and an output that it should not have is not', async () => {
+  const pricing = createPricing({ now: () => Date.UTC(2026, 10, 1) });
+  await pricing.load();
+  const target = { target: 'openai/e', model: 'text-embedding-3-small', priceList: 'openai' };
+  const usage = { inputTokens: 1_000_000, outputTokens: 0, totalTokens: 1_000_000 };
+  expect(pricing.price(target, { usage })).toMatchObject({ usd: 0.02, priced: 'exact' });
+  const odd = { ...usage, outputTokens: 1 };
+  expect(pricing.price(target, { usage: odd })).toMatchObject({ usd: null, priced: 'unknown' });
+});

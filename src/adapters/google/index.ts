@@ -1,6 +1,12 @@
 import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
+import type {
+  AttemptContext,
+  Capability,
+  PreparedCall,
+  Provider,
+} from '../../protocol/provider.ts';
+import type { ProviderRequest } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, tappedFetch } from '../../transport/guarded-fetch.ts';
@@ -18,6 +24,7 @@ import {
   type OwnClientSettings,
   readSettings,
 } from './options.ts';
+import { embeddingBody, imageRequest, maxEmbeddingBatch, readEmbeddings } from './other-tasks.ts';
 import { toWireRequest } from './request.ts';
 import { createAnswerReader, type Issuer } from './response.ts';
 
@@ -151,6 +158,22 @@ export function google(settings: GoogleSettings = {}): Provider {
     read.own === undefined ? guardRoad(read.client) : makeRoad(read.own),
   );
 
+  function prepare(request: ProviderRequest): PreparedCall {
+    const { body, warnings } = toWireRequest(request);
+    const issuer = { provider: request.provider, model: request.model };
+    return {
+      warnings,
+      async *send(context) {
+        const { client, guard } = await road();
+        const method = context.wire === 'stream' ? 'generateContentStream' : 'generateContent';
+        const reply = await exchange(context, (tap) =>
+          client.models[method](sdkParameters(request.model, body, tappedFetch(guard, tap))),
+        );
+        yield* readAnswer(reply, context, issuer);
+      },
+    };
+  }
+
   return {
     wire: 'gemini',
     priceList: 'google',
@@ -158,20 +181,26 @@ export function google(settings: GoogleSettings = {}): Provider {
     async preload() {
       if (read.own !== undefined) await loadSdk();
     },
-    prepare(request) {
-      const { body, warnings } = toWireRequest(request);
-      const issuer = { provider: request.provider, model: request.model };
+    prepare,
+    maxEmbeddingBatch,
+    prepareEmbedding(request) {
+      // The SDK wants contents of its own making and then sends the body that we made.
+      const body = { ...embeddingBody(request), contents: request.values };
       return {
-        warnings,
+        warnings: [],
         async *send(context) {
           const { client, guard } = await road();
-          const method = context.wire === 'stream' ? 'generateContentStream' : 'generateContent';
           const reply = await exchange(context, (tap) =>
-            client.models[method](sdkParameters(request.model, body, tappedFetch(guard, tap))),
+            client.models.embedContent(sdkParameters(request.model, body, tappedFetch(guard, tap))),
           );
-          yield* readAnswer(reply, context, issuer);
+          yield* readEmbeddings(reply, context);
         },
       };
+    },
+    prepareImage(request) {
+      const image = imageRequest(request);
+      const prepared = prepare(image.request);
+      return { ...prepared, warnings: [...image.warnings, ...prepared.warnings] };
     },
   };
 }

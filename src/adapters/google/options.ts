@@ -7,6 +7,7 @@ export interface GoogleClient {
   readonly models: {
     generateContent(parameters: object): PromiseLike<unknown>;
     generateContentStream(parameters: object): PromiseLike<unknown>;
+    embedContent(parameters: object): PromiseLike<unknown>;
   };
 }
 

@@ -7,6 +7,11 @@ import { readJsonEvents } from '../shared/json-events.ts';
 import { mergeBody } from '../shared/merge-body.ts';
 import { connectionShape, openAIConnection, openAIExchange } from '../shared/openai-client.ts';
 import { openAIFactsOf } from '../shared/openai-models.ts';
+import {
+  maxEmbeddingBatch,
+  prepareOpenAIEmbedding,
+  prepareOpenAIImage,
+} from '../shared/openai-other-tasks.ts';
 import { checkSettings } from '../shared/settings.ts';
 import type { Issuer } from './deltas.ts';
 import { notACompletion, refusalError } from './errors.ts';
@@ -86,6 +91,9 @@ export function openaiChat(settings: OpenAIChatSettings = {}): Provider {
     capabilities: (model) =>
       new Set(connection.isOpenAI ? openAIFactsOf(model).capabilities : compatibleCapabilities),
     preload: connection.preload,
+    maxEmbeddingBatch,
+    prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
+    prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {
       const { body, warnings } = chatBody(request, dialect);
       const issuer = { provider: request.provider, model: request.model };

@@ -6,6 +6,11 @@ import { readJsonEvents } from '../shared/json-events.ts';
 import { mergeBody } from '../shared/merge-body.ts';
 import { openAIConnection, openAIExchange } from '../shared/openai-client.ts';
 import { openAIFactsOf } from '../shared/openai-models.ts';
+import {
+  maxEmbeddingBatch,
+  prepareOpenAIEmbedding,
+  prepareOpenAIImage,
+} from '../shared/openai-other-tasks.ts';
 import { notAResponse, refusalError } from './errors.ts';
 import type { Issuer } from './items.ts';
 import { wire } from './opaque.ts';
@@ -69,6 +74,9 @@ export function openai(settings: OpenAISettings = {}): Provider {
     capabilities: (model) =>
       new Set(openAIFactsOf(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,
+    maxEmbeddingBatch,
+    prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
+    prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {
       const { body, warnings } = responsesBody(request);
       const issuer = { provider: request.provider, model: request.model };

@@ -15,6 +15,8 @@ export interface OpenAIClient {
   readonly chat: {
     readonly completions: { create(body: object, options?: object): PromiseLike<unknown> };
   };
+  readonly embeddings: { create(body: object, options?: object): PromiseLike<unknown> };
+  readonly images: { generate(body: object, options?: object): PromiseLike<unknown> };
   withOptions(options: object): OpenAIClient;
 }
 

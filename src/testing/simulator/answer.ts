@@ -4,13 +4,16 @@ import type { Json, JsonObject } from '../../protocol/json.ts';
 /** The wires that the simulators speak. */
 export type SimulatedWireName = 'openai-responses' | 'openai-chat' | 'anthropic' | 'gemini';
 
+/** APIs beside them, which answer with vectors and pictures. */
+export type SimulatedOtherWireName = 'openai-embeddings' | 'openai-images' | 'gemini-embeddings';
+
 /** Request headers by their names in lower case. */
 export type RequestHeaders = Readonly<Record<string, string | undefined>>;
 
 /** A request as a simulated provider read it. */
 export type SimulatedRequest = {
   /** Absent for a path that no wire of this provider knows. */
-  readonly wire: SimulatedWireName | undefined;
+  readonly wire: SimulatedWireName | SimulatedOtherWireName | undefined;
   readonly method: string;
   readonly path: string;
   /** Names in lower case. Keys are in here: this is for tests, not for logs. */

@@ -4,6 +4,7 @@ import { splitText } from './answer.ts';
 import { geminiError, geminiErrorBody } from './gemini-errors.ts';
 import { asList, asObject, asString } from './json-access.ts';
 import { bearer } from './openai-shared.ts';
+import { onePixelPng } from './vectors-and-pictures.ts';
 import type { AnswerTurn, Asked, Frame, SimulatedWire } from './wire.ts';
 
 const finishReasons = {
@@ -97,10 +98,13 @@ function frames(turn: AnswerTurn): readonly Frame[] {
 }
 
 /** The parts of the answer. Parallel calls share one signature, on the first. */
-function parts({ answer }: AnswerTurn, texts: readonly string[]): readonly JsonObject[] {
+function parts({ answer, request }: AnswerTurn, texts: readonly string[]): readonly JsonObject[] {
+  const config = asObject(request.body.generationConfig);
+  const draws = asList(config.responseModalities).includes('IMAGE');
   return [
     ...splitText(answer.reasoning ?? '').map((text) => ({ text, thought: true })),
     ...texts.map((text) => ({ text })),
+    ...(draws ? [{ inlineData: { mimeType: 'image/png', data: onePixelPng } }] : []),
     ...answer.toolCalls.map((call, index) => ({
       functionCall: {
         name: call.name,

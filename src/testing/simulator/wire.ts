@@ -2,6 +2,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type {
   RequestHeaders,
   ResolvedAnswer,
+  SimulatedOtherWireName,
   SimulatedRequest,
   SimulatedWireName,
 } from './answer.ts';
@@ -55,7 +56,7 @@ export type ErrorReply = {
  * One vendor protocol, seen from the vendor's side. All functions are pure; the server does the sending.
  */
 export interface SimulatedWire {
-  readonly name: SimulatedWireName;
+  readonly name: SimulatedWireName | SimulatedOtherWireName;
   /** Whether `path` (without the query) is this wire's. Any prefix before it is accepted. */
   accepts(path: string): boolean;
   /** The model and whether a stream is asked for, from wherever the wire puts them. */

@@ -1,0 +1,113 @@
+import { SignalboxError } from '../../errors.ts';
+import type { Warning } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { EmbeddingRequest, ImageRequest } from '../../protocol/other-tasks.ts';
+import type { AttemptContext } from '../../protocol/provider.ts';
+import type { ProviderRequest } from '../../protocol/request.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Reply } from '../../transport/read-reply.ts';
+import { mergeBody } from '../shared/merge-body.ts';
+import { isObject, listOf, objectOf } from '../shared/read.ts';
+import { inBandError, isErrorBody, refusalError } from './errors.ts';
+import { toUsage } from './usage.ts';
+
+/** Values in one `batchEmbedContents` (Gemini API reference, Embeddings). */
+export const maxEmbeddingBatch = 100;
+
+/** The aspect ratios that Gemini draws in (Gemini API reference, ImageConfig). */
+const aspectRatios = [
+  '1:1',
+  '2:3',
+  '3:2',
+  '3:4',
+  '4:3',
+  '4:5',
+  '5:4',
+  '9:16',
+  '16:9',
+  '21:9',
+] as const;
+
+/** The body of an embedding request, in the API's words. */
+export function embeddingBody(request: EmbeddingRequest): JsonObject {
+  const { provider: _, model, values, dimensions, userId: _userId, extraBody, ...rest } = request;
+  rest satisfies Record<string, never>;
+  const requests = values.map((text) => ({
+    model: `models/${model}`,
+    content: { parts: [{ text }] },
+    ...(dimensions !== undefined && { outputDimensionality: dimensions }),
+  }));
+  return mergeBody({ requests }, extraBody);
+}
+
+function unusable(what: string): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    `the answer holds ${what}: check baseURL and model`,
+  );
+}
+
+/** Reads the answer to an embedding request; the vectors come in the order of the values. */
+export function* readEmbeddings(
+  reply: Reply,
+  { keepRaw }: AttemptContext,
+): Generator<ProviderPart, void> {
+  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
+  if (reply.kind === 'events') throw unusable('events where a whole body was asked for');
+  const { body } = reply;
+  if (isErrorBody(body)) throw inBandError(body, reply.headers);
+  const rows = listOf(objectOf(body).embeddings);
+  if (rows.length === 0) throw unusable('no embeddings');
+  yield { type: 'open', ...(reply.requestId !== undefined && { requestId: reply.requestId }) };
+  const vectors = rows.map((row) =>
+    listOf(objectOf(row).values).filter((each) => typeof each === 'number'),
+  );
+  yield { type: 'vectors', vectors };
+  const usage = objectOf(body).usageMetadata;
+  yield {
+    type: 'finish',
+    finishReason: 'stop',
+    ...(isObject(usage) && { usage: toUsage(usage) }),
+    ...(keepRaw && { raw: body }),
+  };
+}
+
+function aspectRatioOf(size: string): string | undefined {
+  const [width = 0, height = 0] = size.split('x').map(Number);
+  return aspectRatios.find((ratio) => {
+    const [across = 1, down = 1] = ratio.split(':').map(Number);
+    return width * down === height * across;
+  });
+}
+
+/** A picture is an answer whose parts may be pictures: the request for one, and what it cannot say. */
+export function imageRequest(request: ImageRequest): {
+  readonly request: ProviderRequest;
+  readonly warnings: readonly Warning[];
+} {
+  const { provider, model, prompt, count, size, userId, extraBody, ...rest } = request;
+  rest satisfies Record<string, never>;
+  const warnings: Warning[] = [];
+  const drop = (param: string, message: string): void => {
+    warnings.push({ code: 'dropped-param', param, message });
+  };
+  const aspectRatio = size === undefined ? undefined : aspectRatioOf(size);
+  if (size !== undefined && aspectRatio === undefined) {
+    drop('size', `Gemini draws in ${aspectRatios.join(', ')} only`);
+  }
+  if (count !== undefined && count > 1) drop('count', 'Gemini draws one picture for each request');
+  const generationConfig = {
+    responseModalities: ['TEXT', 'IMAGE'],
+    ...(aspectRatio !== undefined && { imageConfig: { aspectRatio } }),
+  };
+  return {
+    request: {
+      provider,
+      model,
+      messages: [{ role: 'user', content: [{ type: 'text', text: prompt }] }],
+      ...(userId !== undefined && { userId }),
+      extraBody: mergeBody({ generationConfig }, extraBody) as NonNullable<typeof extraBody>,
+    },
+    warnings,
+  };
+}

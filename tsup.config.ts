@@ -6,6 +6,7 @@ export default defineConfig({
     openai: 'src/openai.ts',
     anthropic: 'src/anthropic.ts',
     google: 'src/google.ts',
+    'ai-sdk': 'src/ai-sdk.ts',
     testing: 'src/testing.ts',
   },
   format: ['esm'],

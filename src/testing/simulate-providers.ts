@@ -12,7 +12,6 @@ import { type SimulatedProvider, startProvider } from './simulator/server.ts';
 
 export type {
   SimulatedAnswer,
-  SimulatedOtherWireName,
   SimulatedRequest,
   SimulatedToolCall,
   SimulatedUsage,

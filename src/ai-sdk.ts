@@ -1,0 +1,1 @@
+export { type AiSdkModel, type AiSdkSettings, fromAiSdk } from './adapters/ai-sdk/index.ts';

@@ -149,10 +149,11 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
 
   /** With nothing fresh left, the target whose rate limit is over first gets another chance. */
   async function secondChance(): Promise<ResolvedTarget | undefined> {
-    const open = [...limited].filter(
-      ([target]) =>
-        stateOf(target).tries <= (call.tier.retry.attempts ?? failureTable.rate_limited.alone),
-    );
+    const { attempts = failureTable.rate_limited.alone } = {
+      ...call.tier.retry,
+      ...call.options.retry,
+    };
+    const open = [...limited].filter(([target]) => stateOf(target).tries <= attempts);
     const soonest = open.sort(([, a], [, b]) => a - b)[0];
     if (soonest === undefined || attemptsLeft() <= 0) return undefined;
     const [target, until] = soonest;

@@ -208,6 +208,15 @@ describe('a rate limit', () => {
     expect(runtime.now() - before).toBeLessThan(10_000);
   });
 
+  it('is not waited for by a call that wants no retries', async () => {
+    const { fails, calls } = setUp({
+      a: { error: 'rate_limited', retryAfterMs: 1_000 },
+      b: { error: 'auth' },
+    });
+    await fails({ retry: { attempts: 0 } });
+    expect(calls()).toEqual({ a: 1, b: 1 });
+  });
+
   it('is waited for after the others have failed too', async () => {
     const { complete, calls } = setUp({
       a: [{ error: 'rate_limited', retryAfterMs: 1_000 }, 'one'],

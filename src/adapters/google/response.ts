@@ -155,9 +155,10 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
 
   function reason(): FinishReason {
     if (blockReason !== undefined) return 'content_filter';
-    const known = finishReasons[finishReason ?? ''] ?? 'other';
-    const isPlain = known === 'stop' || finishReason === undefined;
-    return isPlain && calls > 0 ? 'tool_calls' : known;
+    const known = finishReasons[finishReason ?? ''];
+    // The vendor has no word for calls; what imitators make up for one says nothing else.
+    const isPlain = known === 'stop' || known === undefined;
+    return isPlain && calls > 0 ? 'tool_calls' : (known ?? 'other');
   }
 
   return {

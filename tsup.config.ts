@@ -7,6 +7,7 @@ export default defineConfig({
     anthropic: 'src/anthropic.ts',
     google: 'src/google.ts',
     'ai-sdk': 'src/ai-sdk.ts',
+    compatible: 'src/compatible.ts',
     testing: 'src/testing.ts',
   },
   format: ['esm'],

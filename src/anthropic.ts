@@ -1,6 +1,7 @@
 export {
   type AnthropicClient,
   type AnthropicSettings,
+  type ApiKey,
   anthropic,
 } from './adapters/anthropic/index.ts';
 export type { Fetch } from './transport/guarded-fetch.ts';

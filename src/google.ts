@@ -1,2 +1,9 @@
-export { type GoogleClient, type GoogleSettings, google } from './adapters/google/index.ts';
+export {
+  type ApiKey,
+  type GoogleClient,
+  type GoogleSettings,
+  google,
+  type VertexSettings,
+  vertex,
+} from './adapters/google/index.ts';
 export type { Fetch } from './transport/guarded-fetch.ts';

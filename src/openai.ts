@@ -1,6 +1,9 @@
+export { type AzureOpenAISettings, azureOpenAI } from './adapters/azure/index.ts';
 export { type OpenAIChatSettings, openaiChat } from './adapters/openai-chat/index.ts';
 export {
+  type ApiKey,
   type OpenAIClient,
+  type OpenAIConnectionSettings,
   type OpenAISettings,
   openai,
 } from './adapters/openai-responses/index.ts';

@@ -15,6 +15,26 @@ const allowed: Record<string, readonly string[]> = {
   telemetry: ['protocol', 'internal', 'errors', 'runtime'],
   'adapters/shared': ['protocol', 'internal', 'errors', 'runtime', 'transport'],
   adapters: ['protocol', 'internal', 'errors', 'runtime', 'transport', 'adapters/shared'],
+  // Brands are rows on a wire, and nothing of their own.
+  'adapters/compatible': [
+    'protocol',
+    'internal',
+    'errors',
+    'runtime',
+    'transport',
+    'adapters/shared',
+    'adapters/openai-chat',
+  ],
+  'adapters/azure': [
+    'protocol',
+    'internal',
+    'errors',
+    'runtime',
+    'transport',
+    'adapters/shared',
+    'adapters/openai-chat',
+    'adapters/openai-responses',
+  ],
   config: [
     'protocol',
     'internal',

@@ -1,5 +1,6 @@
 import type { Watch } from '../protocol/provider.ts';
 import { watchingDispatcher } from './dispatcher.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -36,17 +37,33 @@ export type GuardOptions = {
   readonly fetch?: Fetch | undefined;
   /**
    * The headers that the user configured, credentials included: they are set last and win over the SDK's,
-   * and nothing outside them and the SDK's essential ones is sent. `'as-is'` leaves the SDK's headers alone,
-   * for a client that the user made.
+   * and nothing outside them and the SDK's essential ones is sent. A function gives them anew for each request;
+   * when it fails, so does the request. `'as-is'` leaves the SDK's headers alone, for a client that the user made.
    */
-  readonly headers: Readonly<Record<string, string>> | 'as-is';
+  readonly headers: FixedHeaders | (() => Promise<FixedHeaders>) | 'as-is';
+  /** What the SDK may send besides, when it finds the credentials itself. */
+  readonly passes?: readonly string[];
 };
 
-function guardHeaders(sent: RequestInit['headers'], allowed: GuardOptions['headers']): Headers {
+type FixedHeaders = Readonly<Record<string, string>>;
+
+async function currentHeaders(
+  headers: GuardOptions['headers'],
+  signal: AbortSignal,
+): Promise<FixedHeaders | 'as-is'> {
+  if (typeof headers !== 'function') return headers;
+  return untilAborted(headers, signal);
+}
+
+function guardHeaders(
+  sent: RequestInit['headers'],
+  allowed: FixedHeaders | 'as-is',
+  passes: readonly string[],
+): Headers {
   const headers = new Headers(sent);
   if (allowed === 'as-is') return headers;
   const guarded = new Headers();
-  for (const name of sdkHeaders) {
+  for (const name of [...sdkHeaders, ...passes]) {
     const value = headers.get(name);
     if (value !== null) guarded.set(name, value);
   }
@@ -66,18 +83,19 @@ export function guardedFetch(options: GuardOptions): Fetch {
     const send = options.fetch ?? globalThis.fetch;
     const tap = tapOf(init);
     if (tap === undefined) return send(input, init);
-    const dispatcher = options.fetch === undefined ? watchingDispatcher(tap.watch) : undefined;
-    if (dispatcher === undefined) tap.watch.connected();
-    // Node's fetch takes any object with `dispatch`; the type of `dispatcher` asks for undici's whole class.
-    const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]: Tap };
-    const guarded = {
-      ...asked,
-      headers: guardHeaders(asked.headers, options.headers),
-      redirect: 'manual',
-      signal: tap.signal,
-      ...(dispatcher !== undefined && { dispatcher }),
-    } as RequestInit;
     try {
+      const allowed = await currentHeaders(options.headers, tap.signal);
+      const dispatcher = options.fetch === undefined ? watchingDispatcher(tap.watch) : undefined;
+      if (dispatcher === undefined) tap.watch.connected();
+      // Node's fetch takes any object with `dispatch`; the type of `dispatcher` asks for undici's whole class.
+      const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]: Tap };
+      const guarded = {
+        ...asked,
+        headers: guardHeaders(asked.headers, allowed, options.passes ?? []),
+        redirect: 'manual',
+        signal: tap.signal,
+        ...(dispatcher !== undefined && { dispatcher }),
+      } as RequestInit;
       tap.response = await send(input, guarded);
     } catch (error) {
       tap.failure = error;

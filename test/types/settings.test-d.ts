@@ -2,9 +2,10 @@ import { Anthropic } from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import { AzureOpenAI, OpenAI } from 'openai';
 import { anthropic } from '../../src/anthropic.ts';
-import { google } from '../../src/google.ts';
+import { mistral, openaiCompatible } from '../../src/compatible.ts';
+import { google, vertex } from '../../src/google.ts';
 import type { Provider } from '../../src/index.ts';
-import { openai, openaiChat } from '../../src/openai.ts';
+import { azureOpenAI, openai, openaiChat } from '../../src/openai.ts';
 import { type Equal, expectType } from './expect-type.ts';
 
 expectType<Equal<ReturnType<typeof openai>, Provider>>(true);
@@ -12,6 +13,11 @@ openai({ apiKey: 'k', baseURL: 'https://example.com/v1', headers: { a: 'b' }, fe
 openaiChat({ baseURL: 'https://example.com/v1', priceList: 'mistral' });
 anthropic({ anthropicVersion: '2023-06-01', authStyle: 'x-api-key' });
 google({ apiVersion: 'v1' });
+mistral({ apiKey: async () => 'k' });
+openaiCompatible({ profile: 'groq', apiKey: () => 'k' });
+openaiCompatible({ profile: { reasoningIn: 'thinking' }, baseURL: 'https://example.com/v1' });
+azureOpenAI({ resource: 'r', token: async () => 't' });
+vertex({ project: 'p', location: 'eu', token: () => 't' });
 
 // A client that the user made fits as it is.
 openai({ client: new OpenAI({ apiKey: 'k' }) });
@@ -28,3 +34,9 @@ openai({ maxRetries: 3 });
 anthropic({ authStyle: 'basic' });
 // @ts-expect-error
 google({ client: {} });
+// @ts-expect-error
+openaiCompatible({ profile: 'gorq' });
+// @ts-expect-error
+openaiCompatible({ profile: { turns: 'odd' } });
+// @ts-expect-error
+vertex({ location: 'eu' });

@@ -6,9 +6,10 @@ import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { Reply } from '../../transport/read-reply.ts';
+import { currentKey } from '../shared/api-key.ts';
 import { readJsonEvents } from '../shared/json-events.ts';
 import { lazily } from '../shared/lazily.ts';
-import { lazySdk, requireKey } from '../shared/sdk.ts';
+import { lazySdk } from '../shared/sdk.ts';
 import { inBandError, isErrorBody, refusalError } from './errors.ts';
 import { factsOf } from './models.ts';
 import {
@@ -21,6 +22,7 @@ import {
 import { toWireRequest } from './request.ts';
 import { createAnswerReader, eventsOfMessage, type Issuer } from './response.ts';
 
+export type { ApiKey } from '../shared/api-key.ts';
 export type { AnthropicClient, AnthropicSettings } from './options.ts';
 
 const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
@@ -28,7 +30,8 @@ const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
 /** Node's timers hold no more; our own clocks rule, and an explicit one turns off the SDK's token guard. */
 const noTimeoutMs = 2 ** 31 - 1;
 
-function ownHeaders(key: string, settings: OwnClientSettings): Record<string, string> {
+async function ownHeaders(settings: OwnClientSettings): Promise<Record<string, string>> {
+  const key = await currentKey('anthropic().apiKey', settings.apiKey, ['ANTHROPIC_API_KEY']);
   return {
     accept: 'application/json',
     'content-type': 'application/json',
@@ -41,14 +44,13 @@ function ownHeaders(key: string, settings: OwnClientSettings): Record<string, st
 }
 
 async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient> {
-  const apiKey = requireKey('anthropic', settings.apiKey, ['ANTHROPIC_API_KEY']);
   const { Anthropic } = await loadSdk();
   return new Anthropic({
-    apiKey,
+    apiKey: 'set by the guard',
     baseURL: settings.baseURL,
     maxRetries: 0,
     timeout: noTimeoutMs,
-    fetch: guardedFetch({ fetch: settings.fetch, headers: ownHeaders(apiKey, settings) }),
+    fetch: guardedFetch({ fetch: settings.fetch, headers: () => ownHeaders(settings) }),
     openTelemetry: false,
     logLevel: 'off',
     webhookKey: null,

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Fetch } from '../../transport/guarded-fetch.ts';
+import type { ApiKey } from '../shared/api-key.ts';
 import { checkSettings } from '../shared/settings.ts';
 
 /**
@@ -14,8 +15,11 @@ export interface AnthropicClient {
 /** How to reach an API that speaks Anthropic Messages. */
 export type AnthropicSettings =
   | {
-      /** @default the environment variable `ANTHROPIC_API_KEY`, read at the first call */
-      readonly apiKey?: string;
+      /**
+       * The key, or a function that gives the current one for each attempt.
+       * @default the environment variable `ANTHROPIC_API_KEY`, read at each call
+       */
+      readonly apiKey?: ApiKey;
       /** Without `/v1`. @default 'https://api.anthropic.com' */
       readonly baseURL?: string;
       /** Sent with every request, over signalbox's own. */
@@ -39,7 +43,7 @@ export type AnthropicSettings =
 
 /** Settings of a client that signalbox makes, with its defaults filled in; the key stays lazy. */
 export type OwnClientSettings = {
-  readonly apiKey: string | undefined;
+  readonly apiKey: ApiKey | undefined;
   readonly baseURL: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly fetch: Fetch | undefined;
@@ -51,7 +55,7 @@ export type OwnClientSettings = {
 export const currentVersion = '2026-10-21';
 
 const shape = {
-  apiKey: 'string',
+  apiKey: 'key',
   baseURL: 'url',
   headers: 'headers',
   fetch: 'function',

@@ -3,7 +3,9 @@ import type { Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { createPartAssembler } from '../shared/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
+import { createThinkTags } from './think-tags.ts';
 
 /** Who made the answer, for the replay data in it. */
 export type Issuer = { readonly provider: string; readonly model: string };
@@ -35,7 +37,11 @@ function argumentsOf(value: unknown): string {
   return value === undefined || value === null ? '' : JSON.stringify(value);
 }
 
-export function createDeltaReader(issuer: Issuer): DeltaReader {
+export function createDeltaReader(
+  issuer: Issuer,
+  reasoningOut: ChatDialect['reasoningOut'] = 'fields',
+): DeltaReader {
+  const thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
   const assembler = createPartAssembler();
   const calls = new Map<number, Call>();
   let latestIndex = -1;
@@ -65,7 +71,9 @@ export function createDeltaReader(issuer: Issuer): DeltaReader {
   }
 
   function* content(value: unknown): Generator<ProviderPart> {
-    if (typeof value === 'string') yield* say('text', value);
+    if (typeof value === 'string' && thinkTags !== undefined) {
+      for (const { type, text } of thinkTags.read(value)) yield* say(type, text);
+    } else if (typeof value === 'string') yield* say('text', value);
     for (const each of listOf(value)) {
       const part = objectOf(each);
       if (part.type === 'thinking') yield* say('reasoning', thinkingText(part));
@@ -145,6 +153,7 @@ export function createDeltaReader(issuer: Issuer): DeltaReader {
       if (isObject(legacy)) yield* toolCall({ index: 0, function: legacy }, 0);
     },
     *close() {
+      for (const { type, text } of thinkTags?.rest() ?? []) yield* say(type, text);
       yield* assembler.closeAll();
     },
     seen: () => ({ toolCalls: begunCount, refusal }),

@@ -17,6 +17,7 @@ import { outputParts, outputText, wireMedia } from '../shared/media.ts';
 import { isOwn, joinText } from '../shared/messages.ts';
 import { cacheBreakpoint } from '../shared/openai-params.ts';
 import type { ToolIds } from '../shared/tool-ids.ts';
+import type { ChatDialect } from './dialect.ts';
 
 export const wire = 'openai-chat';
 
@@ -24,9 +25,7 @@ export const wire = 'openai-chat';
 export type MessageContext = {
   readonly request: ProviderRequest;
   readonly ids: ToolIds;
-  readonly systemRole: 'system' | 'developer';
-  /** Whether the model takes `prompt_cache_breakpoint`. */
-  readonly cacheBreakpoints: boolean;
+  readonly dialect: ChatDialect;
   readonly warn: (warning: Warning) => void;
 };
 
@@ -35,7 +34,7 @@ function unsupported(what: string): SignalboxError {
 }
 
 function breakpoint(hint: CacheHint | undefined, context: MessageContext): JsonObject {
-  return context.cacheBreakpoints ? cacheBreakpoint(hint) : {};
+  return context.dialect.facts.cacheBreakpoints ? cacheBreakpoint(hint) : {};
 }
 
 /** The only two formats of `input_audio`, by media type. */
@@ -104,7 +103,7 @@ function userContent(
   context: MessageContext,
 ): string | readonly JsonObject[] {
   const [only, ...more] = message.content;
-  const isMarked = context.cacheBreakpoints && only?.type === 'text' && only.cache;
+  const isMarked = context.dialect.facts.cacheBreakpoints && only?.type === 'text' && only.cache;
   if (only?.type === 'text' && more.length === 0 && !isMarked) return only.text;
   return message.content.flatMap((part) => contentOf(part, message.role, context));
 }
@@ -120,8 +119,8 @@ function toolCall(part: ToolCallPart, context: MessageContext): JsonObject {
 }
 
 /**
- * Reasoning that the vendor told in a field of its own goes back in the same field, inside a tool loop only:
- * DeepSeek and Moonshot want it there, and refuse or ignore it elsewhere.
+ * Reasoning that the vendor told in a field of its own goes back in the same field, usually inside a tool loop
+ * only: DeepSeek and Moonshot want it there, and refuse or ignore it elsewhere.
  */
 function echoedReasoning(message: NormalMessage, context: MessageContext): JsonObject {
   const fields: Record<string, string> = {};
@@ -140,6 +139,8 @@ function assistant(message: NormalMessage, inLoop: boolean, context: MessageCont
   for (const part of message.content) {
     if (!plainAssistantParts.includes(part.type)) context.warn(dropped(part, message.role));
   }
+  const { echoReasoning } = context.dialect;
+  const isEchoed = echoReasoning === 'always' || (echoReasoning === 'tool-loop' && inLoop);
   const calls = message.content.filter((part) => part.type === 'tool-call');
   const refusal = message.content.find((part) => part.type === 'refusal')?.text;
   const said = joinText(message.content);
@@ -148,7 +149,7 @@ function assistant(message: NormalMessage, inLoop: boolean, context: MessageCont
     content: said === '' ? null : said,
     ...(refusal !== undefined && { refusal }),
     ...(calls.length > 0 && { tool_calls: calls.map((call) => toolCall(call, context)) }),
-    ...(inLoop && echoedReasoning(message, context)),
+    ...(isEchoed && echoedReasoning(message, context)),
   };
 }
 
@@ -158,6 +159,7 @@ function toolResult(part: ToolResultPart, context: MessageContext): JsonObject {
   return {
     role: 'tool',
     tool_call_id: context.ids.result(part.id),
+    ...(context.dialect.toolResultName && { name: part.name }),
     // The wire has no flag for errors.
     content: part.isError === true ? `Error: ${output}` : output,
   };
@@ -199,7 +201,7 @@ export function wireMessages(
       const content = userContent(message, context);
       return content.length === 0 ? [] : [{ role: 'user', content }];
     }
-    return [{ role: context.systemRole, content: systemContent(message, context) }];
+    return [{ role: context.dialect.systemRole, content: systemContent(message, context) }];
   });
 }
 
@@ -208,7 +210,7 @@ function systemContent(
   context: MessageContext,
 ): string | readonly JsonObject[] {
   const texts = message.content.filter((part): part is TextPart => part.type === 'text');
-  const isMarked = context.cacheBreakpoints && texts.some((part) => part.cache);
+  const isMarked = context.dialect.facts.cacheBreakpoints && texts.some((part) => part.cache);
   if (!isMarked) return joinText(texts);
   return texts.flatMap((part) => contentOf(part, message.role, context));
 }

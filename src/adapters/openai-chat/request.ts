@@ -1,79 +1,50 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
-import type { Effort, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
-import { hoistSystem, withoutBlanks } from '../shared/messages.ts';
-import {
-  type OpenAIModelFacts,
-  openAIFactsOf,
-  unknownModelFacts,
-} from '../shared/openai-models.ts';
-import {
-  adaptEffort,
-  adaptSampling,
-  cacheTtl,
-  droppedParam,
-  nothingToSay,
-} from '../shared/openai-params.ts';
-import { adaptOutput, adaptTool } from '../shared/openai-schema.ts';
-import { createToolIds } from '../shared/tool-ids.ts';
+import type { NormalTool, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
+import { hoistSystem, mergeNeighbours, withoutBlanks } from '../shared/messages.ts';
+import { adaptSampling, cacheTtl, droppedParam, nothingToSay } from '../shared/openai-params.ts';
+import { adaptTool } from '../shared/openai-schema.ts';
+import { createToolIds, type ToolIdRule } from '../shared/tool-ids.ts';
 import { pairToolResults } from '../shared/tool-turns.ts';
+import type { ChatDialect, RefusableParam } from './dialect.ts';
 import { wireMessages } from './messages.ts';
+import { wireOutput } from './output.ts';
+import { wireReasoning } from './reasoning.ts';
 
-/** How a vendor's Chat Completions differs in what it takes. */
-export type ChatDialect = {
-  readonly maxTokensField: 'max_completion_tokens' | 'max_tokens';
-  readonly systemRole: 'system' | 'developer';
-  readonly userField: 'safety_identifier' | 'user';
-  readonly factsOf: (model: string) => OpenAIModelFacts;
-};
-
-export const openAIDialect: ChatDialect = {
-  maxTokensField: 'max_completion_tokens',
-  systemRole: 'developer',
-  userField: 'safety_identifier',
-  factsOf: openAIFactsOf,
-};
-
-/** What nearly all imitators of the wire take. */
-export const compatibleDialect: ChatDialect = {
-  maxTokensField: 'max_tokens',
-  systemRole: 'system',
-  userField: 'user',
-  factsOf: () => unknownModelFacts,
-};
-
-const toolIdRule = {
-  accepts: (id: string) => /^[a-zA-Z0-9_-]{1,40}$/.test(id),
-  mint: (n: number) => `call_${n}`,
-};
-
-function toolChoice(choice: ToolChoice): string | JsonObject {
-  return typeof choice === 'string'
-    ? choice
-    : { type: 'function', function: { name: choice.name } };
+function toolIdRule({ pattern, maxLength }: ChatDialect['toolCallId']): ToolIdRule {
+  const accepts = (id: string): boolean => id.length <= maxLength && id.search(pattern) >= 0;
+  return {
+    accepts,
+    mint: (n) => (accepts(`call_${n}`) ? `call_${n}` : String(n).padStart(maxLength, '0')),
+  };
 }
 
-/** The effort on this wire: `max` is for Responses only, and some models refuse tools beside reasoning. */
-function chatEffort(
-  request: Pick<ProviderRequest, 'reasoning' | 'tools'>,
-  facts: OpenAIModelFacts,
-): { readonly effort: Effort | undefined; readonly warnings: readonly Warning[] } {
-  const known =
-    facts.efforts === 'any' ? 'any' : facts.efforts.filter((effort) => effort !== 'max');
-  const adapted = adaptEffort(request.reasoning, known);
-  const hasTools = (request.tools?.length ?? 0) > 0;
-  const asksForMore = adapted.effort !== undefined && adapted.effort !== 'none';
-  const clashes =
-    (facts.chatToolsClash === 'with-effort' && asksForMore) ||
-    (facts.chatToolsClash === 'unless-none' && adapted.effort !== 'none');
-  if (!hasTools || !clashes) return adapted;
-  const message =
-    'Chat Completions refuses tools beside reasoning for this model; reasoning was turned off. Use openai() for both';
+function toolChoice(
+  choice: ToolChoice,
+  { toolChoiceRequired, toolChoiceNamed }: ChatDialect,
+): { readonly choice: string | JsonObject; readonly warnings: readonly Warning[] } {
+  const isNamed = typeof choice !== 'string';
+  if (isNamed && toolChoiceNamed) {
+    return { choice: { type: 'function', function: { name: choice.name } }, warnings: [] };
+  }
+  if (choice === 'auto' || choice === 'none') return { choice, warnings: [] };
+  const message = isNamed
+    ? `the vendor cannot demand one tool; "${toolChoiceRequired}" was asked for`
+    : 'the vendor cannot demand a tool; "auto" was asked for';
+  const isLess = isNamed || toolChoiceRequired === 'auto';
   return {
-    effort: 'none',
-    warnings: [...adapted.warnings, { code: 'adjusted-param', param: 'reasoning.effort', message }],
+    choice: toolChoiceRequired,
+    warnings: isLess ? [{ code: 'adjusted-param', param: 'toolChoice', message }] : [],
   };
+}
+
+function chatTool(tool: NormalTool, { strictTools }: ChatDialect): ReturnType<typeof adaptTool> {
+  if (strictTools || tool.strict !== true) return adaptTool(tool);
+  const adapted = adaptTool({ ...tool, strict: false });
+  const message = `the schema of tool "${tool.name}" is not enforced by the vendor`;
+  const warning = { code: 'schema-relaxed' as const, param: `tools.${tool.name}`, message };
+  return { ...adapted, warnings: [...adapted.warnings, warning] };
 }
 
 /** Leading system turns become one: some servers take no more. */
@@ -85,6 +56,21 @@ function withOneSystem(
   const parts =
     instruction === undefined ? system : [...system, { type: 'text' as const, text: instruction }];
   return parts.length === 0 ? rest : [{ role: 'system', content: parts }, ...rest];
+}
+
+/** Turns as the vendor takes them: alternating, or with one system turn at the start only. */
+function arranged(
+  messages: readonly NormalMessage[],
+  { turns, systemTurns }: ChatDialect,
+  warn: (warning: Warning) => void,
+): readonly NormalMessage[] {
+  const told = messages.map((message, index) => {
+    if (message.role !== 'system' || index === 0 || systemTurns === 'anywhere') return message;
+    const note = "the vendor takes one system turn, the first; a later one was told as the user's";
+    warn({ code: 'compat', message: note });
+    return { ...message, role: 'user' as const };
+  });
+  return turns === 'free' ? told : mergeNeighbours(told, (message) => message.role);
 }
 
 /**
@@ -121,11 +107,10 @@ export function chatBody(
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => void warnings.push(...more);
 
-  const facts = dialect.factsOf(model);
-  const effort = chatEffort(request, facts);
-  const sampling = adaptSampling(temperature, topP, facts, effort.effort);
-  warn(...effort.warnings, ...sampling.warnings);
-  if (topK !== undefined) warn(droppedParam('topK', 'Chat Completions does not have it'));
+  const { facts } = dialect;
+  const thinking = wireReasoning({ reasoning, tools }, dialect);
+  const sampling = adaptSampling(temperature, topP, facts, thinking.effort);
+  warn(...thinking.warnings, ...sampling.warnings);
   if (stop !== undefined && !facts.stop) warn(droppedParam('stop', 'the model does not take it'));
   // OpenAI never tells the reasoning on this wire; others do so unasked.
   if (reasoning?.include === true && facts.efforts !== 'any') {
@@ -133,34 +118,45 @@ export function chatBody(
       droppedParam('reasoning.include', 'Chat Completions does not show reasoning; use openai()'),
     );
   }
+  const hasTools = (tools?.length ?? 0) > 0;
+  /** The field, unless it is not wanted or the vendor refuses it. */
+  const param = (name: RefusableParam, value: unknown, fields: JsonObject): JsonObject => {
+    if (value === undefined) return {};
+    if (!dialect.unsupportedParams.includes(name)) return fields;
+    warn(droppedParam(name, 'the vendor does not take it'));
+    return {};
+  };
 
   const paired = pairToolResults(withoutBlanks(messages));
-  const wireTools = (tools ?? []).map(adaptTool);
-  const wireOutput = output === undefined ? undefined : adaptOutput(output);
+  const wireTools = (tools ?? []).map((tool) => chatTool(tool, dialect));
+  const structured = wireOutput(output, dialect, hasTools);
+  const chosen = choice === undefined || !hasTools ? undefined : toolChoice(choice, dialect);
   warn(...paired.warnings, ...wireTools.flatMap((tool) => tool.warnings));
-  warn(...(wireOutput?.warnings ?? []));
+  warn(...structured.warnings, ...(chosen?.warnings ?? []));
 
-  const wireInput = wireMessages(withOneSystem(paired.messages, wireOutput?.instruction), {
+  const conversation = withOneSystem(paired.messages, structured.instruction);
+  const wireInput = wireMessages(arranged(conversation, dialect, warn), {
     request,
-    ids: createToolIds(toolIdRule),
-    systemRole: dialect.systemRole,
-    cacheBreakpoints: facts.cacheBreakpoints,
+    ids: createToolIds(toolIdRule(dialect.toolCallId)),
+    dialect,
     warn,
   });
   if (wireInput.length === 0) throw nothingToSay();
 
   const ttl = facts.cacheBreakpoints ? cacheTtl(cache) : undefined;
-  const hasTools = wireTools.length > 0;
   const body: JsonObject = {
+    ...dialect.extraBody,
     model,
     messages: wireInput,
     ...(maxOutputTokens !== undefined && { [dialect.maxTokensField]: maxOutputTokens }),
-    ...sampling.body,
-    ...(frequencyPenalty !== undefined && { frequency_penalty: frequencyPenalty }),
-    ...(presencePenalty !== undefined && { presence_penalty: presencePenalty }),
-    ...(stop !== undefined && facts.stop && { stop }),
-    ...(seed !== undefined && { seed }),
-    ...(effort.effort !== undefined && { reasoning_effort: effort.effort }),
+    ...param('temperature', sampling.body.temperature, { temperature }),
+    ...param('topP', sampling.body.top_p, { top_p: topP }),
+    ...param('topK', topK, { top_k: topK }),
+    ...param('frequencyPenalty', frequencyPenalty, { frequency_penalty: frequencyPenalty }),
+    ...param('presencePenalty', presencePenalty, { presence_penalty: presencePenalty }),
+    ...param('stop', facts.stop ? stop : undefined, { stop }),
+    ...param('seed', seed, { [dialect.seedField]: seed }),
+    ...thinking.body,
     ...(hasTools && {
       tools: wireTools.map(({ tool: { strict, ...tool } }) => ({
         type: 'function',
@@ -168,13 +164,13 @@ export function chatBody(
         function: { ...tool, ...(strict && { strict }) },
       })),
     }),
-    ...(hasTools && choice !== undefined && { tool_choice: toolChoice(choice) }),
-    ...(hasTools && parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
-    ...(wireOutput?.format !== undefined && {
-      response_format: { type: 'json_schema', json_schema: wireOutput.format },
+    ...(chosen !== undefined && { tool_choice: chosen.choice }),
+    ...param('parallelToolCalls', hasTools ? parallelToolCalls : undefined, {
+      parallel_tool_calls: parallelToolCalls,
     }),
+    ...structured.body,
     ...(ttl !== undefined && { prompt_cache_options: { ttl } }),
-    ...(userId !== undefined && { [dialect.userField]: userId }),
+    ...param('userId', userId, { [dialect.userField]: userId }),
   };
   return { body, warnings };
 }

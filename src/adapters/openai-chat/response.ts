@@ -5,6 +5,7 @@ import type { Usage } from '../../protocol/usage.ts';
 import { openAIUsage } from '../shared/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
 import { createDeltaReader, type Issuer } from './deltas.ts';
+import type { ChatDialect } from './dialect.ts';
 import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
@@ -28,6 +29,8 @@ const usageNames = {
 
 export type AnswerFacts = {
   readonly issuer: Issuer;
+  /** Where the vendor tells reasoning. @default 'fields' */
+  readonly reasoningOut?: ChatDialect['reasoningOut'];
   readonly headers: Headers;
   readonly requestId: string | undefined;
 };
@@ -54,8 +57,13 @@ function firstChoice(choices: unknown): JsonObject | undefined {
     .find((choice) => choice.index === undefined || choice.index === 0);
 }
 
-export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts): AnswerReader {
-  const deltas = createDeltaReader(issuer);
+export function createAnswerReader({
+  issuer,
+  reasoningOut = 'fields',
+  headers,
+  requestId,
+}: AnswerFacts): AnswerReader {
+  const deltas = createDeltaReader(issuer, reasoningOut);
   let begun = false;
   let id: string | undefined;
   let servedModel: string | undefined;

@@ -4,7 +4,11 @@ import { interruptedError } from '../../transport/network-error.ts';
 import type { Reply } from '../../transport/read-reply.ts';
 import { readJsonEvents } from '../shared/json-events.ts';
 import { mergeBody } from '../shared/merge-body.ts';
-import { openAIConnection, openAIExchange } from '../shared/openai-client.ts';
+import {
+  type OpenAIConnection,
+  openAIConnection,
+  openAIExchange,
+} from '../shared/openai-client.ts';
 import { openAIFactsOf } from '../shared/openai-models.ts';
 import {
   maxEmbeddingBatch,
@@ -18,7 +22,8 @@ import type { OpenAISettings } from './options.ts';
 import { responsesBody } from './request.ts';
 import { createAnswerReader } from './response.ts';
 
-export type { OpenAIClient } from '../shared/openai-client.ts';
+export type { ApiKey } from '../shared/api-key.ts';
+export type { OpenAIClient, OpenAIConnectionSettings } from '../shared/openai-client.ts';
 export type { OpenAISettings } from './options.ts';
 
 async function* readAnswer(
@@ -67,10 +72,15 @@ async function* readAnswer(
  * @throws SignalboxError `config` for settings that are unknown or malformed.
  */
 export function openai(settings: OpenAISettings = {}): Provider {
-  const connection = openAIConnection('openai', settings, 'required');
+  const connection = openAIConnection('openai', settings, { key: 'required' });
+  return responsesProvider(connection, 'openai');
+}
+
+/** A provider that speaks Responses over a connection. */
+export function responsesProvider(connection: OpenAIConnection, priceList: string): Provider {
   return {
     wire,
-    priceList: 'openai',
+    priceList,
     capabilities: (model) =>
       new Set(openAIFactsOf(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,
@@ -83,7 +93,7 @@ export function openai(settings: OpenAISettings = {}): Provider {
       return {
         warnings,
         async *send(context) {
-          const client = await connection.client();
+          const client = await connection.client(request.model);
           const mode = { stream: context.wire === 'stream' };
           const whole = mergeBody({ ...body, ...mode }, request.extraBody);
           const reply = await openAIExchange(context, (options) =>

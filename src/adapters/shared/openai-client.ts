@@ -3,7 +3,9 @@ import type { AttemptContext } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { lazySdk, requireKey, settingOrEnvironment } from './sdk.ts';
+import { type ApiKey, currentKey, optionalKey } from './api-key.ts';
+import { lazily } from './lazily.ts';
+import { lazySdk } from './sdk.ts';
 import { checkSettings, type SettingKind } from './settings.ts';
 
 /**
@@ -24,10 +26,11 @@ export interface OpenAIClient {
 export type OpenAIConnectionSettings =
   | {
       /**
-       * @default the environment variable `OPENAI_API_KEY`, read at the first call. It is never sent to a
+       * The key, or a function that gives the current one for each attempt.
+       * @default the environment variable `OPENAI_API_KEY`, read at each call. It is never sent to a
        * `baseURL` of another vendor through `openaiChat()`; such a vendor then gets the key `none`.
        */
-      readonly apiKey?: string;
+      readonly apiKey?: ApiKey;
       /** With its version. @default 'https://api.openai.com/v1' */
       readonly baseURL?: string;
       /** Sent with every request, over signalbox's own. */
@@ -42,7 +45,7 @@ export type OpenAIConnectionSettings =
     };
 
 export const connectionShape = {
-  apiKey: 'string',
+  apiKey: 'key',
   baseURL: 'url',
   headers: 'headers',
   fetch: 'function',
@@ -50,7 +53,23 @@ export const connectionShape = {
 } as const satisfies Record<string, SettingKind>;
 
 const defaultBaseURL = 'https://api.openai.com/v1';
-const keyVariables = ['OPENAI_API_KEY'];
+
+/** What a brand on one of OpenAI's wires has of its own; all defaults are OpenAI's. */
+export type ConnectionRules = {
+  /** Whether it may go without a key: never, always, or when the address is not OpenAI's. */
+  readonly key: 'required' | 'optional' | 'optional-elsewhere';
+  readonly baseURL?: string;
+  readonly keyVariables?: readonly string[];
+  /** The header of the key: `authorization` carries it as a bearer token, any other as it is. */
+  readonly authHeader?: string;
+  /** What the brand calls the setting of its key. @default 'apiKey' */
+  readonly keySetting?: 'apiKey' | 'token';
+  readonly query?: Readonly<Record<string, string>>;
+  /** What the address gets for a model (`/deployments/<name>`), where it is not the same for all. */
+  readonly pathOf?: (model: string) => string;
+};
+
+const openAIKeyVariables = ['OPENAI_API_KEY'];
 
 /** The longest delay of Node's timers: in effect no timeout, since the engine has its own. */
 const noTimeoutMs = 2 ** 31 - 1;
@@ -62,10 +81,10 @@ export type OpenAIConnection = {
   readonly isOpenAI: boolean;
   preload(): Promise<void>;
   /**
-   * The client, made on first use.
+   * The client for a model, made on first use.
    * @throws SignalboxError `auth` without a key, `config` when the SDK is missing or refuses its settings.
    */
-  client(): Promise<OpenAIClient>;
+  client(model: string): Promise<OpenAIClient>;
 };
 
 /** OpenAI's own hosts: api.openai.com and its regional ones (eu.api.openai.com). */
@@ -116,52 +135,63 @@ function lowerCased(headers: Readonly<Record<string, string>>): Readonly<Record<
   );
 }
 
-function own(
+type OwnSettings = Extract<OpenAIConnectionSettings, { client?: undefined }>;
+
+/** The headers of each request: the key may be another one every time. */
+function ownHeaders(
   factory: string,
-  settings: Extract<OpenAIConnectionSettings, { client?: undefined }>,
+  settings: OwnSettings,
+  rules: ConnectionRules,
   keyIsOptional: boolean,
-): () => Promise<OpenAIClient> {
+): () => Promise<Readonly<Record<string, string>>> {
+  const { authHeader = 'authorization', keyVariables = openAIKeyVariables } = rules;
+  const path = `${factory}().${rules.keySetting ?? 'apiKey'}`;
   const headers = lowerCased(settings.headers ?? {});
-  const hasCredential = credentialHeaders.some((name) => headers[name] !== undefined);
+  const hasCredential = [...credentialHeaders, authHeader].some(
+    (name) => headers[name] !== undefined,
+  );
   return async () => {
-    const apiKey =
-      keyIsOptional || hasCredential
-        ? (settingOrEnvironment(settings.apiKey, []) ?? 'none')
-        : requireKey(factory, settings.apiKey, keyVariables);
-    const { OpenAI } = await loadOpenAI();
-    // Everything is said, so that no OPENAI_* variable has a say; the guard fixes the headers.
-    return new OpenAI({
-      apiKey,
-      baseURL: settings.baseURL ?? defaultBaseURL,
-      organization: null,
-      project: null,
-      adminAPIKey: null,
-      webhookSecret: null,
-      maxRetries: 0,
-      timeout: noTimeoutMs,
-      logLevel: 'off',
-      fetch: guardedFetch({
-        fetch: settings.fetch,
-        headers: {
-          ...fixedHeaders,
-          ...(hasCredential ? {} : { authorization: `Bearer ${apiKey}` }),
-          ...headers,
-        },
-      }),
-    });
+    if (hasCredential) return { ...fixedHeaders, ...headers };
+    const key = keyIsOptional
+      ? ((await optionalKey(path, settings.apiKey, keyVariables)) ?? 'none')
+      : await currentKey(path, settings.apiKey, keyVariables);
+    const credential = authHeader === 'authorization' ? `Bearer ${key}` : key;
+    return { ...fixedHeaders, [authHeader]: credential, ...headers };
   };
+}
+
+async function makeClient(
+  baseURL: string,
+  settings: OwnSettings,
+  rules: ConnectionRules,
+  headers: () => Promise<Readonly<Record<string, string>>>,
+): Promise<OpenAIClient> {
+  const { OpenAI } = await loadOpenAI();
+  // Everything is said, so that no OPENAI_* variable has a say; the guard fixes the headers, the key included.
+  return new OpenAI({
+    apiKey: 'set by the guard',
+    baseURL,
+    organization: null,
+    project: null,
+    adminAPIKey: null,
+    webhookSecret: null,
+    maxRetries: 0,
+    timeout: noTimeoutMs,
+    logLevel: 'off',
+    ...(rules.query !== undefined && { defaultQuery: rules.query }),
+    fetch: guardedFetch({ fetch: settings.fetch, headers }),
+  });
 }
 
 /**
  * Prepares the connection of one provider. Nothing is loaded and no variable read before the first call.
- * `keyRule` says whether a vendor other than OpenAI may go without a key.
  *
  * @throws SignalboxError `config` for unknown, contradicting or malformed settings.
  */
 export function openAIConnection(
   factory: string,
   settings: OpenAIConnectionSettings,
-  keyRule: 'required' | 'optional-elsewhere',
+  rules: ConnectionRules,
 ): OpenAIConnection {
   checkSettings(factory, settings, connectionShape);
   const given = settings.client;
@@ -178,27 +208,33 @@ export function openAIConnection(
     const names = beside.map(([name]) => `${factory}().${name}`).join(', ');
     throw new SignalboxError('config', `${names}: cannot be set beside client, which has its own`);
   }
-  const isOpenAI = isOpenAIHost(
-    given === undefined ? (settings.baseURL ?? defaultBaseURL) : Reflect.get(given, 'baseURL'),
-  );
-  const make =
+  const own = settings.client === undefined ? settings : {};
+  const baseURL = own.baseURL ?? rules.baseURL ?? defaultBaseURL;
+  const isOpenAI = isOpenAIHost(given === undefined ? baseURL : Reflect.get(given, 'baseURL'));
+  const keyIsOptional =
+    rules.key === 'optional' || (rules.key === 'optional-elsewhere' && !isOpenAI);
+  // The key of the environment is OpenAI's own, and for nobody else.
+  const ownRules =
+    rules.key === 'optional-elsewhere' && !isOpenAI ? { ...rules, keyVariables: [] } : rules;
+  const client = lazily(async () =>
     settings.client === undefined
-      ? own(factory, settings, keyRule === 'optional-elsewhere' && !isOpenAI)
-      : async () => adopt(settings.client);
-  let made: OpenAIClient | undefined;
+      ? makeClient(baseURL, settings, rules, ownHeaders(factory, settings, ownRules, keyIsOptional))
+      : adopt(settings.client),
+  );
   return {
     isOpenAI,
     preload: async () => {
       if (given === undefined) await loadOpenAI();
     },
-    client: async () => {
+    client: async (model) => {
       try {
-        made ??= await make();
+        const made = await client();
+        const path = given === undefined ? rules.pathOf?.(model) : undefined;
+        return path === undefined ? made : made.withOptions({ baseURL: `${baseURL}${path}` });
       } catch (cause) {
         if (isSignalboxError(cause)) throw cause;
         throw new SignalboxError('config', `${factory}(): the SDK refused its settings`, { cause });
       }
-      return made;
     },
   };
 }

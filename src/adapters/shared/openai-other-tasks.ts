@@ -115,7 +115,7 @@ export function prepareOpenAIEmbedding(
   return {
     warnings: [],
     async *send(context) {
-      const client = await connection.client();
+      const client = await connection.client(model);
       const reply = await openAIExchange(context, (options) =>
         client.embeddings.create(body, options),
       );
@@ -156,7 +156,7 @@ export function prepareOpenAIImage(
   return {
     warnings: [],
     async *send(context) {
-      const client = await connection.client();
+      const client = await connection.client(model);
       const reply = await openAIExchange(context, (options) =>
         client.images.generate(body, options),
       );

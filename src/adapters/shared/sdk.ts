@@ -34,20 +34,3 @@ export function settingOrEnvironment(
   }
   return undefined;
 }
-
-/**
- * The key a provider needs.
- * @throws SignalboxError `auth` that names the setting and the variable.
- */
-export function requireKey(
-  factory: string,
-  setting: string | undefined,
-  variables: readonly string[],
-): string {
-  const key = settingOrEnvironment(setting, variables);
-  if (key !== undefined) return key;
-  throw new SignalboxError(
-    'auth',
-    `${factory}() has no API key: set ${variables.join(' or ')}, or pass { apiKey }`,
-  );
-}

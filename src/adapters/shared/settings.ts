@@ -19,6 +19,10 @@ const kinds = {
   string: { accepts: (value: unknown) => typeof value === 'string', wants: 'a string' },
   url: { accepts: isHttpUrl, wants: 'a whole URL that starts with http:// or https://' },
   headers: { accepts: isHeaders, wants: 'an object of header names and string values' },
+  key: {
+    accepts: (value: unknown) => typeof value === 'string' || typeof value === 'function',
+    wants: 'a string, or a function that gives one',
+  },
   function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },
   object: {
     accepts: (value: unknown) => typeof value === 'object' && value !== null,
@@ -26,15 +30,44 @@ const kinds = {
   },
 } as const;
 
+/** A kind of a factory's own. */
+export type OwnKind = { readonly accepts: (value: unknown) => boolean; readonly wants: string };
+
 /** What a setting must be: a kind, or one of the words listed. */
-export type SettingKind = keyof typeof kinds | readonly string[];
+export type SettingKind = keyof typeof kinds | OwnKind | readonly string[];
+
+function isWords(kind: SettingKind): kind is readonly string[] {
+  return Array.isArray(kind);
+}
 
 function problemOf(value: unknown, kind: SettingKind): string | undefined {
-  if (typeof kind === 'string') {
-    return kinds[kind].accepts(value) ? undefined : `must be ${kinds[kind].wants}`;
+  if (isWords(kind)) {
+    if (typeof value === 'string' && kind.includes(value)) return undefined;
+    return `must be ${kind.map((word) => `'${word}'`).join(' or ')}`;
   }
-  if (typeof value === 'string' && kind.includes(value)) return undefined;
-  return `must be ${kind.map((word) => `'${word}'`).join(' or ')}`;
+  const { accepts, wants } = typeof kind === 'string' ? kinds[kind] : kind;
+  return accepts(value) ? undefined : `must be ${wants}`;
+}
+
+/**
+ * What is wrong with the fields of an object, each problem with its path below `path`. `undefined` counts as left
+ * out; values are never told.
+ */
+export function fieldProblems(
+  path: string,
+  fields: object,
+  shape: Readonly<Record<string, SettingKind>>,
+): readonly string[] {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .flatMap(([name, value]) => {
+      const kind = Object.hasOwn(shape, name) ? shape[name] : undefined;
+      const problem =
+        kind === undefined
+          ? `unknown setting; known are ${Object.keys(shape).join(', ')}`
+          : problemOf(value, kind);
+      return problem === undefined ? [] : [`${path}.${name}: ${problem}`];
+    });
 }
 
 /**
@@ -49,15 +82,6 @@ export function checkSettings(
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
     throw new SignalboxError('config', `${factory}(): settings must be an object`);
   }
-  const problems = Object.entries(settings)
-    .filter(([, value]) => value !== undefined)
-    .flatMap(([name, value]) => {
-      const kind = Object.hasOwn(shape, name) ? shape[name] : undefined;
-      const problem =
-        kind === undefined
-          ? `unknown setting; known are ${Object.keys(shape).join(', ')}`
-          : problemOf(value, kind);
-      return problem === undefined ? [] : [`${factory}().${name}: ${problem}`];
-    });
+  const problems = fieldProblems(`${factory}()`, settings, shape);
   if (problems.length > 0) throw new SignalboxError('config', problems.join('\n'));
 }

@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  chatBody,
-  compatibleDialect,
-  openAIDialect,
-} from '../../../src/adapters/openai-chat/request.ts';
+import { compatibleDialect, openAIDialect } from '../../../src/adapters/openai-chat/dialect.ts';
+import { chatBody } from '../../../src/adapters/openai-chat/request.ts';
 import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
 import type { ProviderRequest } from '../../../src/protocol/request.ts';
 import { requestOf } from '../../support/provider-calls.ts';
@@ -16,9 +13,9 @@ const result = (id: string, more: Partial<Part> = {}): Part =>
   ({ type: 'tool-result', id, name: 'look', output: 'seen', ...more }) as Part;
 
 const atOpenAI = (more: Partial<ProviderRequest> = {}) =>
-  chatBody(requestOf({ model, ...more }), openAIDialect);
+  chatBody(requestOf({ model, ...more }), openAIDialect(more.model ?? model));
 const elsewhere = (more: Partial<ProviderRequest> = {}) =>
-  chatBody(requestOf({ model: 'llama', ...more }), compatibleDialect);
+  chatBody(requestOf({ model: 'llama', ...more }), compatibleDialect());
 
 describe('Chat Completions request', () => {
   it('says little when little is asked', () => {

@@ -1,0 +1,86 @@
+import { SignalboxError } from '../../errors.ts';
+import { isObject } from '../shared/read.ts';
+import { fieldProblems, type OwnKind, type SettingKind } from '../shared/settings.ts';
+import { type Profile, type ProfileName, profiles } from './profiles.ts';
+
+const yesOrNo: OwnKind = {
+  accepts: (value) => typeof value === 'boolean',
+  wants: 'true or false',
+};
+const list: OwnKind = { accepts: Array.isArray, wants: 'a list' };
+const strings: OwnKind = {
+  accepts: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+  wants: 'a list of strings',
+};
+const effortList: OwnKind = {
+  accepts: (value) => value === 'any' || strings.accepts(value),
+  wants: "a list of efforts or 'any'",
+};
+const idRule: OwnKind = {
+  accepts: (value) =>
+    isObject(value) && value.pattern instanceof RegExp && Number.isInteger(value.maxLength),
+  wants: 'an object of pattern, a regular expression, and maxLength, a whole number',
+};
+
+const quirksShape = {
+  maxTokensField: ['max_completion_tokens', 'max_tokens'],
+  systemRole: ['system', 'developer'],
+  systemTurns: ['anywhere', 'first'],
+  turns: ['free', 'alternate'],
+  userField: ['safety_identifier', 'user'],
+  seedField: ['seed', 'random_seed'],
+  streamUsage: ['include_usage', 'always'],
+  toolChoiceRequired: ['required', 'any', 'auto'],
+  toolChoiceNamed: yesOrNo,
+  strictTools: yesOrNo,
+  toolCallId: idRule,
+  toolResultName: yesOrNo,
+  toolsWithResponseFormat: yesOrNo,
+  structuredOutput: ['json_schema', 'json_object', 'prompt'],
+  reasoningIn: ['effort', 'enable_thinking', 'thinking', 'reasoning', 'none'],
+  efforts: effortList,
+  reasoningOut: ['fields', 'tags'],
+  echoReasoning: ['always', 'tool-loop', 'never'],
+  unsupportedParams: strings,
+  extraBody: 'object',
+} as const satisfies Record<string, SettingKind>;
+
+const profileShape = {
+  ...quirksShape,
+  baseURL: 'url',
+  keyVariables: strings,
+  authHeader: 'string',
+  priceList: 'string',
+  capabilities: strings,
+  models: list,
+} as const satisfies Record<keyof Profile, SettingKind>;
+
+function modelProblems(path: string, models: unknown): readonly string[] {
+  if (!Array.isArray(models)) return [];
+  return models.flatMap((row: unknown, index) => {
+    const here = `${path}.models[${index}]`;
+    if (!isObject(row) || !(row.pattern instanceof RegExp) || !isObject(row.quirks)) {
+      return [`${here}: must hold a regular expression, pattern, and quirks`];
+    }
+    return fieldProblems(`${here}.quirks`, row.quirks, quirksShape);
+  });
+}
+
+/**
+ * The profile that the setting stands for: one of ours by its name, or one of the caller's own.
+ * @throws SignalboxError `config` that names every field in error by its path.
+ */
+export function readProfile(factory: string, setting: ProfileName | Profile | undefined): Profile {
+  const path = `${factory}().profile`;
+  if (typeof setting === 'string' && Object.hasOwn(profiles, setting)) return profiles[setting];
+  if (!isObject(setting)) {
+    const names = Object.keys(profiles).join(', ');
+    throw new SignalboxError('config', `${path}: must be a profile of your own or one of ${names}`);
+  }
+  const problems = [
+    ...fieldProblems(path, setting, profileShape),
+    ...modelProblems(path, setting.models),
+  ];
+  if (problems.length > 0) throw new SignalboxError('config', problems.join('\n'));
+  return setting as Profile;
+}

@@ -1,0 +1,144 @@
+import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import type { Provider } from '../../protocol/provider.ts';
+import { exchange } from '../../transport/exchange.ts';
+import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
+import { untilAborted } from '../../transport/until-aborted.ts';
+import { currentKey } from '../shared/api-key.ts';
+import { lazily } from '../shared/lazily.ts';
+import { lazySdk } from '../shared/sdk.ts';
+import { checkSettings } from '../shared/settings.ts';
+import { geminiProvider } from './gemini-provider.ts';
+import { type GoogleClient, loadWebSdk } from './options.ts';
+
+/** How to reach Gemini on Google Cloud. */
+export type VertexSettings = {
+  /** The id of the Google Cloud project that pays. */
+  readonly project: string;
+  /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
+  readonly location?: string;
+  /**
+   * Gives an access token for each attempt, and keeps the SDK's Node entry out of the process. Caching it is
+   * yours to do. @default Google's application-default credentials, found by the SDK
+   */
+  readonly token?: () => string | Promise<string>;
+  /** Without the version. @default the address of the location */
+  readonly baseURL?: string;
+  /** Sent with every request, over signalbox's own. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Makes the requests instead of Node's `fetch`, but for those of application-default credentials. */
+  readonly fetch?: Fetch;
+  /** The API version in the path. @default 'v1beta1' */
+  readonly apiVersion?: string;
+};
+
+/** Both become part of the address. Projects of old organisations are named `example.com:project`. */
+const idKind = {
+  accepts: (value: unknown) =>
+    typeof value === 'string' && /^[a-z0-9][a-z0-9:-]*(?:\.[a-z0-9:-]+)*$/.test(value),
+  wants: 'an id of Google Cloud',
+};
+const locationKind = {
+  accepts: (value: unknown) => typeof value === 'string' && /^[a-z0-9-]+$/.test(value),
+  wants: idKind.wants,
+};
+
+const shape = {
+  project: idKind,
+  location: locationKind,
+  token: 'function',
+  baseURL: 'url',
+  headers: 'headers',
+  fetch: 'function',
+  apiVersion: 'string',
+} as const;
+
+type Place = Required<Pick<VertexSettings, 'project' | 'location' | 'baseURL' | 'apiVersion'>>;
+
+const loadNodeSdk = lazySdk('@google/genai', () => import('@google/genai'));
+
+/** They have hosts of a form of their own: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations */
+const multiRegions: readonly string[] = ['us', 'eu'];
+
+function hostOf(location: string): string {
+  if (location === 'global') return 'https://aiplatform.googleapis.com';
+  return multiRegions.includes(location)
+    ? `https://aiplatform.${location}.rep.googleapis.com`
+    : `https://${location}-aiplatform.googleapis.com`;
+}
+
+function placeOf(settings: VertexSettings): Place {
+  const { project, location = 'global', apiVersion = 'v1beta1' } = settings;
+  if (project === undefined) {
+    throw new SignalboxError('config', 'vertex().project: is missing');
+  }
+  return { project, location, apiVersion, baseURL: settings.baseURL ?? hostOf(location) };
+}
+
+/** The web entry knows keys only, and leaves the project out of the path when it has one. */
+async function webClient({ project, location, baseURL, apiVersion }: Place): Promise<GoogleClient> {
+  const { GoogleGenAI } = await loadWebSdk();
+  return new GoogleGenAI({
+    apiKey: 'set by the guard',
+    vertexai: true,
+    apiVersion: `${apiVersion}/projects/${project}/locations/${location}`,
+    httpOptions: { baseUrl: baseURL },
+  });
+}
+
+/** Everything is said, so that no GOOGLE_* variable but those of the credentials has a say. */
+async function nodeClient({ baseURL, ...place }: Place): Promise<GoogleClient> {
+  const { GoogleGenAI } = await loadNodeSdk();
+  return new GoogleGenAI({ ...place, vertexai: true, httpOptions: { baseUrl: baseURL } });
+}
+
+function guardOf({ fetch, headers, token }: VertexSettings): Fetch {
+  return guardedFetch({
+    fetch,
+    headers: async () => ({
+      'content-type': 'application/json',
+      ...(token !== undefined && {
+        authorization: `Bearer ${await currentKey('vertex().token', token, [])}`,
+      }),
+      ...headers,
+    }),
+    passes: token === undefined ? ['authorization', 'x-goog-user-project'] : [],
+  });
+}
+
+/** The SDK looks for credentials before it sends anything; that may take long, or fail. */
+const exchangeWithCredentials: typeof exchange = async (context, send) => {
+  try {
+    return await exchange(context, (tap) => untilAborted(() => send(tap), context.signal));
+  } catch (cause) {
+    context.signal.throwIfAborted();
+    if (isSignalboxError(cause)) throw cause;
+    throw new SignalboxError(
+      'auth',
+      'vertex(): Google gave no application-default credentials; set them up, or pass { token }',
+      { cause },
+    );
+  }
+};
+
+/**
+ * Gemini on Google Cloud (Vertex AI), with application-default credentials or a token of yours. No embeddings.
+ *
+ * Loads `@google/genai` at the first call: its Node entry, which brings Google's library for credentials and
+ * reads the variables and files that they are kept in, or its lighter web entry when there is a `token`. Failing
+ * credentials are an `auth` error of the call, so that other targets can still answer.
+ *
+ * @throws SignalboxError `config` for settings that are unknown or malformed.
+ */
+export function vertex(settings: VertexSettings): Provider {
+  checkSettings('vertex', settings, shape);
+  const place = placeOf(settings);
+  const { token } = settings;
+  return geminiProvider({
+    road: lazily(async () => ({
+      client: await (token === undefined ? nodeClient(place) : webClient(place)),
+      guard: guardOf(settings),
+    })),
+    preload: async () => void (await (token === undefined ? loadNodeSdk() : loadWebSdk())),
+    ...(token === undefined && { exchange: exchangeWithCredentials }),
+  });
+}

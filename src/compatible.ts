@@ -1,0 +1,14 @@
+export {
+  type ApiKey,
+  type ChatQuirks,
+  type CompatibleSettings,
+  type ModelQuirks,
+  type OpenAIClient,
+  type OpenAICompatibleSettings,
+  type OpenAIConnectionSettings,
+  openaiCompatible,
+  type Profile,
+  type ProfileName,
+} from './adapters/compatible/index.ts';
+export * from './adapters/compatible/presets.ts';
+export type { Fetch } from './transport/guarded-fetch.ts';

@@ -1,0 +1,302 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import * as presets from '../../../src/adapters/compatible/presets.ts';
+import { type ProfileName, profiles } from '../../../src/adapters/compatible/profiles.ts';
+import type { CompatibleSettings, Fetch } from '../../../src/compatible.ts';
+import type { NormalMessage } from '../../../src/protocol/message.ts';
+import type { Provider } from '../../../src/protocol/provider.ts';
+import type { ProviderRequest } from '../../../src/protocol/request.ts';
+import { callProvider, contentOf, finishOf, requestOf } from '../../support/provider-calls.ts';
+import {
+  answerEvents,
+  answerJson,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../../support/scripted-server.ts';
+
+type Row = {
+  /** Where the requests go, and the variable of the key. */
+  readonly url: string;
+  readonly variable: string | undefined;
+  /** A model and a wish that show the vendor's quirks, and what must and must not be in the body. */
+  readonly model: string;
+  readonly wish: Partial<ProviderRequest>;
+  readonly said: object;
+  readonly unsaid?: readonly string[];
+  readonly warned?: readonly (string | undefined)[];
+};
+
+const tools = [{ name: 'look', inputSchema: { type: 'object', properties: {} } }];
+const schema = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
+const output = { name: 'answer', schema: { ...schema, additionalProperties: false } };
+const text = (words: string) => ({ type: 'text' as const, text: words });
+const effort = (wanted: 'low' | 'high') => ({ reasoning: { effort: wanted } }) as const;
+
+const rows: Readonly<Record<ProfileName, Row>> = {
+  mistral: {
+    url: 'https://api.mistral.ai/v1',
+    variable: 'MISTRAL_API_KEY',
+    model: 'mistral-large-latest',
+    wish: { tools, toolChoice: 'required', seed: 7, maxOutputTokens: 9, userId: 'u' },
+    said: { tool_choice: 'any', random_seed: 7, max_tokens: 9 },
+    unsaid: ['seed', 'user', 'stream_options'],
+    warned: ['userId'],
+  },
+  xai: {
+    url: 'https://api.x.ai/v1',
+    variable: 'XAI_API_KEY',
+    model: 'grok-4-fast-reasoning',
+    wish: { stop: ['x'], presencePenalty: 1, ...effort('high') },
+    said: { model: 'grok-4-fast-reasoning' },
+    unsaid: ['stop', 'presence_penalty', 'reasoning_effort'],
+    warned: ['reasoning.effort', 'presencePenalty', 'stop'],
+  },
+  deepseek: {
+    url: 'https://api.deepseek.com',
+    variable: 'DEEPSEEK_API_KEY',
+    model: 'deepseek-v4-flash',
+    wish: { output, seed: 7, ...effort('high') },
+    said: {
+      response_format: { type: 'json_object' },
+      thinking: { type: 'enabled' },
+      reasoning_effort: 'high',
+    },
+    unsaid: ['seed'],
+    warned: ['seed', 'schema'],
+  },
+  groq: {
+    url: 'https://api.groq.com/openai/v1',
+    variable: 'GROQ_API_KEY',
+    model: 'openai/gpt-oss-120b',
+    wish: { tools, output, maxOutputTokens: 9, reasoning: { effort: 'xhigh' } },
+    said: { max_completion_tokens: 9, reasoning_effort: 'high' },
+    unsaid: ['response_format', 'max_tokens'],
+    warned: ['reasoning.effort', 'schema'],
+  },
+  together: {
+    url: 'https://api.together.xyz/v1',
+    variable: 'TOGETHER_API_KEY',
+    model: 'meta-llama/Llama-3.3-70B-Instruct-Turbo',
+    wish: { output, userId: 'u' },
+    said: { response_format: { type: 'json_schema' } },
+    unsaid: ['user'],
+    warned: ['userId'],
+  },
+  fireworks: {
+    url: 'https://api.fireworks.ai/inference/v1',
+    variable: 'FIREWORKS_API_KEY',
+    model: 'accounts/fireworks/models/kimi-k2',
+    wish: { topK: 3 },
+    said: { top_k: 3 },
+  },
+  cohere: {
+    url: 'https://api.cohere.ai/compatibility/v1',
+    variable: 'CO_API_KEY',
+    model: 'command-a-03-2025',
+    wish: { tools, toolChoice: { name: 'look' }, messages: [system('Be brief'), user('Hello')] },
+    said: { tool_choice: 'required', messages: [{ role: 'developer' }, { role: 'user' }] },
+    warned: ['toolChoice'],
+  },
+  ai21: {
+    url: 'https://api.ai21.com/studio/v1',
+    variable: 'AI21_API_KEY',
+    model: 'jamba-large',
+    wish: { output, frequencyPenalty: 1 },
+    said: { response_format: { type: 'json_object' } },
+    unsaid: ['frequency_penalty', 'stream_options'],
+    warned: ['frequencyPenalty', 'schema'],
+  },
+  meta: {
+    url: 'https://api.meta.ai/v1',
+    variable: 'META_API_KEY',
+    model: 'llama-5',
+    wish: { maxOutputTokens: 9, ...effort('low') },
+    said: { max_tokens: 9, reasoning_effort: 'low' },
+  },
+  openrouter: {
+    url: 'https://openrouter.ai/api/v1',
+    variable: 'OPENROUTER_API_KEY',
+    model: 'deepseek/deepseek-r1',
+    wish: { topK: 3, reasoning: { budgetTokens: 500, include: false } },
+    said: { top_k: 3, reasoning: { max_tokens: 500, exclude: true } },
+    unsaid: ['reasoning_effort'],
+  },
+  perplexity: {
+    url: 'https://api.perplexity.ai',
+    variable: 'PERPLEXITY_API_KEY',
+    model: 'sonar',
+    wish: { stop: ['x'], messages: [user('One'), system('Now'), user('Two')] },
+    said: { messages: [{ role: 'user' }] },
+    unsaid: ['stop', 'stream_options'],
+    warned: [undefined, 'stop'],
+  },
+  moonshot: {
+    url: 'https://api.moonshot.ai/v1',
+    variable: 'MOONSHOT_API_KEY',
+    model: 'kimi-k3',
+    wish: { tools, toolChoice: 'required', temperature: 0.5, reasoning: { effort: 'none' } },
+    said: { tool_choice: 'auto', thinking: { type: 'disabled' } },
+    unsaid: ['temperature', 'reasoning_effort'],
+    warned: ['temperature', 'toolChoice'],
+  },
+  qwen: {
+    url: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+    variable: 'DASHSCOPE_API_KEY',
+    model: 'qwen3-max',
+    wish: { topK: 3, frequencyPenalty: 1, reasoning: { budgetTokens: 100 } },
+    said: { top_k: 3, enable_thinking: true, thinking_budget: 100 },
+    unsaid: ['frequency_penalty', 'reasoning_effort'],
+    warned: ['frequencyPenalty'],
+  },
+  cerebras: {
+    url: 'https://api.cerebras.ai/v1',
+    variable: 'CEREBRAS_API_KEY',
+    model: 'zai-glm-4.7',
+    wish: { maxOutputTokens: 9, presencePenalty: 1, reasoning: { effort: 'none' } },
+    said: { max_completion_tokens: 9, reasoning_effort: 'none' },
+    unsaid: ['presence_penalty'],
+    warned: ['presencePenalty'],
+  },
+  ollama: {
+    url: 'http://localhost:11434/v1',
+    variable: undefined,
+    model: 'qwen3',
+    wish: { tools, toolChoice: 'required', parallelToolCalls: false },
+    said: { tool_choice: 'auto' },
+    unsaid: ['parallel_tool_calls'],
+    warned: ['toolChoice', 'parallelToolCalls'],
+  },
+  vllm: {
+    url: 'http://localhost:8000/v1',
+    variable: undefined,
+    model: 'qwen3',
+    wish: { topK: 3, messages: [system('A'), user('Hello'), system('B')] },
+    said: { top_k: 3, messages: [{ role: 'system' }, { role: 'user' }, { role: 'user' }] },
+    warned: [undefined],
+  },
+  llamacpp: {
+    url: 'http://localhost:8080/v1',
+    variable: undefined,
+    model: 'qwen3',
+    wish: { topK: 3, tools: [{ ...tools[0], name: 'look', inputSchema: {}, strict: true }] },
+    said: { top_k: 3 },
+    warned: ['tools.look'],
+  },
+  lmstudio: {
+    url: 'http://localhost:1234/v1',
+    variable: undefined,
+    model: 'qwen3',
+    wish: { tools, toolChoice: { name: 'look' }, topK: 3 },
+    said: { tool_choice: 'required', top_k: 3 },
+    warned: ['toolChoice'],
+  },
+};
+
+function system(words: string): NormalMessage {
+  return { role: 'system', content: [text(words)] };
+}
+
+function user(words: string): NormalMessage {
+  return { role: 'user', content: [text(words)] };
+}
+
+const names = Object.keys(rows) as readonly ProfileName[];
+const byName: Readonly<Record<ProfileName, (settings?: CompatibleSettings) => Provider>> = presets;
+const make = (name: ProfileName, settings?: CompatibleSettings) => byName[name](settings);
+
+const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
+const whole = answerJson({
+  choices: [{ index: 0, message: { content: 'Hi there' }, finish_reason: 'stop' }],
+  usage,
+});
+const streamed = answerEvents([
+  { choices: [{ index: 0, delta: { content: 'Hi ' } }] },
+  { choices: [{ index: 0, delta: { content: 'there' }, finish_reason: 'stop' }] },
+  { choices: [], usage },
+]);
+const refused = answerJson({ error: { message: 'no', type: 'x' } }, 503);
+
+let server: ScriptedServer | undefined;
+
+async function start(answering = whole): Promise<string> {
+  server = await startScriptedServer(answering);
+  return `${server.url}/base`;
+}
+
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+describe.each(names)('%s()', (name) => {
+  const row = rows[name];
+  const request = requestOf({ model: row.model });
+
+  it('goes to its address by default', async () => {
+    const asked: string[] = [];
+    const fetch: Fetch = async (input) => {
+      asked.push(String(input instanceof Request ? input.url : input));
+      return new Response(JSON.stringify({ choices: [{ message: { content: 'Hi' } }] }), {
+        headers: { 'content-type': 'application/json' },
+      });
+    };
+    await callProvider(make(name, { apiKey: 'k', fetch }), request);
+    expect(asked).toEqual([`${row.url}/chat/completions`]);
+  });
+
+  it('reads its own variable for its key, or none', async () => {
+    vi.stubEnv('OPENAI_API_KEY', 'secret');
+    vi.stubEnv('OPENAI_CUSTOM_HEADERS', 'Authorization: Bearer evil');
+    if (row.variable !== undefined) vi.stubEnv(row.variable, 'theirs');
+    const baseURL = await start();
+    await callProvider(make(name, { baseURL }), request);
+    const key = row.variable === undefined ? 'none' : 'theirs';
+    expect(server?.seen[0]?.headers.authorization).toBe(`Bearer ${key}`);
+  });
+
+  it('says what it wants in its own words', async () => {
+    const provider = make(name, { apiKey: 'k', baseURL: await start() });
+    const wished = requestOf({ model: row.model, ...row.wish });
+    const { warnings } = provider.prepare(wished);
+    await callProvider(provider, wished);
+    const body = server?.seen[0]?.body;
+    expect(body).toMatchObject(row.said);
+    for (const field of row.unsaid ?? []) expect(body).not.toHaveProperty(field);
+    expect(warnings.map((warning) => warning.param).toSorted()).toEqual(
+      (row.warned ?? []).toSorted(),
+    );
+  });
+
+  it('answers as a whole and as a stream', async () => {
+    for (const [wire, answering] of [
+      ['unary', whole],
+      ['stream', streamed],
+    ] as const) {
+      const baseURL = await start(answering);
+      const parts = await callProvider(make(name, { apiKey: 'k', baseURL }), request, { wire });
+      expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi there' }]);
+      expect(finishOf(parts)).toMatchObject({
+        finishReason: 'stop',
+        usage: { inputTokens: 3, outputTokens: 2, totalTokens: 5 },
+      });
+      await server?.stop();
+    }
+  });
+
+  it('tells a refusal by its code', async () => {
+    const baseURL = await start(refused);
+    await expect(callProvider(make(name, { apiKey: 'k', baseURL }), request)).rejects.toMatchObject(
+      { code: 'overloaded', status: 503 },
+    );
+  });
+});
+
+describe.each(names.filter((name) => rows[name].variable !== undefined))('%s()', (name) => {
+  it('fails with auth without a key', async () => {
+    const { model, variable = '' } = rows[name];
+    for (const each of profiles[name].keyVariables) vi.stubEnv(each, '');
+    await expect(callProvider(make(name), requestOf({ model }))).rejects.toMatchObject({
+      code: 'auth',
+      message: expect.stringContaining(variable),
+    });
+  });
+});

@@ -15,7 +15,8 @@ export async function exchange(
   send: (tap: Tap) => PromiseLike<unknown>,
 ): Promise<Reply> {
   context.signal.throwIfAborted();
-  const tap: Tap = { signal: context.signal, watch: context.watch };
+  const { signal, watch, key = 0 } = context;
+  const tap: Tap = { signal, watch, key };
   try {
     await send(tap);
   } catch (error) {

@@ -8,6 +8,8 @@ export type Fetch = typeof globalThis.fetch;
 export type Tap = {
   readonly signal: AbortSignal;
   readonly watch: Watch;
+  /** Which of the provider's keys, from 0. */
+  readonly key: number;
   /** The vendor's answer; set once headers have arrived. */
   response?: Response;
   /** Why there was no answer, as `fetch` told it (an SDK wraps it beyond recognition). */
@@ -37,10 +39,10 @@ export type GuardOptions = {
   readonly fetch?: Fetch | undefined;
   /**
    * The headers that the user configured, credentials included: they are set last and win over the SDK's,
-   * and nothing outside them and the SDK's essential ones is sent. A function gives them anew for each request;
+   * and nothing outside them and the SDK's essential ones is sent. A function gives them anew for each request and key;
    * when it fails, so does the request. `'as-is'` leaves the SDK's headers alone, for a client that the user made.
    */
-  readonly headers: FixedHeaders | (() => Promise<FixedHeaders>) | 'as-is';
+  readonly headers: FixedHeaders | ((key: number) => Promise<FixedHeaders>) | 'as-is';
   /** What the SDK may send besides, when it finds the credentials itself. */
   readonly passes?: readonly string[];
 };
@@ -49,10 +51,10 @@ type FixedHeaders = Readonly<Record<string, string>>;
 
 async function currentHeaders(
   headers: GuardOptions['headers'],
-  signal: AbortSignal,
+  { key, signal }: Tap,
 ): Promise<FixedHeaders | 'as-is'> {
   if (typeof headers !== 'function') return headers;
-  return untilAborted(headers, signal);
+  return untilAborted(() => headers(key), signal);
 }
 
 function guardHeaders(
@@ -84,7 +86,7 @@ export function guardedFetch(options: GuardOptions): Fetch {
     const tap = tapOf(init);
     if (tap === undefined) return send(input, init);
     try {
-      const allowed = await currentHeaders(options.headers, tap.signal);
+      const allowed = await currentHeaders(options.headers, tap);
       const dispatcher = options.fetch === undefined ? watchingDispatcher(tap.watch) : undefined;
       if (dispatcher === undefined) tap.watch.connected();
       // Node's fetch takes any object with `dispatch`; the type of `dispatcher` asks for undici's whole class.

@@ -33,7 +33,11 @@ async function serve(answer: Answer = (response) => response.end('{"real":true}'
 }
 
 function tapWith(watch: Partial<Watch> = {}, signal = new AbortController().signal): Tap {
-  return { signal, watch: { connected: () => undefined, bytes: () => undefined, ...watch } };
+  return {
+    signal,
+    key: 0,
+    watch: { connected: () => undefined, bytes: () => undefined, ...watch },
+  };
 }
 
 /** The name is all there is to tell: what is in it belongs to nobody else. */

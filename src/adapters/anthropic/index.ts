@@ -6,7 +6,7 @@ import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { currentKey } from '../shared/api-key.ts';
+import { currentKey, keyCountOf } from '../shared/api-key.ts';
 import { readJsonEvents } from '../shared/json-events.ts';
 import { lazily } from '../shared/lazily.ts';
 import { lazySdk } from '../shared/sdk.ts';
@@ -30,8 +30,12 @@ const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
 /** Node's timers hold no more; our own clocks rule, and an explicit one turns off the SDK's token guard. */
 const noTimeoutMs = 2 ** 31 - 1;
 
-async function ownHeaders(settings: OwnClientSettings): Promise<Record<string, string>> {
-  const key = await currentKey('anthropic().apiKey', settings.apiKey, ['ANTHROPIC_API_KEY']);
+async function ownHeaders(
+  settings: OwnClientSettings,
+  index: number,
+): Promise<Record<string, string>> {
+  const { apiKey } = settings;
+  const key = await currentKey('anthropic().apiKey', apiKey, ['ANTHROPIC_API_KEY'], index);
   return {
     accept: 'application/json',
     'content-type': 'application/json',
@@ -50,7 +54,7 @@ async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient>
     baseURL: settings.baseURL,
     maxRetries: 0,
     timeout: noTimeoutMs,
-    fetch: guardedFetch({ fetch: settings.fetch, headers: () => ownHeaders(settings) }),
+    fetch: guardedFetch({ fetch: settings.fetch, headers: (key) => ownHeaders(settings, key) }),
     openTelemetry: false,
     logLevel: 'off',
     webhookKey: null,
@@ -151,6 +155,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
   return {
     wire: 'anthropic',
     priceList: 'anthropic',
+    keyCount: keyCountOf(read.own?.apiKey),
     capabilities: capabilitiesOf,
     async preload() {
       if (read.own !== undefined) await loadSdk();

@@ -1,6 +1,6 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
-import { currentKey } from '../shared/api-key.ts';
+import { currentKey, keyCountOf } from '../shared/api-key.ts';
 import { lazily } from '../shared/lazily.ts';
 import { objectOf } from '../shared/read.ts';
 import { geminiEmbeddings, geminiProvider, type Road } from './gemini-provider.ts';
@@ -27,9 +27,9 @@ async function makeRoad(settings: OwnClientSettings): Promise<Road> {
     apiVersion: settings.apiVersion,
     httpOptions: { baseUrl: settings.baseURL },
   });
-  const headers = async () => ({
+  const headers = async (key: number) => ({
     'content-type': 'application/json',
-    'x-goog-api-key': await currentKey('google().apiKey', settings.apiKey, keyVariables),
+    'x-goog-api-key': await currentKey('google().apiKey', settings.apiKey, keyVariables, key),
     ...settings.headers,
   });
   return { client, guard: guardedFetch({ fetch: settings.fetch, headers }) };
@@ -61,5 +61,6 @@ export function google(settings: GoogleSettings = {}): Provider {
   const preload = async (): Promise<void> => {
     if (read.own !== undefined) await loadWebSdk();
   };
-  return { ...geminiProvider({ road, preload }), ...geminiEmbeddings(road) };
+  const keyCount = keyCountOf(read.own?.apiKey);
+  return { ...geminiProvider({ road, preload }), ...geminiEmbeddings(road), keyCount };
 }

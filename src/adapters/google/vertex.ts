@@ -97,7 +97,7 @@ function guardOf({ fetch, headers, token }: VertexSettings): Fetch {
     headers: async () => ({
       'content-type': 'application/json',
       ...(token !== undefined && {
-        authorization: `Bearer ${await currentKey('vertex().token', token, [])}`,
+        authorization: `Bearer ${await currentKey('vertex().token', token, [], 0)}`,
       }),
       ...headers,
     }),

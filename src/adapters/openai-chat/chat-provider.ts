@@ -79,6 +79,7 @@ export function chatProvider(brand: ChatBrand): Provider {
   const { connection, priceList } = brand;
   return {
     wire,
+    keyCount: connection.keyCount,
     ...(priceList !== undefined && { priceList }),
     capabilities: (model) => new Set(brand.capabilities(model)),
     preload: connection.preload,

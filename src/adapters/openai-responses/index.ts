@@ -81,6 +81,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
   return {
     wire,
     priceList,
+    keyCount: connection.keyCount,
     capabilities: (model) =>
       new Set(openAIFactsOf(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,

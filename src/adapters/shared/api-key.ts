@@ -2,10 +2,22 @@ import { SignalboxError } from '../../errors.ts';
 import { settingOrEnvironment } from './sdk.ts';
 
 /**
- * A key, or a function that gives the current one: it is called for each attempt, so that keys can be renewed
+ * A function that gives the current key is called for each attempt, so that keys can be renewed
  * and short-lived tokens used. When it fails, the attempt fails with `auth`.
  */
-export type ApiKey = string | (() => string | Promise<string>);
+type OneKey = string | (() => string | Promise<string>);
+
+/** One key, or a pool of them: the router then keeps the health of each, and names the one to use. */
+export type ApiKey = OneKey | readonly OneKey[];
+
+/** How many keys the setting holds. */
+export function keyCountOf(setting: ApiKey | undefined): number {
+  return isPool(setting) ? setting.length : 1;
+}
+
+function isPool(setting: ApiKey | undefined): setting is readonly OneKey[] {
+  return Array.isArray(setting);
+}
 
 /** Asks the caller's function for its secret; `path` is the setting that holds it. */
 async function ask(path: string, give: () => string | Promise<string>): Promise<string> {
@@ -20,16 +32,19 @@ async function ask(path: string, give: () => string | Promise<string>): Promise<
 }
 
 /**
- * The key to send now, from the setting or else from the first of the environment variables that holds one.
+ * The key to send now, the one of that index in a pool, from the setting or else from the first of the environment variables that holds one.
  * @throws SignalboxError `auth` when the function fails or gives none.
  */
 export async function optionalKey(
   path: string,
   setting: ApiKey | undefined,
   variables: readonly string[],
+  index: number,
 ): Promise<string | undefined> {
-  if (typeof setting === 'function') return ask(path, setting);
-  return settingOrEnvironment(setting, variables);
+  const key = isPool(setting) ? setting[index] : setting;
+  const where = isPool(setting) ? `${path}[${index}]` : path;
+  if (typeof key === 'function') return ask(where, key);
+  return settingOrEnvironment(key, isPool(setting) ? [] : variables);
 }
 
 /**
@@ -40,8 +55,9 @@ export async function currentKey(
   path: string,
   setting: ApiKey | undefined,
   variables: readonly string[],
+  index: number,
 ): Promise<string> {
-  const key = await optionalKey(path, setting, variables);
+  const key = await optionalKey(path, setting, variables, index);
   if (key !== undefined) return key;
   const instead = variables.length === 0 ? '' : `, or the variable ${variables.join(' or ')}`;
   throw new SignalboxError('auth', `${path}: there is no key; set it${instead}`);

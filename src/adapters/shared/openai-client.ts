@@ -3,7 +3,7 @@ import type { AttemptContext } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { type ApiKey, currentKey, optionalKey } from './api-key.ts';
+import { type ApiKey, currentKey, keyCountOf, optionalKey } from './api-key.ts';
 import { lazily } from './lazily.ts';
 import { lazySdk } from './sdk.ts';
 import { checkSettings, type SettingKind } from './settings.ts';
@@ -79,6 +79,8 @@ const loadOpenAI = lazySdk('openai', () => import('openai'));
 export type OpenAIConnection = {
   /** Whether the requests go to OpenAI itself, whose rules differ from those of its imitators. */
   readonly isOpenAI: boolean;
+  /** How many keys there are, for a pool. */
+  readonly keyCount: number;
   preload(): Promise<void>;
   /**
    * The client for a model, made on first use.
@@ -143,18 +145,18 @@ function ownHeaders(
   settings: OwnSettings,
   rules: ConnectionRules,
   keyIsOptional: boolean,
-): () => Promise<Readonly<Record<string, string>>> {
+): (key: number) => Promise<Readonly<Record<string, string>>> {
   const { authHeader = 'authorization', keyVariables = openAIKeyVariables } = rules;
   const path = `${factory}().${rules.keySetting ?? 'apiKey'}`;
   const headers = lowerCased(settings.headers ?? {});
   const hasCredential = [...credentialHeaders, authHeader].some(
     (name) => headers[name] !== undefined,
   );
-  return async () => {
+  return async (index) => {
     if (hasCredential) return { ...fixedHeaders, ...headers };
     const key = keyIsOptional
-      ? ((await optionalKey(path, settings.apiKey, keyVariables)) ?? 'none')
-      : await currentKey(path, settings.apiKey, keyVariables);
+      ? ((await optionalKey(path, settings.apiKey, keyVariables, index)) ?? 'none')
+      : await currentKey(path, settings.apiKey, keyVariables, index);
     const credential = authHeader === 'authorization' ? `Bearer ${key}` : key;
     return { ...fixedHeaders, [authHeader]: credential, ...headers };
   };
@@ -164,7 +166,7 @@ async function makeClient(
   baseURL: string,
   settings: OwnSettings,
   rules: ConnectionRules,
-  headers: () => Promise<Readonly<Record<string, string>>>,
+  headers: (key: number) => Promise<Readonly<Record<string, string>>>,
 ): Promise<OpenAIClient> {
   const { OpenAI } = await loadOpenAI();
   // Everything is said, so that no OPENAI_* variable has a say; the guard fixes the headers, the key included.
@@ -223,6 +225,7 @@ export function openAIConnection(
   );
   return {
     isOpenAI,
+    keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
     preload: async () => {
       if (given === undefined) await loadOpenAI();
     },

@@ -15,13 +15,18 @@ function isHeaders(value: unknown): boolean {
   );
 }
 
+function isKey(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'function';
+}
+
 const kinds = {
   string: { accepts: (value: unknown) => typeof value === 'string', wants: 'a string' },
   url: { accepts: isHttpUrl, wants: 'a whole URL that starts with http:// or https://' },
   headers: { accepts: isHeaders, wants: 'an object of header names and string values' },
   key: {
-    accepts: (value: unknown) => typeof value === 'string' || typeof value === 'function',
-    wants: 'a string, or a function that gives one',
+    accepts: (value: unknown) =>
+      Array.isArray(value) ? value.length > 0 && value.every(isKey) : isKey(value),
+    wants: 'a string, a function that gives one, or a list of these with something in it',
   },
   function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },
   object: {

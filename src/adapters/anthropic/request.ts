@@ -1,9 +1,10 @@
 import type { Warning } from '../../protocol/completion.ts';
-import type { JsonObject } from '../../protocol/json.ts';
+import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../shared/json-schema.ts';
 import { mergeBody } from '../shared/merge-body.ts';
 import { limitBreakpoints } from './cache.ts';
+import { hasFreeKeys } from './free-keys.ts';
 import { cacheControl, toMessages, type WireConversation } from './messages.ts';
 import { factsOf, type ModelFacts } from './models.ts';
 import { planThinking } from './thinking.ts';
@@ -158,6 +159,11 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
 
 type Format = { readonly native?: JsonObject; readonly instructions: readonly JsonObject[] };
 
+function inWords(schema: JsonSchema): Format {
+  const text = `Answer with nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(schema)}`;
+  return { instructions: [{ type: 'text', text }] };
+}
+
 /** Structured output: enforced where the model can, asked for in words where it cannot. */
 function toFormat(
   output: ProviderRequest['output'],
@@ -167,8 +173,12 @@ function toFormat(
   if (output === undefined) return { instructions: [] };
   if (!facts.structuredOutput) {
     warnings.push(adjusted('schema', 'this model does not enforce schemas; it was asked in words'));
-    const text = `Answer with nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(output.schema)}`;
-    return { instructions: [{ type: 'text', text }] };
+    return inWords(output.schema);
+  }
+  if (hasFreeKeys(output.schema)) {
+    const message = 'the vendor knows no objects with free keys; the model was asked in words';
+    warnings.push({ code: 'schema-relaxed', param: 'schema', message });
+    return inWords(output.schema);
   }
   const { schema, relaxed } = relaxSchema(output.schema, 'anthropic');
   if (relaxed.length > 0) {

@@ -13,8 +13,8 @@ const allowed: Record<string, readonly string[]> = {
   resilience: ['protocol', 'internal', 'errors', 'runtime'],
   pricing: ['protocol', 'internal', 'errors', 'runtime'],
   telemetry: ['protocol', 'internal', 'errors', 'runtime'],
-  'adapters/shared': ['protocol', 'internal', 'errors', 'runtime', 'transport'],
-  adapters: ['protocol', 'internal', 'errors', 'runtime', 'transport', 'adapters/shared'],
+  'adapters/common': ['protocol', 'internal', 'errors', 'runtime', 'transport'],
+  adapters: ['protocol', 'internal', 'errors', 'runtime', 'transport', 'adapters/common'],
   // Brands are rows on a wire, and nothing of their own.
   'adapters/compatible': [
     'protocol',
@@ -22,7 +22,7 @@ const allowed: Record<string, readonly string[]> = {
     'errors',
     'runtime',
     'transport',
-    'adapters/shared',
+    'adapters/common',
     'adapters/openai-chat',
   ],
   'adapters/azure': [
@@ -31,7 +31,7 @@ const allowed: Record<string, readonly string[]> = {
     'errors',
     'runtime',
     'transport',
-    'adapters/shared',
+    'adapters/common',
     'adapters/openai-chat',
     'adapters/openai-responses',
   ],
@@ -59,7 +59,7 @@ const allowed: Record<string, readonly string[]> = {
     'config',
   ],
   router: ['protocol', 'runtime', 'telemetry', 'config', 'engine'],
-  testing: ['protocol', 'internal', 'errors', 'runtime', 'transport', 'pricing', 'adapters/shared'],
+  testing: ['protocol', 'internal', 'errors', 'runtime', 'transport', 'pricing', 'adapters/common'],
 };
 
 const vendorSdks = ['openai', '@anthropic-ai/sdk', '@google/genai'];
@@ -69,7 +69,7 @@ const root = join(import.meta.dirname, '..', 'src');
 /** The room of a path below `src`; entry points have none and may import what they name. */
 function roomOf(path: string): string | undefined {
   const [first = '', second = ''] = path.split('/');
-  if (first === 'adapters') return second === 'shared' ? 'adapters/shared' : `adapters/${second}`;
+  if (first === 'adapters') return second === 'common' ? 'adapters/common' : `adapters/${second}`;
   if (path.includes('/')) return first;
   const name = first.replace(/\.ts$/, '');
   return Object.hasOwn(allowed, name) && name !== 'testing' ? name : undefined;

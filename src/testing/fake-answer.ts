@@ -1,4 +1,4 @@
-import { createPartAssembler } from '../adapters/shared/part-assembler.ts';
+import { createPartAssembler } from '../adapters/common/part-assembler.ts';
 import type { FinishReason, Warning } from '../protocol/completion.ts';
 import type { Json } from '../protocol/json.ts';
 import type { ProviderRequest, WireMode } from '../protocol/request.ts';

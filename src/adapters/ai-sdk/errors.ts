@@ -1,7 +1,7 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { connectionError, interruptedError } from '../../transport/network-error.ts';
-import { openAIRefusal } from '../shared/openai-errors.ts';
-import { isObject, textOf } from '../shared/read.ts';
+import { openAIRefusal } from '../common/openai-errors.ts';
+import { isObject, textOf } from '../common/read.ts';
 
 function bodyOf(text: unknown): unknown {
   if (typeof text !== 'string') return text;

@@ -5,8 +5,8 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { requestIdOf } from '../../transport/response-facts.ts';
-import { createPartAssembler } from '../shared/part-assembler.ts';
-import { countOf, isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { createPartAssembler } from '../common/part-assembler.ts';
+import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { wire } from './request.ts';
 
 export type Issuer = { readonly provider: string; readonly model: string };

@@ -1,8 +1,8 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
-import { refusalFailure, type VendorError, vendorFailure } from '../shared/classify.ts';
-import { objectOf, textOf } from '../shared/read.ts';
+import { refusalFailure, type VendorError, vendorFailure } from '../common/classify.ts';
+import { objectOf, textOf } from '../common/read.ts';
 
 /**
  * `error.type` and `error.details.error_code` (https://platform.claude.com/docs/en/api/errors and the error

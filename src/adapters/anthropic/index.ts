@@ -6,10 +6,10 @@ import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { currentKey, keyCountOf } from '../shared/api-key.ts';
-import { readJsonEvents } from '../shared/json-events.ts';
-import { lazily } from '../shared/lazily.ts';
-import { lazySdk } from '../shared/sdk.ts';
+import { currentKey, keyCountOf } from '../common/api-key.ts';
+import { readJsonEvents } from '../common/json-events.ts';
+import { lazily } from '../common/lazily.ts';
+import { lazySdk } from '../common/sdk.ts';
 import { inBandError, isErrorBody, refusalError } from './errors.ts';
 import { factsOf } from './models.ts';
 import {
@@ -22,7 +22,7 @@ import {
 import { toWireRequest } from './request.ts';
 import { createAnswerReader, eventsOfMessage, type Issuer } from './response.ts';
 
-export type { ApiKey } from '../shared/api-key.ts';
+export type { ApiKey } from '../common/api-key.ts';
 export type { AnthropicClient, AnthropicSettings } from './options.ts';
 
 const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));

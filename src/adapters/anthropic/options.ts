@@ -1,7 +1,7 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Fetch } from '../../transport/guarded-fetch.ts';
-import type { ApiKey } from '../shared/api-key.ts';
-import { checkSettings } from '../shared/settings.ts';
+import type { ApiKey } from '../common/api-key.ts';
+import { checkSettings } from '../common/settings.ts';
 
 /**
  * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do variants

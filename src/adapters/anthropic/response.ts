@@ -3,8 +3,8 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import { createPartAssembler } from '../shared/part-assembler.ts';
-import { countOf, isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { createPartAssembler } from '../common/part-assembler.ts';
+import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { mergeUsage, toUsage } from './usage.ts';
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { countOf, isObject, objectOf } from '../shared/read.ts';
+import { countOf, isObject, objectOf } from '../common/read.ts';
 
 /**
  * Lays what a later event tells over what an earlier one told. Counts are cumulative, and a field that a

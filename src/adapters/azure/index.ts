@@ -1,12 +1,12 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { Fetch } from '../../transport/guarded-fetch.ts';
+import type { ApiKey } from '../common/api-key.ts';
+import { type ConnectionRules, openAIConnection } from '../common/openai-client.ts';
+import { openAIFactsOf } from '../common/openai-models.ts';
+import { checkSettings } from '../common/settings.ts';
 import { type ChatDialect, chatProvider, openAIDialect } from '../openai-chat/index.ts';
 import { responsesProvider } from '../openai-responses/index.ts';
-import type { ApiKey } from '../shared/api-key.ts';
-import { type ConnectionRules, openAIConnection } from '../shared/openai-client.ts';
-import { openAIFactsOf } from '../shared/openai-models.ts';
-import { checkSettings } from '../shared/settings.ts';
 
 /** How to reach Azure OpenAI. A model of yours is named by its deployment. */
 export type AzureOpenAISettings = {

@@ -1,6 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
-import { isObject } from '../shared/read.ts';
-import { fieldProblems, type OwnKind, type SettingKind } from '../shared/settings.ts';
+import { isObject } from '../common/read.ts';
+import { fieldProblems, type OwnKind, type SettingKind } from '../common/settings.ts';
 import { type Profile, type ProfileName, profiles } from './profiles.ts';
 
 const yesOrNo: OwnKind = {

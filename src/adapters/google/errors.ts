@@ -1,8 +1,8 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
-import { refusalFailure, type VendorError, vendorFailure } from '../shared/classify.ts';
-import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { refusalFailure, type VendorError, vendorFailure } from '../common/classify.ts';
+import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 
 /**
  * `error.status` (https://cloud.google.com/apis/design/errors) and the reasons in its details, which come

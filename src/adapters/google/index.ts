@@ -1,8 +1,8 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
-import { currentKey, keyCountOf } from '../shared/api-key.ts';
-import { lazily } from '../shared/lazily.ts';
-import { objectOf } from '../shared/read.ts';
+import { currentKey, keyCountOf } from '../common/api-key.ts';
+import { lazily } from '../common/lazily.ts';
+import { objectOf } from '../common/read.ts';
 import { geminiEmbeddings, geminiProvider, type Road } from './gemini-provider.ts';
 import {
   type GoogleClient,
@@ -12,7 +12,7 @@ import {
   readSettings,
 } from './options.ts';
 
-export type { ApiKey } from '../shared/api-key.ts';
+export type { ApiKey } from '../common/api-key.ts';
 export type { GoogleClient, GoogleSettings } from './options.ts';
 export { type VertexSettings, vertex } from './vertex.ts';
 

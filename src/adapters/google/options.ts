@@ -1,8 +1,8 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Fetch } from '../../transport/guarded-fetch.ts';
-import type { ApiKey } from '../shared/api-key.ts';
-import { lazySdk } from '../shared/sdk.ts';
-import { checkSettings } from '../shared/settings.ts';
+import type { ApiKey } from '../common/api-key.ts';
+import { lazySdk } from '../common/sdk.ts';
+import { checkSettings } from '../common/settings.ts';
 
 /** The web entry: the same API, a quarter of the weight, and deaf to the environment. */
 export const loadWebSdk = lazySdk('@google/genai', () => import('@google/genai/web'));

@@ -6,8 +6,8 @@ import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { mergeBody } from '../shared/merge-body.ts';
-import { isObject, listOf, objectOf } from '../shared/read.ts';
+import { mergeBody } from '../common/merge-body.ts';
+import { isObject, listOf, objectOf } from '../common/read.ts';
 import { inBandError, isErrorBody, refusalError } from './errors.ts';
 import { toUsage } from './usage.ts';
 

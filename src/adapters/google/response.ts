@@ -2,8 +2,8 @@ import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { createPartAssembler } from '../shared/part-assembler.ts';
-import { countOf, isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { createPartAssembler } from '../common/part-assembler.ts';
+import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { toUsage } from './usage.ts';
 

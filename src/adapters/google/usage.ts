@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { countOf } from '../shared/read.ts';
+import { countOf } from '../common/read.ts';
 
 /** Thoughts are counted apart from the candidates, and the input of server tools apart from the prompt. */
 export function toUsage(raw: JsonObject): Usage {

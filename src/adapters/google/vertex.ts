@@ -3,10 +3,10 @@ import type { Provider } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
 import { untilAborted } from '../../transport/until-aborted.ts';
-import { currentKey } from '../shared/api-key.ts';
-import { lazily } from '../shared/lazily.ts';
-import { lazySdk } from '../shared/sdk.ts';
-import { checkSettings } from '../shared/settings.ts';
+import { currentKey } from '../common/api-key.ts';
+import { lazily } from '../common/lazily.ts';
+import { lazySdk } from '../common/sdk.ts';
+import { checkSettings } from '../common/settings.ts';
 import { geminiProvider } from './gemini-provider.ts';
 import { type GoogleClient, loadWebSdk } from './options.ts';
 

@@ -3,14 +3,14 @@ import type { AttemptContext, Capability, Provider } from '../../protocol/provid
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { readJsonEvents } from '../shared/json-events.ts';
-import { mergeBody } from '../shared/merge-body.ts';
-import { type OpenAIConnection, openAIExchange } from '../shared/openai-client.ts';
+import { readJsonEvents } from '../common/json-events.ts';
+import { mergeBody } from '../common/merge-body.ts';
+import { type OpenAIConnection, openAIExchange } from '../common/openai-client.ts';
 import {
   maxEmbeddingBatch,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
-} from '../shared/openai-other-tasks.ts';
+} from '../common/openai-other-tasks.ts';
 import type { Issuer } from './deltas.ts';
 import type { ChatDialect } from './dialect.ts';
 import { notACompletion, refusalError } from './errors.ts';

@@ -1,8 +1,8 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { createPartAssembler } from '../shared/part-assembler.ts';
-import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { createPartAssembler } from '../common/part-assembler.ts';
+import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
 import { createThinkTags } from './think-tags.ts';

@@ -3,7 +3,7 @@ import {
   type OpenAIModelFacts,
   openAIFactsOf,
   unknownModelFacts,
-} from '../shared/openai-models.ts';
+} from '../common/openai-models.ts';
 
 /** Parameters that a vendor may refuse or ignore; they are then left out, with a warning. */
 export type RefusableParam =

@@ -1,9 +1,9 @@
 import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { isErrorBody, openAIErrorInBand } from '../shared/openai-errors.ts';
-import { isObject, objectOf } from '../shared/read.ts';
+import { isErrorBody, openAIErrorInBand } from '../common/openai-errors.ts';
+import { isObject, objectOf } from '../common/read.ts';
 
-export { openAIRefusal as refusalError } from '../shared/openai-errors.ts';
+export { openAIRefusal as refusalError } from '../common/openai-errors.ts';
 
 /** Finish reasons that are failures, in words that the error table knows. */
 const wordByFinish: Readonly<Record<string, string>> = {

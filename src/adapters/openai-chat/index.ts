@@ -1,7 +1,7 @@
 import type { Capability, Provider } from '../../protocol/provider.ts';
-import { connectionShape, openAIConnection } from '../shared/openai-client.ts';
-import { openAIFactsOf } from '../shared/openai-models.ts';
-import { checkSettings } from '../shared/settings.ts';
+import { connectionShape, openAIConnection } from '../common/openai-client.ts';
+import { openAIFactsOf } from '../common/openai-models.ts';
+import { checkSettings } from '../common/settings.ts';
 import { chatProvider } from './chat-provider.ts';
 import { compatibleDialect, openAIDialect } from './dialect.ts';
 import type { OpenAIChatSettings } from './options.ts';

@@ -1,6 +1,6 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
-import { adaptOutput } from '../shared/openai-schema.ts';
+import { adaptOutput } from '../common/openai-schema.ts';
 import type { ChatDialect } from './dialect.ts';
 
 /** The schema of the answer, as far as the wire carries it, and in words where it does not. */

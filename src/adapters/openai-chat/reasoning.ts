@@ -1,7 +1,7 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Effort, ProviderRequest } from '../../protocol/request.ts';
-import { adaptEffort, droppedParam } from '../shared/openai-params.ts';
+import { adaptEffort, droppedParam } from '../common/openai-params.ts';
 import type { ChatDialect } from './dialect.ts';
 
 export type WireReasoning = {

@@ -1,9 +1,9 @@
 import { SignalboxError } from '../../errors.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import { isErrorBody, openAIErrorInBand } from '../shared/openai-errors.ts';
-import { objectOf } from '../shared/read.ts';
+import { isErrorBody, openAIErrorInBand } from '../common/openai-errors.ts';
+import { objectOf } from '../common/read.ts';
 
-export { openAIRefusal as refusalError } from '../shared/openai-errors.ts';
+export { openAIRefusal as refusalError } from '../common/openai-errors.ts';
 
 /** The error that a response stands for: a failed one comes with status 200. */
 export function responseFailure(body: unknown, headers: Headers): SignalboxError | undefined {

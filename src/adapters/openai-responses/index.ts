@@ -2,19 +2,19 @@ import type { AttemptContext, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { readJsonEvents } from '../shared/json-events.ts';
-import { mergeBody } from '../shared/merge-body.ts';
+import { readJsonEvents } from '../common/json-events.ts';
+import { mergeBody } from '../common/merge-body.ts';
 import {
   type OpenAIConnection,
   openAIConnection,
   openAIExchange,
-} from '../shared/openai-client.ts';
-import { openAIFactsOf } from '../shared/openai-models.ts';
+} from '../common/openai-client.ts';
+import { openAIFactsOf } from '../common/openai-models.ts';
 import {
   maxEmbeddingBatch,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
-} from '../shared/openai-other-tasks.ts';
+} from '../common/openai-other-tasks.ts';
 import { notAResponse, refusalError } from './errors.ts';
 import type { Issuer } from './items.ts';
 import { wire } from './opaque.ts';
@@ -22,8 +22,8 @@ import type { OpenAISettings } from './options.ts';
 import { responsesBody } from './request.ts';
 import { createAnswerReader } from './response.ts';
 
-export type { ApiKey } from '../shared/api-key.ts';
-export type { OpenAIClient, OpenAIConnectionSettings } from '../shared/openai-client.ts';
+export type { ApiKey } from '../common/api-key.ts';
+export type { OpenAIClient, OpenAIConnectionSettings } from '../common/openai-client.ts';
 export type { OpenAISettings } from './options.ts';
 
 async function* readAnswer(

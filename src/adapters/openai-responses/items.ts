@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { createPartAssembler } from '../shared/part-assembler.ts';
-import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { createPartAssembler } from '../common/part-assembler.ts';
+import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { encryptedReasoning } from './opaque.ts';
 
 /** Who made the answer, for the replay data in it. */

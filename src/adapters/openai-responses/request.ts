@@ -1,18 +1,18 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderRequest, ToolChoice } from '../../protocol/request.ts';
-import { hoistSystem, joinText, withoutBlanks } from '../shared/messages.ts';
-import { openAIFactsOf } from '../shared/openai-models.ts';
+import { hoistSystem, joinText, withoutBlanks } from '../common/messages.ts';
+import { openAIFactsOf } from '../common/openai-models.ts';
 import {
   adaptEffort,
   adaptSampling,
   cacheTtl,
   droppedParam,
   nothingToSay,
-} from '../shared/openai-params.ts';
-import { adaptOutput, adaptTool } from '../shared/openai-schema.ts';
-import { createToolIds } from '../shared/tool-ids.ts';
-import { pairToolResults } from '../shared/tool-turns.ts';
+} from '../common/openai-params.ts';
+import { adaptOutput, adaptTool } from '../common/openai-schema.ts';
+import { createToolIds } from '../common/tool-ids.ts';
+import { pairToolResults } from '../common/tool-turns.ts';
 import { inputItems } from './input.ts';
 
 /** What the wire takes as `call_id`. */

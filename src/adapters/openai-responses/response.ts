@@ -1,8 +1,8 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { openAIUsage } from '../shared/openai-usage.ts';
-import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { openAIUsage } from '../common/openai-usage.ts';
+import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
 import { createItemReader, type Issuer } from './items.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pairToolResults } from '../../../src/adapters/shared/tool-turns.ts';
+import { pairToolResults } from '../../../src/adapters/common/tool-turns.ts';
 import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
 
 const call = (id: string): Part => ({ type: 'tool-call', id, name: 'add', input: {} });

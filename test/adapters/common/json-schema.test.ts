@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { relaxSchema } from '../../../src/adapters/shared/json-schema.ts';
-import { guidanceSchema, isStrictCompatible } from '../../../src/adapters/shared/strict-schema.ts';
+import { relaxSchema } from '../../../src/adapters/common/json-schema.ts';
+import { guidanceSchema, isStrictCompatible } from '../../../src/adapters/common/strict-schema.ts';
 import type { JsonSchema } from '../../../src/protocol/json.ts';
 
 const person: JsonSchema = {

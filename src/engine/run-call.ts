@@ -33,10 +33,8 @@ export async function* runCall(
     for (let target = await chain.next(); target !== undefined; target = await chain.next()) {
       const tried = await tryTarget(run, target);
       if (tried.verdict !== 'done') continue;
-      if (shown !== undefined) yield { ...shown, to: target.id };
-      yield { type: 'start', target: target.id, model: target.model };
       try {
-        const completion = yield* deliver(tried.answer);
+        const completion = yield* deliver(tried.answer, shown);
         outcome = completion;
         yield { type: 'finish', completion };
         return;
@@ -56,10 +54,16 @@ export async function* runCall(
 }
 
 /** Passes an answer on, part by part, and returns it whole. Closes the attempt when the reader leaves. */
-async function* deliver(answer: Committed): AsyncGenerator<StreamPart, Completion> {
+async function* deliver(
+  answer: Committed,
+  restart: Extract<StreamPart, { type: 'restart' }> | undefined,
+): AsyncGenerator<StreamPart, Completion> {
   const { session, held, rest, completion } = answer;
+  const { id, model } = session.target;
   let readerIsThere = false;
   try {
+    if (restart !== undefined) yield { ...restart, to: id };
+    yield { type: 'start', target: id, model };
     for (const part of held) {
       const visible = toStreamPart(part);
       if (visible !== undefined) yield visible;

@@ -488,6 +488,14 @@ describe('an abort', () => {
   });
 });
 
+it('a reader who leaves at the very first part leaves nothing behind', async () => {
+  const { router, events, runtime } = setUp({ a: 'an answer' }, { limits: { concurrency: 1 } });
+  for await (const _ of router.stream('t', 'hi')) break;
+  expect(events.of('attempt-end')[0]?.outcome).toBe('aborted');
+  expect(runtime.pending).toBe(0);
+  expect((await router.complete('t', 'hi')).text).toBe('an answer');
+});
+
 describe('cost and tags', () => {
   it('ride on the completion and on every event', async () => {
     const { complete, events } = setUp(

@@ -18,8 +18,8 @@ export interface InFlight {
   close(drainMs: number): Promise<void>;
 }
 
-function closedError(): SignalboxError {
-  return new SignalboxError('closed', 'the router is closed: no call can be made any more');
+function closedError(what: string): SignalboxError {
+  return new SignalboxError('closed', `the router ${what}`);
 }
 
 export function createInFlight(runtime: Runtime): InFlight {
@@ -32,7 +32,7 @@ export function createInFlight(runtime: Runtime): InFlight {
       return running.size;
     },
     enter(call) {
-      if (closed) throw closedError();
+      if (closed) throw closedError('is closed: no call can be made any more');
       running.add(call);
     },
     leave(call) {
@@ -45,10 +45,10 @@ export function createInFlight(runtime: Runtime): InFlight {
         const clock = new AbortController();
         const waited = runtime.sleep(drainMs, clock.signal).catch(() => undefined);
         await Promise.race([empty, waited]);
-        clock.abort(closedError());
+        clock.abort();
       }
       const left = [...running];
-      for (const call of left) call.abort(closedError());
+      for (const call of left) call.abort(closedError('was closed while the call was under way'));
       await Promise.allSettled(left.map((call) => call.end()));
       running.clear();
     },

@@ -39,6 +39,8 @@ export async function* runCall(
         yield { type: 'finish', completion };
         return;
       } catch (raw) {
+        // An answer that has come whole cannot fail any more: the call was ended while its parts were passed on.
+        if (tried.answer.completion !== undefined) throw raw;
         const error = await breakOff(run, tried.answer.session, raw);
         shown = { type: 'restart', from: target.id, to: target.id, error: summarizeError(error) };
       }
@@ -60,7 +62,7 @@ async function* deliver(
 ): AsyncGenerator<StreamPart, Completion> {
   const { session, held, rest, completion } = answer;
   const { id, model } = session.target;
-  let readerIsThere = false;
+  let isOver = false;
   try {
     if (restart !== undefined) yield { ...restart, to: id };
     yield { type: 'start', target: id, model };
@@ -72,13 +74,15 @@ async function* deliver(
       const visible = toStreamPart(part);
       if (visible !== undefined) yield visible;
     }
-    readerIsThere = true;
+    isOver = true;
     return completion ?? session.succeed(await session.conclude());
   } catch (error) {
-    readerIsThere = true;
+    isOver = true;
+    // Thrown in from outside, an abort finds the attempt open.
+    await rest.return();
     throw error;
   } finally {
-    if (!readerIsThere && completion === undefined) {
+    if (!isOver && completion === undefined) {
       await rest.return();
       const error = await session.fail(new SignalboxError('aborted', 'the reader left'));
       session.judge(error, { verdict: 'stop' });

@@ -21,11 +21,30 @@ export async function* startCall(
   const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
   leaving?.addEventListener('abort', () => scope.abort(leaving.reason), { once: true });
   const parts = runCall(engine, call, scope);
-  const running = { abort: scope.abort, end: () => parts.return() };
+  let isWhole = false;
+  let failure: unknown;
+  /** Ends the call although nobody reads it, so that an abort never waits for a reader who is busy elsewhere. */
+  async function end(): Promise<void> {
+    try {
+      await (isWhole ? parts.return() : parts.throw(scope.signal.reason));
+    } catch (error) {
+      failure ??= error;
+    } finally {
+      inFlight.leave(running);
+    }
+  }
+  const running = { abort: scope.abort, end };
   try {
     inFlight.enter(running);
-    yield* parts;
+    scope.signal.addEventListener('abort', end, { once: true });
+    for await (const part of parts) {
+      isWhole = part.type === 'finish';
+      yield part;
+    }
+    // The reader comes back to a call that was ended meanwhile: it must not look like a whole answer.
+    if (!isWhole) throw failure ?? scope.signal.reason;
   } finally {
+    scope.signal.removeEventListener('abort', end);
     scope.close();
     inFlight.leave(running);
   }

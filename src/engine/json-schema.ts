@@ -44,15 +44,14 @@ export type Checked =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly issues: string };
 
-/** Checks a value against the original schema, never a relaxed one. A schema that throws does not pass. */
+/**
+ * Checks a value against the original schema, never a relaxed one.
+ * @throws whatever a transform or refinement of the user's own throws.
+ */
 export async function checkAgainst(schema: StandardSchema, value: unknown): Promise<Checked> {
-  try {
-    const result = await schema['~standard'].validate(value);
-    if (result.issues === undefined) return { ok: true, value: result.value };
-    return { ok: false, issues: result.issues.map(formatIssue).join('; ') };
-  } catch (error) {
-    return { ok: false, issues: error instanceof Error ? error.message : 'the schema threw' };
-  }
+  const result = await schema['~standard'].validate(value);
+  if (result.issues === undefined) return { ok: true, value: result.value };
+  return { ok: false, issues: result.issues.map(formatIssue).join('; ') };
 }
 
 /**

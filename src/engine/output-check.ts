@@ -36,16 +36,23 @@ export function outputCheck(options: CallOptions, fallbackOn: readonly string[])
   };
 }
 
-/** The output is no good. `reason` may be shown to the model: it speaks of shapes, and goes into `cause`. */
-function invalidOutput(what: string, reason: string): SignalboxError {
-  return new SignalboxError('invalid_output', `unusable output: ${what}`, {
-    cause: new Error(reason),
-  });
+/** Why an answer is no good, in words that may be shown to the model. They may quote it, so they are no message. */
+class OutputProblem extends Error {
+  override readonly name = 'OutputProblem';
 }
 
-/** What the model is told about an answer that was refused. */
+function invalidOutput(what: string, reason: string): SignalboxError {
+  return unusable(what, new OutputProblem(reason));
+}
+
+function unusable(what: string, cause: unknown): SignalboxError {
+  return new SignalboxError('invalid_output', `unusable output: ${what}`, { cause });
+}
+
+/** What the model is told about an answer that was refused; of what the user's code threw, nothing. */
 export function repairHint(error: SignalboxError): string {
-  const reason = error.cause instanceof Error ? error.cause.message : 'it was empty';
+  const reason =
+    error.cause instanceof OutputProblem ? error.cause.message : 'it did not pass the check';
   return `Your last answer could not be used: ${reason}. Answer again, and mend this.`;
 }
 
@@ -75,11 +82,14 @@ async function checkToolCalls(
       checked.push(unknownTool ? { ...call, invalid: true } : call);
       continue;
     }
-    const result = await checkAgainst(schema, call.input);
+    const where = `the input of tool "${call.name}"`;
+    const result = await checkAgainst(schema, call.input).catch((thrown: unknown) => {
+      throw unusable(`the schema threw at ${where}; see cause`, thrown);
+    });
     if (!result.ok) {
       throw invalidOutput(
-        `the input of tool "${call.name}" does not fit its schema`,
-        `the input of tool "${call.name}" does not fit: ${result.issues}`,
+        `${where} does not fit its schema; see cause`,
+        `${where} does not fit: ${result.issues}`,
       );
     }
     checked.push({ ...call, input: result.value as ToolCallPart['input'] });
@@ -128,8 +138,8 @@ function checkFinish(check: OutputCheck, completion: Completion): void {
 async function verdictOf(check: OutputCheck, completion: Completion): Promise<Validation> {
   try {
     return await check.validate?.(completion);
-  } catch (error) {
-    return error instanceof Error ? error.message : 'validate threw';
+  } catch (thrown) {
+    throw unusable('validate threw; see cause', thrown);
   }
 }
 
@@ -147,8 +157,11 @@ export async function checkOutput(check: OutputCheck, completion: Completion): P
   }
   // A turn that calls tools has no object yet: that comes with the turn that answers.
   if (check.schema !== undefined && completion.toolCalls.length === 0) {
-    const result = await checkAgainst(check.schema.validator, parseObject(completion.text));
-    if (!result.ok) throw invalidOutput('it does not fit the schema', result.issues);
+    const value = parseObject(completion.text);
+    const result = await checkAgainst(check.schema.validator, value).catch((thrown: unknown) => {
+      throw unusable('the schema threw; see cause', thrown);
+    });
+    if (!result.ok) throw invalidOutput('it does not fit the schema; see cause', result.issues);
     checked = { ...checked, object: result.value };
   }
   const verdict = await verdictOf(check, checked);

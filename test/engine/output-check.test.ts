@@ -5,6 +5,7 @@ import { SignalboxError } from '../../src/errors.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { Completion } from '../../src/protocol/completion.ts';
 import type { Part, ToolCallPart } from '../../src/protocol/message.ts';
+import type { StandardSchema } from '../../src/protocol/standard-schema.ts';
 
 function completionOf(content: readonly Part[], more: Partial<Completion> = {}): Completion {
   return {
@@ -100,14 +101,6 @@ describe('a schema', () => {
   test('refuses an answer that was cut, even when its JSON happens to be whole', async () => {
     const cut = said('{"city":"Bern"}', { finishReason: 'length' });
     expect(await hintOf(check({ schema: city }, cut))).toContain('it was cut off');
-  });
-
-  test('that throws does not pass', async () => {
-    const broken = z.string().transform(() => {
-      throw new Error('division by zero');
-    });
-    const schema = { '~standard': { ...broken['~standard'], jsonSchema: { input: () => ({}) } } };
-    expect(await hintOf(check({ schema }, said('"x"')))).toContain('division by zero');
   });
 
   test('waits for the turn that answers when tools are called', async () => {
@@ -233,6 +226,49 @@ describe('an empty answer', () => {
   });
 });
 
+describe('code of the caller that throws', () => {
+  const broken = new Error('boom at /home/me/secret.ts');
+  const schema: StandardSchema = {
+    '~standard': {
+      version: 1,
+      vendor: 'mine',
+      validate: () => {
+        throw broken;
+      },
+      jsonSchema: { input: () => ({}) },
+    },
+  };
+  const throwing = (): never => {
+    throw broken;
+  };
+
+  test.each<[string, CallOptions, string]>([
+    ['validate', { validate: throwing }, 'validate threw; see cause'],
+    ['a rejecting validate', { validate: async () => throwing() }, 'validate threw; see cause'],
+    ['a schema', { schema }, 'the schema threw; see cause'],
+  ])(
+    'in %s is the cause of the failure, and no word of it goes to the model',
+    async (_, options, message) => {
+      const error = await check(options, said('{}')).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'invalid_output', cause: broken });
+      expect(String(error)).toContain(message);
+      expect(repairHint(error as SignalboxError)).toBe(
+        'Your last answer could not be used: it did not pass the check. Answer again, and mend this.',
+      );
+    },
+  );
+
+  test('in the schema of a tool is the cause too', async () => {
+    const call: Part = { type: 'tool-call', id: '1', name: 'look', input: {} };
+    const answer = completionOf([call], { finishReason: 'tool_calls' });
+    const checking = check({ tools: [{ name: 'look', inputSchema: schema }] }, answer);
+    await expect(checking).rejects.toMatchObject({
+      message: 'unusable output: the schema threw at the input of tool "look"; see cause',
+      cause: broken,
+    });
+  });
+});
+
 describe('validate', () => {
   test.each([[true], [undefined]])('passes with %s', async (verdict) => {
     const answer = said('fine');
@@ -240,27 +276,11 @@ describe('validate', () => {
     expect(await check({ validate: async () => verdict }, answer)).toEqual(answer);
   });
 
-  const broken = new Error('boom');
   test.each<[string, NonNullable<CallOptions['validate']>, string]>([
     ['false', () => false, 'it did not pass the check'],
     ['a reason', () => 'too rude', 'too rude'],
     ['an empty reason', () => '', 'it did not pass the check'],
     ['a promise of a reason', async () => 'too long', 'too long'],
-    ['a rejection', () => Promise.reject(broken), 'boom'],
-    [
-      'a throw',
-      () => {
-        throw broken;
-      },
-      'boom',
-    ],
-    [
-      'a throw of no error',
-      () => {
-        throw null;
-      },
-      'validate threw',
-    ],
   ])('does not pass with %s', async (_, validate, reason) => {
     const checking = check({ validate }, said('fine'));
     expect(await hintOf(checking)).toContain(reason);

@@ -59,23 +59,29 @@ export class SignalboxError extends Error {
   }
 
   /** A copy with more said: the target, the trail, what had arrived. */
-  with(more: SignalboxErrorOptions & { readonly message?: string }): SignalboxError {
-    const { message, ...options } = more;
-    const copy = new SignalboxError(this.code, message ?? this.message, {
-      target: this.target,
-      status: this.status,
-      retryAfterMs: this.retryAfterMs,
-      requestId: this.requestId,
-      phase: this.phase,
-      partial: this.partial,
-      trail: this.trail,
-      errors: this.errors,
-      ...(this.cause !== undefined && { cause: this.cause }),
-      ...options,
-    });
-    if (this.stack !== undefined && message === undefined) copy.stack = this.stack;
-    return copy;
+  with(more: More): SignalboxError {
+    return copyOf(this, more);
   }
+}
+
+type More = SignalboxErrorOptions & { readonly message?: string };
+
+// Outside the class, which a bundler would rename if it spoke of itself; the name is what `console.log` prints.
+function copyOf(error: SignalboxError, { message, ...options }: More): SignalboxError {
+  const copy = new SignalboxError(error.code, message ?? error.message, {
+    target: error.target,
+    status: error.status,
+    retryAfterMs: error.retryAfterMs,
+    requestId: error.requestId,
+    phase: error.phase,
+    partial: error.partial,
+    trail: error.trail,
+    errors: error.errors,
+    ...(error.cause !== undefined && { cause: error.cause }),
+    ...options,
+  });
+  if (error.stack !== undefined && message === undefined) copy.stack = error.stack;
+  return copy;
 }
 
 /**

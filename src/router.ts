@@ -1,4 +1,4 @@
-import { providerProblems } from './config/check.ts';
+import { drainMsOf, providerProblems } from './config/check.ts';
 import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { createCompletionStream } from './engine/completion-stream.ts';
@@ -108,7 +108,7 @@ function openRouter(config: RouterConfig) {
       await Promise.all([...loading, engine.pricing.load()]);
     },
     async close(options?: { readonly drainMs?: number }) {
-      await inFlight.close(options?.drainMs ?? 0);
+      await inFlight.close(drainMsOf(options));
       emitter.clear();
     },
   };

@@ -3,6 +3,7 @@ import { configError, describeIssue, didYouMean, type Problem } from './problems
 import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
 import {
   callOptionsSchema,
+  closeOptionsSchema,
   embedOptionsSchema,
   imageOptionsSchema,
   knownCallKeys,
@@ -49,6 +50,20 @@ export function checkCallOptions(
   }
   if (problems.length > 0) throw configError(problems, 'options');
   return options;
+}
+
+/**
+ * How long a closing router waits, in milliseconds. @default 0
+ * @throws SignalboxError `config` for anything but `{ drainMs }`.
+ */
+export function drainMsOf(options: unknown = {}): number {
+  const { data, error } = closeOptionsSchema.safeParse(options);
+  if (data !== undefined) return data.drainMs ?? 0;
+  const known = Object.keys(closeOptionsSchema.shape);
+  throw configError(
+    error.issues.flatMap((issue) => describeIssue(issue, known)),
+    'close',
+  );
 }
 
 /**

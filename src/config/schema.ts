@@ -219,6 +219,8 @@ export const imageOptionsSchema = z.strictObject({
     .optional(),
 });
 
+export const closeOptionsSchema = z.strictObject({ drainMs: z.number().nonnegative().optional() });
+
 /** Options that are made of options, wherever they stand. */
 const groups = new Map<PropertyKey | undefined, object>([
   ['timeouts', timeouts.shape],

@@ -1,6 +1,7 @@
 import type { Explanation } from '../protocol/router.ts';
 import { planCall } from './chain.ts';
 import type { Call, Engine } from './engine.ts';
+import { toldKey } from './keys.ts';
 import { prepareAttempt } from './prepare.ts';
 
 /** What a call would do, and why, without doing it: no I/O, no change of any state. */
@@ -11,10 +12,11 @@ export function explainCall(engine: Engine, call: Call): Explanation {
   for (const target of planned.candidates) {
     try {
       const { warnings } = prepareAttempt(engine, call, target, []);
-      candidates.push({ target: target.id, warnings: warnings.map(({ message }) => message) });
+      const told = { target: target.id, ...toldKey(target) };
+      candidates.push({ ...told, warnings: warnings.map(({ message }) => message) });
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'it cannot take this request';
-      skipped.push({ target: target.id, reason });
+      skipped.push({ target: target.id, ...toldKey(target), reason });
     }
   }
   return { tier: call.tier.name, candidates, skipped };

@@ -27,9 +27,11 @@ function snapshotOf(engine: Engine, resolved: ResolvedTarget): TargetSnapshot {
         now,
       ),
     }));
+  const isOpen = circuit.state === 'open' && circuit.until > now;
   return {
-    circuit: circuit.state,
-    ...(circuit.state === 'open' && { openUntil: circuit.until }),
+    // Its time over, an open circuit lets the next call through as a probe.
+    circuit: circuit.state === 'open' && !isOpen ? 'half-open' : circuit.state,
+    ...(isOpen && { openUntil: circuit.until }),
     unavailableUntil: stillToCome(untils, now),
     ...(keys !== undefined && { keys }),
     ...statistics,

@@ -21,9 +21,15 @@ export type CompletionOf<
 /** Which targets a call would try, in order, and why each other one would not be. */
 export type Explanation<Tier extends string = string> = {
   readonly tier: Tier;
-  readonly candidates: readonly { readonly target: string; readonly warnings: readonly string[] }[];
+  readonly candidates: readonly {
+    readonly target: string;
+    /** Which of the provider's keys, from 1; only with a pool of them. */
+    readonly key?: number;
+    readonly warnings: readonly string[];
+  }[];
   readonly skipped: readonly {
     readonly target: string;
+    readonly key?: number;
     readonly reason: string;
     /** Epoch milliseconds from which on it may be asked; absent when it can never take this call. */
     readonly until?: number;

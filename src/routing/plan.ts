@@ -17,6 +17,7 @@ export type PlanTier = {
 };
 
 type Skipped = {
+  /** Which of the provider's keys, from 1 as people count. */
   readonly key?: number;
   readonly target: string;
   readonly reason: string;
@@ -108,7 +109,7 @@ export function plan(
   const steps = looked.map((each): Step => {
     const { candidate, never, unavailable } = each;
     const { id, key } = candidate;
-    const skipped = { target: id, ...(key !== undefined && { key }) };
+    const skipped = { target: id, ...(key !== undefined && { key: key + 1 }) };
     if (never !== undefined) return { skip: { ...skipped, reason: never } };
     if (unavailable === undefined || each === leastBad) return { ask: candidate };
     const { reason, until } = unavailable;

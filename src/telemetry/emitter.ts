@@ -1,7 +1,9 @@
 import { EventEmitter } from 'eventemitter3';
 import { SignalboxError } from '../errors.ts';
+import { closest } from '../internal/closest.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, EventOf, RouterEvent } from '../protocol/events.ts';
+import { eventNames } from './event-names.ts';
 
 type Listener = (event: RouterEvent) => unknown;
 
@@ -19,6 +21,14 @@ export interface Emitter {
   off<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
   emit(event: RouterEvent): void;
   clear(): void;
+}
+
+/** A misspelt event would never be heard, and nobody would know. */
+function checkName(name: string): void {
+  if (name === '*' || Object.hasOwn(eventNames, name)) return;
+  const meant = closest(String(name), Object.keys(eventNames));
+  const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
+  throw new SignalboxError('config', `there is no event "${name}"${hint}`);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -62,6 +72,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
   }
 
   function add(name: string, listener: unknown, register: 'on' | 'once'): void {
+    checkName(name);
     if (typeof listener !== 'function') {
       throw new SignalboxError('config', `${register}('${name}'): the listener must be a function`);
     }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { checkCallOptions, findTier, providerProblems } from '../../src/config/check.ts';
+import { checkCallOptions, drainMsOf, findTier, providerProblems } from '../../src/config/check.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { isSignalboxError } from '../../src/errors.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
@@ -159,5 +159,18 @@ describe('the providers', () => {
     const told = () =>
       resolveConfig({ tiers: { fast: ['openai/x'] } }, ['openai'], providerProblems(value));
     expect(linesOf(told)).toEqual(lines);
+  });
+});
+
+describe('the options of close', () => {
+  test('say how long to wait, and nothing else', () => {
+    expect(drainMsOf()).toBe(0);
+    expect(drainMsOf({})).toBe(0);
+    expect(drainMsOf({ drainMs: 500 })).toBe(500);
+    expect(linesOf(() => drainMsOf({ drainms: 500 }))).toEqual([
+      'drainms: unknown option; did you mean "drainMs"?',
+    ]);
+    expect(() => drainMsOf({ drainMs: -1 })).toThrow('drainMs');
+    expect(() => drainMsOf(500)).toThrow('close');
   });
 });

@@ -95,6 +95,16 @@ describe('a pool of keys', () => {
     expect(used).toEqual([0, 1]);
   });
 
+  it('counts its keys from 1 wherever it tells of them', async () => {
+    const { router } = pool({ 0: ['rate_limited', { retryAfterMs: 60_000 }] });
+    await router.complete('alone', 'hi');
+    const { candidates, skipped } = router.explain('alone', 'hi');
+    expect(candidates.map(({ key }) => key).toSorted()).toEqual([2, 3]);
+    expect(skipped).toMatchObject([{ target: 'a/m', key: 1 }]);
+    const { trail } = await router.complete('alone', 'hi');
+    expect(trail.find(({ outcome }) => outcome === 'skipped')?.key ?? 1).toBe(1);
+  });
+
   it('names the key in what it says, by its number', async () => {
     const { router } = pool({ 0: ['auth'], 1: ['auth'], 2: ['auth'] });
     await expect(router.complete('alone', 'hi')).rejects.toThrow(/a\/m key 2: auth/);

@@ -34,6 +34,17 @@ const reported = (error: unknown) => ({
   error,
 });
 
+test('an event that does not exist cannot be listened to', () => {
+  const { emitter } = setUp();
+  const listener = (): void => undefined;
+  expect(() => emitter.on('cots' as 'cost', listener)).toThrow(
+    'there is no event "cots"; did you mean "cost"?',
+  );
+  expect(() => emitter.once('toString' as 'cost', listener)).toThrow(
+    'there is no event "toString"',
+  );
+});
+
 describe('listeners', () => {
   test('get the events of their name, in the order of their registration', () => {
     const { emitter } = setUp();

@@ -1,0 +1,21 @@
+import type { EventName } from '../protocol/events.ts';
+
+/** Every event, for those who are not told by a compiler. */
+export const eventNames = {
+  'call-start': true,
+  'route-plan': true,
+  'attempt-start': true,
+  'attempt-end': true,
+  retry: true,
+  failover: true,
+  'first-token': true,
+  cost: true,
+  'call-end': true,
+  'circuit-open': true,
+  'circuit-half-open': true,
+  'circuit-close': true,
+  'rate-limited': true,
+  'credential-rejected': true,
+  'config-change': true,
+  'listener-error': true,
+} as const satisfies Record<EventName, true>;

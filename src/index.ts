@@ -20,6 +20,7 @@ export type {
 } from './protocol/completion.ts';
 export type {
   CircuitSettings,
+  Hedge,
   Limits,
   MidStream,
   RouterConfig,

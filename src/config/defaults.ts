@@ -25,6 +25,8 @@ export const defaults = {
   embedBatch: 100,
   /** An option one vendor lacks should not take the vendor out of the chain. */
   onUnsupported: 'warn' satisfies OnUnsupported,
+  /** A request more for ten calls: what the retry budget earns too. */
+  hedgeMaxExtra: 0.1,
   /** Over all targets: whatever the counts for each target multiply to, a call stays a call. */
   maxAttempts: 6,
   /** Shown its mistake once, a model usually mends it; twice is seldom worth the price. */

@@ -2,6 +2,7 @@ import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-opt
 import type { Tags } from '../protocol/completion.ts';
 import type {
   CircuitSettings,
+  Hedge,
   Limits,
   MidStream,
   Strategy,
@@ -25,6 +26,13 @@ import {
 /** One target of one tier, with all that the configuration says about it already merged. */
 export type ResolvedTarget = Candidate;
 
+export type ResolvedHedge = {
+  readonly afterMs?: number;
+  /** From 0 to 1. */
+  readonly quantile?: number;
+  readonly maxExtra: number;
+};
+
 export type ResolvedTier = {
   readonly name: string;
   readonly targets: readonly ResolvedTarget[];
@@ -35,6 +43,7 @@ export type ResolvedTier = {
   /** Only what was set: which clock has a default depends on the call. */
   readonly timeouts: Timeouts;
   readonly retry: RetrySettings;
+  readonly hedge?: ResolvedHedge;
   readonly maxAttempts: number;
   readonly circuit: Required<CircuitSettings>;
   readonly whenAllOpen: WhenAllOpen;
@@ -57,6 +66,7 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     strategy: _strategy,
     fallbackOn: _fallbackOn,
     midStream: _midStream,
+    hedge: _hedge,
     timeouts: _timeouts,
     retry: _retry,
     maxAttempts: _maxAttempts,
@@ -116,8 +126,17 @@ function circuitOf(settings: CircuitSettings): Required<CircuitSettings> {
   return { ...circuit, minimumCalls: Math.min(circuit.minimumCalls, circuit.window) };
 }
 
+function resolveHedge({ afterMs, percentile, maxExtra }: Hedge): ResolvedHedge {
+  return {
+    maxExtra: maxExtra ?? defaults.hedgeMaxExtra,
+    ...(afterMs !== undefined && { afterMs }),
+    ...(percentile !== undefined && { quantile: percentile < 1 ? percentile : percentile / 100 }),
+  };
+}
+
 function resolveTier(name: string, tier: TierInput, input: RoutingInput): ResolvedTier {
   const all = input.defaults ?? {};
+  const hedge = tier.hedge ?? all.hedge;
   return {
     name,
     targets: tier.targets.map((target) => resolveTarget(tier, target, input)),
@@ -125,6 +144,7 @@ function resolveTier(name: string, tier: TierInput, input: RoutingInput): Resolv
     strategy: tier.strategy ?? all.strategy ?? defaults.strategy,
     fallbackOn: tier.fallbackOn ?? all.fallbackOn ?? [],
     midStream: tier.midStream ?? all.midStream ?? defaults.midStream,
+    ...(hedge !== undefined && { hedge: resolveHedge(hedge as Hedge) }),
     timeouts: layered(all.timeouts, tier.timeouts) as Timeouts,
     retry: layered(all.retry, tier.retry) as RetrySettings,
     maxAttempts: tier.maxAttempts ?? all.maxAttempts ?? defaults.maxAttempts,

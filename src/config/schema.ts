@@ -69,6 +69,17 @@ const circuit = z.strictObject({
   successesToClose: positive.optional(),
 });
 
+const hedge = z
+  .strictObject({
+    afterMs: milliseconds.optional(),
+    percentile: z.number().gt(0).lt(100).optional(),
+    maxExtra: z.number().positive().optional(),
+  })
+  .refine(
+    ({ afterMs, percentile }) => (afterMs === undefined) !== (percentile === undefined),
+    'say when a first token is late: either afterMs or percentile',
+  );
+
 const cacheHint = z.union([
   z.boolean(),
   z.strictObject({ ttl: z.enum(['5m', '30m', '1h', '12h']).optional() }),
@@ -101,7 +112,8 @@ const tierSettings = {
   ...callDefaults,
   strategy: z.enum(['priority', 'cheapest']).optional(),
   fallbackOn: z.array(z.enum(attemptErrorCodes)).optional(),
-  midStream: z.enum(['fail', 'restart']).optional(),
+  midStream: z.enum(['fail', 'restart', 'continue']).optional(),
+  hedge: hedge.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   maxAttempts: positive.optional(),
@@ -226,6 +238,7 @@ const groups = new Map<PropertyKey | undefined, object>([
   ['timeouts', timeouts.shape],
   ['retry', retry.shape],
   ['circuit', circuit.shape],
+  ['hedge', hedge.shape],
   ['limits', limits.shape],
   ['reasoning', reasoning.shape],
   ['route', route.shape],

@@ -1,10 +1,14 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import type { TimeoutPhase } from '../protocol/error-code.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
-import { type Clocks, createDeadline, type Deadline } from '../resilience/deadline.ts';
+import {
+  type Clocks,
+  createDeadline,
+  type Deadline,
+  type DuePhase,
+} from '../resilience/deadline.ts';
 
 export type AttemptOptions = {
   /** The call's signal. */
@@ -18,7 +22,7 @@ export type AttemptOptions = {
 
 const over = new SignalboxError('aborted', 'the attempt has ended');
 
-const phaseWords: Record<Exclude<TimeoutPhase, 'total'>, (clocks: Clocks) => string> = {
+const phaseWords: Record<DuePhase, (clocks: Clocks) => string> = {
   connect: (clocks) => `no connection within ${clocks.connectMs} ms (connectMs)`,
   'first-token': (clocks) =>
     `no part of the answer within ${clocks.firstTokenMs} ms (firstTokenMs)`,
@@ -26,11 +30,7 @@ const phaseWords: Record<Exclude<TimeoutPhase, 'total'>, (clocks: Clocks) => str
 };
 
 /** Sleeps until the deadline's next clock runs out, again and again, with one timer at a time. */
-function watch(
-  runtime: Runtime,
-  deadline: Deadline,
-  expire: (phase: Exclude<TimeoutPhase, 'total'>) => void,
-) {
+function watch(runtime: Runtime, deadline: Deadline, expire: (phase: DuePhase) => void) {
   let sleeping = new AbortController();
   let stopped = false;
   async function run(): Promise<void> {

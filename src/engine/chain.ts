@@ -1,5 +1,6 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import { SignalboxError, summarizeError } from '../errors.ts';
+import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { NormalMessage } from '../protocol/message.ts';
 import type { Capability, Provider } from '../protocol/provider.ts';
@@ -60,7 +61,13 @@ export function planCall(engine: Engine, call: Call): Plan {
 }
 
 /** What the call remembers of a target: its tries, its repairs, and the turns that ask for the next one. */
-type State = { tries: number; repairs: number; repair: readonly NormalMessage[] };
+type State = {
+  tries: number;
+  repairs: number;
+  repair: readonly NormalMessage[];
+  /** It did not go on with an answer that another target had begun. */
+  refusedPrefill: boolean;
+};
 
 /** The targets of one call, handed out one after another. */
 export interface Chain {
@@ -75,14 +82,18 @@ export interface Chain {
   state(target: ResolvedTarget): State;
   /** Another target could be asked now. */
   othersFree(target: ResolvedTarget, code: ErrorCode): boolean;
+  /** Whether another target could be asked beside this one. */
+  hasSpare(target: ResolvedTarget): boolean;
+  /** Takes that other target out of the chain; one of another provider if there is one. */
+  takeSpare(target: ResolvedTarget): ResolvedTarget | undefined;
   /** The target is about to be asked; tells of the failover when another one failed before it. */
   asking(target: ResolvedTarget): void;
   /** The target failed and the verdict was to go on. */
   failed(target: ResolvedTarget, error: SignalboxError): void;
   /** The target is to be asked once more, from the start. */
   again(target: ResolvedTarget): void;
-  /** The error of a chain that has ended. */
-  exhausted(): SignalboxError;
+  /** The error of a chain that has ended; `partial` is what the reader has seen of an answer. */
+  exhausted(partial?: PartialAnswer): SignalboxError;
 }
 
 export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail): Chain {
@@ -105,7 +116,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
 
   function stateOf(target: ResolvedTarget): State {
     const { target: id } = heldUnder(target);
-    const state = states.get(id) ?? { tries: 0, repairs: 0, repair: [] };
+    const state = states.get(id) ?? { tries: 0, repairs: 0, repair: [], refusedPrefill: false };
     states.set(id, state);
     return state;
   }
@@ -117,6 +128,14 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     const window = windowOf(engine, target);
     if (window === undefined) return true;
     return tooSmall.window !== undefined && window > tooSmall.window;
+  }
+
+  const isFree = (target: ResolvedTarget): boolean =>
+    isLarger(target) && health.check(target.id, target.provider, target.key) === undefined;
+
+  function spareFor(target: ResolvedTarget): ResolvedTarget | undefined {
+    const free = fresh().filter((other) => other.id !== target.id && isFree(other));
+    return free.find((other) => other.provider !== target.provider) ?? free[0];
   }
 
   /** Why a target of the plan is passed over after all: things have changed since it was made. */
@@ -171,10 +190,14 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
       attemptsLeft() > 0 &&
       fresh().some(
         (other) =>
-          (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
-          isLarger(other) &&
-          health.check(other.id, other.provider, other.key) === undefined,
+          (isKeyFailure(code) ? other !== target : other.id !== target.id) && isFree(other),
       ),
+    hasSpare: (target) => attemptsLeft() > 0 && spareFor(target) !== undefined,
+    takeSpare(target) {
+      const spare = spareFor(target);
+      steps = steps.filter((step) => step.ask === undefined || step.ask !== spare);
+      return spare;
+    },
     asking(target) {
       if (lastFailed === undefined || lastFailed.target === target) return;
       const error = summarizeError(lastFailed.error);
@@ -218,7 +241,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
       }
       return secondChance();
     },
-    exhausted() {
+    exhausted(partial) {
       const told = trail.errors.map((error) => error.message);
       const passed = trail.lines
         .filter((line) => line.outcome === 'skipped')
@@ -240,6 +263,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
         {
           errors: trail.errors,
           retryAfterMs,
+          partial,
           ...(last !== undefined && isAttemptErrorCode(last.code) && { cause: last }),
         },
       );

@@ -4,7 +4,7 @@ import type { ProviderPart, StreamPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 
 /** About four characters make a token; used only where the vendor reports nothing, and marked as estimated. */
-const charactersPerToken = 4;
+export const charactersPerToken = 4;
 
 type Finish = Extract<ProviderPart, { type: 'finish' }>;
 
@@ -20,6 +20,8 @@ export interface Collected {
   readonly requestId: string | undefined;
   /** Whether any of the answer itself has come. */
   readonly begun: boolean;
+  /** Whether all that has come is text, and reasoning before it. */
+  readonly isText: boolean;
   /** What the vendor reported, at the end or on the way. */
   usage(): Usage | undefined;
   partial(target: string): PartialAnswer;
@@ -44,12 +46,16 @@ export function estimateUsage(messages: readonly NormalMessage[], answer: readon
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
 }
 
-/** Gathers the parts of one attempt. */
-export function createCollected(): Collected {
-  const content: Part[] = [];
+/** Gathers the parts of one attempt; `before` is what an earlier one had said, for an attempt that goes on from it. */
+export function createCollected(before?: {
+  readonly content: readonly Part[];
+  readonly text: string;
+}): Collected {
+  const content: Part[] = [...(before?.content ?? [])];
   const warnings: Warning[] = [];
   /** Text of the part under way, which only a broken answer leaves unfinished. */
-  let openText = '';
+  let openText = before?.text ?? '';
+  let isText = true;
   let early: Usage | undefined;
   let finish: Finish | undefined;
   let opened: Extract<ProviderPart, { type: 'open' }> | undefined;
@@ -58,6 +64,7 @@ export function createCollected(): Collected {
 
   const all = (): readonly Part[] =>
     openText === '' ? content : [...content, { type: 'text', text: openText }];
+  const lengthBefore = lengthOf(all());
 
   return {
     add(part) {
@@ -76,8 +83,13 @@ export function createCollected(): Collected {
           begun = true;
           break;
         case 'part-end':
+          isText &&= part.part.type === 'text' || part.part.type === 'reasoning';
           if (part.part.type === 'text' || part.part.type === 'refusal') openText = '';
           content.push(part.part);
+          begun = true;
+          break;
+        case 'tool-call-start':
+          isText = false;
           begun = true;
           break;
         case 'vectors':
@@ -115,10 +127,13 @@ export function createCollected(): Collected {
     get begun() {
       return begun;
     },
+    get isText() {
+      return isText;
+    },
     usage() {
       if (finish?.usage !== undefined || early === undefined) return finish?.usage;
       // The vendor told the input and was cut off: what we saw of the output is the best there is.
-      const seen = Math.ceil(lengthOf(all()) / charactersPerToken);
+      const seen = Math.ceil((lengthOf(all()) - lengthBefore) / charactersPerToken);
       const outputTokens = Math.max(early.outputTokens, seen);
       return {
         ...early,

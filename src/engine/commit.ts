@@ -1,3 +1,4 @@
+import type { SignalboxError } from '../errors.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Call } from './engine.ts';
@@ -49,4 +50,12 @@ export async function holdUntilCommitted(session: Session, call: Call): Promise<
     if (isVisible(next.value, reasoningAskedFor)) return { session, held, rest };
   }
   return { session, held, rest, completion: session.succeed(await session.conclude()) };
+}
+
+/** Lets go of an answer that nobody wants any more: its socket is closed, and its line written. */
+export async function letGo(answer: Committed, reason: SignalboxError): Promise<void> {
+  const { session, rest, completion } = answer;
+  if (completion !== undefined) return;
+  await rest.return();
+  session.judge(await session.fail(reason), { verdict: 'stop' });
 }

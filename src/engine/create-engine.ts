@@ -3,6 +3,7 @@ import type { Provider } from '../protocol/provider.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import { createConcurrency } from '../resilience/concurrency.ts';
 import { createHealth } from '../resilience/health.ts';
+import { createHedgeBudget, type HedgeBudget } from '../resilience/hedge-budget.ts';
 import { createRetryBudget } from '../resilience/retry-budget.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import { createStatistics, type Statistics } from '../telemetry/statistics.ts';
@@ -16,6 +17,7 @@ export function createEngine(
 ): Engine {
   const now = (): number => runtime.now();
   const statistics = new Map<string, Statistics>();
+  const hedges = new Map<string, HedgeBudget>();
   return {
     runtime,
     providers,
@@ -25,6 +27,11 @@ export function createEngine(
     concurrency: createConcurrency(),
     pricing: createPricing({ now }),
     keyTurns: new Map(),
+    hedges(tier) {
+      const known = hedges.get(tier) ?? createHedgeBudget();
+      hedges.set(tier, known);
+      return known;
+    },
     statistics(target) {
       const known = statistics.get(target) ?? createStatistics();
       statistics.set(target, known);

@@ -77,9 +77,8 @@ export function isAttemptErrorCode(code: ErrorCode): code is AttemptErrorCode {
 
 /** Whether the failure counts against the target's circuit. The caller's own deadline never does. */
 export function countsAsFailure(error: SignalboxError): boolean {
-  return (
-    isAttemptErrorCode(error.code) && failureTable[error.code].circuit && error.phase !== 'total'
-  );
+  const isDeadline = error.phase === 'total' || error.phase === 'pace';
+  return isAttemptErrorCode(error.code) && failureTable[error.code].circuit && !isDeadline;
 }
 
 function triesOf(row: Row, situation: Situation): number {
@@ -97,8 +96,8 @@ function delayFor(error: SignalboxError, situation: Situation): number {
 }
 
 function goOn(row: Row, error: SignalboxError, situation: Situation): Decision {
-  const listed =
-    error.code !== 'aborted' && situation.fallbackOn.some((code) => code === error.code);
+  if (error.code === 'aborted') return { verdict: 'stop' };
+  const listed = situation.fallbackOn.some((code) => code === error.code);
   if (row.next === 'listed' && !listed) {
     return {
       verdict: 'stop',

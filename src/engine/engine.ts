@@ -6,6 +6,7 @@ import type { Provider } from '../protocol/provider.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { Concurrency } from '../resilience/concurrency.ts';
 import type { Health } from '../resilience/health.ts';
+import type { HedgeBudget } from '../resilience/hedge-budget.ts';
 import type { RetryBudget } from '../resilience/retry-budget.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Statistics } from '../telemetry/statistics.ts';
@@ -22,6 +23,8 @@ export type Engine = {
   readonly pricing: Pricing;
   readonly emitter: Emitter;
   readonly keyTurns: KeyTurns;
+  /** The hedges that a tier may still send. */
+  readonly hedges: (tier: string) => HedgeBudget;
   /** The running statistics of a target. */
   readonly statistics: (target: string) => Statistics;
 };

@@ -3,12 +3,14 @@ import type { Completion } from '../protocol/completion.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
 import { openChain } from './chain.ts';
 import { toStreamPart } from './collect.ts';
-import type { Committed } from './commit.ts';
+import { type Committed, letGo } from './commit.ts';
+import type { Broken } from './continuation.ts';
 import type { Call, Engine } from './engine.ts';
+import { tryHedged } from './hedge.ts';
 import type { Run } from './run.ts';
 import type { Scope } from './scope.ts';
 import { openTrail, type Trail } from './trail.ts';
-import { breakOff, tryTarget } from './try-target.ts';
+import { breakOff } from './try-target.ts';
 
 /**
  * One call from beginning to end. Read this first.
@@ -28,24 +30,22 @@ export async function* runCall(
   let outcome: Completion | SignalboxError = new SignalboxError('aborted', 'the reader left');
   try {
     const chain = openChain(engine, call, scope, trail);
-    const run: Run = { engine, call, scope, trail, chain };
-    let shown: Extract<StreamPart, { type: 'restart' }> | undefined;
+    let run: Run = { engine, call, scope, trail, chain };
     for (let target = await chain.next(); target !== undefined; target = await chain.next()) {
-      const tried = await tryTarget(run, target);
+      const tried = await tryHedged(run, target);
       if (tried.verdict !== 'done') continue;
       try {
-        const completion = yield* deliver(tried.answer, shown);
+        const completion = yield* deliver(tried.answer, run.broken);
         outcome = completion;
         yield { type: 'finish', completion };
         return;
       } catch (raw) {
         // An answer that has come whole cannot fail any more: the call was ended while its parts were passed on.
         if (tried.answer.completion !== undefined) throw raw;
-        const error = await breakOff(run, tried.answer.session, raw);
-        shown = { type: 'restart', from: target.id, to: target.id, error: summarizeError(error) };
+        run = { ...run, broken: await breakOff(run, tried.answer.session, raw) };
       }
     }
-    throw chain.exhausted();
+    throw chain.exhausted(run.broken?.partial);
   } catch (raw) {
     outcome = asCallError(raw).with({ trail: [...trail.lines] });
     throw outcome;
@@ -58,13 +58,16 @@ export async function* runCall(
 /** Passes an answer on, part by part, and returns it whole. Closes the attempt when the reader leaves. */
 async function* deliver(
   answer: Committed,
-  restart: Extract<StreamPart, { type: 'restart' }> | undefined,
+  broken: Broken | undefined,
 ): AsyncGenerator<StreamPart, Completion> {
   const { session, held, rest, completion } = answer;
   const { id, model } = session.target;
   let isOver = false;
   try {
-    if (restart !== undefined) yield { ...restart, to: id };
+    if (broken !== undefined) {
+      const type = session.continues ? 'continue' : 'restart';
+      yield { type, from: broken.from, to: id, error: broken.error };
+    }
     yield { type: 'start', target: id, model };
     for (const part of held) {
       const visible = toStreamPart(part);
@@ -82,11 +85,7 @@ async function* deliver(
     await rest.return();
     throw error;
   } finally {
-    if (!isOver && completion === undefined) {
-      await rest.return();
-      const error = await session.fail(new SignalboxError('aborted', 'the reader left'));
-      session.judge(error, { verdict: 'stop' });
-    }
+    if (!isOver) await letGo(answer, new SignalboxError('aborted', 'the reader left'));
   }
 }
 

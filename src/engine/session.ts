@@ -1,31 +1,32 @@
-import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import type { SignalboxError } from '../errors.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
 import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
-import type { Reasoning } from '../protocol/request.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 import type { Release } from '../resilience/concurrency.ts';
-import type { Clocks } from '../resilience/deadline.ts';
 import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
 import { runAttempt } from './attempt.ts';
+import { clocksFor, paceFor } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
+import { type Continuation, joinedTo } from './continuation.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
-import { type Call, type Engine, pricedTarget, tagsFor } from './engine.ts';
+import { pricedTarget, tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import { optionsFor } from './request.ts';
-import type { Scope } from './scope.ts';
+import type { Run } from './run.ts';
 import { toCompletion } from './to-completion.ts';
-import { failureOf, type Trail } from './trail.ts';
+import { failureOf } from './trail.ts';
 import { withhold } from './withhold.ts';
 
 /** One attempt and all that hangs on it: its place in the queue and the circuit, its parts, its bill. */
 export interface Session {
   readonly target: ResolvedTarget;
   readonly collected: Collected;
+  /** Whether its answer goes on from that of another target. */
+  readonly continues: boolean;
   /** The parts in order. Waits for a place first. Leaving early closes the socket. */
   parts(): AsyncGenerator<ProviderPart, void>;
   /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
@@ -38,35 +39,21 @@ export interface Session {
   judge(error: SignalboxError, decision: Decision): void;
 }
 
-const patientEfforts: readonly Reasoning['effort'][] = ['medium', 'high', 'xhigh', 'max'];
+/** What one attempt asks, made ready. */
+export type Asking = {
+  readonly prepared: PreparedCall;
+  /** The turns that are sent. */
+  readonly messages: readonly NormalMessage[];
+  /** What the answer goes on from. */
+  readonly continuation?: Continuation;
+};
 
-/** The clocks of an attempt: what was set, and defaults that depend on what was asked. */
-function clocksFor(call: Call, target: ResolvedTarget): Clocks {
-  const set = { ...call.tier.timeouts, ...call.options.timeouts };
-  const options = optionsFor(call, target);
-  const usual = patientEfforts.includes(options.reasoning?.effort)
-    ? defaults.reasoningFirstTokenMs
-    : defaults.firstTokenMs;
-  return {
-    connectMs: set.connectMs ?? defaults.connectMs,
-    // In one piece, the first part comes with the last: only a limit that was asked for makes sense.
-    firstTokenMs: set.firstTokenMs ?? (call.task.wireFor(options) === 'unary' ? undefined : usual),
-    idleMs: set.idleMs ?? defaults.idleMs,
-  };
-}
-
-export function openSession(
-  engine: Engine,
-  call: Call,
-  scope: Scope,
-  trail: Trail,
-  target: ResolvedTarget,
-  prepared: PreparedCall,
-  messages: readonly NormalMessage[],
-): Session {
+export function openSession(run: Run, target: ResolvedTarget, asking: Asking): Session {
+  const { engine, call, scope, trail } = run;
+  const { prepared, messages, continuation } = asking;
   const { runtime, health, pricing } = engine;
   const options = optionsFor(call, target);
-  const collected = createCollected();
+  const collected = createCollected(continuation);
   const startedAt = runtime.now();
   const tags = tagsFor(call, target);
   const emit = <Name extends EventName>(
@@ -123,6 +110,7 @@ export function openSession(
       totalMs: durationMs,
       outcome: outcome === 'success' ? 'ok' : 'error',
       ...(firstTokenMs !== undefined && { firstTokenMs }),
+      outputTokens: billed?.usage.outputTokens,
     });
   }
 
@@ -137,6 +125,7 @@ export function openSession(
   return {
     target,
     collected,
+    continues: continuation !== undefined,
     async *parts() {
       release = await engine.concurrency.acquire(
         [
@@ -155,17 +144,22 @@ export function openSession(
       );
       const attemptParts = runAttempt(runtime, prepared, {
         signal: scope.signal,
-        clocks: clocksFor(call, target),
+        clocks: clocksFor(run, target),
         wire: call.task.wireFor(options),
         keepRaw: call.options.raw === true,
         ...(target.key !== undefined && { key: target.key }),
       });
-      for await (const part of attemptParts) {
+      const parts =
+        continuation === undefined ? attemptParts : joinedTo(continuation, attemptParts);
+      const pace = paceFor(run, target);
+      for await (const part of parts) {
         collected.add(part);
         if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
           firstTokenMs = runtime.now() - startedAt;
           emit('first-token', { target: target.id, firstTokenMs });
+          run.onBegun?.();
         }
+        pace?.seen(part, runtime.now());
         yield part;
       }
     },

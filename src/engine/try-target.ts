@@ -2,14 +2,21 @@ import pRetry from 'p-retry';
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
-import type { PreparedCall } from '../protocol/provider.ts';
+import type { NormalMessage } from '../protocol/message.ts';
 import { type Committed, holdUntilCommitted } from './commit.ts';
-import { type Decision, decide } from './decide.ts';
+import {
+  type Broken,
+  brokenOff,
+  continuationOn,
+  prefillOf,
+  refusesPrefill,
+} from './continuation.ts';
+import { type Decision, decide, isAttemptErrorCode, type Situation } from './decide.ts';
 import { toldKey } from './keys.ts';
 import { prepareAttempt, repairTurns } from './prepare.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
-import { openSession, type Session } from './session.ts';
+import { type Asking, openSession, type Session } from './session.ts';
 
 export type Tried =
   | { readonly verdict: 'done'; readonly answer: Committed }
@@ -33,21 +40,28 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
   const { target } = session;
   const state = chain.state(target);
   const options = { ...optionsFor(call, target) };
-  const decision = decide(error, {
+  const situation: Situation = {
     tries: state.tries,
     repairs: state.repairs,
     repairAttempts: options.repairAttempts ?? defaults.repairAttempts,
     attemptsLeft: call.tier.maxAttempts - trail.attempts,
     remainingMs: scope.remainingMs(),
     retry: { ...call.tier.retry, ...call.options.retry },
-    fallbackOn: call.tier.fallbackOn,
+    // What one target has begun to answer can be answered: a later refusal speaks of that target alone.
+    fallbackOn:
+      run.broken === undefined ? call.tier.fallbackOn : [error.code].filter(isAttemptErrorCode),
     othersFree: chain.othersFree(target, error.code),
     available: engine.health.get(target.id).circuit.state !== 'open',
     begun: session.collected.begun,
     onUnsupported: options.onUnsupported ?? defaults.onUnsupported,
     takeToken: () => engine.retryBudget.take(),
     random: () => engine.runtime.random(),
-  });
+  };
+  if (refusesPrefill(session, error)) state.refusedPrefill = true;
+  // Refused was the turn that had begun, not the request: it is asked from the start.
+  const begunAnew: Decision = { verdict: 'retry', delayMs: 0 };
+  const isAnew = state.refusedPrefill && session.continues && situation.attemptsLeft > 0;
+  const decision = isAnew ? begunAnew : decide(error, situation);
   session.judge(error, decision);
   if (decision.verdict === 'retry') {
     if (error.code === 'invalid_output') {
@@ -61,14 +75,27 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
   return decision;
 }
 
+/** What the target is asked at its next try. */
+function asking(run: Run, target: ResolvedTarget): Asking {
+  const { engine, call, chain } = run;
+  const { repair } = chain.state(target);
+  const ask = (turns: readonly NormalMessage[]) => ({
+    prepared: prepareAttempt(engine, call, target, turns),
+    messages: [...call.task.messages, ...turns],
+  });
+  const continuation = continuationOn(run, target);
+  if (continuation === undefined) return ask(repair);
+  return { ...ask([prefillOf(continuation)]), continuation };
+}
+
 /** What the target is to be asked; `undefined` when it is passed over, which the trail then says. */
-function admit(run: Run, target: ResolvedTarget): PreparedCall | undefined {
-  const { engine, call, trail, chain } = run;
+function admit(run: Run, target: ResolvedTarget): Asking | undefined {
+  const { call, trail, chain } = run;
   const told = { target: target.id, ...toldKey(target) };
   try {
-    const prepared = prepareAttempt(engine, call, target, chain.state(target).repair);
+    const asked = asking(run, target);
     const refusal = chain.refusal(target);
-    if (refusal === undefined) return prepared;
+    if (refusal === undefined) return asked;
     trail.skip(told, refusal);
   } catch (raw) {
     const error = asError(raw).with({ target: target.id });
@@ -86,9 +113,9 @@ function admit(run: Run, target: ResolvedTarget): PreparedCall | undefined {
  * @throws SignalboxError when the verdict is to stop.
  */
 export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried> {
-  const { engine, call, scope, trail, chain } = run;
-  const first = admit(run, target);
-  if (first === undefined) return { verdict: 'next' };
+  const { engine, call, scope, chain } = run;
+  let admitted = admit(run, target);
+  if (admitted === undefined) return { verdict: 'next' };
   chain.asking(target);
   const state = chain.state(target);
   let session: Session | undefined;
@@ -96,10 +123,8 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
 
   const attempt = (): Promise<Committed> => {
     state.tries += 1;
-    const { repair } = state;
-    const prepared = state.tries === 1 ? first : prepareAttempt(engine, call, target, repair);
-    const messages = [...call.task.messages, ...repair];
-    session = openSession(engine, call, scope, trail, target, prepared, messages);
+    session = openSession(run, target, admitted ?? asking(run, target));
+    admitted = undefined;
     return holdUntilCommitted(session, call);
   };
 
@@ -130,12 +155,12 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
 }
 
 /**
- * An answer broke off after the reader had seen a part of it. Returns when the tier wants a restart and the
- * failure allows one: on the next target, or the same when there is no other.
+ * An answer broke off after the reader had seen a part of it. Returns what the next answer follows when
+ * the tier wants one and the failure allows it: of the next target, or the same when there is no other.
  *
  * @throws SignalboxError the failure, with what had arrived, when it is the reader's to deal with.
  */
-export async function breakOff(run: Run, session: Session, raw: unknown): Promise<SignalboxError> {
+export async function breakOff(run: Run, session: Session, raw: unknown): Promise<Broken> {
   const { engine, call, scope, chain } = run;
   const { target } = session;
   const error = (await session.fail(asError(raw))).with({
@@ -151,5 +176,5 @@ export async function breakOff(run: Run, session: Session, raw: unknown): Promis
     await engine.runtime.sleep(decision.delayMs, scope.signal);
     chain.again(target);
   } else chain.failed(target, error);
-  return error;
+  return brokenOff(session, error);
 }

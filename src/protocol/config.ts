@@ -8,8 +8,11 @@ import type { Price } from './usage.ts';
 /** How a tier orders its targets: as listed, or by list price. */
 export type Strategy = 'priority' | 'cheapest';
 
-/** What becomes of an answer that breaks off after the reader has seen a part of it. */
-export type MidStream = 'fail' | 'restart';
+/**
+ * What becomes of an answer that breaks off after the reader has seen a part of it: it fails; another one begins
+ * anew; or another target goes on where it ended, if it is known to do that, and begins anew otherwise.
+ */
+export type MidStream = 'fail' | 'restart' | 'continue';
 
 export type WhenAllOpen = 'try-least-bad' | 'fail-fast';
 
@@ -32,6 +35,22 @@ export type CircuitSettings = {
   readonly maxOpenMs?: number;
   /** Probes that must succeed to close it. @default 2 */
   readonly successesToClose?: number;
+};
+
+/**
+ * Asks a second target when the first one's first token is late; the first to begin answers, the other is let
+ * go. Say `afterMs` or `percentile`.
+ */
+export type Hedge = {
+  /** Late is a first token that has not come by then, in milliseconds. */
+  readonly afterMs?: number;
+  /**
+   * Late is what is slower than so many percent of the target's last 200 first tokens: 95, or 0.95, which means
+   * the same. Nothing is late before there are 20 of them.
+   */
+  readonly percentile?: number;
+  /** Hedges for each call of the tier, on average, at most. @default 0.1 */
+  readonly maxExtra?: number;
 };
 
 export type Limits = {
@@ -62,6 +81,7 @@ export type TierSettings<ProviderName extends string = string> = CallDefaults<Pr
   readonly fallbackOn?: readonly AttemptErrorCode[];
   /** @default 'fail' */
   readonly midStream?: MidStream;
+  readonly hedge?: Hedge;
   readonly timeouts?: Timeouts;
   readonly retry?: RetrySettings;
   /** Attempts of one call over all its targets. @default 6 */

@@ -34,5 +34,5 @@ export type AttemptErrorCode = Exclude<
   'all_targets_failed' | 'config' | 'budget_exceeded' | 'policy_blocked' | 'closed'
 >;
 
-/** Which of the four clocks ran out. */
-export type TimeoutPhase = 'connect' | 'first-token' | 'idle' | 'total';
+/** Which of the four clocks ran out; `pace`: the answer came too slowly to be whole before the last of them. */
+export type TimeoutPhase = 'connect' | 'first-token' | 'idle' | 'pace' | 'total';

@@ -60,6 +60,12 @@ type Payloads<TierName extends string> = {
     readonly to: string;
     readonly error: ErrorSummary;
   };
+  /** The first token of `from` is late: `to` is asked as well, and whichever begins first answers. */
+  hedge: OfCall<TierName> & {
+    readonly from: string;
+    readonly to: string;
+    readonly afterMs: number;
+  };
   'first-token': OfCall<TierName> & {
     readonly target: string;
     readonly firstTokenMs: number;

@@ -26,6 +26,13 @@ export type StreamPart<Answer = Completion> =
       readonly to: string;
       readonly error: ErrorSummary;
     }
+  /** Keep all that came before: another target goes on where it broke off. */
+  | {
+      readonly type: 'continue';
+      readonly from: string;
+      readonly to: string;
+      readonly error: ErrorSummary;
+    }
   | { readonly type: 'finish'; readonly completion: Answer };
 
 /** What an adapter yields for one attempt. The last one is always `finish`; failures are thrown. */

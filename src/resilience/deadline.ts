@@ -1,5 +1,8 @@
 import type { TimeoutPhase } from '../protocol/error-code.ts';
 
+/** The clocks of one attempt, by the phase in which they run. */
+export type DuePhase = Extract<TimeoutPhase, 'connect' | 'first-token' | 'idle'>;
+
 /** The clocks of one attempt, in milliseconds; one that is `undefined` does not run. */
 export type Clocks = {
   readonly connectMs: number;
@@ -17,9 +20,7 @@ export interface Deadline {
   reading(now: number): void;
   paused(): void;
   /** The next time at which a clock runs out unless something happens; `undefined` when none runs. */
-  due(
-    now: number,
-  ): { readonly at: number; readonly phase: Exclude<TimeoutPhase, 'total'> } | undefined;
+  due(now: number): { readonly at: number; readonly phase: DuePhase } | undefined;
 }
 
 export function createDeadline(clocks: Clocks, startedAt: number): Deadline {

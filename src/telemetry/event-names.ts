@@ -8,6 +8,7 @@ export const eventNames = {
   'attempt-end': true,
   retry: true,
   failover: true,
+  hedge: true,
   'first-token': true,
   cost: true,
   'call-end': true,

@@ -4,9 +4,11 @@ type Sample = {
   /** Absent when nothing visible arrived. */
   readonly firstTokenMs?: number | undefined;
   readonly totalMs: number;
+  /** Absent when the vendor did not say. */
+  readonly outputTokens?: number | undefined;
 };
 
-type LatencyName = 'firstTokenMs' | 'totalMs';
+type MeasureName = 'firstTokenMs' | 'totalMs' | 'outputTokens';
 
 /** What is known of a target. Percentiles are over the latest samples and absent while there are none. */
 type StatisticsSnapshot = {
@@ -31,8 +33,10 @@ export interface Statistics {
    */
   record(sample: Sample): void;
   snapshot(): StatisticsSnapshot;
-  /** The nearest-rank percentile, in milliseconds. `quantile` is from 0 to 1. */
-  percentile(name: LatencyName, quantile: number): number | undefined;
+  /** How many samples a percentile is over. */
+  samples(name: MeasureName): number;
+  /** The nearest-rank percentile, in milliseconds or tokens. `quantile` is from 0 to 1. */
+  percentile(name: MeasureName, quantile: number): number | undefined;
 }
 
 /** Enough for a 99th percentile that is not the slowest sample, few enough to follow a target that changes. */
@@ -43,21 +47,24 @@ export function createStatistics(
   options: { readonly capacity?: number | undefined } = {},
 ): Statistics {
   const { capacity = defaultCapacity } = options;
-  const latencies = {
+  const measures = {
     firstTokenMs: createRing(capacity),
     totalMs: createRing(capacity),
-  } satisfies Record<LatencyName, Ring>;
+    outputTokens: createRing(capacity),
+  } satisfies Record<MeasureName, Ring>;
   const counts = { ok: 0, error: 0, aborted: 0 } satisfies Record<Sample['outcome'], number>;
 
   return {
-    record({ outcome, firstTokenMs, totalMs }) {
+    record({ outcome, firstTokenMs, totalMs, outputTokens }) {
       counts[outcome] += 1;
-      if (firstTokenMs !== undefined) latencies.firstTokenMs.add(firstTokenMs);
-      if (outcome === 'ok') latencies.totalMs.add(totalMs);
+      if (firstTokenMs !== undefined) measures.firstTokenMs.add(firstTokenMs);
+      if (outcome !== 'ok') return;
+      measures.totalMs.add(totalMs);
+      if (outputTokens !== undefined) measures.outputTokens.add(outputTokens);
     },
     snapshot() {
-      const firstToken = latencies.firstTokenMs.sorted();
-      const total = latencies.totalMs.sorted();
+      const firstToken = measures.firstTokenMs.sorted();
+      const total = measures.totalMs.sorted();
       return {
         calls: counts.ok + counts.error + counts.aborted,
         failures: counts.error,
@@ -74,8 +81,9 @@ export function createStatistics(
         }),
       };
     },
+    samples: (name) => measures[name].size(),
     percentile(name, quantile) {
-      const samples = latencies[name].sorted();
+      const samples = measures[name].sorted();
       return samples.length === 0 ? undefined : nearestRank(samples, quantile);
     },
   };
@@ -83,6 +91,7 @@ export function createStatistics(
 
 type Ring = {
   readonly add: (value: number) => void;
+  readonly size: () => number;
   readonly sorted: () => Float64Array;
 };
 
@@ -95,6 +104,7 @@ function createRing(capacity: number): Ring {
       values[added % capacity] = value;
       added += 1;
     },
+    size: () => Math.min(added, capacity),
     sorted: () => values.slice(0, Math.min(added, capacity)).sort(),
   };
 }

@@ -280,12 +280,62 @@ describe('the four clocks', () => {
   });
 
   it('end the whole call at totalMs, under its own code and no circuit', async () => {
-    const { fails, runtime, router } = setUp({ a: { hang: true }, b: 'two' });
+    const { fails, runtime, router } = setUp({ a: { hang: true } });
     const before = runtime.now();
     const error = await fails({ timeouts: { totalMs: 700 } });
     expect(error).toMatchObject({ code: 'timeout', phase: 'total' });
     expect(runtime.now() - before).toBe(700);
     expect(router.snapshot().targets['a/m']).toMatchObject({ circuit: 'closed', failures: 0 });
+  });
+
+  it('leave a silent target while there is time to ask another one', async () => {
+    const { complete, runtime } = setUp({ a: { hang: true }, b: { hang: true }, c: 'three' });
+    const before = runtime.now();
+    const answer = await complete({ timeouts: { totalMs: 8_000 } });
+    expect(answer.text).toBe('three');
+    expect(answer.trail.map(({ error }) => error?.phase)).toEqual([
+      'first-token',
+      'first-token',
+      undefined,
+    ]);
+    expect(runtime.now() - before).toBe(4_000 + 2_000);
+  });
+
+  it('give a target that is usually slow what it needs, and keep some for the others', async () => {
+    const slow = { text: 'one', firstTokenDelayMs: 6_000 };
+    const { complete, router } = setUp({
+      a: [slow, slow, { ...slow, firstTokenDelayMs: 8_500 }],
+      b: 'two',
+    });
+    await complete();
+    const options = { timeouts: { totalMs: 10_000 } };
+    expect((await complete(options)).text).toBe('one');
+    expect((await complete(options)).text).toBe('two');
+    expect(router.snapshot().targets['b/m']?.calls).toBe(1);
+  });
+
+  it('leave an answer that comes too slowly to be whole in time', async () => {
+    const usage = { inputTokens: 1, outputTokens: 1_000 };
+    const text = 'word '.repeat(800);
+    const quick = { text, usage };
+    const slow = { chunks: text.match(/.{1,40}/g) ?? [], chunkDelayMs: 200, usage };
+    const { complete, calls, router } = setUp({ a: [quick, slow], b: 'two' });
+    await complete();
+    const answer = await complete({ timeouts: { totalMs: 10_000 } });
+    expect(answer.text).toBe('two');
+    expect(answer.trail[0]?.error).toMatchObject({ code: 'timeout', phase: 'pace' });
+    expect(answer.latency.totalMs).toBeLessThan(3_000);
+    expect(calls()).toEqual({ a: 2, b: 1 });
+    expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
+  });
+
+  it('let a slow answer come that can be whole in time', async () => {
+    const usage = { inputTokens: 1, outputTokens: 100 };
+    const text = 'word '.repeat(80);
+    const slow = { chunks: text.match(/.{1,40}/g) ?? [], chunkDelayMs: 200, usage };
+    const { complete } = setUp({ a: [{ text, usage }, slow], b: 'two' });
+    await complete();
+    expect((await complete({ timeouts: { totalMs: 10_000 } })).target).toBe('a/m');
   });
 
   it('leave no timer behind', async () => {

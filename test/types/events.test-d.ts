@@ -55,6 +55,7 @@ expectType<
     | 'attempt-end'
     | 'retry'
     | 'failover'
+    | 'hedge'
     | 'first-token'
     | 'cost'
     | 'call-end'

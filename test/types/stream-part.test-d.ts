@@ -28,6 +28,7 @@ for await (const part of stream) {
       expectType<Equal<typeof part.part, Part>>(true);
       break;
     case 'restart':
+    case 'continue':
       expectType<Equal<typeof part.error, ErrorSummary>>(true);
       break;
     case 'finish':

@@ -1,0 +1,59 @@
+import { defaults } from '../config/defaults.ts';
+import type { ResolvedTarget } from '../config/resolve.ts';
+import type { Reasoning } from '../protocol/request.ts';
+import type { Clocks } from '../resilience/deadline.ts';
+import { createPace, type Pace } from './pace.ts';
+import { optionsFor } from './request.ts';
+import type { Run } from './run.ts';
+
+const patientEfforts: readonly Reasoning['effort'][] = ['medium', 'high', 'xhigh', 'max'];
+
+/** While another target could be asked, one attempt's silence may use up half of what is left, no more. */
+const silentShare = 0.5;
+
+/** A target that is usually slower than that gets more than it usually needs, so that usual is not late. */
+const headroom = 1.5;
+
+/** But this much of what is left is kept for the others. */
+const keptForOthers = 0.2;
+
+/** How long the target may say nothing, so that there is time left to ask another one. */
+function shareOf(run: Run, target: ResolvedTarget): number {
+  const { engine, scope, chain } = run;
+  if (!chain.othersFree(target, 'timeout')) return Number.POSITIVE_INFINITY;
+  const remainingMs = scope.remainingMs();
+  const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.95) ?? 0;
+  const share = Math.max(remainingMs * silentShare, usualMs * headroom);
+  return Math.ceil(Math.min(share, remainingMs * (1 - keptForOthers)));
+}
+
+/** The clocks of an attempt: what was set, defaults that depend on what was asked, and its share of the call. */
+export function clocksFor(run: Run, target: ResolvedTarget): Clocks {
+  const { call } = run;
+  const set = { ...call.tier.timeouts, ...call.options.timeouts };
+  const options = optionsFor(call, target);
+  const usual = patientEfforts.includes(options.reasoning?.effort)
+    ? defaults.reasoningFirstTokenMs
+    : defaults.firstTokenMs;
+  // In one piece, the first part comes with the last: only a limit that was asked for makes sense.
+  const firstTokenMs =
+    set.firstTokenMs ?? (call.task.wireFor(options) === 'unary' ? undefined : usual);
+  return {
+    connectMs: set.connectMs ?? defaults.connectMs,
+    firstTokenMs:
+      firstTokenMs === undefined ? undefined : Math.min(firstTokenMs, shareOf(run, target)),
+    idleMs: set.idleMs ?? defaults.idleMs,
+  };
+}
+
+/**
+ * Watches how fast the target answers, where that matters: the answer is wanted whole, the target's usual length
+ * is known, and another target could still be asked.
+ */
+export function paceFor(run: Run, target: ResolvedTarget): Pace | undefined {
+  const { engine, call, scope, chain } = run;
+  if (call.mode === 'stream' || !chain.othersFree(target, 'timeout')) return undefined;
+  const usualTokens = engine.statistics(target.id).percentile('outputTokens', 0.5);
+  if (usualTokens === undefined) return undefined;
+  return createPace(usualTokens, engine.runtime.now() + scope.remainingMs());
+}

@@ -1,0 +1,128 @@
+import type { ResolvedHedge, ResolvedTarget } from '../config/resolve.ts';
+import { SignalboxError } from '../errors.ts';
+import { letGo } from './commit.ts';
+import type { Run } from './run.ts';
+import { type Tried, tryTarget } from './try-target.ts';
+
+/** Fewer samples say nothing of a percentile. */
+const samplesNeeded = 20;
+
+/** When the first token of the target is late; `undefined` as long as nobody can tell. */
+function lateAfterMs(run: Run, target: ResolvedTarget, hedge: ResolvedHedge): number | undefined {
+  if (hedge.afterMs !== undefined) return hedge.afterMs;
+  const statistics = run.engine.statistics(target.id);
+  if (hedge.quantile === undefined || statistics.samples('firstTokenMs') < samplesNeeded) {
+    return undefined;
+  }
+  const usualMs = statistics.percentile('firstTokenMs', hedge.quantile);
+  // As long as usual is not late yet.
+  return usualMs === undefined ? undefined : usualMs + 1;
+}
+
+/** One of the targets that are asked at the same time. */
+type Leg = {
+  readonly target: ResolvedTarget;
+  readonly tried: Promise<Tried>;
+  /** `begun` with its first token, `failed` when it is over without one. */
+  readonly lead: Promise<'begun' | 'failed'>;
+  readonly abort: (reason: SignalboxError) => void;
+};
+
+function startLeg(run: Run, target: ResolvedTarget): Leg {
+  const leaving = new AbortController();
+  const { promise: begun, resolve: onBegun } = Promise.withResolvers<void>();
+  const signal = AbortSignal.any([run.scope.signal, leaving.signal]);
+  const tried = tryTarget({ ...run, onBegun, scope: { ...run.scope, signal } }, target);
+  const failed = tried.then(
+    (outcome) => (outcome.verdict === 'done' ? ('begun' as const) : ('failed' as const)),
+    () => 'failed' as const,
+  );
+  return {
+    target,
+    tried,
+    lead: Promise.race([begun.then(() => 'begun' as const), failed]),
+    abort: (reason) => leaving.abort(reason),
+  };
+}
+
+/** Whether the leg is still silent after `afterMs`. */
+async function isLate(run: Run, leg: Leg, afterMs: number): Promise<boolean> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([run.scope.signal, over.signal]);
+  const clock = run.engine.runtime.sleep(afterMs, signal).then(
+    () => true,
+    () => false,
+  );
+  const late = await Promise.race([leg.lead.then(() => false), clock]);
+  over.abort();
+  return late;
+}
+
+/** Ends a leg that is not needed any more, and waits until its part of the story is written. */
+async function dismiss(leg: Leg, winner: Leg): Promise<void> {
+  const reason = new SignalboxError('aborted', `${winner.target.id} began to answer first`);
+  leg.abort(reason);
+  const tried = await leg.tried.catch(() => undefined);
+  if (tried?.verdict === 'done') await letGo(tried.answer, reason);
+}
+
+/** Two targets at once: the first to begin wins, and one that fails leaves the call to the other. */
+async function race(first: Leg, second: Leg): Promise<Tried> {
+  const [leg, lead] = await Promise.race(
+    [first, second].map(async (each) => [each, await each.lead] as const),
+  );
+  const other = leg === first ? second : first;
+  // A request that the first target finds faulty fails as it does without a hedge; the second one may go under.
+  const winner = lead === 'begun' || (leg === first && (await hasStopped(first))) ? leg : other;
+  const loser = winner === first ? second : first;
+  try {
+    if (winner === leg) await dismiss(loser, winner);
+    return await winner.tried;
+  } finally {
+    await loser.tried.catch(() => undefined);
+  }
+}
+
+async function hasStopped(leg: Leg): Promise<boolean> {
+  return leg.tried.then(
+    () => false,
+    () => true,
+  );
+}
+
+/**
+ * Tries a target; when its first token is late, another target is asked as well, and whichever begins first
+ * answers the call. Draws on the tier's hedges and the retry budget.
+ *
+ * @throws SignalboxError when the verdict is to stop.
+ */
+export async function tryHedged(run: Run, target: ResolvedTarget): Promise<Tried> {
+  const { engine, call, chain, trail } = run;
+  const { hedge } = call.tier;
+  const afterMs = hedge && lateAfterMs(run, target, hedge);
+  if (hedge === undefined || afterMs === undefined || run.broken !== undefined) {
+    return tryTarget(run, target);
+  }
+  const budget = engine.hedges(call.tier.name);
+  if (trail.attempts === 0) budget.earn(hedge.maxExtra);
+  const startedAt = engine.runtime.now();
+  const first = startLeg(run, target);
+  const late = await isLate(run, first, afterMs);
+  budget.note(late);
+  if (!late || !chain.hasSpare(target) || !budget.take(() => engine.retryBudget.take())) {
+    return first.tried;
+  }
+  const spare = chain.takeSpare(target);
+  if (spare === undefined) return first.tried;
+  trail.emit('hedge', { from: target.id, to: spare.id, afterMs });
+  const second = startLeg(run, spare);
+  const tried = await race(first, second);
+  if (tried.verdict === 'done' && tried.answer.session.target === spare) {
+    // How long it was silent is known, and that much it took at least.
+    const firstTokenMs = engine.runtime.now() - startedAt;
+    engine
+      .statistics(target.id)
+      .record({ outcome: 'aborted', firstTokenMs, totalMs: firstTokenMs });
+  }
+  return tried;
+}

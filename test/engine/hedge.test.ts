@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import type { Hedge } from '../../src/protocol/config.ts';
+import type { StreamPart } from '../../src/protocol/stream-part.ts';
+import { createRouter } from '../../src/router.ts';
+import type { FakeAnswer } from '../../src/testing/fake-answer.ts';
+import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { recordEvents } from '../../src/testing/record-events.ts';
+
+const usage = { inputTokens: 10, outputTokens: 5 };
+const late: FakeAnswer = { text: 'late', firstTokenDelayMs: 2_000, usage };
+const prompt: FakeAnswer = { text: 'prompt', firstTokenDelayMs: 50, usage };
+
+function setUp(a: FakeScript, b: FakeScript, hedge: Hedge = { afterMs: 300, maxExtra: 1 }) {
+  const runtime = fakeRuntime({ time: 'auto' });
+  const providers = {
+    a: fakeProvider(a, { runtime }),
+    b: fakeProvider(b, { runtime }),
+  };
+  const router = createRouter({
+    runtime,
+    providers,
+    prices: { 'a/m': { input: 1, output: 1 }, 'b/m': { input: 1, output: 1 } },
+    tiers: { t: { targets: ['a/m', 'b/m'], hedge } },
+  });
+  const timed = async (): Promise<{ text: string; tookMs: number }> => {
+    const startedAt = runtime.now();
+    const { text } = await router.complete('t', 'hi');
+    return { text, tookMs: runtime.now() - startedAt };
+  };
+  return { router, runtime, providers, timed, events: recordEvents(router) };
+}
+
+async function textOf(parts: AsyncIterable<StreamPart>): Promise<string> {
+  let text = '';
+  for await (const part of parts) if (part.type === 'text-delta') text += part.delta;
+  return text;
+}
+
+describe('a hedge', () => {
+  it('is not sent when the first token is in time', async () => {
+    const { timed, providers, events } = setUp(prompt, prompt);
+    expect(await timed()).toEqual({ text: 'prompt', tookMs: 50 });
+    expect(providers.b.calls).toHaveLength(0);
+    expect(events.of('hedge')).toHaveLength(0);
+  });
+
+  it('answers in the place of a target whose first token is late, whose socket is closed', async () => {
+    const { router, timed, providers, runtime, events } = setUp(late, prompt);
+    expect(await timed()).toEqual({ text: 'prompt', tookMs: 350 });
+    expect(providers.a.calls.map(({ outcome }) => outcome)).toEqual(['aborted']);
+    expect(events.of('hedge')).toMatchObject([{ from: 'a/m', to: 'b/m', afterMs: 300 }]);
+    expect(events.of('attempt-end').map(({ target, outcome }) => [target, outcome])).toEqual([
+      ['a/m', 'aborted'],
+      ['b/m', 'ok'],
+    ]);
+    expect(router.snapshot()).toMatchObject({ callsInFlight: 0 });
+    expect(router.snapshot().targets['a/m']).toMatchObject({ circuit: 'closed', failures: 0 });
+    expect(runtime.pending).toBe(0);
+  });
+
+  it('does so for a stream too', async () => {
+    const { router } = setUp(late, prompt);
+    expect(await textOf(router.stream('t', 'hi'))).toBe('prompt');
+  });
+
+  it('loses to the target that was late and yet began first', async () => {
+    const first = { ...late, firstTokenDelayMs: 400 };
+    const { timed, providers } = setUp(first, { ...prompt, firstTokenDelayMs: 5_000 });
+    expect(await timed()).toEqual({ text: 'late', tookMs: 400 });
+    expect(providers.b.calls.map(({ outcome }) => outcome)).toEqual(['aborted']);
+  });
+
+  it('wins with its first token, however long the rest takes', async () => {
+    const slow: FakeAnswer = {
+      chunks: ['one', ' two'],
+      firstTokenDelayMs: 50,
+      chunkDelayMs: 9_000,
+    };
+    const { timed } = setUp(late, slow);
+    expect(await timed()).toEqual({ text: 'one two', tookMs: 9_350 });
+  });
+
+  it('that fails leaves the call to the first target', async () => {
+    const { timed, events } = setUp(late, { error: 'invalid_request' });
+    expect(await timed()).toEqual({ text: 'late', tookMs: 2_000 });
+    expect(events.of('call-end')).toMatchObject([{ status: 'ok', attempts: 2 }]);
+  });
+
+  it('goes on alone when the first target fails meanwhile', async () => {
+    const failing = { error: 'overloaded', firstTokenDelayMs: 320 } as const;
+    const { timed } = setUp(failing, { ...prompt, firstTokenDelayMs: 5_000 });
+    expect((await timed()).text).toBe('prompt');
+  });
+
+  it('does not hide a request that the first target finds faulty', async () => {
+    const faulty = { error: 'invalid_request', firstTokenDelayMs: 320 } as const;
+    const { timed, providers, runtime } = setUp(faulty, { ...prompt, firstTokenDelayMs: 5_000 });
+    await expect(timed()).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(providers.b.calls.map(({ outcome }) => outcome)).toEqual(['aborted']);
+    expect(runtime.pending).toBe(0);
+  });
+
+  it('is not sent once the first target has failed: that is a failover', async () => {
+    const { timed, events } = setUp([{ error: 'auth' }], prompt);
+    await timed();
+    expect(events.of('hedge')).toHaveLength(0);
+    expect(events.of('failover')).toHaveLength(1);
+  });
+
+  it('is called off with the call, and leaves nothing behind', async () => {
+    const { router, runtime, providers } = setUp(late, { ...late, firstTokenDelayMs: 9_000 });
+    const controller = new AbortController();
+    const calling = router.complete('t', 'hi', { signal: controller.signal });
+    calling.catch(() => undefined);
+    void runtime.sleep(1_000).then(() => controller.abort());
+    await expect(calling).rejects.toMatchObject({ code: 'aborted' });
+    expect(providers.a.calls[0]?.outcome).toBe('aborted');
+    expect(providers.b.calls[0]?.outcome).toBe('aborted');
+    expect(runtime.pending).toBe(0);
+    expect(router.snapshot().callsInFlight).toBe(0);
+  });
+
+  it('draws on the retry budget, and is not sent when that is empty', async () => {
+    const { timed, events, router } = setUp(late, prompt);
+    const before = router.snapshot().retryBudget;
+    await timed();
+    expect(router.snapshot().retryBudget).toBeLessThan(before);
+    expect(events.of('hedge')).toHaveLength(1);
+  });
+
+  it('is sent for its share of the calls only', async () => {
+    const everyThird: FakeScript = (_, attempt) => (attempt % 3 === 0 ? late : prompt);
+    const { timed, events } = setUp(everyThird, prompt, { afterMs: 300, maxExtra: 0.1 });
+    for (let call = 0; call < 60; call += 1) await timed();
+    // One to begin with, and a tenth of sixty.
+    expect(events.of('hedge')).toHaveLength(7);
+  });
+
+  it('is not sent while most calls are late', async () => {
+    const { timed, events } = setUp(late, late);
+    for (let call = 0; call < 40; call += 1) await timed();
+    expect(events.of('hedge').length).toBeLessThanOrEqual(6);
+  });
+
+  it('waits for the percentile of what the target usually takes, once that is known', async () => {
+    const script: FakeScript = (_, attempt) => (attempt === 22 ? late : prompt);
+    const { timed, events } = setUp(script, prompt, { percentile: 95 });
+    for (let call = 0; call < 21; call += 1) await timed();
+    expect(await timed()).toEqual({ text: 'prompt', tookMs: 101 });
+    expect(events.of('hedge')).toMatchObject([{ afterMs: 51 }]);
+  });
+});

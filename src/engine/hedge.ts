@@ -7,16 +7,23 @@ import { type Tried, tryTarget } from './try-target.ts';
 /** Fewer samples say nothing of a percentile. */
 const samplesNeeded = 20;
 
+/**
+ * Where about as many are late as the percentile leaves out, it is the time of a late one or of a usual one by
+ * chance. So it is read on the low side, and what is little more is not late yet.
+ */
+const headroom = 1.2;
+
 /** When the first token of the target is late; `undefined` as long as nobody can tell. */
 function lateAfterMs(run: Run, target: ResolvedTarget, hedge: ResolvedHedge): number | undefined {
   if (hedge.afterMs !== undefined) return hedge.afterMs;
+  const { quantile } = hedge;
   const statistics = run.engine.statistics(target.id);
-  if (hedge.quantile === undefined || statistics.samples('firstTokenMs') < samplesNeeded) {
-    return undefined;
-  }
-  const usualMs = statistics.percentile('firstTokenMs', hedge.quantile);
-  // As long as usual is not late yet.
-  return usualMs === undefined ? undefined : usualMs + 1;
+  const samples = statistics.samples('firstTokenMs');
+  if (quantile === undefined || samples < samplesNeeded) return undefined;
+  // A share of few samples is off by twice the standard error of a proportion, hardly ever by more.
+  const error = 2 * Math.sqrt((quantile * (1 - quantile)) / samples);
+  const usualMs = statistics.percentile('firstTokenMs', quantile - error);
+  return usualMs === undefined ? undefined : Math.ceil(usualMs * headroom) + 1;
 }
 
 /** One of the targets that are asked at the same time. */

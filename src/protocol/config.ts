@@ -46,7 +46,7 @@ export type Hedge = {
   readonly afterMs?: number;
   /**
    * Late is what is slower than so many percent of the target's last 200 first tokens: 95, or 0.95, which means
-   * the same. Nothing is late before there are 20 of them.
+   * the same. Read on the low side, with a fifth added. Nothing is late before there are 20 of them.
    */
   readonly percentile?: number;
   /** Hedges for each call of the tier, on average, at most. @default 0.1 */

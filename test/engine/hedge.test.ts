@@ -147,7 +147,7 @@ describe('a hedge', () => {
     const script: FakeScript = (_, attempt) => (attempt === 22 ? late : prompt);
     const { timed, events } = setUp(script, prompt, { percentile: 95 });
     for (let call = 0; call < 21; call += 1) await timed();
-    expect(await timed()).toEqual({ text: 'prompt', tookMs: 101 });
-    expect(events.of('hedge')).toMatchObject([{ afterMs: 51 }]);
+    expect(await timed()).toEqual({ text: 'prompt', tookMs: 111 });
+    expect(events.of('hedge')).toMatchObject([{ afterMs: 61 }]);
   });
 });

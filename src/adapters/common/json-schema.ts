@@ -90,7 +90,7 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
     } else if (keyword === 'items') {
       output.items = walk(value, 'items');
     } else if (keyword === 'additionalProperties') {
-      if (rules.closedObjects && value !== false) giveUp(keyword, value);
+      if (rules.closedObjects === 'all' && value !== false) giveUp(keyword, value);
       else output.additionalProperties = walk(value, 'additionalProperties');
     } else if (isRefused(keyword, value, rules)) {
       giveUp(keyword, value);
@@ -98,7 +98,7 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
       output[keyword] = value;
     }
   }
-  if (rules.closedObjects && isObjectSchema(output)) {
+  if (isObjectSchema(output) && isToClose(output, rules)) {
     Object.assign(output, { type: output.type ?? 'object', additionalProperties: false });
   }
   if (told.length > 0 && !('$ref' in output)) {
@@ -106,6 +106,11 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
     output.description = `${description}{${told.join(', ')}}`;
   }
   return output;
+}
+
+function isToClose(schema: JsonObject, { closedObjects }: DialectRules): boolean {
+  if (closedObjects !== 'unsaid') return closedObjects === 'all';
+  return 'properties' in schema && !('additionalProperties' in schema);
 }
 
 /** Gemini's enums hold strings and numbers only. */

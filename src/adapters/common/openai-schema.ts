@@ -15,6 +15,14 @@ function relaxedWarning(param: string, relaxed: readonly string[]): readonly War
   return [{ code: 'schema-relaxed', param, message }];
 }
 
+function notEnforced(param: string, what: string): Warning {
+  return {
+    code: 'schema-relaxed',
+    param,
+    message: `${what} is shown to the model but not enforced by the vendor: that wants objects with all properties required and no others`,
+  };
+}
+
 /** A JSON Schema as OpenAI's wires carry it. */
 export type WireSchema = {
   readonly name: string;
@@ -45,10 +53,14 @@ export function adaptOutput(output: { readonly name: string; readonly schema: Js
       ],
     };
   }
+  const strict = isStrictCompatible(schema);
   return {
-    format: { name: schemaName(output.name), schema, strict: isStrictCompatible(schema) },
+    format: { name: schemaName(output.name), schema, strict },
     instruction: undefined,
-    warnings: relaxedWarning('schema', relaxed),
+    warnings: [
+      ...relaxedWarning('schema', relaxed),
+      ...(strict ? [] : [notEnforced('schema', 'the schema')]),
+    ],
   };
 }
 
@@ -68,11 +80,6 @@ export function adaptTool(tool: NormalTool): {
   const strict = wantsStrict === true && isStrictCompatible(strictForm.schema);
   const { schema, relaxed } = strict ? strictForm : guidanceSchema(inputSchema);
   const param = `tools.${name}`;
-  const lost: Warning = {
-    code: 'schema-relaxed',
-    param,
-    message: `the schema of tool "${name}" cannot be enforced: that wants closed objects with all properties required`,
-  };
   return {
     tool: {
       name,
@@ -83,7 +90,9 @@ export function adaptTool(tool: NormalTool): {
     },
     warnings: [
       ...relaxedWarning(param, relaxed),
-      ...(wantsStrict === true && !strict ? [lost] : []),
+      ...(wantsStrict === true && !strict
+        ? [notEnforced(param, `the schema of tool "${name}"`)]
+        : []),
     ],
   };
 }

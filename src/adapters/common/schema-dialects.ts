@@ -10,8 +10,12 @@ export type DialectRules = {
   readonly formats: ReadonlySet<string>;
   /** The largest `minItems` the vendor takes. */
   readonly largestMinItems: number;
-  /** Every object is closed: the vendor refuses `additionalProperties` other than `false`. */
-  readonly closedObjects: boolean;
+  /**
+   * Objects that are closed: `all`, since the vendor refuses `additionalProperties` other than `false`; or `unsaid`,
+   * those with properties that do not say otherwise, since only closed ones are enforced and what fits the closed
+   * one fits the open one too.
+   */
+  readonly closedObjects: 'all' | 'unsaid' | 'none';
   /** `const` is written as an `enum` of one. */
   readonly constAsEnum: boolean;
 };
@@ -59,7 +63,7 @@ export const rulesByDialect: Readonly<Record<Dialect, DialectRules>> = {
     ]),
     formats: new Set(sharedFormats),
     largestMinItems: Number.POSITIVE_INFINITY,
-    closedObjects: false,
+    closedObjects: 'unsaid',
     constAsEnum: false,
   },
   // https://platform.claude.com/docs/en/build-with-claude/structured-outputs
@@ -67,7 +71,7 @@ export const rulesByDialect: Readonly<Record<Dialect, DialectRules>> = {
     keywords: new Set([...sharedKeywords, 'const', 'allOf']),
     formats: new Set([...sharedFormats, 'uri']),
     largestMinItems: 1,
-    closedObjects: true,
+    closedObjects: 'all',
     constAsEnum: false,
   },
   // https://ai.google.dev/api/generate-content#FIELDS.response_json_schema
@@ -85,7 +89,7 @@ export const rulesByDialect: Readonly<Record<Dialect, DialectRules>> = {
     ]),
     formats: new Set(sharedFormats),
     largestMinItems: Number.POSITIVE_INFINITY,
-    closedObjects: false,
+    closedObjects: 'none',
     constAsEnum: true,
   },
 };

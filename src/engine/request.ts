@@ -2,7 +2,7 @@ import type { ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError } from '../errors.ts';
 import type { CallDefaults } from '../protocol/call-options.ts';
 import type { Message, NormalMessage, Part } from '../protocol/message.ts';
-import type { NormalTool, Tool } from '../protocol/request.ts';
+import type { NormalTool, Tool, ToolChoice } from '../protocol/request.ts';
 import type { Call } from './engine.ts';
 import { toJsonSchema } from './json-schema.ts';
 
@@ -19,10 +19,34 @@ const partTypes = {
   'tool-result': true,
 } as const satisfies Record<Part['type'], true>;
 
+const toolTurn = 'a tool turn holds "tool-result" parts, each with the id of its call';
+
+function wrong(path: string, what: string): SignalboxError {
+  return new SignalboxError('config', `${path}: ${what}`);
+}
+
+/** What a tool gave must be told to every vendor as JSON. */
+function checkToolOutput(output: unknown, path: string): void {
+  let json: unknown;
+  try {
+    json = JSON.stringify(output);
+  } catch (cause) {
+    throw new SignalboxError('config', `${path}: must be JSON; this cannot be written as such`, {
+      cause,
+    });
+  }
+  if (json === undefined)
+    throw wrong(path, 'must be JSON; for a tool that gives nothing, say null');
+}
+
 function checkPart(part: Part, path: string): void {
-  if (typeof part === 'object' && part !== null && Object.hasOwn(partTypes, part.type)) return;
-  const types = Object.keys(partTypes).map((type) => `"${type}"`);
-  throw new SignalboxError('config', `${path}.type: must be one of ${types.join(', ')}`);
+  const isPart = typeof part === 'object' && part !== null && Object.hasOwn(partTypes, part.type);
+  if (!isPart) {
+    const types = Object.keys(partTypes).map((type) => `"${type}"`);
+    throw wrong(`${path}.type`, `must be one of ${types.join(', ')}`);
+  }
+  if (part.type === 'tool-result') checkToolOutput(part.output, `${path}.output`);
+  if (part.type === 'tool-call') checkToolOutput(part.input, `${path}.input`);
 }
 
 /**
@@ -33,40 +57,69 @@ export function normalizeMessages(messages: string | readonly Message[]): readon
   const list: readonly Message[] =
     typeof messages === 'string' ? [{ role: 'user', content: messages }] : messages;
   if (!Array.isArray(list) || list.length === 0) {
-    throw new SignalboxError(
-      'config',
-      'messages: must be a string or a list with at least one message',
-    );
+    throw wrong('messages', 'must be a string or a list with at least one message');
   }
   return list.map((message, index) => {
+    const path = `messages[${index}]`;
     if (typeof message !== 'object' || message === null || !roles.includes(message.role)) {
-      throw new SignalboxError(
-        'config',
-        `messages[${index}].role: must be one of ${roles.map((role) => `"${role}"`).join(', ')}`,
-      );
+      const known = roles.map((role) => `"${role}"`).join(', ');
+      throw wrong(`${path}.role`, `must be one of ${known}`);
     }
     const { role, content } = message;
-    if (typeof content === 'string') return { role, content: [{ type: 'text', text: content }] };
-    if (Array.isArray(content)) {
-      for (const [at, part] of content.entries())
-        checkPart(part, `messages[${index}].content[${at}]`);
-      return { role, content };
+    if (typeof content === 'string') {
+      if (role === 'tool') throw wrong(`${path}.content`, toolTurn);
+      return { role, content: [{ type: 'text', text: content }] };
     }
-    throw new SignalboxError(
-      'config',
-      `messages[${index}].content: must be a string or a list of parts`,
-    );
+    if (!Array.isArray(content)) {
+      throw wrong(`${path}.content`, 'must be a string or a list of parts');
+    }
+    for (const [at, part] of content.entries()) {
+      checkPart(part, `${path}.content[${at}]`);
+      if (role === 'tool' && part.type !== 'tool-result') {
+        throw wrong(`${path}.content[${at}]`, toolTurn);
+      }
+    }
+    return { role, content };
   });
 }
 
-/** The tools with plain schemas. */
+/**
+ * The tools with plain schemas.
+ * @throws SignalboxError `config` for two tools of one name, and for input that is no object.
+ */
 export function normalizeTools(
   tools: readonly Tool[] | undefined,
 ): readonly NormalTool[] | undefined {
-  return tools?.map((tool, index) => ({
-    ...tool,
-    inputSchema: toJsonSchema(tool.inputSchema, `tools[${index}].inputSchema`),
-  }));
+  const names = new Set<string>();
+  return tools?.map((tool, index) => {
+    const path = `tools[${index}]`;
+    if (names.has(tool.name)) throw wrong(`${path}.name`, `there is a tool "${tool.name}" already`);
+    names.add(tool.name);
+    const inputSchema = toJsonSchema(tool.inputSchema, `${path}.inputSchema`);
+    const { type = 'object' } = inputSchema;
+    if (type !== 'object') {
+      throw wrong(`${path}.inputSchema`, "must be an object's: every vendor calls tools with one");
+    }
+    return { ...tool, inputSchema };
+  });
+}
+
+/**
+ * Holds the choice against the tools there are.
+ * @throws SignalboxError `config` for a choice that no answer could follow.
+ */
+export function checkToolChoice(
+  choice: ToolChoice | undefined,
+  tools: readonly NormalTool[] | undefined,
+): void {
+  const names = tools?.map(({ name }) => name) ?? [];
+  if (choice === 'required' && names.length === 0) {
+    throw wrong('toolChoice', '"required" needs tools');
+  }
+  if (typeof choice !== 'object' || names.includes(choice.name)) return;
+  const known = names.map((name) => `"${name}"`).join(', ');
+  const hint = known === '' ? 'there are no tools' : `there is ${known}`;
+  throw wrong('toolChoice.name', `no tool is called "${choice.name}"; ${hint}`);
 }
 
 /** The options that hold for this target: the call's own over those of the configuration. */

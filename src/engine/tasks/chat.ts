@@ -4,7 +4,7 @@ import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { needsOf } from '../../routing/eligible.ts';
 import { checkOutput, type OutputCheck, outputCheck } from '../output-check.ts';
-import { normalizeMessages, normalizeTools } from '../request.ts';
+import { checkToolChoice, normalizeMessages, normalizeTools } from '../request.ts';
 import type { Asked, Task } from '../task.ts';
 
 type Chat = {
@@ -74,6 +74,7 @@ export function chatTask(
     tools: normalizeTools(options.tools),
     output: outputCheck(options, fallbackOn),
   };
+  checkToolChoice(options.toolChoice, chat.tools);
   return {
     messages: chat.messages,
     needs: needsOf(chat.messages, options),

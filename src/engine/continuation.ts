@@ -3,7 +3,7 @@ import { type SignalboxError, summarizeError } from '../errors.ts';
 import type { ErrorSummary } from '../protocol/attempt.ts';
 import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
-import type { NormalMessage, Part } from '../protocol/message.ts';
+import type { NormalMessage, Part, TextPart } from '../protocol/message.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import { providerOf } from './engine.ts';
 import type { Run } from './run.ts';
@@ -92,6 +92,17 @@ function isAside(part: ProviderPart): boolean {
   );
 }
 
+function joined(before: string, part: TextPart): TextPart {
+  const rest = joint(before)(part.text);
+  const by = before.length + rest.length - part.text.length;
+  const citations = part.citations?.map(({ start, end, ...citation }) => ({
+    ...citation,
+    ...(start !== undefined && { start: start + by }),
+    ...(end !== undefined && { end: end + by }),
+  }));
+  return { ...part, text: before + rest, ...(citations !== undefined && { citations }) };
+}
+
 /** The parts of an answer that goes on from a text: its first text part becomes the whole of both. */
 export async function* joinedTo(
   { text }: Continuation,
@@ -108,8 +119,7 @@ export async function* joinedTo(
     } else {
       isJoined = true;
       if (part.type === 'part-end' && part.part.type === 'text') {
-        const rest = joint(text)(part.part.text);
-        yield { type: 'part-end', part: { ...part.part, text: text + rest } };
+        yield { type: 'part-end', part: joined(text, part.part) };
       } else {
         // Nothing was left to say: the text ends where it broke off.
         yield { type: 'part-end', part: { type: 'text', text } };

@@ -34,9 +34,28 @@ export type Media =
 /** Asks the vendor to cache the prompt up to here. A hint: targets without it ignore it. */
 export type CacheHint = boolean | { readonly ttl?: '5m' | '30m' | '1h' | '12h' };
 
+/** Where something in the answer comes from, as the vendor says. */
+export type Citation = {
+  /** Address of the source; absent when it is no page. */
+  readonly url?: string;
+  readonly title?: string;
+  /** The words of the source that are cited. */
+  readonly citedText?: string;
+  /** The vendor's name of the document or file, when it is no page. */
+  readonly source?: string;
+  /** First character of the part's text that it supports; absent when it is for the whole of it. */
+  readonly start?: number;
+  /** The character after the last one. */
+  readonly end?: number;
+  /** The vendor's own citation. */
+  readonly raw: Json;
+};
+
 export type TextPart = {
   readonly type: 'text';
   readonly text: string;
+  /** Sources of an answer. Not sent back to any vendor. */
+  readonly citations?: readonly Citation[];
   readonly cache?: CacheHint;
   readonly opaque?: Opaque;
 };
@@ -51,6 +70,8 @@ export type FilePart = {
   readonly type: 'file';
   readonly source: Media;
   readonly filename?: string;
+  /** Asks for citations of this file where that is to be asked for (Anthropic). A hint: others ignore it. */
+  readonly citations?: boolean;
   readonly cache?: CacheHint;
 };
 export type ReasoningPart = {

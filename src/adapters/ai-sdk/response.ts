@@ -1,10 +1,11 @@
 import type { FinishReason, Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Opaque } from '../../protocol/message.ts';
+import type { Citation, Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { requestIdOf } from '../../transport/response-facts.ts';
+import { citation } from '../common/citations.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { wire } from './request.ts';
@@ -67,6 +68,7 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
   let usage: Usage | undefined;
   let reason: JsonObject | undefined;
   let calls = 0;
+  const sources: Citation[] = [];
 
   const opaque = (part: JsonObject): Opaque | undefined =>
     isObject(part.providerMetadata)
@@ -90,6 +92,18 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
     if (told !== undefined) assembler.opaque(place, told);
     yield* assembler.text(place, type, textOf(part.delta) ?? textOf(part.text) ?? '');
     if (told !== undefined) assembler.opaque(place, told);
+  }
+
+  /** Sources stand beside the text: those heard so far are the text's that ends next. */
+  function citeAt(place: string): void {
+    for (const source of sources.splice(0)) assembler.cite(place, () => source);
+  }
+
+  function hear(part: JsonObject): void {
+    const { url, title, id: sourceId, filename } = part;
+    const facts = { url: textOf(url), title: textOf(title) ?? textOf(filename) };
+    const name = facts.url === undefined ? textOf(sourceId) : undefined;
+    sources.push(citation({ ...facts, source: name }, part));
   }
 
   function* toolCall(part: JsonObject): Generator<ProviderPart> {
@@ -125,6 +139,7 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
     'text-delta': (part) => block(`text ${part.id}`, 'text', part),
     *'text-end'(part) {
       yield* block(`text ${part.id}`, 'text', part);
+      citeAt(`text ${part.id}`);
       yield* assembler.close(`text ${part.id}`);
     },
     'reasoning-start': (part) => block(`reasoning ${part.id}`, 'reasoning', part),
@@ -147,6 +162,7 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
     *read(part) {
       const known = objectOf(part);
       if (known.type === 'error') throw known.error;
+      if (known.type === 'source') hear(known);
       if (known.type === 'finish') {
         usage = usageOf(known.usage) ?? usage;
         reason = objectOf(known.finishReason);
@@ -157,9 +173,14 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
       const whole = objectOf(result);
       yield* describe(objectOf(whole.response));
       for (const raw of listOf(whole.warnings)) yield { type: 'warning', warning: warningOf(raw) };
-      for (const [index, part] of listOf(whole.content).map(objectOf).entries()) {
+      const content = listOf(whole.content).map(objectOf);
+      for (const part of content) if (part.type === 'source') hear(part);
+      const lastText = content.findLastIndex(({ type }) => type === 'text');
+      for (const [index, part] of content.entries()) {
+        if (part.type === 'source') continue;
         if (part.type === 'text' || part.type === 'reasoning') {
           yield* block(`part ${index}`, part.type, part);
+          if (index === lastText) citeAt(`part ${index}`);
           yield* assembler.close(`part ${index}`);
         } else yield* readers[textOf(part.type) ?? '']?.(part) ?? [];
       }

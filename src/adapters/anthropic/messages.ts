@@ -86,6 +86,7 @@ function mediaBlock(part: ImagePart | FilePart, provider: string): Block {
     type: 'document',
     source: documentSource(part, provider),
     ...(part.filename !== undefined && { title: part.filename }),
+    ...(part.type === 'file' && part.citations === true && { citations: { enabled: true } }),
     ...cache,
   };
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { interruptedError } from '../../transport/network-error.ts';
+import { citation } from '../common/citations.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { inBandError, isErrorBody } from './errors.ts';
@@ -63,6 +64,20 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     data,
   });
 
+  /** A block's citations support the whole of its text; the places they name are those of the source. */
+  function cite(place: string, told: unknown): void {
+    const { document_index, document_title, title, cited_text, url, source, file_id } =
+      objectOf(told);
+    const index = countOf(document_index);
+    const facts = {
+      url: textOf(url),
+      title: textOf(document_title) ?? textOf(title),
+      citedText: textOf(cited_text),
+      source: textOf(source) ?? textOf(file_id) ?? (index === undefined ? undefined : `${index}`),
+    };
+    assembler.cite(place, () => citation(facts, told));
+  }
+
   function* start(message: JsonObject): Generator<ProviderPart> {
     const newId = textOf(message.id);
     if (begun) {
@@ -87,6 +102,7 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     switch (block.type) {
       case 'text':
         yield* assembler.text(place, 'text', textOf(block.text) ?? '');
+        for (const told of listOf(block.citations)) cite(place, told);
         break;
       case 'thinking': {
         yield* assembler.text(place, 'reasoning', textOf(block.thinking) ?? '');
@@ -139,8 +155,11 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
         yield* assembler.toolInput(place, piece);
         break;
       }
+      case 'citations_delta':
+        cite(place, delta.citation);
+        break;
       default:
-      // Citations and what later versions add change nothing in what the model said.
+      // What later versions add changes nothing in what the model said.
     }
   }
 

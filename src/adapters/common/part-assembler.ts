@@ -1,12 +1,16 @@
 import type { Json } from '../../protocol/json.ts';
-import type { Opaque, Part } from '../../protocol/message.ts';
+import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+
+/** A citation, once the whole text is known: vendors count bytes, or only quote what is supported. */
+type Cite = (text: string) => Citation | undefined;
 
 type Building =
   | {
       readonly type: 'text' | 'reasoning' | 'refusal';
       text: string;
       opaque?: Opaque;
+      readonly citations: Cite[];
     }
   | {
       readonly type: 'tool-call';
@@ -45,8 +49,12 @@ export function createPartAssembler(): PartAssembler {
 
   function finished(building: Building): Part {
     const opaque = building.opaque === undefined ? {} : { opaque: building.opaque };
-    if (building.type !== 'tool-call')
-      return { type: building.type, text: building.text, ...opaque };
+    if (building.type !== 'tool-call') {
+      const { type, text } = building;
+      const citations = building.citations.flatMap((cite) => cite(text) ?? []);
+      if (type !== 'text' || citations.length === 0) return { type, text, ...opaque };
+      return { type, text, citations, ...opaque };
+    }
     const { id, name, raw } = building;
     return { type: 'tool-call', id, name, ...parseToolInput(raw), ...opaque };
   }
@@ -55,7 +63,7 @@ export function createPartAssembler(): PartAssembler {
     *text(place, type, delta) {
       let building = open.get(place);
       if (building === undefined || building.type === 'tool-call') {
-        building = { type, text: '' };
+        building = { type, text: '', citations: [] };
         open.set(place, building);
       }
       if (delta === '') return;
@@ -78,6 +86,10 @@ export function createPartAssembler(): PartAssembler {
     opaque(place, opaque) {
       const building = open.get(place);
       if (building !== undefined) building.opaque = opaque;
+    },
+    cite(place, cite) {
+      const building = open.get(place);
+      if (building?.type === 'text') building.citations.push(cite);
     },
     has: (place) => open.has(place),
     *close(place) {
@@ -105,6 +117,8 @@ export interface PartAssembler {
   toolInput(place: string, delta: string): Generator<ProviderPart>;
   /** Attaches replay data to what is being built at `place`. */
   opaque(place: string, opaque: Opaque): void;
+  /** Adds a source to the text at `place`; without an open text there, it is dropped. */
+  cite(place: string, cite: Cite): void;
   has(place: string): boolean;
   close(place: string): Generator<ProviderPart>;
   closeAll(): Generator<ProviderPart>;

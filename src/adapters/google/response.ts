@@ -4,6 +4,7 @@ import type { Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import { citationsOf, groundingOf } from './citations.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { toUsage } from './usage.ts';
 
@@ -71,6 +72,7 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
   let finishReason: string | undefined;
   let finishDetail: string | undefined;
   let blockReason: string | undefined;
+  let grounding: JsonObject = {};
 
   const opaque = (kind: Opaque['kind'], data: string): Opaque => ({
     wire: 'gemini',
@@ -80,6 +82,9 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
   });
 
   function* closeText(): Generator<ProviderPart> {
+    if (current === 'text') {
+      for (const cite of citationsOf(grounding)) assembler.cite(String(places), cite);
+    }
     if (current !== undefined) yield* assembler.close(String(places));
     current = undefined;
   }
@@ -175,6 +180,8 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
       if (isObject(chunk.usageMetadata)) usage = { ...usage, ...chunk.usageMetadata };
       yield* open(chunk);
       blockReason ??= blocked;
+      // Told once, with the last of the text: before the parts, as these may close it.
+      if (candidate !== undefined) grounding = { ...grounding, ...groundingOf(candidate) };
       for (const part of listOf(objectOf(candidate?.content).parts)) {
         if (isObject(part)) yield* readPart(part);
       }
@@ -184,6 +191,7 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     isEnded: () => finishReason !== undefined || blockReason !== undefined,
     isBegun: () => begun,
     *finish(raw) {
+      yield* closeText();
       yield* assembler.closeAll();
       const unified = reason();
       const rawReason = blockReason ?? finishReason;

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Opaque } from '../../protocol/message.ts';
+import type { Citation, Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { ChatDialect } from './dialect.ts';
@@ -13,7 +14,8 @@ export type Issuer = { readonly provider: string; readonly model: string };
 /** Reads what the model says: the deltas of a stream, or a whole message as one big delta. */
 export interface DeltaReader {
   read(delta: JsonObject): Generator<ProviderPart>;
-  close(): Generator<ProviderPart>;
+  /** `sources` are those that the vendor lists beside the answer. */
+  close(sources: readonly Citation[]): Generator<ProviderPart>;
   seen(): { readonly toolCalls: number; readonly refusal: boolean };
 }
 
@@ -144,6 +146,10 @@ export function createDeltaReader(
       }
       yield* content(delta.content);
       yield* say('refusal', delta.refusal);
+      for (const annotation of listOf(delta.annotations)) {
+        const citation = openAICitation(annotation);
+        if (citation !== undefined) assembler.cite('text', () => citation);
+      }
       const pieces = listOf(delta.tool_calls);
       for (const [at, piece] of pieces.entries()) {
         yield* toolCall(piece, pieces.length > 1 ? at : undefined);
@@ -152,8 +158,9 @@ export function createDeltaReader(
       const legacy = delta.function_call;
       if (isObject(legacy)) yield* toolCall({ index: 0, function: legacy }, 0);
     },
-    *close() {
+    *close(sources) {
       for (const { type, text } of thinkTags?.rest() ?? []) yield* say(type, text);
+      for (const source of sources) assembler.cite('text', () => source);
       yield* assembler.closeAll();
     },
     seen: () => ({ toolCalls: begunCount, refusal }),

@@ -1,7 +1,9 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
+import type { Citation } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import { listedCitations } from '../common/citations.ts';
 import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { createDeltaReader, type Issuer } from './deltas.ts';
@@ -71,6 +73,7 @@ export function createAnswerReader({
   let usage: Usage | undefined;
   let rawFinishReason: string | undefined;
   let settled = false;
+  let sources: readonly Citation[] = [];
 
   function* describe(chunk: JsonObject): Generator<ProviderPart> {
     id ??= textOf(chunk.id);
@@ -78,6 +81,8 @@ export function createAnswerReader({
     const groq = objectOf(chunk.x_groq);
     const told = openAIUsage(chunk.usage, usageNames) ?? openAIUsage(groq.usage, usageNames);
     usage = told ?? usage;
+    const listed = listedCitations(chunk);
+    if (listed.length > 0) sources = listed;
     serviceTier =
       textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? serviceTier;
     if (begun) return;
@@ -135,7 +140,7 @@ export function createAnswerReader({
     isSettled: () => settled,
     isBegun: () => begun,
     *finish(raw) {
-      yield* deltas.close();
+      yield* deltas.close(sources);
       yield {
         type: 'finish',
         finishReason: finishReason(),

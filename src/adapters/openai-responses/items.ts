@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { encryptedReasoning } from './opaque.ts';
@@ -52,6 +53,8 @@ export function createItemReader(issuer: Issuer): ItemReader {
   const typeByIndex = new Map<number, unknown>();
   /** Places that have had text of their own. */
   const told = new Set<string>();
+  /** Places whose sources events have told. */
+  const cited = new Set<string>();
   const paragraphs = new Map<number, unknown>();
   let toolCalls = 0;
   let refusal = '';
@@ -61,6 +64,13 @@ export function createItemReader(issuer: Issuer): ItemReader {
     told.add(place);
     if (type === 'refusal') refusal += delta;
     yield* assembler.text(place, type, delta);
+  }
+
+  function cite(place: string, annotation: unknown): void {
+    const citation = openAICitation(annotation);
+    if (citation === undefined) return;
+    cited.add(place);
+    assembler.cite(place, () => citation);
   }
 
   function* reasoning(index: number, paragraph: unknown, delta: string): Generator<ProviderPart> {
@@ -98,12 +108,13 @@ export function createItemReader(issuer: Issuer): ItemReader {
   function* message(index: number, item: JsonObject): Generator<ProviderPart> {
     for (const [at, content] of listOf(item.content).entries()) {
       const place = `${index}.${at}`;
-      const { type, text: words, refusal: refused } = objectOf(content);
+      const { type, text: words, refusal: refused, annotations } = objectOf(content);
       const textType = textTypeByContent[String(type)];
       if (textType === undefined) continue;
       if (!told.has(place)) {
         yield* text(place, textType, textOf(textType === 'text' ? words : refused) ?? '');
       }
+      if (!cited.has(place)) for (const each of listOf(annotations)) cite(place, each);
       yield* assembler.close(place);
     }
   }
@@ -166,6 +177,8 @@ export function createItemReader(issuer: Issuer): ItemReader {
         yield* text(`${index}.${Number(event.content_index ?? 0)}`, textType, delta);
       } else if (paragraphKey !== undefined) {
         yield* reasoning(index, event[paragraphKey], delta);
+      } else if (kind === 'response.output_text.annotation.added') {
+        cite(`${index}.${Number(event.content_index ?? 0)}`, event.annotation);
       } else if (kind === 'response.function_call_arguments.delta') {
         yield* input(index, delta);
       } else if (kind === 'response.output_item.added') {

@@ -6,6 +6,7 @@ import { createPartAssembler } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
+import { createReasoningDetails } from './reasoning-details.ts';
 import { createThinkTags } from './think-tags.ts';
 
 /** Who made the answer, for the replay data in it. */
@@ -39,12 +40,18 @@ function argumentsOf(value: unknown): string {
   return value === undefined || value === null ? '' : JSON.stringify(value);
 }
 
+/** Where Gemini's imitation of this wire puts the signature that a call must come back with. */
+function thoughtSignature(call: JsonObject): string | undefined {
+  return textOf(objectOf(objectOf(call.extra_content).google).thought_signature);
+}
+
 export function createDeltaReader(
   issuer: Issuer,
   reasoningOut: ChatDialect['reasoningOut'] = 'fields',
 ): DeltaReader {
   const thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
   const assembler = createPartAssembler();
+  const details = createReasoningDetails();
   const calls = new Map<number, Call>();
   let latestIndex = -1;
   let callCount = 0;
@@ -134,6 +141,10 @@ export function createDeltaReader(
     const input =
       custom.input === undefined ? argumentsOf(described.arguments) : JSON.stringify(custom.input);
     yield* tell(call, name, input);
+    const signature = thoughtSignature(value);
+    if (signature !== undefined) {
+      assembler.opaque(call.place, { wire, ...issuer, kind: 'thought-signature', data: signature });
+    }
   }
 
   return {
@@ -144,6 +155,7 @@ export function createDeltaReader(
         // Some servers tell the same under both names.
         break;
       }
+      details.read(delta.reasoning_details);
       yield* content(delta.content);
       yield* say('refusal', delta.refusal);
       for (const annotation of listOf(delta.annotations)) {
@@ -162,6 +174,11 @@ export function createDeltaReader(
       for (const { type, text } of thinkTags?.rest() ?? []) yield* say(type, text);
       for (const source of sources) assembler.cite('text', () => source);
       yield* assembler.closeAll();
+      const data = details.toJson();
+      if (data === undefined) return;
+      yield* assembler.text('details', 'reasoning', '');
+      assembler.opaque('details', { wire, ...issuer, kind: 'encrypted', data });
+      yield* assembler.close('details');
     },
     seen: () => ({ toolCalls: begunCount, refusal }),
   };

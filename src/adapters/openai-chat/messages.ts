@@ -108,6 +108,12 @@ function userContent(
   return message.content.flatMap((part) => contentOf(part, message.role, context));
 }
 
+/** Gemini, by way of its imitation of this wire, refuses its own calls without their signature. */
+function ownSignature({ opaque }: ToolCallPart, context: MessageContext): JsonObject {
+  const isOurs = opaque?.kind === 'thought-signature' && isOwn(opaque, context.request, wire);
+  return isOurs ? { extra_content: { google: { thought_signature: opaque.data } } } : {};
+}
+
 function toolCall(part: ToolCallPart, context: MessageContext): JsonObject {
   // Arguments that were not JSON go back as JSON: servers parse them.
   const input = part.invalid === true ? { invalid: part.rawInput ?? part.input } : part.input;
@@ -115,20 +121,25 @@ function toolCall(part: ToolCallPart, context: MessageContext): JsonObject {
     id: context.ids.call(part.id),
     type: 'function',
     function: { name: part.name, arguments: JSON.stringify(input) },
+    ...ownSignature(part, context),
   };
 }
 
 /**
  * Reasoning that the vendor told in a field of its own goes back in the same field, usually inside a tool loop
- * only: DeepSeek and Moonshot want it there, and refuse or ignore it elsewhere.
+ * only: DeepSeek and Moonshot want it there, and refuse or ignore it elsewhere. OpenRouter's details, which hold
+ * the model's signatures, stand for the text.
  */
 function echoedReasoning(message: NormalMessage, context: MessageContext): JsonObject {
   const fields: Record<string, string> = {};
   for (const part of message.content) {
     const opaque = part.type === 'reasoning' ? part.opaque : undefined;
-    if (part.type !== 'reasoning' || opaque?.kind !== 'reasoning-content') continue;
+    if (part.type !== 'reasoning' || opaque === undefined) continue;
     if (!isOwn(opaque, context.request, wire)) continue;
-    fields[opaque.data] = (fields[opaque.data] ?? '') + part.text;
+    if (opaque.kind === 'encrypted') return { reasoning_details: JSON.parse(opaque.data) };
+    if (opaque.kind === 'reasoning-content') {
+      fields[opaque.data] = (fields[opaque.data] ?? '') + part.text;
+    }
   }
   return fields;
 }

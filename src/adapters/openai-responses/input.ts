@@ -134,11 +134,17 @@ function reasoning(part: ReasoningPart, context: InputContext): readonly JsonObj
   return [{ type: 'reasoning', ...encrypted, summary }];
 }
 
+function ownPhase({ opaque }: TextPart, context: InputContext): JsonObject {
+  const isOurs = opaque?.kind === 'item' && isOwn(opaque, context.request, wire);
+  return isOurs ? { phase: opaque.data } : {};
+}
+
 function assistantItems(message: NormalMessage, context: InputContext): readonly JsonObject[] {
   const items: JsonObject[] = [];
   for (const part of message.content) {
     if (part.type === 'text') {
-      items.push({ role: 'assistant', content: [{ type: 'output_text', text: part.text }] });
+      const content = [{ type: 'output_text', text: part.text }];
+      items.push({ role: 'assistant', ...ownPhase(part, context), content });
     } else if (part.type === 'refusal') {
       items.push({ role: 'assistant', content: [{ type: 'refusal', refusal: part.text }] });
     } else if (part.type === 'reasoning') {

@@ -3,7 +3,7 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import { encryptedReasoning } from './opaque.ts';
+import { encryptedReasoning, messagePhase } from './opaque.ts';
 
 /** Who made the answer, for the replay data in it. */
 export type Issuer = { readonly provider: string; readonly model: string };
@@ -106,6 +106,7 @@ export function createItemReader(issuer: Issuer): ItemReader {
   }
 
   function* message(index: number, item: JsonObject): Generator<ProviderPart> {
+    const phase = messagePhase(item, issuer);
     for (const [at, content] of listOf(item.content).entries()) {
       const place = `${index}.${at}`;
       const { type, text: words, refusal: refused, annotations } = objectOf(content);
@@ -115,6 +116,7 @@ export function createItemReader(issuer: Issuer): ItemReader {
         yield* text(place, textType, textOf(textType === 'text' ? words : refused) ?? '');
       }
       if (!cited.has(place)) for (const each of listOf(annotations)) cite(place, each);
+      if (phase !== undefined) assembler.opaque(place, phase);
       yield* assembler.close(place);
     }
   }

@@ -31,3 +31,12 @@ export function readEncryptedReasoning(
   if (encrypted === undefined) return undefined;
   return { ...(id !== undefined && { id }), encrypted_content: encrypted };
 }
+
+/** Keeps what a message was for (`commentary` on the way, or the `final_answer`): newer models want it back. */
+export function messagePhase(
+  item: JsonObject,
+  issuer: { readonly provider: string; readonly model: string },
+): Opaque | undefined {
+  const phase = textOf(item.phase);
+  return phase === undefined ? undefined : { wire, ...issuer, kind: 'item', data: phase };
+}

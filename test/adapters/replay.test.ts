@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { compatibleDialect } from '../../src/adapters/openai-chat/dialect.ts';
+import { chatBody } from '../../src/adapters/openai-chat/request.ts';
+import { createAnswerReader as createChatReader } from '../../src/adapters/openai-chat/response.ts';
+import { responsesBody } from '../../src/adapters/openai-responses/request.ts';
+import { createAnswerReader as createResponsesReader } from '../../src/adapters/openai-responses/response.ts';
+import type { NormalMessage, Part } from '../../src/protocol/message.ts';
+import type { ProviderPart } from '../../src/protocol/stream-part.ts';
+import { requestOf } from '../support/provider-calls.ts';
+
+const model = 'gpt-5.4';
+const request = requestOf({ model });
+const facts = {
+  issuer: { provider: request.provider, model },
+  headers: new Headers(),
+  requestId: undefined,
+};
+
+const contentOf = (parts: Iterable<ProviderPart>): Part[] =>
+  [...parts].flatMap((part) => (part.type === 'part-end' ? [part.part] : []));
+
+/** The conversation after the answer and the result of its call. */
+const after = (content: readonly Part[]): readonly NormalMessage[] => [
+  { role: 'user', content: [{ type: 'text', text: 'Look.' }] },
+  { role: 'assistant', content },
+  {
+    role: 'tool',
+    content: content.flatMap((part): Part[] =>
+      part.type === 'tool-call'
+        ? [{ type: 'tool-result', id: part.id, name: part.name, output: 'seen' }]
+        : [],
+    ),
+  },
+];
+
+const chat = (chunks: readonly object[]): Part[] => {
+  const reader = createChatReader(facts);
+  const parts = chunks.flatMap((chunk) => [...reader.readChunk({ choices: [chunk] })]);
+  return contentOf([...parts, ...reader.finish({})]);
+};
+
+const call = { id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } };
+
+/** What goes back on Chat Completions, by the issuer and by somebody else. */
+function assistantTurn(content: readonly Part[], provider = request.provider): unknown {
+  const messages = after(content);
+  const { body } = chatBody(requestOf({ model, provider, messages }), compatibleDialect());
+  return (body.messages as readonly object[])[1];
+}
+
+describe("OpenRouter's reasoning details", () => {
+  const chunks = [
+    {
+      delta: {
+        reasoning: 'Let me ',
+        reasoning_details: [{ type: 'reasoning.text', text: 'Let me ', index: 0, format: 'f' }],
+      },
+    },
+    {
+      delta: {
+        reasoning: 'see.',
+        reasoning_details: [{ type: 'reasoning.text', text: 'see.', index: 0, signature: null }],
+      },
+    },
+    { delta: { reasoning_details: [{ type: 'reasoning.text', index: 0, signature: 'sig' }] } },
+    { delta: { tool_calls: [{ ...call, index: 0 }] } },
+    {
+      delta: {
+        reasoning_details: [{ type: 'reasoning.encrypted', data: 'xyz', index: 1, id: 'e' }],
+      },
+      finish_reason: 'tool_calls',
+    },
+  ];
+  const whole = [
+    { type: 'reasoning.text', text: 'Let me see.', index: 0, format: 'f', signature: 'sig' },
+    { type: 'reasoning.encrypted', data: 'xyz', index: 1, id: 'e' },
+  ];
+
+  it('go back whole, in the place of the text', () => {
+    const turn = assistantTurn(chat(chunks));
+    expect(turn).toMatchObject({ reasoning_details: whole });
+    expect(turn).not.toHaveProperty('reasoning');
+  });
+
+  it('go back as they came in one piece', () => {
+    const message = { reasoning_details: whole, tool_calls: [call] };
+    expect(assistantTurn(chat([{ message, finish_reason: 'tool_calls' }]))).toMatchObject({
+      reasoning_details: whole,
+    });
+  });
+
+  it('go to nobody else', () => {
+    expect(JSON.stringify(assistantTurn(chat(chunks), 'other'))).not.toContain('sig');
+  });
+});
+
+describe("the signature of a call on Gemini's imitation of Chat Completions", () => {
+  const extra_content = { google: { thought_signature: 'sig' } };
+  const content = chat([
+    { delta: { tool_calls: [{ ...call, index: 0, extra_content }] }, finish_reason: 'tool_calls' },
+  ]);
+
+  it('goes back with the call, and to nobody else', () => {
+    expect(assistantTurn(content)).toMatchObject({ tool_calls: [{ id: 'c1', extra_content }] });
+    expect(JSON.stringify(assistantTurn(content, 'other'))).not.toContain('sig');
+  });
+});
+
+describe('the phase of a message on OpenAI Responses', () => {
+  const reader = createResponsesReader(facts);
+  const item = (phase: string, text: string) => ({
+    type: 'message',
+    phase,
+    content: [{ type: 'output_text', text }],
+  });
+  const output = [item('commentary', 'Looking.'), item('final_answer', 'Seen.')];
+  const content = contentOf(reader.readBody({ id: 'r', status: 'completed', output }));
+
+  it('goes back with its text, and to nobody else', () => {
+    const messages: readonly NormalMessage[] = [
+      ...after(content).slice(0, 2),
+      { role: 'user', content: [{ type: 'text', text: 'And?' }] },
+    ];
+    const inputOf = (provider: string) =>
+      responsesBody(requestOf({ model, provider, messages })).body.input as readonly object[];
+    expect(inputOf(request.provider).slice(1, 3)).toMatchObject([
+      { role: 'assistant', phase: 'commentary' },
+      { role: 'assistant', phase: 'final_answer' },
+    ]);
+    expect(JSON.stringify(inputOf('other'))).not.toContain('phase');
+  });
+});

@@ -25,8 +25,8 @@ import type { ModelFacts } from './models.ts';
 
 type WirePart = JsonObject;
 
-/** Addresses that the API fetches itself: its own files, Cloud Storage and YouTube. */
-const fetchable =
+/** Addresses whose content the API knows or finds out: its own files, Cloud Storage and YouTube. */
+const ownAddress =
   /^(?:gs:\/\/|https:\/\/generativelanguage\.googleapis\.com\/|https:\/\/(?:www\.)?youtube\.com\/|https:\/\/youtu\.be\/)/;
 
 /** Stands for a signature on calls that another model made, which Gemini 3 would otherwise refuse. */
@@ -39,7 +39,35 @@ function unsupported(what: string): SignalboxError {
   return new SignalboxError('unsupported', `Gemini takes no ${what}`);
 }
 
-function mediaPart(source: Media, provider: string): WirePart {
+/** For other addresses the API wants to be told what is there: https://ai.google.dev/gemini-api/docs/file-input-methods */
+const mediaTypeByExtension: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  webp: 'image/webp',
+  gif: 'image/gif',
+  heic: 'image/heic',
+  pdf: 'application/pdf',
+  txt: 'text/plain',
+  csv: 'text/csv',
+  html: 'text/html',
+  mp3: 'audio/mpeg',
+  wav: 'audio/wav',
+  mp4: 'video/mp4',
+};
+
+function urlPart(url: string, mediaType: string | undefined, facts: ModelFacts): WirePart {
+  if (ownAddress.test(url)) {
+    return { fileData: { fileUri: url, ...(mediaType !== undefined && { mimeType: mediaType }) } };
+  }
+  if (!facts.fetchesUrls) throw unsupported('public address for this model: send the bytes');
+  const extension = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase() ?? '';
+  const mimeType = mediaType ?? mediaTypeByExtension[extension];
+  if (mimeType === undefined) throw unsupported('address without a mediaType: say what is there');
+  return { fileData: { fileUri: url, mimeType } };
+}
+
+function mediaPart(source: Media, provider: string, facts: ModelFacts): WirePart {
   const media = wireMedia(source);
   if (media.kind === 'base64') {
     return { inlineData: { mimeType: media.mediaType, data: media.data } };
@@ -47,13 +75,9 @@ function mediaPart(source: Media, provider: string): WirePart {
   if (media.kind === 'ref' && media.provider !== provider) {
     throw unsupported('file that was uploaded to another provider');
   }
-  const fileUri = media.kind === 'ref' ? media.id : media.url;
-  if (media.kind === 'url' && !fetchable.test(fileUri)) {
-    throw unsupported('address outside its own files, Cloud Storage and YouTube: send the bytes');
-  }
-  return {
-    fileData: { fileUri, ...(media.mediaType !== undefined && { mimeType: media.mediaType }) },
-  };
+  if (media.kind === 'url') return urlPart(media.url, media.mediaType, facts);
+  const mimeType = media.mediaType === undefined ? {} : { mimeType: media.mediaType };
+  return { fileData: { fileUri: media.id, ...mimeType } };
 }
 
 function signature(opaque: Opaque | undefined, request: ProviderRequest): JsonObject {
@@ -93,7 +117,7 @@ function resultParts(
   const parts = outputParts(part.output);
   const output = parts === undefined ? part.output : joinText(parts);
   const media = (parts ?? []).flatMap((each) =>
-    each.type === 'text' ? [] : [mediaPart(each.source, request.provider)],
+    each.type === 'text' ? [] : [mediaPart(each.source, request.provider, facts)],
   );
   const functionResponse = {
     ...wireId(part.id),
@@ -113,7 +137,7 @@ function wireParts(part: Part, request: ProviderRequest, facts: ModelFacts): rea
     case 'image':
     case 'audio':
     case 'file':
-      return [mediaPart(part.source, request.provider)];
+      return [mediaPart(part.source, request.provider, facts)];
     case 'reasoning':
       return [reasoningPart(part, request)].filter((each) => each !== undefined);
     case 'tool-call':

@@ -21,6 +21,8 @@ export type ModelFacts = {
   readonly wantsSignatures: boolean;
   /** Whether a tool's result may hold media. */
   readonly mediaInResults: boolean;
+  /** Whether the API fetches any public address for it, not only its own (since January 2026). */
+  readonly fetchesUrls: boolean;
   readonly systemInstruction: boolean;
   readonly tools: boolean;
   readonly structuredOutput: boolean;
@@ -31,6 +33,7 @@ const gemini3: ModelFacts = {
   schemaWithTools: true,
   wantsSignatures: true,
   mediaInResults: true,
+  fetchesUrls: true,
   systemInstruction: true,
   tools: true,
   structuredOutput: true,
@@ -46,6 +49,7 @@ const gemini2: ModelFacts = {
 
 const gemma: ModelFacts = {
   ...gemini2,
+  fetchesUrls: false,
   systemInstruction: false,
   tools: false,
   structuredOutput: false,
@@ -77,8 +81,9 @@ const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] =
     'gemini-2.5-flash',
     { ...gemini2, thinking: { by: 'budget', least: 1, most: 24_576, canBeOff: true } },
   ],
-  ['gemini-2', gemini2],
-  ['gemini-1', gemini2],
+  ['gemini-2.5', gemini2],
+  ['gemini-2', { ...gemini2, fetchesUrls: false }],
+  ['gemini-1', { ...gemini2, fetchesUrls: false }],
   ['gemma', gemma],
 ];
 

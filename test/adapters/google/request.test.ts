@@ -170,9 +170,21 @@ describe('Gemini request', () => {
     ]);
   });
 
+  it.each([
+    ['https://example.com/a.PNG?size=1', undefined, 'image/png'],
+    ['https://example.com/a', 'image/webp', 'image/webp'],
+  ])('has the API fetch %s, and says what is there', (url, mediaType, mimeType) => {
+    const source = { url, ...(mediaType !== undefined && { mediaType }) };
+    const messages = [turn('user', { type: 'image', source })];
+    expect(wire({ messages }).body.contents).toEqual([
+      { role: 'user', parts: [{ fileData: { fileUri: url, mimeType } }] },
+    ]);
+    expect(() => wire({ messages, model: 'gemini-2.0-flash' })).toThrow('send the bytes');
+  });
+
   it.each<[string, readonly NormalMessage[], string]>([
     [
-      'an address it cannot reach',
+      'an address with nobody knows what',
       [turn('user', { type: 'image', source: { url: 'https://example.com/a' } })],
       'unsupported',
     ],

@@ -29,7 +29,8 @@ export interface Pricing {
   load(target?: PricedTarget): Promise<void>;
   /**
    * What an answer cost. The price is the target's own, else the one in `prices`, else the public list's: for the
-   * served model, or for the requested one when the list does not know the served.
+   * served model, or for the requested one when the list does not know the served, and on AWS, whose prices go
+   * by the region in front of the name, which the served one leaves out.
    * `usd` is `null` when nobody knows, which is every listed model before `load`.
    */
   price(target: PricedTarget, answer: PricedAnswer): PricedUsage;
@@ -57,7 +58,9 @@ export function createPricing(options: {
     const { priceList, model } = target;
     if (priceList === undefined) return undefined;
     const at = now();
-    const served = servedModel ? catalogue.card(priceList, servedModel, at) : undefined;
+    const isTold =
+      servedModel !== undefined && !(priceList === 'aws' && model.includes(servedModel));
+    const served = isTold ? catalogue.card(priceList, servedModel, at) : undefined;
     return served ?? catalogue.card(priceList, model, at);
   };
 

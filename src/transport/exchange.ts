@@ -2,6 +2,7 @@ import type { AttemptContext } from '../protocol/provider.ts';
 import type { Tap } from './guarded-fetch.ts';
 import { connectionError } from './network-error.ts';
 import { type Reply, readReply } from './read-reply.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /**
  * Has an SDK make one request and reads the vendor's answer. `send` makes the SDK's call with the tap it is
@@ -18,7 +19,8 @@ export async function exchange(
   const { signal, watch, key = 0 } = context;
   const tap: Tap = { signal, watch, key };
   try {
-    await send(tap);
+    // The SDK may look for credentials first, and knows nothing of the signal.
+    await untilAborted(() => send(tap), signal);
   } catch (error) {
     context.signal.throwIfAborted();
     if (tap.failure !== undefined) throw connectionError(tap.failure);

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../errors.ts';
 import type { Watch } from '../protocol/provider.ts';
+import { decodeAwsEventStream, isFrameStart } from './aws-event-stream.ts';
 import { interruptedError } from './network-error.ts';
 import { requestIdOf } from './response-facts.ts';
 import { decodeServerSentEvents, type ServerSentEvent } from './server-sent-events.ts';
@@ -52,14 +53,13 @@ async function readOut(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
 /** What a reader of a body knows of it: whether all that matters has been read. */
 type Progress = { isComplete: boolean };
 
-/** The body as text; every chunk feeds the idle clock; leaving before it is complete closes the socket. */
-async function* textOf(
+/** The bytes of the body; every chunk feeds the idle clock; leaving before it is complete closes the socket. */
+async function* bytesOf(
   response: Response,
   watch: Watch,
   progress: Progress,
-): AsyncGenerator<string, void> {
+): AsyncGenerator<Uint8Array, void> {
   if (response.body === null) return;
-  const decoder = new TextDecoder();
   const reader = response.body.getReader();
   let ended = false;
   try {
@@ -67,11 +67,9 @@ async function* textOf(
       const { done, value } = await reader.read();
       watch.bytes();
       if (done) break;
-      yield decoder.decode(value, { stream: true });
+      if (value.length > 0) yield value;
     }
     ended = true;
-    const last = decoder.decode();
-    if (last !== '') yield last;
   } catch (error) {
     ended = true;
     throw interruptedError('the connection was cut', error);
@@ -80,6 +78,13 @@ async function* textOf(
     // Cancelling rejects when the socket is already gone, which is what we want of it anyway.
     else if (!ended) await reader.cancel().catch(() => undefined);
   }
+}
+
+async function* textOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
+  const decoder = new TextDecoder();
+  for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true });
+  const last = decoder.decode();
+  if (last !== '') yield last;
 }
 
 /** Nothing yet, or the beginning of a field name of an event stream: too little to tell what the body is. */
@@ -96,7 +101,10 @@ async function peek(chunks: AsyncIterator<string>): Promise<string> {
   return head.replace(/^\uFEFF/, '');
 }
 
-async function* resume(head: string, chunks: AsyncGenerator<string, void>): AsyncGenerator<string> {
+async function* resume<Chunk>(
+  head: Chunk,
+  chunks: AsyncGenerator<Chunk, void>,
+): AsyncGenerator<Chunk, void> {
   try {
     yield head;
     yield* chunks;
@@ -114,7 +122,7 @@ async function collect(head: string, chunks: AsyncGenerator<string, void>): Prom
 async function readRefusal(response: Response, watch: Watch): Promise<Refusal> {
   let text = '';
   try {
-    for await (const chunk of textOf(response, watch, { isComplete: false })) {
+    for await (const chunk of textOf(bytesOf(response, watch, { isComplete: false }))) {
       text += chunk;
       if (text.length >= maxErrorBodyLength) break;
     }
@@ -145,7 +153,8 @@ function invalid(what: string): SignalboxError {
 
 /**
  * Reads the vendor's answer for what it is rather than for what was asked: servers ignore `stream`, proxies
- * answer with a web page and status 200, and content types lie. Looks at the first characters only.
+ * answer with a web page and status 200, and content types lie. Looks at the first bytes only. AWS's binary
+ * event stream is read as the events inside it.
  *
  * @throws SignalboxError `invalid_response` for a 2xx that is neither JSON nor an event stream, and
  * `stream_interrupted` when the connection breaks.
@@ -163,7 +172,16 @@ export async function readReply(response: Response, watch: Watch): Promise<Reply
     };
   }
   const progress: Progress = { isComplete: false };
-  const chunks = textOf(response, watch, progress);
+  const complete = (): void => {
+    progress.isComplete = true;
+  };
+  const bytes = bytesOf(response, watch, progress);
+  const start = await bytes.next();
+  const whole = start.done === true ? bytes : resume(start.value, bytes);
+  if (start.done !== true && isFrameStart(start.value[0])) {
+    return { ...facts, kind: 'events', events: decodeAwsEventStream(whole), complete };
+  }
+  const chunks = textOf(whole);
   const head = await peek(chunks);
   const first = head.trimStart().charAt(0);
   if (first === '{' || first === '[') {
@@ -183,8 +201,6 @@ export async function readReply(response: Response, watch: Watch): Promise<Reply
     ...facts,
     kind: 'events',
     events: decodeServerSentEvents(resume(head, chunks)),
-    complete() {
-      progress.isComplete = true;
-    },
+    complete,
   };
 }

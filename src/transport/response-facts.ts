@@ -1,9 +1,10 @@
-/** Where vendors put the id of a request: OpenAI and most others, Anthropic, Azure, OpenRouter, Cloudflare. */
+/** Where vendors put the id of a request: OpenAI and most others, Anthropic, Azure, OpenRouter, AWS, Cloudflare. */
 const requestIdHeaders = [
   'x-request-id',
   'request-id',
   'apim-request-id',
   'x-generation-id',
+  'x-amzn-requestid',
   'cf-ray',
 ];
 

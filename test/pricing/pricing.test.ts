@@ -39,6 +39,18 @@ describe('pricing', () => {
     expect(pricing.price(gpt4o, { usage, servedModel: '' }).usd).toBe(0.0035);
   });
 
+  test("AWS's price goes by the region in the requested name, which the served one leaves out", async () => {
+    const pricing = createPricing({ now: () => Date.UTC(2026, 10, 21) });
+    await pricing.load();
+    const usd = (model: string): number => {
+      const target = { target: `aws/${model}`, model, priceList: 'aws' };
+      return pricing.price(target, { usage, servedModel: 'claude-sonnet-4-5-20250929' }).usd ?? 0;
+    };
+    const anywhere = usd('global.anthropic.claude-sonnet-4-5-20250929-v1:0');
+    expect(anywhere).toBe(0.0045);
+    expect(usd('us.anthropic.claude-sonnet-4-5-20250929-v1:0')).toBe(0.00495);
+  });
+
   test('a deployment with a name of its own is priced by what it serves', async () => {
     const pricing = await loadedPricing();
     const deployment = { target: 'azure/team-a', model: 'team-a', priceList: 'azure' };

@@ -42,10 +42,13 @@ const wordByMessage: readonly (readonly [pattern: RegExp, word: keyof typeof cod
   [/blocked by content filtering policy/i, 'filtered'],
 ];
 
+/** Google wraps the errors of a stream in a list, and AWS tells a bare `message` or `Message`. */
 function readError(body: unknown): VendorError {
-  const { error } = objectOf(body);
+  const whole = objectOf(Array.isArray(body) ? body[0] : body);
+  const { error } = whole;
   const { type, message, details } = objectOf(error);
-  const said = textOf(message) ?? textOf(error) ?? textOf(body) ?? '';
+  const bare = textOf(whole.message) ?? textOf(whole.Message);
+  const said = textOf(message) ?? textOf(error) ?? bare ?? textOf(body) ?? '';
   const words = [
     wordByMessage.find(([pattern]) => pattern.test(said))?.[1],
     textOf(objectOf(details).error_code),
@@ -69,6 +72,6 @@ export function inBandError(body: unknown, headers: Headers): SignalboxError {
 
 /** Whether a body or event is an error: `{ "type": "error" }`, or the bare `{ "error": … }` of proxies. */
 export function isErrorBody(body: unknown): boolean {
-  const { type, error } = objectOf(body);
+  const { type, error } = objectOf(Array.isArray(body) ? body[0] : body);
   return type === 'error' || (type === undefined && error !== undefined && error !== null);
 }

@@ -2,11 +2,11 @@ import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { Reply } from '../../transport/read-reply.ts';
 import { currentKey, keyCountOf } from '../common/api-key.ts';
+import { exchangeOfClient } from '../common/exchange-with-credentials.ts';
 import { readJsonEvents } from '../common/json-events.ts';
 import { lazily } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
@@ -154,7 +154,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
 
   return {
     wire: 'anthropic',
-    priceList: 'anthropic',
+    priceList: read.priceList,
     keyCount: keyCountOf(read.own?.apiKey),
     capabilities: capabilitiesOf,
     async preload() {
@@ -170,7 +170,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
           const stream = context.wire === 'stream';
           const whole: JsonObject = { ...body, stream };
           // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
-          const reply = await exchange(context, (tap) =>
+          const reply = await exchangeOfClient(context, (tap) =>
             sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
           );
           yield* readAnswer(reply, context, issuer);

@@ -101,8 +101,11 @@ const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] =
   ['claude-', current],
 ];
 
-/** Clouds put their own name before the model's: `us.anthropic.claude-…`, `anthropic/claude-…`. */
-const cloudPrefix = /^(?:[a-z]+\.)?anthropic[./]|^publishers\/anthropic\/models\//;
+/**
+ * Clouds put their own name before the model's: `us.anthropic.claude-…`, a whole ARN of AWS that ends with that,
+ * `anthropic/claude-…`, `publishers/anthropic/models/claude-…`.
+ */
+const cloudPrefix = /^(?:.*[./:])?anthropic(?:[./]|\/models\/)(?=claude)/;
 
 /** What is known of `model`; `known` is false when only the safest facts could be assumed. */
 export function factsOf(model: string): ModelFacts & { readonly known: boolean } {

@@ -4,8 +4,8 @@ import type { ApiKey } from '../common/api-key.ts';
 import { checkSettings } from '../common/settings.ts';
 
 /**
- * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do variants
- * of it whose servers answer with JSON and server-sent events. Bedrock's binary event stream is not read.
+ * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do its variants:
+ * `AnthropicBedrock`, `AnthropicVertex`, `AnthropicFoundry`.
  */
 export interface AnthropicClient {
   post(path: string, options?: object): PromiseLike<unknown>;
@@ -13,7 +13,13 @@ export interface AnthropicClient {
 }
 
 /** How to reach an API that speaks Anthropic Messages. */
-export type AnthropicSettings =
+export type AnthropicSettings = {
+  /**
+   * The vendor's name in price lists.
+   * @default 'anthropic', or the cloud's of a client: 'aws' of Bedrock, 'google' of Vertex, 'azure' of Foundry
+   */
+  readonly priceList?: string;
+} & (
   | {
       /**
        * The key, or a function that gives the current one for each attempt.
@@ -39,7 +45,8 @@ export type AnthropicSettings =
   | {
       /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
       readonly client: AnthropicClient;
-    };
+    }
+);
 
 /** Settings of a client that signalbox makes, with its defaults filled in; the key stays lazy. */
 export type OwnClientSettings = {
@@ -62,7 +69,26 @@ const shape = {
   anthropicVersion: 'string',
   authStyle: ['bearer', 'x-api-key'],
   client: 'object',
+  priceList: 'string',
 } as const;
+
+/** What the variants of the client have of their own, and the price list of their cloud. */
+const cloudLists: readonly (readonly [property: string, priceList: string])[] = [
+  ['awsRegion', 'aws'],
+  ['projectId', 'google'],
+  ['resource', 'azure'],
+];
+
+function priceListOf(client: AnthropicClient | undefined): string {
+  const cloud = client && cloudLists.find(([property]) => property in client);
+  return cloud?.[1] ?? 'anthropic';
+}
+
+/** Settings with their defaults: of the caller's client, or of one to be made. */
+export type ReadSettings = { readonly priceList: string } & (
+  | { readonly client: AnthropicClient; readonly own?: undefined }
+  | { readonly own: OwnClientSettings }
+);
 
 function isClient(value: object): value is AnthropicClient {
   return (
@@ -74,15 +100,12 @@ function isClient(value: object): value is AnthropicClient {
 }
 
 /** @throws SignalboxError `config` for unknown, contradicting or malformed settings. */
-export function readSettings(
-  settings: AnthropicSettings,
-):
-  | { readonly client: AnthropicClient; readonly own?: undefined }
-  | { readonly own: OwnClientSettings } {
+export function readSettings(settings: AnthropicSettings): ReadSettings {
   checkSettings('anthropic', settings, shape);
+  const priceList = settings.priceList ?? priceListOf(settings.client);
   if (settings.client !== undefined) {
     const others = Object.entries(settings).filter(
-      ([name, value]) => name !== 'client' && value !== undefined,
+      ([name, value]) => !['client', 'priceList'].includes(name) && value !== undefined,
     );
     if (others.length > 0) {
       const names = others.map(([name]) => `anthropic().${name}`).join(', ');
@@ -97,9 +120,10 @@ export function readSettings(
         'anthropic().client: must be a client of @anthropic-ai/sdk',
       );
     }
-    return { client: settings.client };
+    return { priceList, client: settings.client };
   }
   return {
+    priceList,
     own: {
       apiKey: settings.apiKey,
       baseURL: settings.baseURL ?? 'https://api.anthropic.com',

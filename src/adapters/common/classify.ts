@@ -2,6 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
 import { requestIdOf, retryAfterMsOf } from '../../transport/response-facts.ts';
+import { awsWordsOf, codeByAwsException } from './aws-errors.ts';
 
 /** What an error says in the vendor's words, dug out of its body. */
 export type VendorError = {
@@ -143,10 +144,12 @@ export function vendorFailure(
   byWord: Readonly<Record<string, AttemptErrorCode>>,
   facts: Facts,
 ): SignalboxError {
-  const word = error.words.find((each) => byWord[each] !== undefined);
-  const worded = word === undefined ? undefined : byWord[word];
-  const code = refine(worded ?? codeOfStatus(facts.status ?? 500), error);
-  const said = error.words.find((each) => identifier.test(each));
+  const codes = { ...codeByAwsException, ...byWord };
+  const words = [...awsWordsOf(error, facts), ...error.words];
+  const word = words.find((each) => Object.hasOwn(codes, each));
+  const worded = word === undefined ? undefined : codes[word];
+  const code = refine(worded ?? codeOfStatus(facts.status ?? 500), { ...error, words });
+  const said = words.find((each) => identifier.test(each));
   const details = [
     facts.status,
     said,

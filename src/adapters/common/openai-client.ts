@@ -1,9 +1,9 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
-import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
 import type { Reply } from '../../transport/read-reply.ts';
 import { type ApiKey, currentKey, keyCountOf, optionalKey } from './api-key.ts';
+import { exchangeOfClient } from './exchange-with-credentials.ts';
 import { lazily } from './lazily.ts';
 import { lazySdk } from './sdk.ts';
 import { checkSettings, type SettingKind } from './settings.ts';
@@ -244,22 +244,12 @@ export function openAIConnection(
 
 /**
  * Has the SDK make one request; `call` gets the request options to pass on.
- * @throws SignalboxError of {@link exchange}, and `auth` when the SDK gives up before it sends anything, as it
+ * @throws SignalboxError of the exchange, and `auth` when the SDK gives up before it sends anything, as it
  * does when a client's own source of tokens fails.
  */
 export async function openAIExchange(
   context: AttemptContext,
   call: (options: object) => PromiseLike<unknown>,
 ): Promise<Reply> {
-  try {
-    return await exchange(context, (tap) => call({ maxRetries: 0, fetchOptions: withTap(tap) }));
-  } catch (cause) {
-    context.signal.throwIfAborted();
-    if (isSignalboxError(cause)) throw cause;
-    throw new SignalboxError(
-      'auth',
-      "the SDK gave up before it sent the request: check the client's credentials",
-      { cause },
-    );
-  }
+  return exchangeOfClient(context, (tap) => call({ maxRetries: 0, fetchOptions: withTap(tap) }));
 }

@@ -95,8 +95,8 @@ const factsByName: readonly (readonly [pattern: RegExp, facts: OpenAIModelFacts]
   [/^(?:gpt-4|chatgpt-4o)/, plain],
 ];
 
-/** A fine-tuned model is named after its base (`ft:gpt-4o-mini:team::id`); gateways put the vendor first. */
-const namePrefix = /^(?:ft:|openai\/)/;
+/** A fine-tuned model is named after its base (`ft:gpt-4o-mini:team::id`); gateways and AWS put the vendor first. */
+const namePrefix = /^(?:ft:|openai[./])/;
 
 /** What is known of `model`. */
 export function openAIFactsOf(model: string): OpenAIModelFacts {

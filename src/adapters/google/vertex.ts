@@ -1,9 +1,8 @@
-import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
-import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
-import { untilAborted } from '../../transport/until-aborted.ts';
 import { currentKey } from '../common/api-key.ts';
+import { exchangeWithCredentials } from '../common/exchange-with-credentials.ts';
 import { lazily } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { checkSettings } from '../common/settings.ts';
@@ -105,20 +104,9 @@ function guardOf({ fetch, headers, token }: VertexSettings): Fetch {
   });
 }
 
-/** The SDK looks for credentials before it sends anything; that may take long, or fail. */
-const exchangeWithCredentials: typeof exchange = async (context, send) => {
-  try {
-    return await exchange(context, (tap) => untilAborted(() => send(tap), context.signal));
-  } catch (cause) {
-    context.signal.throwIfAborted();
-    if (isSignalboxError(cause)) throw cause;
-    throw new SignalboxError(
-      'auth',
-      'vertex(): Google gave no application-default credentials; set them up, or pass { token }',
-      { cause },
-    );
-  }
-};
+const exchangeOfDefaults = exchangeWithCredentials(
+  'vertex(): Google gave no application-default credentials; set them up, or pass { token }',
+);
 
 /**
  * Gemini on Google Cloud (Vertex AI), with application-default credentials or a token of yours. No embeddings.
@@ -139,6 +127,6 @@ export function vertex(settings: VertexSettings): Provider {
       guard: guardOf(settings),
     })),
     preload: async () => void (await (token === undefined ? loadNodeSdk() : loadWebSdk())),
-    ...(token === undefined && { exchange: exchangeWithCredentials }),
+    ...(token === undefined && { exchange: exchangeOfDefaults }),
   });
 }

@@ -5,6 +5,7 @@ import type { Reply } from '../../transport/read-reply.ts';
 import { readJsonEvents } from '../common/json-events.ts';
 import { mergeBody } from '../common/merge-body.ts';
 import {
+  connectionShape,
   type OpenAIConnection,
   openAIConnection,
   openAIExchange,
@@ -15,6 +16,7 @@ import {
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../common/openai-other-tasks.ts';
+import { checkSettings } from '../common/settings.ts';
 import { notAResponse, refusalError } from './errors.ts';
 import type { Issuer } from './items.ts';
 import { wire } from './opaque.ts';
@@ -72,8 +74,10 @@ async function* readAnswer(
  * @throws SignalboxError `config` for settings that are unknown or malformed.
  */
 export function openai(settings: OpenAISettings = {}): Provider {
-  const connection = openAIConnection('openai', settings, { key: 'required' });
-  return responsesProvider(connection, 'openai');
+  checkSettings('openai', settings, { ...connectionShape, priceList: 'string' });
+  const { priceList = 'openai', ...connectionSettings } = settings;
+  const connection = openAIConnection('openai', connectionSettings, { key: 'required' });
+  return responsesProvider(connection, priceList);
 }
 
 /** A provider that speaks Responses over a connection. */

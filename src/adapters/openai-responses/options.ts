@@ -1,4 +1,7 @@
 import type { OpenAIConnectionSettings } from '../common/openai-client.ts';
 
 /** How to reach OpenAI's Responses API: with a key, or through a client you made. */
-export type OpenAISettings = OpenAIConnectionSettings;
+export type OpenAISettings = OpenAIConnectionSettings & {
+  /** The vendor's name in price lists, for a client of a cloud: 'aws', 'google', 'azure'. @default 'openai' */
+  readonly priceList?: string;
+};

@@ -8,6 +8,7 @@ import type { Call } from './engine/engine.ts';
 import { explainCall } from './engine/explain.ts';
 import { createInFlight } from './engine/in-flight.ts';
 import { openCall } from './engine/open-call.ts';
+import { createCallKey, createSingleFlight } from './engine/single-flight.ts';
 import { takeSnapshot } from './engine/snapshot.ts';
 import { collectCall, startCall } from './engine/start-call.ts';
 import { chatTask } from './engine/tasks/chat.ts';
@@ -57,14 +58,31 @@ function openRouter(config: RouterConfig) {
     if (isNeeded) await engine.pricing.load().catch(() => undefined);
   }
 
-  async function run(call: Call): Promise<Completion> {
+  const flights = createSingleFlight((call) => startCall(engine, inFlight, call));
+  const keyOf = createCallKey();
+
+  /** What is asked, as far as sharing a request goes; `undefined` for a call that wants one of its own. */
+  function sharedKey(call: Call, messages: Messages): string | undefined {
+    const { signal: _signal, tags: _tags, singleFlight, ...options } = call.options;
+    if (!(singleFlight ?? call.tier.singleFlight)) return undefined;
+    return keyOf(call.config, [call.tier.name, call.mode, messages, options]);
+  }
+
+  /** The parts of a call; those of a request under way, if it is `shared` under a key. */
+  function parts(call: Call, shared?: string, leaving?: AbortSignal) {
+    if (shared === undefined) return startCall(engine, inFlight, call, leaving);
+    return flights.join(shared, call, leaving);
+  }
+
+  async function run(call: Call, shared?: string): Promise<Completion> {
     if (call.tier.strategy === 'cheapest') await loadPrices();
-    return collectCall(startCall(engine, inFlight, call));
+    return collectCall(parts(call, shared));
   }
 
   return {
     async complete(tier: string, messages: Messages, options?: CallOptions) {
-      return run(openCall(engine, current, chat(tier, messages, options, 'complete')));
+      const call = openCall(engine, current, chat(tier, messages, options, 'complete'));
+      return run(call, sharedKey(call, messages));
     },
     async embed(tier: string, values: string | readonly string[], options?: EmbedOptions) {
       return embedValues(engine, current, run, { tier, values, options });
@@ -78,7 +96,7 @@ function openRouter(config: RouterConfig) {
       async function* start(leaving: AbortSignal) {
         const call = openCall(engine, current, chat(tier, messages, options, 'stream'));
         if (call.tier.strategy === 'cheapest') await loadPrices();
-        yield* startCall(engine, inFlight, call, leaving);
+        yield* parts(call, sharedKey(call, messages), leaving);
       }
       return createCompletionStream(start);
     },

@@ -18,7 +18,7 @@ function unionMembers(path: string, pattern: RegExp): readonly string[] {
 }
 
 /** A value as the sources write it: `10_000`, `'stream'`. */
-function written(value: string | number): string {
+function written(value: string | number | boolean): string {
   if (typeof value === 'string') return `'${value}'`;
   const [whole = '', ...fraction] = String(value).split('.');
   return [whole.replace(/\B(?=(\d{3})+$)/g, '_'), ...fraction].join('.');

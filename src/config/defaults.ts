@@ -25,6 +25,8 @@ export const defaults = {
   embedBatch: 100,
   /** An option one vendor lacks should not take the vendor out of the chain. */
   onUnsupported: 'warn' satisfies OnUnsupported,
+  /** Two users who ask the same may want two answers. */
+  singleFlight: false,
   /** A request more for ten calls: what the retry budget earns too. */
   hedgeMaxExtra: 0.1,
   /** Over all targets: whatever the counts for each target multiply to, a call stays a call. */

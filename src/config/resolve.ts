@@ -44,6 +44,7 @@ export type ResolvedTier = {
   readonly timeouts: Timeouts;
   readonly retry: RetrySettings;
   readonly hedge?: ResolvedHedge;
+  readonly singleFlight: boolean;
   readonly maxAttempts: number;
   readonly circuit: Required<CircuitSettings>;
   readonly whenAllOpen: WhenAllOpen;
@@ -67,6 +68,7 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     fallbackOn: _fallbackOn,
     midStream: _midStream,
     hedge: _hedge,
+    singleFlight: _singleFlight,
     timeouts: _timeouts,
     retry: _retry,
     maxAttempts: _maxAttempts,
@@ -145,6 +147,7 @@ function resolveTier(name: string, tier: TierInput, input: RoutingInput): Resolv
     fallbackOn: tier.fallbackOn ?? all.fallbackOn ?? [],
     midStream: tier.midStream ?? all.midStream ?? defaults.midStream,
     ...(hedge !== undefined && { hedge: resolveHedge(hedge as Hedge) }),
+    singleFlight: tier.singleFlight ?? all.singleFlight ?? defaults.singleFlight,
     timeouts: layered(all.timeouts, tier.timeouts) as Timeouts,
     retry: layered(all.retry, tier.retry) as RetrySettings,
     maxAttempts: tier.maxAttempts ?? all.maxAttempts ?? defaults.maxAttempts,

@@ -114,6 +114,7 @@ const tierSettings = {
   fallbackOn: z.array(z.enum(attemptErrorCodes)).optional(),
   midStream: z.enum(['fail', 'restart', 'continue']).optional(),
   hedge: hedge.optional(),
+  singleFlight: z.boolean().optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   maxAttempts: positive.optional(),
@@ -201,6 +202,7 @@ export const callOptionsSchema = z.strictObject({
   schema: schema.optional(),
   signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
   validate: z.custom(isFunction, 'must be a function').optional(),
+  singleFlight: z.boolean().optional(),
   raw: z.boolean().optional(),
 });
 

@@ -91,6 +91,11 @@ export type CallOptions<
   readonly validate?: (
     completion: Completion<NoInfer<ObjectOf<Schema>>, NoInfer<ToolCallOf<Tools>>>,
   ) => Validation | Promise<Validation>;
+  /**
+   * Share the request of an identical call that is under way: same tier, messages and options, `signal` and
+   * `tags` aside (functions and schemas must be the same objects). @default false
+   */
+  readonly singleFlight?: boolean;
   /** Keep the vendor's own response in `raw`. @default false */
   readonly raw?: boolean;
 };

@@ -80,6 +80,8 @@ export type Completion<
   readonly trail: readonly Attempt[];
   readonly warnings: readonly Warning[];
   readonly tags: Tags;
+  /** With `singleFlight`: another caller's request answered this one too, and its cost was billed there. */
+  readonly shared?: true;
   /** The vendor's own response (a list of events for a stream); only with `raw: true`. */
   readonly raw?: unknown;
 };

@@ -82,6 +82,8 @@ export type TierSettings<ProviderName extends string = string> = CallDefaults<Pr
   /** @default 'fail' */
   readonly midStream?: MidStream;
   readonly hedge?: Hedge;
+  /** Identical calls under way at the same time share one request. @default false */
+  readonly singleFlight?: boolean;
   readonly timeouts?: Timeouts;
   readonly retry?: RetrySettings;
   /** Attempts of one call over all its targets. @default 6 */

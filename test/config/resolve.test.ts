@@ -180,6 +180,7 @@ describe('a tier', () => {
       strategy: 'priority',
       fallbackOn: [],
       midStream: 'fail',
+      singleFlight: false,
       timeouts: {},
       retry: {},
       maxAttempts: 6,

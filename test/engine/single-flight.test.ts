@@ -1,0 +1,179 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { CallOptions } from '../../src/protocol/call-options.ts';
+import type { StreamPart } from '../../src/protocol/stream-part.ts';
+import { createRouter } from '../../src/router.ts';
+import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { recordEvents } from '../../src/testing/record-events.ts';
+
+const answer = { chunks: ['one', ' two', ' three'], firstTokenDelayMs: 100, chunkDelayMs: 100 };
+
+function setUp(script: FakeScript = answer) {
+  const runtime = fakeRuntime();
+  const fake = fakeProvider(script, { runtime });
+  const router = createRouter({
+    runtime,
+    providers: { fake },
+    prices: { 'fake/m': { input: 1, output: 1 } },
+    tiers: {
+      t: { targets: ['fake/m'], singleFlight: true, retry: { attempts: 0 } },
+      alone: ['fake/m'],
+    },
+  });
+  return { runtime, fake, router, events: recordEvents(router) };
+}
+
+async function textOf(parts: AsyncIterable<StreamPart>): Promise<string> {
+  let text = '';
+  for await (const part of parts) if (part.type === 'text-delta') text += part.delta;
+  return text;
+}
+
+describe('identical calls under way', () => {
+  it('share one request, and each gets the whole answer with tags of its own', async () => {
+    const { runtime, fake, router, events } = setUp();
+    const calls = ['a', 'b', 'c'].map((user) => router.complete('t', 'hi', { tags: { user } }));
+    await runtime.advance(1_000);
+    const answers = await Promise.all(calls);
+    expect(fake.calls).toHaveLength(1);
+    expect(answers.map(({ text }) => text)).toEqual(Array(3).fill('one two three'));
+    expect(answers.map(({ tags }) => tags.user)).toEqual(['a', 'b', 'c']);
+    expect(answers.map(({ shared }) => shared)).toEqual([undefined, true, true]);
+    expect(events.of('cost')).toMatchObject([{ tags: { user: 'a' } }]);
+  });
+
+  it('share a stream, from its start however late one joins', async () => {
+    const { runtime, fake, router } = setUp();
+    const first = textOf(router.stream('t', 'hi'));
+    await runtime.advance(250);
+    const second = textOf(router.stream('t', 'hi'));
+    await runtime.advance(1_000);
+    expect(await first).toBe('one two three');
+    expect(await second).toBe('one two three');
+    expect(fake.calls).toHaveLength(1);
+  });
+
+  it('share a failure', async () => {
+    const { runtime, fake, router } = setUp({ error: 'auth', firstTokenDelayMs: 100 });
+    const calls = [router.complete('t', 'hi'), router.complete('t', 'hi')];
+    const failing = calls.map((call) =>
+      expect(call).rejects.toMatchObject({ code: 'all_targets_failed' }),
+    );
+    await runtime.advance(1_000);
+    await Promise.all(failing);
+    expect(fake.calls).toHaveLength(1);
+  });
+
+  it('are over when the answer is: the next one asks again', async () => {
+    const { runtime, fake, router } = setUp();
+    for (let each = 0; each < 2; each += 1) {
+      const call = router.complete('t', 'hi');
+      await runtime.advance(1_000);
+      await call;
+    }
+    expect(fake.calls).toHaveLength(2);
+  });
+
+  it('can be left one by one, and the last to leave aborts the request', async () => {
+    const { runtime, fake, router } = setUp();
+    const controllers = [new AbortController(), new AbortController()];
+    const calls = controllers.map(({ signal }) => router.complete('t', 'hi', { signal }));
+    const failing = calls.map((call, index) =>
+      expect(call).rejects.toMatchObject({ code: 'aborted', cause: `left ${index}` }),
+    );
+    await runtime.advance(50);
+    controllers[0]?.abort('left 0');
+    await runtime.advance(50);
+    expect(fake.calls.map(({ outcome }) => outcome)).toEqual(['running']);
+    controllers[1]?.abort('left 1');
+    await Promise.all(failing);
+    await runtime.advance(0);
+    expect(fake.calls.map(({ outcome }) => outcome)).toEqual(['aborted']);
+    expect(router.snapshot().callsInFlight).toBe(0);
+    expect(runtime.pending).toBe(0);
+  });
+
+  it('are not joined once they were given up', async () => {
+    const { runtime, fake, router } = setUp();
+    const controller = new AbortController();
+    router.complete('t', 'hi', { signal: controller.signal }).catch(() => undefined);
+    await runtime.advance(50);
+    controller.abort();
+    await runtime.advance(0);
+    const call = router.complete('t', 'hi');
+    await runtime.advance(1_000);
+    expect((await call).text).toBe('one two three');
+    expect(fake.calls).toHaveLength(2);
+  });
+
+  const schema = z.object({ a: z.number() });
+  it.each<[string, CallOptions<'fake'>, CallOptions<'fake'>, number]>([
+    ['the same options', { temperature: 1, seed: 2 }, { temperature: 1, seed: 2 }, 1],
+    ['other options', { temperature: 1 }, { temperature: 0 }, 2],
+    ['the same schema', { schema }, { schema }, 1],
+    ['a schema that looks the same', { schema }, { schema: z.object({ a: z.number() }) }, 2],
+    ['other functions', { validate: () => true }, { validate: () => true }, 2],
+    ['an answer of its own', {}, { singleFlight: false }, 2],
+  ])('with %s are told apart as they should be', async (_, first, second, requests) => {
+    const { runtime, fake, router } = setUp({ object: { a: 1 }, firstTokenDelayMs: 10 });
+    const calls = [router.complete('t', 'hi', first), router.complete('t', 'hi', second)];
+    await runtime.advance(100);
+    await Promise.all(calls);
+    expect(fake.calls).toHaveLength(requests);
+  });
+
+  it('with other bytes, or under another configuration, are two', async () => {
+    const { runtime, fake, router } = setUp();
+    const ask = (byte: number) => {
+      const source = { data: new Uint8Array([byte]), mediaType: 'image/png' };
+      return router.complete('t', [{ role: 'user', content: [{ type: 'image', source }] }]);
+    };
+    const calls = [ask(1), ask(1), ask(2)];
+    router.reconfigure({
+      tiers: { t: { targets: ['fake/m'], singleFlight: true }, alone: ['fake/m'] },
+    });
+    calls.push(ask(1));
+    await runtime.advance(1_000);
+    await Promise.all(calls);
+    expect(fake.calls).toHaveLength(3);
+  });
+
+  it('are not shared unless that was asked for', async () => {
+    const { runtime, fake, router } = setUp();
+    const calls = [router.complete('alone', 'hi'), router.complete('alone', 'hi')];
+    await runtime.advance(1_000);
+    await Promise.all(calls);
+    expect(fake.calls).toHaveLength(2);
+  });
+
+  it('never lose or double a part, whoever joins and leaves when', async () => {
+    const visit = fc.record({
+      comesMs: fc.nat(400),
+      staysMs: fc.option(fc.nat(400), { nil: undefined }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(visit, { minLength: 1, maxLength: 8 }), async (visits) => {
+        const { runtime, fake, router } = setUp();
+        const running = visits.map(async ({ comesMs, staysMs }) => {
+          await runtime.sleep(comesMs);
+          const controller = new AbortController();
+          if (staysMs !== undefined) void runtime.sleep(staysMs).then(() => controller.abort());
+          try {
+            return await textOf(router.stream('t', 'hi', { signal: controller.signal }));
+          } catch {
+            return controller.signal.aborted ? 'left' : 'failed';
+          }
+        });
+        await runtime.advance(2_000);
+        for (const told of await Promise.all(running))
+          expect(['left', 'one two three']).toContain(told);
+        expect(fake.calls.every(({ outcome }) => outcome !== 'running')).toBe(true);
+        expect(router.snapshot().callsInFlight).toBe(0);
+        expect(runtime.pending).toBe(0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

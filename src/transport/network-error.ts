@@ -21,9 +21,24 @@ const hints: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its TLS certificate is self-signed',
 };
 
-/** No answer: the request never got headers back (reset, DNS, TLS, refused). */
+/** Some ports are closed to `fetch`, which says so in words only: https://fetch.spec.whatwg.org/#port-blocking */
+function isBlockedPort(error: unknown): boolean {
+  return (
+    error instanceof Error && error.cause instanceof Error && error.cause.message === 'bad port'
+  );
+}
+
+/**
+ * No answer: the request never got headers back (reset, DNS, TLS, refused). An address that `fetch` will never ask
+ * is no outage but `config`.
+ */
 export function connectionError(cause: unknown): SignalboxError {
   if (isSignalboxError(cause)) return cause;
+  if (isBlockedPort(cause)) {
+    return new SignalboxError('config', 'no request can be sent to this port: check baseURL', {
+      cause,
+    });
+  }
   const codes = codesOf(cause);
   const hint = codes.map((code) => hints[code]).find((each) => each !== undefined);
   const code = codes.at(-1);

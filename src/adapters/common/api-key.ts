@@ -31,9 +31,22 @@ async function ask(path: string, give: () => string | Promise<string>): Promise<
   throw new SignalboxError('auth', `${path}: the function gave no key`);
 }
 
+/** What a header can carry of every key there is; never told, since it is a secret. */
+const sendable = /^[\x20-\x7e]*$/;
+
+/** @throws SignalboxError `auth` when the key cannot be sent at all, which no retry would change. */
+function checkSendable(where: string, key: string): string {
+  if (sendable.test(key)) return key;
+  throw new SignalboxError(
+    'auth',
+    `${where}: holds a line break or another character that no key has and no header can carry`,
+  );
+}
+
 /**
- * The key to send now, the one of that index in a pool, from the setting or else from the first of the environment variables that holds one.
- * @throws SignalboxError `auth` when the function fails or gives none.
+ * The key to send now, the one of that index in a pool, from the setting or else from the first of the
+ * environment variables that holds one.
+ * @throws SignalboxError `auth` when the function fails or gives none, or the key cannot be sent.
  */
 export async function optionalKey(
   path: string,
@@ -43,8 +56,11 @@ export async function optionalKey(
 ): Promise<string | undefined> {
   const key = isPool(setting) ? setting[index] : setting;
   const where = isPool(setting) ? `${path}[${index}]` : path;
-  if (typeof key === 'function') return ask(where, key);
-  return settingOrEnvironment(key, isPool(setting) ? [] : variables);
+  if (typeof key === 'function') return checkSendable(where, await ask(where, key));
+  const found = settingOrEnvironment(key, isPool(setting) ? [] : variables);
+  if (found === undefined) return undefined;
+  const isOwn = key !== undefined && key.trim() === found;
+  return checkSendable(isOwn ? where : `the variable ${variables.join(' or ')}`, found);
 }
 
 /**

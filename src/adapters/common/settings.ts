@@ -1,17 +1,24 @@
 import { SignalboxError } from '../../errors.ts';
 
+/** With a name and password inside, `fetch` refuses it. */
 function isHttpUrl(value: unknown): boolean {
-  return (
-    typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
-  );
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return /^https?:$/.test(protocol) && username === '' && password === '';
 }
+
+/** What HTTP takes for a header: RFC 9110, sections 5.1 and 5.5. */
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 function isHeaders(value: unknown): boolean {
   return (
     typeof value === 'object' &&
     value !== null &&
     !Array.isArray(value) &&
-    Object.values(value).every((each) => typeof each === 'string')
+    Object.entries(value).every(
+      ([name, each]) => headerName.test(name) && typeof each === 'string' && headerValue.test(each),
+    )
   );
 }
 
@@ -21,8 +28,14 @@ function isKey(value: unknown): boolean {
 
 const kinds = {
   string: { accepts: (value: unknown) => typeof value === 'string', wants: 'a string' },
-  url: { accepts: isHttpUrl, wants: 'a whole URL that starts with http:// or https://' },
-  headers: { accepts: isHeaders, wants: 'an object of header names and string values' },
+  url: {
+    accepts: isHttpUrl,
+    wants: 'a whole URL that starts with http:// or https://, without a name and password',
+  },
+  headers: {
+    accepts: isHeaders,
+    wants: 'an object of header names and string values that HTTP can carry',
+  },
   key: {
     accepts: (value: unknown) =>
       Array.isArray(value) ? value.length > 0 && value.every(isKey) : isKey(value),

@@ -75,3 +75,58 @@ describe.each(factories)('the key function of %s()', (name, make, header) => {
 function thrower(): string {
   throw new Error('no vault');
 }
+
+describe.each(factories)('a key of %s() that no header can carry', (_, make) => {
+  it.each(['one\ntwo', 'schlüssel', 'key–with–dashes', 'a\u0000b'])(
+    'is refused before anything is sent, and never told (%j)',
+    async (secret) => {
+      server = await startScriptedServer(refused);
+      const provider = make({ apiKey: () => secret, baseURL: server.url });
+      const failure = await callProvider(provider, request).catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        code: 'auth',
+        message: expect.stringMatching(/\(\)\.apiKey: holds .+ no header can carry/),
+      });
+      expect(String(failure)).not.toContain(secret);
+      expect(server.seen).toEqual([]);
+    },
+  );
+});
+
+describe('a key from the environment that no header can carry', () => {
+  it('is told by the name of its variable', async () => {
+    vi.stubEnv('MISTRAL_API_KEY', 'one\ntwo');
+    await expect(callProvider(mistral(), request)).rejects.toMatchObject({
+      code: 'auth',
+      message: expect.stringContaining('the variable MISTRAL_API_KEY: holds'),
+    });
+  });
+
+  it('may end with a line break', async () => {
+    server = await startScriptedServer(refused);
+    vi.stubEnv('MISTRAL_API_KEY', 'secret\n');
+    await callProvider(mistral({ baseURL: server.url }), request).catch(() => undefined);
+    expect(server.seen[0]?.headers.authorization).toBe('Bearer secret');
+  });
+});
+
+describe('settings that cannot be sent', () => {
+  it.each([
+    [{ headers: { 'x-team': 'a\nb' } }, 'anthropic().headers: must be'],
+    [{ headers: { 'x team': 'a' } }, 'anthropic().headers: must be'],
+    [{ headers: { 'x-team': 'a–b' } }, 'anthropic().headers: must be'],
+    [{ baseURL: 'https://me:secret@example.com' }, 'anthropic().baseURL: must be'],
+  ])('%j are refused at once', (settings, message) => {
+    expect(() => anthropic(settings)).toThrow(
+      expect.objectContaining({ code: 'config', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('a port that is closed to fetch is a fault of the settings, and no outage', async () => {
+    const provider = anthropic({ apiKey: 'k', baseURL: 'http://127.0.0.1:6666' });
+    await expect(callProvider(provider, request)).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringContaining('check baseURL'),
+    });
+  });
+});

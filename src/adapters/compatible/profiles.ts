@@ -159,7 +159,6 @@ export const profiles = {
     systemTurns: 'first',
     streamUsage: 'always',
     reasoningIn: 'none',
-    reasoningOut: 'tags',
     unsupportedParams: ['topK', 'stop', 'seed', 'userId', 'parallelToolCalls'],
     capabilities: ['vision', 'structured-output'],
   },

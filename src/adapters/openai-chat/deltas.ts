@@ -39,7 +39,7 @@ function argumentsOf(value: unknown): string {
 
 export function createDeltaReader(
   issuer: Issuer,
-  reasoningOut: ChatDialect['reasoningOut'] = 'fields',
+  reasoningOut: ChatDialect['reasoningOut'] = 'tags',
 ): DeltaReader {
   const thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
   const assembler = createPartAssembler();
@@ -100,7 +100,13 @@ export function createDeltaReader(
     return call;
   }
 
+  /** What the tags held back, before something else follows it. */
+  function* tagsRest(): Generator<ProviderPart> {
+    for (const { type, text } of thinkTags?.rest() ?? []) yield* say(type, text);
+  }
+
   function* tell(call: Call, name: string | undefined, input: string): Generator<ProviderPart> {
+    yield* tagsRest();
     yield* enter(undefined);
     if (!call.begun && name === undefined) {
       call.held += input;
@@ -153,7 +159,7 @@ export function createDeltaReader(
       if (isObject(legacy)) yield* toolCall({ index: 0, function: legacy }, 0);
     },
     *close() {
-      for (const { type, text } of thinkTags?.rest() ?? []) yield* say(type, text);
+      yield* tagsRest();
       yield* assembler.closeAll();
     },
     seen: () => ({ toolCalls: begunCount, refusal }),

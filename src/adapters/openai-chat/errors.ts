@@ -9,6 +9,8 @@ export { openAIRefusal as refusalError } from '../common/openai-errors.ts';
 const wordByFinish: Readonly<Record<string, string>> = {
   error: 'overloaded', // OpenRouter: the vendor behind it broke off
   insufficient_system_resource: 'overloaded', // DeepSeek
+  abort: 'server_error', // vLLM: the server gave up the request
+  network_error: 'server_error', // z.ai
 };
 
 /** The error that a chunk or a body holds, if it does. Groq tells its own in `x_groq`. */
@@ -24,7 +26,7 @@ export function finishFailure(
   choice: JsonObject,
   headers: Headers,
 ): SignalboxError | undefined {
-  const word = wordByFinish[reason];
+  const word = wordByFinish[reason.toLowerCase()];
   if (word === undefined) return undefined;
   const body = isObject(choice.error) ? choice : { error: { code: word, type: reason } };
   return openAIErrorInBand(body, headers);

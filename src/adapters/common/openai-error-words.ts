@@ -38,6 +38,7 @@ export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
   too_many_tokens: 'context_length', // Cohere
   tokens_limit_reached: 'context_length', // GitHub
   request_too_large: 'request_too_large',
+  rate_limited: 'rate_limited', // Mistral
   content_filter: 'content_filter',
   content_policy_violation: 'content_filter',
   responsibleaipolicyviolation: 'content_filter', // Azure
@@ -72,7 +73,6 @@ export const codeByWordInBand: Readonly<Record<string, AttemptErrorCode>> = {
   internal_server_error: 'server_error',
   rate_limit_exceeded: 'rate_limited',
   rate_limit_error: 'rate_limited',
-  rate_limited: 'rate_limited',
   too_many_requests: 'rate_limited',
   too_many_requests_error: 'rate_limited',
   invalid_request_error: 'invalid_request',
@@ -106,7 +106,7 @@ export const wordByPhrase: readonly Phrase[] = [
     statuses: [429, undefined],
   },
   // Groq's limit of tokens per minute comes as a 413: no fault of the request's size, and another may take it.
-  { phrase: /tokens per minute/i, word: 'rate_limited', statuses: [413] },
+  { phrase: /tokens per min|\bTPM\b/i, word: 'rate_limited', statuses: [413] },
   // xAI and Google's compatible endpoint say it with a 400.
   { phrase: /incorrect api key|api key not valid/i, word: 'invalid_api_key', statuses: [400] },
   // DeepSeek, OpenRouter, xAI, z.ai, LM Studio.

@@ -57,6 +57,8 @@ export type ChatQuirks = {
   readonly reasoningOut: 'fields' | 'tags';
   /** When reasoning that the vendor told goes back to it, in the field it came in. */
   readonly echoReasoning: 'always' | 'tool-loop' | 'never';
+  /** What a 400 or 413 without a body says: as much as its status, or that the prompt is too long. */
+  readonly bareRefusal: 'status' | 'context_length';
   readonly unsupportedParams: readonly RefusableParam[];
   /** Fields that every request carries, below those of the caller. */
   readonly extraBody: Readonly<Record<string, unknown>>;
@@ -85,6 +87,7 @@ const compatibleQuirks: ChatQuirks = {
   efforts: 'any',
   reasoningOut: 'tags',
   echoReasoning: 'tool-loop',
+  bareRefusal: 'status',
   unsupportedParams: ['topK'],
   extraBody: {},
 };

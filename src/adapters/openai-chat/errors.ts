@@ -1,9 +1,20 @@
 import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { isErrorBody, openAIErrorInBand } from '../common/openai-errors.ts';
+import type { Refusal } from '../../transport/read-reply.ts';
+import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../common/openai-errors.ts';
 import { isObject, objectOf } from '../common/read.ts';
+import type { ChatDialect } from './dialect.ts';
 
-export { openAIRefusal as refusalError } from '../common/openai-errors.ts';
+/** The error of an HTTP refusal, which some vendors leave without a word. */
+export function refusalError(
+  refusal: Refusal,
+  { bareRefusal }: Pick<ChatDialect, 'bareRefusal'>,
+): SignalboxError {
+  const { status, body } = refusal;
+  const isBare = body === '' && (status === 400 || status === 413);
+  if (!isBare || bareRefusal === 'status') return openAIRefusal(refusal);
+  return openAIRefusal({ ...refusal, body: { error: { code: 'context_length_exceeded' } } });
+}
 
 /** Finish reasons that are failures, in words that the error table knows. */
 const wordByFinish: Readonly<Record<string, string>> = {

@@ -72,8 +72,8 @@ export interface Provider {
   prepare(request: ProviderRequest): PreparedCall;
   /** The same for embeddings: `send` yields one `vectors` part. Absent where the wire has none. */
   prepareEmbedding?(request: EmbeddingRequest): PreparedCall;
-  /** Most values that one embedding request takes. @default 100 */
-  readonly maxEmbeddingBatch?: number;
+  /** Most values that one embedding request takes, or takes for a model. @default 100 */
+  readonly maxEmbeddingBatch?: number | ((model: string) => number);
   /** The same for pictures: `send` yields `part-end` parts of type `image`. Absent where the wire has none. */
   prepareImage?(request: ImageRequest): PreparedCall;
 }

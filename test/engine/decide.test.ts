@@ -112,6 +112,13 @@ describe('the phases of a timeout', () => {
   });
 });
 
+describe('a limit per minute that the request exceeds all by itself', () => {
+  test('is not waited for, and leaves the call to the next target', () => {
+    const verdict = verdictOn('rate_limited', { othersFree: false }, { status: 413 });
+    expect(verdict).toEqual({ verdict: 'next' });
+  });
+});
+
 describe('what is no failure of an attempt', () => {
   test.each([
     'config',

@@ -105,15 +105,20 @@ export function plan(
   });
   const isFree = looked.some((each) => each.never === undefined && each.unavailable === undefined);
   const mayTry = !isFree && options.whenAllOpen === 'try-least-bad';
-  const leastBad = mayTry ? soonest(looked) : undefined;
-  const steps = looked.map((each): Step => {
+  const leastBad = isFree ? undefined : (mayTry ? soonest(looked) : undefined);
+  // Those that only wait for a limit come last, whoever is free: a short wait is better than no answer.
+  const waiting = looked
+    .filter((each) => each.unavailable?.waits === true || each === leastBad)
+    .sort((a, b) => backAt(a) - backAt(b));
+  const steps = looked.flatMap((each): readonly Step[] => {
     const { candidate, never, unavailable } = each;
     const { id, key } = candidate;
     const skipped = { target: id, ...(key !== undefined && { key: key + 1 }) };
-    if (never !== undefined) return { skip: { ...skipped, reason: never } };
-    if (unavailable === undefined || each === leastBad) return { ask: candidate };
+    if (never !== undefined) return [{ skip: { ...skipped, reason: never } }];
+    if (unavailable === undefined) return [{ ask: candidate }];
+    if (!isFree && waiting.includes(each)) return [];
     const { reason, until } = unavailable;
-    return { skip: { ...skipped, reason, ...(until !== undefined && { until }) } };
+    return [{ skip: { ...skipped, reason, ...(until !== undefined && { until }) } }];
   });
   return {
     steps,

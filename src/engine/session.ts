@@ -8,7 +8,6 @@ import type { PreparedCall } from '../protocol/provider.ts';
 import type { Reasoning } from '../protocol/request.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
-import type { Release } from '../resilience/concurrency.ts';
 import type { Clocks } from '../resilience/deadline.ts';
 import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
 import { runAttempt } from './attempt.ts';
@@ -16,10 +15,12 @@ import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
 import { type Call, type Engine, pricedTarget, tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
+import type { Place } from './limit-keeper.ts';
 import { optionsFor } from './request.ts';
 import type { Scope } from './scope.ts';
 import { toCompletion } from './to-completion.ts';
 import { failureOf, type Trail } from './trail.ts';
+import { wasTurnedAway } from './turned-away.ts';
 import { withhold } from './withhold.ts';
 
 /** One attempt and all that hangs on it: its place in the queue and the circuit, its parts, its bill. */
@@ -55,6 +56,18 @@ function clocksFor(call: Call, target: ResolvedTarget): Clocks {
   };
 }
 
+/** What ended an attempt that was still waiting for its turn. The target was not asked: it is not to blame. */
+function unsentError(
+  raw: SignalboxError,
+  target: ResolvedTarget,
+  waitedMs: number,
+): SignalboxError {
+  const { target: name } = heldUnder(target);
+  const waited =
+    raw.phase === 'total' ? `not asked, waited ${Math.round(waitedMs)} ms for its turn; ` : '';
+  return raw.with({ message: `${name}: ${waited}${raw.message}` });
+}
+
 export function openSession(
   engine: Engine,
   call: Call,
@@ -67,7 +80,9 @@ export function openSession(
   const { runtime, health, pricing } = engine;
   const options = optionsFor(call, target);
   const collected = createCollected();
-  const startedAt = runtime.now();
+  const openedAt = runtime.now();
+  /** When its turn came: the wait before is not the target's. */
+  let startedAt = openedAt;
   const tags = tagsFor(call, target);
   const emit = <Name extends EventName>(
     type: Name,
@@ -76,13 +91,12 @@ export function openSession(
   const priced = pricedTarget(engine, target);
   // Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer.
   const prices = pricing.load(priced).catch(() => undefined);
-  const attempt = trail.begin();
+  /** Its number; none while it waits for its turn, which it may never get. */
+  let attempt: number | undefined;
   let firstTokenMs: number | undefined;
-  let permit: Permit | undefined = health.enter(target.id, call.tier.circuit);
-  let release: Release | undefined;
+  let permit: Permit | undefined;
+  let place: Place | undefined;
   let billed: { readonly usage: Usage; readonly usd: number | null } | undefined;
-
-  emit('attempt-start', { target: target.id, attempt });
 
   const tell = (change: CircuitChange | undefined, cause?: SignalboxError): void => {
     if (change?.to === 'half-open') emit('circuit-half-open', { target: target.id });
@@ -97,14 +111,33 @@ export function openSession(
     }
   };
 
-  tell(permit.change);
+  /** Its turn has come. */
+  function begin(): void {
+    startedAt = runtime.now();
+    attempt = trail.begin();
+    permit = health.enter(target.id, call.tier.circuit);
+    emit('attempt-start', { target: target.id, attempt });
+    tell(permit.change);
+  }
 
-  /** Gives back the place in the circuit and in the queue; once. */
+  /** Gives back the place in the circuit; once. */
   function leave(outcome: Outcome, error?: SignalboxError): void {
     tell(permit?.settle(outcome), error);
     permit = undefined;
-    release?.();
-    release = undefined;
+  }
+
+  /** Gives back the place under the limits, which may let the next one in; once. */
+  function makeRoom(error?: SignalboxError): void {
+    const usage = collected.usage();
+    const refused = error?.code === 'rate_limited' ? 'limited' : undefined;
+    const busy = error?.code === 'overloaded' ? 'overloaded' : 'other';
+    const isOk = error === undefined || collected.finish !== undefined;
+    if (isOk && usage !== undefined) engine.limits.answered(target, usage.outputTokens);
+    place?.leave({
+      outcome: isOk ? 'ok' : (refused ?? busy),
+      tokens: refused === undefined ? usage?.totalTokens : 0,
+    });
+    place = undefined;
   }
 
   async function bill(usage: Usage): Promise<Completion['cost']> {
@@ -130,6 +163,7 @@ export function openSession(
     target: target.id,
     ...toldKey(target),
     durationMs: runtime.now() - startedAt,
+    ...(startedAt > openedAt && { queuedMs: startedAt - openedAt }),
     ...(firstTokenMs !== undefined && { firstTokenMs }),
     ...(billed !== undefined && { usage: billed.usage }),
   });
@@ -138,27 +172,17 @@ export function openSession(
     target,
     collected,
     async *parts() {
-      release = await engine.concurrency.acquire(
-        [
-          {
-            key: `provider ${target.provider}`,
-            limit: call.config.providerLimits[target.provider]?.concurrency,
-          },
-          { key: `tier ${call.tier.name}`, limit: call.tier.limits.concurrency },
-          // Tiers that set different limits for a target each have their own.
-          {
-            key: `target ${target.id} ${target.limits.concurrency}`,
-            limit: target.limits.concurrency,
-          },
-        ],
-        scope.signal,
-      );
+      const entered = engine.limits.enter(call, scope, target);
+      // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
+      place = entered instanceof Promise ? await entered : entered;
+      begin();
       const attemptParts = runAttempt(runtime, prepared, {
         signal: scope.signal,
         clocks: clocksFor(call, target),
         wire: call.task.wireFor(options),
         keepRaw: call.options.raw === true,
         ...(target.key !== undefined && { key: target.key }),
+        onLimits: (told) => place?.told(told),
       });
       for await (const part of attemptParts) {
         collected.add(part);
@@ -191,6 +215,7 @@ export function openSession(
     },
     succeed(completion) {
       leave('success');
+      makeRoom();
       health.restore(target.id, target.provider, target.key);
       engine.retryBudget.success();
       book('success');
@@ -203,7 +228,7 @@ export function openSession(
       });
       emit('attempt-end', {
         ...facts(),
-        attempt,
+        attempt: attempt ?? 0,
         outcome: 'ok',
         verdict: 'done',
         usd: completion.cost.usd,
@@ -211,6 +236,7 @@ export function openSession(
       return { ...completion, trail: [...trail.lines] };
     },
     async fail(raw) {
+      if (attempt === undefined) return unsentError(raw, target, runtime.now() - openedAt);
       const message = `${heldUnder(target).target}: ${raw.message}`;
       const error = raw.with({
         target: target.id,
@@ -225,11 +251,18 @@ export function openSession(
         withhold(engine, target, error, emit);
         book('failure');
       }
+      // After what was learned of the target has been told: the next in the queue goes by it.
+      makeRoom(error);
       const usage = collected.usage();
       if (billed === undefined && usage !== undefined) await bill(usage);
       return error;
     },
     judge(error, decision) {
+      if (attempt === undefined) {
+        const told = { ...failureOf(error, decision.verdict, error.message), ...facts() };
+        const outcome = wasTurnedAway(error) ? 'skipped' : told.outcome;
+        return trail.end({ ...told, startedAt, outcome }, error);
+      }
       const reason = decision.verdict === 'retry' ? undefined : decision.reason;
       const failure = failureOf(error, decision.verdict, reason);
       const cost = billed === undefined ? {} : { cost: billed.usd };

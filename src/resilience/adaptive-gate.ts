@@ -30,7 +30,7 @@ export function createAdaptiveConcurrency(): AdaptiveGate {
   }
 
   return {
-    name: 'what it has been able to take at once',
+    name: 'the concurrency learned from its refusals',
     limit,
     opensAt: (_, now) =>
       inFlight < Math.floor(limit(now) ?? Number.POSITIVE_INFINITY)
@@ -47,8 +47,7 @@ export function createAdaptiveConcurrency(): AdaptiveGate {
           if (outcome === 'ok' && learned !== undefined && isFull) {
             learned = { ...learned, limit: learned.limit + 1 / learned.limit };
           }
-          const refused =
-            outcome === 'limited' || (outcome === 'overloaded' && were >= leastBlame);
+          const refused = outcome === 'limited' || (outcome === 'overloaded' && were >= leastBlame);
           if (!refused || (learned !== undefined && enteredAt < learned.at)) return;
           learned = { limit: Math.max(1, Math.min(were, learned?.limit ?? were) / 2), at: now };
         },
@@ -83,7 +82,7 @@ export function createAdaptiveRate(): AdaptiveGate {
   }
 
   const rate: RateGate = createRateGate({
-    name: () => 'the rate it has been able to take',
+    name: () => 'the rate learned from its refusals',
     unit: 'requests',
     perMinute: limit,
   });
@@ -98,7 +97,11 @@ export function createAdaptiveRate(): AdaptiveGate {
     const perMinute = (taken * 60_000) / Math.max(1, lookedBackMs);
     const most = before ?? Number.POSITIVE_INFINITY;
     learned = {
-      perMinute: Math.max(1, most === Number.POSITIVE_INFINITY ? 1 : most * leastLeft, Math.min(most, perMinute)),
+      perMinute: Math.max(
+        1,
+        most === Number.POSITIVE_INFINITY ? 1 : most * leastLeft,
+        Math.min(most, perMinute),
+      ),
       at: now,
     };
   }

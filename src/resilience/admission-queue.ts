@@ -124,11 +124,7 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   }
 
   /** How long it would wait behind those tickets. */
-  function estimateMs(
-    { gates, load }: Wish,
-    ahead: readonly Ticket[],
-    now: number,
-  ): number {
+  function estimateMs({ gates, load }: Wish, ahead: readonly Ticket[], now: number): number {
     const waits = gates.map((gate) => {
       const at = gate.opensAt(load, now);
       const others = ahead.filter((ticket) => ticket.gates.includes(gate));

@@ -65,6 +65,7 @@ export type {
   Capability,
   PreparedCall,
   Provider,
+  RateLimit,
   Watch,
 } from './protocol/provider.ts';
 export type {

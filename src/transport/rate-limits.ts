@@ -1,5 +1,6 @@
 import type { RateLimit, Watch } from '../protocol/provider.ts';
 import { systemRuntime } from '../runtime.ts';
+import { retryAfterMsOf } from './response-facts.ts';
 
 type Unit = RateLimit['unit'];
 type Field = 'limit' | 'remaining' | 'reset';
@@ -101,10 +102,13 @@ export function rateLimitsOf(headers: Headers, now: number): readonly RateLimit[
   if (draft !== null && !byName.has('requests')) byName.set('requests', new Map(combined(draft)));
   const sentAt = Date.parse(headers.get('date') ?? '');
   const vendorNow = Number.isFinite(sentAt) ? sentAt : now;
+  // A bucket may take minutes to be full and give the next one in a second: a refusal says when.
+  const retryAfterMs = retryAfterMsOf(headers) ?? Number.POSITIVE_INFINITY;
   return [...byName].flatMap(([name, told]) => {
     const remaining = numberOf(told.get('remaining'));
-    const resetMs = resetMsOf(told.get('reset'), vendorNow) ?? windowMsOf(name);
-    if (remaining === undefined || resetMs === undefined) return [];
+    const fullMs = resetMsOf(told.get('reset'), vendorNow) ?? windowMsOf(name);
+    if (remaining === undefined || fullMs === undefined) return [];
+    const resetMs = remaining === 0 ? Math.min(fullMs, retryAfterMs) : fullMs;
     const limit = numberOf(told.get('limit'));
     const unit: Unit = name.includes('tokens') ? 'tokens' : 'requests';
     const isWhole = limit !== undefined && limit > 0 && limit >= remaining;

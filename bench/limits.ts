@@ -13,6 +13,9 @@ import {
 import { type FakeRuntime, fakeRuntime } from '../src/testing.ts';
 
 const allowedPerMinute = 600;
+
+/** What a bucket holds: ten seconds of what is allowed. */
+const bucketSize = 100;
 const offeredPerSecond = 20;
 const loadMs = 60_000;
 
@@ -46,17 +49,17 @@ function fixedWindow(startedAt: number): (now: number) => {
   };
 }
 
-/** A bucket of a minute's worth that is refilled all the time. */
+/** A bucket that is refilled all the time. */
 function tokenBucket(startedAt: number): ReturnType<typeof fixedWindow> {
   const perMs = allowedPerMinute / 60_000;
-  let left = allowedPerMinute;
+  let left = bucketSize;
   let at = startedAt;
   return (now) => {
-    left = Math.min(allowedPerMinute, left + (now - at) * perMs);
+    left = Math.min(bucketSize, left + (now - at) * perMs);
     at = now;
     const allowed = left >= 1;
     if (allowed) left -= 1;
-    return { allowed, left: Math.floor(left), resetMs: (allowedPerMinute - left) / perMs };
+    return { allowed, left: Math.floor(left), resetMs: (bucketSize - left) / perMs };
   };
 }
 
@@ -77,7 +80,7 @@ const vendors: Record<string, (startedAt: number) => Rule> = {
     const rule = tokenBucket(startedAt);
     return (now) => {
       const { allowed, left, resetMs } = rule(now);
-      const told = { limit: allowedPerMinute, remaining: left, resetMs };
+      const told = { limit: bucketSize, remaining: left, resetMs };
       return { allowed, limits: [{ name: 'requests', unit: 'requests', ...told }] };
     };
   },

@@ -59,8 +59,11 @@ export function createAdaptiveConcurrency(): AdaptiveGate {
 /** With fewer passes for each attempt in flight, it is their number at once that the vendor refuses. */
 const passesForRate = 10;
 
-/** How fast a learned rate is tried higher, for each minute without a refusal. */
-const growth = 1.1;
+/**
+ * How fast a learned rate is tried higher, for each minute without a refusal. The first one is a guess: what
+ * passed before it may be a minute's worth, or a few seconds' of a vendor that would have taken more.
+ */
+const growth = { first: 2, later: 1.1 } as const;
 
 /** A refusal never takes more than half of the rate, whatever the last seconds look like. */
 const leastLeft = 0.5;
@@ -71,14 +74,17 @@ const leastLeft = 0.5;
  * last minute, or since the last refusal if that is less long ago; and a little more with each minute.
  */
 export function createAdaptiveRate(): AdaptiveGate {
-  let learned: { readonly perMinute: number; readonly at: number } | undefined;
+  let learned:
+    | { readonly perMinute: number; readonly at: number; readonly kind: keyof typeof growth }
+    | undefined;
   let inFlight = 0;
   let refused = 0;
 
   function limit(now: number): number | undefined {
     if (learned === undefined) return undefined;
     const quietMs = now - learned.at;
-    return quietMs > forgetMs ? undefined : learned.perMinute * growth ** (quietMs / 60_000);
+    if (quietMs > forgetMs) return undefined;
+    return learned.perMinute * growth[learned.kind] ** (quietMs / 60_000);
   }
 
   const rate: RateGate = createRateGate({
@@ -95,15 +101,12 @@ export function createAdaptiveRate(): AdaptiveGate {
     refused = 0;
     if (before === undefined && taken < passesForRate * inFlight) return;
     const perMinute = (taken * 60_000) / Math.max(1, lookedBackMs);
-    const most = before ?? Number.POSITIVE_INFINITY;
-    learned = {
-      perMinute: Math.max(
-        1,
-        most === Number.POSITIVE_INFINITY ? 1 : most * leastLeft,
-        Math.min(most, perMinute),
-      ),
-      at: now,
-    };
+    if (before === undefined) {
+      learned = { perMinute: Math.max(1, perMinute), at: now, kind: 'first' };
+      return;
+    }
+    const kept = Math.max(1, before * leastLeft, Math.min(before, perMinute));
+    learned = { perMinute: kept, at: now, kind: 'later' };
   }
 
   return {

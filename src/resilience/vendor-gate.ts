@@ -85,6 +85,7 @@ export function createVendorGate(): VendorGate {
     budget.resetAt = now + budget.windowMs;
     budget.firstResetAt = budget.resetAt;
     budget.isGuess = true;
+    budget.evenAt = now;
     budget.tight = budget.wasShort;
     budget.wasShort = false;
   }
@@ -97,16 +98,17 @@ export function createVendorGate(): VendorGate {
       budget.wasShort = true;
       return refill === undefined ? budget.resetAt : now + missing / refill;
     }
-    return budget.tight ? Math.max(now, budget.evenAt - slackMs) : now;
+    const isSpread = budget.tight && refill === undefined;
+    return isSpread ? Math.max(now, budget.evenAt - slackMs) : now;
   }
 
   function take(budget: Budget, load: Load, now: number): void {
     turn(budget, now);
     const amount = amountOf(load, budget.unit);
     const left = Math.max(amount, budget.left);
-    if (Number.isFinite(left) && budget.refill === undefined) {
+    if (Number.isFinite(left)) {
       const share = (amount * Math.max(0, budget.resetAt - now)) / left;
-      budget.evenAt = Math.max(now, budget.evenAt) + share;
+      budget.evenAt = Math.min(budget.resetAt, Math.max(now, budget.evenAt) + share);
     }
     budget.left = Math.max(0, budget.left - amount);
   }
@@ -135,7 +137,7 @@ export function createVendorGate(): VendorGate {
       toldAt: now,
       tight: before?.tight ?? false,
       wasShort: before?.wasShort ?? false,
-      evenAt: before?.evenAt ?? now,
+      evenAt: isSame ? before.evenAt : Math.min(before?.evenAt ?? now, now + slackMs),
     });
   }
 

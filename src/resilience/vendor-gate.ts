@@ -32,7 +32,7 @@ type Budget = {
   evenAt: number;
 };
 
-export type VendorLimit = {
+type VendorLimit = {
   readonly name: string;
   readonly unit: RateLimit['unit'];
   readonly left: number;
@@ -41,7 +41,7 @@ export type VendorLimit = {
 };
 
 /** An attempt that may yet bring word of the vendor's limits. */
-export interface VendorPass extends Pass {
+interface VendorPass extends Pass {
   told(limits: readonly RateLimit[], now: number): void;
 }
 

@@ -41,13 +41,17 @@ function resetMsOf(text: string | undefined, now: number): number | undefined {
   if (number.test(text)) {
     const value = Number(text);
     if (value >= leastEpochMs) return Math.max(0, value - now);
-    return value >= leastEpochSeconds ? Math.max(0, value * 1_000 - now) : value * 1_000;
+    return value >= leastEpochSeconds
+      ? Math.max(0, value * 1_000 - now)
+      : Math.round(value * 1_000);
   }
   if (duration.test(text)) {
     const steps = text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g);
-    return [...steps].reduce(
-      (sum, [, count = '', unit = '']) => sum + Number(count) * (unitsMs[unit] ?? 0),
-      0,
+    return Math.round(
+      [...steps].reduce(
+        (sum, [, count = '', unit = '']) => sum + Number(count) * (unitsMs[unit] ?? 0),
+        0,
+      ),
     );
   }
   if (!/^\d{4}-\d{2}-\d{2}T/.test(text)) return undefined;

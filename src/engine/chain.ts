@@ -79,7 +79,8 @@ export interface Chain {
   next(): Promise<ResolvedTarget | undefined>;
   /**
    * Why the target may not be asked at this moment. To be asked in the same turn as its circuit is entered:
-   * in between, another call may take the only place of a probe.
+   * in between, another call may take the only place of a probe. One that would have to wait while another is
+   * free is asked again in the end.
    */
   refusal(target: ResolvedTarget): string | undefined;
   /** How often the target was tried and repaired in this call. */
@@ -185,10 +186,14 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   }
 
   return {
-    refusal: (target) =>
-      planned.leastBad === undefined
-        ? health.check(target.id, target.provider, target.key)?.reason
-        : undefined,
+    refusal(target) {
+      const isForced = planned.leastBad !== undefined;
+      const unwell = isForced ? undefined : health.check(target.id, target.provider, target.key);
+      if (unwell !== undefined || !othersFree(target, 'rate_limited')) return unwell?.reason;
+      const busy = engine.limits.busy(call, target);
+      if (busy !== undefined) steps.push({ ask: target });
+      return busy?.reason;
+    },
     state: stateOf,
     othersFree,
     asking(target) {
@@ -227,12 +232,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
           trail.skip({ target: target.id, ...toldKey(target) }, reason);
           continue;
         }
-        const busy = othersFree(target, 'rate_limited')
-          ? engine.limits.busy(call, target)
-          : undefined;
-        if (busy === undefined) return target;
-        trail.skip({ target: target.id, ...toldKey(target) }, busy.reason);
-        steps.push({ ask: target });
+        return target;
       }
       return secondChance();
     },

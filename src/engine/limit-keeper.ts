@@ -195,7 +195,8 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
       return entered.then(
         (admission) => placeOf(target, admission),
         (error: unknown) => {
-          throw asTurnedAway(error);
+          const waitedMs = runtime.now() - now;
+          throw asTurnedAway(error, { id: target.id, name: heldUnder(target).target, waitedMs });
         },
       );
     },

@@ -56,18 +56,6 @@ function clocksFor(call: Call, target: ResolvedTarget): Clocks {
   };
 }
 
-/** What ended an attempt that was still waiting for its turn. The target was not asked: it is not to blame. */
-function unsentError(
-  raw: SignalboxError,
-  target: ResolvedTarget,
-  waitedMs: number,
-): SignalboxError {
-  const { target: name } = heldUnder(target);
-  const waited =
-    raw.phase === 'total' ? `not asked, waited ${Math.round(waitedMs)} ms for its turn; ` : '';
-  return raw.with({ message: `${name}: ${waited}${raw.message}` });
-}
-
 export function openSession(
   engine: Engine,
   call: Call,
@@ -236,7 +224,8 @@ export function openSession(
       return { ...completion, trail: [...trail.lines] };
     },
     async fail(raw) {
-      if (attempt === undefined) return unsentError(raw, target, runtime.now() - openedAt);
+      // It was still waiting for its turn: the target was not asked, and is not to blame.
+      if (attempt === undefined) return raw;
       const message = `${heldUnder(target).target}: ${raw.message}`;
       const error = raw.with({
         target: target.id,

@@ -1,4 +1,4 @@
-import { SignalboxError } from '../errors.ts';
+import { isSignalboxError, SignalboxError } from '../errors.ts';
 import { QueueRefusal } from '../resilience/admission-queue.ts';
 
 const reasons: Record<QueueRefusal['reason'], (refusal: QueueRefusal) => string> = {
@@ -8,14 +8,24 @@ const reasons: Record<QueueRefusal['reason'], (refusal: QueueRefusal) => string>
   expired: ({ gate }) => `not asked: ${gate} was used up for too long (limits.maxQueueMs)`,
 };
 
-/** A refusal of our own queue as an error of the attempt: nothing was sent, and the target is not at fault. */
-export function asTurnedAway(error: unknown): unknown {
-  if (!(error instanceof QueueRefusal)) return error;
-  const { waitMs } = error;
-  return new SignalboxError('rate_limited', reasons[error.reason](error), {
-    cause: error,
-    ...(waitMs > 0 && { retryAfterMs: waitMs }),
-  });
+/**
+ * What ended the wait for a turn, as an error of the attempt: nothing was sent, and the target is not at fault.
+ * `name` tells the key too, where there is a choice.
+ */
+export function asTurnedAway(
+  error: unknown,
+  { id, name, waitedMs }: { readonly id: string; readonly name: string; readonly waitedMs: number },
+): unknown {
+  if (error instanceof QueueRefusal) {
+    return new SignalboxError('rate_limited', `${name}: ${reasons[error.reason](error)}`, {
+      target: id,
+      cause: error,
+      ...(error.waitMs > 0 && { retryAfterMs: error.waitMs }),
+    });
+  }
+  if (!isSignalboxError(error, 'timeout')) return error;
+  const waited = `${name}: not asked, waited ${Math.round(waitedMs)} ms for its turn`;
+  return error.with({ message: `${waited}; ${error.message}` });
 }
 
 /** Whether the attempt never left our own queue. */

@@ -28,11 +28,15 @@ function setUp() {
   const refused: string[] = [];
   const held = new Map<string, Admission>();
   let arrivals = 0;
+  const nextArrival = (): number => {
+    arrivals += 1;
+    return arrivals;
+  };
   const ask = (gates: readonly Gate[], more: Partial<Ask> = {}): Ask => ({
     gates,
     load: { tokens: 0 },
     priority: 'normal',
-    since: (arrivals += 1),
+    since: nextArrival(),
     deadline: runtime.now() + 600_000,
     expiresAt: Number.POSITIVE_INFINITY,
     bounds: [],

@@ -3,6 +3,7 @@ export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
 export type {
   CallDefaults,
   CallOptions,
+  Priority,
   RetrySettings,
   Route,
   TargetId,
@@ -82,6 +83,7 @@ export type {
 export type {
   CompletionOf,
   Explanation,
+  LimitsSnapshot,
   Router,
   Snapshot,
   TargetSnapshot,

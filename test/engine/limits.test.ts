@@ -202,12 +202,18 @@ describe('a call that never gets its turn', () => {
   });
 
   it('goes on to the next target', async () => {
-    const { complete, timesOf } = setUp(
+    const { complete, timesOf, runtime } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 100 }, b: { text: 'two', firstTokenDelayMs: 5_000 } },
       { a: { concurrency: 1, maxQueue: 1 }, b: { concurrency: 1 } },
     );
-    const answers = await Promise.all(many(4, () => complete()));
+    const calls: ReturnType<typeof complete>[] = [];
+    for (let call = 0; call < 4; call += 1) {
+      calls.push(complete());
+      await runtime.sleep(1);
+    }
+    const answers = await Promise.all(calls);
     expect(answers.map(({ text }) => text)).toEqual(['one', 'two', 'one', 'two']);
+    expect(answers[3]?.trail.map(({ outcome }) => outcome)).toEqual(['skipped', 'ok']);
     expect(timesOf('b')).toHaveLength(2);
   });
 

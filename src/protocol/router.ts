@@ -18,7 +18,10 @@ export type CompletionOf<
   Tools extends readonly Tool[] | undefined,
 > = Completion<ObjectOf<Schema>, ToolCallOf<Tools>, Tier>;
 
-/** Which targets a call would try, in order, and why each other one would not be. */
+/**
+ * Which targets a call would try, in order, and why each other one would not be. A target at its limit, while
+ * another is free, is in both: passed over in its place, and asked in the end.
+ */
 export type Explanation<Tier extends string = string> = {
   readonly tier: Tier;
   readonly candidates: readonly {

@@ -3,6 +3,7 @@ export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
 export type {
   CallDefaults,
   CallOptions,
+  Priority,
   RetrySettings,
   Route,
   TargetId,
@@ -67,6 +68,7 @@ export type {
   Capability,
   PreparedCall,
   Provider,
+  RateLimit,
   Watch,
 } from './protocol/provider.ts';
 export type {
@@ -83,6 +85,7 @@ export type {
 export type {
   CompletionOf,
   Explanation,
+  LimitsSnapshot,
   Router,
   Snapshot,
   TargetSnapshot,

@@ -3,6 +3,7 @@ import type { SignalboxError } from '../errors.ts';
 import type { RetrySettings } from '../protocol/call-options.ts';
 import type { AttemptErrorCode, ErrorCode } from '../protocol/error-code.ts';
 import { backoffMs, rateLimitBackoffMs } from '../resilience/backoff.ts';
+import { wasTurnedAway } from './turned-away.ts';
 
 /** What a failure means: one row for each code. Data, not branches. */
 type Row = {
@@ -122,6 +123,8 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   if (error.code === 'timeout' && error.phase === 'total') {
     return { verdict: 'stop', reason: "the call's deadline has passed" };
   }
+  // Trying again would be to queue outside the queue.
+  if (wasTurnedAway(error)) return { verdict: 'next' };
   const row: Row = failureTable[error.code];
   if (error.code === 'invalid_output' && situation.repairs < situation.repairAttempts) {
     if (situation.attemptsLeft > 0) return { verdict: 'retry', delayMs: 0 };

@@ -1,6 +1,7 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { interruptedError } from '../../transport/network-error.ts';
+import { tellLimits } from '../../transport/rate-limits.ts';
 import { objectOf } from '../common/read.ts';
 import { checkSettings } from '../common/settings.ts';
 import { aiSdkEmbeddings } from './embeddings.ts';
@@ -44,6 +45,13 @@ const capabilities: readonly Capability[] = [
   'structured-output',
 ];
 
+/** The headers of the vendor's answer, as far as the model passes them on. */
+function headersOf(result: unknown): Headers {
+  return new Headers(
+    objectOf(objectOf(objectOf(result).response).headers) as Record<string, string>,
+  );
+}
+
 async function* readStream(
   stream: ReadableStream<unknown>,
   context: AttemptContext,
@@ -71,13 +79,17 @@ async function* answer(
   const options = { ...call, abortSignal: context.signal } as never;
   if (context.wire === 'unary') {
     const result = await model.doGenerate(options);
-    const reader = createAnswerReader(issuer, objectOf(objectOf(result).response).headers);
+    const headers = headersOf(result);
+    tellLimits(headers, context.watch);
+    const reader = createAnswerReader(issuer, headers);
     yield* reader.readWhole(result);
     yield* reader.finish(context.keepRaw ? { raw: objectOf(objectOf(result).response).body } : {});
     return;
   }
   const result = await model.doStream(options);
-  const reader = createAnswerReader(issuer, objectOf(objectOf(result).response).headers);
+  const headers = headersOf(result);
+  tellLimits(headers, context.watch);
+  const reader = createAnswerReader(issuer, headers);
   const raw: unknown[] = [];
   for await (const part of readStream(result.stream, context)) {
     if (context.keepRaw) raw.push(part);

@@ -78,7 +78,7 @@ export interface AnswerReader {
 }
 
 /** Reads one answer of an AI SDK model, as parts or as one result. */
-export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerReader {
+export function createAnswerReader(issuer: Issuer, headers: Headers): AnswerReader {
   const assembler = createPartAssembler();
   let id: string | undefined;
   let servedModel: string | undefined;
@@ -95,7 +95,7 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
   function* describe({ id: answerId, modelId }: JsonObject): Generator<ProviderPart> {
     id = textOf(answerId) ?? id;
     servedModel = textOf(modelId) ?? servedModel;
-    const requestId = requestIdOf(new Headers(objectOf(headers) as Record<string, string>));
+    const requestId = requestIdOf(headers);
     yield {
       type: 'open',
       ...(id !== undefined && { id }),

@@ -2,6 +2,7 @@ import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
@@ -23,7 +24,7 @@ export type Issuer = { readonly provider: string; readonly model: string };
 
 export type AnswerFacts = {
   readonly issuer: Issuer;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   readonly requestId: string | undefined;
 };
 

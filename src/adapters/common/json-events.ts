@@ -20,21 +20,23 @@ export async function* readJsonEvents(
   isComplete: () => boolean,
 ): AsyncGenerator<ProviderPart, void> {
   let malformed = 0;
-  for await (const event of reply.events) {
-    if (event.type === 'malformed') {
-      if (++malformed > maxMalformedEvents) throw interruptedError('its events are not JSON');
-      yield {
-        type: 'warning',
-        warning: {
-          code: 'malformed-event',
-          message: 'one event of the stream was not JSON and was skipped',
-        },
-      };
-      continue;
+  for await (const events of reply.events) {
+    for (const event of events) {
+      if (event.type === 'malformed') {
+        if (++malformed > maxMalformedEvents) throw interruptedError('its events are not JSON');
+        yield {
+          type: 'warning',
+          warning: {
+            code: 'malformed-event',
+            message: 'one event of the stream was not JSON and was skipped',
+          },
+        };
+        continue;
+      }
+      for (const part of read(event)) yield part;
+      if (!isComplete()) continue;
+      reply.complete();
+      return;
     }
-    yield* read(event);
-    if (!isComplete()) continue;
-    reply.complete();
-    return;
   }
 }

@@ -2,6 +2,7 @@ import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { createDeltaReader, type Issuer } from './deltas.ts';
@@ -31,7 +32,7 @@ export type AnswerFacts = {
   readonly issuer: Issuer;
   /** Where the vendor tells reasoning. @default 'fields' */
   readonly reasoningOut?: ChatDialect['reasoningOut'];
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   readonly requestId: string | undefined;
 };
 

@@ -1,6 +1,7 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
@@ -24,7 +25,7 @@ const terminalEvents: readonly unknown[] = ['response.completed', 'response.inco
 
 export type AnswerFacts = {
   readonly issuer: Issuer;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   readonly requestId: string | undefined;
 };
 

@@ -1,15 +1,21 @@
+import { Session } from 'node:inspector/promises';
+import { writeFileSync } from 'node:fs';
 import { racesAt } from './contenders.ts';
 import { runMany } from './measure.ts';
 import { startVendors } from './vendors.ts';
-
-const [wire, name, mode, count] = process.argv.slice(2);
+const [wire, name, mode, count, pace = '101d1'] = process.argv.slice(2);
 const vendors = await startVendors();
-const race = racesAt(vendors.url, '101d1').find((r) => r.wire === wire);
+const race = racesAt(vendors.url, pace).find((r) => r.wire === wire);
 const c = race?.contenders.find((x) => x.name.includes(name ?? ''));
-await runMany(100, 16, () => (mode === 'call' ? c!.complete() : c!.stream()));
+const task = () => (mode === 'call' ? c!.complete() : c!.stream());
+await runMany(mode === 'call' ? 2000 : 1000, 16, task);
+const s = new Session();
+s.connect();
+if (process.env.PROF) { await s.post('Profiler.enable'); await s.post('Profiler.setSamplingInterval', { interval: 200 }); await s.post('Profiler.start'); }
 const t = process.cpuUsage();
-await runMany(Number(count), 16, () => (mode === 'call' ? c!.complete() : c!.stream()));
+await runMany(Number(count), 16, task);
 const u = process.cpuUsage(t);
-console.log((u.user + u.system) / Number(count), 'us each');
+if (process.env.PROF) writeFileSync('/tmp/prof/p.cpuprofile', JSON.stringify((await s.post('Profiler.stop')).profile));
+console.log(wire, name, mode, u.user / Number(count), 'user', u.system / Number(count), 'system us each');
 vendors.stop();
 process.exit();

@@ -1,0 +1,30 @@
+import http from 'node:http';
+import { runMany } from './measure.ts';
+import { startVendors } from './vendors.ts';
+const [kind, count, pace = '101d1', conc='16'] = process.argv.slice(2);
+const vendors = await startVendors();
+new Headers();
+const d: any = Reflect.get(globalThis, Symbol.for('undici.globalDispatcher.2'));
+const body = JSON.stringify({ model: 'x', stream: true, messages: [{ role: 'user', content: 'hello' }] });
+let chunks = 0;
+const tasks: any = {
+  dispatch: () => new Promise<void>((resolve, reject) => {
+    d.dispatch({ origin: vendors.url, path: `/${pace}/v1/chat/completions`, method: 'POST', headers: { 'content-type': 'application/json' }, body }, {
+      onRequestStart() {}, onResponseStart() {}, onResponseData(_: any, p: any) { chunks++; }, onResponseEnd() { resolve(); }, onResponseError(_: any, e: any) { reject(e); },
+    });
+  }),
+  http: () => new Promise<void>((resolve) => {
+    const r = http.request(`${vendors.url}/${pace}/v1/chat/completions`, { method: 'POST', agent }, (res) => { res.on('data', () => chunks++); res.on('end', resolve); });
+    r.end(body);
+  }),
+  fetch: async () => { const r = await fetch(`${vendors.url}/${pace}/v1/chat/completions`, { method: 'POST', body }); for await (const _ of r.body as any) chunks++; },
+};
+const agent = new http.Agent({ keepAlive: true });
+await runMany(500, Number(conc), tasks[kind!]);
+chunks = 0;
+const t = process.cpuUsage();
+await runMany(Number(count), Number(conc), tasks[kind!]);
+const u = process.cpuUsage(t);
+console.log(kind, u.user / Number(count), 'user', u.system / Number(count), 'system us each', chunks / Number(count), 'pieces', ((u.user+u.system)/chunks).toFixed(1), 'us/piece');
+vendors.stop();
+process.exit();

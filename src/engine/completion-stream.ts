@@ -19,6 +19,7 @@ export function createCompletionStream<Answer>(
   let source: AsyncGenerator<StreamPart<Answer>, void> | undefined;
   const leaving = new AbortController();
   let isPulling = false;
+  let isWhole = false;
   let hasReader = false;
   /** Parts that `completion` drove out before a reader came. */
   const kept: StreamPart<Answer>[] = [];
@@ -29,8 +30,11 @@ export function createCompletionStream<Answer>(
     isPulling = true;
     try {
       const next = await source.next();
-      if (next.done !== true && next.value.type === 'finish') resolve(next.value.completion);
-      if (next.done === true) reject(left());
+      if (next.done !== true && next.value.type === 'finish') {
+        isWhole = true;
+        resolve(next.value.completion);
+      }
+      if (next.done === true && !isWhole) reject(left());
       return next;
     } catch (error) {
       reject(error);
@@ -44,7 +48,7 @@ export function createCompletionStream<Answer>(
     hasReader = true;
     if (isPulling) leaving.abort(left());
     await source?.return();
-    reject(left());
+    if (!isWhole) reject(left());
   }
 
   async function drain(): Promise<void> {

@@ -25,7 +25,7 @@ export async function* runCall(
   const trail = openTrail(engine, call);
   trail.emit('call-start', { mode: call.mode });
   // A reader who leaves gives no other sign than that nothing below is reached.
-  let outcome: Completion | SignalboxError = new SignalboxError('aborted', 'the reader left');
+  let outcome: Completion | SignalboxError | undefined;
   try {
     const chain = openChain(engine, call, scope, trail);
     const run: Run = { engine, call, scope, trail, chain };
@@ -49,7 +49,7 @@ export async function* runCall(
     throw outcome;
   } finally {
     scope.close();
-    tellEnd(engine, trail, scope, outcome);
+    tellEnd(engine, trail, scope, outcome ?? readerLeft());
   }
 }
 
@@ -80,10 +80,14 @@ async function* deliver(
   } finally {
     if (!readerIsThere && completion === undefined) {
       await rest.return();
-      const error = await session.fail(new SignalboxError('aborted', 'the reader left'));
+      const error = await session.fail(readerLeft());
       session.judge(error, { verdict: 'stop' });
     }
   }
+}
+
+function readerLeft(): SignalboxError {
+  return new SignalboxError('aborted', 'the reader left');
 }
 
 function asCallError(error: unknown): SignalboxError {

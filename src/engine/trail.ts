@@ -51,6 +51,7 @@ export function openTrail(engine: Engine, call: Call): Trail {
       return hasUnknownCost;
     },
     emit(type, payload, tags = call.tags) {
+      if (!engine.emitter.isHeard(type)) return;
       const common = {
         type,
         at: engine.runtime.now(),

@@ -30,7 +30,7 @@ for (const [at, race] of long.entries()) {
   if (only !== '' && race.wire !== only) continue;
   const others = short[at]?.contenders ?? [];
   const pairs = race.contenders.map((each, index) => [each, others[index] ?? each] as const);
-  for (const pair of pairs) await sample(...pair);
+  for (const pair of pairs) for (let warm = 0; warm < 3; warm++) await sample(...pair);
   const samples = pairs.map((): Sample[] => []);
   for (let round = 0; round < Number(rounds); round++) {
     for (const [index, pair] of pairs.entries()) samples[index]?.push(await sample(...pair));

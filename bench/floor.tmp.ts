@@ -5,7 +5,7 @@ const [kind, count, pace = '101d1', conc='16'] = process.argv.slice(2);
 const vendors = await startVendors();
 new Headers();
 const d: any = Reflect.get(globalThis, Symbol.for('undici.globalDispatcher.2'));
-const body = JSON.stringify({ model: 'x', stream: true, messages: [{ role: 'user', content: 'hello' }] });
+const body = JSON.stringify({ model: 'x', stream: pace !== 'unary', messages: [{ role: 'user', content: 'hello' }] });
 let chunks = 0;
 const tasks: any = {
   dispatch: () => new Promise<void>((resolve, reject) => {
@@ -20,11 +20,15 @@ const tasks: any = {
   fetch: async () => { const r = await fetch(`${vendors.url}/${pace}/v1/chat/completions`, { method: 'POST', body }); for await (const _ of r.body as any) chunks++; },
 };
 const agent = new http.Agent({ keepAlive: true });
-await runMany(500, Number(conc), tasks[kind!]);
-chunks = 0;
-const t = process.cpuUsage();
-await runMany(Number(count), Number(conc), tasks[kind!]);
-const u = process.cpuUsage(t);
-console.log(kind, u.user / Number(count), 'user', u.system / Number(count), 'system us each', chunks / Number(count), 'pieces', ((u.user+u.system)/chunks).toFixed(1), 'us/piece');
+
+const all: string[] = [];
+for (let i = 0; i < 6; i++) {
+  chunks = 0;
+  const t = process.cpuUsage();
+  await runMany(Number(count), Number(conc), tasks[kind!]);
+  const u = process.cpuUsage(t);
+  all.push(`${Math.round(u.user / Number(count))}+${Math.round(u.system / Number(count))}`);
+}
+console.log(process.version, kind, pace, ...all, 'pieces', chunks / Number(count));
 vendors.stop();
 process.exit();

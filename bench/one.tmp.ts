@@ -3,19 +3,22 @@ import { writeFileSync } from 'node:fs';
 import { racesAt } from './contenders.ts';
 import { runMany } from './measure.ts';
 import { startVendors } from './vendors.ts';
-const [wire, name, mode, count, pace = '101d1'] = process.argv.slice(2);
+const [wire, name, mode, count, pace = '101d1', conc = '16'] = process.argv.slice(2);
 const vendors = await startVendors();
 const race = racesAt(vendors.url, pace).find((r) => r.wire === wire);
 const c = race?.contenders.find((x) => x.name.includes(name ?? ''));
 const task = () => (mode === 'call' ? c!.complete() : c!.stream());
-await runMany(mode === 'call' ? 2000 : 1000, 16, task);
 const s = new Session();
 s.connect();
-if (process.env.PROF) { await s.post('Profiler.enable'); await s.post('Profiler.setSamplingInterval', { interval: 200 }); await s.post('Profiler.start'); }
-const t = process.cpuUsage();
-await runMany(Number(count), 16, task);
-const u = process.cpuUsage(t);
+const all: string[] = [];
+for (let i = 0; i < 8; i++) {
+  if (i === 7 && process.env.PROF) { await s.post('Profiler.enable'); await s.post('Profiler.setSamplingInterval', { interval: 200 }); await s.post('Profiler.start'); }
+  const t = process.cpuUsage();
+  await runMany(Number(count), Number(conc), task);
+  const u = process.cpuUsage(t);
+  all.push(`${Math.round(u.user / Number(count))}+${Math.round(u.system / Number(count))}`);
+}
 if (process.env.PROF) writeFileSync('/tmp/prof/p.cpuprofile', JSON.stringify((await s.post('Profiler.stop')).profile));
-console.log(wire, name, mode, u.user / Number(count), 'user', u.system / Number(count), 'system us each');
+console.log(wire, name, mode, ...all);
 vendors.stop();
 process.exit();

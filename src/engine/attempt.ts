@@ -15,6 +15,8 @@ export type AttemptOptions = {
   readonly keepRaw: boolean;
   /** Which of the provider's keys, from 0. */
   readonly key?: number;
+  /** Is shown each part before it is passed on. */
+  readonly see: (part: ProviderPart) => void;
 };
 
 const over = new SignalboxError('aborted', 'the attempt has ended');
@@ -135,6 +137,7 @@ export async function* runAttempt(
         clock.rearm();
       }
       finished = next.value.type === 'finish';
+      options.see(next.value);
       yield next.value;
       if (finished) return;
     }

@@ -12,7 +12,7 @@ function left(): SignalboxError {
  * waited for: a generator's `return()` alone would wait for that part.
  */
 export function createCompletionStream<Answer>(
-  start: (leaving: AbortSignal) => AsyncGenerator<StreamPart<Answer>, void>,
+  start: (leaving: AbortSignal) => Promise<AsyncGenerator<StreamPart<Answer>, void>>,
 ): CompletionStream<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   promise.catch(() => undefined);
@@ -26,9 +26,9 @@ export function createCompletionStream<Answer>(
   let draining: Promise<void> | undefined;
 
   async function pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
-    source ??= start(leaving.signal);
     isPulling = true;
     try {
+      source ??= await start(leaving.signal);
       const next = await source.next();
       if (next.done !== true && next.value.type === 'finish') {
         isWhole = true;

@@ -21,6 +21,7 @@ export async function* runCall(
   engine: Engine,
   call: Call,
   scope: Scope,
+  onEnd: () => void,
 ): AsyncGenerator<StreamPart, void> {
   const trail = openTrail(engine, call);
   trail.emit('call-start', { mode: call.mode });
@@ -50,6 +51,7 @@ export async function* runCall(
   } finally {
     scope.close();
     tellEnd(engine, trail, scope, outcome ?? readerLeft());
+    onEnd();
   }
 }
 

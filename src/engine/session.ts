@@ -26,8 +26,8 @@ import { withhold } from './withhold.ts';
 export interface Session {
   readonly target: ResolvedTarget;
   readonly collected: Collected;
-  /** The parts in order. Waits for a place first. Leaving early closes the socket. */
-  parts(): AsyncGenerator<ProviderPart, void>;
+  /** Waits for a place, then hands out the parts in order. Leaving early closes the socket. */
+  start(): Promise<AsyncGenerator<ProviderPart, void>>;
   /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
   conclude(): Promise<Completion>;
   /** Books a success: circuit, statistics, trail. */
@@ -137,7 +137,7 @@ export function openSession(
   return {
     target,
     collected,
-    async *parts() {
+    async start() {
       release = await engine.concurrency.acquire(
         [
           {
@@ -153,21 +153,20 @@ export function openSession(
         ],
         scope.signal,
       );
-      const attemptParts = runAttempt(runtime, prepared, {
+      return runAttempt(runtime, prepared, {
         signal: scope.signal,
         clocks: clocksFor(call, target),
         wire: call.task.wireFor(options),
         keepRaw: call.options.raw === true,
         ...(target.key !== undefined && { key: target.key }),
+        see(part) {
+          collected.add(part);
+          if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
+            firstTokenMs = runtime.now() - startedAt;
+            emit('first-token', { target: target.id, firstTokenMs });
+          }
+        },
       });
-      for await (const part of attemptParts) {
-        collected.add(part);
-        if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
-          firstTokenMs = runtime.now() - startedAt;
-          emit('first-token', { target: target.id, firstTokenMs });
-        }
-        yield part;
-      }
     },
     async conclude() {
       const usage = collected.usage() ?? estimateUsage(messages, collected.content);

@@ -9,9 +9,11 @@ import { openScope } from './scope.ts';
 
 /**
  * Runs a call under a scope of its own, known to the router until it has ended. `leaving` aborts when the
- * reader goes while a part is being waited for, when a generator can be told nothing.
+ * reader goes while a part is being waited for, when a generator can be told nothing. What is returned must be
+ * read, were it only to its first part.
+ * @throws SignalboxError `closed` once the router is.
  */
-export async function* startCall(
+export function startCall(
   engine: Engine,
   inFlight: InFlight,
   call: Call,
@@ -19,16 +21,17 @@ export async function* startCall(
 ): AsyncGenerator<StreamPart, void> {
   const { totalMs } = { ...call.tier.timeouts, ...call.options.timeouts };
   const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
+  if (leaving?.aborted) scope.abort(leaving.reason);
   leaving?.addEventListener('abort', () => scope.abort(leaving.reason), { once: true });
-  const parts = runCall(engine, call, scope);
   const running = { abort: scope.abort, end: () => parts.return() };
+  const parts = runCall(engine, call, scope, () => inFlight.leave(running));
   try {
     inFlight.enter(running);
-    yield* parts;
-  } finally {
+  } catch (error) {
     scope.close();
-    inFlight.leave(running);
+    throw error;
   }
+  return parts;
 }
 
 /** Reads a call to its end, for callers who want the whole answer. One road for both. */

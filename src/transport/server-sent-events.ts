@@ -53,7 +53,10 @@ export function createEventDecoder(): EventDecoder {
 
   /** A line, or the blank one that ends an event. */
   function take(line: string, events: ServerSentEvent[]): void {
-    if (line !== '') return field(line);
+    if (line !== '') {
+      field(line);
+      return;
+    }
     if (data !== undefined && data.trim() !== '') events.push(decodeData(name, data));
     name = undefined;
     data = undefined;

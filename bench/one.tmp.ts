@@ -20,5 +20,7 @@ for (let i = 0; i < 8; i++) {
 }
 if (process.env.PROF) writeFileSync('/tmp/prof/p.cpuprofile', JSON.stringify((await s.post('Profiler.stop')).profile));
 console.log(wire, name, mode, ...all);
+import { readdirSync, readFileSync } from 'node:fs';
+if (process.env.THREADS) for (const t of readdirSync('/proc/self/task')) { const f = readFileSync(`/proc/self/task/${t}/stat`, 'utf8').split(' '); console.log('  thread', t, f[1], 'user', f[13], 'sys', f[14]); }
 vendors.stop();
 process.exit();

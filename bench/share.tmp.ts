@@ -5,6 +5,14 @@ import { runMany } from './measure.ts';
 const [mode, count, deltas = '1'] = process.argv.slice(2);
 const n = Number(deltas);
 const usage = { inputTokens: 20, outputTokens: 100, totalTokens: 120 };
+async function* answerOf(watch: any): AsyncGenerator<any> {
+        await null;
+        watch.connected();
+        yield { type: 'open', servedModel: 'gpt-5.4-mini' };
+        for (let i = 0; i < n; i++) { watch.bytes(); yield { type: 'text-delta', delta: 'x' }; }
+        yield { type: 'part-end', part: { type: 'text', text: 'x'.repeat(n) } };
+        yield { type: 'finish', finishReason: 'stop', usage };
+}
 const provider: Provider = {
   wire: 'echo', priceList: 'openai',
   capabilities: () => new Set(['tools']),
@@ -12,14 +20,7 @@ const provider: Provider = {
   prepare() {
     return {
       warnings: [],
-      async *send({ watch }) {
-        await null;
-        watch.connected();
-        yield { type: 'open', servedModel: 'gpt-5.4-mini' };
-        for (let i = 0; i < n; i++) { watch.bytes(); yield { type: 'text-delta', delta: 'x' }; }
-        yield { type: 'part-end', part: { type: 'text', text: 'x'.repeat(n) } };
-        yield { type: 'finish', finishReason: 'stop', usage };
-      },
+      send: ({ watch }) => answerOf(watch),
     };
   },
 };

@@ -23,7 +23,10 @@ export function startCall(
   const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
   if (leaving?.aborted) scope.abort(leaving.reason);
   leaving?.addEventListener('abort', () => scope.abort(leaving.reason), { once: true });
-  const running = { abort: scope.abort, end: () => parts.return() };
+  const running: Parameters<InFlight['enter']>[0] = {
+    abort: scope.abort,
+    end: () => parts.return(),
+  };
   const parts = runCall(engine, call, scope, () => inFlight.leave(running));
   try {
     inFlight.enter(running);

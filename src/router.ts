@@ -93,10 +93,10 @@ function openRouter(config: RouterConfig) {
       return toImages(await run(openCall(engine, current, asked)));
     },
     stream(tier: string, messages: Messages, options?: CallOptions) {
-      async function* start(leaving: AbortSignal) {
+      async function start(leaving: AbortSignal) {
         const call = openCall(engine, current, chat(tier, messages, options, 'stream'));
         if (call.tier.strategy === 'cheapest') await loadPrices();
-        yield* parts(call, sharedKey(call, messages), leaving);
+        return parts(call, sharedKey(call, messages), leaving);
       }
       return createCompletionStream(start);
     },

@@ -27,6 +27,17 @@ export const systemRuntime: Runtime = {
       wait(ms);
       signal?.addEventListener('abort', stop, { once: true });
     }),
+  alarm(ms, ring) {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = (leftMs: number): void => {
+      timer =
+        leftMs > maxTimerMs
+          ? setTimeout(() => wait(leftMs - maxTimerMs), maxTimerMs)
+          : setTimeout(ring, leftMs);
+    };
+    wait(ms);
+    return () => clearTimeout(timer);
+  },
   random: Math.random,
   createId: (prefix) => `${prefix}_${crypto.randomUUID().replaceAll('-', '')}`,
 };

@@ -3,6 +3,7 @@ import type { PreparedCall, RateLimit } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
+import { setAlarm } from '../resilience/alarm.ts';
 import {
   type Clocks,
   createDeadline,
@@ -20,6 +21,8 @@ export type AttemptOptions = {
   readonly key?: number;
   /** Hears what the vendor tells of its limits. */
   readonly onLimits: (told: readonly RateLimit[]) => void;
+  /** Is shown each part before it is passed on. */
+  readonly see: (part: ProviderPart) => void;
 };
 
 const over = new SignalboxError('aborted', 'the attempt has ended');
@@ -31,33 +34,27 @@ const phaseWords: Record<DuePhase, (clocks: Clocks) => string> = {
   idle: (clocks) => `the answer stalled for ${clocks.idleMs} ms (idleMs)`,
 };
 
-/** Sleeps until the deadline's next clock runs out, again and again, with one timer at a time. */
+/** Rings when a clock of the deadline runs out. One timer, set anew when it rings or a sooner clock starts. */
 function watch(runtime: Runtime, deadline: Deadline, expire: (phase: DuePhase) => void) {
-  let sleeping = new AbortController();
-  let stopped = false;
-  async function run(): Promise<void> {
-    while (!stopped) {
-      const next = deadline.due(runtime.now());
-      const sleepMs = next === undefined ? Number.POSITIVE_INFINITY : next.at - runtime.now();
-      sleeping = new AbortController();
-      try {
-        await runtime.sleep(Math.max(0, sleepMs), sleeping.signal);
-      } catch {
-        continue;
-      }
-      const due = deadline.due(runtime.now());
-      if (due !== undefined && runtime.now() >= due.at) return expire(due.phase);
-    }
+  let ringsAt = Number.POSITIVE_INFINITY;
+  let callOff = (): void => undefined;
+  function arm(): void {
+    const now = runtime.now();
+    const next = deadline.due(now);
+    if (next === undefined || next.at >= ringsAt) return;
+    callOff();
+    ringsAt = next.at;
+    callOff = setAlarm(runtime, Math.max(0, next.at - now), ring);
   }
-  void run();
-  return {
-    /** A clock that runs out sooner than the one slept on has started. */
-    rearm: () => sleeping.abort(over),
-    stop() {
-      stopped = true;
-      sleeping.abort(over);
-    },
-  };
+  function ring(): void {
+    ringsAt = Number.POSITIVE_INFINITY;
+    const now = runtime.now();
+    const due = deadline.due(now);
+    if (due !== undefined && now >= due.at) expire(due.phase);
+    else arm();
+  }
+  arm();
+  return { rearm: arm, stop: () => callOff() };
 }
 
 function isFirstPart(part: ProviderPart): boolean {
@@ -143,6 +140,7 @@ export async function* runAttempt(
         clock.rearm();
       }
       finished = next.value.type === 'finish';
+      options.see(next.value);
       yield next.value;
       if (finished) return;
     }

@@ -46,107 +46,106 @@ export function estimateUsage(messages: readonly NormalMessage[], answer: readon
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
 }
 
-/** Gathers the parts of one attempt; `before` is what an earlier one had said, for an attempt that goes on from it. */
-export function createCollected(before?: {
-  readonly content: readonly Part[];
-  readonly text: string;
-}): Collected {
-  const content: Part[] = [...(before?.content ?? [])];
-  const warnings: Warning[] = [];
+type Before = { readonly content: readonly Part[]; readonly text: string };
+
+/** A class, since an object with getters of its own has a hidden class of its own too, which outlives the call. */
+class CollectedParts implements Collected {
+  readonly content: Part[];
+  readonly warnings: Warning[] = [];
+  vectors: readonly (readonly number[])[] = [];
+  finish: Finish | undefined;
+  begun = false;
+  isText = true;
   /** Text of the part under way, which only a broken answer leaves unfinished. */
-  let openText = before?.text ?? '';
-  let isText = true;
-  let early: Usage | undefined;
-  let finish: Finish | undefined;
-  let opened: Extract<ProviderPart, { type: 'open' }> | undefined;
-  let vectors: readonly (readonly number[])[] = [];
-  let begun = false;
+  #openText: string;
+  readonly #lengthBefore: number;
+  #early: Usage | undefined;
+  #opened: Extract<ProviderPart, { type: 'open' }> | undefined;
 
-  const all = (): readonly Part[] =>
-    openText === '' ? content : [...content, { type: 'text', text: openText }];
-  const lengthBefore = lengthOf(all());
+  constructor(before: Before | undefined) {
+    this.content = [...(before?.content ?? [])];
+    this.#openText = before?.text ?? '';
+    this.#lengthBefore = lengthOf(this.#all());
+  }
 
-  return {
-    add(part) {
-      switch (part.type) {
-        case 'open':
-          opened = part;
-          break;
-        case 'usage':
-          early = part.usage;
-          break;
-        case 'warning':
-          warnings.push(part.warning);
-          break;
-        case 'text-delta':
-          openText += part.delta;
-          begun = true;
-          break;
-        case 'part-end':
-          isText &&= part.part.type === 'text' || part.part.type === 'reasoning';
-          if (part.part.type === 'text' || part.part.type === 'refusal') openText = '';
-          content.push(part.part);
-          begun = true;
-          break;
-        case 'tool-call-start':
-          isText = false;
-          begun = true;
-          break;
-        case 'vectors':
-          vectors = part.vectors;
-          begun = true;
-          break;
-        case 'finish':
-          finish = part;
-          break;
-        default:
-          begun = true;
-      }
-    },
-    get content() {
-      return content;
-    },
-    get vectors() {
-      return vectors;
-    },
-    get warnings() {
-      return warnings;
-    },
-    get finish() {
-      return finish;
-    },
-    get id() {
-      return finish?.id ?? opened?.id;
-    },
-    get servedModel() {
-      return finish?.servedModel ?? opened?.servedModel;
-    },
-    get requestId() {
-      return opened?.requestId;
-    },
-    get begun() {
-      return begun;
-    },
-    get isText() {
-      return isText;
-    },
-    usage() {
-      if (finish?.usage !== undefined || early === undefined) return finish?.usage;
-      // The vendor told the input and was cut off: what we saw of the output is the best there is.
-      const seen = Math.ceil((lengthOf(all()) - lengthBefore) / charactersPerToken);
-      const outputTokens = Math.max(early.outputTokens, seen);
-      return {
-        ...early,
-        outputTokens,
-        totalTokens: early.inputTokens + outputTokens,
-        estimated: true,
-      };
-    },
-    partial(target) {
-      const usage = this.usage();
-      return { target, content: all(), text: textOf(all()), ...(usage !== undefined && { usage }) };
-    },
-  };
+  get id(): string | undefined {
+    return this.finish?.id ?? this.#opened?.id;
+  }
+
+  get servedModel(): string | undefined {
+    return this.finish?.servedModel ?? this.#opened?.servedModel;
+  }
+
+  get requestId(): string | undefined {
+    return this.#opened?.requestId;
+  }
+
+  add(part: ProviderPart): void {
+    switch (part.type) {
+      case 'open':
+        this.#opened = part;
+        break;
+      case 'usage':
+        this.#early = part.usage;
+        break;
+      case 'warning':
+        this.warnings.push(part.warning);
+        break;
+      case 'text-delta':
+        this.#openText += part.delta;
+        this.begun = true;
+        break;
+      case 'part-end':
+        this.isText &&= part.part.type === 'text' || part.part.type === 'reasoning';
+        if (part.part.type === 'text' || part.part.type === 'refusal') this.#openText = '';
+        this.content.push(part.part);
+        this.begun = true;
+        break;
+      case 'tool-call-start':
+        this.isText = false;
+        this.begun = true;
+        break;
+      case 'vectors':
+        this.vectors = part.vectors;
+        this.begun = true;
+        break;
+      case 'finish':
+        this.finish = part;
+        break;
+      default:
+        this.begun = true;
+    }
+  }
+
+  usage(): Usage | undefined {
+    const early = this.#early;
+    if (this.finish?.usage !== undefined || early === undefined) return this.finish?.usage;
+    // The vendor told the input and was cut off: what we saw of the output is the best there is.
+    const seen = Math.ceil((lengthOf(this.#all()) - this.#lengthBefore) / charactersPerToken);
+    const outputTokens = Math.max(early.outputTokens, seen);
+    return {
+      ...early,
+      outputTokens,
+      totalTokens: early.inputTokens + outputTokens,
+      estimated: true,
+    };
+  }
+
+  partial(target: string): PartialAnswer {
+    const usage = this.usage();
+    const content = this.#all();
+    return { target, content, text: textOf(content), ...(usage !== undefined && { usage }) };
+  }
+
+  #all(): readonly Part[] {
+    if (this.#openText === '') return this.content;
+    return [...this.content, { type: 'text', text: this.#openText }];
+  }
+}
+
+/** Gathers the parts of one attempt; `before` is what an earlier one had said, for an attempt that goes on from it. */
+export function createCollected(before?: Before): Collected {
+  return new CollectedParts(before);
 }
 
 /** The text of an answer: its text parts and refusals, in order. */

@@ -43,7 +43,7 @@ export async function holdUntilCommitted(session: Session, call: Call): Promise<
   const asked = optionsFor(call, session.target).reasoning;
   const reasoningAskedFor = asked?.include === true;
   const held: ProviderPart[] = [];
-  const rest = session.parts();
+  const rest = await session.start();
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
     if (call.mode === 'complete') continue;
     held.push(next.value);

@@ -1,76 +1,85 @@
 import { SignalboxError } from '../errors.ts';
-import type { CompletionStream, StreamPart } from '../protocol/stream-part.ts';
+import type { CompletionStream, ReadableFormat, StreamPart } from '../protocol/stream-part.ts';
 
 function left(): SignalboxError {
   return new SignalboxError('aborted', 'the reader left before the answer was whole');
 }
 
-/**
- * A stream over `start()`, which is called at the first read and never before.
- * Whoever awaits `completion` without reading drives the answer; parts are then kept for a later reader, so
- * that the order of the two does not matter. `leaving` aborts when the reader goes while a part is being
- * waited for: a generator's `return()` alone would wait for that part.
- */
-export function createCompletionStream<Answer>(
-  start: (leaving: AbortSignal) => AsyncGenerator<StreamPart<Answer>, void>,
-): CompletionStream<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  promise.catch(() => undefined);
-  let source: AsyncGenerator<StreamPart<Answer>, void> | undefined;
-  const leaving = new AbortController();
-  let isPulling = false;
-  let hasReader = false;
-  /** Parts that `completion` drove out before a reader came. */
-  const kept: StreamPart<Answer>[] = [];
-  let draining: Promise<void> | undefined;
+type Source<Answer> = AsyncGenerator<StreamPart<Answer>, void>;
 
-  async function pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
-    source ??= start(leaving.signal);
-    isPulling = true;
+/** One stream: who reads it, and what has come of it. See {@link createCompletionStream}. */
+class LazyStream<Answer> implements CompletionStream<Answer> {
+  readonly #start: (leaving: AbortSignal) => Promise<Source<Answer>>;
+  readonly #leaving = new AbortController();
+  readonly #answer = Promise.withResolvers<Answer>();
+  readonly textStream: AsyncIterable<string> = { [Symbol.asyncIterator]: () => this.#text() };
+  #source: Source<Answer> | undefined;
+  #isPulling = false;
+  #isWhole = false;
+  #hasReader = false;
+  /** Parts that `completion` drove out before a reader came. */
+  readonly #kept: StreamPart<Answer>[] = [];
+  #draining: Promise<void> | undefined;
+
+  constructor(start: (leaving: AbortSignal) => Promise<Source<Answer>>) {
+    this.#start = start;
+    this.#answer.promise.catch(() => undefined);
+  }
+
+  async #pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
+    this.#isPulling = true;
     try {
-      const next = await source.next();
-      if (next.done !== true && next.value.type === 'finish') resolve(next.value.completion);
-      if (next.done === true) reject(left());
+      this.#source ??= await this.#start(this.#leaving.signal);
+      const next = await this.#source.next();
+      if (next.done !== true && next.value.type === 'finish') {
+        this.#isWhole = true;
+        this.#answer.resolve(next.value.completion);
+      }
+      if (next.done === true && !this.#isWhole) this.#answer.reject(left());
       return next;
     } catch (error) {
-      reject(error);
+      this.#answer.reject(error);
       throw error;
     } finally {
-      isPulling = false;
+      this.#isPulling = false;
     }
   }
 
-  async function leave(): Promise<void> {
-    hasReader = true;
-    if (isPulling) leaving.abort(left());
-    await source?.return();
-    reject(left());
+  async #leave(): Promise<void> {
+    this.#hasReader = true;
+    if (this.#isPulling) this.#leaving.abort(left());
+    await this.#source?.return();
+    if (!this.#isWhole) this.#answer.reject(left());
   }
 
-  async function drain(): Promise<void> {
-    while (!hasReader) {
-      const next = await pull();
+  async #drain(): Promise<void> {
+    while (!this.#hasReader) {
+      const next = await this.#pull();
       if (next.done === true) return;
-      kept.push(next.value);
+      this.#kept.push(next.value);
     }
   }
 
-  async function* read(): AsyncGenerator<StreamPart<Answer>, void> {
-    if (hasReader) throw new SignalboxError('config', 'this stream is being read already');
-    hasReader = true;
+  async *[Symbol.asyncIterator](): AsyncGenerator<StreamPart<Answer>, void> {
+    if (this.#hasReader) throw new SignalboxError('config', 'this stream is being read already');
+    this.#hasReader = true;
     try {
       // A pull of the drain may be under way: its part comes first, and its failure after all parts.
-      await draining?.catch(() => undefined);
-      yield* kept.splice(0);
-      await draining;
-      for (let next = await pull(); next.done !== true; next = await pull()) yield next.value;
+      if (this.#draining !== undefined) {
+        await this.#draining.catch(() => undefined);
+        yield* this.#kept.splice(0);
+        await this.#draining;
+      }
+      for (let next = await this.#pull(); next.done !== true; next = await this.#pull()) {
+        yield next.value;
+      }
     } finally {
-      await leave();
+      await this.#leave();
     }
   }
 
-  async function* text(): AsyncGenerator<string, void> {
-    for await (const part of read()) {
+  async *#text(): AsyncGenerator<string, void> {
+    for await (const part of this) {
       if (part.type === 'text-delta') yield part.delta;
       if (part.type === 'restart') {
         throw new SignalboxError(
@@ -82,39 +91,48 @@ export function createCompletionStream<Answer>(
     }
   }
 
-  async function* events(): AsyncGenerator<string, void> {
-    for await (const part of read()) yield `event: ${part.type}\ndata: ${JSON.stringify(part)}\n\n`;
+  async *#events(): AsyncGenerator<string, void> {
+    for await (const part of this) yield `event: ${part.type}\ndata: ${JSON.stringify(part)}\n\n`;
   }
 
-  return {
-    [Symbol.asyncIterator]: read,
-    textStream: { [Symbol.asyncIterator]: text },
-    toReadableStream(format = 'text') {
-      const chunks = format === 'text' ? text() : events();
-      const encoder = new TextEncoder();
-      let isReader = false;
-      return new ReadableStream(
-        {
-          async pull(controller) {
-            isReader = true;
-            const next = await chunks.next();
-            if (next.done === true) controller.close();
-            else controller.enqueue(encoder.encode(next.value));
-          },
-          async cancel() {
-            if (isReader || !hasReader) await leave();
-          },
+  toReadableStream(format: ReadableFormat = 'text'): ReadableStream<Uint8Array> {
+    const chunks = format === 'text' ? this.#text() : this.#events();
+    const encoder = new TextEncoder();
+    let isReader = false;
+    return new ReadableStream(
+      {
+        pull: async (controller) => {
+          isReader = true;
+          const next = await chunks.next();
+          if (next.done === true) controller.close();
+          else controller.enqueue(encoder.encode(next.value));
         },
-        // Nothing is pulled before somebody reads.
-        { highWaterMark: 0 },
-      );
-    },
-    get completion() {
-      if (!hasReader && draining === undefined) {
-        draining = drain();
-        draining.catch(() => undefined);
-      }
-      return promise;
-    },
-  };
+        cancel: async () => {
+          if (isReader || !this.#hasReader) await this.#leave();
+        },
+      },
+      // Nothing is pulled before somebody reads.
+      { highWaterMark: 0 },
+    );
+  }
+
+  get completion(): Promise<Answer> {
+    if (!this.#hasReader && this.#draining === undefined) {
+      this.#draining = this.#drain();
+      this.#draining.catch(() => undefined);
+    }
+    return this.#answer.promise;
+  }
+}
+
+/**
+ * A stream over `start()`, which is called at the first read and never before.
+ * Whoever awaits `completion` without reading drives the answer; parts are then kept for a later reader, so
+ * that the order of the two does not matter. `leaving` aborts when the reader goes while a part is being
+ * waited for: a generator's `return()` alone would wait for that part.
+ */
+export function createCompletionStream<Answer>(
+  start: (leaving: AbortSignal) => Promise<AsyncGenerator<StreamPart<Answer>, void>>,
+): CompletionStream<Answer> {
+  return new LazyStream(start);
 }

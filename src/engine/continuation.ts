@@ -103,28 +103,39 @@ function joined(before: string, part: TextPart): TextPart {
   return { ...part, text: before + rest, ...(citations !== undefined && { citations }) };
 }
 
-/** The parts of an answer that goes on from a text: its first text part becomes the whole of both. */
+/** One part as it is told after a text that broke off; none when it only repeats the white space at its end. */
+function createJoiner(text: string): (part: ProviderPart) => readonly ProviderPart[] {
+  const join = joint(text);
+  let isJoined = false;
+  return (part) => {
+    if (isJoined || isAside(part)) return [part];
+    if (part.type === 'text-delta') {
+      const delta = join(part.delta);
+      return delta === '' ? [] : [{ type: 'text-delta', delta }];
+    }
+    isJoined = true;
+    if (part.type === 'part-end' && part.part.type === 'text') {
+      return [{ type: 'part-end', part: joined(text, part.part) }];
+    }
+    // Nothing was left to say: the text ends where it broke off.
+    return [{ type: 'part-end', part: { type: 'text', text } }, part];
+  };
+}
+
+/**
+ * The parts of an answer that goes on from a text: its first text part becomes the whole of both. `see` is shown
+ * each before it is passed on.
+ */
 export async function* joinedTo(
   { text }: Continuation,
   parts: AsyncIterable<ProviderPart>,
+  see: (part: ProviderPart) => void,
 ): AsyncGenerator<ProviderPart, void> {
-  const join = joint(text);
-  let isJoined = false;
+  const joiner = createJoiner(text);
   for await (const part of parts) {
-    if (isJoined || isAside(part)) {
-      yield part;
-    } else if (part.type === 'text-delta') {
-      const delta = join(part.delta);
-      if (delta !== '') yield { type: 'text-delta', delta };
-    } else {
-      isJoined = true;
-      if (part.type === 'part-end' && part.part.type === 'text') {
-        yield { type: 'part-end', part: joined(text, part.part) };
-      } else {
-        // Nothing was left to say: the text ends where it broke off.
-        yield { type: 'part-end', part: { type: 'text', text } };
-        yield part;
-      }
+    for (const each of joiner(part)) {
+      see(each);
+      yield each;
     }
   }
 }

@@ -23,11 +23,12 @@ export async function* runCall(
   engine: Engine,
   call: Call,
   scope: Scope,
+  onEnd: () => void,
 ): AsyncGenerator<StreamPart, void> {
   const trail = openTrail(engine, call);
   trail.emit('call-start', { mode: call.mode });
   // A reader who leaves gives no other sign than that nothing below is reached.
-  let outcome: Completion | SignalboxError = new SignalboxError('aborted', 'the reader left');
+  let outcome: Completion | SignalboxError | undefined;
   try {
     const chain = openChain(engine, call, scope, trail);
     let run: Run = { engine, call, scope, trail, chain };
@@ -40,6 +41,8 @@ export async function* runCall(
         yield { type: 'finish', completion };
         return;
       } catch (raw) {
+        // The answer has been passed on: whoever ends the call now takes nothing away.
+        if (outcome !== undefined) return;
         // An answer that has come whole cannot fail any more: the call was ended while its parts were passed on.
         if (tried.answer.completion !== undefined) throw raw;
         run = { ...run, broken: await breakOff(run, tried.answer.session, raw) };
@@ -51,7 +54,8 @@ export async function* runCall(
     throw outcome;
   } finally {
     scope.close();
-    tellEnd(engine, trail, scope, outcome);
+    tellEnd(engine, trail, scope, outcome ?? readerLeft());
+    onEnd();
   }
 }
 
@@ -85,8 +89,12 @@ async function* deliver(
     await rest.return();
     throw error;
   } finally {
-    if (!isOver) await letGo(answer, new SignalboxError('aborted', 'the reader left'));
+    if (!isOver) await letGo(answer, readerLeft());
   }
+}
+
+function readerLeft(): SignalboxError {
+  return new SignalboxError('aborted', 'the reader left');
 }
 
 function asCallError(error: unknown): SignalboxError {

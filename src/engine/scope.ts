@@ -1,5 +1,6 @@
 import { SignalboxError } from '../errors.ts';
 import type { Runtime } from '../protocol/runtime.ts';
+import { setAlarm } from '../resilience/alarm.ts';
 
 /** The life of one call: its deadline and its abort. Everything the call waits for listens to `signal`. */
 export interface Scope {
@@ -13,15 +14,12 @@ export interface Scope {
   close(): void;
 }
 
-const ended = new SignalboxError('aborted', 'the call has ended');
-
 export function openScope(
   runtime: Runtime,
   caller: AbortSignal | undefined,
   totalMs: number,
 ): Scope {
   const controller = new AbortController();
-  const clock = new AbortController();
   const startedAt = runtime.now();
   const endsAt = startedAt + totalMs;
   const onAbort = (): void => {
@@ -31,15 +29,10 @@ export function openScope(
   };
   if (caller?.aborted) onAbort();
   else caller?.addEventListener('abort', onAbort, { once: true });
-  runtime.sleep(totalMs, clock.signal).then(
-    () =>
-      controller.abort(
-        new SignalboxError('timeout', `no answer within ${totalMs} ms (totalMs)`, {
-          phase: 'total',
-        }),
-      ),
-    () => undefined,
-  );
+  const stopClock = setAlarm(runtime, totalMs, () => {
+    const message = `no answer within ${totalMs} ms (totalMs)`;
+    controller.abort(new SignalboxError('timeout', message, { phase: 'total' }));
+  });
   return {
     signal: controller.signal,
     startedAt,
@@ -47,7 +40,7 @@ export function openScope(
     abort: (reason) => controller.abort(reason),
     close() {
       caller?.removeEventListener('abort', onAbort);
-      clock.abort(ended);
+      stopClock();
     },
   };
 }

@@ -28,8 +28,8 @@ export interface Session {
   readonly collected: Collected;
   /** Whether its answer goes on from that of another target. */
   readonly continues: boolean;
-  /** The parts in order. Waits for a place first. Leaving early closes the socket. */
-  parts(): AsyncGenerator<ProviderPart, void>;
+  /** Waits for its turn, then hands out the parts in order. Leaving early closes the socket. */
+  start(): Promise<AsyncGenerator<ProviderPart, void>>;
   /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
   conclude(): Promise<Completion>;
   /** Books a success: circuit, statistics, trail. */
@@ -148,23 +148,13 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     target,
     collected,
     continues: continuation !== undefined,
-    async *parts() {
+    async start() {
       const entered = engine.limits.enter(call, scope, target);
       // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
       place = entered instanceof Promise ? await entered : entered;
       begin();
-      const attemptParts = runAttempt(runtime, prepared, {
-        signal: scope.signal,
-        clocks: clocksFor(run, target),
-        wire: call.task.wireFor(options),
-        keepRaw: call.options.raw === true,
-        ...(target.key !== undefined && { key: target.key }),
-        onLimits: (told) => place?.told(told),
-      });
-      const parts =
-        continuation === undefined ? attemptParts : joinedTo(continuation, attemptParts);
       const pace = paceFor(run, target);
-      for await (const part of parts) {
+      const see = (part: ProviderPart): void => {
         collected.add(part);
         if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
           firstTokenMs = runtime.now() - startedAt;
@@ -172,8 +162,17 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
           run.onBegun?.();
         }
         pace?.seen(part, runtime.now());
-        yield part;
-      }
+      };
+      const attemptParts = runAttempt(runtime, prepared, {
+        signal: scope.signal,
+        clocks: clocksFor(run, target),
+        wire: call.task.wireFor(options),
+        keepRaw: call.options.raw === true,
+        ...(target.key !== undefined && { key: target.key }),
+        onLimits: (told) => place?.told(told),
+        see: continuation === undefined ? see : () => undefined,
+      });
+      return continuation === undefined ? attemptParts : joinedTo(continuation, attemptParts, see);
     },
     async conclude() {
       const usage = collected.usage() ?? estimateUsage(messages, collected.content);

@@ -9,9 +9,11 @@ import { openScope } from './scope.ts';
 
 /**
  * Runs a call under a scope of its own, known to the router until it has ended. `leaving` aborts when the
- * reader goes while a part is being waited for, when a generator can be told nothing.
+ * reader goes while a part is being waited for, when a generator can be told nothing. What is returned must be
+ * read, were it only to its first part.
+ * @throws SignalboxError `closed` once the router is.
  */
-export async function* startCall(
+export function startCall(
   engine: Engine,
   inFlight: InFlight,
   call: Call,
@@ -19,35 +21,31 @@ export async function* startCall(
 ): AsyncGenerator<StreamPart, void> {
   const { totalMs } = { ...call.tier.timeouts, ...call.options.timeouts };
   const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
+  if (leaving?.aborted) scope.abort(leaving.reason);
   leaving?.addEventListener('abort', () => scope.abort(leaving.reason), { once: true });
-  const parts = runCall(engine, call, scope);
-  let isWhole = false;
-  let failure: unknown;
+  const parts = runCall(engine, call, scope, () => inFlight.leave(running));
+  let ending: Promise<void> | undefined;
   /** Ends the call although nobody reads it, so that an abort never waits for a reader who is busy elsewhere. */
   async function end(): Promise<void> {
     try {
-      await (isWhole ? parts.return() : parts.throw(scope.signal.reason));
+      await parts.throw(scope.signal.reason);
     } catch (error) {
-      failure ??= error;
-    } finally {
-      inFlight.leave(running);
+      // The reader comes back to a call that was ended meanwhile: it must not look like a whole answer.
+      parts.next = () => Promise.reject(error);
     }
   }
-  const running = { abort: scope.abort, end };
+  const running: Parameters<InFlight['enter']>[0] = {
+    abort: scope.abort,
+    end: () => (ending ??= end()),
+  };
+  scope.signal.addEventListener('abort', running.end, { once: true });
   try {
     inFlight.enter(running);
-    scope.signal.addEventListener('abort', end, { once: true });
-    for await (const part of parts) {
-      isWhole = part.type === 'finish';
-      yield part;
-    }
-    // The reader comes back to a call that was ended meanwhile: it must not look like a whole answer.
-    if (!isWhole) throw failure ?? scope.signal.reason;
-  } finally {
-    scope.signal.removeEventListener('abort', end);
+  } catch (error) {
     scope.close();
-    inFlight.leave(running);
+    throw error;
   }
+  return parts;
 }
 
 /** Reads a call to its end, for callers who want the whole answer. One road for both. */

@@ -32,60 +32,69 @@ export interface Trail {
   bill(usd: number | null): void;
 }
 
+/** A class, since an object with getters of its own has a hidden class of its own too, which outlives the call. */
+class CallTrail implements Trail {
+  readonly #engine: Engine;
+  readonly #call: Call;
+  readonly #bills: number[] = [];
+  readonly lines: Attempt[] = [];
+  readonly errors: SignalboxError[] = [];
+  attempts = 0;
+  hasUnknownCost = false;
+
+  constructor(engine: Engine, call: Call) {
+    this.#engine = engine;
+    this.#call = call;
+  }
+
+  get usd(): number {
+    return addUsd(this.#bills);
+  }
+
+  emit<Name extends EventName>(
+    type: Name,
+    payload: Omit<RouterEvents[Name], Common>,
+    tags: Tags = this.#call.tags,
+  ): void {
+    const { emitter, runtime } = this.#engine;
+    if (!emitter.isHeard(type)) return;
+    const { id: callId, tier } = this.#call;
+    const common = { type, at: runtime.now(), callId, tier: tier.name, tags };
+    // Name and payload are held together by the parameters' types; a spread forgets that.
+    emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
+  }
+
+  skip({ target, key }: Parameters<Trail['skip']>[0], reason: string): void {
+    const startedAt = this.#engine.runtime.now();
+    const told = { target, ...(key !== undefined && { key }) };
+    this.lines.push({
+      ...told,
+      startedAt,
+      durationMs: 0,
+      outcome: 'skipped',
+      reason,
+      verdict: 'next',
+    });
+  }
+
+  begin(): number {
+    this.attempts += 1;
+    return this.attempts;
+  }
+
+  end(line: Attempt, error?: SignalboxError): void {
+    this.lines.push(line);
+    if (error !== undefined) this.errors.push(error);
+  }
+
+  bill(usd: number | null): void {
+    if (usd === null) this.hasUnknownCost = true;
+    else this.#bills.push(usd);
+  }
+}
+
 export function openTrail(engine: Engine, call: Call): Trail {
-  const lines: Attempt[] = [];
-  const errors: SignalboxError[] = [];
-  const bills: number[] = [];
-  let attempts = 0;
-  let hasUnknownCost = false;
-  return {
-    lines,
-    errors,
-    get attempts() {
-      return attempts;
-    },
-    get usd() {
-      return addUsd(bills);
-    },
-    get hasUnknownCost() {
-      return hasUnknownCost;
-    },
-    emit(type, payload, tags = call.tags) {
-      const common = {
-        type,
-        at: engine.runtime.now(),
-        callId: call.id,
-        tier: call.tier.name,
-        tags,
-      };
-      // Name and payload are held together by the parameters' types; a spread forgets that.
-      engine.emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
-    },
-    skip({ target, key }, reason) {
-      const startedAt = engine.runtime.now();
-      const told = { target, ...(key !== undefined && { key }) };
-      lines.push({
-        ...told,
-        startedAt,
-        durationMs: 0,
-        outcome: 'skipped',
-        reason,
-        verdict: 'next',
-      });
-    },
-    begin() {
-      attempts += 1;
-      return attempts;
-    },
-    end(line, error) {
-      lines.push(line);
-      if (error !== undefined) errors.push(error);
-    },
-    bill(usd) {
-      if (usd === null) hasUnknownCost = true;
-      else bills.push(usd);
-    },
-  };
+  return new CallTrail(engine, call);
 }
 
 /** The parts of a trail line that say how an attempt failed. */

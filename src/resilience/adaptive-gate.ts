@@ -79,6 +79,8 @@ export function createAdaptiveRate(): AdaptiveGate {
     | undefined;
   let inFlight = 0;
   let refused = 0;
+  /** When the first passed: before that nothing could. */
+  let since: number | undefined;
 
   function limit(now: number): number | undefined {
     if (learned === undefined) return undefined;
@@ -95,8 +97,8 @@ export function createAdaptiveRate(): AdaptiveGate {
 
   function learn(now: number): void {
     const before = limit(now);
-    const lookedBackMs =
-      learned === undefined || before === undefined ? 60_000 : Math.min(60_000, now - learned.at);
+    const begunAt = learned === undefined || before === undefined ? since : learned.at;
+    const lookedBackMs = Math.min(60_000, now - (begunAt ?? now));
     const taken = rate.passedSince(now - lookedBackMs, now) - refused;
     refused = 0;
     if (before === undefined && taken < passesForRate * inFlight) return;
@@ -116,6 +118,7 @@ export function createAdaptiveRate(): AdaptiveGate {
     paceMs: rate.paceMs,
     enter(load, enteredAt) {
       const pass = rate.enter(load, enteredAt);
+      since ??= enteredAt;
       inFlight += 1;
       return {
         leave(departure, now) {

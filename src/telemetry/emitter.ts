@@ -19,6 +19,8 @@ export interface Emitter {
   on<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
   once<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
   off<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
+  /** Whether anybody listens to events of this type; one that nobody hears need not be made. */
+  isHeard(type: EventName): boolean;
   emit(event: RouterEvent): void;
   clear(): void;
 }
@@ -112,6 +114,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
       );
       if (latest !== undefined) forget(latest);
     },
+    isHeard: (type) => events.listenerCount(type) > 0 || events.listenerCount('*') > 0,
     emit,
     clear() {
       events.removeAllListeners();

@@ -95,17 +95,43 @@ type Ring = {
   readonly sorted: () => Float64Array;
 };
 
-/** The latest `capacity` values. Sorting is left to those who ask. */
+/** Where `value` stands, or would stand, in the first `length` of `sorted`. */
+function placeOf(value: number, sorted: Float64Array, length: number): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? Number.POSITIVE_INFINITY) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * The latest `capacity` values, kept in order: every call asks for a percentile, and to put one value in its
+ * place is much less work than to sort them all.
+ */
 function createRing(capacity: number): Ring {
   const values = new Float64Array(capacity);
+  const sorted = new Float64Array(capacity);
   let added = 0;
   return {
     add(value) {
-      values[added % capacity] = value;
+      const at = added % capacity;
+      let length = Math.min(added, capacity);
+      if (length === capacity) {
+        const oldest = placeOf(values[at] ?? Number.NaN, sorted, length);
+        sorted.copyWithin(oldest, oldest + 1, length);
+        length -= 1;
+      }
+      const place = placeOf(value, sorted, length);
+      sorted.copyWithin(place + 1, place, length);
+      sorted[place] = value;
+      values[at] = value;
       added += 1;
     },
     size: () => Math.min(added, capacity),
-    sorted: () => values.slice(0, Math.min(added, capacity)).sort(),
+    sorted: () => sorted.subarray(0, Math.min(added, capacity)),
   };
 }
 

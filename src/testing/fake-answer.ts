@@ -74,23 +74,25 @@ export function fakeChunks(answer: FakeAnswer, wire: WireMode): readonly string[
 }
 
 /** All parts between `open` and `finish`, in the order of a real answer: reasoning, text, tool calls. */
-export function* fakeContent(
+export function fakeContent(
   answer: FakeAnswer,
   chunks: readonly string[],
-): Generator<ProviderPart> {
-  const assembler = createPartAssembler();
+): readonly ProviderPart[] {
+  const parts: ProviderPart[] = [];
+  const assembler = createPartAssembler((part) => void parts.push(part));
   if (answer.reasoning !== undefined) {
-    yield* assembler.text('reasoning', 'reasoning', answer.reasoning);
-    yield* assembler.close('reasoning');
+    assembler.text('reasoning', 'reasoning', answer.reasoning);
+    assembler.close('reasoning');
   }
-  for (const chunk of chunks) yield* assembler.text('text', 'text', chunk);
-  yield* assembler.close('text');
+  for (const chunk of chunks) assembler.text('text', 'text', chunk);
+  assembler.close('text');
   for (const [index, call] of (answer.toolCalls ?? []).entries()) {
     const place = `tool-${index}`;
-    yield* assembler.toolCall(place, call.id ?? `call_${index + 1}`, call.name);
-    yield* assembler.toolInput(place, call.rawInput ?? JSON.stringify(call.input ?? {}));
-    yield* assembler.close(place);
+    assembler.toolCall(place, call.id ?? `call_${index + 1}`, call.name);
+    assembler.toolInput(place, call.rawInput ?? JSON.stringify(call.input ?? {}));
+    assembler.close(place);
   }
+  return parts;
 }
 
 function usageOf(answer: FakeAnswer, request: ProviderRequest): Usage | undefined {

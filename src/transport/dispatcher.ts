@@ -1,19 +1,17 @@
-import type { Watch } from '../protocol/provider.ts';
-
-/** The two members of undici's dispatcher and handler that we touch; both are as old as Node 18. */
-type Dispatch = (options: object, handler: object) => boolean;
-type Dispatcher = { dispatch: Dispatch };
+/**
+ * What we use of a dispatcher of undici: `Agent`, `ProxyAgent` and all others have it, of whatever version.
+ */
+export interface Dispatcher {
+  dispatch(options: object, handler: object): boolean;
+}
 
 /** Undici's registry of the process-wide dispatcher; the number is that of the handler interface. */
-const globalDispatcherKeys = [
+const processWideKeys = [
   Symbol.for('undici.globalDispatcher.2'),
   Symbol.for('undici.globalDispatcher.1'),
 ];
 
-/** Called once the request is on a connected socket: undici 6 says `onConnect`, later ones `onRequestStart`. */
-const startHooks = ['onRequestStart', 'onConnect'] as const;
-
-function isDispatcher(value: unknown): value is Dispatcher {
+export function isDispatcher(value: unknown): value is Dispatcher {
   return (
     typeof value === 'object' &&
     value !== null &&
@@ -22,35 +20,39 @@ function isDispatcher(value: unknown): value is Dispatcher {
   );
 }
 
-function globalDispatcher(): Dispatcher | undefined {
-  // Node loads undici on the first use of one of its globals; before that there is no dispatcher.
-  new Headers();
-  for (const key of globalDispatcherKeys) {
+function registered(): Dispatcher | undefined {
+  for (const key of processWideKeys) {
     const value: unknown = Reflect.get(globalThis, key);
     if (isDispatcher(value)) return value;
   }
   return undefined;
 }
 
+let lastSeen: unknown;
+let isLastSeenNodes = false;
+
 /**
- * A dispatcher for one request that goes through the process-wide one (so a proxy set there still rules),
- * with undici's own 300 s header and body clocks off and the moment of connection told to `watch`.
- * `undefined` where this Node has none: the connect clock is then stopped at once, as it cannot be read.
+ * Whether the process-wide `fetch` is Node's. One that somebody put in its place (a mock, an instrumentation)
+ * is to be called, not gone around. There is no better mark than the source, which names undici.
  */
-export function watchingDispatcher(watch: Watch): Dispatcher | undefined {
-  const base = globalDispatcher();
-  if (base === undefined) return undefined;
-  return {
-    dispatch(options, handler) {
-      for (const hook of startHooks) {
-        const original: unknown = Reflect.get(handler, hook);
-        if (typeof original !== 'function') continue;
-        Reflect.set(handler, hook, (...parameters: unknown[]) => {
-          watch.connected();
-          return Reflect.apply(original, handler, parameters);
-        });
-      }
-      return base.dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, handler);
-    },
-  };
+function isFetchNodes(): boolean {
+  const { fetch } = globalThis;
+  if (fetch !== lastSeen) {
+    lastSeen = fetch;
+    isLastSeenNodes = Function.prototype.toString.call(fetch).includes('internal/deps/undici');
+  }
+  return isLastSeenNodes;
+}
+
+/**
+ * The dispatcher under Node's `fetch`: its own agent, or the one that was set for the process, such as a proxy.
+ * `undefined` when this Node shows none or its `fetch` was replaced: then requests go through `fetch`.
+ */
+export function processDispatcher(): Dispatcher | undefined {
+  if (!isFetchNodes()) return undefined;
+  const known = registered();
+  if (known !== undefined) return known;
+  // Node loads undici on the first use of one of its globals; before that there is no dispatcher.
+  new Headers();
+  return registered();
 }

@@ -1,9 +1,23 @@
 import type { AttemptContext } from '../protocol/provider.ts';
+import type { Answer } from './answer.ts';
 import type { Tap } from './guarded-fetch.ts';
 import { connectionError } from './network-error.ts';
 import { tellLimits } from './rate-limits.ts';
 import { type Reply, readReply } from './read-reply.ts';
 import { untilAborted } from './until-aborted.ts';
+
+/** The vendor's answer, or our own word for why there is none. */
+async function answerOn({ answer, signal }: Tap): Promise<Answer> {
+  if (answer === undefined) {
+    throw connectionError(new Error('the SDK returned without using the fetch it was given'));
+  }
+  try {
+    return await answer;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw connectionError(error);
+  }
+}
 
 /**
  * Has an SDK make one request and reads the vendor's answer. `send` makes the SDK's call with the tap it is
@@ -23,19 +37,16 @@ export async function exchange(
     // The SDK may look for credentials first, and knows nothing of the signal.
     await untilAborted(() => send(tap), signal);
   } catch (error) {
-    context.signal.throwIfAborted();
-    if (tap.failure !== undefined) throw connectionError(tap.failure);
-    if (tap.response === undefined) throw error;
+    signal.throwIfAborted();
+    if (tap.answer === undefined) throw error;
   }
-  if (tap.response === undefined) {
-    throw connectionError(new Error('the SDK returned without using the fetch it was given'));
-  }
-  tellLimits(tap.response.headers, watch);
+  const answer = await answerOn(tap);
+  tellLimits(answer.headers, watch);
   try {
-    return await readReply(tap.response, context.watch);
+    return await readReply(answer, watch);
   } catch (error) {
     // Whatever the cut looks like, an abort is an abort.
-    context.signal.throwIfAborted();
+    signal.throwIfAborted();
     throw error;
   }
 }

@@ -1,5 +1,7 @@
 import type { Watch } from '../protocol/provider.ts';
-import { watchingDispatcher } from './dispatcher.ts';
+import { type Answer, answerOf } from './answer.ts';
+import { dispatchRequest } from './dispatch.ts';
+import { type Dispatcher, processDispatcher } from './dispatcher.ts';
 import { untilAborted } from './until-aborted.ts';
 
 export type Fetch = typeof globalThis.fetch;
@@ -10,10 +12,8 @@ export type Tap = {
   readonly watch: Watch;
   /** Which of the provider's keys, from 0. */
   readonly key: number;
-  /** The vendor's answer; set once headers have arrived. */
-  response?: Response;
-  /** Why there was no answer, as `fetch` told it (an SDK wraps it beyond recognition). */
-  failure?: unknown;
+  /** The vendor's answer, or why there is none; set once the SDK has handed over its request. */
+  answer?: Promise<Answer>;
 };
 
 /** Travels inside the SDK's per-request fetch options; a symbol, so that no vendor ever sees it. */
@@ -37,6 +37,8 @@ const sdkHeaders = ['accept', 'content-type', 'user-agent', 'anthropic-version',
 export type GuardOptions = {
   /** The user's own `fetch`; it is then trusted with timeouts and proxies. @default Node's */
   readonly fetch?: Fetch | undefined;
+  /** The user's own dispatcher, for a proxy or a certificate. @default the process-wide one */
+  readonly dispatcher?: Dispatcher | undefined;
   /**
    * The headers that the user configured, credentials included: they are set last and win over the SDK's,
    * and nothing outside them and the SDK's essential ones is sent. A function gives them anew for each request and key;
@@ -61,51 +63,97 @@ function guardHeaders(
   sent: RequestInit['headers'],
   allowed: FixedHeaders | 'as-is',
   passes: readonly string[],
-): Headers {
-  const headers = new Headers(sent);
-  if (allowed === 'as-is') return headers;
-  const guarded = new Headers();
-  for (const name of [...sdkHeaders, ...passes]) {
-    const value = headers.get(name);
-    if (value !== null) guarded.set(name, value);
+): FixedHeaders {
+  const headers = sent instanceof Headers ? sent : new Headers(sent);
+  if (allowed === 'as-is') return Object.fromEntries(headers);
+  const guarded: Record<string, string> = {};
+  for (const names of [sdkHeaders, passes]) {
+    for (const name of names) {
+      const value = headers.get(name);
+      if (value !== null) guarded[name] = value;
+    }
   }
-  for (const [name, value] of Object.entries(allowed)) guarded.set(name, value);
+  // A key that was read from a file ends with a line feed; `fetch` takes it off too.
+  for (const [name, value] of Object.entries(allowed)) guarded[name.toLowerCase()] = value.trim();
   return guarded;
+}
+
+/** Whether a request can do without `fetch`, which sees to what is not plain text and refuses odd addresses. */
+function isPlain(url: string, body: unknown): boolean {
+  return /^https?:\/\/[^/?#@]+(?:[/?#]|$)/.test(url) && (typeof body === 'string' || body == null);
+}
+
+/** Sends what an SDK built: the user's way if there is one, else straight through undici. */
+async function send(
+  options: GuardOptions,
+  input: Parameters<Fetch>[0],
+  init: RequestInit,
+  tap: Tap,
+): Promise<Answer> {
+  const allowed = await currentHeaders(options.headers, tap);
+  const headers = guardHeaders(init.headers, allowed, options.passes ?? []);
+  const { signal, watch } = tap;
+  const { method = 'GET', body } = init;
+  if (options.fetch === undefined) {
+    const url = String(input);
+    const dispatcher = options.dispatcher ?? (isPlain(url, body) ? processDispatcher() : undefined);
+    const request = { url, method, headers, body, signal, watch };
+    if (dispatcher !== undefined) return dispatchRequest(dispatcher, request);
+  }
+  // A fetch cannot be watched.
+  watch.connected();
+  const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]: Tap };
+  const ownFetch = options.fetch ?? globalThis.fetch;
+  return answerOf(
+    await ownFetch(input, { ...asked, headers: new Headers(headers), redirect: 'manual', signal }),
+  );
+}
+
+let blank: Response | undefined;
+
+/**
+ * The empty answer that all SDKs get. A `Response` is dear, and can be read only once; this one is made once
+ * and always says the same.
+ */
+function blankResponse(): Response {
+  if (blank !== undefined) return blank;
+  const headers = new Headers({ 'content-type': 'application/json' });
+  const said: Partial<Response> = {
+    ok: true,
+    status: 200,
+    statusText: '',
+    url: '',
+    headers,
+    body: null,
+    bodyUsed: false,
+    clone: () => blankResponse(),
+    json: async () => ({}),
+    text: async () => '{}',
+  };
+  const fields = Object.entries(said).map(([name, value]) => [name, { value }]);
+  const made: Response = Object.create(Response.prototype, Object.fromEntries(fields));
+  blank = made;
+  return made;
 }
 
 /**
  * The one `fetch` that every SDK gets. It sends what the SDK built, with guarded headers and no redirects,
- * under the attempt's signal; the answer goes to the attempt's {@link Tap}, and the SDK gets an empty one.
- * So the SDK makes the request and we read the answer, alike for all three: their decoders throw on one bad
- * event, call a truncated stream an answer and hide error headers.
+ * under the attempt's signal; the answer goes to the attempt's {@link Tap}, and the SDK gets an empty one at
+ * once. So the SDK makes the request and we read the answer, alike for all three: their decoders throw on one
+ * bad event, call a truncated stream an answer and hide error headers.
  * A request without a tap (an SDK's own errand, such as fetching a token) passes through untouched.
  */
 export function guardedFetch(options: GuardOptions): Fetch {
   return async (input, init) => {
-    const send = options.fetch ?? globalThis.fetch;
     const tap = tapOf(init);
-    if (tap === undefined) return send(input, init);
-    try {
-      const allowed = await currentHeaders(options.headers, tap);
-      const dispatcher = options.fetch === undefined ? watchingDispatcher(tap.watch) : undefined;
-      if (dispatcher === undefined) tap.watch.connected();
-      // Node's fetch takes any object with `dispatch`; the type of `dispatcher` asks for undici's whole class.
-      const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]: Tap };
-      const guarded = {
-        ...asked,
-        headers: guardHeaders(asked.headers, allowed, options.passes ?? []),
-        redirect: 'manual',
-        signal: tap.signal,
-        ...(dispatcher !== undefined && { dispatcher }),
-      } as RequestInit;
-      tap.response = await send(input, guarded);
-    } catch (error) {
-      tap.failure = error;
-      throw error;
+    if (tap === undefined || init === undefined) {
+      return (options.fetch ?? globalThis.fetch)(input, init);
     }
-    return new Response('{}', {
-      headers: { 'content-type': 'application/json' },
-    });
+    const answer = send(options, input, init, tap);
+    // Whoever holds the tap deals with a failure; an SDK that fails in between must not make it a stray one.
+    answer.catch(() => undefined);
+    tap.answer = answer;
+    return blankResponse();
   };
 }
 

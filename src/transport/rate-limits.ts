@@ -1,5 +1,6 @@
 import type { RateLimit, Watch } from '../protocol/provider.ts';
 import { systemRuntime } from '../runtime.ts';
+import type { AnswerHeaders } from './answer.ts';
 import { retryAfterMsOf } from './response-facts.ts';
 
 type Unit = RateLimit['unit'];
@@ -94,11 +95,12 @@ function combined(value: string): ReadonlyMap<Field, string> {
  * response without a `date` of its own. What says nothing of what is left, or of when there is more again, is
  * left out; garbage too.
  */
-export function rateLimitsOf(headers: Headers, now: number): readonly RateLimit[] {
+export function rateLimitsOf(headers: AnswerHeaders, now: number): readonly RateLimit[] {
   const byName = new Map<string, Map<Field, string>>();
-  for (const [header, value] of headers) {
+  for (const header of headers.keys()) {
     const words = wordsOf(header);
     if (words === undefined) continue;
+    const value = headers.get(header) ?? '';
     const known = byName.get(words.name) ?? new Map<Field, string>();
     byName.set(words.name, known.set(words.field, value.trim()));
   }
@@ -121,7 +123,7 @@ export function rateLimitsOf(headers: Headers, now: number): readonly RateLimit[
 }
 
 /** Tells the watch what the headers say of the vendor's limits, if anything. */
-export function tellLimits(headers: Headers, watch: Watch): void {
+export function tellLimits(headers: AnswerHeaders, watch: Watch): void {
   // By the system's clock: a date in a header is one of the real world.
   const limits = rateLimitsOf(headers, systemRuntime.now());
   if (limits.length > 0) watch.limits(limits);

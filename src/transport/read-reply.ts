@@ -1,25 +1,28 @@
+import { StringDecoder } from 'node:string_decoder';
 import { SignalboxError } from '../errors.ts';
 import type { Watch } from '../protocol/provider.ts';
+import type { Answer, AnswerHeaders, Body } from './answer.ts';
 import { decodeAwsEventStream, isFrameStart } from './aws-event-stream.ts';
 import { interruptedError } from './network-error.ts';
 import { requestIdOf } from './response-facts.ts';
-import { decodeServerSentEvents, type ServerSentEvent } from './server-sent-events.ts';
+import { createEventDecoder, type ServerSentEvent } from './server-sent-events.ts';
 
 /** A vendor's answer with a status other than 2xx. `body` is decoded JSON, or the text as it came. */
 export type Refusal = {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   readonly body: unknown;
 };
 
 /** What the vendor sent, whatever it had been asked for. */
 export type Reply = {
   readonly requestId: string | undefined;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
 } & (
   | {
       readonly kind: 'events';
-      readonly events: AsyncIterable<ServerSentEvent>;
+      /** The events, as many at a time as came at a time; never none. */
+      readonly events: AsyncIterable<readonly ServerSentEvent[]>;
       /** Says that the wire's terminal marker has come: what is left is read out, not cut off. */
       complete(): void;
     }
@@ -37,12 +40,13 @@ const readOutMs = 1_000;
  * Reads a body to its end in the background, so that its connection can be used for the next request. A body
  * that does not end is cut off. (The clock is the socket's, not the call's: the call is over.)
  */
-async function readOut(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+async function readOut(body: Body): Promise<void> {
+  if (body.hasArrived) return;
   const grace = AbortSignal.timeout(readOutMs);
-  const cut = (): void => void reader.cancel().catch(() => undefined);
+  const cut = (): void => body.cancel();
   grace.addEventListener('abort', cut, { once: true });
   try {
-    for (let read = await reader.read(); !read.done; read = await reader.read());
+    while ((await body.read()) !== undefined);
   } catch {
     // The connection broke after the answer was whole: nobody needs it any more.
   } finally {
@@ -50,90 +54,135 @@ async function readOut(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
   }
 }
 
-/** What a reader of a body knows of it: whether all that matters has been read. */
-type Progress = { isComplete: boolean };
+/** A body in pieces. */
+type Pieces<Piece> = {
+  /** The next piece; `undefined` at the end. Feeds the idle clock. */
+  next(): Promise<Piece | undefined>;
+  /** Closes the connection, or reads it out when all that matters has come. */
+  leave(): void;
+  /** All that matters has come. */
+  complete(): void;
+};
 
-/** The bytes of the body; every chunk feeds the idle clock; leaving before it is complete closes the socket. */
-async function* bytesOf(
-  response: Response,
-  watch: Watch,
-  progress: Progress,
-): AsyncGenerator<Uint8Array, void> {
-  if (response.body === null) return;
-  const reader = response.body.getReader();
-  let ended = false;
-  try {
-    while (true) {
-      const { done, value } = await reader.read();
+type Text = Pieces<string>;
+
+function bytesOf(body: Body, watch: Watch): Pieces<Uint8Array> {
+  let isComplete = false;
+  let hasEnded = false;
+  return {
+    async next() {
+      if (hasEnded) return undefined;
+      let piece: Uint8Array | undefined;
+      try {
+        piece = await body.read();
+      } catch (error) {
+        hasEnded = true;
+        throw interruptedError('the connection was cut', error);
+      }
       watch.bytes();
-      if (done) break;
-      if (value.length > 0) yield value;
-    }
-    ended = true;
-  } catch (error) {
-    ended = true;
-    throw interruptedError('the connection was cut', error);
-  } finally {
-    if (!ended && progress.isComplete) void readOut(reader);
-    // Cancelling rejects when the socket is already gone, which is what we want of it anyway.
-    else if (!ended) await reader.cancel().catch(() => undefined);
-  }
+      hasEnded = piece === undefined;
+      return piece;
+    },
+    leave() {
+      if (hasEnded) return;
+      hasEnded = true;
+      if (isComplete) void readOut(body);
+      else body.cancel();
+    },
+    complete() {
+      isComplete = true;
+    },
+  };
 }
 
-async function* textOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
-  const decoder = new TextDecoder();
-  for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true });
-  const last = decoder.decode();
-  if (last !== '') yield last;
+/** The bytes as text; `head` are those that have been read already. */
+function textOf(bytes: Pieces<Uint8Array>, head: Uint8Array | undefined): Text {
+  const decoder = new StringDecoder('utf8');
+  let first = head;
+  let hasEnded = false;
+  return {
+    ...bytes,
+    async next() {
+      if (hasEnded) return undefined;
+      const piece = first ?? (await bytes.next());
+      first = undefined;
+      if (piece !== undefined) return decoder.write(piece);
+      hasEnded = true;
+      return decoder.end();
+    },
+  };
 }
 
 /** Nothing yet, or the beginning of a field name of an event stream: too little to tell what the body is. */
-const undecided = /^(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?$/;
+const undecided = /^\s*(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?\s*$/;
 
 /** Reads on until something other than white space shows what the body is. */
-async function peek(chunks: AsyncIterator<string>): Promise<string> {
+async function peek(text: Text): Promise<string> {
   let head = '';
-  while (undecided.test(head.replace(/^\uFEFF/, '').trim())) {
-    const next = await chunks.next();
-    if (next.done === true) break;
-    head += next.value;
-  }
-  return head.replace(/^\uFEFF/, '');
+  do {
+    const next = await text.next();
+    if (next === undefined) break;
+    head += next;
+    if (head.startsWith('\uFEFF')) head = head.slice(1);
+  } while (undecided.test(head));
+  return head;
 }
 
-async function* resume<Chunk>(
-  head: Chunk,
-  chunks: AsyncGenerator<Chunk, void>,
-): AsyncGenerator<Chunk, void> {
+async function collect(head: string, text: Text): Promise<string> {
+  let whole = head;
+  for (let next = await text.next(); next !== undefined; next = await text.next()) whole += next;
+  return whole;
+}
+
+async function* readEvents(
+  head: string,
+  text: Text,
+): AsyncGenerator<readonly ServerSentEvent[], void> {
+  const decoder = createEventDecoder();
   try {
-    yield head;
-    yield* chunks;
+    for (let next: string | undefined = head; next !== undefined; next = await text.next()) {
+      const events = decoder.decode(next);
+      if (events.length > 0) yield events;
+    }
+    const last = decoder.end();
+    if (last.length > 0) yield last;
   } finally {
-    await chunks.return();
+    text.leave();
   }
 }
 
-async function collect(head: string, chunks: AsyncGenerator<string, void>): Promise<string> {
-  let text = '';
-  for await (const chunk of resume(head, chunks)) text += chunk;
-  return text;
+/** The events in AWS's frames; `head` are the bytes that have been read already. */
+async function* readFrames(
+  head: Uint8Array,
+  bytes: Pieces<Uint8Array>,
+): AsyncGenerator<readonly ServerSentEvent[], void> {
+  async function* whole(): AsyncGenerator<Uint8Array, void> {
+    for (let next: Uint8Array | undefined = head; next !== undefined; next = await bytes.next()) {
+      yield next;
+    }
+  }
+  try {
+    for await (const event of decodeAwsEventStream(whole())) yield [event];
+  } finally {
+    bytes.leave();
+  }
 }
 
-async function readRefusal(response: Response, watch: Watch): Promise<Refusal> {
-  let text = '';
+async function readRefusal({ status, headers, body }: Answer, watch: Watch): Promise<Refusal> {
+  const text = textOf(bytesOf(body, watch), undefined);
+  let told = '';
   try {
-    for await (const chunk of textOf(bytesOf(response, watch, { isComplete: false }))) {
-      text += chunk;
-      if (text.length >= maxErrorBodyLength) break;
+    while (told.length < maxErrorBodyLength) {
+      const next = await text.next();
+      if (next === undefined) break;
+      told += next;
     }
   } catch {
     // The status alone says enough when the error's own body is cut.
+  } finally {
+    text.leave();
   }
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: parse(text) ?? text,
-  };
+  return { status, headers, body: parse(told) ?? told };
 }
 
 function parse(text: string): unknown {
@@ -151,6 +200,12 @@ function invalid(what: string): SignalboxError {
   );
 }
 
+/** What a body that is no answer is instead. */
+function wordsFor(first: string): string {
+  if (first === '') return 'an empty body';
+  return first === '<' ? 'a web page' : 'something that is neither JSON nor an event stream';
+}
+
 /**
  * Reads the vendor's answer for what it is rather than for what was asked: servers ignore `stream`, proxies
  * answer with a web page and status 200, and content types lie. Looks at the first bytes only. AWS's binary
@@ -159,48 +214,34 @@ function invalid(what: string): SignalboxError {
  * @throws SignalboxError `invalid_response` for a 2xx that is neither JSON nor an event stream, and
  * `stream_interrupted` when the connection breaks.
  */
-export async function readReply(response: Response, watch: Watch): Promise<Reply> {
-  const facts = {
-    requestId: requestIdOf(response.headers),
-    headers: response.headers,
-  };
-  if (!response.ok) {
-    return {
-      ...facts,
-      kind: 'refusal',
-      refusal: await readRefusal(response, watch),
-    };
+export async function readReply(answer: Answer, watch: Watch): Promise<Reply> {
+  const { status, headers } = answer;
+  const facts = { requestId: requestIdOf(headers), headers };
+  if (status < 200 || status > 299) {
+    return { ...facts, kind: 'refusal', refusal: await readRefusal(answer, watch) };
   }
-  const progress: Progress = { isComplete: false };
-  const complete = (): void => {
-    progress.isComplete = true;
-  };
-  const bytes = bytesOf(response, watch, progress);
-  const start = await bytes.next();
-  const whole = start.done === true ? bytes : resume(start.value, bytes);
-  if (start.done !== true && isFrameStart(start.value[0])) {
-    return { ...facts, kind: 'events', events: decodeAwsEventStream(whole), complete };
+  const bytes = bytesOf(answer.body, watch);
+  const piece = await bytes.next();
+  if (piece !== undefined && isFrameStart(piece[0])) {
+    return { ...facts, kind: 'events', events: readFrames(piece, bytes), complete: bytes.complete };
   }
-  const chunks = textOf(whole);
-  const head = await peek(chunks);
-  const first = head.trimStart().charAt(0);
+  const text = textOf(bytes, piece);
+  const head = await peek(text);
+  const start = head.trimStart();
+  const first = start.charAt(0);
   if (first === '{' || first === '[') {
-    const body = parse(await collect(head, chunks));
+    const body = parse(await collect(head, text));
     if (body === undefined) throw interruptedError('its JSON is not whole');
     return { ...facts, kind: 'json', body };
   }
-  if (first === '<' || first === '') {
-    await chunks.return();
-    throw invalid(first === '' ? 'an empty body' : 'a web page');
-  }
-  if (!/^(:|data|event|id|retry)/.test(head.trimStart())) {
-    await chunks.return();
-    throw invalid('something that is neither JSON nor an event stream');
+  if (!/^(:|data|event|id|retry)/.test(start)) {
+    text.leave();
+    throw invalid(wordsFor(first));
   }
   return {
     ...facts,
     kind: 'events',
-    events: decodeServerSentEvents(resume(head, chunks)),
-    complete,
+    events: readEvents(head, text),
+    complete: text.complete,
   };
 }

@@ -1,3 +1,5 @@
+import type { AnswerHeaders } from './answer.ts';
+
 /** Where vendors put the id of a request: OpenAI and most others, Anthropic, Azure, OpenRouter, AWS, Cloudflare. */
 const requestIdHeaders = [
   'x-request-id',
@@ -9,7 +11,7 @@ const requestIdHeaders = [
 ];
 
 /** The vendor's id of the request, for its support. */
-export function requestIdOf(headers: Headers): string | undefined {
+export function requestIdOf(headers: AnswerHeaders): string | undefined {
   for (const name of requestIdHeaders) {
     const value = headers.get(name);
     if (value !== null && value !== '') return value;
@@ -25,7 +27,7 @@ const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/;
  * an HTTP date (RFC 9110 §10.2.3). A date is measured against the response's own `date`, so our clock does
  * not matter. `undefined` when it does not say, or says nonsense.
  */
-export function retryAfterMsOf(headers: Headers): number | undefined {
+export function retryAfterMsOf(headers: AnswerHeaders): number | undefined {
   const milliseconds = Number(headers.get('retry-after-ms') || Number.NaN);
   if (Number.isFinite(milliseconds) && milliseconds >= 0) return milliseconds;
   const value = headers.get('retry-after');

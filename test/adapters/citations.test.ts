@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { createAnswerReader as createAiSdkReader } from '../../src/adapters/ai-sdk/response.ts';
-import {
-  createAnswerReader as createAnthropicReader,
-  eventsOfMessage,
-} from '../../src/adapters/anthropic/response.ts';
+import { createAnswerReader as createAnthropicReader } from '../../src/adapters/anthropic/response.ts';
+import type { AnswerFacts } from '../../src/adapters/common/read-answer.ts';
 import { createAnswerReader as createGeminiReader } from '../../src/adapters/google/response.ts';
 import { createAnswerReader as createChatReader } from '../../src/adapters/openai-chat/response.ts';
 import { createAnswerReader as createResponsesReader } from '../../src/adapters/openai-responses/response.ts';
 import type { Citation } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
+import { toldBy, toldOfBody, toldOfEvents } from '../support/told-parts.ts';
 
-const facts = {
-  issuer: { provider: 'p', model: 'm' },
-  headers: new Headers(),
-  requestId: undefined,
-};
+const issuer = { provider: 'p', model: 'm' };
+const openResponses = (facts: AnswerFacts) => createResponsesReader(issuer, facts);
+const openChat = (facts: AnswerFacts) => createChatReader({ ...facts, issuer });
+const openAnthropic = (facts: AnswerFacts) => createAnthropicReader(issuer, facts);
+const openGemini = (facts: AnswerFacts) => createGeminiReader(issuer, facts);
+const openAiSdk = ({ headers, tell }: AnswerFacts) => createAiSdkReader(issuer, headers, tell);
 
 /** The citations of the answer's texts, without the vendor's own words. */
 function citationsIn(parts: Iterable<ProviderPart>): readonly Omit<Citation, 'raw'>[][] {
@@ -47,12 +47,10 @@ describe('sources on OpenAI Responses', () => {
   const response = { id: 'r', model: 'm', status: 'completed', output: [item] };
 
   it('are those of the whole answer', () => {
-    const reader = createResponsesReader(facts);
-    expect(citationsIn([...reader.readBody(response), ...reader.finish({})])).toEqual([told]);
+    expect(citationsIn(toldOfBody(openResponses, response))).toEqual([told]);
   });
 
   it('are told once although events, item and response all name them', () => {
-    const reader = createResponsesReader(facts);
     const at = { output_index: 0, content_index: 0, item_id: 'msg_1' };
     const events = [
       { type: 'response.output_text.delta', ...at, delta: 'From Ruby.' },
@@ -61,8 +59,7 @@ describe('sources on OpenAI Responses', () => {
       { type: 'response.output_item.done', output_index: 0, item },
       { type: 'response.completed', response },
     ];
-    const parts = events.flatMap((event) => [...reader.readEvent(event)]);
-    expect(citationsIn([...parts, ...reader.finish({})])).toEqual([told]);
+    expect(citationsIn(toldOfEvents(openResponses, events))).toEqual([told]);
   });
 });
 
@@ -72,22 +69,18 @@ describe('sources on Chat Completions', () => {
   ];
 
   it('are the annotations of the message', () => {
-    const reader = createChatReader(facts);
     const choice = { finish_reason: 'stop', message: { content: 'Ruby', annotations } };
-    const parts = [...reader.readBody({ choices: [choice] }), ...reader.finish({})];
+    const parts = toldOfBody(openChat, { choices: [choice] });
     expect(citationsIn(parts)).toEqual([[{ ...page, start: 0, end: 4 }]]);
   });
 
   it('are the annotations of a delta', () => {
-    const reader = createChatReader(facts);
     const chunks = [
       { choices: [{ delta: { content: 'Ruby' } }] },
       { choices: [{ delta: { annotations }, finish_reason: 'stop' }] },
     ];
-    const parts = chunks.flatMap((chunk) => [...reader.readChunk(chunk)]);
-    expect(citationsIn([...parts, ...reader.finish({})])).toEqual([
-      [{ ...page, start: 0, end: 4 }],
-    ]);
+    const parts = toldOfEvents(openChat, chunks);
+    expect(citationsIn(parts)).toEqual([[{ ...page, start: 0, end: 4 }]]);
   });
 
   it.each([
@@ -98,13 +91,11 @@ describe('sources on Chat Completions', () => {
     ],
     ['addresses', { citations: [page.url] }, { url: page.url }],
   ])('are the %s that the vendor lists beside the answer, once', (_, listed, expected) => {
-    const reader = createChatReader(facts);
     const chunks = [
       { choices: [{ delta: { content: 'Ruby' } }], ...listed },
       { choices: [{ delta: { content: '.' }, finish_reason: 'stop' }], ...listed },
     ];
-    const parts = chunks.flatMap((chunk) => [...reader.readChunk(chunk)]);
-    expect(citationsIn([...parts, ...reader.finish({})])).toEqual([[expected]]);
+    expect(citationsIn(toldOfEvents(openChat, chunks))).toEqual([[expected]]);
   });
 });
 
@@ -129,18 +120,15 @@ describe('sources on Anthropic Messages', () => {
   ];
 
   it('are those of each block of the message', () => {
-    const reader = createAnthropicReader(facts);
     const content = [
       { type: 'text', text: 'So: ', citations: null },
       { type: 'text', text: 'in 1993', citations: [location, result] },
     ];
-    const events = eventsOfMessage({ content, stop_reason: 'end_turn' }) ?? [];
-    const parts = events.flatMap((event) => [...reader.read(event)]);
-    expect(citationsIn([...parts, ...reader.finish({})])).toEqual([[], told]);
+    const parts = toldOfBody(openAnthropic, { content, stop_reason: 'end_turn' });
+    expect(citationsIn(parts)).toEqual([[], told]);
   });
 
   it('come in deltas of their own', () => {
-    const reader = createAnthropicReader(facts);
     const events = [
       { type: 'message_start', message: {} },
       { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
@@ -154,8 +142,7 @@ describe('sources on Anthropic Messages', () => {
       { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
       { type: 'message_stop' },
     ];
-    const parts = events.flatMap((event) => [...reader.read(event)]);
-    expect(citationsIn([...parts, ...reader.finish({})])).toEqual([told]);
+    expect(citationsIn(toldOfEvents(openAnthropic, events))).toEqual([told]);
   });
 });
 
@@ -177,9 +164,8 @@ describe('sources on Gemini', () => {
   ];
 
   it('are counted in characters, not bytes', () => {
-    const reader = createGeminiReader(facts);
     const candidate = { content: { parts: [{ text }] }, finishReason: 'STOP', groundingMetadata };
-    const parts = [...reader.read({ candidates: [candidate] }), ...reader.finish({})];
+    const parts = toldOfBody(openGemini, { candidates: [candidate] });
     expect(citationsIn(parts)).toEqual([told]);
     expect(told.map(({ start, end }) => text.slice(start, end))).toEqual(
       Array(2).fill('Ruby 3.4 is out'),
@@ -187,7 +173,6 @@ describe('sources on Gemini', () => {
   });
 
   it('come with the last chunk of a stream, also beside a signature', () => {
-    const reader = createGeminiReader(facts);
     const chunks = [
       { candidates: [{ content: { parts: [{ text: text.slice(0, 8) }] } }] },
       { candidates: [{ content: { parts: [{ text: text.slice(8) }] } }] },
@@ -201,12 +186,10 @@ describe('sources on Gemini', () => {
         ],
       },
     ];
-    const parts = chunks.flatMap((chunk) => [...reader.read(chunk)]);
-    expect(citationsIn([...parts, ...reader.finish({})])).toEqual([told]);
+    expect(citationsIn(toldOfEvents(openGemini, chunks))).toEqual([told]);
   });
 
   it('are for the whole text when the vendor does not say for which part of it, and name what was recited', () => {
-    const reader = createGeminiReader(facts);
     const { groundingChunks } = groundingMetadata;
     const citationMetadata = { citations: [{ startIndex: 0, endIndex: 5, uri: 'https://c' }] };
     const candidate = {
@@ -215,7 +198,7 @@ describe('sources on Gemini', () => {
       groundingMetadata: { groundingChunks },
       citationMetadata,
     };
-    const parts = [...reader.read({ candidates: [candidate] }), ...reader.finish({})];
+    const parts = toldOfBody(openGemini, { candidates: [candidate] });
     expect(citationsIn(parts)).toEqual([
       [page, { url: 'https://b' }, { url: 'https://c', start: 0, end: 4 }],
     ]);
@@ -229,7 +212,6 @@ describe('sources of an AI SDK model', () => {
   const finishReason = { unified: 'stop' };
 
   it('are those told before its text ends', () => {
-    const reader = createAiSdkReader(facts.issuer, facts.headers);
     const events = [
       { type: 'text-start', id: '1' },
       { type: 'text-delta', id: '1', delta: 'Ruby' },
@@ -238,14 +220,15 @@ describe('sources of an AI SDK model', () => {
       { type: 'text-end', id: '1' },
       { type: 'finish', finishReason },
     ];
-    const parts = events.flatMap((event) => [...reader.read(event)]);
-    expect(citationsIn([...parts, ...reader.finish({})])).toEqual([told]);
+    const parts = toldBy(openAiSdk, (reader) => {
+      for (const event of events) reader.read(event);
+    });
+    expect(citationsIn(parts)).toEqual([told]);
   });
 
   it('are those of the whole answer', () => {
-    const reader = createAiSdkReader(facts.issuer, facts.headers);
     const content = [{ type: 'text', text: 'Ruby' }, source, file];
-    const parts = [...reader.readWhole({ content, finishReason }), ...reader.finish({})];
+    const parts = toldBy(openAiSdk, (reader) => reader.readWhole({ content, finishReason }));
     expect(citationsIn(parts)).toEqual([told]);
   });
 });

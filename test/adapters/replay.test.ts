@@ -7,14 +7,11 @@ import { createAnswerReader as createResponsesReader } from '../../src/adapters/
 import type { NormalMessage, Part } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { requestOf } from '../support/provider-calls.ts';
+import { toldOfBody, toldOfEvents } from '../support/told-parts.ts';
 
 const model = 'gpt-5.4';
 const request = requestOf({ model });
-const facts = {
-  issuer: { provider: request.provider, model },
-  headers: new Headers(),
-  requestId: undefined,
-};
+const issuer = { provider: request.provider, model };
 
 const contentOf = (parts: Iterable<ProviderPart>): Part[] =>
   [...parts].flatMap((part) => (part.type === 'part-end' ? [part.part] : []));
@@ -34,9 +31,8 @@ const after = (content: readonly Part[]): readonly NormalMessage[] => [
 ];
 
 const chat = (chunks: readonly object[]): Part[] => {
-  const reader = createChatReader(facts);
-  const parts = chunks.flatMap((chunk) => [...reader.readChunk({ choices: [chunk] })]);
-  return contentOf([...parts, ...reader.finish({})]);
+  const events = chunks.map((chunk) => ({ choices: [chunk] }));
+  return contentOf(toldOfEvents((facts) => createChatReader({ ...facts, issuer }), events));
 };
 
 const call = { id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } };
@@ -107,14 +103,19 @@ describe("the signature of a call on Gemini's imitation of Chat Completions", ()
 });
 
 describe('the phase of a message on OpenAI Responses', () => {
-  const reader = createResponsesReader(facts);
   const item = (phase: string, text: string) => ({
     type: 'message',
     phase,
     content: [{ type: 'output_text', text }],
   });
   const output = [item('commentary', 'Looking.'), item('final_answer', 'Seen.')];
-  const content = contentOf(reader.readBody({ id: 'r', status: 'completed', output }));
+  const content = contentOf(
+    toldOfBody((facts) => createResponsesReader(issuer, facts), {
+      id: 'r',
+      status: 'completed',
+      output,
+    }),
+  );
 
   it('goes back with its text, and to nobody else', () => {
     const messages: readonly NormalMessage[] = [

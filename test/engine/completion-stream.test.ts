@@ -27,7 +27,7 @@ const failure = new SignalboxError('stream_interrupted', 'broke off');
 /** A source that counts what is asked of it, fails at an error, and hangs at 'hang' until it is left. */
 function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
   const state = { starts: 0, pulled: 0, closed: false };
-  const stream = createCompletionStream<Answer>(async function* (leaving) {
+  async function* source(leaving: AbortSignal) {
     state.starts += 1;
     try {
       for (const part of parts) {
@@ -42,7 +42,8 @@ function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
     } finally {
       state.closed = true;
     }
-  });
+  }
+  const stream = createCompletionStream<Answer>(async (leaving) => source(leaving));
   return { stream, state };
 }
 

@@ -195,7 +195,11 @@ describe('the joint of two attempts', () => {
           ];
           let seen = shown;
           let ended = '';
-          for await (const part of joinedTo({ content: [], text: shown }, from(parts))) {
+          for await (const part of joinedTo(
+            { content: [], text: shown },
+            from(parts),
+            () => undefined,
+          )) {
             if (part.type === 'text-delta') seen += part.delta;
             if (part.type === 'part-end' && part.part.type === 'text') ended = part.part.text;
           }
@@ -209,7 +213,12 @@ describe('the joint of two attempts', () => {
   it('closes the text when nothing was left to say', async () => {
     const parts: ProviderPart[] = [{ type: 'finish', finishReason: 'stop' }];
     const joined: ProviderPart[] = [];
-    for await (const part of joinedTo({ content: [], text: 'all' }, from(parts))) joined.push(part);
+    const seen: ProviderPart[] = [];
+    const see = (part: ProviderPart) => void seen.push(part);
+    for await (const part of joinedTo({ content: [], text: 'all' }, from(parts), see)) {
+      joined.push(part);
+    }
+    expect(seen).toEqual(joined);
     expect(joined.map(({ type }) => type)).toEqual(['part-end', 'finish']);
   });
 });

@@ -70,6 +70,13 @@ describe('a rate that is learned', () => {
     expect(refused().limit(60_050)).toBeCloseTo(600, -1);
   });
 
+  test('is that of the time there was, before a minute has gone by', () => {
+    const gate = createAdaptiveRate();
+    for (let at = 0; at < 12_000; at += 500) gate.enter(load, at).leave(left('ok'), at + 50);
+    gate.enter(load, 12_000).leave(left('limited'), 12_000);
+    expect(gate.limit(12_000)).toBeCloseTo(120, -1);
+  });
+
   test('is tried higher with time', () => {
     const gate = refused();
     expect(gate.limit(120_050)).toBeCloseTo(1_200, -2);

@@ -85,9 +85,11 @@ const defects: readonly (readonly [defect: string, provider: Provider, name: str
     plain,
   ],
   [
-    'keeps a listener on the signal',
+    'keeps listeners on the signal',
     sending((send) => (context) => {
-      context.signal.addEventListener('abort', () => undefined);
+      for (let each = 0; each < 2; each++) {
+        context.signal.addEventListener('abort', () => undefined);
+      }
       return send(context);
     }),
     plain,

@@ -3,6 +3,9 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Watch } from '../../src/protocol/provider.ts';
+import { type Answer, answerOf } from '../../src/transport/answer.ts';
+import { dispatchRequest } from '../../src/transport/dispatch.ts';
+import { processDispatcher } from '../../src/transport/dispatcher.ts';
 import { type Reply, readReply } from '../../src/transport/read-reply.ts';
 import type { ServerSentEvent } from '../../src/transport/server-sent-events.ts';
 
@@ -17,247 +20,277 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop();
 });
 
-/** Fetches from a server that answers once, as told. */
-async function fetchFrom(answer: (response: ServerResponse) => void): Promise<Response> {
-  const server = createServer((_, response) => answer(response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  stops.push(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-}
+type Send = (url: string) => Promise<Answer>;
 
-const sending =
-  (body: string | Buffer, type: string, status = 200) =>
-  (response: ServerResponse): void => {
-    response.writeHead(status, { 'content-type': type });
-    response.end(body);
-  };
+/** Both ways to an answer: straight through undici, and through a `fetch` of the user's. */
+const ways: readonly (readonly [string, Send])[] = [
+  [
+    'a dispatcher',
+    (url) => {
+      const dispatcher = processDispatcher();
+      if (dispatcher === undefined) throw new Error('this Node shows no dispatcher');
+      const { signal } = new AbortController();
+      return dispatchRequest(dispatcher, {
+        url,
+        method: 'GET',
+        headers: {},
+        body: undefined,
+        signal,
+        watch: quiet,
+      });
+    },
+  ],
+  ['a fetch', async (url) => answerOf(await fetch(url))],
+];
 
-/** Sends half of what it promised, then cuts the connection. */
-const cutting =
-  (body: string, status = 200) =>
-  (response: ServerResponse): void => {
-    response.writeHead(status, { 'content-type': 'application/json', 'content-length': '9999' });
-    response.write(body, () => response.destroy());
-  };
-
-async function eventsOf(reply: Reply): Promise<readonly ServerSentEvent[]> {
-  if (reply.kind !== 'events') throw new Error(`not events but ${reply.kind}`);
-  const events: ServerSentEvent[] = [];
-  for await (const event of reply.events) events.push(event);
-  return events;
-}
-
-function refusalOf(reply: Reply) {
-  if (reply.kind !== 'refusal') throw new Error(`not a refusal but ${reply.kind}`);
-  return reply.refusal;
-}
-
-/** A body in exactly these pieces. */
-function inPieces(pieces: readonly Uint8Array[]): Response {
-  return new Response(
-    new ReadableStream({
-      start(controller) {
-        for (const piece of pieces) controller.enqueue(piece);
-        controller.close();
-      },
-    }),
-  );
-}
-
-describe('an answer', () => {
-  test('of JSON is understood although a stream was asked for', async () => {
-    const reply = await readReply(await fetchFrom(sending(' {"a":1}', 'text/event-stream')), quiet);
-    expect(reply).toMatchObject({ kind: 'json', body: { a: 1 } });
-  });
-
-  test('of events is understood whatever its content type says', async () => {
-    const reply = await readReply(
-      await fetchFrom(sending('data: 1\n\ndata: [DONE]\n\n', 'application/json')),
-      quiet,
-    );
-    expect(await eventsOf(reply)).toEqual([
-      { type: 'event', name: undefined, data: 1 },
-      { type: 'done' },
-    ]);
-  });
-
-  test.each([
-    ['data: 1\n\n'],
-    ['event: x\ndata: 1\n\n'],
-    ['id: 1\ndata: 1\n\n'],
-    ['retry: 1\ndata: 1\n\n'],
-    [': ping\n\ndata: 1\n\n'],
-    ['\n\n\r\ndata: 1\n\n'],
-  ])('that begins with %j is a stream of events', async (body) => {
-    const bytes = [...Buffer.from(body)].map((byte) => Uint8Array.of(byte));
-    expect(await eventsOf(await readReply(inPieces(bytes), quiet))).toMatchObject([
-      { type: 'event', data: 1 },
-    ]);
-  });
-
-  test('may begin with a byte order mark', async () => {
-    const events = await readReply(await fetchFrom(sending('\uFEFFdata: 1\n\n', 'x/y')), quiet);
-    expect(await eventsOf(events)).toMatchObject([{ data: 1 }]);
-    const json = await readReply(await fetchFrom(sending('\uFEFF{"a":1}', 'x/y')), quiet);
-    expect(json).toMatchObject({ kind: 'json', body: { a: 1 } });
-  });
-
-  test.each([
-    ['a web page', '<!doctype html><html></html>'],
-    ['an empty body', ''],
-    ['an empty body', ' \n '],
-    ['neither JSON nor an event stream', 'upstream error'],
-    ['neither JSON nor an event stream', '"just a string"'],
-  ])('of %s is no answer', async (what, body) => {
-    const reading = readReply(await fetchFrom(sending(body, 'text/html')), quiet);
-    await expect(reading).rejects.toMatchObject({
-      code: 'invalid_response',
-      message: expect.stringContaining(what),
+describe.each(ways)('over %s', (_, send) => {
+  /** Asks a server that answers once, as told. */
+  async function answerFrom(answer: (response: ServerResponse) => void): Promise<Answer> {
+    const server = createServer((_, response) => answer(response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    stops.push(() => {
+      server.close();
+      server.closeAllConnections();
     });
-  });
+    return send(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  }
 
-  test('carries the request id and the headers', async () => {
-    const reply = await readReply(
-      new Response('{}', { headers: { 'x-request-id': 'req_1', 'x-other': 'yes' } }),
-      quiet,
-    );
-    expect(reply.requestId).toBe('req_1');
-    expect(reply.headers.get('x-other')).toBe('yes');
-  });
-
-  test('keeps characters whole that are split over pieces', async () => {
-    const text = fc.string({ unit: 'grapheme' });
-    await fc.assert(
-      fc.asyncProperty(fc.array(text), fc.array(fc.nat(400)), async (texts, cuts) => {
-        const bytes = Buffer.from(
-          `: é\n\n${texts.map((each) => `data: ${JSON.stringify(each)}\n\n`).join('')}`,
-        );
-        const at = [0, ...cuts.filter((cut) => cut < bytes.length), bytes.length];
-        at.sort((a, b) => a - b);
-        const pieces = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
-        const events = await eventsOf(await readReply(inPieces(pieces), quiet));
-        expect(events).toEqual(texts.map((data) => ({ type: 'event', name: undefined, data })));
-      }),
-    );
-  });
-
-  test('feeds the idle clock with every piece, pings included', async () => {
-    let pieces = 0;
-    const watch: Watch = {
-      connected: () => undefined,
-      bytes: () => pieces++,
-      limits: () => undefined,
+  const sending =
+    (body: string | Buffer, type: string, status = 200) =>
+    (response: ServerResponse): void => {
+      response.writeHead(status, { 'content-type': type });
+      response.end(body);
     };
-    const encode = (text: string) => new TextEncoder().encode(text);
-    const body = inPieces([encode(': ping\n\n'), encode(': ping\n\n'), encode('data: 1\n\n')]);
-    await eventsOf(await readReply(body, watch));
-    expect(pieces).toBeGreaterThanOrEqual(3);
-  });
-});
 
-describe('a connection that breaks', () => {
-  test('in the middle of a stream interrupts it after the events that came', async () => {
-    const reply = await readReply(await fetchFrom(cutting('data: 1\n\ndata: 2')), quiet);
-    if (reply.kind !== 'events') throw new Error('not events');
-    const events = reply.events[Symbol.asyncIterator]();
-    expect(await events.next()).toMatchObject({ value: { data: 1 } });
-    await expect(events.next()).rejects.toMatchObject({ code: 'stream_interrupted' });
-  });
+  /** Sends half of what it promised, then cuts the connection. */
+  const cutting =
+    (body: string, status = 200) =>
+    (response: ServerResponse): void => {
+      response.writeHead(status, { 'content-type': 'application/json', 'content-length': '9999' });
+      response.write(body, () => response.destroy());
+    };
 
-  test('in the middle of JSON interrupts the answer', async () => {
-    const reading = readReply(await fetchFrom(cutting('{"a":')), quiet);
-    await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted' });
-  });
+  async function eventsOf(reply: Reply): Promise<readonly ServerSentEvent[]> {
+    if (reply.kind !== 'events') throw new Error(`not events but ${reply.kind}`);
+    const events: ServerSentEvent[] = [];
+    for await (const batch of reply.events) events.push(...batch);
+    return events;
+  }
 
-  test('before anything was sent interrupts the answer', async () => {
-    const reading = readReply(await fetchFrom(cutting('')), quiet);
-    await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted' });
-  });
+  function refusalOf(reply: Reply) {
+    if (reply.kind !== 'refusal') throw new Error(`not a refusal but ${reply.kind}`);
+    return reply.refusal;
+  }
 
-  test('is told from JSON that ends too soon only by its words', async () => {
-    const reading = readReply(await fetchFrom(sending('{"a":', 'application/json')), quiet);
-    await expect(reading).rejects.toMatchObject({
-      code: 'stream_interrupted',
-      message: 'the answer broke off: its JSON is not whole',
+  /** A body in exactly these pieces. */
+  function inPieces(pieces: readonly Uint8Array[]): Answer {
+    return answerOf(
+      new Response(
+        new ReadableStream({
+          start(controller) {
+            for (const piece of pieces) controller.enqueue(piece);
+            controller.close();
+          },
+        }),
+      ),
+    );
+  }
+
+  describe('an answer', () => {
+    test('of JSON is understood although a stream was asked for', async () => {
+      const reply = await readReply(
+        await answerFrom(sending(' {"a":1}', 'text/event-stream')),
+        quiet,
+      );
+      expect(reply).toMatchObject({ kind: 'json', body: { a: 1 } });
     });
-  });
-});
 
-describe('a refusal', () => {
-  test('of JSON is decoded', async () => {
-    const reply = await readReply(
-      await fetchFrom(sending('{"error":{"type":"x"}}', 'application/json', 429)),
-      quiet,
-    );
-    expect(refusalOf(reply)).toMatchObject({ status: 429, body: { error: { type: 'x' } } });
-  });
+    test('of events is understood whatever its content type says', async () => {
+      const reply = await readReply(
+        await answerFrom(sending('data: 1\n\ndata: [DONE]\n\n', 'application/json')),
+        quiet,
+      );
+      expect(await eventsOf(reply)).toEqual([
+        { type: 'event', name: undefined, data: 1 },
+        { type: 'done' },
+      ]);
+    });
 
-  test('of text is kept as it came', async () => {
-    const reply = await readReply(
-      await fetchFrom(sending('Bad gateway', 'text/plain', 502)),
-      quiet,
-    );
-    expect(refusalOf(reply)).toMatchObject({ status: 502, body: 'Bad gateway' });
-  });
+    test.each([
+      ['data: 1\n\n'],
+      ['event: x\ndata: 1\n\n'],
+      ['id: 1\ndata: 1\n\n'],
+      ['retry: 1\ndata: 1\n\n'],
+      [': ping\n\ndata: 1\n\n'],
+      ['\n\n\r\ndata: 1\n\n'],
+    ])('that begins with %j is a stream of events', async (body) => {
+      const bytes = [...Buffer.from(body)].map((byte) => Uint8Array.of(byte));
+      expect(await eventsOf(await readReply(inPieces(bytes), quiet))).toMatchObject([
+        { type: 'event', data: 1 },
+      ]);
+    });
 
-  test('without a body is known by its status', async () => {
-    const reply = await readReply(await fetchFrom(sending('', 'text/plain', 503)), quiet);
-    expect(refusalOf(reply)).toMatchObject({ status: 503, body: '' });
-  });
+    test('may begin with a byte order mark', async () => {
+      const events = await readReply(await answerFrom(sending('\uFEFFdata: 1\n\n', 'x/y')), quiet);
+      expect(await eventsOf(events)).toMatchObject([{ data: 1 }]);
+      const json = await readReply(await answerFrom(sending('\uFEFF{"a":1}', 'x/y')), quiet);
+      expect(json).toMatchObject({ kind: 'json', body: { a: 1 } });
+    });
 
-  test('that is cut is known by its status', async () => {
-    const reply = await readReply(await fetchFrom(cutting('{"error":', 500)), quiet);
-    expect(refusalOf(reply).status).toBe(500);
-  });
+    test.each([
+      ['a web page', '<!doctype html><html></html>'],
+      ['an empty body', ''],
+      ['an empty body', ' \n '],
+      ['neither JSON nor an event stream', 'upstream error'],
+      ['neither JSON nor an event stream', '"just a string"'],
+    ])('of %s is no answer', async (what, body) => {
+      const reading = readReply(await answerFrom(sending(body, 'text/html')), quiet);
+      await expect(reading).rejects.toMatchObject({
+        code: 'invalid_response',
+        message: expect.stringContaining(what),
+      });
+    });
 
-  test('that never ends is read only so far, and its socket is closed', async () => {
-    const { promise: closed, resolve } = Promise.withResolvers<void>();
-    const response = await fetchFrom((answer) => {
-      answer.on('close', resolve);
-      answer.writeHead(500);
-      const more = (): void => {
-        while (!answer.destroyed && answer.write('x'.repeat(16_384)));
+    test('carries the request id and the headers', async () => {
+      const reply = await readReply(
+        answerOf(new Response('{}', { headers: { 'x-request-id': 'req_1', 'x-other': 'yes' } })),
+        quiet,
+      );
+      expect(reply.requestId).toBe('req_1');
+      expect(reply.headers.get('x-other')).toBe('yes');
+    });
+
+    test('keeps characters whole that are split over pieces', async () => {
+      const text = fc.string({ unit: 'grapheme' });
+      await fc.assert(
+        fc.asyncProperty(fc.array(text), fc.array(fc.nat(400)), async (texts, cuts) => {
+          const bytes = Buffer.from(
+            `: é\n\n${texts.map((each) => `data: ${JSON.stringify(each)}\n\n`).join('')}`,
+          );
+          const at = [0, ...cuts.filter((cut) => cut < bytes.length), bytes.length];
+          at.sort((a, b) => a - b);
+          const pieces = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+          const events = await eventsOf(await readReply(inPieces(pieces), quiet));
+          expect(events).toEqual(texts.map((data) => ({ type: 'event', name: undefined, data })));
+        }),
+      );
+    });
+
+    test('feeds the idle clock with every piece, pings included', async () => {
+      let pieces = 0;
+      const watch: Watch = {
+        connected: () => undefined,
+        bytes: () => pieces++,
+        limits: () => undefined,
       };
-      answer.on('drain', more);
-      more();
+      const encode = (text: string) => new TextEncoder().encode(text);
+      const body = inPieces([encode(': ping\n\n'), encode(': ping\n\n'), encode('data: 1\n\n')]);
+      await eventsOf(await readReply(body, watch));
+      expect(pieces).toBeGreaterThanOrEqual(3);
     });
-    const { status, body } = refusalOf(await readReply(response, quiet));
-    expect(status).toBe(500);
-    expect(String(body).length).toBeLessThan(1_000_000);
-    await closed;
   });
-});
 
-describe('a reader who leaves', () => {
-  test('closes the socket of a stream', async () => {
-    const { promise: closed, resolve } = Promise.withResolvers<void>();
-    const reply = await readReply(
-      await fetchFrom((answer) => {
+  describe('a connection that breaks', () => {
+    test('in the middle of a stream interrupts it after the events that came', async () => {
+      const reply = await readReply(await answerFrom(cutting('data: 1\n\ndata: 2')), quiet);
+      if (reply.kind !== 'events') throw new Error('not events');
+      const events = reply.events[Symbol.asyncIterator]();
+      expect(await events.next()).toMatchObject({ value: [{ data: 1 }] });
+      await expect(events.next()).rejects.toMatchObject({ code: 'stream_interrupted' });
+    });
+
+    test('in the middle of JSON interrupts the answer', async () => {
+      const reading = readReply(await answerFrom(cutting('{"a":')), quiet);
+      await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted' });
+    });
+
+    test('before anything was sent interrupts the answer', async () => {
+      const reading = readReply(await answerFrom(cutting('')), quiet);
+      await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted' });
+    });
+
+    test('is told from JSON that ends too soon only by its words', async () => {
+      const reading = readReply(await answerFrom(sending('{"a":', 'application/json')), quiet);
+      await expect(reading).rejects.toMatchObject({
+        code: 'stream_interrupted',
+        message: 'the answer broke off: its JSON is not whole',
+      });
+    });
+  });
+
+  describe('a refusal', () => {
+    test('of JSON is decoded', async () => {
+      const reply = await readReply(
+        await answerFrom(sending('{"error":{"type":"x"}}', 'application/json', 429)),
+        quiet,
+      );
+      expect(refusalOf(reply)).toMatchObject({ status: 429, body: { error: { type: 'x' } } });
+    });
+
+    test('of text is kept as it came', async () => {
+      const reply = await readReply(
+        await answerFrom(sending('Bad gateway', 'text/plain', 502)),
+        quiet,
+      );
+      expect(refusalOf(reply)).toMatchObject({ status: 502, body: 'Bad gateway' });
+    });
+
+    test('without a body is known by its status', async () => {
+      const reply = await readReply(await answerFrom(sending('', 'text/plain', 503)), quiet);
+      expect(refusalOf(reply)).toMatchObject({ status: 503, body: '' });
+    });
+
+    test('that is cut is known by its status', async () => {
+      const reply = await readReply(await answerFrom(cutting('{"error":', 500)), quiet);
+      expect(refusalOf(reply).status).toBe(500);
+    });
+
+    test('that never ends is read only so far, and its socket is closed', async () => {
+      const { promise: closed, resolve } = Promise.withResolvers<void>();
+      const response = await answerFrom((answer) => {
+        answer.on('close', resolve);
+        answer.writeHead(500);
+        const more = (): void => {
+          while (!answer.destroyed && answer.write('x'.repeat(16_384)));
+        };
+        answer.on('drain', more);
+        more();
+      });
+      const { status, body } = refusalOf(await readReply(response, quiet));
+      expect(status).toBe(500);
+      expect(String(body).length).toBeLessThan(1_000_000);
+      await closed;
+    });
+  });
+
+  describe('a reader who leaves', () => {
+    test('closes the socket of a stream', async () => {
+      const { promise: closed, resolve } = Promise.withResolvers<void>();
+      const reply = await readReply(
+        await answerFrom((answer) => {
+          answer.on('close', resolve);
+          answer.writeHead(200);
+          answer.write('data: 1\n\n');
+        }),
+        quiet,
+      );
+      if (reply.kind !== 'events') throw new Error('not events');
+      for await (const events of reply.events) {
+        expect(events).toMatchObject([{ data: 1 }]);
+        break;
+      }
+      await closed;
+    });
+
+    test('closes the socket of an answer that is none', async () => {
+      const { promise: closed, resolve } = Promise.withResolvers<void>();
+      const response = await answerFrom((answer) => {
         answer.on('close', resolve);
         answer.writeHead(200);
-        answer.write('data: 1\n\n');
-      }),
-      quiet,
-    );
-    if (reply.kind !== 'events') throw new Error('not events');
-    for await (const event of reply.events) {
-      expect(event).toMatchObject({ data: 1 });
-      break;
-    }
-    await closed;
-  });
-
-  test('closes the socket of an answer that is none', async () => {
-    const { promise: closed, resolve } = Promise.withResolvers<void>();
-    const response = await fetchFrom((answer) => {
-      answer.on('close', resolve);
-      answer.writeHead(200);
-      answer.write('<html>');
+        answer.write('<html>');
+      });
+      await expect(readReply(response, quiet)).rejects.toMatchObject({ code: 'invalid_response' });
+      await closed;
     });
-    await expect(readReply(response, quiet)).rejects.toMatchObject({ code: 'invalid_response' });
-    await closed;
   });
 });

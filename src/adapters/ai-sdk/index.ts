@@ -77,27 +77,32 @@ async function* answer(
   issuer: Issuer,
 ): AsyncGenerator<ProviderPart, void> {
   const options = { ...call, abortSignal: context.signal } as never;
+  const told: ProviderPart[] = [];
+  const tell = (part: ProviderPart): void => void told.push(part);
   if (context.wire === 'unary') {
     const result = await model.doGenerate(options);
     const headers = headersOf(result);
     tellLimits(headers, context.watch);
-    const reader = createAnswerReader(issuer, headers);
-    yield* reader.readWhole(result);
-    yield* reader.finish(context.keepRaw ? { raw: objectOf(objectOf(result).response).body } : {});
+    const reader = createAnswerReader(issuer, headers, tell);
+    reader.readWhole(result);
+    reader.finish(context.keepRaw ? { raw: objectOf(objectOf(result).response).body } : {});
+    for (const part of told) yield part;
     return;
   }
   const result = await model.doStream(options);
   const headers = headersOf(result);
   tellLimits(headers, context.watch);
-  const reader = createAnswerReader(issuer, headers);
+  const reader = createAnswerReader(issuer, headers, tell);
   const raw: unknown[] = [];
   for await (const part of readStream(result.stream, context)) {
     if (context.keepRaw) raw.push(part);
-    yield* reader.read(part);
+    reader.read(part);
+    for (const each of told.splice(0)) yield each;
     if (reader.isEnded()) break;
   }
   if (!reader.isEnded()) throw interruptedError('it ended without a finish');
-  yield* reader.finish(context.keepRaw ? { raw } : {});
+  reader.finish(context.keepRaw ? { raw } : {});
+  for (const part of told) yield part;
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { FinishReason, Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { requestIdOf } from '../../transport/response-facts.ts';
 import { citation } from '../common/citations.ts';
-import { createPartAssembler } from '../common/part-assembler.ts';
+import { createPartAssembler, type Tell } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { wire } from './request.ts';
 
@@ -70,16 +70,20 @@ function reasonOf(raw: unknown): JsonObject {
 
 export interface AnswerReader {
   /** One part of a stream. */
-  read(part: unknown): Generator<ProviderPart>;
+  read(part: unknown): void;
   /** A whole answer. */
-  readWhole(result: unknown): Generator<ProviderPart>;
+  readWhole(result: unknown): void;
   isEnded(): boolean;
-  finish(raw: { readonly raw?: unknown }): Generator<ProviderPart>;
+  finish(raw: { readonly raw?: unknown }): void;
 }
 
 /** Reads one answer of an AI SDK model, as parts or as one result. */
-export function createAnswerReader(issuer: Issuer, headers: Headers): AnswerReader {
-  const assembler = createPartAssembler();
+export function createAnswerReader(
+  issuer: Issuer,
+  headers: AnswerHeaders,
+  tell: Tell,
+): AnswerReader {
+  const assembler = createPartAssembler(tell);
   let id: string | undefined;
   let servedModel: string | undefined;
   let usage: Usage | undefined;
@@ -92,23 +96,23 @@ export function createAnswerReader(issuer: Issuer, headers: Headers): AnswerRead
       ? { wire, ...issuer, kind: 'item', data: JSON.stringify(part.providerMetadata) }
       : undefined;
 
-  function* describe({ id: answerId, modelId }: JsonObject): Generator<ProviderPart> {
+  function describe({ id: answerId, modelId }: JsonObject): void {
     id = textOf(answerId) ?? id;
     servedModel = textOf(modelId) ?? servedModel;
     const requestId = requestIdOf(headers);
-    yield {
+    tell({
       type: 'open',
       ...(id !== undefined && { id }),
       ...(servedModel !== undefined && { servedModel }),
       ...(requestId !== undefined && { requestId }),
-    };
+    });
   }
 
-  function* block(place: string, type: 'text' | 'reasoning', part: JsonObject) {
-    const told = opaque(part);
-    if (told !== undefined) assembler.opaque(place, told);
-    yield* assembler.text(place, type, textOf(part.delta) ?? textOf(part.text) ?? '');
-    if (told !== undefined) assembler.opaque(place, told);
+  function block(place: string, type: 'text' | 'reasoning', part: JsonObject) {
+    const seal = opaque(part);
+    if (seal !== undefined) assembler.opaque(place, seal);
+    assembler.text(place, type, textOf(part.delta) ?? textOf(part.text) ?? '');
+    if (seal !== undefined) assembler.opaque(place, seal);
   }
 
   /** Sources stand beside the text: those heard so far are the text's that ends next. */
@@ -123,52 +127,52 @@ export function createAnswerReader(issuer: Issuer, headers: Headers): AnswerRead
     sources.push(citation({ ...facts, source: name }, part));
   }
 
-  function* toolCall(part: JsonObject): Generator<ProviderPart> {
+  function toolCall(part: JsonObject): void {
     // Tools that the vendor ran itself are no calls for the caller to answer.
     if (part.providerExecuted === true) return;
     const callId = textOf(part.toolCallId) ?? `call_${calls}`;
     const place = `call ${callId}`;
     calls += 1;
     if (!assembler.has(place)) {
-      yield* assembler.toolCall(place, callId, textOf(part.toolName) ?? '');
-      yield* assembler.toolInput(place, textOf(part.input) ?? JSON.stringify(part.input ?? {}));
+      assembler.toolCall(place, callId, textOf(part.toolName) ?? '');
+      assembler.toolInput(place, textOf(part.input) ?? JSON.stringify(part.input ?? {}));
     }
-    const told = opaque(part);
-    if (told !== undefined) assembler.opaque(place, told);
-    yield* assembler.close(place);
+    const seal = opaque(part);
+    if (seal !== undefined) assembler.opaque(place, seal);
+    assembler.close(place);
   }
 
-  function* file(part: JsonObject): Generator<ProviderPart> {
+  function file(part: JsonObject): void {
     const mediaType = textOf(part.mediaType) ?? 'application/octet-stream';
     const held = isObject(part.data) ? part.data.data : part.data;
     const data = held instanceof Uint8Array ? Buffer.from(held).toString('base64') : textOf(held);
     if (data === undefined) return;
     const type = mediaType.startsWith('image/') ? 'image' : 'file';
-    yield { type: 'part-end', part: { type, source: { data, mediaType } } };
+    tell({ type: 'part-end', part: { type, source: { data, mediaType } } });
   }
 
-  const readers: Readonly<Record<string, (part: JsonObject) => Generator<ProviderPart>>> = {
-    *'stream-start'({ warnings }) {
-      for (const raw of listOf(warnings)) yield { type: 'warning', warning: warningOf(raw) };
+  const readers: Readonly<Record<string, (part: JsonObject) => void>> = {
+    'stream-start'({ warnings }) {
+      for (const raw of listOf(warnings)) tell({ type: 'warning', warning: warningOf(raw) });
     },
     'response-metadata': describe,
     'text-start': (part) => block(`text ${part.id}`, 'text', part),
     'text-delta': (part) => block(`text ${part.id}`, 'text', part),
-    *'text-end'(part) {
-      yield* block(`text ${part.id}`, 'text', part);
+    'text-end'(part) {
+      block(`text ${part.id}`, 'text', part);
       citeAt(`text ${part.id}`);
-      yield* assembler.close(`text ${part.id}`);
+      assembler.close(`text ${part.id}`);
     },
     'reasoning-start': (part) => block(`reasoning ${part.id}`, 'reasoning', part),
     'reasoning-delta': (part) => block(`reasoning ${part.id}`, 'reasoning', part),
-    *'reasoning-end'(part) {
-      yield* block(`reasoning ${part.id}`, 'reasoning', part);
-      yield* assembler.close(`reasoning ${part.id}`);
+    'reasoning-end'(part) {
+      block(`reasoning ${part.id}`, 'reasoning', part);
+      assembler.close(`reasoning ${part.id}`);
     },
-    *'tool-input-start'(part) {
+    'tool-input-start'(part) {
       if (part.providerExecuted === true) return;
       const callId = textOf(part.id) ?? '';
-      yield* assembler.toolCall(`call ${callId}`, callId, textOf(part.toolName) ?? '');
+      assembler.toolCall(`call ${callId}`, callId, textOf(part.toolName) ?? '');
     },
     'tool-input-delta': (part) => assembler.toolInput(`call ${part.id}`, textOf(part.delta) ?? ''),
     'tool-call': toolCall,
@@ -176,7 +180,7 @@ export function createAnswerReader(issuer: Issuer, headers: Headers): AnswerRead
   };
 
   return {
-    *read(part) {
+    read(part) {
       const known = objectOf(part);
       if (known.type === 'error') throw known.error;
       if (known.type === 'source') hear(known);
@@ -184,34 +188,34 @@ export function createAnswerReader(issuer: Issuer, headers: Headers): AnswerRead
         usage = usageOf(known.usage) ?? usage;
         reason = reasonOf(known.finishReason);
       }
-      yield* readers[textOf(known.type) ?? '']?.(known) ?? [];
+      readers[textOf(known.type) ?? '']?.(known);
     },
-    *readWhole(result) {
+    readWhole(result) {
       const whole = objectOf(result);
-      yield* describe(objectOf(whole.response));
-      for (const raw of listOf(whole.warnings)) yield { type: 'warning', warning: warningOf(raw) };
+      describe(objectOf(whole.response));
+      for (const raw of listOf(whole.warnings)) tell({ type: 'warning', warning: warningOf(raw) });
       const content = listOf(whole.content).map(objectOf);
       for (const part of content) if (part.type === 'source') hear(part);
       const lastText = content.findLastIndex(({ type }) => type === 'text');
       for (const [index, part] of content.entries()) {
         if (part.type === 'source') continue;
         if (part.type === 'text' || part.type === 'reasoning') {
-          yield* block(`part ${index}`, part.type, part);
+          block(`part ${index}`, part.type, part);
           if (index === lastText) citeAt(`part ${index}`);
-          yield* assembler.close(`part ${index}`);
-        } else yield* readers[textOf(part.type) ?? '']?.(part) ?? [];
+          assembler.close(`part ${index}`);
+        } else readers[textOf(part.type) ?? '']?.(part);
       }
       usage = usageOf(whole.usage);
       reason = reasonOf(whole.finishReason);
     },
     isEnded: () => reason !== undefined,
-    *finish(raw) {
+    finish(raw) {
       const unified = textOf(reason?.unified) ?? 'other';
       if (unified === 'interrupted') throw interruptedError('the model stopped in the middle');
-      yield* assembler.closeAll();
+      assembler.closeAll();
       const rawFinishReason = textOf(reason?.raw) ?? unified;
       const finishReason = finishReasons[unified] ?? 'other';
-      yield {
+      tell({
         type: 'finish',
         finishReason: finishReason === 'stop' && calls > 0 ? 'tool_calls' : finishReason,
         rawFinishReason,
@@ -219,7 +223,7 @@ export function createAnswerReader(issuer: Issuer, headers: Headers): AnswerRead
         ...(servedModel !== undefined && { servedModel }),
         ...(usage !== undefined && { usage }),
         ...raw,
-      };
+      });
     },
   };
 }

@@ -1,16 +1,12 @@
-import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Capability, Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
-import { interruptedError } from '../../transport/network-error.ts';
-import type { Reply } from '../../transport/read-reply.ts';
 import { currentKey, keyCountOf } from '../common/api-key.ts';
 import { exchangeOfClient } from '../common/exchange-with-credentials.ts';
-import { readJsonEvents } from '../common/json-events.ts';
 import { lazily } from '../common/lazily.ts';
+import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { lazySdk } from '../common/sdk.ts';
-import { inBandError, isErrorBody, refusalError } from './errors.ts';
+import { refusalError } from './errors.ts';
 import { factsOf } from './models.ts';
 import {
   type AnthropicClient,
@@ -20,7 +16,7 @@ import {
   readSettings,
 } from './options.ts';
 import { toWireRequest } from './request.ts';
-import { createAnswerReader, eventsOfMessage, type Issuer } from './response.ts';
+import { createAnswerReader, notAMessage } from './response.ts';
 
 export type { ApiKey } from '../common/api-key.ts';
 export type { AnthropicClient, AnthropicSettings } from './options.ts';
@@ -79,53 +75,6 @@ function guardClient(client: AnthropicClient): AnthropicClient {
   });
 }
 
-async function* readAnswer(
-  reply: Reply,
-  context: AttemptContext,
-  issuer: Issuer,
-): AsyncGenerator<ProviderPart, void> {
-  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
-  const { headers, requestId } = reply;
-  const reader = createAnswerReader({ issuer, headers, requestId });
-
-  if (reply.kind === 'json') {
-    if (isErrorBody(reply.body)) throw inBandError(reply.body, headers);
-    const events = eventsOfMessage(reply.body);
-    if (events === undefined) throw notAMessage();
-    for (const event of events) yield* reader.read(event);
-    yield* reader.finish(context.keepRaw ? { raw: reply.body } : {});
-    return;
-  }
-
-  const raw: unknown[] = [];
-  try {
-    yield* readJsonEvents(
-      reply,
-      function* (event) {
-        if (event.type !== 'event') return;
-        if (context.keepRaw) raw.push(event.data);
-        yield* reader.read(event.data);
-      },
-      reader.isComplete,
-    );
-  } catch (error) {
-    context.signal.throwIfAborted();
-    // After the stop reason only `message_stop` is missing, which says nothing more.
-    if (!reader.isEnded()) throw error;
-  }
-  context.signal.throwIfAborted();
-  if (!reader.isBegun()) throw notAMessage();
-  if (!reader.isEnded()) throw interruptedError('it ended without its terminal marker');
-  yield* reader.finish(context.keepRaw ? { raw } : {});
-}
-
-function notAMessage(): SignalboxError {
-  return new SignalboxError(
-    'invalid_response',
-    'the answer is not an Anthropic message: check baseURL and any proxy in between',
-  );
-}
-
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
   const { structuredOutput, prefill } = factsOf(model);
   return new Set<Capability>([
@@ -163,18 +112,23 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
     prepare(request) {
       const { body, warnings } = toWireRequest(request, takesSampling);
       const issuer = { provider: request.provider, model: request.model };
+      const answers: AnswerWire = {
+        open: (facts) => createAnswerReader(issuer, facts),
+        refused: refusalError,
+        odd: notAMessage,
+      };
       return {
         warnings,
-        async *send(context) {
-          const sdk = await client();
-          const stream = context.wire === 'stream';
-          const whole: JsonObject = { ...body, stream };
-          // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
-          const reply = await exchangeOfClient(context, (tap) =>
-            sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
-          );
-          yield* readAnswer(reply, context, issuer);
-        },
+        send: (context) =>
+          readAnswer(context, answers, async () => {
+            const sdk = await client();
+            const stream = context.wire === 'stream';
+            const whole: JsonObject = { ...body, stream };
+            // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
+            return exchangeOfClient(context, (tap) =>
+              sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+            );
+          }),
       };
     },
   };

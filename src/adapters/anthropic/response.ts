@@ -1,11 +1,12 @@
+import { SignalboxError } from '../../errors.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { citation } from '../common/citations.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { mergeUsage, toUsage } from './usage.ts';
 
@@ -22,30 +23,21 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
 /** Who made the answer, for the replay data in it. */
 export type Issuer = { readonly provider: string; readonly model: string };
 
-export type AnswerFacts = {
-  readonly issuer: Issuer;
-  readonly headers: Headers;
-  readonly requestId: string | undefined;
-};
-
-/** Reads one answer, event by event. */
-export interface AnswerReader {
-  read(event: unknown): Generator<ProviderPart>;
-  /** Whether `message_stop` has come: nothing follows it. */
-  isComplete(): boolean;
-  /** Whether the vendor has said why it stopped; only then is the answer whole. */
-  isEnded(): boolean;
-  /** Whether anything of this wire has been seen. */
-  isBegun(): boolean;
-  /** The closing parts, with the vendor's own response if it is to be kept. */
-  finish(raw: { readonly raw?: unknown }): Generator<ProviderPart>;
-}
-
 /** A block that is not text, thinking or a call of the caller's tools, such as a server tool's result. */
 type ForeignBlock = { readonly block: JsonObject; input: string };
 
-export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts): AnswerReader {
-  const assembler = createPartAssembler();
+export function notAMessage(): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    'the answer is not an Anthropic message: check baseURL and any proxy in between',
+  );
+}
+
+export function createAnswerReader(
+  issuer: Issuer,
+  { headers, requestId, tell }: AnswerFacts,
+): AnswerReader {
+  const assembler = createPartAssembler(tell);
   const foreign = new Map<string, ForeignBlock>();
   /** Arguments that came whole with the start of a call; used unless they also come in pieces. */
   const wholeInputs = new Map<string, unknown>();
@@ -78,7 +70,7 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     assembler.cite(place, () => citation(facts, told));
   }
 
-  function* start(message: JsonObject): Generator<ProviderPart> {
+  function start(message: JsonObject): void {
     const newId = textOf(message.id);
     if (begun) {
       // Gateways repeat the event; a lost and retried upstream splices a second answer into the first.
@@ -89,37 +81,33 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     id = newId;
     servedModel = textOf(message.model);
     usage = mergeUsage(usage, message.usage);
-    yield {
+    tell({
       type: 'open',
       ...(id !== undefined && { id }),
       ...(servedModel !== undefined && { servedModel }),
       ...(requestId !== undefined && { requestId }),
-    };
-    if (usage !== undefined) yield { type: 'usage', usage: toUsage(usage) };
+    });
+    if (usage !== undefined) tell({ type: 'usage', usage: toUsage(usage) });
   }
 
-  function* startBlock(place: string, block: JsonObject): Generator<ProviderPart> {
+  function startBlock(place: string, block: JsonObject): void {
     switch (block.type) {
       case 'text':
-        yield* assembler.text(place, 'text', textOf(block.text) ?? '');
+        assembler.text(place, 'text', textOf(block.text) ?? '');
         for (const told of listOf(block.citations)) cite(place, told);
         break;
       case 'thinking': {
-        yield* assembler.text(place, 'reasoning', textOf(block.thinking) ?? '');
+        assembler.text(place, 'reasoning', textOf(block.thinking) ?? '');
         const signature = textOf(block.signature);
         if (signature !== undefined) assembler.opaque(place, opaque('signature', signature));
         break;
       }
       case 'redacted_thinking':
-        yield* assembler.text(place, 'reasoning', '');
+        assembler.text(place, 'reasoning', '');
         assembler.opaque(place, opaque('redacted', textOf(block.data) ?? ''));
         break;
       case 'tool_use':
-        yield* assembler.toolCall(
-          place,
-          textOf(block.id) ?? `call_${place}`,
-          textOf(block.name) ?? '',
-        );
+        assembler.toolCall(place, textOf(block.id) ?? `call_${place}`, textOf(block.name) ?? '');
         if (isObject(block.input) && Object.keys(block.input).length > 0) {
           wholeInputs.set(place, block.input);
         }
@@ -133,13 +121,13 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     }
   }
 
-  function* continueBlock(place: string, delta: JsonObject): Generator<ProviderPart> {
+  function continueBlock(place: string, delta: JsonObject): void {
     switch (delta.type) {
       case 'text_delta':
-        yield* assembler.text(place, 'text', textOf(delta.text) ?? '');
+        assembler.text(place, 'text', textOf(delta.text) ?? '');
         break;
       case 'thinking_delta':
-        yield* assembler.text(place, 'reasoning', textOf(delta.thinking) ?? '');
+        assembler.text(place, 'reasoning', textOf(delta.thinking) ?? '');
         break;
       case 'signature_delta': {
         const signature = textOf(delta.signature);
@@ -152,7 +140,7 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
         if (piece === undefined) break;
         if (block !== undefined) block.input += piece;
         wholeInputs.delete(place);
-        yield* assembler.toolInput(place, piece);
+        assembler.toolInput(place, piece);
         break;
       }
       case 'citations_delta':
@@ -163,16 +151,16 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     }
   }
 
-  function* stopBlock(place: string): Generator<ProviderPart> {
+  function stopBlock(place: string): void {
     const whole = wholeInputs.get(place);
-    if (whole !== undefined) yield* assembler.toolInput(place, JSON.stringify(whole));
+    if (whole !== undefined) assembler.toolInput(place, JSON.stringify(whole));
     const block = foreign.get(place);
     if (block !== undefined) {
       // Kept without being shown: a paused turn and a server tool's citations need it back.
-      yield* assembler.text(place, 'reasoning', '');
+      assembler.text(place, 'reasoning', '');
       assembler.opaque(place, opaque('item', JSON.stringify(withInput(block))));
     }
-    yield* assembler.close(place);
+    assembler.close(place);
   }
 
   function end(event: JsonObject): void {
@@ -182,43 +170,55 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     if (isObject(delta.stop_details)) stopDetails = delta.stop_details;
   }
 
+  function read(event: unknown): void {
+    if (isErrorBody(event)) throw inBandError(event, headers);
+    const data = objectOf(event);
+    const place = String(countOf(data.index) ?? 0);
+    switch (data.type) {
+      case 'message_start':
+        start(objectOf(data.message));
+        break;
+      case 'content_block_start':
+        begun = true;
+        startBlock(place, objectOf(data.content_block));
+        break;
+      case 'content_block_delta':
+        continueBlock(place, objectOf(data.delta));
+        break;
+      case 'content_block_stop':
+        stopBlock(place);
+        break;
+      case 'message_delta':
+        end(data);
+        break;
+      case 'message_stop':
+        complete = true;
+        break;
+      default:
+      // `ping`, and events that later versions add.
+    }
+  }
+
+  const isEnded = (): boolean => complete || stopReason !== undefined;
+
   return {
-    *read(event) {
-      if (isErrorBody(event)) throw inBandError(event, headers);
-      const data = objectOf(event);
-      const place = String(countOf(data.index) ?? 0);
-      switch (data.type) {
-        case 'message_start':
-          yield* start(objectOf(data.message));
-          break;
-        case 'content_block_start':
-          begun = true;
-          yield* startBlock(place, objectOf(data.content_block));
-          break;
-        case 'content_block_delta':
-          yield* continueBlock(place, objectOf(data.delta));
-          break;
-        case 'content_block_stop':
-          yield* stopBlock(place);
-          break;
-        case 'message_delta':
-          end(data);
-          break;
-        case 'message_stop':
-          complete = true;
-          break;
-        default:
-        // `ping`, and events that later versions add.
-      }
+    readEvent: read,
+    readBody(body) {
+      if (isErrorBody(body)) throw inBandError(body, headers);
+      const events = eventsOfMessage(body);
+      if (events === undefined) throw notAMessage();
+      for (const event of events) read(event);
     },
     isComplete: () => complete,
-    isEnded: () => complete || stopReason !== undefined,
+    isEnded,
+    // After the stop reason only `message_stop` is missing, which says nothing more.
+    forgives: isEnded,
     isBegun: () => begun,
-    *finish(raw) {
-      yield* assembler.closeAll();
+    finish(raw) {
+      assembler.closeAll();
       const serviceTier = textOf(usage?.service_tier);
       const detail = textOf(stopDetails.category) ?? textOf(stopDetails.explanation);
-      yield {
+      tell({
         type: 'finish',
         finishReason: finishReasons[stopReason ?? ''] ?? 'other',
         ...(stopReason !== undefined && { rawFinishReason: stopReason }),
@@ -228,7 +228,7 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
         ...(serviceTier !== undefined && { serviceTier }),
         ...(usage !== undefined && { usage: toUsage(usage) }),
         ...raw,
-      };
+      });
     },
   };
 }
@@ -243,7 +243,7 @@ function withInput({ block, input }: ForeignBlock): JsonObject {
 }
 
 /** The events that would have told this message, or `undefined` when the body is not a message. */
-export function eventsOfMessage(body: unknown): readonly JsonObject[] | undefined {
+function eventsOfMessage(body: unknown): readonly JsonObject[] | undefined {
   const message = objectOf(body);
   if (!Array.isArray(message.content)) return undefined;
   const { content, stop_reason, stop_details, ...start } = message;

@@ -1,4 +1,5 @@
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import { objectOf, textOf } from './read.ts';
 
 /**
@@ -48,7 +49,7 @@ function bareName(name: string): string {
 /** The exception that an answer of AWS's names, and before it the one its prose speaks of; none for others. */
 export function awsWordsOf(
   error: { readonly words: readonly string[]; readonly message: string },
-  { headers, body }: { readonly headers?: Headers | undefined; readonly body?: unknown },
+  { headers, body }: { readonly headers?: AnswerHeaders | undefined; readonly body?: unknown },
 ): readonly string[] {
   const named = [headers?.get('x-amzn-errortype'), textOf(objectOf(body).__type)]
     .filter((each) => typeof each === 'string')

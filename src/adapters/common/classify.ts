@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
 import { requestIdOf, retryAfterMsOf } from '../../transport/response-facts.ts';
 import { awsWordsOf, codeByAwsException } from './aws-errors.ts';
@@ -157,7 +158,7 @@ class VendorWords extends Error {
 
 export type Facts = {
   readonly status?: number | undefined;
-  readonly headers?: Headers | undefined;
+  readonly headers?: AnswerHeaders | undefined;
   /** The error's body or event, for `cause`. */
   readonly body?: unknown;
 };

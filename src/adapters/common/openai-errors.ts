@@ -1,5 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
 import { type VendorError, vendorFailure } from './classify.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from './openai-error-words.ts';
@@ -87,7 +88,7 @@ export function openAIRefusal(refusal: Refusal): SignalboxError {
 }
 
 /** The error of a 200 that is one: a body or an event with `error` in it. `headers` are those of the answer. */
-export function openAIErrorInBand(body: unknown, headers: Headers): SignalboxError {
+export function openAIErrorInBand(body: unknown, headers: AnswerHeaders): SignalboxError {
   const status = statusIn(body);
   return vendorFailure(withPhrases(read(body), status), codeByWordInBand, {
     status,

@@ -5,6 +5,9 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 /** A citation, once the whole text is known: vendors count bytes, or only quote what is supported. */
 type Cite = (text: string) => Citation | undefined;
 
+/** Takes the parts of an answer, one by one, in order. */
+export type Tell = (part: ProviderPart) => void;
+
 type Building =
   | {
       readonly type: 'text' | 'reasoning' | 'refusal';
@@ -44,7 +47,7 @@ function parseToolInput(raw: string):
  * Turns a wire's deltas into provider parts: told as they come, and whole once their place is closed.
  * Places are the wire's own (a content index, a tool call's index); they close in the order they opened.
  */
-export function createPartAssembler(): PartAssembler {
+export function createPartAssembler(tell: Tell): PartAssembler {
   const open = new Map<string, Building>();
 
   function finished(building: Building): Part {
@@ -60,7 +63,7 @@ export function createPartAssembler(): PartAssembler {
   }
 
   return {
-    *text(place, type, delta) {
+    text(place, type, delta) {
       let building = open.get(place);
       if (building === undefined || building.type === 'tool-call') {
         building = { type, text: '', citations: [] };
@@ -68,20 +71,20 @@ export function createPartAssembler(): PartAssembler {
       }
       if (delta === '') return;
       building.text += delta;
-      yield {
+      tell({
         type: type === 'reasoning' ? 'reasoning-delta' : 'text-delta',
         delta,
-      };
+      });
     },
-    *toolCall(place, id, name) {
+    toolCall(place, id, name) {
       open.set(place, { type: 'tool-call', id, name, raw: '' });
-      yield { type: 'tool-call-start', id, name };
+      tell({ type: 'tool-call-start', id, name });
     },
-    *toolInput(place, delta) {
+    toolInput(place, delta) {
       const building = open.get(place);
       if (building?.type !== 'tool-call' || delta === '') return;
       building.raw += delta;
-      yield { type: 'tool-call-delta', id: building.id, delta };
+      tell({ type: 'tool-call-delta', id: building.id, delta });
     },
     opaque(place, opaque) {
       const building = open.get(place);
@@ -92,34 +95,30 @@ export function createPartAssembler(): PartAssembler {
       if (building?.type === 'text') building.citations.push(cite);
     },
     has: (place) => open.has(place),
-    *close(place) {
+    close(place) {
       const building = open.get(place);
       if (building === undefined) return;
       open.delete(place);
       const blank = building.type !== 'tool-call' && building.text === '';
       if (blank && building.opaque === undefined) return;
-      yield { type: 'part-end', part: finished(building) };
+      tell({ type: 'part-end', part: finished(building) });
     },
-    *closeAll() {
-      for (const place of [...open.keys()]) yield* this.close(place);
+    closeAll() {
+      for (const place of [...open.keys()]) this.close(place);
     },
   };
 }
 
 export interface PartAssembler {
   /** Adds to the text at `place`, opening it when new. A refusal is told as text: it is what the model says. */
-  text(
-    place: string,
-    type: 'text' | 'reasoning' | 'refusal',
-    delta: string,
-  ): Generator<ProviderPart>;
-  toolCall(place: string, id: string, name: string): Generator<ProviderPart>;
-  toolInput(place: string, delta: string): Generator<ProviderPart>;
+  text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void;
+  toolCall(place: string, id: string, name: string): void;
+  toolInput(place: string, delta: string): void;
   /** Attaches replay data to what is being built at `place`. */
   opaque(place: string, opaque: Opaque): void;
   /** Adds a source to the text at `place`; without an open text there, it is dropped. */
   cite(place: string, cite: Cite): void;
   has(place: string): boolean;
-  close(place: string): Generator<ProviderPart>;
-  closeAll(): Generator<ProviderPart>;
+  close(place: string): void;
+  closeAll(): void;
 }

@@ -1,5 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
 import { refusalFailure, type VendorError, vendorFailure } from '../common/classify.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
@@ -81,7 +82,7 @@ export function refusalError(refusal: Refusal): SignalboxError {
 }
 
 /** The error that a 2xx answer or an event of a stream turned out to be. */
-export function inBandError(body: unknown, headers: Headers): SignalboxError {
+export function inBandError(body: unknown, headers: AnswerHeaders): SignalboxError {
   return vendorFailure(readError(body), codeByWordInStream, { headers, body });
 }
 

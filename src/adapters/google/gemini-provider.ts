@@ -1,20 +1,10 @@
-import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type {
-  AttemptContext,
-  Capability,
-  PreparedCall,
-  Provider,
-} from '../../protocol/provider.ts';
+import type { Capability, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, tappedFetch } from '../../transport/guarded-fetch.ts';
-import { interruptedError } from '../../transport/network-error.ts';
-import type { Reply } from '../../transport/read-reply.ts';
-import { readJsonEvents } from '../common/json-events.ts';
-import { isObject, listOf, objectOf } from '../common/read.ts';
-import { inBandError, isErrorBody, refusalError } from './errors.ts';
+import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
+import { refusalError } from './errors.ts';
 import { factsOf } from './models.ts';
 import type { GoogleClient } from './options.ts';
 import {
@@ -25,7 +15,7 @@ import {
   readEmbeddings,
 } from './other-tasks.ts';
 import { toWireRequest } from './request.ts';
-import { createAnswerReader, type Issuer } from './response.ts';
+import { createAnswerReader, notAnAnswer } from './response.ts';
 
 /** A client, and the fetch that each of its requests must go through. */
 export type Road = { readonly client: GoogleClient; readonly guard: Fetch };
@@ -42,60 +32,6 @@ export function sdkParameters(model: string, body: JsonObject, fetch: Fetch): ob
       automaticContinuation: false,
     },
   };
-}
-
-async function* readAnswer(
-  reply: Reply,
-  context: AttemptContext,
-  issuer: Issuer,
-): AsyncGenerator<ProviderPart, void> {
-  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
-  const { headers, requestId } = reply;
-  const reader = createAnswerReader({ issuer, headers, requestId });
-
-  if (reply.kind === 'json') {
-    const { body } = reply;
-    if (isErrorBody(body)) throw inBandError(body, headers);
-    // A stream that was not asked for events is a list of chunks.
-    const chunks = Array.isArray(body) ? listOf(body) : [body];
-    if (!chunks.some(isAnswer)) throw notAnAnswer();
-    for (const chunk of chunks) yield* reader.read(chunk);
-    yield* reader.finish(context.keepRaw ? { raw: body } : {});
-    return;
-  }
-
-  const raw: unknown[] = [];
-  try {
-    yield* readJsonEvents(
-      reply,
-      function* (event) {
-        if (event.type !== 'event') return;
-        if (context.keepRaw) raw.push(event.data);
-        yield* reader.read(event.data);
-      },
-      // The wire has no last event: some models give a finish reason with every chunk.
-      () => false,
-    );
-  } catch (error) {
-    context.signal.throwIfAborted();
-    if (!reader.isEnded()) throw error;
-  }
-  context.signal.throwIfAborted();
-  if (!reader.isBegun()) throw notAnAnswer();
-  if (!reader.isEnded()) throw interruptedError('it ended without its terminal marker');
-  yield* reader.finish(context.keepRaw ? { raw } : {});
-}
-
-function isAnswer(chunk: unknown): boolean {
-  const { candidates, promptFeedback } = objectOf(chunk);
-  return listOf(candidates).some(isObject) || objectOf(promptFeedback).blockReason !== undefined;
-}
-
-function notAnAnswer(): SignalboxError {
-  return new SignalboxError(
-    'invalid_response',
-    'the answer holds no candidates: check baseURL and any proxy in between',
-  );
 }
 
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
@@ -123,16 +59,21 @@ export function geminiProvider(host: GeminiHost): Provider {
   function prepare(request: ProviderRequest): PreparedCall {
     const { body, warnings } = toWireRequest(request);
     const issuer = { provider: request.provider, model: request.model };
+    const answers: AnswerWire = {
+      open: (facts) => createAnswerReader(issuer, facts),
+      refused: refusalError,
+      odd: notAnAnswer,
+    };
     return {
       warnings,
-      async *send(context) {
-        const { client, guard } = await road();
-        const method = context.wire === 'stream' ? 'generateContentStream' : 'generateContent';
-        const reply = await exchangeWith(context, (tap) =>
-          client.models[method](sdkParameters(request.model, body, tappedFetch(guard, tap))),
-        );
-        yield* readAnswer(reply, context, issuer);
-      },
+      send: (context) =>
+        readAnswer(context, answers, async () => {
+          const { client, guard } = await road();
+          const method = context.wire === 'stream' ? 'generateContentStream' : 'generateContent';
+          return exchangeWith(context, (tap) =>
+            client.models[method](sdkParameters(request.model, body, tappedFetch(guard, tap))),
+          );
+        }),
     };
   }
 

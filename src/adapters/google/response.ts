@@ -1,9 +1,10 @@
+import { SignalboxError } from '../../errors.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { createPartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { citationsOf, groundingOf } from './citations.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { toUsage } from './usage.ts';
@@ -32,23 +33,6 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
 /** Who made the answer, for the replay data in it. */
 export type Issuer = { readonly provider: string; readonly model: string };
 
-export type AnswerFacts = {
-  readonly issuer: Issuer;
-  readonly headers: Headers;
-  readonly requestId: string | undefined;
-};
-
-/** Reads one answer, chunk by chunk; a whole answer is one chunk. */
-export interface AnswerReader {
-  read(chunk: unknown): Generator<ProviderPart>;
-  /** Whether the vendor has said why it stopped; only then is the answer whole. */
-  isEnded(): boolean;
-  /** Whether anything that this wire says has been seen. */
-  isBegun(): boolean;
-  /** The closing parts, with the vendor's own response if it is to be kept. */
-  finish(raw: { readonly raw?: unknown }): Generator<ProviderPart>;
-}
-
 /** Members of a part that do not make it another kind of part. */
 const partFacts = [
   'thought',
@@ -58,8 +42,23 @@ const partFacts = [
   'mediaResolution',
 ];
 
-export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts): AnswerReader {
-  const assembler = createPartAssembler();
+function isAnswer(chunk: unknown): boolean {
+  const { candidates, promptFeedback } = objectOf(chunk);
+  return listOf(candidates).some(isObject) || objectOf(promptFeedback).blockReason !== undefined;
+}
+
+export function notAnAnswer(): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    'the answer holds no candidates: check baseURL and any proxy in between',
+  );
+}
+
+export function createAnswerReader(
+  issuer: Issuer,
+  { headers, requestId, tell }: AnswerFacts,
+): AnswerReader {
+  const assembler = createPartAssembler(tell);
   let places = 0;
   /** The kind of text that is being added to; its place is the current one. */
   let current: 'text' | 'reasoning' | undefined;
@@ -81,15 +80,15 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     data,
   });
 
-  function* closeText(): Generator<ProviderPart> {
+  function closeText(): void {
     if (current === 'text') {
       for (const cite of citationsOf(grounding)) assembler.cite(String(places), cite);
     }
-    if (current !== undefined) yield* assembler.close(String(places));
+    if (current !== undefined) assembler.close(String(places));
     current = undefined;
   }
 
-  function* readText(part: JsonObject): Generator<ProviderPart> {
+  function readText(part: JsonObject): void {
     const text = textOf(part.text);
     const signature = textOf(part.thoughtSignature);
     const type = part.thought === true ? 'reasoning' : 'text';
@@ -97,65 +96,65 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     const goesOn = current !== undefined && (type === current || text === undefined);
     if (text === undefined && signature === undefined) return;
     if (!goesOn) {
-      yield* closeText();
+      closeText();
       places++;
       current = type;
     }
-    yield* assembler.text(String(places), current ?? type, text ?? '');
+    assembler.text(String(places), current ?? type, text ?? '');
     if (signature === undefined) return;
     // What follows a signature is not covered by it, so it is another part.
     assembler.opaque(String(places), opaque('thought-signature', signature));
-    yield* closeText();
+    closeText();
   }
 
-  function* readCall(part: JsonObject): Generator<ProviderPart> {
+  function readCall(part: JsonObject): void {
     const call = objectOf(part.functionCall);
     const signature = textOf(part.thoughtSignature);
-    yield* closeText();
+    closeText();
     const place = String(++places);
     calls++;
-    yield* assembler.toolCall(place, textOf(call.id) ?? `call_${calls}`, textOf(call.name) ?? '');
-    yield* assembler.toolInput(place, JSON.stringify(call.args ?? {}));
+    assembler.toolCall(place, textOf(call.id) ?? `call_${calls}`, textOf(call.name) ?? '');
+    assembler.toolInput(place, JSON.stringify(call.args ?? {}));
     if (signature !== undefined) assembler.opaque(place, opaque('thought-signature', signature));
-    yield* assembler.close(place);
+    assembler.close(place);
   }
 
-  function* readMedia(data: JsonObject): Generator<ProviderPart> {
+  function readMedia(data: JsonObject): void {
     const mediaType = textOf(data.mimeType) ?? 'application/octet-stream';
     const source = { data: textOf(data.data) ?? '', mediaType };
-    yield* closeText();
-    if (mediaType.startsWith('image/')) yield { type: 'part-end', part: { type: 'image', source } };
+    closeText();
+    if (mediaType.startsWith('image/')) tell({ type: 'part-end', part: { type: 'image', source } });
     else if (mediaType.startsWith('audio/'))
-      yield { type: 'part-end', part: { type: 'audio', source } };
-    else yield { type: 'part-end', part: { type: 'file', source } };
+      tell({ type: 'part-end', part: { type: 'audio', source } });
+    else tell({ type: 'part-end', part: { type: 'file', source } });
   }
 
-  function* readPart(part: JsonObject): Generator<ProviderPart> {
-    if (isObject(part.functionCall)) yield* readCall(part);
-    else if (isObject(part.inlineData)) yield* readMedia(part.inlineData);
+  function readPart(part: JsonObject): void {
+    if (isObject(part.functionCall)) readCall(part);
+    else if (isObject(part.inlineData)) readMedia(part.inlineData);
     else if ('text' in part || Object.keys(part).every((key) => partFacts.includes(key))) {
-      yield* readText(part);
+      readText(part);
     } else {
       // Steps of the vendor's own tools: not shown, but kept for the next turn.
-      yield* closeText();
+      closeText();
       const place = String(++places);
-      yield* assembler.text(place, 'reasoning', '');
+      assembler.text(place, 'reasoning', '');
       assembler.opaque(place, opaque('item', JSON.stringify(part)));
-      yield* assembler.close(place);
+      assembler.close(place);
     }
   }
 
-  function* open(chunk: JsonObject): Generator<ProviderPart> {
+  function open(chunk: JsonObject): void {
     if (opened) return;
     opened = true;
     const request = requestId ?? id;
-    yield {
+    tell({
       type: 'open',
       ...(id !== undefined && { id }),
       ...(servedModel !== undefined && { servedModel }),
       ...(request !== undefined && { requestId: request }),
-    };
-    if (isObject(chunk.usageMetadata)) yield { type: 'usage', usage: toUsage(chunk.usageMetadata) };
+    });
+    if (isObject(chunk.usageMetadata)) tell({ type: 'usage', usage: toUsage(chunk.usageMetadata) });
   }
 
   function reason(): FinishReason {
@@ -166,38 +165,52 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
     return isPlain && calls > 0 ? 'tool_calls' : (known ?? 'other');
   }
 
+  function read(event: unknown): void {
+    if (isErrorBody(event)) throw inBandError(event, headers);
+    const chunk = objectOf(event);
+    const candidate = listOf(chunk.candidates)
+      .map(objectOf)
+      .find(({ index }) => (countOf(index) ?? 0) === 0);
+    const blocked = textOf(objectOf(chunk.promptFeedback).blockReason);
+    begun ||= candidate !== undefined || blocked !== undefined;
+    id ??= textOf(chunk.responseId);
+    servedModel = textOf(chunk.modelVersion) ?? servedModel;
+    if (isObject(chunk.usageMetadata)) usage = { ...usage, ...chunk.usageMetadata };
+    open(chunk);
+    blockReason ??= blocked;
+    // Told once, with the last of the text: before the parts, as these may close it.
+    if (candidate !== undefined) grounding = { ...grounding, ...groundingOf(candidate) };
+    for (const part of listOf(objectOf(candidate?.content).parts)) {
+      if (isObject(part)) readPart(part);
+    }
+    finishReason = textOf(candidate?.finishReason) ?? finishReason;
+    finishDetail = textOf(candidate?.finishMessage) ?? finishDetail;
+  }
+
+  const isEnded = (): boolean => finishReason !== undefined || blockReason !== undefined;
+
   return {
-    *read(event) {
-      if (isErrorBody(event)) throw inBandError(event, headers);
-      const chunk = objectOf(event);
-      const candidate = listOf(chunk.candidates)
-        .map(objectOf)
-        .find(({ index }) => (countOf(index) ?? 0) === 0);
-      const blocked = textOf(objectOf(chunk.promptFeedback).blockReason);
-      begun ||= candidate !== undefined || blocked !== undefined;
-      id ??= textOf(chunk.responseId);
-      servedModel = textOf(chunk.modelVersion) ?? servedModel;
-      if (isObject(chunk.usageMetadata)) usage = { ...usage, ...chunk.usageMetadata };
-      yield* open(chunk);
-      blockReason ??= blocked;
-      // Told once, with the last of the text: before the parts, as these may close it.
-      if (candidate !== undefined) grounding = { ...grounding, ...groundingOf(candidate) };
-      for (const part of listOf(objectOf(candidate?.content).parts)) {
-        if (isObject(part)) yield* readPart(part);
-      }
-      finishReason = textOf(candidate?.finishReason) ?? finishReason;
-      finishDetail = textOf(candidate?.finishMessage) ?? finishDetail;
+    readEvent: read,
+    readBody(body) {
+      if (isErrorBody(body)) throw inBandError(body, headers);
+      // A stream that was not asked for events is a list of chunks.
+      const chunks = Array.isArray(body) ? listOf(body) : [body];
+      if (!chunks.some(isAnswer)) throw notAnAnswer();
+      for (const chunk of chunks) read(chunk);
     },
-    isEnded: () => finishReason !== undefined || blockReason !== undefined,
+    // The wire has no last event: some models give a finish reason with every chunk.
+    isComplete: () => false,
+    isEnded,
+    forgives: isEnded,
     isBegun: () => begun,
-    *finish(raw) {
-      yield* closeText();
-      yield* assembler.closeAll();
+    finish(raw) {
+      closeText();
+      assembler.closeAll();
       const unified = reason();
       const rawReason = blockReason ?? finishReason;
       const isExplained = unified !== 'stop' && unified !== 'tool_calls' && unified !== 'length';
       const serviceTier = textOf(usage?.serviceTier);
-      yield {
+      tell({
         type: 'finish',
         finishReason: unified,
         ...(rawReason !== undefined && { rawFinishReason: rawReason }),
@@ -207,7 +220,7 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
         ...(serviceTier !== undefined && { serviceTier }),
         ...(usage !== undefined && { usage: toUsage(usage) }),
         ...raw,
-      };
+      });
     },
   };
 }

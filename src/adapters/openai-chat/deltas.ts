@@ -1,8 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { openAICitation } from '../common/citations.ts';
-import { createPartAssembler } from '../common/part-assembler.ts';
+import { createPartAssembler, type Tell } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
@@ -14,9 +13,9 @@ export type Issuer = { readonly provider: string; readonly model: string };
 
 /** Reads what the model says: the deltas of a stream, or a whole message as one big delta. */
 export interface DeltaReader {
-  read(delta: JsonObject): Generator<ProviderPart>;
+  read(delta: JsonObject): void;
   /** `sources` are those that the vendor lists beside the answer. */
-  close(sources: readonly Citation[]): Generator<ProviderPart>;
+  close(sources: readonly Citation[]): void;
   seen(): { readonly toolCalls: number; readonly refusal: boolean };
 }
 
@@ -47,10 +46,11 @@ function thoughtSignature(call: JsonObject): string | undefined {
 
 export function createDeltaReader(
   issuer: Issuer,
+  tell: Tell,
   reasoningOut: ChatDialect['reasoningOut'] = 'tags',
 ): DeltaReader {
   const thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
-  const assembler = createPartAssembler();
+  const assembler = createPartAssembler(tell);
   const details = createReasoningDetails();
   const calls = new Map<number, Call>();
   let latestIndex = -1;
@@ -60,34 +60,34 @@ export function createDeltaReader(
   /** The run of text or reasoning that is open; another kind of content ends it. */
   let current: string | undefined;
 
-  function* enter(place: string | undefined): Generator<ProviderPart> {
-    if (current !== undefined && current !== place) yield* assembler.close(current);
+  function enter(place: string | undefined): void {
+    if (current !== undefined && current !== place) assembler.close(current);
     current = place;
   }
 
-  function* say(type: 'text' | 'reasoning' | 'refusal', words: unknown): Generator<ProviderPart> {
+  function say(type: 'text' | 'reasoning' | 'refusal', words: unknown): void {
     if (typeof words !== 'string' || words === '') return;
-    yield* enter(type);
+    enter(type);
     if (type === 'refusal') refusal = true;
-    yield* assembler.text(type, type, words);
+    assembler.text(type, type, words);
   }
 
-  function* reason(field: string, words: unknown): Generator<ProviderPart> {
+  function reason(field: string, words: unknown): void {
     if (typeof words !== 'string' || words === '') return;
-    yield* say('reasoning', words);
+    say('reasoning', words);
     const opaque: Opaque = { wire, ...issuer, kind: 'reasoning-content', data: field };
     assembler.opaque('reasoning', opaque);
   }
 
-  function* content(value: unknown): Generator<ProviderPart> {
+  function content(value: unknown): void {
     if (typeof value === 'string' && thinkTags !== undefined) {
-      for (const { type, text } of thinkTags.read(value)) yield* say(type, text);
-    } else if (typeof value === 'string') yield* say('text', value);
+      for (const { type, text } of thinkTags.read(value)) say(type, text);
+    } else if (typeof value === 'string') say('text', value);
     for (const each of listOf(value)) {
       const part = objectOf(each);
-      if (part.type === 'thinking') yield* say('reasoning', thinkingText(part));
-      else if (part.type === 'text') yield* say('text', part.text);
-      else if (part.type === 'refusal') yield* say('refusal', part.refusal);
+      if (part.type === 'thinking') say('reasoning', thinkingText(part));
+      else if (part.type === 'text') say('text', part.text);
+      else if (part.type === 'refusal') say('refusal', part.refusal);
     }
   }
 
@@ -110,13 +110,13 @@ export function createDeltaReader(
   }
 
   /** What the tags held back, before something else follows it. */
-  function* tagsRest(): Generator<ProviderPart> {
-    for (const { type, text } of thinkTags?.rest() ?? []) yield* say(type, text);
+  function tagsRest(): void {
+    for (const { type, text } of thinkTags?.rest() ?? []) say(type, text);
   }
 
-  function* tell(call: Call, name: string | undefined, input: string): Generator<ProviderPart> {
-    yield* tagsRest();
-    yield* enter(undefined);
+  function tellCall(call: Call, name: string | undefined, input: string): void {
+    tagsRest();
+    enter(undefined);
     if (!call.begun && name === undefined) {
       call.held += input;
       return;
@@ -124,14 +124,14 @@ export function createDeltaReader(
     if (!call.begun) {
       call.begun = true;
       begunCount++;
-      yield* assembler.toolCall(call.place, call.id, name ?? '');
+      assembler.toolCall(call.place, call.id, name ?? '');
     }
     const whole = call.held + input;
     call.held = '';
-    yield* assembler.toolInput(call.place, whole);
+    assembler.toolInput(call.place, whole);
   }
 
-  function* toolCall(value: unknown, index: number | undefined): Generator<ProviderPart> {
+  function toolCall(value: unknown, index: number | undefined): void {
     if (!isObject(value)) return;
     const id = textOf(value.id);
     const described = objectOf(value.function);
@@ -146,7 +146,7 @@ export function createDeltaReader(
     // A custom tool's input is free text: as JSON it is a string.
     const input =
       custom.input === undefined ? argumentsOf(described.arguments) : JSON.stringify(custom.input);
-    yield* tell(call, name, input);
+    tellCall(call, name, input);
     const signature = thoughtSignature(value);
     if (signature !== undefined) {
       assembler.opaque(call.place, { wire, ...issuer, kind: 'thought-signature', data: signature });
@@ -154,37 +154,37 @@ export function createDeltaReader(
   }
 
   return {
-    *read(delta) {
+    read(delta) {
       for (const field of reasoningFields) {
         if (typeof delta[field] !== 'string') continue;
-        yield* reason(field, delta[field]);
+        reason(field, delta[field]);
         // Some servers tell the same under both names.
         break;
       }
       details.read(delta.reasoning_details);
-      yield* content(delta.content);
-      yield* say('refusal', delta.refusal);
+      content(delta.content);
+      say('refusal', delta.refusal);
       for (const annotation of listOf(delta.annotations)) {
         const citation = openAICitation(annotation);
         if (citation !== undefined) assembler.cite('text', () => citation);
       }
       const pieces = listOf(delta.tool_calls);
       for (const [at, piece] of pieces.entries()) {
-        yield* toolCall(piece, pieces.length > 1 ? at : undefined);
+        toolCall(piece, pieces.length > 1 ? at : undefined);
       }
       // What `tool_calls` was called until 2023; old models and servers still say it.
       const legacy = delta.function_call;
-      if (isObject(legacy)) yield* toolCall({ index: 0, function: legacy }, 0);
+      if (isObject(legacy)) toolCall({ index: 0, function: legacy }, 0);
     },
-    *close(sources) {
-      yield* tagsRest();
+    close(sources) {
+      tagsRest();
       for (const source of sources) assembler.cite('text', () => source);
-      yield* assembler.closeAll();
+      assembler.closeAll();
       const data = details.toJson();
       if (data === undefined) return;
-      yield* assembler.text('details', 'reasoning', '');
+      assembler.text('details', 'reasoning', '');
       assembler.opaque('details', { wire, ...issuer, kind: 'encrypted', data });
-      yield* assembler.close('details');
+      assembler.close('details');
     },
     seen: () => ({ toolCalls: begunCount, refusal }),
   };

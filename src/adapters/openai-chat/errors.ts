@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
 import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../common/openai-errors.ts';
 import { isObject, objectOf } from '../common/read.ts';
@@ -25,7 +26,7 @@ const wordByFinish: Readonly<Record<string, string>> = {
 };
 
 /** The error that a chunk or a body holds, if it does. Groq tells its own in `x_groq`. */
-export function chunkFailure(chunk: unknown, headers: Headers): SignalboxError | undefined {
+export function chunkFailure(chunk: unknown, headers: AnswerHeaders): SignalboxError | undefined {
   if (isErrorBody(chunk)) return openAIErrorInBand(chunk, headers);
   const groq = objectOf(objectOf(chunk).x_groq);
   return isErrorBody(groq) ? openAIErrorInBand(groq, headers) : undefined;
@@ -35,7 +36,7 @@ export function chunkFailure(chunk: unknown, headers: Headers): SignalboxError |
 export function finishFailure(
   reason: string,
   choice: JsonObject,
-  headers: Headers,
+  headers: AnswerHeaders,
 ): SignalboxError | undefined {
   const word = wordByFinish[reason.toLowerCase()];
   if (word === undefined) return undefined;

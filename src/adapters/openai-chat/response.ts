@@ -1,11 +1,12 @@
+import { isSignalboxError } from '../../errors.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { listedCitations } from '../common/citations.ts';
 import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { createDeltaReader, type Issuer } from './deltas.ts';
 import type { ChatDialect } from './dialect.ts';
 import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
@@ -42,28 +43,11 @@ const usageNames = {
   outputDetails: 'completion_tokens_details',
 };
 
-export type AnswerFacts = {
+type ChatFacts = AnswerFacts & {
   readonly issuer: Issuer;
   /** Where the vendor tells reasoning. @default 'tags' */
   readonly reasoningOut?: ChatDialect['reasoningOut'];
-  readonly headers: Headers;
-  readonly requestId: string | undefined;
 };
-
-/** Reads one answer, as chunks or as one body. */
-export interface AnswerReader {
-  readChunk(chunk: unknown): Generator<ProviderPart>;
-  /** @throws SignalboxError `invalid_response` when the body is no completion. */
-  readBody(body: unknown): Generator<ProviderPart>;
-  /** Whether the vendor has said why it stopped; only then is the answer whole. */
-  isEnded(): boolean;
-  /** Whether the usage has followed the reason: nothing of interest comes after it, `[DONE]` or not. */
-  isSettled(): boolean;
-  /** Whether anything of this wire has been seen. */
-  isBegun(): boolean;
-  /** The closing parts, with the vendor's own response if it is to be kept. */
-  finish(raw: { readonly raw?: unknown }): Generator<ProviderPart>;
-}
 
 /** The first choice: with `n` among the extra options there are more, which nobody asked us for. */
 function firstChoice(choices: unknown): JsonObject | undefined {
@@ -77,18 +61,20 @@ export function createAnswerReader({
   reasoningOut = 'tags',
   headers,
   requestId,
-}: AnswerFacts): AnswerReader {
-  const deltas = createDeltaReader(issuer, reasoningOut);
+  tell,
+}: ChatFacts): AnswerReader {
+  const deltas = createDeltaReader(issuer, tell, reasoningOut);
   let begun = false;
   let id: string | undefined;
   let servedModel: string | undefined;
   let serviceTier: string | undefined;
   let usage: Usage | undefined;
   let rawFinishReason: string | undefined;
+  /** `[DONE]`, or the usage that follows the reason: nothing of interest comes after it. */
   let settled = false;
   let sources: readonly Citation[] = [];
 
-  function* describe(chunk: JsonObject): Generator<ProviderPart> {
+  function describe(chunk: JsonObject): void {
     id ??= textOf(chunk.id);
     servedModel ??= textOf(chunk.model);
     const groq = objectOf(chunk.x_groq);
@@ -102,16 +88,16 @@ export function createAnswerReader({
       textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? serviceTier;
     if (begun) return;
     begun = true;
-    yield {
+    tell({
       type: 'open',
       ...(id !== undefined && { id }),
       ...(servedModel !== undefined && { servedModel }),
       ...(requestId !== undefined && { requestId }),
-    };
+    });
   }
 
-  function* choose(choice: JsonObject, said: unknown): Generator<ProviderPart> {
-    yield* deltas.read(objectOf(said));
+  function choose(choice: JsonObject, said: unknown): void {
+    deltas.read(objectOf(said));
     const reason = textOf(choice.finish_reason);
     if (reason === undefined) return;
     const failure = finishFailure(reason, choice, headers);
@@ -129,35 +115,41 @@ export function createAnswerReader({
   }
 
   return {
-    *readChunk(chunk) {
+    readEvent(chunk) {
       if (!isObject(chunk)) return;
       const failure = chunkFailure(chunk, headers);
       if (failure !== undefined) throw failure;
       if (!Array.isArray(chunk.choices) && !begun && chunk.usage === undefined) return;
-      yield* describe(chunk);
+      describe(chunk);
       const choice = firstChoice(chunk.choices);
       // A server that streams a whole message calls it `message`.
-      if (choice !== undefined) yield* choose(choice, choice.delta ?? choice.message);
+      if (choice !== undefined) choose(choice, choice.delta ?? choice.message);
       else settled = rawFinishReason !== undefined && usage !== undefined;
     },
-    *readBody(body) {
+    readBody(body) {
       const failure = chunkFailure(body, headers);
       if (failure !== undefined) throw failure;
       const choice = isObject(body) ? firstChoice(body.choices) : undefined;
       if (!isObject(body) || !isObject(choice?.message)) {
         throw notACompletion();
       }
-      yield* describe(body);
-      yield* choose(choice, choice.message);
+      describe(body);
+      choose(choice, choice.message);
       // Servers that leave the reason out of a whole message have ended it all the same.
       rawFinishReason ??= 'stop';
     },
+    readDone() {
+      settled = true;
+    },
     isEnded: () => rawFinishReason !== undefined,
-    isSettled: () => settled,
+    // After the finish reason only usage and `[DONE]` are missing.
+    forgives: (error) =>
+      rawFinishReason !== undefined && isSignalboxError(error, 'stream_interrupted'),
+    isComplete: () => settled,
     isBegun: () => begun,
-    *finish(raw) {
-      yield* deltas.close(sources);
-      yield {
+    finish(raw) {
+      deltas.close(sources);
+      tell({
         type: 'finish',
         finishReason: finishReason(),
         ...(rawFinishReason !== undefined && { rawFinishReason }),
@@ -166,7 +158,7 @@ export function createAnswerReader({
         ...(serviceTier !== undefined && { serviceTier }),
         ...(usage !== undefined && { usage }),
         ...raw,
-      };
+      });
     },
   };
 }

@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { isErrorBody, openAIErrorInBand } from '../common/openai-errors.ts';
 import { objectOf } from '../common/read.ts';
@@ -6,14 +7,14 @@ import { objectOf } from '../common/read.ts';
 export { openAIRefusal as refusalError } from '../common/openai-errors.ts';
 
 /** The error that a response stands for: a failed one comes with status 200. */
-export function responseFailure(body: unknown, headers: Headers): SignalboxError | undefined {
+export function responseFailure(body: unknown, headers: AnswerHeaders): SignalboxError | undefined {
   const { status } = objectOf(body);
   if (isErrorBody(body) || status === 'failed') return openAIErrorInBand(body, headers);
   return status === 'cancelled' ? interruptedError('the vendor cancelled it') : undefined;
 }
 
 /** The error that an event tells, if it does: `error`, or `response.failed` with the response in it. */
-export function eventFailure(event: unknown, headers: Headers): SignalboxError | undefined {
+export function eventFailure(event: unknown, headers: AnswerHeaders): SignalboxError | undefined {
   const { type, response } = objectOf(event);
   if (type === 'response.failed') return openAIErrorInBand(response, headers);
   return isErrorBody(event) ? openAIErrorInBand(event, headers) : undefined;

@@ -1,8 +1,4 @@
-import type { AttemptContext, Provider } from '../../protocol/provider.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { interruptedError } from '../../transport/network-error.ts';
-import type { Reply } from '../../transport/read-reply.ts';
-import { readJsonEvents } from '../common/json-events.ts';
+import type { Provider } from '../../protocol/provider.ts';
 import { mergeBody } from '../common/merge-body.ts';
 import {
   connectionShape,
@@ -16,9 +12,9 @@ import {
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../common/openai-other-tasks.ts';
+import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { checkSettings } from '../common/settings.ts';
 import { notAResponse, refusalError } from './errors.ts';
-import type { Issuer } from './items.ts';
 import { wire } from './opaque.ts';
 import type { OpenAISettings } from './options.ts';
 import { responsesBody } from './request.ts';
@@ -27,42 +23,6 @@ import { createAnswerReader } from './response.ts';
 export type { ApiKey } from '../common/api-key.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../common/openai-client.ts';
 export type { OpenAISettings } from './options.ts';
-
-async function* readAnswer(
-  reply: Reply,
-  context: AttemptContext,
-  issuer: Issuer,
-): AsyncGenerator<ProviderPart, void> {
-  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
-  const reader = createAnswerReader({ issuer, ...reply });
-  if (reply.kind === 'json') {
-    yield* reader.readBody(reply.body);
-    yield* reader.finish(context.keepRaw ? { raw: reply.body } : {});
-    return;
-  }
-  const raw: unknown[] = [];
-  let isOdd = false;
-  try {
-    yield* readJsonEvents(
-      reply,
-      function* (event) {
-        if (event.type !== 'event') return;
-        if (context.keepRaw) raw.push(event.data);
-        yield* reader.readEvent(event.data);
-        isOdd = !reader.isBegun();
-      },
-      reader.isComplete,
-    );
-  } catch (error) {
-    // Whatever the cut looks like, an abort is an abort.
-    context.signal.throwIfAborted();
-    throw error;
-  }
-  context.signal.throwIfAborted();
-  if (isOdd) throw notAResponse('not a response of the Responses API');
-  if (!reader.isComplete()) throw interruptedError('it ended without its terminal marker');
-  yield* reader.finish(context.keepRaw ? { raw } : {});
-}
 
 /**
  * OpenAI through its Responses API; `openaiChat()` speaks the older Chat Completions, for everyone else.
@@ -95,17 +55,20 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     prepare(request) {
       const { body, warnings } = responsesBody(request);
       const issuer = { provider: request.provider, model: request.model };
+      const answers: AnswerWire = {
+        open: (facts) => createAnswerReader(issuer, facts),
+        refused: refusalError,
+        odd: () => notAResponse('not a response of the Responses API'),
+      };
       return {
         warnings,
-        async *send(context) {
-          const client = await connection.client(request.model);
-          const mode = { stream: context.wire === 'stream' };
-          const whole = mergeBody({ ...body, ...mode }, request.extraBody);
-          const reply = await openAIExchange(context, (options) =>
-            client.responses.create(whole, options),
-          );
-          yield* readAnswer(reply, context, issuer);
-        },
+        send: (context) =>
+          readAnswer(context, answers, async () => {
+            const client = await connection.client(request.model);
+            const mode = { stream: context.wire === 'stream' };
+            const whole = mergeBody({ ...body, ...mode }, request.extraBody);
+            return openAIExchange(context, (options) => client.responses.create(whole, options));
+          }),
       };
     },
   };

@@ -1,7 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { openAICitation } from '../common/citations.ts';
-import { createPartAssembler } from '../common/part-assembler.ts';
+import { createPartAssembler, type Tell } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { encryptedReasoning, messagePhase } from './opaque.ts';
 
@@ -11,10 +10,10 @@ export type Issuer = { readonly provider: string; readonly model: string };
 /** Reads the output items of one response, piece by piece or whole. */
 export interface ItemReader {
   /** One event about an item; other events say nothing to it. */
-  event(type: unknown, event: JsonObject): Generator<ProviderPart>;
+  event(type: unknown, event: JsonObject): void;
   /** The items of a final response: tells what the events did not. */
-  final(items: readonly unknown[]): Generator<ProviderPart>;
-  close(): Generator<ProviderPart>;
+  final(items: readonly unknown[]): void;
+  close(): void;
   seen(): { readonly toolCalls: number; readonly refusal: string };
 }
 
@@ -44,8 +43,8 @@ const paragraphKeyByEvent: Readonly<Record<string, 'summary_index' | 'content_in
 /** Above every index that a vendor counts with: items that no event told of. */
 const unheardIndex = 1_000_000;
 
-export function createItemReader(issuer: Issuer): ItemReader {
-  const assembler = createPartAssembler();
+export function createItemReader(issuer: Issuer, tell: Tell): ItemReader {
+  const assembler = createPartAssembler(tell);
   /** Items that are closed: the final response repeats them. */
   const done = new Set<number>();
   /** How to find items again: final responses leave some out, and some servers change ids on the way. */
@@ -59,11 +58,11 @@ export function createItemReader(issuer: Issuer): ItemReader {
   let toolCalls = 0;
   let refusal = '';
 
-  function* text(place: string, type: 'text' | 'refusal', delta: string): Generator<ProviderPart> {
+  function text(place: string, type: 'text' | 'refusal', delta: string): void {
     if (delta === '') return;
     told.add(place);
     if (type === 'refusal') refusal += delta;
-    yield* assembler.text(place, type, delta);
+    assembler.text(place, type, delta);
   }
 
   function cite(place: string, annotation: unknown): void {
@@ -73,39 +72,39 @@ export function createItemReader(issuer: Issuer): ItemReader {
     assembler.cite(place, () => citation);
   }
 
-  function* reasoning(index: number, paragraph: unknown, delta: string): Generator<ProviderPart> {
+  function reasoning(index: number, paragraph: unknown, delta: string): void {
     if (delta === '') return;
     const place = String(index);
     const isNext = paragraphs.has(index) && paragraphs.get(index) !== paragraph;
     paragraphs.set(index, paragraph);
     told.add(place);
-    yield* assembler.text(place, 'reasoning', isNext ? `\n\n${delta}` : delta);
+    assembler.text(place, 'reasoning', isNext ? `\n\n${delta}` : delta);
   }
 
-  function* openCall(index: number, item: JsonObject): Generator<ProviderPart> {
+  function openCall(index: number, item: JsonObject): void {
     const place = String(index);
     const name = textOf(item.name);
     if (name === undefined || assembler.has(place)) return;
     toolCalls++;
-    yield* assembler.toolCall(place, textOf(item.call_id) ?? `call_${toolCalls}`, name);
+    assembler.toolCall(place, textOf(item.call_id) ?? `call_${toolCalls}`, name);
   }
 
-  function* input(index: number, delta: string): Generator<ProviderPart> {
+  function input(index: number, delta: string): void {
     if (delta === '') return;
     told.add(String(index));
-    yield* assembler.toolInput(String(index), delta);
+    assembler.toolInput(String(index), delta);
   }
 
-  function* call(index: number, item: JsonObject, key: string): Generator<ProviderPart> {
-    yield* openCall(index, item);
+  function call(index: number, item: JsonObject, key: string): void {
+    openCall(index, item);
     if (told.has(String(index))) return;
     const value = item[key];
     // A custom tool's input is free text: as JSON it is a string.
-    if (key === 'input') yield* input(index, JSON.stringify(value ?? ''));
-    else yield* input(index, typeof value === 'string' ? value : JSON.stringify(value ?? {}));
+    if (key === 'input') input(index, JSON.stringify(value ?? ''));
+    else input(index, typeof value === 'string' ? value : JSON.stringify(value ?? {}));
   }
 
-  function* message(index: number, item: JsonObject): Generator<ProviderPart> {
+  function message(index: number, item: JsonObject): void {
     const phase = messagePhase(item, issuer);
     for (const [at, content] of listOf(item.content).entries()) {
       const place = `${index}.${at}`;
@@ -113,37 +112,37 @@ export function createItemReader(issuer: Issuer): ItemReader {
       const textType = textTypeByContent[String(type)];
       if (textType === undefined) continue;
       if (!told.has(place)) {
-        yield* text(place, textType, textOf(textType === 'text' ? words : refused) ?? '');
+        text(place, textType, textOf(textType === 'text' ? words : refused) ?? '');
       }
       if (!cited.has(place)) for (const each of listOf(annotations)) cite(place, each);
       if (phase !== undefined) assembler.opaque(place, phase);
-      yield* assembler.close(place);
+      assembler.close(place);
     }
   }
 
-  function* thought(index: number, item: JsonObject): Generator<ProviderPart> {
+  function thought(index: number, item: JsonObject): void {
     const place = String(index);
     if (!told.has(place)) {
       const summary = listOf(item.summary);
       for (const [at, each] of (summary.length > 0 ? summary : listOf(item.content)).entries()) {
-        yield* reasoning(index, at, textOf(objectOf(each).text) ?? '');
+        reasoning(index, at, textOf(objectOf(each).text) ?? '');
       }
     }
     const opaque = encryptedReasoning(item, issuer);
     if (opaque === undefined) return;
     // Reasoning that is not shown must be kept all the same.
-    yield* assembler.text(place, 'reasoning', '');
+    assembler.text(place, 'reasoning', '');
     assembler.opaque(place, opaque);
   }
 
-  function* whole(index: number, item: unknown): Generator<ProviderPart> {
+  function whole(index: number, item: unknown): void {
     if (!isObject(item) || done.has(index)) return;
     done.add(index);
     const key = inputKeyByType[String(item.type)];
-    if (key !== undefined) yield* call(index, item, key);
-    else if (item.type === 'message') yield* message(index, item);
-    else if (item.type === 'reasoning') yield* thought(index, item);
-    yield* assembler.close(String(index));
+    if (key !== undefined) call(index, item, key);
+    else if (item.type === 'message') message(index, item);
+    else if (item.type === 'reasoning') thought(index, item);
+    assembler.close(String(index));
   }
 
   function hear(index: number, event: JsonObject): void {
@@ -161,14 +160,14 @@ export function createItemReader(issuer: Issuer): ItemReader {
     return heard === undefined || heard === item.type ? position : unheardIndex + position;
   }
 
-  function* final(items: readonly unknown[]): Generator<ProviderPart> {
+  function final(items: readonly unknown[]): void {
     for (const [position, item] of items.entries()) {
-      yield* whole(indexOf(position, objectOf(item)), item);
+      whole(indexOf(position, objectOf(item)), item);
     }
   }
 
   return {
-    *event(type, event) {
+    event(type, event) {
       const kind = String(type);
       const index = Number(event.output_index ?? 0);
       hear(index, event);
@@ -176,18 +175,18 @@ export function createItemReader(issuer: Issuer): ItemReader {
       const textType = textTypeByEvent[kind];
       const paragraphKey = paragraphKeyByEvent[kind];
       if (textType !== undefined) {
-        yield* text(`${index}.${Number(event.content_index ?? 0)}`, textType, delta);
+        text(`${index}.${Number(event.content_index ?? 0)}`, textType, delta);
       } else if (paragraphKey !== undefined) {
-        yield* reasoning(index, event[paragraphKey], delta);
+        reasoning(index, event[paragraphKey], delta);
       } else if (kind === 'response.output_text.annotation.added') {
         cite(`${index}.${Number(event.content_index ?? 0)}`, event.annotation);
       } else if (kind === 'response.function_call_arguments.delta') {
-        yield* input(index, delta);
+        input(index, delta);
       } else if (kind === 'response.output_item.added') {
         const item = objectOf(event.item);
-        if (item.type === 'function_call') yield* openCall(index, item);
+        if (item.type === 'function_call') openCall(index, item);
       } else if (kind === 'response.output_item.done') {
-        yield* whole(index, event.item);
+        whole(index, event.item);
       }
     },
     final,

@@ -1,8 +1,8 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
 import { createItemReader, type Issuer } from './items.ts';
 
@@ -21,25 +21,6 @@ const usageNames = {
 
 /** Events after which nothing comes. `response.failed` is one too, but throws. */
 const terminalEvents: readonly unknown[] = ['response.completed', 'response.incomplete'];
-
-export type AnswerFacts = {
-  readonly issuer: Issuer;
-  readonly headers: Headers;
-  readonly requestId: string | undefined;
-};
-
-/** Reads one answer, as events or as one body. */
-export interface AnswerReader {
-  readEvent(event: unknown): Generator<ProviderPart>;
-  /** @throws SignalboxError `invalid_response` when the body is no finished response. */
-  readBody(body: unknown): Generator<ProviderPart>;
-  /** Whether anything of this wire has been seen. */
-  isBegun(): boolean;
-  /** Whether the vendor has said that the answer is whole. */
-  isComplete(): boolean;
-  /** The closing parts, with the vendor's own response if it is to be kept. */
-  finish(raw: { readonly raw?: unknown }): Generator<ProviderPart>;
-}
 
 function finishOf(
   response: JsonObject,
@@ -61,61 +42,66 @@ function isResponse(body: unknown): body is JsonObject {
   return isObject(body) && Array.isArray(body.output);
 }
 
-export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts): AnswerReader {
-  const items = createItemReader(issuer);
+export function createAnswerReader(
+  issuer: Issuer,
+  { headers, requestId, tell }: AnswerFacts,
+): AnswerReader {
+  const items = createItemReader(issuer, tell);
   let opened = false;
   let final: JsonObject | undefined;
 
-  function* open(response: JsonObject): Generator<ProviderPart> {
+  function open(response: JsonObject): void {
     if (opened) return;
     opened = true;
     const id = textOf(response.id);
     const servedModel = textOf(response.model);
-    yield {
+    tell({
       type: 'open',
       ...(id !== undefined && { id }),
       ...(servedModel !== undefined && { servedModel }),
       ...(requestId !== undefined && { requestId }),
-    };
+    });
   }
 
-  function* complete(response: JsonObject): Generator<ProviderPart> {
+  function complete(response: JsonObject): void {
     const failure = responseFailure(response, headers);
     if (failure !== undefined) throw failure;
     // What the events left out: a server that tells items only here, or an event that could not be read.
-    yield* items.final(listOf(response.output));
+    items.final(listOf(response.output));
     final = response;
   }
 
   return {
-    *readEvent(event) {
+    readEvent(event) {
       const { type, response, ...told } = objectOf(event);
       const failure = eventFailure(event, headers);
       if (failure !== undefined) throw failure;
-      if (isObject(response)) yield* open(response);
-      if (terminalEvents.includes(type)) yield* complete(objectOf(response));
-      else yield* items.event(type, told);
+      if (isObject(response)) open(response);
+      if (terminalEvents.includes(type)) complete(objectOf(response));
+      else items.event(type, told);
     },
-    *readBody(body) {
+    readBody(body) {
       const failure = responseFailure(body, headers);
       if (failure !== undefined) throw failure;
       if (!isResponse(body)) throw notAResponse('not a response of the Responses API');
       if (body.status === 'queued' || body.status === 'in_progress') {
         throw notAResponse('still being made, and background mode is not supported');
       }
-      yield* open(body);
-      yield* complete(body);
+      open(body);
+      complete(body);
     },
     isBegun: () => opened,
     isComplete: () => final !== undefined,
-    *finish(raw) {
-      yield* items.close();
+    isEnded: () => final !== undefined,
+    forgives: () => false,
+    finish(raw) {
+      items.close();
       const response = final ?? {};
       const usage = openAIUsage(response.usage, usageNames);
       const id = textOf(response.id);
       const servedModel = textOf(response.model);
       const serviceTier = textOf(response.service_tier);
-      yield {
+      tell({
         type: 'finish',
         ...finishOf(response, items.seen()),
         ...(id !== undefined && { id }),
@@ -123,7 +109,7 @@ export function createAnswerReader({ issuer, headers, requestId }: AnswerFacts):
         ...(serviceTier !== undefined && { serviceTier }),
         ...(usage !== undefined && { usage }),
         ...raw,
-      };
+      });
     },
   };
 }

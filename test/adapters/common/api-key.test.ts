@@ -123,7 +123,8 @@ describe('settings that cannot be sent', () => {
   });
 
   it('a port that is closed to fetch is a fault of the settings, and no outage', async () => {
-    const provider = anthropic({ apiKey: 'k', baseURL: 'http://127.0.0.1:6666' });
+    const { fetch } = globalThis;
+    const provider = anthropic({ apiKey: 'k', baseURL: 'http://127.0.0.1:6666', fetch });
     await expect(callProvider(provider, request)).rejects.toMatchObject({
       code: 'config',
       message: expect.stringContaining('check baseURL'),

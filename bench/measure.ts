@@ -1,0 +1,31 @@
+/** Runs `count` tasks, `concurrency` of them at a time. */
+export async function runMany(
+  count: number,
+  concurrency: number,
+  task: () => Promise<unknown>,
+): Promise<void> {
+  let left = count;
+  async function worker(): Promise<void> {
+    while (left-- > 0) await task();
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
+}
+
+/** CPU time of this process for each of `count` tasks, in microseconds: user and system, all threads. */
+export async function cpuOf(
+  count: number,
+  concurrency: number,
+  task: () => Promise<unknown>,
+): Promise<number> {
+  const before = process.cpuUsage();
+  await runMany(count, concurrency, task);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / count;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}

@@ -1,0 +1,98 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { eventPieces, type WireName, wholeBody } from './answers.ts';
+
+/**
+ * The vendors of the benchmark, in a process of their own so that their work is not counted. The first part of
+ * the path says how streams go: `/50d5` is 50 deltas, one piece every 5 ms. Everything is made once and then
+ * only written.
+ */
+const wires: readonly (readonly [RegExp, WireName])[] = [
+  [/\/chat\/completions$/, 'chat'],
+  [/\/responses$/, 'responses'],
+  [/\/messages$/, 'anthropic'],
+  [/:(?:streamG|g)enerateContent/, 'gemini'],
+];
+
+type UnderWay = { readonly pieces: readonly Buffer[]; at: number };
+type Streams = Map<ServerResponse, UnderWay>;
+
+/** One clock for all streams of a pace, so that thousands of them cost the server little. */
+const paced = new Map<number, Streams>();
+
+function streamsOf(paceMs: number): Streams {
+  const known = paced.get(paceMs);
+  if (known !== undefined) return known;
+  const streams: Streams = new Map();
+  paced.set(paceMs, streams);
+  setInterval(() => {
+    for (const [response, stream] of streams) {
+      response.write(stream.pieces[stream.at++]);
+      if (stream.at < stream.pieces.length) continue;
+      response.end();
+      streams.delete(response);
+    }
+  }, paceMs);
+  return streams;
+}
+
+const bodies = new Map<WireName, Buffer>();
+const piecesOf = new Map<string, readonly Buffer[]>();
+
+const shared = {
+  'openai-organization': 'org',
+  'openai-processing-ms': '120',
+  'openai-version': '2020-10-01',
+  'x-ratelimit-limit-requests': '10000',
+  'x-ratelimit-remaining-requests': '9999',
+  'x-request-id': 'req_0123456789abcdef',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains; preload',
+};
+
+function answer(request: IncomingMessage, response: ServerResponse, asked: string): void {
+  const url = request.url ?? '';
+  const path = url.split('?')[0] ?? '';
+  const wire = wires.find(([pattern]) => pattern.test(path))?.[1];
+  if (wire === undefined) {
+    response.writeHead(404).end();
+    return;
+  }
+  const isStream = url.includes(':streamGenerateContent') || asked.includes('"stream":true');
+  if (!isStream) {
+    const body = bodies.get(wire) ?? wholeBody(wire);
+    bodies.set(wire, body);
+    response.writeHead(200, {
+      ...shared,
+      'content-type': 'application/json',
+      'content-length': body.length,
+    });
+    response.end(body);
+    return;
+  }
+  const [, deltas = '1', paceMs = '1'] = /^\/(\d+)d(\d+)/.exec(path) ?? [];
+  const key = `${wire} ${deltas}`;
+  const pieces = piecesOf.get(key) ?? eventPieces(wire, Number(deltas));
+  piecesOf.set(key, pieces);
+  response.writeHead(200, { ...shared, 'content-type': 'text/event-stream' });
+  response.socket?.setNoDelay(true);
+  streamsOf(Number(paceMs)).set(response, { pieces, at: 0 });
+}
+
+let connections = 0;
+const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => answer(request, response, Buffer.concat(chunks).toString()));
+  // A stream whose reader has left is written to no more.
+  response.on('close', () => {
+    for (const streams of paced.values()) streams.delete(response);
+  });
+});
+server.on('connection', () => {
+  connections += 1;
+});
+server.listen({ port: 0, host: '127.0.0.1', backlog: 8192 }, () => {
+  process.send?.({ port: (server.address() as AddressInfo).port });
+});
+process.on('message', () => process.send?.({ connections }));
+process.on('disconnect', () => process.exit());

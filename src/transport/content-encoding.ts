@@ -1,0 +1,47 @@
+import { pipeline, type Transform } from 'node:stream';
+import type { Body } from './answer.ts';
+
+type Zlib = typeof import('node:zlib');
+
+/** What undoes each encoding. Half a stream is given out as far as it goes, as `fetch` does. */
+const decoders: Readonly<Record<string, (zlib: Zlib) => Transform>> = {
+  gzip: ({ createGunzip, constants }) =>
+    createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
+  deflate: ({ createInflate, constants }) =>
+    createInflate({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
+  br: ({ createBrotliDecompress, constants }) =>
+    createBrotliDecompress({
+      flush: constants.BROTLI_OPERATION_FLUSH,
+      finishFlush: constants.BROTLI_OPERATION_FLUSH,
+    }),
+};
+
+async function* piecesOf(body: Body): AsyncGenerator<Uint8Array, void> {
+  try {
+    for (let piece = await body.read(); piece !== undefined; piece = await body.read()) yield piece;
+  } finally {
+    body.cancel();
+  }
+}
+
+/**
+ * The body without its `content-encoding`. We ask for none, so that only servers that compress all the same
+ * bring us here. An encoding that we do not know is left as it is.
+ */
+export function decoded(body: Body, contentEncoding: string | null): Body {
+  const name = contentEncoding?.trim().toLowerCase().replace(/^x-/, '');
+  const decoder = name === undefined ? undefined : decoders[name];
+  if (decoder === undefined) return body;
+  // Loaded only for servers of that kind.
+  const stream = decoder(process.getBuiltinModule('node:zlib'));
+  pipeline(piecesOf(body), stream, () => undefined);
+  const pieces = stream[Symbol.asyncIterator]();
+  return {
+    hasArrived: false,
+    async read() {
+      const { done, value } = await pieces.next();
+      return done === true ? undefined : value;
+    },
+    cancel: () => void stream.destroy(),
+  };
+}

@@ -1,0 +1,216 @@
+import type { Watch } from '../protocol/provider.ts';
+import type { Answer, AnswerHeaders, Body } from './answer.ts';
+import { decoded } from './content-encoding.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+/** A request as it goes on the wire. */
+export type WireRequest = {
+  readonly url: string;
+  readonly method: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  readonly signal: AbortSignal;
+  readonly watch: Watch;
+};
+
+/** Bytes that may lie unread before the socket is told to wait. */
+const maxUnreadBytes = 65_536;
+
+/** The socket's end of a request; undici 7 and later call it the controller. */
+type Control = { abort(reason: unknown): void; pause?(): void; resume?(): void };
+
+type HeaderTable = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+function headersFrom(table: HeaderTable): AnswerHeaders {
+  return {
+    get(name) {
+      const value = table[name];
+      return typeof value === 'string' ? value : (value?.join(', ') ?? null);
+    },
+    keys: () => Object.keys(table),
+  };
+}
+
+/** Undici 6 tells names and values in turn, as bytes. */
+function tableOf(raw: readonly (Uint8Array | string)[]): HeaderTable {
+  const table: Record<string, string> = {};
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = String(raw[at]).toLowerCase();
+    const value = Buffer.from(raw[at + 1] ?? '').toString('latin1');
+    const known = table[name];
+    table[name] = known === undefined ? value : `${known}, ${value}`;
+  }
+  return table;
+}
+
+/**
+ * Undici's handler of one request, and the body that it receives. It speaks both generations of the interface:
+ * `onConnect` and so on are undici 6's, `onRequestStart` and so on those of all later ones.
+ */
+class Receiver implements Body {
+  readonly #request: WireRequest;
+  readonly #resolve: (answer: Answer) => void;
+  readonly #reject: (reason: unknown) => void;
+  #control: Control | undefined;
+  #pieces: Uint8Array[] = [];
+  #unreadBytes = 0;
+  #isPaused = false;
+  #reader: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+  #failure: { readonly reason: unknown } | undefined;
+  hasArrived = false;
+
+  constructor(
+    request: WireRequest,
+    resolve: (answer: Answer) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    request.signal.addEventListener('abort', this, { once: true });
+  }
+
+  /** The attempt is over. */
+  handleEvent(): void {
+    this.#cut(this.#request.signal.reason);
+  }
+
+  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const piece = this.#pieces.shift();
+    if (piece !== undefined) {
+      this.#unreadBytes -= piece.length;
+      if (this.#isPaused && this.#pieces.length === 0) {
+        this.#isPaused = false;
+        this.#control?.resume?.();
+      }
+      return piece;
+    }
+    if (this.#failure !== undefined) throw this.#failure.reason;
+    if (this.hasArrived) return undefined;
+    this.#reader = Promise.withResolvers();
+    return this.#reader.promise;
+  }
+
+  cancel(): void {
+    this.#cut(new Error('the reader left'));
+  }
+
+  #cut(reason: unknown): void {
+    if (this.hasArrived || this.#failure !== undefined) return;
+    this.#fail(reason);
+    this.#control?.abort(reason);
+  }
+
+  #fail(reason: unknown): void {
+    if (this.hasArrived || this.#failure !== undefined) return;
+    this.#failure = { reason };
+    this.#request.signal.removeEventListener('abort', this);
+    this.#reject(reason);
+    this.#reader?.reject(reason);
+    this.#reader = undefined;
+  }
+
+  #start(control: Control): void {
+    this.#control = control;
+    // Given up while the request waited for its connection.
+    if (this.#failure !== undefined) control.abort(this.#failure.reason);
+    else this.#request.watch.connected();
+  }
+
+  #answer(status: number, table: HeaderTable): void {
+    // 103 Early Hints and the like: the answer is still to come.
+    if (status < 200) return;
+    const headers = headersFrom(table);
+    this.#resolve({ status, headers, body: decoded(this, headers.get('content-encoding')) });
+  }
+
+  #take(piece: Uint8Array): boolean {
+    if (this.#reader !== undefined) {
+      this.#reader.resolve(piece);
+      this.#reader = undefined;
+      return true;
+    }
+    this.#pieces.push(piece);
+    this.#unreadBytes += piece.length;
+    this.#isPaused ||= this.#unreadBytes > maxUnreadBytes;
+    return !this.#isPaused;
+  }
+
+  #end(): void {
+    if (this.#failure !== undefined) return;
+    this.hasArrived = true;
+    this.#request.signal.removeEventListener('abort', this);
+    this.#reader?.resolve(undefined);
+    this.#reader = undefined;
+  }
+
+  onRequestStart(controller: Control): void {
+    this.#start(controller);
+  }
+
+  onResponseStart(_: Control, status: number, headers: HeaderTable): void {
+    this.#answer(status, headers);
+  }
+
+  onResponseData(controller: Control, piece: Uint8Array): void {
+    if (!this.#take(piece)) controller.pause?.();
+  }
+
+  onResponseEnd(): void {
+    this.#end();
+  }
+
+  onResponseError(_: Control, error: unknown): void {
+    this.#fail(error);
+  }
+
+  onConnect(abort: (reason: unknown) => void): void {
+    this.#start({ abort });
+  }
+
+  onHeaders(status: number, raw: readonly (Uint8Array | string)[], resume: () => void): boolean {
+    if (this.#control !== undefined) this.#control.resume = resume;
+    this.#answer(status, tableOf(raw));
+    return true;
+  }
+
+  onData(piece: Uint8Array): boolean {
+    return this.#take(piece);
+  }
+
+  onComplete(): void {
+    this.#end();
+  }
+
+  onError(error: unknown): void {
+    this.#fail(error);
+  }
+
+  /** Undici 6 insists on it. */
+  onBodySent(): void {}
+}
+
+/**
+ * Sends a request straight through a dispatcher, without the `fetch` and the web streams on top of it, which
+ * cost several times what the request itself costs. Follows no redirects and asks for no compression. The
+ * dispatcher's own header and body clocks are off.
+ *
+ * @throws the signal's reason when it aborts, and whatever undici says of a connection that fails
+ */
+export function dispatchRequest(dispatcher: Dispatcher, request: WireRequest): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    request.signal.throwIfAborted();
+    const { origin, pathname, search } = new URL(request.url);
+    const options = {
+      origin,
+      path: pathname + search,
+      method: request.method,
+      headers: { 'accept-encoding': 'identity', ...request.headers },
+      body: request.body,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    };
+    dispatcher.dispatch(options, new Receiver(request, resolve, reject));
+  });
+}

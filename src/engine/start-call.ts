@@ -21,13 +21,17 @@ export function startCall(
 ): AsyncGenerator<StreamPart, void> {
   const { totalMs } = { ...call.tier.timeouts, ...call.options.timeouts };
   const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
-  if (leaving?.aborted) scope.abort(leaving.reason);
-  leaving?.addEventListener('abort', () => scope.abort(leaving.reason), { once: true });
+  const leave = (): void => scope.abort(leaving?.reason);
+  if (leaving?.aborted) leave();
+  leaving?.addEventListener('abort', leave, { once: true });
   const running: Parameters<InFlight['enter']>[0] = {
     abort: scope.abort,
     end: () => parts.return(),
   };
-  const parts = runCall(engine, call, scope, () => inFlight.leave(running));
+  const parts = runCall(engine, call, scope, () => {
+    leaving?.removeEventListener('abort', leave);
+    inFlight.leave(running);
+  });
   try {
     inFlight.enter(running);
   } catch (error) {

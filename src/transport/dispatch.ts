@@ -139,6 +139,8 @@ class Receiver implements Body {
   #end(): void {
     if (this.#failure !== undefined) return;
     this.hasArrived = true;
+    // A signal that has had a listener lives on until the next full collection of garbage: it takes nothing along.
+    this.#control = undefined;
     this.#request.signal.removeEventListener('abort', this);
     this.#reader?.resolve(undefined);
     this.#reader = undefined;

@@ -98,9 +98,8 @@ export async function* runAttempt(
   // One pending read at a time can be cut short, even when an adapter ignores its signal.
   let giveUp: (reason: unknown) => void = () => undefined;
   const onAbort = (): void => controller.abort(signal.reason);
-  controller.signal.addEventListener('abort', () => giveUp(controller.signal.reason), {
-    once: true,
-  });
+  const cutShort = (): void => giveUp(controller.signal.reason);
+  controller.signal.addEventListener('abort', cutShort, { once: true });
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
 
@@ -151,6 +150,8 @@ export async function* runAttempt(
     signal.removeEventListener('abort', onAbort);
     // After a finish the adapter may still read the body out, so that its connection can be used again.
     if (!finished) controller.abort(over);
+    // A signal that has had a listener lives on until the next full collection of garbage: it takes nothing along.
+    controller.signal.removeEventListener('abort', cutShort);
     // Not awaited: an adapter that hangs in its clean-up must not hold the call.
     parts.return?.().then(undefined, () => undefined);
   }

@@ -21,9 +21,13 @@ export function startCall(
 ): AsyncGenerator<StreamPart, void> {
   const { totalMs } = { ...call.tier.timeouts, ...call.options.timeouts };
   const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
-  if (leaving?.aborted) scope.abort(leaving.reason);
-  leaving?.addEventListener('abort', () => scope.abort(leaving.reason), { once: true });
-  const parts = runCall(engine, call, scope, () => inFlight.leave(running));
+  const leave = (): void => scope.abort(leaving?.reason);
+  if (leaving?.aborted) leave();
+  leaving?.addEventListener('abort', leave, { once: true });
+  const parts = runCall(engine, call, scope, () => {
+    leaving?.removeEventListener('abort', leave);
+    inFlight.leave(running);
+  });
   let ending: Promise<void> | undefined;
   /** Ends the call although nobody reads it, so that an abort never waits for a reader who is busy elsewhere. */
   async function end(): Promise<void> {

@@ -47,9 +47,12 @@ function tableOf(raw: readonly (Uint8Array | string)[]): HeaderTable {
 /**
  * Undici's handler of one request, and the body that it receives. It speaks both generations of the interface:
  * `onConnect` and so on are undici 6's, `onRequestStart` and so on those of all later ones.
+ *
+ * It lets go of the attempt as soon as it can: undici's and Node's own objects for a request live on until the next
+ * full collection of garbage, and would take the whole call along.
  */
 class Receiver implements Body {
-  readonly #request: WireRequest;
+  #attempt: { readonly signal: AbortSignal; readonly watch: Watch } | undefined;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (reason: unknown) => void;
   #control: Control | undefined;
@@ -61,19 +64,19 @@ class Receiver implements Body {
   hasArrived = false;
 
   constructor(
-    request: WireRequest,
+    { signal, watch }: WireRequest,
     resolve: (answer: Answer) => void,
     reject: (reason: unknown) => void,
   ) {
-    this.#request = request;
+    this.#attempt = { signal, watch };
     this.#resolve = resolve;
     this.#reject = reject;
-    request.signal.addEventListener('abort', this, { once: true });
+    signal.addEventListener('abort', this, { once: true });
   }
 
   /** The attempt is over. */
   handleEvent(): void {
-    this.#cut(this.#request.signal.reason);
+    this.#cut(this.#attempt?.signal.reason);
   }
 
   read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
@@ -105,17 +108,22 @@ class Receiver implements Body {
   #fail(reason: unknown): void {
     if (this.hasArrived || this.#failure !== undefined) return;
     this.#failure = { reason };
-    this.#request.signal.removeEventListener('abort', this);
+    this.#letGo();
     this.#reject(reason);
     this.#reader?.reject(reason);
     this.#reader = undefined;
+  }
+
+  #letGo(): void {
+    this.#attempt?.signal.removeEventListener('abort', this);
+    this.#attempt = undefined;
   }
 
   #start(control: Control): void {
     this.#control = control;
     // Given up while the request waited for its connection.
     if (this.#failure !== undefined) control.abort(this.#failure.reason);
-    else this.#request.watch.connected();
+    else this.#attempt?.watch.connected();
   }
 
   #answer(status: number, table: HeaderTable): void {
@@ -140,7 +148,8 @@ class Receiver implements Body {
   #end(): void {
     if (this.#failure !== undefined) return;
     this.hasArrived = true;
-    this.#request.signal.removeEventListener('abort', this);
+    this.#control = undefined;
+    this.#letGo();
     this.#reader?.resolve(undefined);
     this.#reader = undefined;
   }

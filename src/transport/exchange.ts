@@ -1,20 +1,35 @@
 import type { AttemptContext } from '../protocol/provider.ts';
 import type { Answer } from './answer.ts';
-import type { Tap } from './guarded-fetch.ts';
+import type { Listener, Tap } from './guarded-fetch.ts';
 import { connectionError } from './network-error.ts';
 import { tellLimits } from './rate-limits.ts';
 import { type Reply, readReply } from './read-reply.ts';
 import { untilAborted } from './until-aborted.ts';
 
-/** The vendor's answer, or our own word for why there is none. */
-async function answerOn({ answer, signal }: Tap): Promise<Answer> {
+/** Has the SDK make its request, and takes the answer off the tap. */
+async function answerTo(
+  send: (tap: Tap) => PromiseLike<unknown>,
+  listener: Listener,
+): Promise<Answer> {
+  const tap: Tap = { listener };
+  try {
+    // The SDK may look for credentials first, and knows nothing of the signal.
+    await untilAborted(() => send(tap), listener.signal);
+  } catch (error) {
+    listener.signal.throwIfAborted();
+    if (tap.answer === undefined) throw error;
+  } finally {
+    tap.listener = undefined;
+  }
+  const { answer } = tap;
+  tap.answer = undefined;
   if (answer === undefined) {
     throw connectionError(new Error('the SDK returned without using the fetch it was given'));
   }
   try {
     return await answer;
   } catch (error) {
-    signal.throwIfAborted();
+    listener.signal.throwIfAborted();
     throw connectionError(error);
   }
 }
@@ -32,15 +47,7 @@ export async function exchange(
 ): Promise<Reply> {
   context.signal.throwIfAborted();
   const { signal, watch, key = 0 } = context;
-  const tap: Tap = { signal, watch, key };
-  try {
-    // The SDK may look for credentials first, and knows nothing of the signal.
-    await untilAborted(() => send(tap), signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (tap.answer === undefined) throw error;
-  }
-  const answer = await answerOn(tap);
+  const answer = await answerTo(send, { signal, watch, key });
   tellLimits(answer.headers, watch);
   try {
     return await readReply(answer, watch);

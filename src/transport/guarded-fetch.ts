@@ -6,14 +6,23 @@ import { untilAborted } from './until-aborted.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
-/** One attempt's ear on the wire: what the guard listens to, and the answer it caught. */
-export type Tap = {
+/** What the guard has to know of an attempt. */
+export type Listener = {
   readonly signal: AbortSignal;
   readonly watch: Watch;
   /** Which of the provider's keys, from 0. */
   readonly key: number;
+};
+
+/**
+ * One attempt's ear on the wire. SDKs keep what they were handed for a while after their call, so the tap lets
+ * go of everything once the answer has been taken from it.
+ */
+export type Tap = {
+  /** Whose request it is; `undefined` when the attempt has no use for an answer any more. */
+  listener: Listener | undefined;
   /** The vendor's answer, or why there is none; set once the SDK has handed over its request. */
-  answer?: Promise<Answer>;
+  answer?: Promise<Answer> | undefined;
 };
 
 /** Travels inside the SDK's per-request fetch options; a symbol, so that no vendor ever sees it. */
@@ -53,7 +62,7 @@ type FixedHeaders = Readonly<Record<string, string>>;
 
 async function currentHeaders(
   headers: GuardOptions['headers'],
-  { key, signal }: Tap,
+  { key, signal }: Listener,
 ): Promise<FixedHeaders | 'as-is'> {
   if (typeof headers !== 'function') return headers;
   return untilAborted(() => headers(key), signal);
@@ -88,11 +97,11 @@ async function send(
   options: GuardOptions,
   input: Parameters<Fetch>[0],
   init: RequestInit,
-  tap: Tap,
+  listener: Listener,
 ): Promise<Answer> {
-  const allowed = await currentHeaders(options.headers, tap);
+  const allowed = await currentHeaders(options.headers, listener);
   const headers = guardHeaders(init.headers, allowed, options.passes ?? []);
-  const { signal, watch } = tap;
+  const { signal, watch } = listener;
   const { method = 'GET', body } = init;
   if (options.fetch === undefined) {
     const url = String(input);
@@ -149,7 +158,8 @@ export function guardedFetch(options: GuardOptions): Fetch {
     if (tap === undefined || init === undefined) {
       return (options.fetch ?? globalThis.fetch)(input, init);
     }
-    const answer = send(options, input, init, tap);
+    if (tap.listener === undefined) throw new Error('the attempt has ended');
+    const answer = send(options, input, init, tap.listener);
     // Whoever holds the tap deals with a failure; an SDK that fails in between must not make it a stray one.
     answer.catch(() => undefined);
     tap.answer = answer;

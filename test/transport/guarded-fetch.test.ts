@@ -36,13 +36,15 @@ async function serve(answer: Answer = (response) => response.end('{"real":true}'
 
 function tapWith(watch: Partial<Watch> = {}, signal = new AbortController().signal): Tap {
   return {
-    signal,
-    key: 0,
-    watch: {
-      connected: () => undefined,
-      bytes: () => undefined,
-      limits: () => undefined,
-      ...watch,
+    listener: {
+      signal,
+      key: 0,
+      watch: {
+        connected: () => undefined,
+        bytes: () => undefined,
+        limits: () => undefined,
+        ...watch,
+      },
     },
   };
 }
@@ -56,8 +58,9 @@ async function ask(options: GuardOptions, url: string, init: RequestInit, tap = 
 
 /** The JSON that the vendor sent. */
 async function bodyOf(tap: Tap): Promise<unknown> {
-  if (tap.answer === undefined) throw new Error('nothing was sent');
-  const reply = await readReply(await tap.answer, tap.watch);
+  const { answer, listener } = tap;
+  if (answer === undefined || listener === undefined) throw new Error('nothing was sent');
+  const reply = await readReply(await answer, listener.watch);
   return reply.kind === 'json' ? reply.body : undefined;
 }
 
@@ -230,7 +233,7 @@ describe("the user's own fetch", () => {
       new Set(['method', 'body', 'headers', 'redirect', 'signal']),
     );
     expect(init).toMatchObject({ method: 'POST', body: '{"a":1}', redirect: 'manual' });
-    expect(init?.signal).toBe(tap.signal);
+    expect(init?.signal).toBe(tap.listener?.signal);
     expect([...new Headers(init?.headers)]).toEqual([
       ['accept', 'text/event-stream'],
       ['x-key', 'k'],

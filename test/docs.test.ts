@@ -139,7 +139,7 @@ describe('docs/events.md', () => {
   it('has a row for every event', () => {
     const names = unionMembers(
       'src/protocol/events.ts',
-      /^ {2}'?([a-z-]+)'?: Of(?:Call|Router)\b/gm,
+      /^ {2}'?([a-z-]+)'?: Of(?:Call|Drill|Router)\b/gm,
     );
     const told = new Set(rowsOf('docs/events.md').map(([name]) => name));
     expect(names).toContain('call-end');

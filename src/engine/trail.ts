@@ -3,6 +3,7 @@ import { addUsd } from '../pricing/money.ts';
 import type { Attempt, Verdict } from '../protocol/attempt.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, RouterEvents } from '../protocol/events.ts';
+import { drilledReason } from './drill-words.ts';
 import type { Call, Engine } from './engine.ts';
 
 /** What every event of a call has, and so need not be said each time. */
@@ -78,7 +79,8 @@ export function openTrail(engine: Engine, call: Call): Trail {
       return attempts;
     },
     end(line, error) {
-      lines.push(line);
+      const isDrilled = engine.drill?.targets.has(line.target) === true;
+      lines.push(isDrilled ? { ...line, reason: drilledReason(line.reason) } : line);
       if (error !== undefined) errors.push(error);
     },
     bill(usd) {

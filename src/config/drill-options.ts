@@ -24,9 +24,6 @@ const faults = {
   invalid_output: z.strictObject({ type: z.literal('invalid_output') }),
 } as const satisfies Record<DrillFault['type'], z.ZodType>;
 
-/** Every fault that a drill can make. */
-export const drillFaults = Object.keys(faults) as readonly DrillFault['type'][];
-
 const fault = z.preprocess(
   (value) => (typeof value === 'string' ? { type: value } : value),
   z.discriminatedUnion('type', [
@@ -68,7 +65,7 @@ export type CheckedFault = CheckedDrill['fault'];
 /** The faults by name, where one was misspelt. */
 function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
   if (issue.code !== 'invalid_union' || issue.path[0] !== 'fault') return describeIssue(issue, []);
-  return [{ path: ['fault'], message: `must be one of ${drillFaults.join(', ')}` }];
+  return [{ path: ['fault'], message: `must be one of ${Object.keys(faults).join(', ')}` }];
 }
 
 /**

@@ -54,7 +54,7 @@ function reasonsOf(over: Drilled, hops: DrillReport['hops']): readonly string[] 
   for (const { from, to, ran, expected } of hops) {
     if (expected && ran === 0) reasons.push(`the hop from ${from} to ${to} never ran`);
   }
-  if (lost > 0) reasons.push(`${lost} of ${drilled} calls were lost: ${codesOf(tally)}`);
+  if (lost > 0) reasons.push(`lost ${lost} of ${drilled} calls: ${codesOf(tally)}`);
   if (answered === 0) reasons.push('no call was answered');
   return reasons;
 }

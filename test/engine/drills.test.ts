@@ -129,7 +129,7 @@ describe('a fire drill', () => {
       calls: { lost: 1 },
       lost: [{ code: 'stream_interrupted', attempts: ['stream_interrupted'] }],
     });
-    expect(report.reasons).toContain('1 of 1 calls were lost: stream_interrupted ×1');
+    expect(report.reasons).toContain('lost 1 of 1 calls: stream_interrupted ×1');
   });
 
   it('bills what vendors answered, and nothing for answers of its own making', async () => {
@@ -187,10 +187,7 @@ describe('a fire drill does not pass', () => {
     expect(await ask(1, 'alone')).toEqual([undefined]);
     const { passed, reasons, lost } = await running.stop();
     expect(passed).toBe(false);
-    expect(reasons).toEqual([
-      '1 of 1 calls were lost: all_targets_failed ×1',
-      'no call was answered',
-    ]);
+    expect(reasons).toEqual(['lost 1 of 1 calls: all_targets_failed ×1', 'no call was answered']);
     expect(lost).toMatchObject([
       { code: 'all_targets_failed', attempts: ['overloaded', 'overloaded', 'overloaded'] },
     ]);

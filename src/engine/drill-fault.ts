@@ -25,9 +25,11 @@ async function* beginning(
 ): AsyncGenerator<ProviderPart, void> {
   let seen = 0;
   for await (const part of answer) {
-    if (part.type === 'finish' || (isVisible(part) && seen === partCount)) return;
-    if (isVisible(part)) seen += 1;
+    if (part.type === 'finish' || (partCount === 0 && isVisible(part))) return;
     yield part;
+    if (isVisible(part)) seen += 1;
+    // At once: the next part may be long in coming.
+    if (partCount > 0 && seen === partCount) return;
   }
 }
 

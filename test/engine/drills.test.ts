@@ -118,6 +118,30 @@ describe('a fire drill', () => {
     expect(await running.stop()).toMatchObject({ passed: true });
   });
 
+  it('cuts at once, though the next part may be long in coming', async () => {
+    const { router, drill } = setUp({ a: { ...answer, stallAfter: 1 } });
+    const running = drill({ fault: 'cut' });
+    const { latency, trail } = await router.complete('t', 'hi');
+    expect(trail.map(({ error }) => error?.code)).toEqual([
+      'stream_interrupted',
+      'stream_interrupted',
+      undefined,
+    ]);
+    expect(latency.totalMs).toBeLessThan(1_000);
+    await running.stop();
+  });
+
+  it('cuts before the first part when told to, and an answer shorter than asked for at its end', async () => {
+    for (const afterParts of [0, 100]) {
+      const { router, drill } = setUp();
+      const running = drill({ fault: { type: 'truncated', afterParts } });
+      const { target, trail } = await router.complete('t', 'hi');
+      expect(target).toBe('b/m');
+      expect(trail[0]?.firstTokenMs).toBe(afterParts === 0 ? undefined : 10);
+      expect(await running.stop()).toMatchObject({ passed: true });
+    }
+  });
+
   it('fails when a cut stream is lost, and says how', async () => {
     const { router, drill } = setUp();
     const running = drill({ fault: 'cut' });

@@ -1,1 +1,6 @@
-export { type AiSdkModel, type AiSdkSettings, fromAiSdk } from './adapters/ai-sdk/index.ts';
+export {
+  type AiSdkEmbeddingModel,
+  type AiSdkModel,
+  type AiSdkSettings,
+  fromAiSdk,
+} from './adapters/ai-sdk/index.ts';

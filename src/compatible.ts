@@ -2,6 +2,7 @@ export {
   type ApiKey,
   type ChatQuirks,
   type CompatibleSettings,
+  type ModelCapabilities,
   type ModelQuirks,
   type OpenAIClient,
   type OpenAICompatibleSettings,

@@ -3,6 +3,7 @@ export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
 export type {
   CallDefaults,
   CallOptions,
+  Priority,
   RetrySettings,
   Route,
   TargetId,
@@ -68,6 +69,7 @@ export type {
   Capability,
   PreparedCall,
   Provider,
+  RateLimit,
   Watch,
 } from './protocol/provider.ts';
 export type {
@@ -84,6 +86,7 @@ export type {
 export type {
   CompletionOf,
   Explanation,
+  LimitsSnapshot,
   Router,
   Snapshot,
   TargetSnapshot,

@@ -98,6 +98,7 @@ describe('docs/configuration.md', () => {
     'Options of a call': ofCalls.filter((name) => !inBoth.includes(name)),
     Timeouts: ['connectMs', 'firstTokenMs', 'idleMs', 'totalMs'],
     Retries: ['attempts', 'minMs', 'maxMs'],
+    Limits: ['concurrency', 'rpm', 'tpm', 'maxQueue', 'maxQueueMs'],
     Circuits: Object.keys(defaults.circuit),
   };
 

@@ -1,3 +1,4 @@
+import type { Priority } from '../protocol/call-options.ts';
 import type {
   CircuitSettings,
   MidStream,
@@ -29,6 +30,11 @@ export const defaults = {
   singleFlight: false,
   /** A request more for ten calls: what the retry budget earns too. */
   hedgeMaxExtra: 0.1,
+  priority: 'normal' satisfies Priority,
+  /** Half a minute's wait at the limits of a large account; more would wait in vain. */
+  maxQueue: 1_000,
+  /** A short answer; replaced by what the target's answers have taken as soon as there is one. */
+  outputTokens: 256,
   /** Over all targets: whatever the counts for each target multiply to, a call stays a call. */
   maxAttempts: 6,
   /** Shown its mistake once, a model usually mends it; twice is seldom worth the price. */

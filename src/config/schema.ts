@@ -38,7 +38,13 @@ const price = z.strictObject({
   output: dollars,
 });
 
-const limits = z.strictObject({ concurrency: positive.optional() });
+const limits = z.strictObject({
+  concurrency: positive.optional(),
+  rpm: positive.optional(),
+  tpm: positive.optional(),
+  maxQueue: count.optional(),
+  maxQueueMs: milliseconds.optional(),
+});
 
 const timeouts = z.strictObject({
   connectMs: milliseconds.optional(),
@@ -104,6 +110,7 @@ const callDefaults = {
   userId: z.string().optional(),
   onUnsupported: z.enum(['warn', 'error', 'skip-target']).optional(),
   providerOptions: z.record(z.string(), jsonObject).optional(),
+  priority: z.enum(['high', 'normal', 'low']).optional(),
   wire: z.enum(['stream', 'unary']).optional(),
   repairAttempts: count.optional(),
 };
@@ -216,6 +223,7 @@ const sharedOptions = {
   providerOptions: callDefaults.providerOptions,
   userId: callDefaults.userId,
   onUnsupported: callDefaults.onUnsupported,
+  priority: callDefaults.priority,
 };
 
 export const embedOptionsSchema = z.strictObject({

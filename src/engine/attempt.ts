@@ -1,5 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import type { PreparedCall } from '../protocol/provider.ts';
+import type { PreparedCall, RateLimit } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
@@ -18,6 +18,8 @@ export type AttemptOptions = {
   readonly keepRaw: boolean;
   /** Which of the provider's keys, from 0. */
   readonly key?: number;
+  /** Hears what the vendor tells of its limits. */
+  readonly onLimits: (told: readonly RateLimit[]) => void;
 };
 
 const over = new SignalboxError('aborted', 'the attempt has ended');
@@ -114,6 +116,7 @@ export async function* runAttempt(
       watch: {
         connected: () => deadline.connected(),
         bytes: () => deadline.bytes(runtime.now()),
+        limits: options.onLimits,
       },
     })
     [Symbol.asyncIterator]();

@@ -4,26 +4,37 @@ import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { NormalMessage } from '../protocol/message.ts';
 import type { Capability, Provider } from '../protocol/provider.ts';
-import type { Knowledge } from '../routing/candidate.ts';
+import type { Knowledge, Unavailable } from '../routing/candidate.ts';
 import { type Plan, plan } from '../routing/plan.ts';
 import { failureTable, isAttemptErrorCode } from './decide.ts';
 import { type Call, type Engine, pricedTarget, providerOf } from './engine.ts';
 import { heldUnder, isKeyFailure, keysOf, toldKey, turnKeys } from './keys.ts';
 import type { Scope } from './scope.ts';
 import type { Trail } from './trail.ts';
+import { wasTurnedAway } from './turned-away.ts';
 
 /** What the router knows of its targets, for the plan. */
-function knowledgeOf(engine: Engine): Knowledge {
+function knowledgeOf(engine: Engine, call: Call): Knowledge {
   return {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => windowOf(engine, target),
     keys: (target) => keysOf(engine, target),
-    unavailable: (target) => engine.health.check(target.id, target.provider, target.key),
+    unavailable: (target) => unavailability(engine, call, target),
     listPrice: (target) => {
       const price = engine.pricing.standardPrice(pricedTarget(engine, target));
       return price && price.input + price.output;
     },
   };
+}
+
+/** Why the target may not be asked now, or would have to wait. */
+function unavailability(
+  engine: Engine,
+  call: Call,
+  target: ResolvedTarget,
+): Unavailable | undefined {
+  const refusal = engine.health.check(target.id, target.provider, target.key);
+  return refusal ?? engine.limits.busy(call, target);
 }
 
 /** What the provider says of the model, and what it can be asked for at all. */
@@ -57,7 +68,7 @@ export function planCall(engine: Engine, call: Call): Plan {
   const { whenAllOpen } = call.tier;
   const { needs, familyOf } = call.task;
   const options = { route, whenAllOpen, ...(familyOf !== undefined && { familyOf }) };
-  return plan(tiersOf(call.config, call.tier), needs, options, knowledgeOf(engine));
+  return plan(tiersOf(call.config, call.tier), needs, options, knowledgeOf(engine, call));
 }
 
 /** What the call remembers of a target: its tries, its repairs, and the turns that ask for the next one. */
@@ -75,7 +86,8 @@ export interface Chain {
   next(): Promise<ResolvedTarget | undefined>;
   /**
    * Why the target may not be asked at this moment. To be asked in the same turn as its circuit is entered:
-   * in between, another call may take the only place of a probe.
+   * in between, another call may take the only place of a probe. One that would have to wait while another is
+   * free is asked again in the end.
    */
   refusal(target: ResolvedTarget): string | undefined;
   /** How often the target was tried and repaired in this call. */
@@ -131,7 +143,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   }
 
   const isFree = (target: ResolvedTarget): boolean =>
-    isLarger(target) && health.check(target.id, target.provider, target.key) === undefined;
+    isLarger(target) && unavailability(engine, call, target) === undefined;
 
   function spareFor(target: ResolvedTarget): ResolvedTarget | undefined {
     const free = fresh().filter((other) => other.id !== target.id && isFree(other));
@@ -158,6 +170,16 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     );
   }
 
+  function othersFree(target: ResolvedTarget, code: ErrorCode): boolean {
+    return (
+      attemptsLeft() > 0 &&
+      fresh().some(
+        (other) =>
+          (isKeyFailure(code) ? other !== target : other.id !== target.id) && isFree(other),
+      )
+    );
+  }
+
   /** Waits until a rate limit is over, if that is before the deadline. */
   async function waitFor(until: number): Promise<boolean> {
     const waitMs = until - runtime.now();
@@ -181,17 +203,16 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   }
 
   return {
-    refusal: (target) =>
-      planned.leastBad === undefined
-        ? health.check(target.id, target.provider, target.key)?.reason
-        : undefined,
+    refusal(target) {
+      const isForced = planned.leastBad !== undefined;
+      const unwell = isForced ? undefined : health.check(target.id, target.provider, target.key);
+      if (unwell !== undefined || !othersFree(target, 'rate_limited')) return unwell?.reason;
+      const busy = engine.limits.busy(call, target);
+      if (busy !== undefined) steps.push({ ask: target });
+      return busy?.reason;
+    },
     state: stateOf,
-    othersFree: (target, code) =>
-      attemptsLeft() > 0 &&
-      fresh().some(
-        (other) =>
-          (isKeyFailure(code) ? other !== target : other.id !== target.id) && isFree(other),
-      ),
+    othersFree,
     hasSpare: (target) => attemptsLeft() > 0 && spareFor(target) !== undefined,
     takeSpare(target) {
       const spare = spareFor(target);
@@ -206,7 +227,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     failed(target, error) {
       lastFailed = { target, error };
       if (error.code === 'context_length') tooSmall = { window: windowOf(engine, target) };
-      if (error.code === 'rate_limited') {
+      if (error.code === 'rate_limited' && !wasTurnedAway(error)) {
         limited.set(
           target,
           health.get(heldUnder(target).target).unavailable.limited ?? runtime.now(),
@@ -234,9 +255,6 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
           trail.skip({ target: target.id, ...toldKey(target) }, reason);
           continue;
         }
-        const limitedUntil = health.get(heldUnder(target).target).unavailable.limited;
-        if (planned.leastBad !== undefined && limitedUntil !== undefined)
-          await waitFor(limitedUntil);
         return target;
       }
       return secondChance();
@@ -244,13 +262,13 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     exhausted(partial) {
       const told = trail.errors.map((error) => error.message);
       const passed = trail.lines
-        .filter((line) => line.outcome === 'skipped')
+        .filter((line) => line.outcome === 'skipped' && line.error === undefined)
         .map((line) => `${line.target}: passed over, ${line.reason ?? 'unavailable'}`);
       const lines = [...told, ...passed].map((line) => `\n  ${line}`).join('');
       const untils = tiersOf(call.config, call.tier)
         .flatMap((tier) => tier.targets)
         .flatMap((target) => keysOf(engine, target)?.map((key) => ({ ...target, key })) ?? [target])
-        .map((target) => health.check(target.id, target.provider, target.key)?.until)
+        .map((target) => unavailability(engine, call, target)?.until)
         .filter((until) => until !== undefined);
       const retryAfterMs =
         untils.length === 0

@@ -1,13 +1,13 @@
 import { createPricing } from '../pricing/pricing.ts';
 import type { Provider } from '../protocol/provider.ts';
 import type { Runtime } from '../protocol/runtime.ts';
-import { createConcurrency } from '../resilience/concurrency.ts';
 import { createHealth } from '../resilience/health.ts';
 import { createHedgeBudget, type HedgeBudget } from '../resilience/hedge-budget.ts';
 import { createRetryBudget } from '../resilience/retry-budget.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import { createStatistics, type Statistics } from '../telemetry/statistics.ts';
 import type { Engine } from './engine.ts';
+import { createLimitKeeper } from './limit-keeper.ts';
 
 /** What outlives the calls of one router. */
 export function createEngine(
@@ -18,13 +18,14 @@ export function createEngine(
   const now = (): number => runtime.now();
   const statistics = new Map<string, Statistics>();
   const hedges = new Map<string, HedgeBudget>();
+  const health = createHealth(now, () => runtime.random());
   return {
     runtime,
     providers,
     emitter,
-    health: createHealth(now, () => runtime.random()),
+    health,
     retryBudget: createRetryBudget(now),
-    concurrency: createConcurrency(),
+    limits: createLimitKeeper(runtime, health),
     pricing: createPricing({ now }),
     keyTurns: new Map(),
     hedges(tier) {

@@ -3,6 +3,7 @@ import type { SignalboxError } from '../errors.ts';
 import type { RetrySettings } from '../protocol/call-options.ts';
 import type { AttemptErrorCode, ErrorCode } from '../protocol/error-code.ts';
 import { backoffMs, rateLimitBackoffMs } from '../resilience/backoff.ts';
+import { wasTurnedAway } from './turned-away.ts';
 
 /** What a failure means: one row for each code. Data, not branches. */
 type Row = {
@@ -81,7 +82,13 @@ export function countsAsFailure(error: SignalboxError): boolean {
   return isAttemptErrorCode(error.code) && failureTable[error.code].circuit && !isDeadline;
 }
 
-function triesOf(row: Row, situation: Situation): number {
+/** Groq's limit per minute, which this request exceeds all by itself: no wait makes it fit. */
+function isTooLargeToWait(error: SignalboxError): boolean {
+  return error.code === 'rate_limited' && error.status === 413;
+}
+
+function triesOf(row: Row, error: SignalboxError, situation: Situation): number {
+  if (isTooLargeToWait(error)) return 0;
   const usual = situation.othersFree ? row.same : row.alone;
   // A number of the caller's own replaces ours, for the failures that are worth a retry at all.
   return usual > 0 ? (situation.retry.attempts ?? usual) : 0;
@@ -116,6 +123,8 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   if (error.code === 'timeout' && error.phase === 'total') {
     return { verdict: 'stop', reason: "the call's deadline has passed" };
   }
+  // Trying again would be to queue outside the queue.
+  if (wasTurnedAway(error)) return { verdict: 'next' };
   const row: Row = failureTable[error.code];
   if (error.code === 'invalid_output' && situation.repairs < situation.repairAttempts) {
     if (situation.attemptsLeft > 0) return { verdict: 'retry', delayMs: 0 };
@@ -123,7 +132,7 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   const onward = goOn(row, error, situation);
   if (onward.verdict === 'stop') return onward;
   if (situation.attemptsLeft <= 0) return { verdict: 'next', reason: 'maxAttempts reached' };
-  if (situation.tries > triesOf(row, situation)) return onward;
+  if (situation.tries > triesOf(row, error, situation)) return onward;
   if (situation.begun && situation.othersFree)
     return { verdict: 'next', reason: 'had begun to answer' };
   if (!situation.available) return { verdict: 'next', reason: 'its circuit has opened' };

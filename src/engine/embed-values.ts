@@ -35,9 +35,11 @@ function checkValues(values: string | readonly string[]): readonly string[] {
 function batchSize(engine: Engine, config: ResolvedConfig, tier: string): number {
   const sizes = tiersOf(config, findTier(config, tier))
     .flatMap((each) => each.targets)
-    .map((target) => providerOf(engine, target))
-    .filter((provider) => provider.prepareEmbedding !== undefined)
-    .map((provider) => provider.maxEmbeddingBatch ?? defaults.embedBatch);
+    .map((target) => ({ ...target, adapter: providerOf(engine, target) }))
+    .filter(({ adapter }) => adapter.prepareEmbedding !== undefined)
+    .map(({ model, adapter: { maxEmbeddingBatch = defaults.embedBatch } }) =>
+      typeof maxEmbeddingBatch === 'number' ? maxEmbeddingBatch : maxEmbeddingBatch(model),
+    );
   return sizes.length === 0 ? defaults.embedBatch : Math.min(...sizes);
 }
 

@@ -4,13 +4,13 @@ import type { CallOptions } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { PreparedCall, Provider } from '../protocol/provider.ts';
 import type { Runtime } from '../protocol/runtime.ts';
-import type { Concurrency } from '../resilience/concurrency.ts';
 import type { Health } from '../resilience/health.ts';
 import type { HedgeBudget } from '../resilience/hedge-budget.ts';
 import type { RetryBudget } from '../resilience/retry-budget.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Statistics } from '../telemetry/statistics.ts';
 import type { KeyTurns } from './keys.ts';
+import type { LimitKeeper } from './limit-keeper.ts';
 import type { Task } from './task.ts';
 
 /** What outlives a call: one set for each router. */
@@ -19,7 +19,7 @@ export type Engine = {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly health: Health;
   readonly retryBudget: RetryBudget;
-  readonly concurrency: Concurrency;
+  readonly limits: LimitKeeper;
   readonly pricing: Pricing;
   readonly emitter: Emitter;
   readonly keyTurns: KeyTurns;

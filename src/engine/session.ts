@@ -6,7 +6,6 @@ import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
-import type { Release } from '../resilience/concurrency.ts';
 import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
 import { runAttempt } from './attempt.ts';
 import { clocksFor, paceFor } from './clocks.ts';
@@ -15,10 +14,12 @@ import { type Continuation, joinedTo } from './continuation.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
 import { pricedTarget, tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
+import type { Place } from './limit-keeper.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { toCompletion } from './to-completion.ts';
 import { failureOf } from './trail.ts';
+import { wasTurnedAway } from './turned-away.ts';
 import { withhold } from './withhold.ts';
 
 /** One attempt and all that hangs on it: its place in the queue and the circuit, its parts, its bill. */
@@ -54,7 +55,9 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
   const { runtime, health, pricing } = engine;
   const options = optionsFor(call, target);
   const collected = createCollected(continuation);
-  const startedAt = runtime.now();
+  const openedAt = runtime.now();
+  /** When its turn came: the wait before is not the target's. */
+  let startedAt = openedAt;
   const tags = tagsFor(call, target);
   const emit = <Name extends EventName>(
     type: Name,
@@ -63,13 +66,12 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
   const priced = pricedTarget(engine, target);
   // Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer.
   const prices = pricing.load(priced).catch(() => undefined);
-  const attempt = trail.begin();
+  /** Its number; none while it waits for its turn, which it may never get. */
+  let attempt: number | undefined;
   let firstTokenMs: number | undefined;
-  let permit: Permit | undefined = health.enter(target.id, call.tier.circuit);
-  let release: Release | undefined;
+  let permit: Permit | undefined;
+  let place: Place | undefined;
   let billed: { readonly usage: Usage; readonly usd: number | null } | undefined;
-
-  emit('attempt-start', { target: target.id, attempt });
 
   const tell = (change: CircuitChange | undefined, cause?: SignalboxError): void => {
     if (change?.to === 'half-open') emit('circuit-half-open', { target: target.id });
@@ -84,14 +86,33 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     }
   };
 
-  tell(permit.change);
+  /** Its turn has come. */
+  function begin(): void {
+    startedAt = runtime.now();
+    attempt = trail.begin();
+    permit = health.enter(target.id, call.tier.circuit);
+    emit('attempt-start', { target: target.id, attempt });
+    tell(permit.change);
+  }
 
-  /** Gives back the place in the circuit and in the queue; once. */
+  /** Gives back the place in the circuit; once. */
   function leave(outcome: Outcome, error?: SignalboxError): void {
     tell(permit?.settle(outcome), error);
     permit = undefined;
-    release?.();
-    release = undefined;
+  }
+
+  /** Gives back the place under the limits, which may let the next one in; once. */
+  function makeRoom(error?: SignalboxError): void {
+    const usage = collected.usage();
+    const refused = error?.code === 'rate_limited' ? 'limited' : undefined;
+    const busy = error?.code === 'overloaded' ? 'overloaded' : 'other';
+    const isOk = error === undefined || collected.finish !== undefined;
+    if (isOk && usage !== undefined) engine.limits.answered(target, usage.outputTokens);
+    place?.leave({
+      outcome: isOk ? 'ok' : (refused ?? busy),
+      tokens: refused === undefined ? usage?.totalTokens : 0,
+    });
+    place = undefined;
   }
 
   async function bill(usage: Usage): Promise<Completion['cost']> {
@@ -118,6 +139,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     target: target.id,
     ...toldKey(target),
     durationMs: runtime.now() - startedAt,
+    ...(startedAt > openedAt && { queuedMs: startedAt - openedAt }),
     ...(firstTokenMs !== undefined && { firstTokenMs }),
     ...(billed !== undefined && { usage: billed.usage }),
   });
@@ -127,27 +149,17 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     collected,
     continues: continuation !== undefined,
     async *parts() {
-      release = await engine.concurrency.acquire(
-        [
-          {
-            key: `provider ${target.provider}`,
-            limit: call.config.providerLimits[target.provider]?.concurrency,
-          },
-          { key: `tier ${call.tier.name}`, limit: call.tier.limits.concurrency },
-          // Tiers that set different limits for a target each have their own.
-          {
-            key: `target ${target.id} ${target.limits.concurrency}`,
-            limit: target.limits.concurrency,
-          },
-        ],
-        scope.signal,
-      );
+      const entered = engine.limits.enter(call, scope, target);
+      // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
+      place = entered instanceof Promise ? await entered : entered;
+      begin();
       const attemptParts = runAttempt(runtime, prepared, {
         signal: scope.signal,
         clocks: clocksFor(run, target),
         wire: call.task.wireFor(options),
         keepRaw: call.options.raw === true,
         ...(target.key !== undefined && { key: target.key }),
+        onLimits: (told) => place?.told(told),
       });
       const parts =
         continuation === undefined ? attemptParts : joinedTo(continuation, attemptParts);
@@ -185,6 +197,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     },
     succeed(completion) {
       leave('success');
+      makeRoom();
       health.restore(target.id, target.provider, target.key);
       engine.retryBudget.success();
       book('success');
@@ -197,7 +210,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
       });
       emit('attempt-end', {
         ...facts(),
-        attempt,
+        attempt: attempt ?? 0,
         outcome: 'ok',
         verdict: 'done',
         usd: completion.cost.usd,
@@ -205,6 +218,8 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
       return { ...completion, trail: [...trail.lines] };
     },
     async fail(raw) {
+      // It was still waiting for its turn: the target was not asked, and is not to blame.
+      if (attempt === undefined) return raw;
       const message = `${heldUnder(target).target}: ${raw.message}`;
       const error = raw.with({
         target: target.id,
@@ -219,11 +234,18 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
         withhold(engine, target, error, emit);
         book('failure');
       }
+      // After what was learned of the target has been told: the next in the queue goes by it.
+      makeRoom(error);
       const usage = collected.usage();
       if (billed === undefined && usage !== undefined) await bill(usage);
       return error;
     },
     judge(error, decision) {
+      if (attempt === undefined) {
+        const told = { ...failureOf(error, decision.verdict, error.message), ...facts() };
+        const outcome = wasTurnedAway(error) ? 'skipped' : told.outcome;
+        return trail.end({ ...told, startedAt, outcome }, error);
+      }
       const reason = decision.verdict === 'retry' ? undefined : decision.reason;
       const failure = failureOf(error, decision.verdict, reason);
       const cost = billed === undefined ? {} : { cost: billed.usd };

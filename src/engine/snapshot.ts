@@ -20,12 +20,14 @@ function snapshotOf(engine: Engine, resolved: ResolvedTarget): TargetSnapshot {
   const now = runtime.now();
   const keys = keysOf(engine, resolved)
     ?.toSorted((a, b) => a - b)
-    .map((key) => heldUnder({ ...resolved, key }))
-    .map((held) => ({
+    .map((key) => ({ ...resolved, key }))
+    .map((pooled) => ({ pooled, held: heldUnder(pooled) }))
+    .map(({ pooled, held }) => ({
       unavailableUntil: stillToCome(
         { ...health.get(held.target).unavailable, ...health.get(held.provider).unavailable },
         now,
       ),
+      limits: engine.limits.snapshot(pooled),
     }));
   const isOpen = circuit.state === 'open' && circuit.until > now;
   return {
@@ -33,7 +35,7 @@ function snapshotOf(engine: Engine, resolved: ResolvedTarget): TargetSnapshot {
     circuit: circuit.state === 'open' && !isOpen ? 'half-open' : circuit.state,
     ...(isOpen && { openUntil: circuit.until }),
     unavailableUntil: stillToCome(untils, now),
-    ...(keys !== undefined && { keys }),
+    ...(keys === undefined ? { limits: engine.limits.snapshot(resolved) } : { keys }),
     ...statistics,
   };
 }

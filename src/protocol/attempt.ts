@@ -22,6 +22,8 @@ export type Attempt = {
   /** Epoch milliseconds. */
   readonly startedAt: number;
   readonly durationMs: number;
+  /** How long it had waited for its turn before, in milliseconds; absent when it had not. */
+  readonly queuedMs?: number;
   readonly firstTokenMs?: number;
   readonly outcome: 'ok' | 'error' | 'skipped' | 'aborted';
   readonly error?: ErrorSummary;

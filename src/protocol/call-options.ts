@@ -4,6 +4,9 @@ import type { CacheHint } from './message.ts';
 import type { OnUnsupported, Reasoning, Sampling, Tool, ToolChoice, WireMode } from './request.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
+/** Whose turn it is where attempts wait for a limit; of those that are too many, low ones are shed first. */
+export type Priority = 'high' | 'normal' | 'low';
+
 /** `provider/model`. The provider is a key of `providers`; the rest, slashes allowed, goes to the vendor. */
 export type TargetId<Provider extends string = string> = `${Provider}/${string}`;
 
@@ -53,6 +56,8 @@ export type CallDefaults<Provider extends string = string> = Sampling & {
   readonly providerOptions?: {
     readonly [Name in Provider]?: { readonly [key: string]: Json };
   };
+  /** Whose turn it is first, when attempts wait for a limit. @default 'normal' */
+  readonly priority?: Priority;
   /** Ask the vendor for a stream or for one piece. @default 'stream' */
   readonly wire?: WireMode;
   /** Times that a target is shown why its output was refused before the next one is asked. @default 1 */

@@ -52,10 +52,21 @@ export type Hedge = {
   /** Hedges for each call of the tier, on average, at most. @default 0.1 */
   readonly maxExtra?: number;
 };
-
+/**
+ * What the router holds back on its own, before a vendor has to. An attempt over a limit waits for its turn,
+ * unless another target is free.
+ */
 export type Limits = {
   /** Attempts in flight at once. @default no limit */
   readonly concurrency?: number;
+  /** Requests a minute; for each key of a pool. @default no limit */
+  readonly rpm?: number;
+  /** Tokens a minute, those of the answer included; for each key of a pool. @default no limit */
+  readonly tpm?: number;
+  /** Attempts that may wait for their turn; one too many sheds the newest of the lowest priority. @default 1_000 */
+  readonly maxQueue?: number;
+  /** How long one may wait, in milliseconds. @default until the call's deadline */
+  readonly maxQueueMs?: number;
 };
 
 export type TargetObject<ProviderName extends string = string> = CallDefaults<ProviderName> & {
@@ -124,7 +135,7 @@ export type RoutingConfig<
   readonly defaults?: TierSettings<NoInfer<ProviderName>>;
   /** US dollars per million tokens for each `provider/model`; wins over the price list. */
   readonly prices?: Readonly<Record<string, Price>>;
-  /** Attempts in flight at once, for each provider over all its targets. */
+  /** For each provider, over all its targets. */
   readonly providerLimits?: {
     readonly [Name in NoInfer<ProviderName>]?: Limits;
   };

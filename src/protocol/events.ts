@@ -54,6 +54,8 @@ type Payloads<TierName extends string> = {
     readonly outcome: 'ok' | 'error' | 'aborted';
     readonly verdict: Verdict;
     readonly durationMs: number;
+    /** How long it had waited for its turn before. */
+    readonly queuedMs?: number;
     readonly firstTokenMs?: number;
     readonly error?: ErrorSummary;
     readonly usage?: Usage;

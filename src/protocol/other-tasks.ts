@@ -45,6 +45,7 @@ type SharedOptions<Provider extends string> = Pick<
   | 'providerOptions'
   | 'userId'
   | 'onUnsupported'
+  | 'priority'
 >;
 
 export type EmbedOptions<Provider extends string = string> = SharedOptions<Provider> & {

@@ -15,12 +15,27 @@ export type Capability =
   | 'embeddings'
   | 'image-output';
 
-/** How the transport tells the engine's clocks that the vendor is alive. */
+/** What a vendor says of one of its own limits along with an answer, in its headers. */
+export type RateLimit = {
+  /** The vendor's word for it, such as `requests-day` or `input-tokens`; told apart by it. */
+  readonly name: string;
+  readonly unit: 'requests' | 'tokens';
+  /** How many there are in all. */
+  readonly limit?: number;
+  /** How many are left. */
+  readonly remaining: number;
+  /** Milliseconds until there are as many as in the beginning. */
+  readonly resetMs: number;
+};
+
+/** How the transport tells the engine what it sees of the vendor: that it is alive, and what it still allows. */
 export interface Watch {
   /** The request is on a connected socket: the connect clock stops. */
   connected(): void;
   /** Bytes arrived, keep-alive pings included: the idle clock starts anew. */
   bytes(): void;
+  /** The vendor told its own limits; with a refusal as well as with an answer. */
+  limits(told: readonly RateLimit[]): void;
 }
 
 /** One attempt's surroundings, handed to the adapter. */
@@ -72,8 +87,8 @@ export interface Provider {
   prepare(request: ProviderRequest): PreparedCall;
   /** The same for embeddings: `send` yields one `vectors` part. Absent where the wire has none. */
   prepareEmbedding?(request: EmbeddingRequest): PreparedCall;
-  /** Most values that one embedding request takes. @default 100 */
-  readonly maxEmbeddingBatch?: number;
+  /** Most values that one embedding request takes, or takes for a model. @default 100 */
+  readonly maxEmbeddingBatch?: number | ((model: string) => number);
   /** The same for pictures: `send` yields `part-end` parts of type `image`. Absent where the wire has none. */
   prepareImage?(request: ImageRequest): PreparedCall;
 }

@@ -19,7 +19,10 @@ export type CompletionOf<
   Tools extends readonly Tool[] | undefined,
 > = Completion<ObjectOf<Schema>, ToolCallOf<Tools>, Tier>;
 
-/** Which targets a call would try, in order, and why each other one would not be. */
+/**
+ * Which targets a call would try, in order, and why each other one would not be. A target at its limit, while
+ * another is free, is in both: passed over in its place, and asked in the end.
+ */
 export type Explanation<Tier extends string = string> = {
   readonly tier: Tier;
   readonly candidates: readonly {
@@ -37,6 +40,20 @@ export type Explanation<Tier extends string = string> = {
   }[];
 };
 
+/** Where a target stands with its limits, or one of a pool's keys. */
+export type LimitsSnapshot = {
+  /** Attempts that wait for their turn. */
+  readonly queued: number;
+  /** Attempts in flight that it takes at once, as its refusals taught; absent while it has refused none. */
+  readonly concurrency?: number;
+  /** Requests a minute, learned in the same way. */
+  readonly requestsPerMinute?: number;
+  /** What is left for now: of `rpm`, or of what the vendor last said, whichever is less. */
+  readonly requestsLeft?: number;
+  /** The same of tokens. */
+  readonly tokensLeft?: number;
+};
+
 /** What the router knows of one target now. */
 export type TargetSnapshot = {
   readonly circuit: 'closed' | 'open' | 'half-open';
@@ -45,7 +62,12 @@ export type TargetSnapshot = {
   /** Epoch milliseconds until which it is passed over without having failed, by reason. */
   readonly unavailableUntil: Readonly<Record<string, number>>;
   /** The same for each key of a pool, in their order. */
-  readonly keys?: readonly { readonly unavailableUntil: Readonly<Record<string, number>> }[];
+  readonly keys?: readonly {
+    readonly unavailableUntil: Readonly<Record<string, number>>;
+    readonly limits: LimitsSnapshot;
+  }[];
+  /** Absent with a pool of keys: each has its own. */
+  readonly limits?: LimitsSnapshot;
   readonly calls: number;
   readonly failures: number;
   readonly p50FirstTokenMs?: number;

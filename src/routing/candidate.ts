@@ -43,6 +43,8 @@ export type Knowledge = {
 export type Unavailable = {
   readonly reason: string;
   readonly until: number | undefined;
+  /** It is well: a limit is used up for the moment, and a call may wait for its turn. */
+  readonly waits?: true;
 };
 
 export type RouteOptions = Route;

@@ -33,7 +33,7 @@ type Step =
 export type Plan = {
   /** The whole chain in its order. */
   readonly steps: readonly Step[];
-  /** Whom to ask, in this order. */
+  /** Whom to ask, in this order: those that wait for a limit last, and told as skipped in their place. */
   readonly candidates: readonly Candidate[];
   readonly skipped: readonly Skipped[];
   /** Set when nobody was available and the least bad one was taken all the same: why it was not. */
@@ -50,12 +50,18 @@ function inOrder(
   return [...new Set([...first, ...candidates])];
 }
 
-/** Of those who are only unavailable, the one that may be asked again first; one under probe comes last. */
+/** When a target may be asked again; one under probe comes last, and one that waits for others first. */
+function backAt({ unavailable }: { readonly unavailable: Unavailable | undefined }): number {
+  return unavailable?.until ?? (unavailable?.waits === true ? 0 : Number.MAX_VALUE);
+}
+
+/** Of those who are only unavailable, the one that may be asked again first. */
 function soonest<Each extends { readonly unavailable: Unavailable | undefined }>(
   list: readonly Each[],
 ): Each | undefined {
-  const when = (each: Each): number => each.unavailable?.until ?? Number.POSITIVE_INFINITY;
-  return list.filter((each) => each.unavailable !== undefined).sort((a, b) => when(a) - when(b))[0];
+  return list
+    .filter((each) => each.unavailable !== undefined)
+    .sort((a, b) => backAt(a) - backAt(b))[0];
 }
 
 function withKeys(candidate: Candidate, keys: readonly number[] | undefined): readonly Candidate[] {
@@ -106,15 +112,23 @@ export function plan(
   const isFree = looked.some((each) => each.never === undefined && each.unavailable === undefined);
   const mayTry = !isFree && options.whenAllOpen === 'try-least-bad';
   const leastBad = mayTry ? soonest(looked) : undefined;
+  // Who only waits for a limit is asked in the end: a wait is better than no answer.
+  const waiting = looked
+    .filter((each) => each.unavailable?.waits === true || each === leastBad)
+    .sort((a, b) => backAt(a) - backAt(b));
+  const inTurn = isFree ? [] : [...waiting];
   const steps = looked.map((each): Step => {
     const { candidate, never, unavailable } = each;
     const { id, key } = candidate;
     const skipped = { target: id, ...(key !== undefined && { key: key + 1 }) };
     if (never !== undefined) return { skip: { ...skipped, reason: never } };
-    if (unavailable === undefined || each === leastBad) return { ask: candidate };
+    if (unavailable === undefined) return { ask: candidate };
+    const next = waiting.includes(each) ? inTurn.shift() : undefined;
+    if (next !== undefined) return { ask: next.candidate };
     const { reason, until } = unavailable;
     return { skip: { ...skipped, reason, ...(until !== undefined && { until }) } };
   });
+  if (isFree) steps.push(...waiting.map(({ candidate }) => ({ ask: candidate })));
   return {
     steps,
     candidates: steps.flatMap((step) => step.ask ?? []),

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../internal/crc32.ts';
 import { interruptedError } from './network-error.ts';
 import type { ServerSentEvent } from './server-sent-events.ts';
 

@@ -1,6 +1,7 @@
 import type { AttemptContext } from '../protocol/provider.ts';
 import type { Tap } from './guarded-fetch.ts';
 import { connectionError } from './network-error.ts';
+import { tellLimits } from './rate-limits.ts';
 import { type Reply, readReply } from './read-reply.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -29,6 +30,7 @@ export async function exchange(
   if (tap.response === undefined) {
     throw connectionError(new Error('the SDK returned without using the fetch it was given'));
   }
+  tellLimits(tap.response.headers, watch);
   try {
     return await readReply(tap.response, context.watch);
   } catch (error) {

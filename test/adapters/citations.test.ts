@@ -229,7 +229,7 @@ describe('sources of an AI SDK model', () => {
   const finishReason = { unified: 'stop' };
 
   it('are those told before its text ends', () => {
-    const reader = createAiSdkReader(facts.issuer, {});
+    const reader = createAiSdkReader(facts.issuer, facts.headers);
     const events = [
       { type: 'text-start', id: '1' },
       { type: 'text-delta', id: '1', delta: 'Ruby' },
@@ -243,7 +243,7 @@ describe('sources of an AI SDK model', () => {
   });
 
   it('are those of the whole answer', () => {
-    const reader = createAiSdkReader(facts.issuer, {});
+    const reader = createAiSdkReader(facts.issuer, facts.headers);
     const content = [{ type: 'text', text: 'Ruby' }, source, file];
     const parts = [...reader.readWhole({ content, finishReason }), ...reader.finish({})];
     expect(citationsIn(parts)).toEqual([told]);

@@ -9,6 +9,7 @@ import {
 } from '../../src/engine/decide.ts';
 import { SignalboxError, type SignalboxErrorOptions } from '../../src/errors.ts';
 import type { AttemptErrorCode, ErrorCode, TimeoutPhase } from '../../src/protocol/error-code.ts';
+import { QueueRefusal } from '../../src/resilience/admission-queue.ts';
 
 function situation(more: Partial<Situation> = {}): Situation {
   return {
@@ -109,6 +110,13 @@ describe('the phases of a timeout', () => {
     const listed = verdictOn('timeout', { fallbackOn: ['timeout'] }, options);
     expect(listed).toEqual({ verdict: 'stop', reason: "the call's deadline has passed" });
     expect(countsAsFailure(new SignalboxError('timeout', 'late', options))).toBe(false);
+  });
+});
+
+describe('a limit per minute that the request exceeds all by itself', () => {
+  test('is not waited for, and leaves the call to the next target', () => {
+    const verdict = verdictOn('rate_limited', { othersFree: false }, { status: 413 });
+    expect(verdict).toEqual({ verdict: 'next' });
   });
 });
 
@@ -299,4 +307,10 @@ describe('what a target does not support', () => {
       reason: "onUnsupported is 'error'",
     });
   });
+});
+
+test('an attempt that our own queue turned away goes on to the next target, and never queues outside it', () => {
+  const cause = new QueueRefusal('full', 'its rpm limit of 60', 5_000);
+  const shed = new SignalboxError('rate_limited', 'shed', { cause, retryAfterMs: 5_000 });
+  expect(decide(shed, situation({ othersFree: false }))).toEqual({ verdict: 'next' });
 });

@@ -37,6 +37,20 @@ function embedder({ fails = 0, length = 3, batch = 2 }: Script = {}) {
 const prices = { 'a/m': { input: 1, output: 0 } };
 
 describe('embed', () => {
+  it('asks the provider how much a model takes, where models differ', async () => {
+    const { provider, asked } = embedder();
+    const limits: Readonly<Record<string, number>> = { one: 1, three: 3 };
+    const maxEmbeddingBatch = (model: string) => limits[model] ?? 0;
+    const router = createRouter({
+      providers: { a: { ...provider, maxEmbeddingBatch } },
+      tiers: { v: ['a/three'], w: ['a/three', 'a/one'] },
+    });
+    await router.embed('v', ['1', '2', '3', '4']);
+    expect(asked).toEqual([['1', '2', '3'], ['4']]);
+    await router.embed('w', ['1', '2'], { concurrency: 1 });
+    expect(asked.slice(2)).toEqual([['1'], ['2']]);
+  });
+
   it('splits the values to the limit, keeps their order, and adds up usage and cost', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const { provider, asked } = embedder();

@@ -187,6 +187,41 @@ describe('targets that are unavailable', () => {
     expect(skipped.map(({ target }) => target)).toEqual(['a/1', 'b/1']);
   });
 
+  const busy = (until?: number): Unavailable => ({ reason: 'its rpm limit', until, waits: true });
+
+  test('that only wait for a limit are told in their place, and asked in the end', () => {
+    const { order, skipped } = planned({
+      tiers: [tier('a/1', 'b/1', 'c/1', 'd/1')],
+      unavailable: { 'a/1': busy(500), 'b/1': busy(200), 'c/1': down(100) },
+    });
+    expect(order).toEqual(['d/1', 'b/1', 'a/1']);
+    expect(skipped.map(({ target }) => target)).toEqual(['a/1', 'b/1', 'c/1']);
+  });
+
+  test('all of them, are asked as their turn comes, the least bad one among them', () => {
+    const { order, skipped } = planned({
+      tiers: [tier('a/1', 'b/1', 'c/1', 'd/1')],
+      unavailable: { 'a/1': busy(500), 'b/1': down(200), 'c/1': busy(), 'd/1': down(900) },
+    });
+    expect(order).toEqual(['c/1', 'a/1']);
+    expect(skipped.map(({ target }) => target)).toEqual(['b/1', 'd/1']);
+    const down200 = planned({
+      tiers: [tier('a/1', 'b/1')],
+      unavailable: { 'a/1': busy(500), 'b/1': down(200) },
+    });
+    expect(down200.order).toEqual(['b/1', 'a/1']);
+  });
+
+  test('that only wait are waited for even when the tier would rather fail fast', () => {
+    const { order, leastBad } = planned({
+      tiers: [tier('a/1', 'b/1')],
+      whenAllOpen: 'fail-fast',
+      unavailable: { 'a/1': down(5), 'b/1': busy(200) },
+    });
+    expect(order).toEqual(['b/1']);
+    expect(leastBad).toBeUndefined();
+  });
+
   test('never bring back one that cannot take the call at all', () => {
     const { order } = planned({
       tiers: [tier('a/1', 'b/1')],

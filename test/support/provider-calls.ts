@@ -21,7 +21,7 @@ export function contextOf({ wire, signal, keepRaw }: CallOptions = {}): AttemptC
   return {
     signal: signal ?? new AbortController().signal,
     wire: wire ?? 'stream',
-    watch: { connected: () => undefined, bytes: () => undefined },
+    watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
     keepRaw: keepRaw ?? false,
   };
 }

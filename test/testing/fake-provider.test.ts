@@ -18,7 +18,7 @@ function contextOf(more: Partial<AttemptContext> = {}): AttemptContext {
     signal: new AbortController().signal,
     wire: 'stream',
     keepRaw: false,
-    watch: { connected: () => undefined, bytes: () => undefined },
+    watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
     ...more,
   };
 }
@@ -299,6 +299,7 @@ describe('what a fake provider tells of itself', () => {
     const watch = {
       connected: () => void heard.push('connected'),
       bytes: () => void heard.push('bytes'),
+      limits: () => undefined,
     };
     await ask(fakeProvider({ chunks: ['a', 'b'] }), { watch });
     expect(heard[0]).toBe('connected');

@@ -9,7 +9,7 @@ function contextWith(signal = new AbortController().signal): AttemptContext {
     signal,
     wire: 'stream',
     keepRaw: false,
-    watch: { connected: () => undefined, bytes: () => undefined },
+    watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
   };
 }
 

@@ -36,7 +36,12 @@ function tapWith(watch: Partial<Watch> = {}, signal = new AbortController().sign
   return {
     signal,
     key: 0,
-    watch: { connected: () => undefined, bytes: () => undefined, ...watch },
+    watch: {
+      connected: () => undefined,
+      bytes: () => undefined,
+      limits: () => undefined,
+      ...watch,
+    },
   };
 }
 

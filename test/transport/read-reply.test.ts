@@ -6,7 +6,11 @@ import type { Watch } from '../../src/protocol/provider.ts';
 import { type Reply, readReply } from '../../src/transport/read-reply.ts';
 import type { ServerSentEvent } from '../../src/transport/server-sent-events.ts';
 
-const quiet: Watch = { connected: () => undefined, bytes: () => undefined };
+const quiet: Watch = {
+  connected: () => undefined,
+  bytes: () => undefined,
+  limits: () => undefined,
+};
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -142,7 +146,11 @@ describe('an answer', () => {
 
   test('feeds the idle clock with every piece, pings included', async () => {
     let pieces = 0;
-    const watch: Watch = { connected: () => undefined, bytes: () => pieces++ };
+    const watch: Watch = {
+      connected: () => undefined,
+      bytes: () => pieces++,
+      limits: () => undefined,
+    };
     const encode = (text: string) => new TextEncoder().encode(text);
     const body = inPieces([encode(': ping\n\n'), encode(': ping\n\n'), encode('data: 1\n\n')]);
     await eventsOf(await readReply(body, watch));

@@ -27,7 +27,9 @@ const router = createRouter({
       timeouts: { totalMs: 20_000 },
     },
   },
-  providerLimits: { openai: { concurrency: 8 } },
+  providerLimits: {
+    openai: { concurrency: 8, rpm: 500, tpm: 100_000, maxQueue: 50, maxQueueMs: 9 },
+  },
 });
 
 // Tier and provider names are inferred from the configuration.
@@ -42,6 +44,10 @@ expectType<Equal<typeof fast.text, string>>(true);
 expectType<Equal<typeof fast.cost.usd, number | null>>(true);
 expectType<Equal<typeof fast.trail, readonly Attempt[]>>(true);
 expectType<Equal<Attempt['verdict'], 'done' | 'retry' | 'next' | 'stop'>>(true);
+
+await router.complete('fast', 'hello', { priority: 'low' });
+// @ts-expect-error
+await router.complete('fast', 'hello', { priority: 'urgent' });
 
 // A misspelt tier does not compile, in any of the methods that take one.
 // @ts-expect-error

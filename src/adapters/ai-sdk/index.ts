@@ -1,22 +1,40 @@
-import { SignalboxError } from '../../errors.ts';
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { interruptedError } from '../../transport/network-error.ts';
+import { tellLimits } from '../../transport/rate-limits.ts';
 import { objectOf } from '../common/read.ts';
 import { checkSettings } from '../common/settings.ts';
+import { aiSdkEmbeddings } from './embeddings.ts';
 import { aiSdkError } from './errors.ts';
-import type { AiSdkModel } from './model.ts';
+import {
+  type AiSdkEmbeddingModel,
+  type AiSdkModel,
+  optionsNameOf,
+  specificationOf,
+} from './model.ts';
 import { toCall, wire } from './request.ts';
 import { createAnswerReader, type Issuer } from './response.ts';
 
-export type { AiSdkModel } from './model.ts';
+export type { AiSdkEmbeddingModel, AiSdkModel } from './model.ts';
 
 export type AiSdkSettings = {
   /** The vendor's name in price lists. Without one, `prices` of the configuration must name its models. */
   readonly priceList?: string;
   /** What the model's provider calls its own options. @default what stands before the dot of its name */
   readonly optionsName?: string;
+  /** Its embedding models: one, or a function from names to models, which the packages have. @default none */
+  readonly embedding?: AiSdkEmbeddingModel | ((modelId: string) => AiSdkEmbeddingModel);
 };
+
+const shape = {
+  priceList: 'string',
+  optionsName: 'string',
+  embedding: {
+    accepts: (value: unknown) =>
+      typeof value === 'function' || typeof objectOf(value).doEmbed === 'function',
+    wants: 'an embedding model of the AI SDK, or a function that gives one',
+  },
+} as const;
 
 /** What an unknown model is taken to do: what it cannot, its provider says. */
 const capabilities: readonly Capability[] = [
@@ -26,6 +44,13 @@ const capabilities: readonly Capability[] = [
   'tools',
   'structured-output',
 ];
+
+/** The headers of the vendor's answer, as far as the model passes them on. */
+function headersOf(result: unknown): Headers {
+  return new Headers(
+    objectOf(objectOf(objectOf(result).response).headers) as Record<string, string>,
+  );
+}
 
 async function* readStream(
   stream: ReadableStream<unknown>,
@@ -54,13 +79,17 @@ async function* answer(
   const options = { ...call, abortSignal: context.signal } as never;
   if (context.wire === 'unary') {
     const result = await model.doGenerate(options);
-    const reader = createAnswerReader(issuer, objectOf(objectOf(result).response).headers);
+    const headers = headersOf(result);
+    tellLimits(headers, context.watch);
+    const reader = createAnswerReader(issuer, headers);
     yield* reader.readWhole(result);
     yield* reader.finish(context.keepRaw ? { raw: objectOf(objectOf(result).response).body } : {});
     return;
   }
   const result = await model.doStream(options);
-  const reader = createAnswerReader(issuer, objectOf(objectOf(result).response).headers);
+  const headers = headersOf(result);
+  tellLimits(headers, context.watch);
+  const reader = createAnswerReader(issuer, headers);
   const raw: unknown[] = [];
   for await (const part of readStream(result.stream, context)) {
     if (context.keepRaw) raw.push(part);
@@ -71,14 +100,6 @@ async function* answer(
   yield* reader.finish(context.keepRaw ? { raw } : {});
 }
 
-function checkModel(model: AiSdkModel): AiSdkModel {
-  if (model.specificationVersion === 'v4') return model;
-  throw new SignalboxError(
-    'config',
-    `fromAiSdk(): the model is of specification ${model.specificationVersion}, and v4 (AI SDK 7) is needed; update its provider package`,
-  );
-}
-
 /**
  * Makes any language model of the Vercel AI SDK a target: whatever has an AI SDK provider is one here. Give a
  * model, and the name behind the slash of the target does not matter; or a function from names to models,
@@ -87,26 +108,29 @@ function checkModel(model: AiSdkModel): AiSdkModel {
  * The model's own retries do not exist at this level, so signalbox's counts are the truth. The connect clock
  * does not run, since the model's provider makes the request.
  *
- * @throws SignalboxError `config` for settings that are unknown, and for a model that is not of
- * specification v4.
+ * @throws SignalboxError `config` for settings that are unknown, and for a model of a specification that is neither v2,
+ * v3 nor v4 (AI SDK 5 to 7).
  */
 export function fromAiSdk(
   model: AiSdkModel | ((modelId: string) => AiSdkModel),
   settings: AiSdkSettings = {},
 ): Provider {
-  checkSettings('fromAiSdk', settings, { priceList: 'string', optionsName: 'string' });
+  checkSettings('fromAiSdk', settings, shape);
   const isFixed = typeof model !== 'function';
-  if (isFixed) checkModel(model);
-  const { priceList } = settings;
+  if (isFixed) specificationOf(model);
+  const { priceList, embedding, optionsName } = settings;
   return {
     wire,
     ...(priceList !== undefined && { priceList }),
     capabilities: () => new Set(capabilities),
     preload: async () => undefined,
+    ...(embedding !== undefined &&
+      aiSdkEmbeddings(typeof embedding === 'function' ? embedding : () => embedding, optionsName)),
     prepare(request) {
-      const chosen = isFixed ? model : checkModel(model(request.model));
-      const optionsName = settings.optionsName ?? chosen.provider.split('.')[0] ?? chosen.provider;
-      const { call, warnings } = toCall(request, optionsName);
+      const chosen = isFixed ? model : model(request.model);
+      const specification = specificationOf(chosen);
+      const name = optionsNameOf(chosen, optionsName);
+      const { call, warnings } = toCall(request, name, specification);
       const issuer = { provider: request.provider, model: request.model };
       return {
         warnings,

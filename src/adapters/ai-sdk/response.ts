@@ -20,10 +20,22 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
   error: 'error',
 };
 
+/** Before v3 the counts stood side by side. */
+function sidesOf(raw: JsonObject): { readonly input: JsonObject; readonly output: JsonObject } {
+  const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = raw;
+  return {
+    input: isObject(inputTokens)
+      ? inputTokens
+      : { total: inputTokens, cacheRead: cachedInputTokens },
+    output: isObject(outputTokens)
+      ? outputTokens
+      : { total: outputTokens, reasoning: reasoningTokens },
+  };
+}
+
 /** Counts of the AI SDK, whose totals include what is cached, written and reasoned. */
 function usageOf(raw: unknown): Usage | undefined {
-  const input = objectOf(objectOf(raw).inputTokens);
-  const output = objectOf(objectOf(raw).outputTokens);
+  const { input, output } = sidesOf(objectOf(raw));
   const inputTokens = countOf(input.total);
   const outputTokens = countOf(output.total);
   if (inputTokens === undefined && outputTokens === undefined) return undefined;
@@ -45,10 +57,15 @@ function warningOf(raw: unknown): Warning {
   const { type, feature, setting, details, message } = objectOf(raw);
   const param = textOf(feature) ?? textOf(setting);
   return {
-    code: type === 'unsupported' ? 'dropped-param' : 'compat',
+    code: String(type).startsWith('unsupported') ? 'dropped-param' : 'compat',
     ...(param !== undefined && { param }),
     message: textOf(details) ?? textOf(message) ?? `the model's provider reports ${String(type)}`,
   };
+}
+
+/** Before v3 the reason was a word. */
+function reasonOf(raw: unknown): JsonObject {
+  return typeof raw === 'string' ? { unified: raw } : objectOf(raw);
 }
 
 export interface AnswerReader {
@@ -61,7 +78,7 @@ export interface AnswerReader {
 }
 
 /** Reads one answer of an AI SDK model, as parts or as one result. */
-export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerReader {
+export function createAnswerReader(issuer: Issuer, headers: Headers): AnswerReader {
   const assembler = createPartAssembler();
   let id: string | undefined;
   let servedModel: string | undefined;
@@ -78,7 +95,7 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
   function* describe({ id: answerId, modelId }: JsonObject): Generator<ProviderPart> {
     id = textOf(answerId) ?? id;
     servedModel = textOf(modelId) ?? servedModel;
-    const requestId = requestIdOf(new Headers(objectOf(headers) as Record<string, string>));
+    const requestId = requestIdOf(headers);
     yield {
       type: 'open',
       ...(id !== undefined && { id }),
@@ -165,7 +182,7 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
       if (known.type === 'source') hear(known);
       if (known.type === 'finish') {
         usage = usageOf(known.usage) ?? usage;
-        reason = objectOf(known.finishReason);
+        reason = reasonOf(known.finishReason);
       }
       yield* readers[textOf(known.type) ?? '']?.(known) ?? [];
     },
@@ -185,7 +202,7 @@ export function createAnswerReader(issuer: Issuer, headers: unknown): AnswerRead
         } else yield* readers[textOf(part.type) ?? '']?.(part) ?? [];
       }
       usage = usageOf(whole.usage);
-      reason = objectOf(whole.finishReason);
+      reason = reasonOf(whole.finishReason);
     },
     isEnded: () => reason !== undefined,
     *finish(raw) {

@@ -22,18 +22,26 @@ const codeByStatus: Readonly<Record<number, AttemptErrorCode>> = {
   402: 'quota_exhausted',
   403: 'permission',
   404: 'model_not_found',
+  405: 'model_not_found',
   408: 'server_error',
   409: 'conflict',
+  410: 'model_not_found',
   413: 'request_too_large',
   422: 'invalid_request',
+  424: 'server_error', // a server behind the vendor's failed
   429: 'rate_limited',
+  451: 'permission',
+  498: 'content_filter', // Cohere's own
+  499: 'server_error', // the request was cancelled, and not by us
+  501: 'unsupported',
   503: 'overloaded',
   529: 'overloaded',
 };
 
 /**
  * How vendors say that the prompt does not fit. Several say it in words only, with code 400 or 413:
- * OpenAI, Anthropic, Gemini, xAI, Groq, vLLM, llama.cpp, Moonshot, Mistral and Bedrock, in this order.
+ * OpenAI, Anthropic, Gemini, xAI, Groq, vLLM, llama.cpp, Moonshot, Mistral and Bedrock, in this order; then vLLM
+ * again, LM Studio, Together, Qwen, Cohere and z.ai.
  */
 const contextLengthPatterns = [
   /context[_ ]length[_ ]exceeded|exceeds the context window/i,
@@ -46,6 +54,14 @@ const contextLengthPatterns = [
   /exceeded model token limit/i,
   /too large for model with \d+ maximum context length/i,
   /input is too long for requested model/i,
+  /context length is only|longer than the maximum model length/i,
+  /exceeds? (?:the |its )?(?:model.s )?(?:maximum |max )?context (?:length|window|size|limit)/i,
+  /does not fit in context length|greater than the context length|context length of only/i,
+  /n_keep .{0,20}>= ?n_ctx|context size has been exceeded/i,
+  /less than the context length of the model|`inputs` tokens \+ `max_new_tokens` must be/i,
+  /range of input length should be/i,
+  /^too many tokens: /i,
+  /prompt exceeds max(?:imum)? length/i,
 ];
 
 /** How vendors say that this model lacks a parameter or feature, which another may have. */
@@ -71,11 +87,22 @@ function codeOfStatus(status: number): AttemptErrorCode {
 }
 
 /**
- * Decides between the codes that vendors spread over 400, 404 and 413: by the vendor's own words first,
- * by patterns in its message last.
+ * What a status says too little about: 400 and 413, an error inside a 200, and with Together and llama.cpp even
+ * 403 and 500.
+ */
+const vagueCodes: readonly AttemptErrorCode[] = [
+  'invalid_request',
+  'request_too_large',
+  'permission',
+  'server_error',
+];
+
+/**
+ * Decides between the codes that vendors spread over these: by the vendor's own words first, by patterns in its
+ * message last.
  */
 function refine(code: AttemptErrorCode, error: VendorError): AttemptErrorCode {
-  if (code !== 'invalid_request' && code !== 'request_too_large') return code;
+  if (!vagueCodes.includes(code)) return code;
   const says = (patterns: readonly RegExp[]): boolean =>
     patterns.some(
       (pattern) => pattern.test(error.message) || error.words.some((word) => pattern.test(word)),

@@ -1,93 +1,12 @@
 import type { SignalboxError } from '../../errors.ts';
-import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
 import { type VendorError, vendorFailure } from './classify.ts';
-import { isObject, objectOf } from './read.ts';
+import { codeByWord, codeByWordInBand, wordByPhrase } from './openai-error-words.ts';
+import { isObject, objectOf, textOf } from './read.ts';
 
-/**
- * Machine words (`code`, `type`) of OpenAI and of the vendors that imitate its wire. They decide before the
- * status does, so words that go with several statuses (`rate_limit_exceeded` is Groq's for a 413) are not here.
- */
-const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
-  insufficient_quota: 'quota_exhausted',
-  billing_hard_limit_reached: 'quota_exhausted',
-  billing_not_active: 'quota_exhausted',
-  quota_exceeded: 'quota_exhausted',
-  insufficient_balance: 'quota_exhausted',
-  payment_required: 'quota_exhausted',
-  exceeded_current_quota_error: 'quota_exhausted', // Moonshot
-  arrearage: 'quota_exhausted', // DashScope
-  invalid_api_key: 'auth',
-  authentication_error: 'auth', // DeepSeek
-  invalid_authentication_error: 'auth', // Moonshot
-  unauthenticated: 'auth',
-  permission_error: 'permission',
-  permission_denied: 'permission',
-  unsupported_country_region_territory: 'permission',
-  model_not_found: 'model_not_found',
-  deploymentnotfound: 'model_not_found', // Azure
-  resource_not_found_error: 'model_not_found', // Moonshot
-  context_length_exceeded: 'context_length',
-  exceed_context_size_error: 'context_length', // llama.cpp
-  too_many_prompt_tokens: 'context_length', // Perplexity
-  request_too_large: 'request_too_large',
-  content_filter: 'content_filter',
-  content_policy_violation: 'content_filter',
-  responsibleaipolicyviolation: 'content_filter', // Azure
-  data_inspection_failed: 'content_filter', // DashScope
-  invalid_prompt: 'content_filter', // the prompt was flagged: https://platform.openai.com/docs/guides/reasoning
-  unsupported_parameter: 'unsupported',
-  unsupported_value: 'unsupported',
-  invalid_encrypted_content: 'unsupported', // reasoning minted for another key or organisation
-  overloaded: 'overloaded',
-  overloaded_error: 'overloaded',
-  server_is_overloaded: 'overloaded',
-  slow_down: 'overloaded',
-  engine_overloaded: 'overloaded',
-  engine_overloaded_error: 'overloaded', // Moonshot
-  service_tier_capacity_exceeded: 'overloaded', // Mistral
-};
-
-/** The same for errors inside a 200, which have no status to fall back on. */
-const codeByWordInBand: Readonly<Record<string, AttemptErrorCode>> = {
-  ...codeByWord,
-  server_error: 'server_error',
-  internal_server_error: 'server_error',
-  rate_limit_exceeded: 'rate_limited',
-  rate_limit_error: 'rate_limited',
-  too_many_requests: 'rate_limited',
-  invalid_request_error: 'invalid_request',
-  invalid_image: 'invalid_request',
-};
-
-/** What vendors say in prose only, as the word that others have for it; heeded with these statuses alone. */
-const wordByPhrase: readonly {
-  readonly phrase: RegExp;
-  readonly word: string;
-  readonly statuses: readonly (number | undefined)[];
-}[] = [
-  // Mistral's whole tier is full: not this caller's limit.
-  { phrase: /capacity exceeded/i, word: 'overloaded', statuses: [429] },
-  // OpenAI: the request alone exceeds the limit per minute, so waiting cannot help.
-  { phrase: /^request too large/i, word: 'request_too_large', statuses: [429] },
-  // xAI, DeepSeek, Anthropic through gateways.
-  {
-    phrase:
-      /used all available credits|spending limit|exceeded your current quota|insufficient (?:balance|credits)|credit balance is too low/i,
-    word: 'insufficient_quota',
-    statuses: [400, 403, 429, undefined],
-  },
-  // Groq (TPD, RPD), OpenRouter (free-models-per-day): comes back tomorrow, not in a minute.
-  {
-    phrase: /(?:tokens|requests) per day|per-day|daily (?:limit|quota)/i,
-    word: 'insufficient_quota',
-    statuses: [429, undefined],
-  },
-];
-
-/** Machine words sit in these places; `status` is a word on Google's compatible endpoint. */
-const wordKeys = ['code', 'type', 'status'];
+/** Machine words sit in these places; `status` is Google's on its compatible endpoint, `error_type` Cohere's. */
+const wordKeys = ['code', 'type', 'status', 'error_type'];
 
 function wordsIn(from: JsonObject): readonly string[] {
   return wordKeys
@@ -96,19 +15,25 @@ function wordsIn(from: JsonObject): readonly string[] {
     .map((value) => value.toLowerCase());
 }
 
+const proseKeys = ['message', 'Message', 'msg', 'detail', 'error'];
+
+/** Mistral's `message` and the `detail` of many may hold a list of complaints. */
 function messageIn(from: JsonObject): string {
-  for (const key of ['message', 'msg', 'detail', 'error']) {
+  for (const key of proseKeys) {
     const value = from[key];
     if (typeof value === 'string') return value;
-    if (key === 'detail' && value !== undefined) return JSON.stringify(value);
+    if (typeof value === 'object' && value !== null) return JSON.stringify(value);
   }
   return '';
 }
 
 const durationParts =
-  /try again in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?/i;
+  /(?:(?:try again|retry) in|retry after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?s(?:econds?)?)?(?:(\d+(?:\.\d+)?)ms)?/i;
 
-/** OpenAI and Groq tell the wait in words ("Please try again in 1m2.5s"), also where no header does. */
+/**
+ * OpenAI and Groq tell the wait in words ("Please try again in 1m2.5s"), and so do Google ("retry in 48.9s") and
+ * Azure ("retry after 26 seconds"), also where no header does.
+ */
 function waitMsIn(message: string): number | undefined {
   const found = durationParts.exec(message);
   if (found === null) return undefined;
@@ -128,10 +53,12 @@ function errorObjectOf(body: unknown): JsonObject {
 function read(body: unknown): VendorError {
   if (typeof body === 'string') return { words: [], message: body.slice(0, maxMessageLength) };
   const error = errorObjectOf(body);
-  const message = messageIn(error);
+  const metadata = objectOf(error.metadata);
+  // OpenRouter hands on what the vendor behind it said.
+  const message = [messageIn(error), textOf(metadata.raw) ?? ''].filter(Boolean).join(' ');
   return {
-    words: [error, objectOf(error.innererror), objectOf(error.metadata)].flatMap(wordsIn),
-    message,
+    words: [error, objectOf(error.innererror), metadata].flatMap(wordsIn),
+    message: message.slice(0, maxMessageLength),
     param: typeof error.param === 'string' ? error.param : undefined,
     retryAfterMs: waitMsIn(message),
   };

@@ -26,7 +26,9 @@ function hiddenOutput(
 }
 
 function cacheWrites(details: JsonObject): Partial<Usage> {
-  const written = countOf(details.cache_write_tokens);
+  // The second name is Qwen's.
+  const written =
+    countOf(details.cache_write_tokens) ?? countOf(details.cache_creation_input_tokens);
   const split = objectOf(details.cache_write_tokens_details);
   const byTtl = (['30m', '12h'] as const).flatMap((ttl) => {
     const count = countOf(split[`ttl_${ttl}_tokens`]);

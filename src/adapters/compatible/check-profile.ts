@@ -1,7 +1,8 @@
 import { SignalboxError } from '../../errors.ts';
 import { isObject } from '../common/read.ts';
 import { fieldProblems, type OwnKind, type SettingKind } from '../common/settings.ts';
-import { type Profile, type ProfileName, profiles } from './profiles.ts';
+import type { Profile, ProfileName } from './profile.ts';
+import { profiles } from './profiles.ts';
 
 const yesOrNo: OwnKind = {
   accepts: (value) => typeof value === 'boolean',
@@ -41,6 +42,7 @@ const quirksShape = {
   efforts: effortList,
   reasoningOut: ['fields', 'tags'],
   echoReasoning: ['always', 'tool-loop', 'never'],
+  bareRefusal: ['status', 'context_length'],
   unsupportedParams: strings,
   extraBody: 'object',
 } as const satisfies Record<string, SettingKind>;
@@ -52,6 +54,7 @@ const profileShape = {
   authHeader: 'string',
   priceList: 'string',
   capabilities: strings,
+  modelCapabilities: list,
   models: list,
 } as const satisfies Record<keyof Profile, SettingKind>;
 
@@ -64,6 +67,17 @@ function modelProblems(path: string, models: unknown): readonly string[] {
     }
     return fieldProblems(`${here}.quirks`, row.quirks, quirksShape);
   });
+}
+
+function capabilityProblems(path: string, rows: unknown): readonly string[] {
+  if (!Array.isArray(rows)) return [];
+  return rows.flatMap((row: unknown, index) =>
+    isObject(row) && row.pattern instanceof RegExp && strings.accepts(row.capabilities)
+      ? []
+      : [
+          `${path}.modelCapabilities[${index}]: must hold a regular expression, pattern, and a list, capabilities`,
+        ],
+  );
 }
 
 /**
@@ -80,6 +94,7 @@ export function readProfile(factory: string, setting: ProfileName | Profile | un
   const problems = [
     ...fieldProblems(path, setting, profileShape),
     ...modelProblems(path, setting.models),
+    ...capabilityProblems(path, setting.modelCapabilities),
   ];
   if (problems.length > 0) throw new SignalboxError('config', problems.join('\n'));
   return setting as Profile;

@@ -14,12 +14,12 @@ import {
   compatibleDialect,
 } from '../openai-chat/index.ts';
 import { readProfile } from './check-profile.ts';
-import type { Profile, ProfileName } from './profiles.ts';
+import type { Profile, ProfileName } from './profile.ts';
 
 export type { ApiKey } from '../common/api-key.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../common/openai-client.ts';
 export type { ChatQuirks } from '../openai-chat/index.ts';
-export type { ModelQuirks, Profile, ProfileName } from './profiles.ts';
+export type { ModelCapabilities, ModelQuirks, Profile, ProfileName } from './profile.ts';
 
 /** How to reach a vendor that speaks Chat Completions: with a key, or through a client you made. */
 export type CompatibleSettings = OpenAIConnectionSettings & {
@@ -41,17 +41,26 @@ function dialectOf(profile: Profile, model: string): ChatDialect {
     authHeader: _authHeader,
     priceList: _priceList,
     capabilities: _capabilities,
+    modelCapabilities: _modelCapabilities,
     models = [],
     ...quirks
   } = profile;
   quirks satisfies Partial<ChatQuirks>;
-  const own = models.find(({ pattern }) => model.search(pattern) >= 0)?.quirks;
-  return compatibleDialect({ ...quirks, ...own });
+  return compatibleDialect({ ...quirks, ...matching(models, model)?.quirks });
+}
+
+/** The first row whose pattern is in the name; `search`, since a pattern with the flag `g` remembers its last use. */
+function matching<Row extends { readonly pattern: RegExp }>(
+  rows: readonly Row[],
+  model: string,
+): Row | undefined {
+  return rows.find(({ pattern }) => model.search(pattern) >= 0);
 }
 
 function brand(factory: string, settings: CompatibleSettings, profile: Profile): Provider {
   const { priceList = profile.priceList, ...connectionSettings } = settings;
-  const { baseURL, keyVariables = [], authHeader, capabilities = compatibleCapabilities } = profile;
+  const { baseURL, keyVariables = [], authHeader } = profile;
+  const { capabilities = compatibleCapabilities, modelCapabilities = [] } = profile;
   const isPlaced = 'client' in settings && settings.client !== undefined;
   if (!isPlaced && baseURL === undefined && !('baseURL' in settings)) {
     throw new SignalboxError(
@@ -69,7 +78,7 @@ function brand(factory: string, settings: CompatibleSettings, profile: Profile):
     connection,
     dialectOf: (model) => dialectOf(profile, model),
     priceList,
-    capabilities: () => capabilities,
+    capabilities: (model) => matching(modelCapabilities, model)?.capabilities ?? capabilities,
   });
 }
 

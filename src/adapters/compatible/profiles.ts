@@ -1,44 +1,5 @@
-import type { Capability } from '../../protocol/provider.ts';
-import type { ChatQuirks } from '../openai-chat/index.ts';
-
-/** Models with quirks of their own, by a pattern of the name. */
-export type ModelQuirks = { readonly pattern: RegExp; readonly quirks: Partial<ChatQuirks> };
-
-/** What sets a vendor of Chat Completions apart. All that is left out is as nearly all vendors have it. */
-export type Profile = Partial<ChatQuirks> & {
-  /** The address, with its version. */
-  readonly baseURL?: string;
-  /** The environment variables of its key, the preferred first; none for servers that want no key. */
-  readonly keyVariables?: readonly string[];
-  /** The header of the key: `authorization` carries it as a bearer token, any other as it is. */
-  readonly authHeader?: string;
-  /** The vendor's name in price lists. */
-  readonly priceList?: string;
-  /** What its models can take, when that is less than usual. */
-  readonly capabilities?: readonly Capability[];
-  /** The first match counts; its quirks go over those of the vendor. */
-  readonly models?: readonly ModelQuirks[];
-};
-
-export type ProfileName =
-  | 'mistral'
-  | 'xai'
-  | 'deepseek'
-  | 'groq'
-  | 'together'
-  | 'fireworks'
-  | 'cohere'
-  | 'ai21'
-  | 'meta'
-  | 'openrouter'
-  | 'perplexity'
-  | 'moonshot'
-  | 'qwen'
-  | 'cerebras'
-  | 'ollama'
-  | 'vllm'
-  | 'llamacpp'
-  | 'lmstudio';
+import { modelCapabilities } from './model-capabilities.ts';
+import type { Profile, ProfileName } from './profile.ts';
 
 /**
  * Every vendor, one row each. Put together in November 2026 from the vendors' documentation and from what other
@@ -59,6 +20,7 @@ export const profiles = {
       // Magistral reasons always, and takes no effort.
       { pattern: /^magistral/, quirks: { reasoningIn: 'none' } },
     ],
+    modelCapabilities: modelCapabilities.mistral,
   },
   xai: {
     baseURL: 'https://api.x.ai/v1',
@@ -81,6 +43,8 @@ export const profiles = {
       },
       { pattern: /^grok-[23]/, quirks: { reasoningIn: 'none' } },
     ],
+    modelCapabilities: modelCapabilities.xai,
+    capabilities: ['vision', 'tools', 'structured-output'],
   },
   deepseek: {
     baseURL: 'https://api.deepseek.com',
@@ -104,6 +68,8 @@ export const profiles = {
       { pattern: /llama-4|kimi-k2/, quirks: { reasoningIn: 'none' } },
       { pattern: /./, quirks: { reasoningIn: 'none', structuredOutput: 'json_object' } },
     ],
+    modelCapabilities: modelCapabilities.groq,
+    capabilities: ['vision', 'tools', 'structured-output'],
   },
   together: {
     baseURL: 'https://api.together.xyz/v1',
@@ -111,12 +77,14 @@ export const profiles = {
     priceList: 'together',
     strictTools: false,
     unsupportedParams: ['userId'],
+    modelCapabilities: modelCapabilities.openWeights,
   },
   fireworks: {
     baseURL: 'https://api.fireworks.ai/inference/v1',
     keyVariables: ['FIREWORKS_API_KEY'],
     priceList: 'fireworks',
     unsupportedParams: [],
+    modelCapabilities: modelCapabilities.openWeights,
   },
   cohere: {
     baseURL: 'https://api.cohere.ai/compatibility/v1',
@@ -128,6 +96,7 @@ export const profiles = {
     toolChoiceNamed: false,
     unsupportedParams: ['topK', 'parallelToolCalls', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
+    modelCapabilities: modelCapabilities.cohere,
   },
   ai21: {
     baseURL: 'https://api.ai21.com/studio/v1',
@@ -142,7 +111,9 @@ export const profiles = {
   meta: {
     baseURL: 'https://api.meta.ai/v1',
     keyVariables: ['META_API_KEY', 'LLAMA_API_KEY'],
-    capabilities: ['vision', 'tools', 'structured-output'],
+    capabilities: ['vision', 'files', 'tools', 'structured-output'],
+    // Muse Spark always reasons.
+    efforts: ['minimal', 'low', 'medium', 'high', 'xhigh'],
   },
   openrouter: {
     baseURL: 'https://openrouter.ai/api/v1',
@@ -159,7 +130,6 @@ export const profiles = {
     systemTurns: 'first',
     streamUsage: 'always',
     reasoningIn: 'none',
-    reasoningOut: 'tags',
     unsupportedParams: ['topK', 'stop', 'seed', 'userId', 'parallelToolCalls'],
     capabilities: ['vision', 'structured-output'],
   },
@@ -189,6 +159,7 @@ export const profiles = {
         },
       },
     ],
+    modelCapabilities: modelCapabilities.moonshot,
   },
   qwen: {
     baseURL: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
@@ -198,6 +169,7 @@ export const profiles = {
     toolChoiceRequired: 'auto',
     unsupportedParams: ['frequencyPenalty', 'userId'],
     capabilities: ['vision', 'audio', 'tools', 'structured-output'],
+    modelCapabilities: modelCapabilities.qwen,
   },
   cerebras: {
     baseURL: 'https://api.cerebras.ai/v1',
@@ -207,6 +179,7 @@ export const profiles = {
     toolsWithResponseFormat: false,
     unsupportedParams: ['topK', 'frequencyPenalty', 'presencePenalty'],
     capabilities: ['tools', 'structured-output'],
+    bareRefusal: 'context_length',
   },
   ollama: {
     baseURL: 'http://localhost:11434/v1',
@@ -217,6 +190,7 @@ export const profiles = {
     efforts: ['none', 'low', 'medium', 'high'],
     unsupportedParams: ['topK', 'parallelToolCalls', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
+    modelCapabilities: modelCapabilities.openWeights,
   },
   vllm: {
     baseURL: 'http://localhost:8000/v1',
@@ -224,6 +198,7 @@ export const profiles = {
     systemTurns: 'first',
     strictTools: false,
     unsupportedParams: ['parallelToolCalls', 'userId'],
+    modelCapabilities: modelCapabilities.openWeights,
   },
   llamacpp: {
     baseURL: 'http://localhost:8080/v1',
@@ -234,6 +209,7 @@ export const profiles = {
     reasoningIn: 'none',
     unsupportedParams: ['userId'],
     capabilities: ['vision', 'audio', 'tools', 'structured-output'],
+    modelCapabilities: modelCapabilities.openWeights,
   },
   lmstudio: {
     baseURL: 'http://localhost:1234/v1',
@@ -241,8 +217,9 @@ export const profiles = {
     systemTurns: 'first',
     strictTools: false,
     toolChoiceNamed: false,
-    efforts: ['none', 'low', 'medium', 'high'],
+    efforts: ['none', 'low', 'medium', 'high', 'xhigh'],
     unsupportedParams: ['parallelToolCalls', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
+    modelCapabilities: modelCapabilities.openWeights,
   },
 } as const satisfies Record<ProfileName, Profile>;

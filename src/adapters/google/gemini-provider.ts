@@ -17,7 +17,13 @@ import { isObject, listOf, objectOf } from '../common/read.ts';
 import { inBandError, isErrorBody, refusalError } from './errors.ts';
 import { factsOf } from './models.ts';
 import type { GoogleClient } from './options.ts';
-import { embeddingBody, imageRequest, maxEmbeddingBatch, readEmbeddings } from './other-tasks.ts';
+import {
+  embeddingBody,
+  geminiPlaces,
+  imageRequest,
+  maxEmbeddingBatch,
+  readEmbeddings,
+} from './other-tasks.ts';
 import { toWireRequest } from './request.ts';
 import { createAnswerReader, type Issuer } from './response.ts';
 
@@ -25,7 +31,7 @@ import { createAnswerReader, type Issuer } from './response.ts';
 export type Road = { readonly client: GoogleClient; readonly guard: Fetch };
 
 /** All of the body but `contents` travels as the SDK's `extraBody`, since it is in the API's words already. */
-function sdkParameters(model: string, body: JsonObject, fetch: Fetch): object {
+export function sdkParameters(model: string, body: JsonObject, fetch: Fetch): object {
   const { contents, ...extraBody } = body;
   return {
     model,
@@ -160,7 +166,7 @@ export function geminiEmbeddings(
           const reply = await exchange(context, (tap) =>
             client.models.embedContent(sdkParameters(request.model, body, tappedFetch(guard, tap))),
           );
-          yield* readEmbeddings(reply, context);
+          yield* readEmbeddings(reply, context, geminiPlaces);
         },
       };
     },

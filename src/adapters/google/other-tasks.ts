@@ -5,6 +5,7 @@ import type { EmbeddingRequest, ImageRequest } from '../../protocol/other-tasks.
 import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Usage } from '../../protocol/usage.ts';
 import type { Reply } from '../../transport/read-reply.ts';
 import { mergeBody } from '../common/merge-body.ts';
 import { isObject, listOf, objectOf } from '../common/read.ts';
@@ -47,27 +48,41 @@ function unusable(what: string): SignalboxError {
   );
 }
 
+/** Where a host tells vectors and usage. */
+export type EmbeddingPlaces = {
+  /** Objects that hold `values`, in the order of the texts. */
+  readonly rowsOf: (body: JsonObject) => readonly unknown[];
+  readonly usageOf: (body: JsonObject) => Usage | undefined;
+};
+
+/** Where the Gemini API tells them. */
+export const geminiPlaces: EmbeddingPlaces = {
+  rowsOf: ({ embeddings }) => listOf(embeddings),
+  usageOf: ({ usageMetadata }) => (isObject(usageMetadata) ? toUsage(usageMetadata) : undefined),
+};
+
 /** Reads the answer to an embedding request; the vectors come in the order of the values. */
 export function* readEmbeddings(
   reply: Reply,
   { keepRaw }: AttemptContext,
+  { rowsOf, usageOf }: EmbeddingPlaces,
 ): Generator<ProviderPart, void> {
   if (reply.kind === 'refusal') throw refusalError(reply.refusal);
   if (reply.kind === 'events') throw unusable('events where a whole body was asked for');
   const { body } = reply;
   if (isErrorBody(body)) throw inBandError(body, reply.headers);
-  const rows = listOf(objectOf(body).embeddings);
+  const rows = rowsOf(objectOf(body));
   if (rows.length === 0) throw unusable('no embeddings');
   yield { type: 'open', ...(reply.requestId !== undefined && { requestId: reply.requestId }) };
   const vectors = rows.map((row) =>
     listOf(objectOf(row).values).filter((each) => typeof each === 'number'),
   );
   yield { type: 'vectors', vectors };
-  const usage = objectOf(body).usageMetadata;
+  const usage = usageOf(objectOf(body));
   yield {
     type: 'finish',
     finishReason: 'stop',
-    ...(isObject(usage) && { usage: toUsage(usage) }),
+    ...(usage !== undefined && { usage }),
     ...(keepRaw && { raw: body }),
   };
 }

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
+import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
 import { currentKey } from '../common/api-key.ts';
 import { exchangeWithCredentials } from '../common/exchange-with-credentials.ts';
@@ -8,6 +9,7 @@ import { lazySdk } from '../common/sdk.ts';
 import { checkSettings } from '../common/settings.ts';
 import { geminiProvider } from './gemini-provider.ts';
 import { type GoogleClient, loadWebSdk } from './options.ts';
+import { vertexEmbeddings } from './vertex-embeddings.ts';
 
 /** How to reach Gemini on Google Cloud. */
 export type VertexSettings = {
@@ -109,7 +111,7 @@ const exchangeOfDefaults = exchangeWithCredentials(
 );
 
 /**
- * Gemini on Google Cloud (Vertex AI), with application-default credentials or a token of yours. No embeddings.
+ * Gemini on Google Cloud (Vertex AI), with application-default credentials or a token of yours.
  *
  * Loads `@google/genai` at the first call: its Node entry, which brings Google's library for credentials and
  * reads the variables and files that they are kept in, or its lighter web entry when there is a `token`. Failing
@@ -121,12 +123,17 @@ export function vertex(settings: VertexSettings): Provider {
   checkSettings('vertex', settings, shape);
   const place = placeOf(settings);
   const { token } = settings;
-  return geminiProvider({
-    road: lazily(async () => ({
-      client: await (token === undefined ? nodeClient(place) : webClient(place)),
-      guard: guardOf(settings),
-    })),
-    preload: async () => void (await (token === undefined ? loadNodeSdk() : loadWebSdk())),
-    ...(token === undefined && { exchange: exchangeOfDefaults }),
-  });
+  const road = lazily(async () => ({
+    client: await (token === undefined ? nodeClient(place) : webClient(place)),
+    guard: guardOf(settings),
+  }));
+  const exchangeWith = token === undefined ? exchangeOfDefaults : exchange;
+  return {
+    ...geminiProvider({
+      road,
+      preload: async () => void (await (token === undefined ? loadNodeSdk() : loadWebSdk())),
+      exchange: exchangeWith,
+    }),
+    ...vertexEmbeddings({ road, exchange: exchangeWith }),
+  };
 }

@@ -24,7 +24,7 @@ async function* readAnswer(
   issuer: Issuer,
   dialect: ChatDialect,
 ): AsyncGenerator<ProviderPart, void> {
-  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
+  if (reply.kind === 'refusal') throw refusalError(reply.refusal, dialect);
   const reader = createAnswerReader({ issuer, reasoningOut: dialect.reasoningOut, ...reply });
   if (reply.kind === 'json') {
     yield* reader.readBody(reply.body);

@@ -47,7 +47,7 @@ function thoughtSignature(call: JsonObject): string | undefined {
 
 export function createDeltaReader(
   issuer: Issuer,
-  reasoningOut: ChatDialect['reasoningOut'] = 'fields',
+  reasoningOut: ChatDialect['reasoningOut'] = 'tags',
 ): DeltaReader {
   const thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
   const assembler = createPartAssembler();
@@ -109,7 +109,13 @@ export function createDeltaReader(
     return call;
   }
 
+  /** What the tags held back, before something else follows it. */
+  function* tagsRest(): Generator<ProviderPart> {
+    for (const { type, text } of thinkTags?.rest() ?? []) yield* say(type, text);
+  }
+
   function* tell(call: Call, name: string | undefined, input: string): Generator<ProviderPart> {
+    yield* tagsRest();
     yield* enter(undefined);
     if (!call.begun && name === undefined) {
       call.held += input;
@@ -171,7 +177,7 @@ export function createDeltaReader(
       if (isObject(legacy)) yield* toolCall({ index: 0, function: legacy }, 0);
     },
     *close(sources) {
-      for (const { type, text } of thinkTags?.rest() ?? []) yield* say(type, text);
+      yield* tagsRest();
       for (const source of sources) assembler.cite('text', () => source);
       yield* assembler.closeAll();
       const data = details.toJson();

@@ -50,10 +50,15 @@ export type ChatQuirks = {
   readonly reasoningIn: 'effort' | 'enable_thinking' | 'thinking' | 'reasoning' | 'none';
   /** The words it has for an effort; the nearest is asked for. */
   readonly efforts: readonly Effort[] | 'any';
-  /** Where reasoning is told: in a field or a content part of its own, or in the text between `<think>` tags. */
+  /**
+   * Where reasoning is told: in a field or a content part of its own, or else also between `<think>` tags with
+   * which the text begins.
+   */
   readonly reasoningOut: 'fields' | 'tags';
   /** When reasoning that the vendor told goes back to it, in the field it came in. */
   readonly echoReasoning: 'always' | 'tool-loop' | 'never';
+  /** What a 400 or 413 without a body says: as much as its status, or that the prompt is too long. */
+  readonly bareRefusal: 'status' | 'context_length';
   readonly unsupportedParams: readonly RefusableParam[];
   /** Fields that every request carries, below those of the caller. */
   readonly extraBody: Readonly<Record<string, unknown>>;
@@ -80,8 +85,9 @@ const compatibleQuirks: ChatQuirks = {
   structuredOutput: 'json_schema',
   reasoningIn: 'effort',
   efforts: 'any',
-  reasoningOut: 'fields',
+  reasoningOut: 'tags',
   echoReasoning: 'tool-loop',
+  bareRefusal: 'status',
   unsupportedParams: ['topK'],
   extraBody: {},
 };
@@ -92,6 +98,7 @@ export function openAIDialect(model: string): ChatDialect {
     maxTokensField: 'max_completion_tokens',
     systemRole: 'developer',
     userField: 'safety_identifier',
+    reasoningOut: 'fields',
     facts: openAIFactsOf(model),
   };
 }

@@ -1,14 +1,27 @@
 import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { isErrorBody, openAIErrorInBand } from '../common/openai-errors.ts';
+import type { Refusal } from '../../transport/read-reply.ts';
+import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../common/openai-errors.ts';
 import { isObject, objectOf } from '../common/read.ts';
+import type { ChatDialect } from './dialect.ts';
 
-export { openAIRefusal as refusalError } from '../common/openai-errors.ts';
+/** The error of an HTTP refusal, which some vendors leave without a word. */
+export function refusalError(
+  refusal: Refusal,
+  { bareRefusal }: Pick<ChatDialect, 'bareRefusal'>,
+): SignalboxError {
+  const { status, body } = refusal;
+  const isBare = body === '' && (status === 400 || status === 413);
+  if (!isBare || bareRefusal === 'status') return openAIRefusal(refusal);
+  return openAIRefusal({ ...refusal, body: { error: { code: 'context_length_exceeded' } } });
+}
 
 /** Finish reasons that are failures, in words that the error table knows. */
 const wordByFinish: Readonly<Record<string, string>> = {
   error: 'overloaded', // OpenRouter: the vendor behind it broke off
   insufficient_system_resource: 'overloaded', // DeepSeek
+  abort: 'server_error', // vLLM: the server gave up the request
+  network_error: 'server_error', // z.ai
 };
 
 /** The error that a chunk or a body holds, if it does. Groq tells its own in `x_groq`. */
@@ -24,7 +37,7 @@ export function finishFailure(
   choice: JsonObject,
   headers: Headers,
 ): SignalboxError | undefined {
-  const word = wordByFinish[reason];
+  const word = wordByFinish[reason.toLowerCase()];
   if (word === undefined) return undefined;
   const body = isObject(choice.error) ? choice : { error: { code: word, type: reason } };
   return openAIErrorInBand(body, headers);

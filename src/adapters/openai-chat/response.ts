@@ -10,16 +10,29 @@ import { createDeltaReader, type Issuer } from './deltas.ts';
 import type { ChatDialect } from './dialect.ts';
 import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
 
+/** By the vendor's word in lower case. */
 const finishReasons: Readonly<Record<string, FinishReason>> = {
   stop: 'stop',
+  stop_sequence: 'stop',
   eos: 'stop', // Together
+  eos_token: 'stop', // Hugging Face
   end_turn: 'stop',
+  complete: 'stop', // Cohere
   length: 'length',
   max_tokens: 'length',
   model_length: 'length', // Mistral
+  context_length_exceeded: 'context_length',
+  model_context_window_exceeded: 'context_length',
   tool_calls: 'tool_calls',
+  tool_call: 'tool_calls', // Cohere
+  tool_use: 'tool_calls',
   function_call: 'tool_calls',
   content_filter: 'content_filter',
+  safety: 'content_filter',
+  recitation: 'content_filter',
+  sensitive: 'content_filter', // z.ai
+  error_toxic: 'content_filter', // Cohere
+  refusal: 'refusal',
 };
 
 const usageNames = {
@@ -31,7 +44,7 @@ const usageNames = {
 
 export type AnswerFacts = {
   readonly issuer: Issuer;
-  /** Where the vendor tells reasoning. @default 'fields' */
+  /** Where the vendor tells reasoning. @default 'tags' */
   readonly reasoningOut?: ChatDialect['reasoningOut'];
   readonly headers: Headers;
   readonly requestId: string | undefined;
@@ -61,7 +74,7 @@ function firstChoice(choices: unknown): JsonObject | undefined {
 
 export function createAnswerReader({
   issuer,
-  reasoningOut = 'fields',
+  reasoningOut = 'tags',
   headers,
   requestId,
 }: AnswerFacts): AnswerReader {
@@ -79,7 +92,9 @@ export function createAnswerReader({
     id ??= textOf(chunk.id);
     servedModel ??= textOf(chunk.model);
     const groq = objectOf(chunk.x_groq);
-    const told = openAIUsage(chunk.usage, usageNames) ?? openAIUsage(groq.usage, usageNames);
+    // Moonshot tells the usage of a stream inside the choice.
+    const places = [chunk.usage, groq.usage, firstChoice(chunk.choices)?.usage];
+    const told = places.map((place) => openAIUsage(place, usageNames)).find(Boolean);
     usage = told ?? usage;
     const listed = listedCitations(chunk);
     if (listed.length > 0) sources = listed;
@@ -106,7 +121,8 @@ export function createAnswerReader({
 
   function finishReason(): FinishReason {
     const { toolCalls, refusal } = deltas.seen();
-    const reason = finishReasons[rawFinishReason ?? ''] ?? 'other';
+    const word = (rawFinishReason ?? '').toLowerCase().replace('-', '_');
+    const reason = finishReasons[word] ?? 'other';
     if (reason !== 'stop') return reason;
     if (toolCalls > 0) return 'tool_calls';
     return refusal ? 'refusal' : 'stop';

@@ -54,7 +54,11 @@ export const prompt = 'prompt-marker-5d1c: say something in German.';
 /** Long enough for several pieces on every wire, with characters of one to four bytes. */
 export const germanText = 'Grüße an alle in der schönen Stadt Zürich 🎉🎉';
 
-export const deaf: Watch = { connected: () => undefined, bytes: () => undefined };
+export const deaf: Watch = {
+  connected: () => undefined,
+  bytes: () => undefined,
+  limits: () => undefined,
+};
 
 const patienceMs = 5_000;
 

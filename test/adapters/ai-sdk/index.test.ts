@@ -1,8 +1,11 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { createOpenAICompatible as createV2 } from '@ai-sdk/openai-compatible-v2';
+import { createOpenAICompatible as createV3 } from '@ai-sdk/openai-compatible-v3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AiSdkModel, fromAiSdk } from '../../../src/ai-sdk.ts';
+import { type AiSdkEmbeddingModel, type AiSdkModel, fromAiSdk } from '../../../src/ai-sdk.ts';
 import type { TierSettings } from '../../../src/protocol/config.ts';
+import type { Part } from '../../../src/protocol/message.ts';
 import { createRouter } from '../../../src/router.ts';
 import { fakeProvider } from '../../../src/testing/fake-provider.ts';
 import {
@@ -24,19 +27,34 @@ const quick: TierSettings = {
   retry: { attempts: 0 },
 };
 
-/** A real provider package of the AI SDK, over real HTTP. */
-function routerOver(settings: { readonly apiKey?: string } = {}) {
-  const vendor = createOpenAICompatible({
+type Version = 'v2' | 'v3' | 'v4';
+
+/** A real provider package of the AI SDK 5, 6 and 7, over real HTTP. */
+function vendorOf(version: Version) {
+  const settings = {
     name: 'sim',
     baseURL: simulators.compatible.baseURL,
-    apiKey: settings.apiKey ?? 'test-key',
+    apiKey: 'test-key',
     includeUsage: true,
     supportsStructuredOutputs: true,
-  });
+  };
+  const vendors = { v2: createV2, v3: createV3, v4: createOpenAICompatible };
+  const vendor = vendors[version](settings);
+  return {
+    languageModel: (id: string): AiSdkModel => vendor.languageModel(id),
+    embeddingModel: (id: string): AiSdkEmbeddingModel =>
+      'embeddingModel' in vendor ? vendor.embeddingModel(id) : vendor.textEmbeddingModel(id),
+  };
+}
+
+function routerOver(version: Version = 'v4') {
+  const { languageModel, embeddingModel } = vendorOf(version);
+  const ai = fromAiSdk(languageModel, { priceList: 'none', embedding: embeddingModel });
   return createRouter({
-    providers: { ai: fromAiSdk(vendor, { priceList: 'none' }), spare: fakeProvider('spare') },
+    providers: { ai, spare: fakeProvider('spare') },
     tiers: {
       alone: { ...quick, targets: ['ai/m'] },
+      embed: { ...quick, targets: ['ai/e'] },
       t: { ...quick, targets: ['ai/m', 'spare/m'] },
     },
   });
@@ -44,13 +62,20 @@ function routerOver(settings: { readonly apiKey?: string } = {}) {
 
 const tools = [{ name: 'weather', inputSchema: z.object({ city: z.string() }) }] as const;
 
-describe.each(['stream', 'unary'] as const)('a model of the AI SDK (%s)', (wire) => {
+describe.each([
+  ['v2', 'stream'],
+  ['v2', 'unary'],
+  ['v3', 'stream'],
+  ['v3', 'unary'],
+  ['v4', 'stream'],
+  ['v4', 'unary'],
+] as const)('a model of the AI SDK (%s, %s)', (version, wire) => {
   it('answers, with usage, id and what it was asked', async () => {
     simulators.compatible.answer({
       text: 'Hello.',
       usage: { inputTokens: 9, outputTokens: 4, cachedInputTokens: 3 },
     });
-    const answer = await routerOver().complete('alone', 'hi', {
+    const answer = await routerOver(version).complete('alone', 'hi', {
       wire,
       system: 'Be brief.',
       temperature: 0.5,
@@ -84,7 +109,7 @@ describe.each(['stream', 'unary'] as const)('a model of the AI SDK (%s)', (wire)
         { name: 'weather', input: { city: 'Rome' } },
       ],
     });
-    const router = routerOver();
+    const router = routerOver(version);
     const first = await router.complete('alone', 'weather?', {
       wire,
       tools,
@@ -116,7 +141,7 @@ describe.each(['stream', 'unary'] as const)('a model of the AI SDK (%s)', (wire)
 
   it('gives an object for a schema', async () => {
     simulators.compatible.answer('{"n":1}');
-    const { object } = await routerOver().complete('alone', 'n?', {
+    const { object } = await routerOver(version).complete('alone', 'n?', {
       wire,
       schema: z.object({ n: z.number() }),
     });
@@ -128,7 +153,9 @@ describe.each(['stream', 'unary'] as const)('a model of the AI SDK (%s)', (wire)
 
   it('shows its reasoning', async () => {
     simulators.compatible.answer({ text: 'Yes.', reasoning: 'Because.' });
-    expect((await routerOver().complete('alone', 'why?', { wire })).reasoningText).toBe('Because.');
+    expect((await routerOver(version).complete('alone', 'why?', { wire })).reasoningText).toBe(
+      'Because.',
+    );
   });
 });
 
@@ -172,14 +199,15 @@ describe('a model of the AI SDK that fails', () => {
 
   it('is refused when it is of another specification, or its settings are unknown', () => {
     const old: AiSdkModel = {
-      specificationVersion: 'v2',
+      specificationVersion: 'v1',
       provider: 'x',
       modelId: 'm',
       doGenerate: async () => undefined,
       doStream: async () => ({ stream: new ReadableStream() }),
     };
-    expect(() => fromAiSdk(old)).toThrow('v4 (AI SDK 7) is needed');
+    expect(() => fromAiSdk(old)).toThrow('v2, v3, v4 (AI SDK 5 to 7) are known');
     expect(() => fromAiSdk(() => old, { pricelist: 'x' } as object)).toThrow('pricelist');
+    expect(() => fromAiSdk(() => old, { embedding: {} } as object)).toThrow('embedding: must be');
   });
 });
 
@@ -195,5 +223,142 @@ describe('what the AI SDK has no word for', () => {
       'userId',
       'reasoning.budgetTokens',
     ]);
+  });
+});
+
+/** A model that only remembers what it was asked. */
+function listener(specificationVersion: Version) {
+  const asked: Record<string, unknown>[] = [];
+  const usage =
+    specificationVersion === 'v2'
+      ? {
+          inputTokens: 9,
+          outputTokens: 4,
+          totalTokens: 13,
+          reasoningTokens: 2,
+          cachedInputTokens: 3,
+        }
+      : { inputTokens: { total: 9, cacheRead: 3 }, outputTokens: { total: 4, reasoning: 2 } };
+  const finishReason =
+    specificationVersion === 'v2' ? 'length' : { unified: 'length', raw: 'max_tokens' };
+  const warnings = [
+    specificationVersion === 'v2'
+      ? { type: 'unsupported-setting', setting: 'seed' }
+      : { type: 'unsupported', feature: 'seed' },
+  ];
+  const model: AiSdkModel = {
+    specificationVersion,
+    provider: 'x.chat',
+    modelId: 'm',
+    async doGenerate(options) {
+      asked.push(options);
+      return { content: [{ type: 'text', text: 'Hi' }], finishReason, usage, warnings };
+    },
+    doStream: async () => ({ stream: new ReadableStream() }),
+  };
+  return { model, asked };
+}
+
+const picture = { type: 'image', source: { data: 'AAAA', mediaType: 'image/png' } } as const;
+const page = { type: 'file', source: { url: 'https://example.com/a.pdf' } } as const;
+
+describe.each(['v2', 'v3', 'v4'] as const)('the words of specification %s', (version) => {
+  const ask = async (content: readonly Part[], more: object = {}) => {
+    const { model, asked } = listener(version);
+    const router = createRouter({
+      providers: { x: fromAiSdk(model) },
+      tiers: { t: { targets: ['x/m'], onUnsupported: 'warn' } },
+    });
+    const messages = [
+      { role: 'user', content: [{ type: 'text', text: 'Look' }, ...content] },
+    ] as const;
+    const answer = await router.complete('t', messages, { wire: 'unary', ...more });
+    return { answer, asked: asked[0] ?? {} };
+  };
+
+  it('say files as it does', async () => {
+    const { asked } = await ask([picture, page]);
+    const [, sent, linked] = (asked.prompt as [{ content: unknown[] }])[0].content;
+    const url = new URL('https://example.com/a.pdf');
+    const isTagged = version === 'v4';
+    expect(sent).toEqual({
+      type: 'file',
+      mediaType: 'image/png',
+      data: isTagged ? { type: 'data', data: 'AAAA' } : 'AAAA',
+    });
+    expect(linked).toEqual({
+      type: 'file',
+      mediaType: 'application/pdf',
+      data: isTagged ? { type: 'url', url } : url,
+    });
+  });
+
+  it('say pictures in the result of a tool as it does', async () => {
+    const { model, asked } = listener(version);
+    const call = { type: 'tool-call', id: 'c1', name: 'look', input: {} } as const;
+    const output = [{ type: 'text', text: 'seen' } as const, picture];
+    const router = createRouter({ providers: { x: fromAiSdk(model) }, tiers: { t: ['x/m'] } });
+    await router.complete(
+      't',
+      [
+        { role: 'user', content: 'Look' },
+        { role: 'assistant', content: [call] },
+        { role: 'tool', content: [{ type: 'tool-result', id: 'c1', name: 'look', output }] },
+      ],
+      { wire: 'unary' },
+    );
+    const sent = {
+      v2: { type: 'media', data: 'AAAA', mediaType: 'image/png' },
+      v3: { type: 'image-data', data: 'AAAA', mediaType: 'image/png' },
+      v4: { type: 'file', data: { type: 'data', data: 'AAAA' }, mediaType: 'image/png' },
+    }[version];
+    expect(JSON.stringify(asked[0]?.prompt)).toContain(JSON.stringify([output[0], sent]));
+  });
+
+  it('are read: usage, the reason of the end, warnings', async () => {
+    const { answer, asked } = await ask([], { reasoning: { effort: 'low' } });
+    expect(answer).toMatchObject({
+      text: 'Hi',
+      finishReason: 'length',
+      usage: { inputTokens: 9, outputTokens: 4, cachedInputTokens: 3, reasoningTokens: 2 },
+    });
+    const dropped = answer.warnings.map(({ param }) => param);
+    expect(dropped).toEqual(version === 'v4' ? ['seed'] : ['reasoning.effort', 'seed']);
+    expect(asked.reasoning).toBe(version === 'v4' ? 'low' : undefined);
+  });
+
+  it('pass over a target for a reference that it has no word for', async () => {
+    const reference = { type: 'file', source: { ref: { provider: 'x', id: 'f1' } } } as const;
+    const answer = ask([reference]);
+    if (version === 'v4') expect((await answer).answer.text).toBe('Hi');
+    else await expect(answer).rejects.toThrow('no word for it');
+  });
+});
+
+describe.each(['v2', 'v3', 'v4'] as const)('embedding models of the AI SDK (%s)', (version) => {
+  it('give vectors, with their usage', async () => {
+    const router = routerOver(version);
+    const options = { dimensions: 4, providerOptions: { ai: { dimensions: 4 } } };
+    const { vectors, usage, warnings } = await router.embed('embed', ['one', 'two'], options);
+    const alone = await router.embed('embed', 'two', options);
+    // The package trusts the order of the answer, which the simulator turns round.
+    expect(vectors).toContainEqual(alone.vectors[0]);
+    expect(vectors.map(({ length }) => length)).toEqual([4, 4]);
+    expect(usage.inputTokens).toBeGreaterThan(0);
+    const dropped = warnings.map(({ param }) => param);
+    expect(dropped).toEqual(version === 'v4' ? [] : ['dimensions']);
+  });
+
+  it('fail with the codes of all others', async () => {
+    simulators.compatible.fault({ type: 'status', status: 429, retryAfterSeconds: 7 });
+    await expect(routerOver(version).embed('embed', 'one')).rejects.toMatchObject({
+      errors: [{ code: 'rate_limited', retryAfterMs: 7_000 }],
+    });
+  });
+});
+
+describe('a model of the AI SDK without embeddings', () => {
+  it('says so', () => {
+    expect(fromAiSdk(listener('v4').model).prepareEmbedding).toBeUndefined();
   });
 });

@@ -70,7 +70,7 @@ describe('azureOpenAI()', () => {
     const parts = embedding?.send({
       signal: new AbortController().signal,
       wire: 'unary',
-      watch: { connected: () => undefined, bytes: () => undefined },
+      watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       keepRaw: false,
     });
     await expect(parts?.[Symbol.asyncIterator]().next()).resolves.toMatchObject({ done: false });

@@ -41,7 +41,7 @@ describe('openAIRefusal', () => {
     [
       413,
       errorBody({ code: 'rate_limit_exceeded', message: 'Request too large for model on TPM' }),
-      'request_too_large',
+      'rate_limited',
     ],
     [422, { detail: [{ loc: ['body'], msg: 'field required' }] }, 'invalid_request'],
     [429, errorBody({ code: 'rate_limit_exceeded' }), 'rate_limited'],

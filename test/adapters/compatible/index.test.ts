@@ -49,11 +49,13 @@ describe('openaiCompatible()', () => {
       maxTokensField: 'max_completion_tokens',
       extraBody: { region: 'eu' },
       capabilities: ['tools'],
+      modelCapabilities: [{ pattern: /^eye/, capabilities: ['vision'] }],
       models: [{ pattern: /^big/g, quirks: { unsupportedParams: ['seed'] } }],
     };
     const provider = openaiCompatible({ profile });
     expect(provider).not.toHaveProperty('priceList');
     expect([...provider.capabilities('any')]).toEqual(['tools']);
+    expect([...provider.capabilities('eye-1')]).toEqual(['vision']);
     for (const model of ['big-1', 'big-2', 'small']) {
       await callProvider(provider, requestOf({ model, seed: 1, maxOutputTokens: 5 }));
     }
@@ -83,6 +85,11 @@ describe('openaiCompatible()', () => {
       'an unknown quirk',
       { profile: { maxTokens: 1 } },
       'openaiCompatible().profile.maxTokens: unknown setting',
+    ],
+    [
+      'a row of capabilities without a pattern',
+      { profile: { baseURL: 'https://a.example', modelCapabilities: [{ capabilities: [] }] } },
+      'openaiCompatible().profile.modelCapabilities[0]: must hold',
     ],
     [
       'a quirk that is none of the words',

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as presets from '../../../src/adapters/compatible/presets.ts';
-import { type ProfileName, profiles } from '../../../src/adapters/compatible/profiles.ts';
+import type { ProfileName } from '../../../src/adapters/compatible/profile.ts';
+import { profiles } from '../../../src/adapters/compatible/profiles.ts';
 import type { CompatibleSettings, Fetch } from '../../../src/compatible.ts';
 import type { NormalMessage } from '../../../src/protocol/message.ts';
 import type { Provider } from '../../../src/protocol/provider.ts';
@@ -28,7 +29,7 @@ type Row = {
 const tools = [{ name: 'look', inputSchema: { type: 'object', properties: {} } }];
 const schema = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
 const output = { name: 'answer', schema: { ...schema, additionalProperties: false } };
-const text = (words: string) => ({ type: 'text' as const, text: words });
+const textPart = (words: string) => ({ type: 'text' as const, text: words });
 const effort = (wanted: 'low' | 'high') => ({ reasoning: { effort: wanted } }) as const;
 
 const rows: Readonly<Record<ProfileName, Row>> = {
@@ -108,9 +109,10 @@ const rows: Readonly<Record<ProfileName, Row>> = {
   meta: {
     url: 'https://api.meta.ai/v1',
     variable: 'META_API_KEY',
-    model: 'llama-5',
-    wish: { maxOutputTokens: 9, ...effort('low') },
-    said: { max_tokens: 9, reasoning_effort: 'low' },
+    model: 'muse-spark-1.3',
+    wish: { maxOutputTokens: 9, reasoning: { effort: 'none' } },
+    said: { max_tokens: 9, reasoning_effort: 'minimal' },
+    warned: ['reasoning.effort'],
   },
   openrouter: {
     url: 'https://openrouter.ai/api/v1',
@@ -192,11 +194,11 @@ const rows: Readonly<Record<ProfileName, Row>> = {
 };
 
 function system(words: string): NormalMessage {
-  return { role: 'system', content: [text(words)] };
+  return { role: 'system', content: [textPart(words)] };
 }
 
 function user(words: string): NormalMessage {
-  return { role: 'user', content: [text(words)] };
+  return { role: 'user', content: [textPart(words)] };
 }
 
 const names = Object.keys(rows) as readonly ProfileName[];
@@ -298,5 +300,45 @@ describe.each(names.filter((name) => rows[name].variable !== undefined))('%s()',
       code: 'auth',
       message: expect.stringContaining(variable),
     });
+  });
+});
+
+const text = ['tools', 'structured-output'];
+const sees = ['vision', ...text];
+
+describe('what a model can take', () => {
+  it.each<[ProfileName, string, readonly string[]]>([
+    ['mistral', 'codestral-latest', text],
+    ['mistral', 'voxtral-small-latest', ['audio', ...text]],
+    ['mistral', 'mistral-small-latest', ['vision', 'audio', 'files', ...text]],
+    ['xai', 'grok-3-mini', text],
+    ['xai', 'grok-2-vision-1212', sees],
+    ['xai', 'grok-4-fast', sees],
+    ['groq', 'openai/gpt-oss-120b', text],
+    ['groq', 'meta-llama/llama-4-scout-17b-16e-instruct', sees],
+    ['groq', 'groq/compound', ['structured-output']],
+    ['groq', 'meta-llama/llama-guard-4-12b', []],
+    ['together', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', text],
+    ['together', 'meta-llama/Llama-3.2-90B-Vision-Instruct-Turbo', sees],
+    ['fireworks', 'accounts/fireworks/models/kimi-k2-instruct', text],
+    ['fireworks', 'accounts/fireworks/models/kimi-k2.6', ['vision', 'audio', 'files', ...text]],
+    ['cohere', 'command-a-03-2025', text],
+    ['cohere', 'command-a-vision-07-2025', ['vision', 'structured-output']],
+    ['moonshot', 'moonshot-v1-8k', text],
+    ['moonshot', 'moonshot-v1-8k-vision-preview', sees],
+    ['moonshot', 'kimi-k2.5', sees],
+    ['qwen', 'qwen3-max', text],
+    ['qwen', 'qwen3-vl-plus', sees],
+    ['qwen', 'qwen3-omni-flash', ['vision', 'audio', ...text]],
+    ['ollama', 'llama3.2', text],
+    ['ollama', 'llama3.2-vision', sees],
+    ['ollama', 'qwen2.5vl:7b', sees],
+    ['ollama', 'nomic-embed-text', []],
+    ['vllm', 'Qwen/Qwen3-32B', text],
+    ['llamacpp', 'my-own-model', ['vision', 'audio', ...text]],
+    ['lmstudio', 'openai/gpt-oss-20b', text],
+    ['deepseek', 'deepseek-v4-flash', text],
+  ])('of %s: %s', (name, model, expected) => {
+    expect([...make(name).capabilities(model)].toSorted()).toEqual(expected.toSorted());
   });
 });

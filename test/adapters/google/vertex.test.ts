@@ -127,10 +127,6 @@ describe('vertex()', () => {
     expect(asked[0]).toContain(`${address}${path}`);
   });
 
-  it('has no embeddings', () => {
-    expect(vertex({ project }).prepareEmbedding).toBeUndefined();
-  });
-
   it.each([
     [{}, 'vertex().project: is missing'],
     [{ project: 'a/../b' }, 'vertex().project: must be an id'],

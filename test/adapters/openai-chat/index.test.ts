@@ -93,7 +93,7 @@ describe('openaiChat()', () => {
         signal: controller.signal,
         wire: 'stream' as const,
         keepRaw: false,
-        watch: { connected: () => undefined, bytes: () => undefined },
+        watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       };
       for await (const part of call.send(context)) {
         if (part.type === 'text-delta') controller.abort(reason);

@@ -208,6 +208,30 @@ describe('Chat Completions answer', () => {
     expect(finishOf(parts).finishReason).toBe('stop');
   });
 
+  it('takes the usage that Moonshot tells inside the choice', async () => {
+    const [choice] = end().choices;
+    const parts = await stream(chunk({ content: 'a' }), { choices: [{ ...choice, usage }] });
+    expect(finishOf(parts).usage).toMatchObject({ inputTokens: 3 });
+  });
+
+  it('takes reasoning between tags, where the answer begins with one', async () => {
+    const parts = await stream(
+      chunk({ content: '<think>H' }),
+      chunk({ content: 'm</think>4' }),
+      end(),
+    );
+    expect(contentOf(parts)).toEqual([
+      { type: 'reasoning', text: 'Hm' },
+      { type: 'text', text: '4' },
+    ]);
+  });
+
+  it('keeps text that looked like a tag before the call that follows it', async () => {
+    const call = { index: 0, id: 'c1', function: { name: 'one', arguments: '{}' } };
+    const parts = await stream(chunk({ content: '<th' }), chunk({ tool_calls: [call] }), end());
+    expect(contentOf(parts)).toMatchObject([{ type: 'text', text: '<th' }, { type: 'tool-call' }]);
+  });
+
   it('takes the usage that Groq tells in a place of its own', async () => {
     const parts = await stream(chunk({ content: 'a' }), { ...end(), x_groq: { usage } });
     expect(finishOf(parts).usage).toMatchObject({ inputTokens: 3 });
@@ -215,8 +239,18 @@ describe('Chat Completions answer', () => {
 
   it.each([
     ['eos', 'stop'],
+    ['end_turn', 'stop'],
+    ['COMPLETE', 'stop'],
+    ['stop_sequence', 'stop'],
     ['max_tokens', 'length'],
+    ['MAX_TOKENS', 'length'],
+    ['model_length', 'length'],
+    ['tool_call', 'tool_calls'],
     ['content_filter', 'content_filter'],
+    ['content-filter', 'content_filter'],
+    ['SAFETY', 'content_filter'],
+    ['sensitive', 'content_filter'],
+    ['repetition', 'other'],
     ['something_new', 'other'],
   ])('maps the finish reason %s to %s', async (raw, finishReason) => {
     const parts = await stream(chunk({ content: 'a' }), end(raw));
@@ -264,6 +298,7 @@ describe('Chat Completions answer', () => {
       'rate_limited',
     ],
     ['the finish reason error', end('error'), 'overloaded'],
+    ["vLLM's giving up", end('abort'), 'server_error'],
     ["DeepSeek's lack of resources", end('insufficient_system_resource'), 'overloaded'],
     ["Groq's own error", { x_groq: { error: 'over capacity' }, choices: [] }, 'server_error'],
   ])('throws %s inside a 200', async (_what, bad, code) => {

@@ -28,6 +28,26 @@ describe('think tags', () => {
     expect(told(['Hello', ' there'])).toEqual(['text: Hello there']);
   });
 
+  it.each([
+    ['Use <think> and </think>.'],
+    ['\n<b>Hi</b> <think>no</think>'],
+    ['<thinking>no</thinking>'],
+    ['  '],
+    ['<thi'],
+  ])('are words like others where the answer does not begin with one (%j)', (text) => {
+    expect(told([...text])).toEqual([`text: ${text}`]);
+  });
+
+  it('are looked for behind blank space', () => {
+    expect(told(['\n', '\n<think>', '\nHm</think>Yes'])).toEqual(['reasoning: Hm', 'text: Yes']);
+  });
+
+  it('count once', () => {
+    const text = '<think>a</think>b <think>c</think>';
+    expect(told([text])).toEqual(['reasoning: a', 'text: b <think>c</think>']);
+    expect(told([...text])).toEqual(['reasoning: a', 'text: b <think>c</think>']);
+  });
+
   it('may stay open', () => {
     expect(told(['<think>on and on'])).toEqual(['reasoning: on and on']);
   });

@@ -132,7 +132,7 @@ describe('openai()', () => {
         signal: controller.signal,
         wire: 'stream' as const,
         keepRaw: false,
-        watch: { connected: () => undefined, bytes: () => undefined },
+        watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       };
       for await (const part of call.send(context)) {
         if (part.type === 'open') controller.abort(reason);
@@ -151,7 +151,7 @@ describe('openai()', () => {
       signal: new AbortController().signal,
       wire: 'stream' as const,
       keepRaw: false,
-      watch: { connected: () => undefined, bytes: () => undefined },
+      watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
     };
     for await (const part of call.send(context)) {
       if (part.type === 'text-delta') break;

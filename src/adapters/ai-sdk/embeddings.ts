@@ -1,0 +1,87 @@
+import { SignalboxError } from '../../errors.ts';
+import type { Warning } from '../../protocol/completion.ts';
+import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
+import type { PreparedCall, Provider } from '../../protocol/provider.ts';
+import { requestIdOf } from '../../transport/response-facts.ts';
+import { droppedParam } from '../common/openai-params.ts';
+import { countOf, listOf, objectOf } from '../common/read.ts';
+import { aiSdkError } from './errors.ts';
+import { type AiSdkEmbeddingModel, optionsNameOf, specificationOf } from './model.ts';
+
+/** What most vendors take, for models that tell their limit too late or not at all. */
+const usualBatch = 100;
+
+function vectorsOf(result: unknown): readonly (readonly number[])[] {
+  const vectors = listOf(objectOf(result).embeddings).map((row) =>
+    listOf(row).filter((value) => typeof value === 'number'),
+  );
+  if (vectors.length > 0) return vectors;
+  throw new SignalboxError('invalid_response', 'the model answered without embeddings');
+}
+
+function prepare(
+  model: AiSdkEmbeddingModel,
+  request: EmbeddingRequest,
+  optionsName: string,
+): PreparedCall {
+  const { provider: _, model: _model, values, dimensions, userId, extraBody, ...rest } = request;
+  rest satisfies Record<string, never>;
+  const isShortened = dimensions !== undefined && specificationOf(model) === 'v4';
+  const warnings: Warning[] = [];
+  if (dimensions !== undefined && !isShortened) {
+    warnings.push(droppedParam('dimensions', "the model's specification has no option for it"));
+  }
+  if (userId !== undefined) {
+    warnings.push(droppedParam('userId', 'the AI SDK has no option for it'));
+  }
+  return {
+    warnings,
+    async *send(context) {
+      context.watch.connected();
+      try {
+        context.signal.throwIfAborted();
+        const options = {
+          values,
+          abortSignal: context.signal,
+          ...(isShortened && { dimensions }),
+          ...(extraBody !== undefined && { providerOptions: { [optionsName]: extraBody } }),
+        };
+        const result = objectOf(await model.doEmbed(options as never));
+        const vectors = vectorsOf(result);
+        const { headers, body } = objectOf(result.response);
+        const requestId = requestIdOf(new Headers(objectOf(headers) as Record<string, string>));
+        const inputTokens = countOf(objectOf(result.usage).tokens);
+        yield { type: 'open', ...(requestId !== undefined && { requestId }) };
+        yield { type: 'vectors', vectors };
+        yield {
+          type: 'finish',
+          finishReason: 'stop',
+          ...(inputTokens !== undefined && {
+            usage: { inputTokens, outputTokens: 0, totalTokens: inputTokens, raw: result.usage },
+          }),
+          ...(context.keepRaw && { raw: body }),
+        };
+      } catch (error) {
+        context.signal.throwIfAborted();
+        throw aiSdkError(error, () => false);
+      }
+    },
+  };
+}
+
+/** The embeddings of a provider, by a model or a function from names to models. */
+export function aiSdkEmbeddings(
+  modelOf: (modelId: string) => AiSdkEmbeddingModel,
+  optionsName: string | undefined,
+): Required<Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch'>> {
+  return {
+    maxEmbeddingBatch(modelId) {
+      const limit = modelOf(modelId).maxEmbeddingsPerCall;
+      return typeof limit === 'number' && Number.isFinite(limit) ? limit : usualBatch;
+    },
+    prepareEmbedding(request) {
+      const model = modelOf(request.model);
+      return prepare(model, request, optionsNameOf(model, optionsName));
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import type { JsonObject } from '../../protocol/json.ts';
+import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
+import type { Provider } from '../../protocol/provider.ts';
+import type { Usage } from '../../protocol/usage.ts';
+import { tappedFetch } from '../../transport/guarded-fetch.ts';
+import { mergeBody } from '../common/merge-body.ts';
+import { countOf, isObject, listOf, objectOf } from '../common/read.ts';
+import { type GeminiHost, sdkParameters } from './gemini-provider.ts';
+import { readEmbeddings } from './other-tasks.ts';
+import { toUsage } from './usage.ts';
+
+/**
+ * Google Cloud has two methods: `:predict` for the older models, `:embedContent` for those of Gemini. Which it is, the
+ * SDK decides by the name, and so do we: the body must fit.
+ */
+function isEmbedContentModel(model: string): boolean {
+  return model.includes('maas') || (model.includes('gemini') && model !== 'gemini-embedding-001');
+}
+
+/**
+ * Values in one request: Gemini's models take one only.
+ * https://cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings
+ */
+function maxEmbeddingBatch(model: string): number {
+  return model.includes('gemini') || model.includes('maas') ? 1 : 250;
+}
+
+function bodyOf(request: EmbeddingRequest): JsonObject {
+  const { provider: _, model, values, dimensions, userId: _userId, extraBody, ...rest } = request;
+  rest satisfies Record<string, never>;
+  const shortened = dimensions === undefined ? {} : { outputDimensionality: dimensions };
+  if (!isEmbedContentModel(model)) {
+    const instances = values.map((content) => ({ content }));
+    return mergeBody({ instances, parameters: shortened }, extraBody);
+  }
+  const parts = values.map((text) => ({ text }));
+  return mergeBody({ content: { parts }, embedContentConfig: shortened }, extraBody);
+}
+
+/** The rows of either method, in the form of the Gemini API. */
+function rowsOf({ predictions, embedding }: JsonObject): readonly unknown[] {
+  if (isObject(embedding)) return [embedding];
+  return listOf(predictions).map((prediction) => objectOf(prediction).embeddings);
+}
+
+/** `:embedContent` counts as all answers do, `:predict` with each vector. */
+function usageOf(body: JsonObject): Usage | undefined {
+  if (isObject(body.usageMetadata)) return toUsage(body.usageMetadata);
+  const counts = rowsOf(body)
+    .map((row) => countOf(objectOf(objectOf(row).statistics).token_count))
+    .filter((count) => count !== undefined);
+  if (counts.length === 0) return undefined;
+  const inputTokens = counts.reduce((sum, count) => sum + count, 0);
+  return { inputTokens, outputTokens: 0, totalTokens: inputTokens, raw: body.metadata };
+}
+
+/** Embeddings of Google Cloud. */
+export function vertexEmbeddings({
+  road,
+  exchange,
+}: Required<Pick<GeminiHost, 'road' | 'exchange'>>): Required<
+  Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch'>
+> {
+  return {
+    maxEmbeddingBatch,
+    prepareEmbedding(request) {
+      // The SDK wants contents of its own making and then sends the body that we made.
+      const body = { ...bodyOf(request), contents: request.values };
+      return {
+        warnings: [],
+        async *send(context) {
+          const { client, guard } = await road();
+          const reply = await exchange(context, (tap) =>
+            client.models.embedContent(sdkParameters(request.model, body, tappedFetch(guard, tap))),
+          );
+          yield* readEmbeddings(reply, context, { rowsOf, usageOf });
+        },
+      };
+    },
+  };
+}

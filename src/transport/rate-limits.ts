@@ -1,0 +1,128 @@
+import type { RateLimit, Watch } from '../protocol/provider.ts';
+import { systemRuntime } from '../runtime.ts';
+import { retryAfterMsOf } from './response-facts.ts';
+
+type Unit = RateLimit['unit'];
+type Field = 'limit' | 'remaining' | 'reset';
+
+const fields: readonly string[] = ['limit', 'remaining', 'reset'] satisfies readonly Field[];
+
+/** A limit that names its window and not the end of it ends within one. */
+const windowsMs: Readonly<Record<string, number>> = {
+  second: 1_000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+};
+
+const unitsMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+const number = /^\d+(\.\d+)?$/;
+/** `1s`, `6m0s`, `1h2m`, `120ms`, `1.5s`. */
+const duration = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
+
+/** What is larger is no number of seconds but a time: of 2001 in seconds, of 1970 in milliseconds. */
+const leastEpochSeconds = 1e9;
+const leastEpochMs = 1e11;
+
+function numberOf(text: string | undefined): number | undefined {
+  return text !== undefined && number.test(text) ? Number(text) : undefined;
+}
+
+/** Milliseconds until a reset, told as seconds, a duration, an epoch in seconds or milliseconds, or a date. */
+function resetMsOf(text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (number.test(text)) {
+    const value = Number(text);
+    if (value >= leastEpochMs) return Math.max(0, value - now);
+    return value >= leastEpochSeconds
+      ? Math.max(0, value * 1_000 - now)
+      : Math.round(value * 1_000);
+  }
+  if (duration.test(text)) {
+    const steps = text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g);
+    return Math.round(
+      [...steps].reduce(
+        (sum, [, count = '', unit = '']) => sum + Number(count) * (unitsMs[unit] ?? 0),
+        0,
+      ),
+    );
+  }
+  if (!/^\d{4}-\d{2}-\d{2}T/.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isFinite(at) ? Math.max(0, at - now) : undefined;
+}
+
+/**
+ * What a header is about: `x-ratelimit-remaining-tokens` and `anthropic-ratelimit-tokens-remaining` say the
+ * field before or behind the name, Mistral `req` and `tokens` with the window behind.
+ */
+function wordsOf(header: string): { readonly field: Field; readonly name: string } | undefined {
+  const [, rest] = /^(?:x-|anthropic-)?ratelimit(?:bysize)?-(.+)$/.exec(header) ?? [];
+  if (rest === undefined) return undefined;
+  const words = rest.split('-');
+  const at = words.findIndex((word) => fields.includes(word));
+  if (at < 0) return undefined;
+  const field = words[at] as Field;
+  const others = words.filter((_, index) => index !== at && words[index] !== 'query');
+  const name = others.join('-').replace(/^req(?=-|$)/, 'requests') || 'requests';
+  return { field, name: /requests|tokens/.test(name) ? name : `requests-${name}` };
+}
+
+function windowMsOf(name: string): number | undefined {
+  return windowsMs[name.split('-').at(-1) ?? ''];
+}
+
+/** The draft of the IETF in one header: `limit=100, remaining=50, reset=30`. */
+function combined(value: string): ReadonlyMap<Field, string> {
+  const pairs = value.split(/[,;]/).map((pair) => pair.trim().split('='));
+  const told = pairs.flatMap(([field = '', text = '']) =>
+    fields.includes(field) && number.test(text) ? [[field as Field, text] as const] : [],
+  );
+  return new Map(told);
+}
+
+/**
+ * The vendor's own limits, as the headers of an answer or a refusal tell them: those of OpenAI, Azure, Groq,
+ * Cerebras, Mistral, OpenRouter and Anthropic, and the IETF's draft. `now`, in epoch milliseconds, is for a
+ * response without a `date` of its own. What says nothing of what is left, or of when there is more again, is
+ * left out; garbage too.
+ */
+export function rateLimitsOf(headers: Headers, now: number): readonly RateLimit[] {
+  const byName = new Map<string, Map<Field, string>>();
+  for (const [header, value] of headers) {
+    const words = wordsOf(header);
+    if (words === undefined) continue;
+    const known = byName.get(words.name) ?? new Map<Field, string>();
+    byName.set(words.name, known.set(words.field, value.trim()));
+  }
+  const draft = headers.get('ratelimit');
+  if (draft !== null && !byName.has('requests')) byName.set('requests', new Map(combined(draft)));
+  const sentAt = Date.parse(headers.get('date') ?? '');
+  const vendorNow = Number.isFinite(sentAt) ? sentAt : now;
+  // A bucket may take minutes to be full and give the next one in a second: a refusal says when.
+  const retryAfterMs = retryAfterMsOf(headers) ?? Number.POSITIVE_INFINITY;
+  return [...byName].flatMap(([name, told]) => {
+    const remaining = numberOf(told.get('remaining'));
+    const fullMs = resetMsOf(told.get('reset'), vendorNow) ?? windowMsOf(name);
+    if (remaining === undefined || fullMs === undefined) return [];
+    const resetMs = remaining === 0 ? Math.min(fullMs, retryAfterMs) : fullMs;
+    const limit = numberOf(told.get('limit'));
+    const unit: Unit = name.includes('tokens') ? 'tokens' : 'requests';
+    const isWhole = limit !== undefined && limit > 0 && limit >= remaining;
+    return [{ name, unit, ...(isWhole && { limit }), remaining, resetMs }];
+  });
+}
+
+/** Tells the watch what the headers say of the vendor's limits, if anything. */
+export function tellLimits(headers: Headers, watch: Watch): void {
+  // By the system's clock: a date in a header is one of the real world.
+  const limits = rateLimitsOf(headers, systemRuntime.now());
+  if (limits.length > 0) watch.limits(limits);
+}

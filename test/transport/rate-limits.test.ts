@@ -1,0 +1,143 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { rateLimitsOf, tellLimits } from '../../src/transport/rate-limits.ts';
+
+const now = Date.UTC(2026, 0, 1, 12);
+const limitsOf = (headers: Record<string, string>) => rateLimitsOf(new Headers(headers), now);
+
+describe('the limits that a vendor tells in its headers', () => {
+  test('of OpenAI: requests and tokens, with durations', () => {
+    expect(
+      limitsOf({
+        'x-ratelimit-limit-requests': '60',
+        'x-ratelimit-remaining-requests': '59',
+        'x-ratelimit-reset-requests': '1s',
+        'x-ratelimit-limit-tokens': '150000',
+        'x-ratelimit-remaining-tokens': '149984',
+        'x-ratelimit-reset-tokens': '6m0s',
+      }),
+    ).toEqual([
+      { name: 'requests', unit: 'requests', limit: 60, remaining: 59, resetMs: 1_000 },
+      { name: 'tokens', unit: 'tokens', limit: 150_000, remaining: 149_984, resetMs: 360_000 },
+    ]);
+  });
+
+  test.each([
+    ['120ms', 120],
+    ['7.66s', 7_660],
+    ['1h2m', 3_720_000],
+    ['30', 30_000],
+    [String(now + 5_000), 5_000],
+    [String(now / 1_000 + 5), 5_000],
+    ['2026-01-01T12:00:09Z', 9_000],
+    ['2026-01-01T11:00:00Z', 0],
+  ])('take %s for a reset in %d ms', (reset, resetMs) => {
+    const told = limitsOf({ 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': reset });
+    expect(told).toEqual([{ name: 'requests', unit: 'requests', remaining: 3, resetMs }]);
+  });
+
+  test('of Anthropic: dates, measured against its own clock', () => {
+    const told = limitsOf({
+      date: 'Thu, 01 Jan 2026 13:00:00 GMT',
+      'anthropic-ratelimit-requests-limit': '50',
+      'anthropic-ratelimit-requests-remaining': '0',
+      'anthropic-ratelimit-requests-reset': '2026-01-01T13:00:20Z',
+      'anthropic-ratelimit-input-tokens-limit': '40000',
+      'anthropic-ratelimit-input-tokens-remaining': '39000',
+      'anthropic-ratelimit-input-tokens-reset': '2026-01-01T13:00:01Z',
+    });
+    expect(told).toContainEqual({
+      name: 'requests',
+      unit: 'requests',
+      limit: 50,
+      remaining: 0,
+      resetMs: 20_000,
+    });
+    expect(told).toContainEqual({
+      name: 'input-tokens',
+      unit: 'tokens',
+      limit: 40_000,
+      remaining: 39_000,
+      resetMs: 1_000,
+    });
+  });
+
+  test('of Mistral and Cerebras: the window is in the name', () => {
+    const told = limitsOf({
+      'x-ratelimit-limit-req-minute': '60',
+      'x-ratelimit-remaining-req-minute': '12',
+      'x-ratelimit-limit-tokens-day': '1000000',
+      'x-ratelimit-remaining-tokens-day': '5',
+      'x-ratelimit-reset-tokens-day': '33011.38',
+    });
+    expect(told.map(({ name, unit, resetMs }) => [name, unit, resetMs])).toEqual([
+      ['requests-minute', 'requests', 60_000],
+      ['tokens-day', 'tokens', 33_011_380],
+    ]);
+  });
+
+  test("of the IETF's draft: all in one", () => {
+    expect(limitsOf({ ratelimit: 'limit=100, remaining=50, reset=30' })).toEqual([
+      { name: 'requests', unit: 'requests', limit: 100, remaining: 50, resetMs: 30_000 },
+    ]);
+  });
+
+  test('are over with Retry-After, however long the bucket takes to be full', () => {
+    const headers = {
+      'x-ratelimit-remaining-requests': '0',
+      'x-ratelimit-reset-requests': '6m0s',
+      'retry-after': '2',
+    };
+    expect(limitsOf(headers)[0]?.resetMs).toBe(2_000);
+  });
+
+  test('are left out where they do not say what is left, or until when', () => {
+    expect(limitsOf({ 'x-ratelimit-limit-requests': '60' })).toEqual([]);
+    expect(limitsOf({ 'x-ratelimit-remaining-requests': '0' })).toEqual([]);
+    expect(
+      limitsOf({ 'x-ratelimit-remaining-requests': 'many', 'x-ratelimit-reset-requests': 'soon' }),
+    ).toEqual([]);
+  });
+
+  test('are told to nobody where there are none', () => {
+    const heard: unknown[] = [];
+    const watch = {
+      connected: () => undefined,
+      bytes: () => undefined,
+      limits: (told: unknown) => void heard.push(told),
+    };
+    tellLimits(new Headers({ 'content-type': 'text/plain' }), watch);
+    expect(heard).toEqual([]);
+    tellLimits(new Headers({ ratelimit: 'limit=9, remaining=8, reset=7' }), watch);
+    expect(heard).toHaveLength(1);
+  });
+
+  test('are whole numbers of something, or nothing, whatever the headers hold', () => {
+    const names = fc.constantFrom(
+      'x-ratelimit-remaining-requests',
+      'x-ratelimit-reset-requests',
+      'x-ratelimit-limit-requests',
+      'anthropic-ratelimit-tokens-remaining',
+      'anthropic-ratelimit-tokens-reset',
+      'ratelimit-remaining',
+      'ratelimit-reset',
+      'ratelimit',
+      'x-ratelimit-remaining',
+      'x-ratelimit-remaining-tokens-minute',
+      'retry-after',
+    );
+    const values = fc.oneof(
+      fc.string({ unit: fc.constantFrom(...'0123456789smh.-:TZ=, e') }),
+      fc.integer().map(String),
+    );
+    fc.assert(
+      fc.property(fc.dictionary(names, values), (headers) => {
+        for (const { limit, remaining, resetMs } of limitsOf(headers)) {
+          expect(remaining).toBeGreaterThanOrEqual(0);
+          expect(resetMs).toBeGreaterThanOrEqual(0);
+          if (limit !== undefined) expect(limit).toBeGreaterThanOrEqual(remaining);
+        }
+      }),
+    );
+  });
+});

@@ -9,6 +9,7 @@ export default defineConfig({
     'ai-sdk': 'src/ai-sdk.ts',
     compatible: 'src/compatible.ts',
     testing: 'src/testing.ts',
+    cli: 'src/cli.ts',
   },
   format: ['esm'],
   target: 'node22.13',

@@ -34,6 +34,7 @@ export type {
   Vectors,
   WhenAllOpen,
 } from './protocol/config.ts';
+export type { Drill, DrillFault, DrillOptions, DrillReport, LostCall } from './protocol/drill.ts';
 export type { AttemptErrorCode, ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
 export type { EventName, EventOf, RouterEvent, RouterEvents } from './protocol/events.ts';
 export type { Json, JsonObject, JsonSchema } from './protocol/json.ts';

@@ -3,6 +3,7 @@ import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { createCompletionStream } from './engine/completion-stream.ts';
 import { createEngine } from './engine/create-engine.ts';
+import { createDrills } from './engine/drills.ts';
 import { embedValues } from './engine/embed-values.ts';
 import type { Call } from './engine/engine.ts';
 import { explainCall } from './engine/explain.ts';
@@ -16,6 +17,7 @@ import { imageTask, toImages } from './engine/tasks/image.ts';
 import type { CallOptions } from './protocol/call-options.ts';
 import type { Completion } from './protocol/completion.ts';
 import type { RouterConfig } from './protocol/config.ts';
+import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
 import type { Router } from './protocol/router.ts';
@@ -51,6 +53,7 @@ function openRouter(config: RouterConfig) {
   );
   const engine = createEngine(runtime, byName, emitter);
   const inFlight = createInFlight(runtime);
+  const drills = createDrills(engine);
 
   /** Tiers ordered by price need the list before their first call; nothing else waits for it. */
   async function loadPrices(): Promise<void> {
@@ -58,7 +61,9 @@ function openRouter(config: RouterConfig) {
     if (isNeeded) await engine.pricing.load().catch(() => undefined);
   }
 
-  const flights = createSingleFlight((call) => startCall(engine, inFlight, call));
+  const start = (call: Call, leaving?: AbortSignal) =>
+    startCall(drills.engineFor(call), inFlight, call, leaving);
+  const flights = createSingleFlight((call) => start(call));
   const keyOf = createCallKey();
 
   /** What is asked, as far as sharing a request goes; `undefined` for a call that wants one of its own. */
@@ -70,7 +75,7 @@ function openRouter(config: RouterConfig) {
 
   /** The parts of a call; those of a request under way, if it is `shared` under a key. */
   function parts(call: Call, shared?: string, leaving?: AbortSignal) {
-    if (shared === undefined) return startCall(engine, inFlight, call, leaving);
+    if (shared === undefined) return start(call, leaving);
     return flights.join(shared, call, leaving);
   }
 
@@ -93,12 +98,12 @@ function openRouter(config: RouterConfig) {
       return toImages(await run(openCall(engine, current, asked)));
     },
     stream(tier: string, messages: Messages, options?: CallOptions) {
-      async function start(leaving: AbortSignal) {
+      async function open(leaving: AbortSignal) {
         const call = openCall(engine, current, chat(tier, messages, options, 'stream'));
         if (call.tier.strategy === 'cheapest') await loadPrices();
         return parts(call, sharedKey(call, messages), leaving);
       }
-      return createCompletionStream(start);
+      return createCompletionStream(open);
     },
     on: emitter.on,
     once: emitter.once,
@@ -108,6 +113,10 @@ function openRouter(config: RouterConfig) {
         engine,
         openCall(engine, current, chat(tier, messages, options, 'complete')),
       );
+    },
+    drill(options: DrillOptions) {
+      const sample = chat(options?.tier, 'fire drill', undefined, 'complete');
+      return drills.start(options, openCall(engine, current, sample));
     },
     snapshot: () => takeSnapshot(engine, current, inFlight.size),
     reconfigure(next: unknown) {
@@ -126,7 +135,10 @@ function openRouter(config: RouterConfig) {
       await Promise.all([...loading, engine.pricing.load()]);
     },
     async close(options?: { readonly drainMs?: number }) {
-      await inFlight.close(drainMsOf(options));
+      const drainMs = drainMsOf(options);
+      const drillsOver = drills.close();
+      await inFlight.close(drainMs);
+      await drillsOver;
       emitter.clear();
     },
   };

@@ -59,6 +59,7 @@ const allowed: Record<string, readonly string[]> = {
     'config',
   ],
   router: ['protocol', 'runtime', 'telemetry', 'config', 'engine'],
+  cli: ['protocol', 'internal', 'errors', 'router'],
   testing: ['protocol', 'internal', 'errors', 'runtime', 'transport', 'pricing', 'adapters/common'],
 };
 

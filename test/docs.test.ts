@@ -1,6 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { posix } from 'node:path';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, posix } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { drillHelp } from '../src/cli/drill-arguments.ts';
 import { defaults } from '../src/config/defaults.ts';
 import { callOptionsSchema, routingSchema } from '../src/config/schema.ts';
 import { failureTable } from '../src/engine/decide.ts';
@@ -136,11 +140,47 @@ describe('docs/errors.md', () => {
   });
 });
 
+/** Runs a fence against the sources, in a process of its own. Rejects when it throws. */
+async function run(code: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'signalbox-fence-'));
+  const file = join(folder, 'fence.ts');
+  const entry = (_: string, name = '/index') => `from '${root}src${name}.ts'`;
+  try {
+    writeFileSync(file, code.replace(/from 'signalbox(\/[\w-]+)?'/g, entry));
+    return (await promisify(execFile)(process.execPath, [file])).stdout;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe('docs/fire-drill.md', () => {
+  const page = 'docs/fire-drill.md';
+
+  it('begins with a drill that passes', async () => {
+    const [first] = fencesOf(page);
+    const stdout = await run(first?.code ?? '');
+    expect(stdout).toMatch(/from: 'openai\/gpt-5\.4-mini',\s+to: 'anthropic\/claude-haiku-4-5'/);
+    await expect(run("throw new Error('as a fence that fails');")).rejects.toThrow('as a fence');
+  });
+
+  it('has a row for every option of the command, with its default', () => {
+    const told = rowsOf(page, 'From the command line').slice(2);
+    const options = [...drillHelp.matchAll(/^ {2}(--[\w-]+)(?:.*\(default: (.*)\))?/gm)];
+    const isFlag = (name: string): boolean => name === '--stream' || name === '--json';
+    const expected = options.map(([, name = '', value = '']) => [
+      name,
+      isFlag(name) ? 'off' : value,
+    ]);
+    expect(expected.length).toBeGreaterThan(10);
+    expect(told.map(([name, value]) => [name, value])).toEqual(expected);
+  });
+});
+
 describe('docs/events.md', () => {
   it('has a row for every event', () => {
     const names = unionMembers(
       'src/protocol/events.ts',
-      /^ {2}'?([a-z-]+)'?: Of(?:Call|Router)\b/gm,
+      /^ {2}'?([a-z-]+)'?: Of(?:Call|Drill|Router)\b/gm,
     );
     const told = new Set(rowsOf('docs/events.md').map(([name]) => name));
     expect(names).toContain('call-end');

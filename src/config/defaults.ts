@@ -63,6 +63,10 @@ export const defaults = {
   credentialMs: 60_000,
   /** A model that does not exist: the same. */
   modelMs: 60_000,
+  /** A fire drill's `slow`: well above what a first token usually takes, below the patience of callers. */
+  drillDelayMs: 2_000,
+  /** A fire drill's `cut` and `truncated`: the reader has seen something, and most is still to come. */
+  drillAfterParts: 1,
   circuit: {
     /** Three in a row is no accident at any rate of traffic. */
     consecutiveFailures: 3,

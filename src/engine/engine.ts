@@ -2,7 +2,7 @@ import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/res
 import type { Pricing } from '../pricing/pricing.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
-import type { Provider } from '../protocol/provider.ts';
+import type { PreparedCall, Provider } from '../protocol/provider.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { Health } from '../resilience/health.ts';
 import type { HedgeBudget } from '../resilience/hedge-budget.ts';
@@ -27,6 +27,16 @@ export type Engine = {
   readonly hedges: (tier: string) => HedgeBudget;
   /** The running statistics of a target. */
   readonly statistics: (target: string) => Statistics;
+  /** Set on the engine that the calls of a fire drill run on. */
+  readonly drill?: Drilling;
+};
+
+/** What a fire drill does to the calls that it takes. */
+export type Drilling = {
+  /** The targets that fail. */
+  readonly targets: ReadonlySet<string>;
+  /** The same request with a fault between the engine and the adapter. */
+  spoil(target: string, prepared: PreparedCall): PreparedCall;
 };
 
 /** One call, its options checked and its task made ready. It keeps the configuration it began under. */

@@ -22,7 +22,8 @@ export function prepareAttempt(
   repair: readonly NormalMessage[],
 ): PreparedCall {
   const options = optionsFor(call, target);
-  const prepared = call.task.prepare(providerOf(engine, target), { target, options, repair });
+  const asked = call.task.prepare(providerOf(engine, target), { target, options, repair });
+  const prepared = engine.drill?.spoil(target.id, asked) ?? asked;
   const onUnsupported = options.onUnsupported ?? defaults.onUnsupported;
   const dropped = prepared.warnings.find((warning) => droppedCodes.includes(warning.code));
   if (dropped === undefined || onUnsupported === 'warn') return prepared;

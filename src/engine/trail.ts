@@ -3,6 +3,7 @@ import { addUsd } from '../pricing/money.ts';
 import type { Attempt, Verdict } from '../protocol/attempt.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, RouterEvents } from '../protocol/events.ts';
+import { drilledReason } from './drill-words.ts';
 import type { Call, Engine } from './engine.ts';
 
 /** What every event of a call has, and so need not be said each time. */
@@ -83,7 +84,8 @@ class CallTrail implements Trail {
   }
 
   end(line: Attempt, error?: SignalboxError): void {
-    this.lines.push(line);
+    const isDrilled = this.#engine.drill?.targets.has(line.target) === true;
+    this.lines.push(isDrilled ? { ...line, reason: drilledReason(line.reason) } : line);
     if (error !== undefined) this.errors.push(error);
   }
 

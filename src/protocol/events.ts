@@ -1,5 +1,6 @@
 import type { ErrorSummary, Verdict } from './attempt.ts';
 import type { Tags } from './completion.ts';
+import type { DrillFault } from './drill.ts';
 import type { ErrorCode } from './error-code.ts';
 import type { Cost, Usage } from './usage.ts';
 
@@ -10,6 +11,17 @@ type OfCall<TierName extends string> = {
   readonly callId: string;
   readonly tier: TierName;
   readonly tags: Tags;
+  /** The fire drill that the call is part of: what its events tell may not have happened. */
+  readonly drill?: string;
+};
+
+/** What an event of a fire drill as a whole carries. */
+type OfDrill<TierName extends string> = {
+  readonly at: number;
+  readonly callId: null;
+  readonly tier: TierName;
+  readonly tags: Tags;
+  readonly drill: string;
 };
 
 /** What an event of the router as a whole carries. */
@@ -110,6 +122,16 @@ type Payloads<TierName extends string> = {
     readonly target: string;
     readonly until: number;
     readonly error: ErrorSummary;
+  };
+  /** From now on calls of the tier may be drilled. */
+  'drill-start': OfDrill<TierName> & {
+    readonly fault: DrillFault['type'];
+    readonly targets: readonly string[];
+  };
+  /** The drill and the last of its calls are over. */
+  'drill-end': OfDrill<TierName> & {
+    readonly passed: boolean;
+    readonly reasons: readonly string[];
   };
   'config-change': OfRouter & { readonly tiers: readonly string[] };
   /** A listener threw or rejected. The call went on as if it had not. */

@@ -1,6 +1,7 @@
 import type { CallOptions } from './call-options.ts';
 import type { Completion, ObjectOf, ToolCallOf } from './completion.ts';
 import type { RoutingConfig } from './config.ts';
+import type { Drill, DrillOptions } from './drill.ts';
 import type { EventName, EventOf } from './events.ts';
 import type { JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
@@ -162,6 +163,16 @@ export interface Router<Tier extends string = string, Provider extends string = 
     messages: string | readonly Message[],
     options?: CallOptions<Provider, Schema, Tools>,
   ): Explanation<Name>;
+
+  /**
+   * Starts a fire drill: targets of a live tier fail, for some of its calls and some time, and the report says
+   * whether the others stood in. The faults are made between the engine and the adapter, so all above is as in a
+   * real failure. What drilled calls learn of a failing target is forgotten with the drill: the router's other
+   * calls go on as if nothing happened. A drill in which nothing was tried has not passed.
+   *
+   * @throws SignalboxError `config` for bad options, `closed` once the router is.
+   */
+  drill<const Name extends Tier>(options: DrillOptions<Name, Provider>): Drill<Name>;
 
   /** Health, limits and running statistics of every target. */
   snapshot(): Snapshot;

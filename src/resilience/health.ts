@@ -163,6 +163,11 @@ export function keySuffix(key: number): string {
   return ` key ${key + 1}`;
 }
 
+/** The name that a key's suffix may stand behind. */
+export function withoutKeySuffix(name: string): string {
+  return name.replace(/ key \d+$/, '');
+}
+
 function timestamp(at: number): string {
   return new Date(Math.min(at, endOfTime)).toISOString();
 }

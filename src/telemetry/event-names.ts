@@ -17,6 +17,8 @@ export const eventNames = {
   'circuit-close': true,
   'rate-limited': true,
   'credential-rejected': true,
+  'drill-start': true,
+  'drill-end': true,
   'config-change': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;

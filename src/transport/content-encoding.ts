@@ -1,4 +1,4 @@
-import { pipeline, type Transform } from 'node:stream';
+import type { Transform } from 'node:stream';
 import type { Body } from './answer.ts';
 
 type Zlib = typeof import('node:zlib');
@@ -34,6 +34,7 @@ export function decoded(body: Body, contentEncoding: string | null): Body {
   if (decoder === undefined) return body;
   // Loaded only for servers of that kind.
   const stream = decoder(process.getBuiltinModule('node:zlib'));
+  const { pipeline } = process.getBuiltinModule('node:stream');
   pipeline(piecesOf(body), stream, () => undefined);
   const pieces = stream[Symbol.asyncIterator]();
   return {

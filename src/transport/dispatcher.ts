@@ -11,7 +11,7 @@ const processWideKeys = [
   Symbol.for('undici.globalDispatcher.1'),
 ];
 
-export function isDispatcher(value: unknown): value is Dispatcher {
+function isDispatcher(value: unknown): value is Dispatcher {
   return (
     typeof value === 'object' &&
     value !== null &&

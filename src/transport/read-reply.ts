@@ -1,4 +1,3 @@
-import { StringDecoder } from 'node:string_decoder';
 import { SignalboxError } from '../errors.ts';
 import type { Watch } from '../protocol/provider.ts';
 import type { Answer, AnswerHeaders, Body } from './answer.ts';
@@ -97,6 +96,8 @@ function bytesOf(body: Body, watch: Watch): Pieces<Uint8Array> {
 
 /** The bytes as text; `head` are those that have been read already. */
 function textOf(bytes: Pieces<Uint8Array>, head: Uint8Array | undefined): Text {
+  // Several times as fast as a TextDecoder; not imported, so that bundlers for other places can do without it.
+  const { StringDecoder } = process.getBuiltinModule('node:string_decoder');
   const decoder = new StringDecoder('utf8');
   let first = head;
   let hasEnded = false;

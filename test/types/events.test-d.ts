@@ -64,6 +64,8 @@ expectType<
     | 'circuit-close'
     | 'rate-limited'
     | 'credential-rejected'
+    | 'drill-start'
+    | 'drill-end'
     | 'config-change'
     | 'listener-error'
   >

@@ -3,6 +3,7 @@ import {
   type Completion,
   type CompletionStream,
   createRouter,
+  type DrillReport,
   defineConfig,
   type Explanation,
   type Router,
@@ -55,6 +56,22 @@ await router.complete('fats', 'hello');
 router.stream('cheap-sumarize', 'hello');
 // @ts-expect-error
 router.explain('slow', 'hello');
+
+// @ts-expect-error
+router.drill({ tier: 'fats', fault: 'slow', share: 1, forMs: 1 });
+
+// A drill is typed by the names of tiers and providers, and says which calls it takes.
+const drill = router.drill({ tier: 'fast', fault: 'cut', share: 0.1, forMs: 60_000 });
+expectType<Equal<Awaited<typeof drill.report>, DrillReport<'fast'>>>(true);
+router.drill({ tier: 'fast', fault: { type: 'slow', delayMs: 5 }, tag: { a: 'b' }, forMs: 1 });
+// @ts-expect-error
+router.drill({ tier: 'fast', fault: 'cut', forMs: 1 });
+// @ts-expect-error
+router.drill({ tier: 'fast', fault: 'fire', share: 1, forMs: 1 });
+// @ts-expect-error
+router.drill({ tier: 'fast', fault: { type: 'cut', delayMs: 1 }, share: 1, forMs: 1 });
+// @ts-expect-error
+router.drill({ tier: 'fast', fault: 'cut', share: 1, forMs: 1, targets: ['mistral/x'] });
 
 // A tier whose name is only known at run time has to be narrowed first.
 declare const anyName: string;

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import type { DrillFault, DrillOptions } from '../protocol/drill.ts';
+import { defaults } from './defaults.ts';
+import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
+
+const milliseconds = z.number().positive();
+const parts = z.int().nonnegative().default(defaults.drillAfterParts);
+
+const faults = {
+  connection: z.strictObject({ type: z.literal('connection') }),
+  timeout: z.strictObject({ type: z.literal('timeout') }),
+  rate_limited: z.strictObject({
+    type: z.literal('rate_limited'),
+    retryAfterMs: milliseconds.optional(),
+  }),
+  server_error: z.strictObject({ type: z.literal('server_error') }),
+  overloaded: z.strictObject({ type: z.literal('overloaded') }),
+  slow: z.strictObject({
+    type: z.literal('slow'),
+    delayMs: milliseconds.default(defaults.drillDelayMs),
+  }),
+  cut: z.strictObject({ type: z.literal('cut'), afterParts: parts }),
+  truncated: z.strictObject({ type: z.literal('truncated'), afterParts: parts }),
+  invalid_output: z.strictObject({ type: z.literal('invalid_output') }),
+} as const satisfies Record<DrillFault['type'], z.ZodType>;
+
+const fault = z.preprocess(
+  (value) => (typeof value === 'string' ? { type: value } : value),
+  z.discriminatedUnion('type', [
+    faults.connection,
+    faults.timeout,
+    faults.rate_limited,
+    faults.server_error,
+    faults.overloaded,
+    faults.slow,
+    faults.cut,
+    faults.truncated,
+    faults.invalid_output,
+  ]),
+);
+
+const drillSchema = z
+  .strictObject({
+    tier: z.string(),
+    fault,
+    targets: z.array(z.string()).min(1, 'name at least one target, or leave it out').optional(),
+    forMs: milliseconds,
+    share: z.number().gt(0).max(1).optional(),
+    tag: z
+      .record(z.string(), z.string())
+      .refine((tag) => Object.keys(tag).length > 0, 'must name at least one tag')
+      .optional(),
+  })
+  .refine(({ share, tag }) => share !== undefined || tag !== undefined, {
+    path: ['share'],
+    message: 'say which calls are drilled: a share of them (0 to 1), or a tag',
+  });
+
+/** The options of a drill, its fault with all that it leaves out. */
+export type CheckedDrill = Readonly<z.output<typeof drillSchema>>;
+
+/** A fault whose defaults are filled in. */
+export type CheckedFault = CheckedDrill['fault'];
+
+/** The faults by name, where one was misspelt. */
+function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
+  if (issue.code !== 'invalid_union' || issue.path[0] !== 'fault') return describeIssue(issue, []);
+  return [{ path: ['fault'], message: `must be one of ${Object.keys(faults).join(', ')}` }];
+}
+
+/**
+ * The options of a drill, or an error that lists all that is wrong with them. `chain` are the targets that the
+ * tier asks.
+ * @throws SignalboxError `config`
+ */
+export function checkDrillOptions(options: DrillOptions, chain: readonly string[]): CheckedDrill {
+  const { data, error } = drillSchema.safeParse(options);
+  const problems: Problem[] = (error?.issues ?? []).flatMap(describeFault);
+  for (const [index, target] of (data?.targets ?? []).entries()) {
+    if (chain.includes(target)) continue;
+    const message = `the tier does not ask "${target}"${didYouMean(target, chain)}`;
+    problems.push({ path: ['targets', index], message });
+  }
+  if (data === undefined || problems.length > 0) throw configError(problems, 'drill');
+  return data;
+}

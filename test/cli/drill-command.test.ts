@@ -1,0 +1,171 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { drillHelp } from '../../src/cli/drill-arguments.ts';
+import { runCommand } from '../../src/cli/run-command.ts';
+import type { DrillFault, DrillReport } from '../../src/protocol/drill.ts';
+import {
+  type SimulatedProviders,
+  simulateProviders,
+} from '../../src/testing/simulate-providers.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'signalbox-cli-'));
+
+type Run = { readonly code: number | string; readonly stdout: string; readonly stderr: string };
+
+/** Runs the command's source in a process of its own, as a shell would. */
+function signalbox(...args: readonly string[]): Promise<Run> {
+  const options = { cwd: folder, timeout: 20_000, env: { ...process.env, NO_COLOR: '1' } };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [`${root}src/cli.ts`, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });
+    });
+  });
+}
+
+/** The arguments that every drill needs. */
+const short = (config: string, tier: string, fault: string, ...more: readonly string[]) => [
+  ...['--config', join(folder, `${config}.mjs`), '--tier', tier, '--fault', fault],
+  ...more,
+];
+
+let vendors: SimulatedProviders;
+
+function write(name: string, code: string): string {
+  writeFileSync(join(folder, name), code);
+  return `./${name}`;
+}
+
+/** A configuration of two simulated vendors, exported as `how` says. */
+function writeConfig(name: string, how: string): string {
+  return write(
+    name,
+    `import { createRouter, defineConfig } from '${root}src/index.ts';
+import { anthropic } from '${root}src/anthropic.ts';
+import { openai } from '${root}src/openai.ts';
+const settings = defineConfig({
+  providers: {
+    openai: openai({ baseURL: '${vendors.openai.baseURL}', apiKey: 'test' }),
+    anthropic: anthropic({ baseURL: '${vendors.anthropic.baseURL}', apiKey: 'test' }),
+  },
+  tiers: {
+    fast: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5'],
+    alone: ['openai/gpt-5.4-mini'],
+  },
+});
+// A handle that would hold the process open.
+setInterval(() => undefined, 60_000);
+${how}`,
+  );
+}
+
+beforeAll(async () => {
+  vendors = await simulateProviders();
+});
+afterEach(() => vendors.reset());
+afterAll(async () => {
+  await vendors.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe('signalbox', () => {
+  it('says what it can do', async () => {
+    expect(await runCommand([])).toMatchObject({ exitCode: 2, problem: '' });
+    expect((await runCommand(['--help'])).output).toMatch(/signalbox drill --help/);
+    expect((await runCommand(['dril'])).problem).toMatch(/there is no command "dril"/);
+  });
+});
+
+describe('signalbox drill', () => {
+  it('prints what was proven, and exits with 0 when the drill passed', async () => {
+    const config = writeConfig('passes.mjs', 'export default settings;');
+    const run = await signalbox(
+      ...['drill', '--config', config, '--tier', 'fast', '--fault', 'overloaded', '--calls', '5'],
+    );
+    expect(run.stderr).toBe('');
+    expect(run.stdout).toMatch(/^Fire drill on tier "fast": overloaded\n5 calls drilled/);
+    expect(run.stdout).toMatch(
+      /^openai\/gpt-5\.4-mini → anthropic\/claude-haiku-4-5 +yes +[1-5]$/m,
+    );
+    expect(run.stdout).toMatch(/^passed$/m);
+    expect(run.code).toBe(0);
+    expect(vendors.openai.log).toHaveLength(0);
+    expect(vendors.anthropic.log).toHaveLength(5);
+  });
+
+  it('exits with 1 when it did not pass, and says why', async () => {
+    vendors.anthropic.fault({ type: 'status', kind: 'auth' });
+    const config = writeConfig('fails.ts', 'export const config = settings;');
+    const run = await signalbox(
+      ...['drill', '--config', config, '--tier', 'fast', '--fault', 'connection', '--calls', '2'],
+    );
+    expect(run.stdout).toMatch(
+      /NOT PASSED\n {2}lost 2 of 2 calls: all_targets_failed ×2\n {2}no call was answered\n$/,
+    );
+    expect(run.stdout).toMatch(/all_targets_failed +connection, connection, auth$/m);
+    expect(run.code).toBe(1);
+  });
+
+  it('tells the report as JSON, of streams and of a router that the module made', async () => {
+    const config = writeConfig('router.ts', 'export const router = createRouter(settings);');
+    const run = await signalbox(
+      ...['drill', '--config', config, '--tier', 'fast', '--fault', 'slow', '--delay-ms', '20'],
+      ...['--calls', '3', '--concurrency', '1', '--share', '1', '--stream', '--json'],
+      ...['--target', 'openai/gpt-5.4-mini', '--prompt', 'Say hello.'],
+    );
+    const report = JSON.parse(run.stdout) as DrillReport;
+    expect(report).toMatchObject({
+      passed: true,
+      fault: { type: 'slow', delayMs: 20 },
+      calls: { drilled: 3, hit: 3, answered: 3 },
+    });
+    expect(vendors.openai.log.map(({ body }) => JSON.stringify(body))).toEqual(
+      Array(3).fill(expect.stringContaining('Say hello.')),
+    );
+    expect(run.code).toBe(0);
+  });
+
+  it.each<[string, readonly string[], RegExp]>([
+    ['nothing said', [], /--config is needed/],
+    ['a misspelt option', ['--tiers', 'fast'], /Unknown option '--tiers'/],
+    ['a module of something else', short('empty', 'fast', 'slow'), /exports neither a configurat/],
+    ['a faulty configuration', short('faulty', 'fast', 'slow'), /provider "x" is not configured/],
+    ['another tier', short('good', 'fats', 'slow'), /no tier "fats"; did you mean "fast"\?/],
+    ['another fault', short('good', 'fast', 'fire'), /fault: must be one of connection/],
+    ['another target', short('good', 'fast', 'slow', '--target', 'a/b'), /not ask "a\/b"/],
+    ['words for a number', short('good', 'fast', 'slow', '--share', 'all'), /"all" is no number/],
+    ['half a call', short('good', 'fast', 'slow', '--calls', '0.5'), /--calls: must be a whole/],
+    ['a setting of another fault', short('good', 'fast', 'cut', '--delay-ms', '5'), /delayMs: unk/],
+  ])('exits with 2 and words, for %s', async (_, args, told) => {
+    write('empty.mjs', 'export const other = {};');
+    write('faulty.mjs', "export default { providers: {}, tiers: { fast: ['x/y'] } };");
+    writeConfig('good.mjs', 'export default settings;');
+    const { exitCode, output, problem } = await runCommand(['drill', ...args]);
+    expect(problem).toMatch(told);
+    expect(output).toBe('');
+    // Words, and no trace of where in the program they were found.
+    expect(problem).not.toMatch(/^ +at /m);
+    expect(exitCode).toBe(2);
+  });
+
+  it('tells of a module that is not there on the other stream', async () => {
+    const run = await signalbox('drill', ...short('none', 'fast', 'slow'));
+    expect(run.code).toBe(2);
+    expect(run.stdout).toBe('');
+    expect(run.stderr).toMatch(/^signalbox drill: cannot load .*none\.mjs: /);
+  });
+
+  it('has help that names every fault', async () => {
+    const faults: Record<DrillFault['type'], true> = {
+      ...{ connection: true, timeout: true, rate_limited: true, server_error: true },
+      ...{ overloaded: true, slow: true, cut: true, truncated: true, invalid_output: true },
+    };
+    for (const fault of Object.keys(faults))
+      expect(drillHelp).toMatch(new RegExp(`\\b${fault}\\b`));
+    const run = await signalbox('drill', '--help');
+    expect(run).toEqual({ code: 0, stdout: `${drillHelp}\n`, stderr: '' });
+  });
+});

@@ -11,7 +11,7 @@ const processWideKeys = [
   Symbol.for('undici.globalDispatcher.1'),
 ];
 
-function isDispatcher(value: unknown): value is Dispatcher {
+export function isDispatcher(value: unknown): value is Dispatcher {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -43,11 +43,18 @@ function tapOf(init: RequestInit | undefined): Tap | undefined {
  */
 const sdkHeaders = ['accept', 'content-type', 'user-agent', 'anthropic-version', 'anthropic-beta'];
 
-export type GuardOptions = {
-  /** The user's own `fetch`; it is then trusted with timeouts and proxies. @default Node's */
+/** Who sends the requests of a provider. */
+export type TransportSettings = {
+  /** Makes the requests in place of signalbox; connecting, proxies and its timeouts are then its business. */
   readonly fetch?: Fetch | undefined;
-  /** The user's own dispatcher, for a proxy or a certificate. @default the process-wide one */
+  /**
+   * Carries the requests: any dispatcher of `undici`, such as a `ProxyAgent`, or an `Agent` with a certificate.
+   * Not together with `fetch`. @default the process-wide one, which Node's `fetch` uses too
+   */
   readonly dispatcher?: Dispatcher | undefined;
+};
+
+export type GuardOptions = TransportSettings & {
   /**
    * The headers that the user configured, credentials included: they are set last and win over the SDK's,
    * and nothing outside them and the SDK's essential ones is sent. A function gives them anew for each request and key;

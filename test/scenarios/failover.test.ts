@@ -8,25 +8,18 @@ import {
   type SimulatedProviders,
   simulateProviders,
 } from '../../src/testing/simulate-providers.ts';
-import { type Vendor, vendorsOf } from '../support/vendors.ts';
+import { vendorsOverAll, waysAndWires } from '../support/transports.ts';
+import type { Vendor } from '../support/vendors.ts';
 
 let simulators: SimulatedProviders;
-let vendors: readonly Vendor[];
+let vendorOver: Awaited<ReturnType<typeof vendorsOverAll>>;
 
 beforeAll(async () => {
   simulators = await simulateProviders();
-  vendors = vendorsOf(simulators);
+  vendorOver = await vendorsOverAll(simulators);
 });
 beforeEach(() => simulators.reset());
 afterAll(() => simulators.close());
-
-const names = ['responses', 'chat', 'anthropic', 'google'] as const;
-
-function vendor(name: Vendor['name']): Vendor {
-  const found = vendors.find((each) => each.name === name);
-  if (found === undefined) throw new Error(`no vendor ${name}`);
-  return found;
-}
 
 const quick: TierSettings = {
   timeouts: { firstTokenMs: 250, idleMs: 250, totalMs: 8_000 },
@@ -73,12 +66,14 @@ const faults: readonly (readonly [string, Fault, string, number])[] = [
   ['status 401', { type: 'status', status: 401 }, 'auth', 1],
 ];
 
-describe.each(names)('over the %s wire', (name) => {
+describe.each(waysAndWires)('over %s, on the %s wire', (way, name) => {
+  const vendor = () => vendorOver(way, name);
+
   it.each(faults)('complete survives %s', async (_, fault, code, mostAttempts) => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     simulator.answer({ text: whole, chunks: whole.split(/(?<= )/) });
     simulator.fault(fault);
-    const router = routerFor(vendor(name));
+    const router = routerFor(vendor());
     const answer = await router.complete('t', 'hi');
     expect(answer.text).toBe('spare');
     const failed = answer.trail.filter((line) => line.outcome === 'error');
@@ -91,10 +86,10 @@ describe.each(names)('over the %s wire', (name) => {
   });
 
   it.each(faults)('a stream never ends as if whole after %s', async (_, fault) => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     simulator.answer({ text: whole, chunks: whole.split(/(?<= )/) });
     simulator.fault(fault);
-    const router = routerFor(vendor(name));
+    const router = routerFor(vendor());
     let text = '';
     let failure: unknown;
     try {
@@ -109,36 +104,36 @@ describe.each(names)('over the %s wire', (name) => {
   });
 
   it('waits for Retry-After when there is nobody else to ask', async () => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     simulator.fault({ type: 'status', status: 429, retryAfterSeconds: 1 }, { times: 1 });
     const startedAt = performance.now();
-    const answer = await routerFor(vendor(name)).complete('alone', 'hi');
+    const answer = await routerFor(vendor()).complete('alone', 'hi');
     expect(answer.trail.map((line) => line.verdict)).toEqual(['retry', 'done']);
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(990);
   });
 
   it('retries one 500 on the same vendor', async () => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     simulator.fault({ type: 'status', status: 500 }, { times: 1 });
-    const answer = await routerFor(vendor(name)).complete('t', 'hi');
+    const answer = await routerFor(vendor()).complete('t', 'hi');
     expect(answer.provider).toBe('main');
     expect(simulator.log).toHaveLength(2);
   });
 
   it('skips one undecodable event and says so', async () => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     simulator.answer({ text: whole, chunks: whole.split(/(?<= )/) });
     simulator.fault({ type: 'malformed', atEvent: 6 });
-    const answer = await routerFor(vendor(name)).complete('t', 'hi');
+    const answer = await routerFor(vendor()).complete('t', 'hi');
     expect(answer.provider).toBe('main');
     expect(answer.warnings.map((warning) => warning.code)).toContain('malformed-event');
   });
 
   it('takes an answer without the last marker but with a finish for whole', async () => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     simulator.answer(whole);
     simulator.fault({ type: 'no-done' });
-    const answer = await routerFor(vendor(name)).complete('t', 'hi');
+    const answer = await routerFor(vendor()).complete('t', 'hi');
     expect(answer).toMatchObject({ provider: 'main', text: whole });
     expect(answer.usage.estimated).toBeUndefined();
   });
@@ -146,24 +141,24 @@ describe.each(names)('over the %s wire', (name) => {
   it.each([{ type: 'ignore-stream' }, { type: 'crlf' }, { type: 'odd-bytes', size: 3 }] as const)(
     'understands a vendor with $type',
     async (fault) => {
-      const { simulator } = vendor(name);
+      const { simulator } = vendor();
       simulator.answer('Grüße, 世界 👋🏽');
       simulator.fault(fault);
-      const answer = await routerFor(vendor(name)).complete('t', 'hi');
+      const answer = await routerFor(vendor()).complete('t', 'hi');
       expect(answer).toMatchObject({ provider: 'main', text: 'Grüße, 世界 👋🏽' });
     },
   );
 
   it('understands a stream that was not asked for', async () => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     simulator.answer(whole);
     simulator.fault({ type: 'stream-anyway' });
-    const answer = await routerFor(vendor(name)).complete('t', 'hi', { wire: 'unary' });
+    const answer = await routerFor(vendor()).complete('t', 'hi', { wire: 'unary' });
     expect(answer).toMatchObject({ provider: 'main', text: whole });
   });
 
   it('never sends a prompt that was too long to the same window again', async () => {
-    const { simulator, model, provider } = vendor(name);
+    const { simulator, model, provider } = vendor();
     simulator.fault({ type: 'status', status: 400, kind: 'context_length' });
     const router = createRouter({
       providers: { main: provider, spare: fakeProvider('spare') },
@@ -182,7 +177,7 @@ describe.each(names)('over the %s wire', (name) => {
   });
 
   it('does not route around a content filter', async () => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     // OpenAI answers 400; the other two answer 200 and say so in the finish.
     if (name === 'responses' || name === 'chat') {
       simulator.fault({ type: 'status', status: 400, kind: 'content_filter' });
@@ -191,7 +186,7 @@ describe.each(names)('over the %s wire', (name) => {
         text: '',
         finishReason: name === 'google' ? 'content_filter' : 'refusal',
       });
-    const outcome = await routerFor(vendor(name))
+    const outcome = await routerFor(vendor())
       .complete('t', 'hi')
       .then(
         (answer) => ({ from: answer.provider, why: answer.finishReason as string }),
@@ -203,9 +198,9 @@ describe.each(names)('over the %s wire', (name) => {
   });
 
   it('passes no key, prompt or vendor text on in errors', async () => {
-    const { simulator } = vendor(name);
+    const { simulator } = vendor();
     simulator.fault({ type: 'status', status: 400, message: 'bad: my secret prompt test-key' });
-    const error: unknown = await routerFor(vendor(name))
+    const error: unknown = await routerFor(vendor())
       .complete('t', 'my secret prompt')
       .catch((reason: unknown) => reason);
     const { message, trail } = error as { message: string; trail: unknown };

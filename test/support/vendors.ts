@@ -6,41 +6,47 @@ import type {
   SimulatedProvider,
   SimulatedProviders,
 } from '../../src/testing/simulate-providers.ts';
+import type { TransportSettings } from '../../src/transport/guarded-fetch.ts';
+
+export const vendorNames = ['responses', 'chat', 'anthropic', 'google'] as const;
 
 /** A wire with the real SDK on our end and a simulated vendor on the other. */
 export type Vendor = {
-  readonly name: 'responses' | 'chat' | 'anthropic' | 'google';
+  readonly name: (typeof vendorNames)[number];
   readonly model: string;
   readonly provider: Provider;
   readonly simulator: SimulatedProvider;
 };
 
 /** All four wires against one set of simulated vendors. */
-export function vendorsOf(simulators: SimulatedProviders): readonly Vendor[] {
-  const apiKey = 'test-key';
+export function vendorsOf(
+  simulators: SimulatedProviders,
+  transport: TransportSettings = {},
+): readonly Vendor[] {
+  const settings = { apiKey: 'test-key', ...transport };
   return [
     {
       name: 'responses',
       model: 'gpt-5.4-mini',
-      provider: openai({ apiKey, baseURL: simulators.openai.baseURL }),
+      provider: openai({ ...settings, baseURL: simulators.openai.baseURL }),
       simulator: simulators.openai,
     },
     {
       name: 'chat',
       model: 'llama-4',
-      provider: openaiChat({ apiKey, baseURL: simulators.compatible.baseURL }),
+      provider: openaiChat({ ...settings, baseURL: simulators.compatible.baseURL }),
       simulator: simulators.compatible,
     },
     {
       name: 'anthropic',
       model: 'claude-haiku-4-5',
-      provider: anthropic({ apiKey, baseURL: simulators.anthropic.baseURL }),
+      provider: anthropic({ ...settings, baseURL: simulators.anthropic.baseURL }),
       simulator: simulators.anthropic,
     },
     {
       name: 'google',
       model: 'gemini-3-flash-preview',
-      provider: google({ apiKey, baseURL: simulators.google.baseURL }),
+      provider: google({ ...settings, baseURL: simulators.google.baseURL }),
       simulator: simulators.google,
     },
   ];

@@ -1,6 +1,9 @@
 import { Anthropic } from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import { AzureOpenAI, OpenAI } from 'openai';
+import { Agent } from 'undici';
+import { Agent as AgentV6 } from 'undici-v6';
+import { ProxyAgent as ProxyAgentV7 } from 'undici-v7';
 import { anthropic } from '../../src/anthropic.ts';
 import { mistral, openaiCompatible } from '../../src/compatible.ts';
 import { google, vertex } from '../../src/google.ts';
@@ -19,6 +22,12 @@ openaiCompatible({ profile: { reasoningIn: 'thinking' }, baseURL: 'https://examp
 azureOpenAI({ resource: 'r', token: async () => 't' });
 vertex({ project: 'p', location: 'eu', token: () => 't' });
 
+// Dispatchers of all versions of undici that are kept up fit as they are.
+openai({ dispatcher: new Agent() });
+anthropic({ dispatcher: new AgentV6() });
+google({ dispatcher: new ProxyAgentV7('http://proxy') });
+vertex({ project: 'p', location: 'eu', dispatcher: new Agent() });
+
 // A client that the user made fits as it is.
 openai({ client: new OpenAI({ apiKey: 'k' }) });
 openaiChat({ client: new AzureOpenAI({ apiKey: 'k', endpoint: 'https://x', apiVersion: '1' }) });
@@ -34,6 +43,8 @@ openai({ maxRetries: 3 });
 anthropic({ authStyle: 'basic' });
 // @ts-expect-error
 google({ client: {} });
+// @ts-expect-error
+openai({ dispatcher: {} });
 // @ts-expect-error
 openaiCompatible({ profile: 'gorq' });
 // @ts-expect-error

@@ -50,7 +50,7 @@ async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient>
     baseURL: settings.baseURL,
     maxRetries: 0,
     timeout: noTimeoutMs,
-    fetch: guardedFetch({ fetch: settings.fetch, headers: (key) => ownHeaders(settings, key) }),
+    fetch: guardedFetch({ ...settings.transport, headers: (key) => ownHeaders(settings, key) }),
     openTelemetry: false,
     logLevel: 'off',
     webhookKey: null,

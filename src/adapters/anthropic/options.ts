@@ -1,7 +1,7 @@
 import { SignalboxError } from '../../errors.ts';
-import type { Fetch } from '../../transport/guarded-fetch.ts';
+import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import type { ApiKey } from '../common/api-key.ts';
-import { checkSettings } from '../common/settings.ts';
+import { checkSettings, transportShape } from '../common/settings.ts';
 
 /**
  * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do its variants:
@@ -20,7 +20,7 @@ export type AnthropicSettings = {
    */
   readonly priceList?: string;
 } & (
-  | {
+  | (TransportSettings & {
       /**
        * The key, or a function that gives the current one for each attempt.
        * @default the environment variable `ANTHROPIC_API_KEY`, read at each call
@@ -30,8 +30,6 @@ export type AnthropicSettings = {
       readonly baseURL?: string;
       /** Sent with every request, over signalbox's own. */
       readonly headers?: Readonly<Record<string, string>>;
-      /** Makes the requests instead of Node's `fetch`; proxies and its timeouts are then its business. */
-      readonly fetch?: Fetch;
       /**
        * The `anthropic-version` header. Before `2026-10-21` the API takes `temperature`, `topP` and `topK`;
        * from then on they are left out, with a warning.
@@ -41,7 +39,7 @@ export type AnthropicSettings = {
       /** How the key travels; many compatible servers want `x-api-key`. @default 'bearer' */
       readonly authStyle?: 'bearer' | 'x-api-key';
       readonly client?: undefined;
-    }
+    })
   | {
       /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
       readonly client: AnthropicClient;
@@ -53,7 +51,7 @@ export type OwnClientSettings = {
   readonly apiKey: ApiKey | undefined;
   readonly baseURL: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly fetch: Fetch | undefined;
+  readonly transport: TransportSettings;
   readonly anthropicVersion: string;
   readonly authStyle: 'bearer' | 'x-api-key';
 };
@@ -65,7 +63,7 @@ const shape = {
   apiKey: 'key',
   baseURL: 'url',
   headers: 'headers',
-  fetch: 'function',
+  ...transportShape,
   anthropicVersion: 'string',
   authStyle: ['bearer', 'x-api-key'],
   client: 'object',
@@ -128,7 +126,7 @@ export function readSettings(settings: AnthropicSettings): ReadSettings {
       apiKey: settings.apiKey,
       baseURL: settings.baseURL ?? 'https://api.anthropic.com',
       headers: settings.headers ?? {},
-      fetch: settings.fetch,
+      transport: { fetch: settings.fetch, dispatcher: settings.dispatcher },
       anthropicVersion: settings.anthropicVersion ?? currentVersion,
       authStyle: settings.authStyle ?? 'bearer',
     },

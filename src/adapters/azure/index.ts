@@ -1,15 +1,15 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
-import type { Fetch } from '../../transport/guarded-fetch.ts';
+import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import type { ApiKey } from '../common/api-key.ts';
 import { type ConnectionRules, openAIConnection } from '../common/openai-client.ts';
 import { openAIFactsOf } from '../common/openai-models.ts';
-import { checkSettings } from '../common/settings.ts';
+import { checkSettings, transportShape } from '../common/settings.ts';
 import { type ChatDialect, chatProvider, openAIDialect } from '../openai-chat/index.ts';
 import { responsesProvider } from '../openai-responses/index.ts';
 
 /** How to reach Azure OpenAI. A model of yours is named by its deployment. */
-export type AzureOpenAISettings = {
+export type AzureOpenAISettings = TransportSettings & {
   /** The name of the resource: its address is `https://<resource>.openai.azure.com`. */
   readonly resource?: string;
   /** The whole address of the resource instead, with or without `/openai/v1`. */
@@ -30,8 +30,6 @@ export type AzureOpenAISettings = {
   readonly token?: () => string | Promise<string>;
   /** Sent with every request, over signalbox's own. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Makes the requests instead of Node's `fetch`; proxies and its timeouts are then its business. */
-  readonly fetch?: Fetch;
   /** The vendor's name in price lists. @default 'azure' */
   readonly priceList?: string;
 };
@@ -44,7 +42,7 @@ const shape = {
   apiKey: 'key',
   token: 'function',
   headers: 'headers',
-  fetch: 'function',
+  ...transportShape,
   priceList: 'string',
 } as const;
 
@@ -86,7 +84,7 @@ function dialectOf(deployment: string): ChatDialect {
  */
 export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   checkSettings('azureOpenAI', settings, shape);
-  const { apiVersion, apiKey, token, headers, fetch, priceList = 'azure' } = settings;
+  const { apiVersion, apiKey, token, headers, fetch, dispatcher, priceList = 'azure' } = settings;
   const { wire = apiVersion === undefined ? 'responses' : 'chat' } = settings;
   if (apiKey !== undefined && token !== undefined) {
     throw new SignalboxError('config', 'azureOpenAI().token: cannot be set beside apiKey');
@@ -104,7 +102,8 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   const connectionSettings = {
     ...(secret !== undefined && { apiKey: secret }),
     ...(headers !== undefined && { headers }),
-    ...(fetch !== undefined && { fetch }),
+    fetch,
+    dispatcher,
   };
   const pathOf = (deployment: string): string => `/deployments/${encodeURIComponent(deployment)}`;
   const chat = chatProvider({

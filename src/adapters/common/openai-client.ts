@@ -1,12 +1,17 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
-import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
+import {
+  type Fetch,
+  guardedFetch,
+  type TransportSettings,
+  withTap,
+} from '../../transport/guarded-fetch.ts';
 import type { Reply } from '../../transport/read-reply.ts';
 import { type ApiKey, currentKey, keyCountOf, optionalKey } from './api-key.ts';
 import { exchangeOfClient } from './exchange-with-credentials.ts';
 import { lazily } from './lazily.ts';
 import { lazySdk } from './sdk.ts';
-import { checkSettings, type SettingKind } from './settings.ts';
+import { checkSettings, type SettingKind, transportShape } from './settings.ts';
 
 /**
  * What signalbox uses of an OpenAI client. An `OpenAI` or `AzureOpenAI` of the package `openai` fits, whatever
@@ -24,7 +29,7 @@ export interface OpenAIClient {
 
 /** How to reach an API that speaks one of OpenAI's wires. */
 export type OpenAIConnectionSettings =
-  | {
+  | (TransportSettings & {
       /**
        * The key, or a function that gives the current one for each attempt.
        * @default the environment variable `OPENAI_API_KEY`, read at each call. It is never sent to a
@@ -35,10 +40,8 @@ export type OpenAIConnectionSettings =
       readonly baseURL?: string;
       /** Sent with every request, over signalbox's own. */
       readonly headers?: Readonly<Record<string, string>>;
-      /** Makes the requests instead of Node's `fetch`; proxies and its timeouts are then its business. */
-      readonly fetch?: Fetch;
       readonly client?: undefined;
-    }
+    })
   | {
       /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
       readonly client: OpenAIClient;
@@ -48,7 +51,7 @@ export const connectionShape = {
   apiKey: 'key',
   baseURL: 'url',
   headers: 'headers',
-  fetch: 'function',
+  ...transportShape,
   client: 'object',
 } as const satisfies Record<string, SettingKind>;
 
@@ -181,7 +184,7 @@ async function makeClient(
     timeout: noTimeoutMs,
     logLevel: 'off',
     ...(rules.query !== undefined && { defaultQuery: rules.query }),
-    fetch: guardedFetch({ fetch: settings.fetch, headers }),
+    fetch: guardedFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher, headers }),
   });
 }
 

@@ -1,4 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
+import { isDispatcher } from '../../transport/dispatcher.ts';
+import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 
 /** With a name and password inside, `fetch` refuses it. */
 function isHttpUrl(value: unknown): boolean {
@@ -42,11 +44,15 @@ const kinds = {
     wants: 'a string, a function that gives one, or a list of these with something in it',
   },
   function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },
+  dispatcher: { accepts: isDispatcher, wants: 'a dispatcher of undici, such as an Agent' },
   object: {
     accepts: (value: unknown) => typeof value === 'object' && value !== null,
     wants: 'an object',
   },
 } as const;
+
+/** The settings of who sends the requests. */
+export const transportShape = { fetch: 'function', dispatcher: 'dispatcher' } as const;
 
 /** A kind of a factory's own. */
 export type OwnKind = { readonly accepts: (value: unknown) => boolean; readonly wants: string };
@@ -100,6 +106,10 @@ export function checkSettings(
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
     throw new SignalboxError('config', `${factory}(): settings must be an object`);
   }
-  const problems = fieldProblems(`${factory}()`, settings, shape);
+  const problems = [...fieldProblems(`${factory}()`, settings, shape)];
+  const { fetch, dispatcher }: TransportSettings = settings;
+  if (fetch !== undefined && dispatcher !== undefined) {
+    problems.push(`${factory}().dispatcher: cannot be set beside fetch, which has its own`);
+  }
   if (problems.length > 0) throw new SignalboxError('config', problems.join('\n'));
 }

@@ -32,7 +32,7 @@ async function makeRoad(settings: OwnClientSettings): Promise<Road> {
     'x-goog-api-key': await currentKey('google().apiKey', settings.apiKey, keyVariables, key),
     ...settings.headers,
   });
-  return { client, guard: guardedFetch({ fetch: settings.fetch, headers }) };
+  return { client, guard: guardedFetch({ ...settings.transport, headers }) };
 }
 
 /** The client's own `fetch`, which is kept in its HTTP options. */

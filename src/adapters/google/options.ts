@@ -1,8 +1,8 @@
 import { SignalboxError } from '../../errors.ts';
-import type { Fetch } from '../../transport/guarded-fetch.ts';
+import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import type { ApiKey } from '../common/api-key.ts';
 import { lazySdk } from '../common/sdk.ts';
-import { checkSettings } from '../common/settings.ts';
+import { checkSettings, transportShape } from '../common/settings.ts';
 
 /** The web entry: the same API, a quarter of the weight, and deaf to the environment. */
 export const loadWebSdk = lazySdk('@google/genai', () => import('@google/genai/web'));
@@ -18,7 +18,7 @@ export interface GoogleClient {
 
 /** How to reach the Gemini API. */
 export type GoogleSettings =
-  | {
+  | (TransportSettings & {
       /**
        * The key, or a function that gives the current one for each attempt.
        * @default the environment variable `GOOGLE_API_KEY` or else `GEMINI_API_KEY`, read at each call
@@ -28,12 +28,10 @@ export type GoogleSettings =
       readonly baseURL?: string;
       /** Sent with every request, over signalbox's own. */
       readonly headers?: Readonly<Record<string, string>>;
-      /** Makes the requests instead of Node's `fetch`; proxies and its timeouts are then its business. */
-      readonly fetch?: Fetch;
       /** The API version in the path. Preview models and features need `v1beta`. @default 'v1beta' */
       readonly apiVersion?: string;
       readonly client?: undefined;
-    }
+    })
   | {
       /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
       readonly client: GoogleClient;
@@ -44,7 +42,7 @@ export type OwnClientSettings = {
   readonly apiKey: ApiKey | undefined;
   readonly baseURL: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly fetch: Fetch | undefined;
+  readonly transport: TransportSettings;
   readonly apiVersion: string;
 };
 
@@ -52,7 +50,7 @@ const shape = {
   apiKey: 'key',
   baseURL: 'url',
   headers: 'headers',
-  fetch: 'function',
+  ...transportShape,
   apiVersion: 'string',
   client: 'object',
 } as const;
@@ -96,7 +94,7 @@ export function readSettings(
       apiKey: settings.apiKey,
       baseURL: settings.baseURL ?? 'https://generativelanguage.googleapis.com',
       headers: settings.headers ?? {},
-      fetch: settings.fetch,
+      transport: { fetch: settings.fetch, dispatcher: settings.dispatcher },
       apiVersion: settings.apiVersion ?? 'v1beta',
     },
   };

@@ -1,18 +1,18 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
-import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
+import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
 import { currentKey } from '../common/api-key.ts';
 import { exchangeWithCredentials } from '../common/exchange-with-credentials.ts';
 import { lazily } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
-import { checkSettings } from '../common/settings.ts';
+import { checkSettings, transportShape } from '../common/settings.ts';
 import { geminiProvider } from './gemini-provider.ts';
 import { type GoogleClient, loadWebSdk } from './options.ts';
 import { vertexEmbeddings } from './vertex-embeddings.ts';
 
 /** How to reach Gemini on Google Cloud. */
-export type VertexSettings = {
+export type VertexSettings = TransportSettings & {
   /** The id of the Google Cloud project that pays. */
   readonly project: string;
   /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
@@ -26,8 +26,6 @@ export type VertexSettings = {
   readonly baseURL?: string;
   /** Sent with every request, over signalbox's own. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Makes the requests instead of Node's `fetch`, but for those of application-default credentials. */
-  readonly fetch?: Fetch;
   /** The API version in the path. @default 'v1beta1' */
   readonly apiVersion?: string;
 };
@@ -49,7 +47,7 @@ const shape = {
   token: 'function',
   baseURL: 'url',
   headers: 'headers',
-  fetch: 'function',
+  ...transportShape,
   apiVersion: 'string',
 } as const;
 
@@ -92,9 +90,10 @@ async function nodeClient({ baseURL, ...place }: Place): Promise<GoogleClient> {
   return new GoogleGenAI({ ...place, vertexai: true, httpOptions: { baseUrl: baseURL } });
 }
 
-function guardOf({ fetch, headers, token }: VertexSettings): Fetch {
+function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
   return guardedFetch({
     fetch,
+    dispatcher,
     headers: async () => ({
       'content-type': 'application/json',
       ...(token !== undefined && {

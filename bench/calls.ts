@@ -1,24 +1,24 @@
+/**
+ * CPU time of a call, of a stream and of each of its chunks: signalbox, the bare SDKs, and peers, in turn within
+ * one run and against one server. `node bench/calls.ts concurrency=16 rounds=9 wire=chat`
+ */
 import { type Contender, racesAt } from './contenders.ts';
-import { cpuOf, median } from './measure.ts';
+import { argumentsOf, cpuOf, median } from './measure.ts';
 import { startVendors } from './vendors.ts';
 
-const {
-  concurrency = '16',
-  rounds = '7',
-  only = '',
-} = Object.fromEntries(process.argv.slice(2).map((each) => each.split('=')));
+const { concurrency = '16', rounds = '7', wire = '' } = argumentsOf();
 const atOnce = Number(concurrency);
-const calls = Number(process.env.CALLS ?? (atOnce === 1 ? 300 : 800));
+const calls = atOnce === 1 ? 1_000 : 3_000;
 const streams = atOnce === 1 ? 10 : atOnce * 4;
 const paceMs = atOnce > 16 ? 10 : 1;
 const deltas = 101;
 
+/** CPU time in microseconds. */
+type Sample = { readonly call: number; readonly stream: number; readonly chunk: number };
+
 const vendors = await startVendors();
-const long = racesAt(vendors.url, `${deltas}d${paceMs}`);
-const short = racesAt(vendors.url, `1d${paceMs}`);
 
-type Sample = { call: number; stream: number; chunk: number };
-
+/** `longer` streams a hundred chunks more than `shorter`. */
 async function sample(longer: Contender, shorter: Contender): Promise<Sample> {
   const call = await cpuOf(calls, atOnce, longer.complete);
   const stream = await cpuOf(streams, atOnce, shorter.stream);
@@ -26,23 +26,25 @@ async function sample(longer: Contender, shorter: Contender): Promise<Sample> {
   return { call, stream, chunk: (whole - stream) / (deltas - 1) };
 }
 
-for (const [at, race] of long.entries()) {
-  if (only !== '' && race.wire !== only) continue;
-  const others = short[at]?.contenders ?? [];
-  const pairs = race.contenders.map((each, index) => [each, others[index] ?? each] as const);
-  for (const pair of pairs) for (let warm = 0; warm < 3; warm++) await sample(...pair);
+const shorter = racesAt(vendors.url, `1d${paceMs}`);
+for (const [at, race] of racesAt(vendors.url, `${deltas}d${paceMs}`).entries()) {
+  if (wire !== '' && race.wire !== wire) continue;
+  const pairs = race.contenders.map(
+    (each, index) => [each, shorter[at]?.contenders[index] ?? each] as const,
+  );
+  // The compiler needs some ten thousand calls before it is done with any of them.
+  for (let round = 0; round < 4; round++) for (const pair of pairs) await sample(...pair);
   const samples = pairs.map((): Sample[] => []);
   for (let round = 0; round < Number(rounds); round++) {
     for (const [index, pair] of pairs.entries()) samples[index]?.push(await sample(...pair));
   }
   for (const [index, [{ name }]] of pairs.entries()) {
-    const line = (['call', 'stream', 'chunk'] as const).map((what) => {
-      const own = samples[index]?.map((each) => each[what]) ?? [];
-      const bare = samples[0]?.map((each) => each[what]) ?? [];
-      const ratios = own.map((value, round) => value / (bare[round] ?? Number.NaN));
-      return `${what} ${median(own).toFixed(1)} us (${median(ratios).toFixed(2)})`;
+    const figures = (['call', 'stream', 'chunk'] as const).map((what) => {
+      const own = (samples[index] ?? []).map((each) => each[what]);
+      const ratios = own.map((value, round) => value / (samples[0]?.[round]?.[what] ?? Number.NaN));
+      return `${what} ${median(own).toFixed(1).padStart(6)} us (${median(ratios).toFixed(2)})`;
     });
-    console.log(race.wire.padEnd(10), name.padEnd(20), line.join('  '));
+    console.log(race.wire.padEnd(9), name.padEnd(17), figures.join('   '));
   }
 }
 vendors.stop();

@@ -1,5 +1,5 @@
 /** Runs `count` tasks, `concurrency` of them at a time. */
-async function runMany(
+export async function runMany(
   count: number,
   concurrency: number,
   task: () => Promise<unknown>,
@@ -28,4 +28,9 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}
+
+/** `name=value` on the command line. */
+export function argumentsOf(): Readonly<Record<string, string>> {
+  return Object.fromEntries(process.argv.slice(2).map((each) => each.split('=')));
 }

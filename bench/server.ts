@@ -25,14 +25,17 @@ function streamsOf(paceMs: number): Streams {
   if (known !== undefined) return known;
   const streams: Streams = new Map();
   paced.set(paceMs, streams);
-  setInterval(() => {
+  function writeAll(): void {
     for (const [response, stream] of streams) {
       response.write(stream.pieces[stream.at++]);
       if (stream.at < stream.pieces.length) continue;
       response.end();
       streams.delete(response);
     }
-  }, paceMs);
+    if (paceMs === 0) setImmediate(writeAll);
+  }
+  if (paceMs === 0) setImmediate(writeAll);
+  else setInterval(writeAll, paceMs);
   return streams;
 }
 

@@ -4,4 +4,4 @@ export {
   type ApiKey,
   anthropic,
 } from './adapters/anthropic/index.ts';
-export type { Fetch } from './transport/guarded-fetch.ts';
+export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

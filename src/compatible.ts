@@ -12,4 +12,4 @@ export {
   type ProfileName,
 } from './adapters/compatible/index.ts';
 export * from './adapters/compatible/presets.ts';
-export type { Fetch } from './transport/guarded-fetch.ts';
+export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

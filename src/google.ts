@@ -6,4 +6,4 @@ export {
   type VertexSettings,
   vertex,
 } from './adapters/google/index.ts';
-export type { Fetch } from './transport/guarded-fetch.ts';
+export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

@@ -7,4 +7,4 @@ export {
   type OpenAISettings,
   openai,
 } from './adapters/openai-responses/index.ts';
-export type { Fetch } from './transport/guarded-fetch.ts';
+export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

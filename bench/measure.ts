@@ -1,5 +1,5 @@
 /** Runs `count` tasks, `concurrency` of them at a time. */
-export async function runMany(
+async function runMany(
   count: number,
   concurrency: number,
   task: () => Promise<unknown>,

@@ -67,6 +67,12 @@ function isFirstPart(part: ProviderPart): boolean {
   );
 }
 
+/**
+ * What has come when the abort does is on its way through the adapter, which takes a few turns of the promise
+ * queue: it may say what the attempt is billed.
+ */
+const turnsThrough = 20;
+
 function asAttemptError(error: unknown): SignalboxError {
   if (isSignalboxError(error)) return error;
   // A defect of an adapter, or of a user's own provider: another target may still answer.
@@ -98,7 +104,11 @@ export async function* runAttempt(
   // One pending read at a time can be cut short, even when an adapter ignores its signal.
   let giveUp: (reason: unknown) => void = () => undefined;
   const onAbort = (): void => controller.abort(signal.reason);
-  const cutShort = (): void => giveUp(controller.signal.reason);
+  const cutShort = async (): Promise<void> => {
+    const reject = giveUp;
+    for (let turn = 0; turn < turnsThrough; turn++) await undefined;
+    reject(controller.signal.reason);
+  };
   controller.signal.addEventListener('abort', cutShort, { once: true });
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });

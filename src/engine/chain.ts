@@ -90,6 +90,8 @@ export interface Chain {
    * free is asked again in the end.
    */
   refusal(target: ResolvedTarget): string | undefined;
+  /** What speaks against the target's health; nothing does against the least bad one. */
+  unwell(target: ResolvedTarget): Unavailable | undefined;
   /** How often the target was tried and repaired in this call. */
   state(target: ResolvedTarget): State;
   /** Another target could be asked now. */
@@ -202,11 +204,18 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     return (await waitFor(until)) ? target : undefined;
   }
 
+  function unwell(target: ResolvedTarget): Unavailable | undefined {
+    const isForced = planned.leastBad !== undefined;
+    return isForced ? undefined : health.check(target.id, target.provider, target.key);
+  }
+
   return {
+    unwell,
     refusal(target) {
-      const isForced = planned.leastBad !== undefined;
-      const unwell = isForced ? undefined : health.check(target.id, target.provider, target.key);
-      if (unwell !== undefined || !othersFree(target, 'rate_limited')) return unwell?.reason;
+      const unwellness = unwell(target);
+      if (unwellness !== undefined || !othersFree(target, 'rate_limited')) {
+        return unwellness?.reason;
+      }
       const busy = engine.limits.busy(call, target);
       if (busy !== undefined) steps.push({ ask: target });
       return busy?.reason;

@@ -11,6 +11,9 @@ const patientEfforts: readonly Reasoning['effort'][] = ['medium', 'high', 'xhigh
 /** While another target could be asked, one attempt's silence may use up half of what is left, no more. */
 const silentShare = 0.5;
 
+/** It may have used up its share before the answer began: half as much again is left for stalling. */
+const stallShare = 0.5;
+
 /** A target that is usually slower than that gets more than it usually needs, so that usual is not late. */
 const headroom = 1.5;
 
@@ -25,6 +28,13 @@ function shareOf(run: Run, target: ResolvedTarget): number {
   const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.95) ?? 0;
   const share = Math.max(remainingMs * silentShare, usualMs * headroom);
   return Math.ceil(Math.min(share, remainingMs * (1 - keptForOthers)));
+}
+
+/** How long an answer may stall, where another one could still take its place. */
+function idleShareOf(run: Run, target: ResolvedTarget): number {
+  const { mode, tier } = run.call;
+  const isFinal = mode === 'stream' && tier.midStream === 'fail';
+  return isFinal ? Number.POSITIVE_INFINITY : Math.ceil(shareOf(run, target) * stallShare);
 }
 
 /** The clocks of an attempt: what was set, defaults that depend on what was asked, and its share of the call. */
@@ -42,7 +52,7 @@ export function clocksFor(run: Run, target: ResolvedTarget): Clocks {
     connectMs: set.connectMs ?? defaults.connectMs,
     firstTokenMs:
       firstTokenMs === undefined ? undefined : Math.min(firstTokenMs, shareOf(run, target)),
-    idleMs: set.idleMs ?? defaults.idleMs,
+    idleMs: Math.min(set.idleMs ?? defaults.idleMs, idleShareOf(run, target)),
   };
 }
 

@@ -19,7 +19,7 @@ import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { toCompletion } from './to-completion.ts';
 import { failureOf } from './trail.ts';
-import { wasTurnedAway } from './turned-away.ts';
+import { notAsked, wasTurnedAway } from './turned-away.ts';
 import { withhold } from './withhold.ts';
 
 /** One attempt and all that hangs on it: its place in the queue and the circuit, its parts, its bill. */
@@ -50,7 +50,7 @@ export type Asking = {
 };
 
 export function openSession(run: Run, target: ResolvedTarget, asking: Asking): Session {
-  const { engine, call, scope, trail } = run;
+  const { engine, call, scope, trail, chain } = run;
   const { prepared, messages, continuation } = asking;
   const { runtime, health, pricing } = engine;
   const options = optionsFor(call, target);
@@ -152,6 +152,13 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
       const entered = engine.limits.enter(call, scope, target);
       // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
       place = entered instanceof Promise ? await entered : entered;
+      // While it waited, a hedge may have taken the last attempt, or another call the only place of a probe.
+      const isOneTooMany = trail.attempts >= call.tier.maxAttempts;
+      const refusal = isOneTooMany ? 'maxAttempts reached' : chain.unwell(target)?.reason;
+      if (refusal !== undefined) {
+        place.leave({ outcome: 'other', tokens: 0 });
+        throw notAsked(heldUnder(target).target, refusal);
+      }
       begin();
       const pace = paceFor(run, target);
       const see = (part: ProviderPart): void => {

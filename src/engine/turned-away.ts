@@ -28,7 +28,16 @@ export function asTurnedAway(
   return error.with({ message: `${waited}; ${error.message}` });
 }
 
-/** Whether the attempt never left our own queue. */
+const neverMade = new Error('things have changed while the attempt waited for its turn');
+
+/** The attempt's turn has come, and it is not to be made any more. */
+export function notAsked(name: string, reason: string): SignalboxError {
+  return new SignalboxError('rate_limited', `${name}: not asked after its wait, ${reason}`, {
+    cause: neverMade,
+  });
+}
+
+/** Whether the attempt was never made, because of our own limits. */
 export function wasTurnedAway(error: SignalboxError): boolean {
-  return error.cause instanceof QueueRefusal;
+  return error.cause === neverMade || error.cause instanceof QueueRefusal;
 }

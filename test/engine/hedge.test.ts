@@ -129,6 +129,28 @@ describe('a hedge', () => {
     expect(events.of('hedge')).toHaveLength(1);
   });
 
+  it('leaves no attempt to a retry that waits for its time', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const a = fakeProvider([{ error: 'server_error', firstTokenDelayMs: 80 }, prompt], { runtime });
+    const b = fakeProvider({ text: 'b', firstTokenDelayMs: 5_000 }, { runtime });
+    const router = createRouter({
+      runtime,
+      providers: { a, b },
+      tiers: {
+        t: {
+          targets: ['a/m', 'b/m'],
+          hedge: { afterMs: 81, maxExtra: 1 },
+          retry: { minMs: 2_000 },
+          maxAttempts: 2,
+        },
+      },
+    });
+    const { text, trail } = await router.complete('t', 'hi');
+    expect(text).toBe('b');
+    expect([a.calls.length, b.calls.length]).toEqual([1, 1]);
+    expect(trail.map(({ outcome }) => outcome)).toEqual(['error', 'skipped', 'ok']);
+  });
+
   it('is sent for its share of the calls only', async () => {
     const everyThird: FakeScript = (_, attempt) => (attempt % 3 === 0 ? late : prompt);
     const { timed, events } = setUp(everyThird, prompt, { afterMs: 300, maxExtra: 0.1 });

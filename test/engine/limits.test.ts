@@ -377,6 +377,31 @@ describe("the vendor's own limit", () => {
   });
 });
 
+it('lets one probe through, of all who waited for their turn while the circuit was open', async () => {
+  const { fails, complete, timesOf, runtime } = setUp(
+    {
+      a: [
+        { error: 'server_error' },
+        { error: 'server_error' },
+        { text: 'back', firstTokenDelayMs: 500 },
+      ],
+    },
+    { a: { rpm: 2 } },
+    {
+      circuit: { consecutiveFailures: 2, openMs: 1_000 },
+      retry: { attempts: 0 },
+      whenAllOpen: 'fail-fast',
+    },
+  );
+  await Promise.all([fails(), fails()]);
+  await runtime.sleep(2_000);
+  const [probe, other] = await Promise.all([complete(), fails()]);
+  expect(probe.text).toBe('back');
+  expect(other.trail.at(-1)).toMatchObject({ outcome: 'skipped' });
+  expect(other.message).toContain('not asked after its wait, circuit half-open');
+  expect(timesOf('a')).toHaveLength(3);
+});
+
 it('at twice the load a vendor that was told of hardly refuses, and no call is lost', async () => {
   const runtime = fakeRuntime({ time: 'auto' });
   const startedAt = runtime.now();

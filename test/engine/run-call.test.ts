@@ -301,6 +301,18 @@ describe('the four clocks', () => {
     expect(runtime.now() - before).toBe(4_000 + 2_000);
   });
 
+  it('leave an answer that stalls while there is time to ask another one', async () => {
+    const stalls = { text: 'a long enough answer', stallAfter: 1 };
+    const { complete, router, runtime } = setUp({ a: stalls, b: 'two' }, { midStream: 'fail' });
+    const before = runtime.now();
+    const options = { timeouts: { totalMs: 8_000 } };
+    expect((await complete(options)).text).toBe('two');
+    expect(runtime.now() - before).toBe(2_000);
+    // What a reader has seen cannot be taken back: it gets all the time there is.
+    const { error } = await read(router.stream('t', 'hi', options));
+    expect(error).toMatchObject({ code: 'timeout', phase: 'total' });
+  });
+
   it('give a target that is usually slow what it needs, and keep some for the others', async () => {
     const slow = { text: 'one', firstTokenDelayMs: 6_000 };
     const { complete, router } = setUp({

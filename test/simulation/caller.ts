@@ -1,0 +1,97 @@
+import { getEventListeners } from 'node:events';
+import {
+  type Completion,
+  isSignalboxError,
+  type Router,
+  type SignalboxError,
+} from '../../src/index.ts';
+import { answerSchema, promptOf } from './answers.ts';
+import type { VirtualTime } from './virtual-time.ts';
+import type { CallPlan } from './world.ts';
+
+/** What became of one call, as its caller saw it. */
+export type Outcome = {
+  readonly plan: CallPlan;
+  readonly startedAt: number;
+  endedAt: number;
+  completion?: Completion;
+  error?: SignalboxError;
+  /** What was thrown and is no `SignalboxError`. */
+  stray?: unknown;
+  /** The text that a reader has in the end. */
+  seen: string;
+  hasLeft: boolean;
+  /** Listeners left on the caller's signal. */
+  listeners: number;
+};
+
+async function readStream(
+  router: Router,
+  time: VirtualTime,
+  outcome: Outcome,
+  options: object,
+): Promise<void> {
+  const { plan } = outcome;
+  const stream = router.stream(plan.tier, promptOf(plan.number), options);
+  let parts = 0;
+  for await (const part of stream) {
+    if (plan.leaveAfter === parts) {
+      outcome.hasLeft = true;
+      break;
+    }
+    parts += 1;
+    if (part.type === 'restart') outcome.seen = '';
+    if (part.type === 'text-delta') outcome.seen += part.delta;
+    if (part.type === 'finish') outcome.completion = part.completion;
+    if (plan.readMs > 0) await time.sleep(plan.readMs);
+  }
+}
+
+/** Makes one call, in the way and at the time that the plan says. */
+export async function makeCall(
+  router: Router,
+  time: VirtualTime,
+  plan: CallPlan,
+): Promise<Outcome> {
+  await time.sleep(plan.atMs);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const leave = (): void => controller.abort(new Error('the caller has left'));
+  const { abortAfterMs } = plan;
+  const forget =
+    abortAfterMs === undefined ? undefined : time.alarm?.(Math.max(1, abortAfterMs), leave);
+  const startedAt = time.now();
+  const outcome: Outcome = {
+    plan,
+    startedAt,
+    endedAt: startedAt,
+    seen: '',
+    hasLeft: false,
+    listeners: 0,
+  };
+  const options = {
+    signal,
+    wire: plan.wire,
+    priority: plan.priority,
+    singleFlight: plan.singleFlight,
+    tags: { plan: String(plan.number) },
+    ...(plan.totalMs !== undefined && { timeouts: { totalMs: plan.totalMs } }),
+    ...(plan.wantsObject && { schema: answerSchema }),
+  };
+  try {
+    if (plan.mode === 'stream') await readStream(router, time, outcome, options);
+    else {
+      outcome.completion = await router.complete(plan.tier, promptOf(plan.number), options);
+      outcome.seen = outcome.completion.text;
+    }
+  } catch (error) {
+    if (isSignalboxError(error)) outcome.error = error;
+    else outcome.stray = error;
+  }
+  forget?.();
+  outcome.endedAt = time.now();
+  // What is to be cleaned up after the call is, once it has had its turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  outcome.listeners = getEventListeners(signal, 'abort').length;
+  return outcome;
+}

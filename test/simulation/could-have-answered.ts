@@ -1,0 +1,99 @@
+import type { RouterEvent, TierObject } from '../../src/index.ts';
+import type { Outcome } from './caller.ts';
+import type { Run } from './simulate.ts';
+import type { VendorPlan } from './world.ts';
+
+/** Longer than any answer of a vendor that is well takes. */
+const wellMs = 5 + 300 + 12 * 40;
+
+/** Failures that are the request's own, or the caller's: nobody else is to be asked. */
+const stops: readonly string[] = ['invalid_request', 'aborted', 'closed', 'config'];
+
+function targetsOf(tier: TierObject | undefined): readonly string[] {
+  return (tier?.targets ?? []).map((each) => (typeof each === 'string' ? each : each.target));
+}
+
+function chainOf({ world }: Run, name: string): readonly string[] {
+  const tier = world.tiers[name];
+  const { fallbackTier } = tier ?? {};
+  const more = fallbackTier === undefined ? [] : targetsOf(world.tiers[fallbackTier]);
+  return [...new Set([...targetsOf(tier), ...more])];
+}
+
+/** Whether nothing was wrong with the vendor from the time on, and nothing is to be remembered against it. */
+function isWell(run: Run, plan: VendorPlan, fromMs: number, toMs: number): boolean {
+  if (plan.quota !== undefined || plan.keys > 1) return false;
+  if (run.world.providerLimits[plan.name] !== undefined) return false;
+  return plan.weather.every((each) => {
+    // A limit that was learned, a refused key and an empty account are remembered for minutes.
+    const lastsMs = ['limited', 'limited-with-time', 'quota', 'auth'].includes(each.trouble)
+      ? Number.POSITIVE_INFINITY
+      : 0;
+    return each.fromMs >= toMs || each.toMs + lastsMs <= fromMs;
+  });
+}
+
+function hasLimits({ world }: Run): boolean {
+  return Object.values(world.tiers).some(
+    ({ limits, targets }) =>
+      limits !== undefined ||
+      targets.some((each) => typeof each !== 'string' && each.limits !== undefined),
+  );
+}
+
+/** Whether the target's circuit was closed all the time from `from` to `to`. */
+function wasClosed(events: readonly RouterEvent[], target: string, from: number, to: number) {
+  let state = 'closed';
+  for (const event of events) {
+    if (event.at > to) break;
+    if (!('target' in event) || event.target !== target) continue;
+    if (event.type === 'circuit-open' || event.type === 'circuit-half-open') state = 'open';
+    else if (event.type === 'circuit-close') state = 'closed';
+    else continue;
+    if (state === 'open' && event.at >= from) return false;
+    if (event.type === 'circuit-close' && event.at > from) return false;
+  }
+  return state === 'closed';
+}
+
+/** How much of the deadline is surely left for a target after all others have been silent for their share. */
+function leftMs(totalMs: number, others: number): number {
+  return totalMs / 2 ** others;
+}
+
+function isExcused(run: Run, outcome: Outcome): boolean {
+  const { plan, error, completion, hasLeft, seen } = outcome;
+  if (completion !== undefined || hasLeft || error === undefined) return true;
+  if (plan.abortAfterMs !== undefined || run.world.closeAtMs !== undefined) return true;
+  if (plan.singleFlight || plan.wantsObject || plan.readMs > 0 || plan.wire === 'unary')
+    return true;
+  if (stops.includes(error.code)) return true;
+  if (error.trail.some((line) => stops.includes(line.error?.code ?? ''))) return true;
+  const { midStream } = run.world.tiers[plan.tier] ?? {};
+  return seen !== '' && midStream === 'fail';
+}
+
+/** Calls that failed although a target of theirs was well, was not asked, and had the time to answer. */
+export function unansweredIn(run: Run): string[] {
+  if (hasLimits(run)) return [];
+  return run.outcomes.flatMap((outcome) => {
+    if (isExcused(run, outcome)) return [];
+    const { plan, error, startedAt, endedAt } = outcome;
+    const tier = run.world.tiers[plan.tier];
+    const chain = chainOf(run, plan.tier);
+    const attempts = error?.trail.filter(({ outcome: each }) => each !== 'skipped').length ?? 0;
+    if (attempts >= (tier?.maxAttempts ?? 6)) return [];
+    const totalMs = plan.totalMs ?? tier?.timeouts?.totalMs ?? 0;
+    if (leftMs(totalMs, chain.length - 1) < wellMs) return [];
+    const able = chain.find((target) => {
+      const vendor = run.world.vendors.find(({ name }) => target.startsWith(`${name}/`));
+      return (
+        vendor !== undefined &&
+        isWell(run, vendor, startedAt - run.beganAt, endedAt - run.beganAt) &&
+        wasClosed(run.events, target, startedAt, endedAt)
+      );
+    });
+    if (able === undefined) return [];
+    return [`call ${plan.number} failed (${error?.code}) although ${able} could have answered`];
+  });
+}

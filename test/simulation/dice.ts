@@ -1,0 +1,31 @@
+import { createRandom } from './virtual-time.ts';
+
+/** Seeded chance in the forms that a world is made of. */
+export interface Dice {
+  /** Whether something of this probability happens. */
+  chance(probability: number): boolean;
+  /** A whole number from `low` to `high`, both included. */
+  between(low: number, high: number): number;
+  oneOf<Item>(items: readonly Item[]): Item;
+  shuffled<Item>(items: readonly Item[]): Item[];
+}
+
+export function createDice(seed: number): Dice {
+  const random = createRandom(seed);
+  const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
+  return {
+    chance: (probability) => random() < probability,
+    between,
+    oneOf(items) {
+      const item = items[between(0, items.length - 1)];
+      if (item === undefined) throw new RangeError('nothing to choose from');
+      return item;
+    },
+    shuffled(items) {
+      return items
+        .map((item) => ({ item, at: random() }))
+        .toSorted((a, b) => a.at - b.at)
+        .map(({ item }) => item);
+    },
+  };
+}

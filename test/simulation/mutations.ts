@@ -1,0 +1,106 @@
+/** A mistake to plant in the engine, as a replacement in one of its files, to see whether the simulation finds it. */
+export type Mutation = {
+  readonly name: string;
+  readonly file: string;
+  readonly search: string;
+  readonly replace: string;
+};
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'an abort counts as a failure of the target',
+    file: 'engine/decide.ts',
+    search: "aborted: { same: 0, alone: 0, next: 'listed', circuit: false }",
+    replace: "aborted: { same: 0, alone: 0, next: 'listed', circuit: true }",
+  },
+  {
+    name: 'a half-open circuit lets everybody through',
+    file: 'resilience/circuit.ts',
+    search: 'return circuit.probe === undefined ? { allowed: true } :',
+    replace: 'return circuit.state ? { allowed: true } :',
+  },
+  {
+    name: 'a bill is told twice',
+    file: 'engine/session.ts',
+    search: "    emit('cost', {",
+    replace: "    emit('cost', { target: target.id, usage, ...cost });\n    emit('cost', {",
+  },
+  {
+    name: 'what a failed attempt was billed is forgotten',
+    file: 'engine/session.ts',
+    search: 'if (billed === undefined && usage !== undefined) await bill(usage);',
+    replace: '',
+  },
+  {
+    name: 'a hedge takes the attempt that a retry waits for',
+    file: 'engine/session.ts',
+    search: 'trail.attempts >= call.tier.maxAttempts;',
+    replace: 'trail.attempts > call.tier.maxAttempts + 9;',
+  },
+  {
+    name: 'an answer that ends without its finish is an answer',
+    file: 'engine/attempt.ts',
+    search: "throw new SignalboxError('stream_interrupted', 'the adapter ended without a finish');",
+    replace: "yield { type: 'finish', finishReason: 'stop' };\n        return;",
+  },
+  {
+    name: 'a failed attempt keeps its place under a limit',
+    file: 'engine/session.ts',
+    search: '      makeRoom(error);\n',
+    replace: '',
+  },
+  {
+    name: "a call goes on listening to its caller's signal",
+    file: 'engine/scope.ts',
+    search: "caller?.removeEventListener('abort', onAbort);",
+    replace: '',
+  },
+  {
+    name: "a call's deadline goes on after its end",
+    file: 'engine/scope.ts',
+    search: '      stopClock();\n',
+    replace: '',
+  },
+  {
+    name: 'Retry-After is ignored',
+    file: 'engine/withhold.ts',
+    search: 'now + (error.retryAfterMs ?? usualMs)',
+    replace: 'now + Math.min(usualMs, error.retryAfterMs ?? usualMs, 1)',
+  },
+  {
+    name: 'a reader is not told that another target begins anew',
+    file: 'engine/run-call.ts',
+    search: 'if (broken !== undefined) {',
+    replace: 'if (broken !== undefined && session.continues) {',
+  },
+  {
+    name: 'a silent target may use up the whole deadline',
+    file: 'engine/clocks.ts',
+    search: 'Math.min(share, remainingMs * (1 - keptForOthers))',
+    replace: 'Math.max(share, remainingMs * 2)',
+  },
+  {
+    name: 'a stalled answer may use up the whole deadline',
+    file: 'engine/clocks.ts',
+    search: 'const stallShare = 0.5;',
+    replace: 'const stallShare = 50;',
+  },
+  {
+    name: 'a broken vendor stops the call',
+    file: 'engine/decide.ts',
+    search: "server_error: { same: 1, alone: 2, next: 'yes', circuit: true }",
+    replace: "server_error: { same: 1, alone: 2, next: 'listed', circuit: true }",
+  },
+  {
+    name: 'an answer that goes on loses its beginning',
+    file: 'engine/continuation.ts',
+    search: 'text: before + rest',
+    replace: 'text: rest',
+  },
+  {
+    name: 'the loser of a hedge is not let go of',
+    file: 'engine/hedge.ts',
+    search: '  leg.abort(reason);\n',
+    replace: '',
+  },
+];

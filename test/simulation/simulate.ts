@@ -1,0 +1,90 @@
+import { createRouter, type RouterEvent, type Snapshot } from '../../src/index.ts';
+import { makeCall, type Outcome } from './caller.ts';
+import { violationsIn } from './invariants.ts';
+import { createVendor, type Ledger } from './vendor.ts';
+import { virtualTime } from './virtual-time.ts';
+import { createWorld, type World } from './world.ts';
+
+/** Everything that happened in one run. */
+export type Run = {
+  readonly world: World;
+  readonly beganAt: number;
+  readonly events: readonly RouterEvent[];
+  readonly ledger: Ledger;
+  /** One for each call; those that have not settled are missing. */
+  readonly outcomes: readonly Outcome[];
+  /** When the last call had settled: the router, and the timers left. */
+  readonly quiet: { readonly pending: number; readonly snapshot: Snapshot } | undefined;
+  readonly pendingAfterClose: number;
+  /** Rejections that nobody took. */
+  readonly strays: readonly unknown[];
+};
+
+const price = { input: 1, output: 10 };
+
+/** Runs the world of a seed on the real router. The same seed gives the same run. */
+export async function runWorld(seed: number): Promise<Run> {
+  const world = createWorld(seed);
+  const time = virtualTime(seed);
+  const beganAt = time.now();
+  const ledger: Ledger = [];
+  const events: RouterEvent[] = [];
+  const outcomes: Outcome[] = [];
+  const strays: unknown[] = [];
+  const note = (reason: unknown): void => void strays.push(reason);
+  process.on('unhandledRejection', note);
+
+  const routing = {
+    tiers: world.tiers,
+    providerLimits: world.providerLimits,
+    prices: Object.fromEntries(
+      world.vendors.flatMap(({ name }) => ['m1', 'm2'].map((model) => [`${name}/${model}`, price])),
+    ),
+  };
+  const vendors = world.vendors.map((plan) => [plan.name, createVendor(plan, time, ledger)]);
+  const router = createRouter({
+    ...routing,
+    providers: Object.fromEntries(vendors),
+    runtime: time,
+  });
+  router.on('*', (event) => void events.push(event));
+
+  let errands = 0;
+  function later(ms: number | undefined, errand: () => unknown): void {
+    if (ms === undefined) return;
+    errands += 1;
+    void time.sleep(ms).then(() => {
+      errands -= 1;
+      return errand();
+    });
+  }
+  later(world.reconfigureAtMs, () => router.reconfigure(routing));
+  later(world.closeAtMs, () => router.close());
+
+  let quiet: Run['quiet'];
+  for (const plan of world.calls) {
+    void makeCall(router, time, plan).then((outcome) => {
+      if (outcomes.push(outcome) < world.calls.length) return;
+      quiet = { pending: time.pending - errands, snapshot: router.snapshot() };
+    });
+  }
+  await time.run();
+  await router.close();
+  await time.run();
+  process.off('unhandledRejection', note);
+  return {
+    world,
+    beganAt,
+    events,
+    ledger,
+    outcomes,
+    quiet,
+    pendingAfterClose: time.pending,
+    strays,
+  };
+}
+
+/** Runs a seed, and tells what went wrong. */
+export async function simulate(seed: number): Promise<readonly string[]> {
+  return violationsIn(await runWorld(seed));
+}

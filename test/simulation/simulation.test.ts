@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { runWorld, simulate } from './simulate.ts';
+
+const seeds = 10_000;
+const perTest = 1_000;
+
+describe('the simulation', () => {
+  it.each(Array.from({ length: seeds / perTest }, (_, at) => 1 + at * perTest))(
+    'finds nothing wrong from seed %i on',
+    async (from) => {
+      for (let seed = from; seed < from + perTest; seed++) {
+        const violations = await simulate(seed);
+        expect(violations, `npm run simulate -- --seed ${seed}`).toEqual([]);
+      }
+    },
+    60_000,
+  );
+
+  it('comes out alike for the same seed', async () => {
+    const [first, second] = [await runWorld(7), await runWorld(7)];
+    expect(second.events).toEqual(first.events);
+    expect(second.ledger).toEqual(first.ledger);
+  });
+
+  it('knows all kinds of trouble, and calls that end well and badly', async () => {
+    const troubles = new Set<string>();
+    const ends = new Set<string>();
+    for (let seed = 1; seed <= 300; seed++) {
+      const { ledger, events } = await runWorld(seed);
+      for (const { trouble } of ledger) troubles.add(trouble ?? 'none');
+      for (const event of events) {
+        if (event.type === 'call-end') ends.add(event.error?.code ?? event.status);
+        else ends.add(event.type);
+      }
+    }
+    expect(troubles.size).toBeGreaterThanOrEqual(15);
+    for (const end of [
+      'ok',
+      'aborted',
+      'hedge',
+      'circuit-close',
+      'timeout',
+      'all_targets_failed',
+    ]) {
+      expect([...ends]).toContain(end);
+    }
+  });
+});

@@ -1,0 +1,190 @@
+import {
+  type AttemptContext,
+  type AttemptErrorCode,
+  type Capability,
+  type Provider,
+  type ProviderPart,
+  type ProviderRequest,
+  SignalboxError,
+  type Usage,
+} from '../../src/index.ts';
+import { numberIn, rightAnswer, rightObject } from './answers.ts';
+import type { VirtualTime } from './virtual-time.ts';
+import type { Trouble, VendorPlan } from './world.ts';
+
+/** What a vendor knows of one request. */
+export type Entry = {
+  readonly id: number;
+  readonly vendor: string;
+  readonly target: string;
+  readonly call: number;
+  readonly at: number;
+  readonly trouble: Trouble | undefined;
+  endedAt: number | undefined;
+  /** When it may be asked again, as it said. */
+  notBefore: number | undefined;
+  /** The usage that it told last, and so bills. */
+  told: Usage | undefined;
+};
+
+/** All requests of all vendors. */
+export type Ledger = Entry[];
+
+const minuteMs = 60_000;
+
+/** Half a minute's worth of silence is for ever. */
+const forEver = Number.POSITIVE_INFINITY;
+
+const slowMs = 8_000;
+
+const codes: Partial<Record<Trouble, readonly [AttemptErrorCode, number | undefined]>> = {
+  down: ['connection', undefined],
+  error: ['server_error', 500],
+  overloaded: ['overloaded', 503],
+  limited: ['rate_limited', 429],
+  'limited-with-time': ['rate_limited', 429],
+  garbage: ['invalid_response', 200],
+  auth: ['auth', 401],
+  quota: ['quota_exhausted', 429],
+  'refuses-request': ['invalid_request', 400],
+};
+
+function failure(trouble: Trouble): SignalboxError | undefined {
+  const [code, status] = codes[trouble] ?? [];
+  if (code === undefined) return undefined;
+  const retryAfterMs = trouble === 'limited-with-time' ? 3_000 : undefined;
+  return new SignalboxError(code, `simulated: ${trouble}`, { status, retryAfterMs });
+}
+
+function textIn(message: ProviderRequest['messages'][number] | undefined): string {
+  return (message?.content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
+
+/** A vendor of the simulation: it answers rightly, in chunks, unless its weather says otherwise. */
+export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger): Provider {
+  const beganAt = time.now();
+  const windows = new Map<number, number>();
+  let requests = 0;
+
+  function troubleNow(): Trouble | undefined {
+    const elapsedMs = time.now() - beganAt;
+    const trouble = plan.weather.find(
+      ({ fromMs, toMs }) => fromMs <= elapsedMs && elapsedMs < toMs,
+    )?.trouble;
+    if (trouble !== 'flapping') return trouble;
+    return requests % 2 === 0 ? 'error' : undefined;
+  }
+
+  /** Throws when the minute's quota is used up. */
+  function count({ watch }: AttemptContext): void {
+    if (plan.quota === undefined) return;
+    const elapsedMs = time.now() - beganAt;
+    const window = Math.floor(elapsedMs / minuteMs);
+    const used = windows.get(window) ?? 0;
+    windows.set(window, used + 1);
+    const resetMs = (window + 1) * minuteMs - elapsedMs;
+    const remaining = Math.max(0, plan.quota - used - 1);
+    const told = { name: 'requests', unit: 'requests', limit: plan.quota } as const;
+    if (plan.tellsLimits) watch.limits([{ ...told, remaining, resetMs }]);
+    if (used < plan.quota) return;
+    throw new SignalboxError('rate_limited', 'simulated: the quota', {
+      status: 429,
+      ...(plan.tellsLimits && { retryAfterMs: resetMs }),
+    });
+  }
+
+  /** The text to say: all of it, or what is missing after a turn that has begun. */
+  function textFor(request: ProviderRequest, number: number, trouble: Trouble | undefined): string {
+    const last = request.messages.at(-1);
+    if (request.output !== undefined) {
+      return trouble === 'bad-output' ? '{"call":' : JSON.stringify(rightObject(number));
+    }
+    const whole = rightAnswer(number);
+    if (last?.role !== 'assistant') return whole;
+    const begun = textIn(last);
+    if (plan.prefill !== 'yes' || !whole.startsWith(begun)) {
+      throw new SignalboxError('invalid_request', 'simulated: a turn that has begun');
+    }
+    return whole.slice(begun.length);
+  }
+
+  async function* answer(
+    request: ProviderRequest,
+    context: AttemptContext,
+    entry: Entry,
+  ): AsyncGenerator<ProviderPart, void> {
+    const { signal, watch } = context;
+    await time.sleep(5, signal);
+    watch.connected();
+    const { trouble } = entry;
+    if (trouble === 'silent') await time.sleep(forEver, signal);
+    await time.sleep(plan.firstTokenMs + (trouble === 'slow' ? slowMs : 0), signal);
+    const isOtherKey = trouble === 'auth' && (context.key ?? 0) > 0;
+    const failed = trouble === undefined || isOtherKey ? undefined : failure(trouble);
+    if (failed?.retryAfterMs !== undefined) entry.notBefore = time.now() + failed.retryAfterMs;
+    if (failed !== undefined) throw failed;
+    count(context);
+    const text = textFor(request, entry.call, trouble);
+    const words = text.match(/\s*\S+/g) ?? [];
+    // Nobody else is told the same number: a bill says whose it is.
+    const inputTokens = 10_000 + entry.id;
+    const usage = (outputTokens: number): Usage => ({
+      inputTokens,
+      outputTokens,
+      totalTokens: inputTokens + outputTokens,
+    });
+    yield { type: 'open', servedModel: request.model };
+    if (plan.tellsEarly) {
+      entry.told = usage(1);
+      yield { type: 'usage', usage: usage(1) };
+    }
+    const perChunk = context.wire === 'unary' ? words.length : plan.wordsPerChunk;
+    const half = Math.max(1, Math.floor(words.length / 2));
+    for (let at = 0; at < words.length; at += perChunk) {
+      if (at > 0 && at >= half) {
+        if (trouble === 'stall') await time.sleep(forEver, signal);
+        if (trouble === 'cut') throw new SignalboxError('stream_interrupted', 'simulated: cut');
+        if (trouble === 'truncated') return;
+      }
+      if (at > 0) await time.sleep(plan.chunkMs, signal);
+      watch.bytes();
+      yield { type: 'text-delta', delta: words.slice(at, at + perChunk).join('') };
+    }
+    yield { type: 'part-end', part: { type: 'text', text } };
+    entry.told = usage(words.length);
+    yield { type: 'finish', finishReason: 'stop', usage: usage(words.length) };
+  }
+
+  const prefill: readonly Capability[] = plan.prefill === 'no' ? [] : ['prefill'];
+  return {
+    wire: `simulated ${plan.name}`,
+    keyCount: plan.keys,
+    capabilities: () => new Set(['tools', 'structured-output', ...prefill]),
+    preload: async () => undefined,
+    prepare: (request) => ({
+      warnings: [],
+      async *send(context) {
+        context.signal.throwIfAborted();
+        const { key } = context;
+        requests += 1;
+        const entry: Entry = {
+          id: ledger.length,
+          vendor: plan.name,
+          target: `${plan.name}/${request.model}${key === undefined ? '' : `#${key + 1}`}`,
+          call: numberIn(request.messages.map(textIn).join(' ')),
+          at: time.now(),
+          trouble: troubleNow(),
+          endedAt: undefined,
+          notBefore: undefined,
+          told: undefined,
+        };
+        ledger.push(entry);
+        try {
+          yield* answer(request, context, entry);
+        } finally {
+          entry.endedAt = time.now();
+        }
+      },
+    }),
+  };
+}

@@ -11,6 +11,7 @@ import type { Departure, Gate, Load } from '../resilience/gate.ts';
 import { type Health, keySuffix } from '../resilience/health.ts';
 import { createRateGate, type RateGate } from '../resilience/rate-gate.ts';
 import { createVendorGate, type VendorGate } from '../resilience/vendor-gate.ts';
+import { createWithheldGate, type WithheldGate } from '../resilience/withheld-gate.ts';
 import type { Unavailable } from '../routing/candidate.ts';
 import { estimateUsage } from './collect.ts';
 import type { Call } from './engine.ts';
@@ -24,6 +25,8 @@ import { asTurnedAway } from './turned-away.ts';
 export interface Place {
   /** The vendor told its own limits. */
   told(limits: readonly RateLimit[]): void;
+  /** The first token has come. */
+  begun(): void;
   /** Gives the place back; once. */
   leave(departure: Departure): void;
 }
@@ -47,7 +50,7 @@ type Learned = {
   readonly concurrency: ReturnType<typeof createAdaptiveConcurrency>;
   readonly rate: ReturnType<typeof createAdaptiveRate>;
   readonly vendor: VendorGate;
-  readonly withheld: Gate;
+  readonly withheld: WithheldGate;
 };
 
 /** A limit by its name in the queue; its value follows the configuration. */
@@ -55,16 +58,6 @@ type Told = { value: number; readonly gate: Gate | RateGate };
 
 /** How much the latest answer counts for the usual length. */
 const weight = 0.1;
-
-/** A target that said "not before" is not asked before, whoever has waited for how long. */
-function withheldGate(health: Health, key: string): Gate {
-  return {
-    name: "the vendor's rate limit",
-    opensAt: (_, now) => Math.max(now, health.get(key).unavailable.limited ?? now),
-    paceMs: () => 0,
-    enter: () => ({ leave: () => undefined }),
-  };
-}
 
 export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper {
   const queue = createAdmissionQueue(runtime);
@@ -126,7 +119,7 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
       concurrency: createAdaptiveConcurrency(),
       rate: createAdaptiveRate(),
       vendor: createVendorGate(),
-      withheld: withheldGate(health, key),
+      withheld: createWithheldGate(() => health.get(key).unavailable.limited),
     };
     learned.set(key, known);
     return known;
@@ -170,6 +163,12 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
     return {
       told(limits) {
         admission.pass(learnedOf(target).vendor)?.told(limits, runtime.now());
+        admission.review();
+      },
+      begun() {
+        const { withheld } = learnedOf(target);
+        if (!withheld.isGuarded()) return;
+        admission.pass(withheld)?.begun();
         admission.review();
       },
       leave: admission.leave,

@@ -110,6 +110,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     if (isOk && usage !== undefined) engine.limits.answered(target, usage.outputTokens);
     place?.leave({
       outcome: isOk ? 'ok' : (refused ?? busy),
+      toldWhen: error?.retryAfterMs !== undefined,
       tokens: refused === undefined ? usage?.totalTokens : 0,
     });
     place = undefined;
@@ -167,6 +168,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
           firstTokenMs = runtime.now() - startedAt;
           emit('first-token', { target: target.id, firstTokenMs });
           run.onBegun?.();
+          place?.begun();
         }
         pace?.seen(part, runtime.now());
       };

@@ -1,5 +1,5 @@
 /** Runs `count` tasks, `concurrency` of them at a time. */
-async function runMany(
+export async function runMany(
   count: number,
   concurrency: number,
   task: () => Promise<unknown>,

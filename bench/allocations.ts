@@ -1,0 +1,70 @@
+/**
+ * Bytes allocated and promises made for a call and for each chunk of a stream. Allocations are counted with room
+ * enough that nothing is collected meanwhile (`--max-semi-space-size`), promises by an async hook, in runs of
+ * their own.
+ */
+import { createHook } from 'node:async_hooks';
+import { type Contender, racesAt } from './contenders.ts';
+import { argumentsOf, runMany } from './measure.ts';
+import { startVendors } from './vendors.ts';
+
+const { wire = '' } = argumentsOf();
+const atOnce = 16;
+const calls = 400;
+const streams = 32;
+const deltas = 101;
+
+const vendors = await startVendors();
+
+/** Bytes for each of so many tasks. */
+async function bytesOf(count: number, task: () => Promise<unknown>): Promise<number> {
+  globalThis.gc?.();
+  const before = process.memoryUsage();
+  await runMany(count, atOnce, task);
+  const after = process.memoryUsage();
+  return (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / count;
+}
+
+let made = 0;
+const hook = createHook({
+  init: (_, type) => {
+    if (type === 'PROMISE') made += 1;
+  },
+});
+
+/** Promises for each of so many tasks. */
+async function promisesOf(count: number, task: () => Promise<unknown>): Promise<number> {
+  hook.enable();
+  made = 0;
+  await runMany(count, atOnce, task);
+  hook.disable();
+  return made / count;
+}
+
+const shorter = racesAt(vendors.url, '1d0');
+for (const [at, race] of racesAt(vendors.url, `${deltas}d0`).entries()) {
+  if (wire !== '' && race.wire !== wire) continue;
+  for (const [index, long] of race.contenders.entries()) {
+    const short: Contender = shorter[at]?.contenders[index] ?? long;
+    for (let warm = 0; warm < 8; warm++) {
+      await runMany(calls, atOnce, long.complete);
+      await runMany(streams, atOnce, long.stream);
+    }
+    const figures = [];
+    for (const [unit, count] of [
+      ['kB', bytesOf],
+      ['promises', promisesOf],
+    ] as const) {
+      const call = await count(calls, long.complete);
+      const stream = await count(streams, short.stream);
+      const chunk = ((await count(streams, long.stream)) - stream) / (deltas - 1);
+      const scale = unit === 'kB' ? 1_024 : 1;
+      figures.push(
+        `${(call / scale).toFixed(1)} ${unit} a call, ${(chunk / scale).toFixed(2)} a chunk`,
+      );
+    }
+    console.log(race.wire.padEnd(9), long.name.padEnd(17), figures.join('   '));
+  }
+}
+vendors.stop();
+process.exit();

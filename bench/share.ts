@@ -1,0 +1,54 @@
+/** The router's own share: CPU time over a provider in the same process that answers at once. */
+import { createRouter, type Provider, type ProviderPart } from 'signalbox';
+import { cpuOf, median } from './measure.ts';
+
+const usage = { inputTokens: 20, outputTokens: 100, totalTokens: 120 };
+const deltas = 200;
+
+async function* answer(count: number): AsyncGenerator<ProviderPart> {
+  yield { type: 'open', servedModel: 'gpt-5.4-mini' };
+  for (let each = 0; each < count; each++) yield { type: 'text-delta', delta: 'x' };
+  yield { type: 'part-end', part: { type: 'text', text: 'x'.repeat(count) } };
+  yield { type: 'finish', finishReason: 'stop', usage };
+}
+
+const answering = (count: number): Provider => ({
+  wire: 'echo',
+  priceList: 'openai',
+  capabilities: () => new Set(['tools']),
+  preload: async () => undefined,
+  prepare: () => ({ warnings: [], send: () => answer(count) }),
+});
+
+const router = createRouter({
+  providers: { short: answering(1), spare: answering(1), long: answering(deltas + 1) },
+  tiers: {
+    short: ['short/gpt-5.4-mini', 'spare/gpt-5.4-mini'],
+    long: ['long/gpt-5.4-mini', 'spare/gpt-5.4-mini'],
+  },
+});
+
+async function read(tier: 'short' | 'long'): Promise<void> {
+  for await (const _ of router.stream(tier, 'hi'));
+}
+
+const call = () => router.complete('short', 'hi', { wire: 'unary' });
+/** What the provider's own generator costs, which is not ours. */
+async function bare(count: number): Promise<void> {
+  for await (const _ of answer(count));
+}
+
+const runs = { call: [], chunk: [] } as { call: number[]; chunk: number[] };
+for (let round = 0; round < 12; round++) {
+  const ofCall = (await cpuOf(10_000, 16, call)) - (await cpuOf(10_000, 16, () => bare(1)));
+  const short =
+    (await cpuOf(2_000, 16, () => read('short'))) - (await cpuOf(2_000, 16, () => bare(1)));
+  const long =
+    (await cpuOf(500, 16, () => read('long'))) - (await cpuOf(500, 16, () => bare(deltas + 1)));
+  if (round < 3) continue;
+  runs.call.push(ofCall);
+  runs.chunk.push((long - short) / deltas);
+}
+console.log(`the router's own share of a call: ${median(runs.call).toFixed(1)} us`);
+console.log(`of a streamed chunk: ${median(runs.chunk).toFixed(2)} us`);
+process.exit();

@@ -121,27 +121,42 @@ function frameLengthOf(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * Decodes AWS's binary event stream (`application/vnd.amazon.eventstream`), in which Bedrock wraps the events
+ * A decoder of AWS's binary event stream (`application/vnd.amazon.eventstream`), in which Bedrock wraps the events
  * of the vendors whose models it serves. An exception of AWS's becomes an `error` event whose type is the
  * exception's name. Knows no terminal marker: that is the wire's business.
  *
- * @throws SignalboxError `stream_interrupted` when a checksum is wrong, or the bytes end inside a frame.
+ * Throws a SignalboxError `stream_interrupted` when a checksum is wrong, or the bytes end inside a frame; what
+ * came whole before is told first.
  */
-export async function* decodeAwsEventStream(
-  chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<ServerSentEvent, void> {
+export function createFrameDecoder() {
   let rest: Uint8Array = new Uint8Array();
-  for await (const chunk of chunks) {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    for (
-      let length = frameLengthOf(rest);
-      length !== undefined && length <= rest.length;
-      length = frameLengthOf(rest)
-    ) {
-      const frame = rest.subarray(0, length);
-      rest = rest.subarray(length);
-      yield decode(frame);
-    }
+  let failure: unknown;
+
+  function nextFrame(): ServerSentEvent | undefined {
+    const length = frameLengthOf(rest);
+    if (length === undefined || length > rest.length) return undefined;
+    const event = decode(rest.subarray(0, length));
+    rest = rest.subarray(length);
+    return event;
   }
-  if (rest.length > 0) throw interruptedError('it ended inside a frame');
+
+  return {
+    decode(chunk: Uint8Array): readonly ServerSentEvent[] {
+      if (failure !== undefined) throw failure;
+      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const events: ServerSentEvent[] = [];
+      try {
+        for (let event = nextFrame(); event !== undefined; event = nextFrame()) events.push(event);
+      } catch (error) {
+        if (events.length === 0) throw error;
+        failure = error;
+      }
+      return events;
+    },
+    end(): readonly ServerSentEvent[] {
+      if (failure !== undefined) throw failure;
+      if (rest.length > 0) throw interruptedError('it ended inside a frame');
+      return [];
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { SignalboxError } from '../errors.ts';
 import type { Watch } from '../protocol/provider.ts';
 import type { Answer, AnswerHeaders, Body } from './answer.ts';
-import { decodeAwsEventStream, isFrameStart } from './aws-event-stream.ts';
+import { createFrameDecoder, isFrameStart } from './aws-event-stream.ts';
 import { interruptedError } from './network-error.ts';
 import { requestIdOf } from './response-facts.ts';
 import { createEventDecoder, type ServerSentEvent } from './server-sent-events.ts';
@@ -20,10 +20,7 @@ export type Reply = {
 } & (
   | {
       readonly kind: 'events';
-      /** The events, as many at a time as came at a time; never none. */
-      readonly events: AsyncIterable<readonly ServerSentEvent[]>;
-      /** Says that the wire's terminal marker has come: what is left is read out, not cut off. */
-      complete(): void;
+      readonly events: EventSource;
     }
   | { readonly kind: 'json'; readonly body: unknown }
   | { readonly kind: 'refusal'; readonly refusal: Refusal }
@@ -53,135 +50,164 @@ async function readOut(body: Body): Promise<void> {
   }
 }
 
-/** A body in pieces. */
-type Pieces<Piece> = {
-  /** The next piece; `undefined` at the end. Feeds the idle clock. */
-  next(): Promise<Piece | undefined>;
+/** A body, whose every piece feeds the idle clock. */
+class Pieces {
+  readonly #body: Body;
+  readonly #watch: Watch;
+  #isComplete = false;
+  #hasEnded = false;
+
+  constructor(body: Body, watch: Watch) {
+    this.#body = body;
+    this.#watch = watch;
+  }
+
+  /** The next piece; `undefined` at the end. To be handed to {@link Pieces.took}, and a failure to `cut`. */
+  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    return this.#hasEnded ? undefined : this.#body.read();
+  }
+
+  took(piece: Uint8Array | undefined): void {
+    if (piece === undefined) this.#hasEnded = true;
+    else this.#watch.bytes();
+  }
+
+  /** The error for a reading that failed. */
+  cut(cause: unknown): SignalboxError {
+    this.#hasEnded = true;
+    return interruptedError('the connection was cut', cause);
+  }
+
+  /** All that matters has come: what is left is read out, not cut off. */
+  complete(): void {
+    this.#isComplete = true;
+  }
+
   /** Closes the connection, or reads it out when all that matters has come. */
-  leave(): void;
-  /** All that matters has come. */
-  complete(): void;
-};
+  leave(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (this.#isComplete) void readOut(this.#body);
+    else this.#body.cancel();
+  }
 
-type Text = Pieces<string>;
-
-function bytesOf(body: Body, watch: Watch): Pieces<Uint8Array> {
-  let isComplete = false;
-  let hasEnded = false;
-  return {
-    async next() {
-      if (hasEnded) return undefined;
-      let piece: Uint8Array | undefined;
-      try {
-        piece = await body.read();
-      } catch (error) {
-        hasEnded = true;
-        throw interruptedError('the connection was cut', error);
-      }
-      watch.bytes();
-      hasEnded = piece === undefined;
+  async next(): Promise<Uint8Array | undefined> {
+    try {
+      const piece = await this.read();
+      this.took(piece);
       return piece;
-    },
-    leave() {
-      if (hasEnded) return;
-      hasEnded = true;
-      if (isComplete) void readOut(body);
-      else body.cancel();
-    },
-    complete() {
-      isComplete = true;
-    },
-  };
+    } catch (error) {
+      throw this.cut(error);
+    }
+  }
 }
 
-/** The bytes as text; `head` are those that have been read already. */
-function textOf(bytes: Pieces<Uint8Array>, head: Uint8Array | undefined): Text {
-  // Several times as fast as a TextDecoder; not imported, so that bundlers for other places can do without it.
+/** The events of a body, as they come. */
+export interface EventSource {
+  /**
+   * The events that the next piece of the body completes, maybe none; `undefined` at the end.
+   * @throws SignalboxError `stream_interrupted` when the connection breaks, after what came before
+   */
+  next(): Promise<readonly ServerSentEvent[] | undefined>;
+  /** Says that the wire's terminal marker has come: what is left is read out, not cut off. */
+  complete(): void;
+  /** Closes the connection, or reads it out. */
+  leave(): void;
+}
+
+/** Makes events of pieces. */
+type Decoder = {
+  decode(piece: Uint8Array): readonly ServerSentEvent[];
+  end(): readonly ServerSentEvent[];
+};
+
+/** One promise for each piece, and no more: thousands of streams wait at the same time. */
+class DecodedEvents implements EventSource {
+  readonly #pieces: Pieces;
+  readonly #decoder: Decoder;
+  #head: readonly ServerSentEvent[] | undefined;
+  #hasEnded = false;
+
+  constructor(pieces: Pieces, decoder: Decoder, head: readonly ServerSentEvent[]) {
+    this.#pieces = pieces;
+    this.#decoder = decoder;
+    this.#head = head;
+  }
+
+  async next(): Promise<readonly ServerSentEvent[] | undefined> {
+    const head = this.#head;
+    this.#head = undefined;
+    if (head !== undefined) return head;
+    if (this.#hasEnded) return undefined;
+    let piece: Uint8Array | undefined;
+    try {
+      piece = await this.#pieces.read();
+    } catch (error) {
+      throw this.#pieces.cut(error);
+    }
+    this.#pieces.took(piece);
+    if (piece !== undefined) return this.#decoder.decode(piece);
+    this.#hasEnded = true;
+    return this.#decoder.end();
+  }
+
+  complete(): void {
+    this.#pieces.complete();
+  }
+
+  leave(): void {
+    this.#pieces.leave();
+  }
+}
+
+/** Bytes as text. Several times as fast as a TextDecoder; not imported, so that bundlers for other places can do without. */
+function createTextDecoder() {
   const { StringDecoder } = process.getBuiltinModule('node:string_decoder');
-  const decoder = new StringDecoder('utf8');
-  let first = head;
-  let hasEnded = false;
-  return {
-    ...bytes,
-    async next() {
-      if (hasEnded) return undefined;
-      const piece = first ?? (await bytes.next());
-      first = undefined;
-      if (piece !== undefined) return decoder.write(piece);
-      hasEnded = true;
-      return decoder.end();
-    },
-  };
+  return new StringDecoder('utf8');
 }
 
 /** Nothing yet, or the beginning of a field name of an event stream: too little to tell what the body is. */
 const undecided = /^\s*(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?\s*$/;
 
+type TextDecoding = ReturnType<typeof createTextDecoder>;
+
 /** Reads on until something other than white space shows what the body is. */
-async function peek(text: Text): Promise<string> {
+async function peek(
+  first: Uint8Array | undefined,
+  pieces: Pieces,
+  text: TextDecoding,
+): Promise<string> {
   let head = '';
-  do {
-    const next = await text.next();
-    if (next === undefined) break;
-    head += next;
+  for (let piece = first; ; piece = await pieces.next()) {
+    if (piece === undefined) return head + text.end();
+    head += text.write(piece);
     if (head.startsWith('\uFEFF')) head = head.slice(1);
-  } while (undecided.test(head));
-  return head;
+    if (!undecided.test(head)) return head;
+  }
 }
 
-async function collect(head: string, text: Text): Promise<string> {
+async function collect(head: string, pieces: Pieces, text: TextDecoding): Promise<string> {
   let whole = head;
-  for (let next = await text.next(); next !== undefined; next = await text.next()) whole += next;
-  return whole;
-}
-
-async function* readEvents(
-  head: string,
-  text: Text,
-): AsyncGenerator<readonly ServerSentEvent[], void> {
-  const decoder = createEventDecoder();
-  try {
-    for (let next: string | undefined = head; next !== undefined; next = await text.next()) {
-      const events = decoder.decode(next);
-      if (events.length > 0) yield events;
-    }
-    const last = decoder.end();
-    if (last.length > 0) yield last;
-  } finally {
-    text.leave();
+  for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
+    whole += text.write(piece);
   }
-}
-
-/** The events in AWS's frames; `head` are the bytes that have been read already. */
-async function* readFrames(
-  head: Uint8Array,
-  bytes: Pieces<Uint8Array>,
-): AsyncGenerator<readonly ServerSentEvent[], void> {
-  async function* whole(): AsyncGenerator<Uint8Array, void> {
-    for (let next: Uint8Array | undefined = head; next !== undefined; next = await bytes.next()) {
-      yield next;
-    }
-  }
-  try {
-    for await (const event of decodeAwsEventStream(whole())) yield [event];
-  } finally {
-    bytes.leave();
-  }
+  return whole + text.end();
 }
 
 async function readRefusal({ status, headers, body }: Answer, watch: Watch): Promise<Refusal> {
-  const text = textOf(bytesOf(body, watch), undefined);
+  const pieces = new Pieces(body, watch);
+  const text = createTextDecoder();
   let told = '';
   try {
     while (told.length < maxErrorBodyLength) {
-      const next = await text.next();
-      if (next === undefined) break;
-      told += next;
+      const piece = await pieces.next();
+      if (piece === undefined) break;
+      told += text.write(piece);
     }
   } catch {
     // The status alone says enough when the error's own body is cut.
   } finally {
-    text.leave();
+    pieces.leave();
   }
   return { status, headers, body: parse(told) ?? told };
 }
@@ -221,28 +247,31 @@ export async function readReply(answer: Answer, watch: Watch): Promise<Reply> {
   if (status < 200 || status > 299) {
     return { ...facts, kind: 'refusal', refusal: await readRefusal(answer, watch) };
   }
-  const bytes = bytesOf(answer.body, watch);
-  const piece = await bytes.next();
+  const pieces = new Pieces(answer.body, watch);
+  const piece = await pieces.next();
   if (piece !== undefined && isFrameStart(piece[0])) {
-    return { ...facts, kind: 'events', events: readFrames(piece, bytes), complete: bytes.complete };
+    const frames = createFrameDecoder();
+    const events = new DecodedEvents(pieces, frames, frames.decode(piece));
+    return { ...facts, kind: 'events', events };
   }
-  const text = textOf(bytes, piece);
-  const head = await peek(text);
+  const text = createTextDecoder();
+  const head = await peek(piece, pieces, text);
   const start = head.trimStart();
   const first = start.charAt(0);
   if (first === '{' || first === '[') {
-    const body = parse(await collect(head, text));
+    const body = parse(await collect(head, pieces, text));
     if (body === undefined) throw interruptedError('its JSON is not whole');
     return { ...facts, kind: 'json', body };
   }
   if (!/^(:|data|event|id|retry)/.test(start)) {
-    text.leave();
+    pieces.leave();
     throw invalid(wordsFor(first));
   }
-  return {
-    ...facts,
-    kind: 'events',
-    events: readEvents(head, text),
-    complete: text.complete,
+  const decoder = createEventDecoder();
+  const fromBytes: Decoder = {
+    decode: (bytes) => decoder.decode(text.write(bytes)),
+    end: () => [...decoder.decode(text.end()), ...decoder.end()],
   };
+  const events = new DecodedEvents(pieces, fromBytes, decoder.decode(head));
+  return { ...facts, kind: 'events', events };
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeAwsEventStream } from '../../src/transport/aws-event-stream.ts';
+import { createFrameDecoder } from '../../src/transport/aws-event-stream.ts';
 import { awsChunk, awsException, awsFrame } from '../support/aws-frames.ts';
 
-async function* cut(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
+function* cut(bytes: Buffer, sizes: readonly number[]): Generator<Uint8Array> {
   let at = 0;
   for (const size of [...sizes, bytes.length]) {
     if (at >= bytes.length) return;
@@ -13,14 +13,15 @@ async function* cut(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Uin
 }
 
 async function decode(bytes: Buffer, sizes: readonly number[] = []) {
+  const decoder = createFrameDecoder();
   const events = [];
-  for await (const event of decodeAwsEventStream(cut(bytes, sizes))) events.push(event);
-  return events;
+  for (const chunk of cut(bytes, sizes)) events.push(...decoder.decode(chunk));
+  return [...events, ...decoder.end()];
 }
 
 const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 30 });
 
-describe('decodeAwsEventStream', () => {
+describe('createFrameDecoder', () => {
   it('tells the events, wherever the bytes are cut', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.json(), { maxLength: 8 }), sizes, async (texts, cuts) => {

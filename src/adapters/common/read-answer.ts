@@ -3,7 +3,7 @@ import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import type { Refusal, Reply } from '../../transport/read-reply.ts';
+import type { EventSource, Refusal, Reply } from '../../transport/read-reply.ts';
 import type { ServerSentEvent } from '../../transport/server-sent-events.ts';
 import type { Tell } from './part-assembler.ts';
 
@@ -53,19 +53,6 @@ const malformedEvent: ProviderPart = {
   },
 };
 
-/** Parts on their way from a reader, which tells them, to whoever asks for them. */
-function createOutbox() {
-  let parts: ProviderPart[] = [];
-  return {
-    tell: (part: ProviderPart): void => void parts.push(part),
-    take(): readonly ProviderPart[] {
-      const taken = parts;
-      parts = [];
-      return taken;
-    },
-  };
-}
-
 /** What went wrong in `work`; the parts told before it still count. */
 function failureIn(work: () => void): { readonly error: unknown } | undefined {
   try {
@@ -76,77 +63,163 @@ function failureIn(work: () => void): { readonly error: unknown } | undefined {
   return undefined;
 }
 
-/** Goes through the events of a stream, one after another, up to the terminal marker. */
-function createEventReading(reader: AnswerReader, tell: Tell, keepRaw: boolean) {
-  const raw: unknown[] = [];
-  let malformed = 0;
-  let isOdd = false;
-  return {
-    raw,
-    isOdd: () => isOdd,
-    read(events: readonly ServerSentEvent[]): void {
-      for (const event of events) {
-        if (event.type === 'malformed') {
-          if (++malformed > maxMalformedEvents) throw interruptedError('its events are not JSON');
-          tell(malformedEvent);
+const over = { done: true, value: undefined } as const;
+
+/** See {@link readAnswer}. A class with a promise for each piece and no more: thousands of streams wait at a time. */
+class AnswerParts implements AsyncIterableIterator<ProviderPart, void> {
+  readonly #context: AttemptContext;
+  readonly #wire: AnswerWire;
+  readonly #ask: () => Promise<Reply>;
+  #parts: ProviderPart[] = [];
+  #at = 0;
+  /** Thrown after the parts that were told before it. */
+  #failure: { readonly error: unknown } | undefined;
+  #hasAsked = false;
+  #isOver = false;
+  #events: EventSource | undefined;
+  #reader: AnswerReader | undefined;
+  readonly #raw: unknown[] = [];
+  #malformed = 0;
+  #isOdd = false;
+
+  constructor(context: AttemptContext, wire: AnswerWire, ask: () => Promise<Reply>) {
+    this.#context = context;
+    this.#wire = wire;
+    this.#ask = ask;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<ProviderPart, void>> {
+    const value = this.#parts[this.#at];
+    if (value === undefined) return this.#more();
+    this.#at += 1;
+    return Promise.resolve({ done: false, value });
+  }
+
+  async return(): Promise<IteratorResult<ProviderPart, void>> {
+    this.#close();
+    return over;
+  }
+
+  async #more(): Promise<IteratorResult<ProviderPart, void>> {
+    this.#parts = [];
+    this.#at = 0;
+    for (;;) {
+      const value = this.#parts[0];
+      if (value !== undefined) {
+        this.#at = 1;
+        return { done: false, value };
+      }
+      if (this.#failure !== undefined) {
+        const { error } = this.#failure;
+        this.#close();
+        throw error;
+      }
+      if (this.#isOver) return over;
+      if (!this.#hasAsked) await this.#open();
+      else {
+        let events: readonly ServerSentEvent[] | undefined;
+        try {
+          events = await this.#events?.next();
+        } catch (error) {
+          this.#failure = failureIn(() => this.#brokeOff(error));
           continue;
         }
-        if (event.type === 'done') reader.readDone?.();
-        else {
-          if (keepRaw) raw.push(event.data);
-          reader.readEvent(event.data);
-          isOdd = !reader.isBegun();
-        }
-        if (reader.isComplete()) return;
+        this.#failure = failureIn(() => this.#take(events));
       }
-    },
-  };
+    }
+  }
+
+  async #open(): Promise<void> {
+    this.#hasAsked = true;
+    const reply = await this.#ask();
+    if (reply.kind === 'refusal') {
+      this.#failure = { error: this.#wire.refused(reply.refusal) };
+      return;
+    }
+    const { headers, requestId } = reply;
+    const tell: Tell = (part) => void this.#parts.push(part);
+    const reader = this.#wire.open({ headers, requestId, tell });
+    this.#reader = reader;
+    if (reply.kind === 'events') {
+      this.#events = reply.events;
+      return;
+    }
+    this.#failure = failureIn(() => {
+      reader.readBody(reply.body);
+      reader.finish(this.#context.keepRaw ? { raw: reply.body } : {});
+      this.#isOver = true;
+    });
+  }
+
+  #take(events: readonly ServerSentEvent[] | undefined): void {
+    if (events !== undefined) this.#read(events);
+    else this.#end();
+    if (this.#reader?.isComplete() !== true || this.#isOver) return;
+    this.#events?.complete();
+    this.#end();
+  }
+
+  #read(events: readonly ServerSentEvent[]): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    for (const event of events) {
+      if (event.type === 'malformed') {
+        if (++this.#malformed > maxMalformedEvents) {
+          throw interruptedError('its events are not JSON');
+        }
+        this.#parts.push(malformedEvent);
+        continue;
+      }
+      if (event.type === 'done') reader.readDone?.();
+      else {
+        if (this.#context.keepRaw) this.#raw.push(event.data);
+        reader.readEvent(event.data);
+        this.#isOdd = !reader.isBegun();
+      }
+      if (reader.isComplete()) return;
+    }
+  }
+
+  #brokeOff(error: unknown): void {
+    // Whatever the cut looks like, an abort is an abort.
+    this.#context.signal.throwIfAborted();
+    if (this.#reader?.forgives(error) !== true) throw error;
+    this.#end();
+  }
+
+  /** No more events come: the answer is whole, or it is none. */
+  #end(): void {
+    this.#events?.leave();
+    this.#context.signal.throwIfAborted();
+    if (this.#isOdd) throw this.#wire.odd();
+    if (this.#reader?.isEnded() !== true) {
+      throw interruptedError('it ended without its terminal marker');
+    }
+    this.#reader.finish(this.#context.keepRaw ? { raw: this.#raw } : {});
+    this.#isOver = true;
+  }
+
+  #close(): void {
+    this.#events?.leave();
+    this.#failure = undefined;
+    this.#hasAsked = true;
+    this.#isOver = true;
+  }
 }
 
 /**
  * Asks, and tells the parts of the answer as they come. One undecodable event is skipped and told as a warning,
  * in the hope that the rest is whole; a second one ends the answer. Stops reading when the wire's terminal marker
- * has come, without waiting for the vendor to hang up.
- *
- * One generator for all wires and all events: generators are dear, those made anew for each answer most of all.
+ * has come, without waiting for the vendor to hang up. Nothing happens before the first read.
  */
-export async function* readAnswer(
+export function readAnswer(
   context: AttemptContext,
   wire: AnswerWire,
   ask: (context: AttemptContext) => Promise<Reply>,
-): AsyncGenerator<ProviderPart, void> {
-  const reply = await ask(context);
-  if (reply.kind === 'refusal') throw wire.refused(reply.refusal);
-  const outbox = createOutbox();
-  const { headers, requestId } = reply;
-  const reader = wire.open({ headers, requestId, tell: outbox.tell });
-  if (reply.kind === 'json') {
-    const failure = failureIn(() => {
-      reader.readBody(reply.body);
-      reader.finish(context.keepRaw ? { raw: reply.body } : {});
-    });
-    for (const part of outbox.take()) yield part;
-    if (failure !== undefined) throw failure.error;
-    return;
-  }
-  const reading = createEventReading(reader, outbox.tell, context.keepRaw);
-  try {
-    for await (const events of reply.events) {
-      const failure = failureIn(() => reading.read(events));
-      for (const part of outbox.take()) yield part;
-      if (failure !== undefined) throw failure.error;
-      if (!reader.isComplete()) continue;
-      reply.complete();
-      break;
-    }
-  } catch (error) {
-    // Whatever the cut looks like, an abort is an abort.
-    context.signal.throwIfAborted();
-    if (!reader.forgives(error)) throw error;
-  }
-  context.signal.throwIfAborted();
-  if (reading.isOdd()) throw wire.odd();
-  if (!reader.isEnded()) throw interruptedError('it ended without its terminal marker');
-  reader.finish(context.keepRaw ? { raw: reading.raw } : {});
-  for (const part of outbox.take()) yield part;
+): AsyncIterableIterator<ProviderPart, void> {
+  return new AnswerParts(context, wire, () => ask(context));
 }

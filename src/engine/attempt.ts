@@ -85,84 +85,146 @@ function asAttemptError(error: unknown): SignalboxError {
   );
 }
 
+/** The parts of an attempt, for one reader. */
+export type AttemptParts = AsyncIterableIterator<ProviderPart, void> & {
+  /** Ends the attempt, and closes its socket unless the answer is whole. */
+  return(): Promise<IteratorResult<ProviderPart, void>>;
+};
+
+const ended = { done: true, value: undefined } as const;
+
+/** See {@link runAttempt}. A class, since a generator makes twice the promises, and thousands of them wait at a time. */
+class RunningAttempt implements AttemptParts {
+  readonly #runtime: Runtime;
+  readonly #prepared: PreparedCall;
+  readonly #options: AttemptOptions;
+  readonly #controller = new AbortController();
+  readonly #deadline: Deadline;
+  #clock: ReturnType<typeof watch> | undefined;
+  #parts: AsyncIterator<ProviderPart> | undefined;
+  /** Cuts the pending read short, even when an adapter ignores its signal. */
+  #giveUp: (reason: unknown) => void = () => undefined;
+  #isAnswering = false;
+  #isFinished = false;
+  #isOver = false;
+
+  constructor(runtime: Runtime, prepared: PreparedCall, options: AttemptOptions) {
+    this.#runtime = runtime;
+    this.#prepared = prepared;
+    this.#options = options;
+    this.#deadline = createDeadline(options.clocks, runtime.now());
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<ProviderPart, void>> {
+    if (this.#isOver) return Promise.resolve(ended);
+    this.#parts ??= this.#begin();
+    const parts = this.#parts;
+    this.#deadline.reading(this.#runtime.now());
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => reject(this.#failed(error));
+      this.#giveUp = fail;
+      const { signal } = this.#controller;
+      if (signal.aborted) return fail(signal.reason);
+      parts.next().then((next) => {
+        try {
+          resolve(this.#isOver ? ended : this.#took(next));
+        } catch (error) {
+          fail(error);
+        }
+      }, fail);
+    });
+  }
+
+  async return(): Promise<IteratorResult<ProviderPart, void>> {
+    this.#end();
+    return ended;
+  }
+
+  /** An object is a listener too, and one that can be taken off again. */
+  handleEvent({ target }: Event): void {
+    if (target === this.#options.signal) this.#controller.abort(this.#options.signal.reason);
+    else void this.#cutShort();
+  }
+
+  #begin(): AsyncIterator<ProviderPart> {
+    const { signal, clocks, wire, keepRaw, key, onLimits } = this.#options;
+    this.#clock = watch(this.#runtime, this.#deadline, (phase) =>
+      this.#controller.abort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase })),
+    );
+    this.#controller.signal.addEventListener('abort', this, { once: true });
+    if (signal.aborted) this.#controller.abort(signal.reason);
+    else signal.addEventListener('abort', this, { once: true });
+    const parts = this.#prepared.send({
+      signal: this.#controller.signal,
+      wire,
+      keepRaw,
+      ...(key !== undefined && { key }),
+      watch: {
+        connected: () => this.#deadline.connected(),
+        bytes: () => this.#deadline.bytes(this.#runtime.now()),
+        limits: onLimits,
+      },
+    });
+    return parts[Symbol.asyncIterator]();
+  }
+
+  async #cutShort(): Promise<void> {
+    const giveUp = this.#giveUp;
+    for (let turn = 0; turn < turnsThrough; turn++) await undefined;
+    giveUp(this.#controller.signal.reason);
+  }
+
+  #took(next: IteratorResult<ProviderPart>): IteratorResult<ProviderPart, void> {
+    this.#deadline.paused();
+    if (next.done === true) {
+      throw new SignalboxError('stream_interrupted', 'the adapter ended without a finish');
+    }
+    if (!this.#isAnswering && isFirstPart(next.value)) {
+      this.#isAnswering = true;
+      this.#deadline.firstPart(this.#runtime.now());
+      this.#clock?.rearm();
+    }
+    this.#isFinished = next.value.type === 'finish';
+    this.#options.see(next.value);
+    if (this.#isFinished) this.#end();
+    return next;
+  }
+
+  #failed(error: unknown): SignalboxError {
+    const { signal } = this.#controller;
+    const told = asAttemptError(signal.aborted ? signal.reason : error);
+    this.#end();
+    return told;
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#clock?.stop();
+    this.#options.signal.removeEventListener('abort', this);
+    // After a finish the adapter may still read the body out, so that its connection can be used again.
+    if (!this.#isFinished) this.#controller.abort(over);
+    // A signal that has had a listener lives on until the next full collection of garbage: it takes nothing along.
+    this.#controller.signal.removeEventListener('abort', this);
+    // Not awaited: an adapter that hangs in its clean-up must not hold the call.
+    this.#parts?.return?.().then(undefined, () => undefined);
+  }
+}
+
 /**
  * Runs one attempt under its own clocks and its own AbortController, and ends in one of three ways: after
  * `finish`; with a thrown SignalboxError; or because the reader left. Whichever it is, the socket is closed
- * or free for the next request, the timer is gone and nothing listens on the call's signal any more.
+ * or free for the next request, the timer is gone and nothing listens on the call's signal any more. Nothing
+ * happens before the first read.
  */
-export async function* runAttempt(
+export function runAttempt(
   runtime: Runtime,
   prepared: PreparedCall,
   options: AttemptOptions,
-): AsyncGenerator<ProviderPart, void> {
-  const { signal, clocks } = options;
-  const controller = new AbortController();
-  const deadline = createDeadline(clocks, runtime.now());
-  const clock = watch(runtime, deadline, (phase) =>
-    controller.abort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase })),
-  );
-  // One pending read at a time can be cut short, even when an adapter ignores its signal.
-  let giveUp: (reason: unknown) => void = () => undefined;
-  const onAbort = (): void => controller.abort(signal.reason);
-  const cutShort = async (): Promise<void> => {
-    const reject = giveUp;
-    for (let turn = 0; turn < turnsThrough; turn++) await undefined;
-    reject(controller.signal.reason);
-  };
-  controller.signal.addEventListener('abort', cutShort, { once: true });
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-
-  const parts = prepared
-    .send({
-      signal: controller.signal,
-      wire: options.wire,
-      keepRaw: options.keepRaw,
-      ...(options.key !== undefined && { key: options.key }),
-      watch: {
-        connected: () => deadline.connected(),
-        bytes: () => deadline.bytes(runtime.now()),
-        limits: options.onLimits,
-      },
-    })
-    [Symbol.asyncIterator]();
-  const read = (): Promise<IteratorResult<ProviderPart>> =>
-    new Promise((resolve, reject) => {
-      giveUp = reject;
-      if (controller.signal.aborted) return reject(controller.signal.reason);
-      parts.next().then(resolve, reject);
-    });
-
-  let answering = false;
-  let finished = false;
-  try {
-    for (;;) {
-      deadline.reading(runtime.now());
-      const next = await read();
-      deadline.paused();
-      if (next.done === true) {
-        throw new SignalboxError('stream_interrupted', 'the adapter ended without a finish');
-      }
-      if (!answering && isFirstPart(next.value)) {
-        answering = true;
-        deadline.firstPart(runtime.now());
-        clock.rearm();
-      }
-      finished = next.value.type === 'finish';
-      options.see(next.value);
-      yield next.value;
-      if (finished) return;
-    }
-  } catch (error) {
-    throw asAttemptError(controller.signal.aborted ? controller.signal.reason : error);
-  } finally {
-    clock.stop();
-    signal.removeEventListener('abort', onAbort);
-    // After a finish the adapter may still read the body out, so that its connection can be used again.
-    if (!finished) controller.abort(over);
-    // A signal that has had a listener lives on until the next full collection of garbage: it takes nothing along.
-    controller.signal.removeEventListener('abort', cutShort);
-    // Not awaited: an adapter that hangs in its clean-up must not hold the call.
-    parts.return?.().then(undefined, () => undefined);
-  }
+): AttemptParts {
+  return new RunningAttempt(runtime, prepared, options);
 }

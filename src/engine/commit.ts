@@ -1,6 +1,7 @@
 import type { SignalboxError } from '../errors.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
+import type { AttemptParts } from './attempt.ts';
 import type { Call } from './engine.ts';
 import { optionsFor } from './request.ts';
 import type { Session } from './session.ts';
@@ -11,7 +12,7 @@ export type Committed = {
   /** What arrived before, not yet passed on. */
   readonly held: readonly ProviderPart[];
   /** The parts still to come; they have begun to be read. */
-  readonly rest: AsyncGenerator<ProviderPart, void>;
+  readonly rest: AttemptParts;
   /** The whole answer, already checked, when it ended before anything was passed on. */
   readonly completion?: Completion;
 };

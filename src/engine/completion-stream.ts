@@ -17,6 +17,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   #isPulling = false;
   #isWhole = false;
   #hasReader = false;
+  #hasLeft = false;
   /** Parts that `completion` drove out before a reader came. */
   readonly #kept: StreamPart<Answer>[] = [];
   #draining: Promise<void> | undefined;
@@ -27,6 +28,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   }
 
   async #pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
+    if (this.#hasLeft) return { done: true, value: undefined };
     this.#isPulling = true;
     try {
       this.#source ??= await this.#start(this.#leaving.signal);
@@ -47,6 +49,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
 
   async #leave(): Promise<void> {
     this.#hasReader = true;
+    this.#hasLeft = true;
     if (this.#isPulling) this.#leaving.abort(left());
     await this.#source?.return();
     if (!this.#isWhole) this.#answer.reject(left());
@@ -60,22 +63,42 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<StreamPart<Answer>, void> {
+  /** Claims the stream; the parts that a drain has kept come first, and its failure after them. */
+  async *#readKept(): AsyncGenerator<StreamPart<Answer>, void> {
     if (this.#hasReader) throw new SignalboxError('config', 'this stream is being read already');
     this.#hasReader = true;
     try {
-      // A pull of the drain may be under way: its part comes first, and its failure after all parts.
-      if (this.#draining !== undefined) {
-        await this.#draining.catch(() => undefined);
-        yield* this.#kept.splice(0);
-        await this.#draining;
-      }
+      await this.#draining?.catch(() => undefined);
+      yield* this.#kept.splice(0);
+      await this.#draining;
       for (let next = await this.#pull(); next.done !== true; next = await this.#pull()) {
         yield next.value;
       }
     } finally {
       await this.#leave();
     }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<StreamPart<Answer>, void> {
+    let kept: AsyncGenerator<StreamPart<Answer>, void> | undefined;
+    let hasBegun = false;
+    // By hand, and not with a generator, which would make as many promises again for each part.
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: () => {
+        if (!hasBegun && (this.#hasReader || this.#draining !== undefined)) kept = this.#readKept();
+        if (!hasBegun) this.#hasReader ||= kept === undefined;
+        hasBegun = true;
+        return kept === undefined ? this.#pull() : kept.next();
+      },
+      return: async () => {
+        if (kept !== undefined) return kept.return();
+        if (hasBegun) await this.#leave();
+        return { done: true, value: undefined };
+      },
+    };
   }
 
   async *#text(): AsyncGenerator<string, void> {

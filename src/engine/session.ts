@@ -7,7 +7,7 @@ import type { PreparedCall } from '../protocol/provider.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
-import { runAttempt } from './attempt.ts';
+import { type AttemptParts, runAttempt } from './attempt.ts';
 import { clocksFor, paceFor } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { type Continuation, joinedTo } from './continuation.ts';
@@ -29,7 +29,7 @@ export interface Session {
   /** Whether its answer goes on from that of another target. */
   readonly continues: boolean;
   /** Waits for its turn, then hands out the parts in order. Leaving early closes the socket. */
-  start(): Promise<AsyncGenerator<ProviderPart, void>>;
+  start(): Promise<AttemptParts>;
   /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
   conclude(): Promise<Completion>;
   /** Books a success: circuit, statistics, trail. */

@@ -29,23 +29,35 @@ export async function* runCall(
   trail.emit('call-start', { mode: call.mode });
   // A reader who leaves gives no other sign than that nothing below is reached.
   let outcome: Completion | SignalboxError | undefined;
+  let delivering: Committed | undefined;
   try {
     const chain = openChain(engine, call, scope, trail);
     let run: Run = { engine, call, scope, trail, chain };
     for (let target = await chain.next(); target !== undefined; target = await chain.next()) {
       const tried = await tryHedged(run, target);
       if (tried.verdict !== 'done') continue;
+      const { session, rest, completion } = tried.answer;
+      delivering = tried.answer;
       try {
-        const completion = yield* deliver(tried.answer, run.broken);
-        outcome = completion;
-        yield { type: 'finish', completion };
+        for (const part of beginningOf(tried.answer, run.broken)) yield part;
+        for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+          const visible = toStreamPart(next.value);
+          if (visible !== undefined) yield visible;
+        }
+        delivering = undefined;
+        const answer = completion ?? session.succeed(await session.conclude());
+        outcome = answer;
+        yield { type: 'finish', completion: answer };
         return;
       } catch (raw) {
         // The answer has been passed on: whoever ends the call now takes nothing away.
         if (outcome !== undefined) return;
+        delivering = undefined;
+        // Thrown in from outside, an abort finds the attempt open.
+        await rest.return();
         // An answer that has come whole cannot fail any more: the call was ended while its parts were passed on.
-        if (tried.answer.completion !== undefined) throw raw;
-        run = { ...run, broken: await breakOff(run, tried.answer.session, raw) };
+        if (completion !== undefined) throw raw;
+        run = { ...run, broken: await breakOff(run, session, raw) };
       }
     }
     throw chain.exhausted(run.broken?.partial);
@@ -53,44 +65,24 @@ export async function* runCall(
     outcome = asCallError(raw).with({ trail: [...trail.lines] });
     throw outcome;
   } finally {
+    if (delivering !== undefined) await letGo(delivering, readerLeft());
     scope.close();
     tellEnd(engine, trail, scope, outcome ?? readerLeft());
     onEnd();
   }
 }
 
-/** Passes an answer on, part by part, and returns it whole. Closes the attempt when the reader leaves. */
-async function* deliver(
-  answer: Committed,
+/** What a reader gets of an answer that we stand by, up to what is still to come. */
+function beginningOf(
+  { session, held }: Committed,
   broken: Broken | undefined,
-): AsyncGenerator<StreamPart, Completion> {
-  const { session, held, rest, completion } = answer;
+): readonly StreamPart[] {
   const { id, model } = session.target;
-  let isOver = false;
-  try {
-    if (broken !== undefined) {
-      const type = session.continues ? 'continue' : 'restart';
-      yield { type, from: broken.from, to: id, error: broken.error };
-    }
-    yield { type: 'start', target: id, model };
-    for (const part of held) {
-      const visible = toStreamPart(part);
-      if (visible !== undefined) yield visible;
-    }
-    for await (const part of rest) {
-      const visible = toStreamPart(part);
-      if (visible !== undefined) yield visible;
-    }
-    isOver = true;
-    return completion ?? session.succeed(await session.conclude());
-  } catch (error) {
-    isOver = true;
-    // Thrown in from outside, an abort finds the attempt open.
-    await rest.return();
-    throw error;
-  } finally {
-    if (!isOver) await letGo(answer, readerLeft());
-  }
+  const parts = held.flatMap((part) => toStreamPart(part) ?? []);
+  const start: StreamPart = { type: 'start', target: id, model };
+  if (broken === undefined) return [start, ...parts];
+  const type = session.continues ? 'continue' : 'restart';
+  return [{ type, from: broken.from, to: id, error: broken.error }, start, ...parts];
 }
 
 function readerLeft(): SignalboxError {

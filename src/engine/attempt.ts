@@ -104,6 +104,13 @@ class RunningAttempt implements AttemptParts {
   #parts: AsyncIterator<ProviderPart> | undefined;
   /** Cuts the pending read short, even when an adapter ignores its signal. */
   #giveUp: (reason: unknown) => void = () => undefined;
+  // Functions: Node keeps a listener that is an object until the next full collection of garbage.
+  readonly #onAbort = (): void => this.#controller.abort(this.#options.signal.reason);
+  readonly #cutShort = async (): Promise<void> => {
+    const giveUp = this.#giveUp;
+    for (let turn = 0; turn < turnsThrough; turn++) await undefined;
+    giveUp(this.#controller.signal.reason);
+  };
   #isAnswering = false;
   #isFinished = false;
   #isOver = false;
@@ -144,20 +151,14 @@ class RunningAttempt implements AttemptParts {
     return ended;
   }
 
-  /** An object is a listener too, and one that can be taken off again. */
-  handleEvent({ target }: Event): void {
-    if (target === this.#options.signal) this.#controller.abort(this.#options.signal.reason);
-    else void this.#cutShort();
-  }
-
   #begin(): AsyncIterator<ProviderPart> {
     const { signal, clocks, wire, keepRaw, key, onLimits } = this.#options;
     this.#clock = watch(this.#runtime, this.#deadline, (phase) =>
       this.#controller.abort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase })),
     );
-    this.#controller.signal.addEventListener('abort', this, { once: true });
+    this.#controller.signal.addEventListener('abort', this.#cutShort, { once: true });
     if (signal.aborted) this.#controller.abort(signal.reason);
-    else signal.addEventListener('abort', this, { once: true });
+    else signal.addEventListener('abort', this.#onAbort, { once: true });
     const parts = this.#prepared.send({
       signal: this.#controller.signal,
       wire,
@@ -170,12 +171,6 @@ class RunningAttempt implements AttemptParts {
       },
     });
     return parts[Symbol.asyncIterator]();
-  }
-
-  async #cutShort(): Promise<void> {
-    const giveUp = this.#giveUp;
-    for (let turn = 0; turn < turnsThrough; turn++) await undefined;
-    giveUp(this.#controller.signal.reason);
   }
 
   #took(next: IteratorResult<ProviderPart>): IteratorResult<ProviderPart, void> {
@@ -205,13 +200,16 @@ class RunningAttempt implements AttemptParts {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#clock?.stop();
-    this.#options.signal.removeEventListener('abort', this);
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
     // After a finish the adapter may still read the body out, so that its connection can be used again.
     if (!this.#isFinished) this.#controller.abort(over);
     // A signal that has had a listener lives on until the next full collection of garbage: it takes nothing along.
-    this.#controller.signal.removeEventListener('abort', this);
+    this.#controller.signal.removeEventListener('abort', this.#cutShort);
     // Not awaited: an adapter that hangs in its clean-up must not hold the call.
     this.#parts?.return?.().then(undefined, () => undefined);
+    this.#parts = undefined;
+    this.#clock = undefined;
+    this.#giveUp = () => undefined;
   }
 }
 

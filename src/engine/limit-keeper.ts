@@ -1,5 +1,5 @@
 import { defaults } from '../config/defaults.ts';
-import type { ResolvedTarget } from '../config/resolve.ts';
+import type { ResolvedConfig, ResolvedTarget } from '../config/resolve.ts';
 import type { Limits } from '../protocol/config.ts';
 import type { RateLimit } from '../protocol/provider.ts';
 import type { LimitsSnapshot } from '../protocol/router.ts';
@@ -65,6 +65,7 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
   const learned = new Map<string, Learned>();
   const usualOutput = new Map<string, number>();
   const inputTokens = new WeakMap<Task, number>();
+  const gates = new WeakMap<ResolvedConfig, Map<string, readonly Gate[]>>();
 
   function toldGate(
     owner: string,
@@ -125,7 +126,17 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
     return known;
   }
 
-  function gatesOf({ config, tier }: Call, target: ResolvedTarget): readonly Gate[] {
+  /** Made once for each configuration: they are asked for several times in each call. */
+  function gatesOf(call: Call, target: ResolvedTarget): readonly Gate[] {
+    const made = gates.get(call.config) ?? new Map<string, readonly Gate[]>();
+    gates.set(call.config, made);
+    const name = `${call.tier.name} ${target.id} ${target.key}`;
+    const known = made.get(name) ?? makeGates(call, target);
+    made.set(name, known);
+    return known;
+  }
+
+  function makeGates({ config, tier }: Call, target: ResolvedTarget): readonly Gate[] {
     const { provider, key } = target;
     const suffix = key === undefined ? '' : keySuffix(key);
     const { withheld, vendor, rate, concurrency } = learnedOf(target);

@@ -61,6 +61,14 @@ export function createHealth(now: () => number, random: () => number): Health {
   let probes = 0;
   const get = (key: string): TargetHealth => byKey.get(key) ?? healthy;
 
+  /** Nothing speaks against it, as hardly ever anything does: asked several times for each call. */
+  function isSpotless(key: string): boolean {
+    const { circuit, unavailable } = get(key);
+    if (circuit.state !== 'closed') return false;
+    for (const _ in unavailable) return false;
+    return true;
+  }
+
   function unavailability(key: string): Refusal | undefined {
     const held = Object.entries(get(key).unavailable).filter(([, until]) => until > now());
     if (held.length === 0) return undefined;
@@ -102,6 +110,7 @@ export function createHealth(now: () => number, random: () => number): Health {
 
   return {
     check(target, provider, key) {
+      if (key === undefined && isSpotless(target) && isSpotless(provider)) return undefined;
       const pooled = key === undefined ? '' : keySuffix(key);
       // All of them must have passed, so the last one counts; a probe has no time to compare.
       const when = (refusal: Refusal): number => refusal.until ?? 0;

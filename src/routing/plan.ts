@@ -44,7 +44,8 @@ function inOrder(
   candidates: readonly Candidate[],
   route: RouteOptions | undefined,
 ): readonly Candidate[] {
-  const first = (route?.order ?? []).flatMap((name) =>
+  if (route?.order === undefined) return candidates;
+  const first = route.order.flatMap((name) =>
     candidates.filter((candidate) => names(candidate, [name])),
   );
   return [...new Set([...first, ...candidates])];

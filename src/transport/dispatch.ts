@@ -55,6 +55,8 @@ class Receiver implements Body {
   #attempt: { readonly signal: AbortSignal; readonly watch: Watch } | undefined;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (reason: unknown) => void;
+  /** A function: Node keeps a listener that is an object until the next full collection of garbage. */
+  readonly #onAbort = (): void => this.#cut(this.#attempt?.signal.reason);
   #control: Control | undefined;
   #pieces: Uint8Array[] = [];
   #unreadBytes = 0;
@@ -71,12 +73,7 @@ class Receiver implements Body {
     this.#attempt = { signal, watch };
     this.#resolve = resolve;
     this.#reject = reject;
-    signal.addEventListener('abort', this, { once: true });
-  }
-
-  /** The attempt is over. */
-  handleEvent(): void {
-    this.#cut(this.#attempt?.signal.reason);
+    signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
@@ -115,7 +112,7 @@ class Receiver implements Body {
   }
 
   #letGo(): void {
-    this.#attempt?.signal.removeEventListener('abort', this);
+    this.#attempt?.signal.removeEventListener('abort', this.#onAbort);
     this.#attempt = undefined;
   }
 

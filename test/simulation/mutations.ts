@@ -41,7 +41,7 @@ export const mutations: readonly Mutation[] = [
     name: 'an answer that ends without its finish is an answer',
     file: 'engine/attempt.ts',
     search: "throw new SignalboxError('stream_interrupted', 'the adapter ended without a finish');",
-    replace: "yield { type: 'finish', finishReason: 'stop' };\n        return;",
+    replace: "return this.#took({ done: false, value: { type: 'finish', finishReason: 'stop' } });",
   },
   {
     name: 'a failed attempt keeps its place under a limit',
@@ -70,8 +70,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a reader is not told that another target begins anew',
     file: 'engine/run-call.ts',
-    search: 'if (broken !== undefined) {',
-    replace: 'if (broken !== undefined && session.continues) {',
+    search: 'if (broken === undefined) return',
+    replace: 'if (broken === undefined || !session.continues) return',
   },
   {
     name: 'a silent target may use up the whole deadline',

@@ -56,9 +56,12 @@ function wasClosed(events: readonly RouterEvent[], target: string, from: number,
   return state === 'closed';
 }
 
-/** How much of the deadline is surely left for a target after all others have been silent for their share. */
-function leftMs(totalMs: number, others: number): number {
-  return totalMs / 2 ** others;
+/** What the silence of one target leaves of the deadline: half, or a fifth when that target is known to be slow. */
+function keptShare({ world }: Run): number {
+  const isSlow = world.vendors.some(({ weather }) =>
+    weather.some(({ trouble }) => trouble === 'slow'),
+  );
+  return isSlow ? 0.2 : 0.5;
 }
 
 function isExcused(run: Run, outcome: Outcome): boolean {
@@ -84,7 +87,7 @@ export function unansweredIn(run: Run): string[] {
     const attempts = error?.trail.filter(({ outcome: each }) => each !== 'skipped').length ?? 0;
     if (attempts >= (tier?.maxAttempts ?? 6)) return [];
     const totalMs = plan.totalMs ?? tier?.timeouts?.totalMs ?? 0;
-    if (leftMs(totalMs, chain.length - 1) < wellMs) return [];
+    if (totalMs * keptShare(run) ** (chain.length - 1) < wellMs) return [];
     const able = chain.find((target) => {
       const vendor = run.world.vendors.find(({ name }) => target.startsWith(`${name}/`));
       return (

@@ -1,4 +1,5 @@
 /** 200,000 calls, of which every tenth is a stream: heap, sockets, listeners and timers must not grow. */
+import { getEventListeners } from 'node:events';
 import { createRouter } from 'signalbox';
 import { openaiChat } from 'signalbox/openai';
 import { argumentsOf, runMany } from './measure.ts';
@@ -37,6 +38,7 @@ for (let step = 1; step <= steps; step++) {
   console.log(
     `${String(step * perStep).padStart(7)} calls: heap ${heapMb.toFixed(1)} MB, ` +
       `${countOf('TCPSocketWrap')} sockets, ${countOf('Timeout')} timers, ` +
+      `${getEventListeners(signal, 'abort').length} listeners, ` +
       `${await vendors.connections()} connections made`,
   );
 }

@@ -32,7 +32,6 @@ export type Ledger = Entry[];
 
 const minuteMs = 60_000;
 
-/** Half a minute's worth of silence is for ever. */
 const forEver = Number.POSITIVE_INFINITY;
 
 const slowMs = 8_000;

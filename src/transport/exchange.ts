@@ -1,59 +1,69 @@
+import { isSignalboxError, SignalboxError } from '../errors.ts';
 import type { AttemptContext } from '../protocol/provider.ts';
 import type { Answer } from './answer.ts';
-import type { Listener, Tap } from './guarded-fetch.ts';
 import { connectionError } from './network-error.ts';
 import { tellLimits } from './rate-limits.ts';
 import { type Reply, readReply } from './read-reply.ts';
-import { untilAborted } from './until-aborted.ts';
+import { type Listener, Tap } from './tap.ts';
+
+/** An SDK that gave up before it sent anything. */
+class SdkFailure extends Error {}
+
+function unused(): SignalboxError {
+  return connectionError(new Error('the SDK returned without using the fetch it was given'));
+}
 
 /** Has the SDK make its request, and takes the answer off the tap. */
 async function answerTo(
   send: (tap: Tap) => PromiseLike<unknown>,
   listener: Listener,
 ): Promise<Answer> {
-  const tap: Tap = { listener };
+  const { signal } = listener;
+  const tap = new Tap(listener);
+  // The SDK may look for credentials first, and knows nothing of the signal.
+  const abort = (): void => tap.fail(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  const giveUp = (cause: unknown): void => tap.fail(new SdkFailure('', { cause }));
+  const answer = tap.wait();
   try {
-    // The SDK may look for credentials first, and knows nothing of the signal.
-    await untilAborted(() => send(tap), listener.signal);
+    send(tap).then(() => tap.fail(unused()), giveUp);
   } catch (error) {
-    listener.signal.throwIfAborted();
-    if (tap.answer === undefined) throw error;
-  } finally {
-    tap.listener = undefined;
-  }
-  const { answer } = tap;
-  tap.answer = undefined;
-  if (answer === undefined) {
-    throw connectionError(new Error('the SDK returned without using the fetch it was given'));
+    giveUp(error);
   }
   try {
     return await answer;
-  } catch (error) {
-    listener.signal.throwIfAborted();
-    throw connectionError(error);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 
 /**
  * Has an SDK make one request and reads the vendor's answer. `send` makes the SDK's call with the tap it is
- * handed; what the SDK returns is of no interest, since the guard caught the answer.
+ * handed; what the SDK returns is of no interest, since the guard caught the answer. For SDKs that look for
+ * credentials before they send anything, `noCredentials` says what to do when there are none.
  *
- * @throws SignalboxError `connection`, `stream_interrupted` or `invalid_response`; the signal's reason when
- * it aborted; and whatever the SDK threw before it sent anything (bad arguments).
+ * @throws SignalboxError `connection`, `stream_interrupted` or `invalid_response`; `auth` for an SDK without
+ * credentials; the signal's reason when it aborted; and whatever the SDK threw before it sent anything (bad arguments).
  */
 export async function exchange(
   context: AttemptContext,
   send: (tap: Tap) => PromiseLike<unknown>,
+  noCredentials?: string,
 ): Promise<Reply> {
-  context.signal.throwIfAborted();
   const { signal, watch, key = 0 } = context;
-  const answer = await answerTo(send, { signal, watch, key });
-  tellLimits(answer.headers, watch);
+  signal.throwIfAborted();
+  let answer: Answer | undefined;
   try {
+    answer = await answerTo(send, { signal, watch, key });
+    tellLimits(answer.headers, watch);
     return await readReply(answer, watch);
   } catch (error) {
     // Whatever the cut looks like, an abort is an abort.
     signal.throwIfAborted();
-    throw error;
+    if (answer !== undefined) throw error;
+    if (!(error instanceof SdkFailure)) throw connectionError(error);
+    const { cause } = error;
+    if (isSignalboxError(cause) || noCredentials === undefined) throw cause;
+    throw new SignalboxError('auth', noCredentials, { cause });
   }
 }

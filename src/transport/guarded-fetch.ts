@@ -1,29 +1,10 @@
-import type { Watch } from '../protocol/provider.ts';
 import { type Answer, answerOf } from './answer.ts';
 import { dispatchRequest } from './dispatch.ts';
 import { type Dispatcher, processDispatcher } from './dispatcher.ts';
+import type { Listener, Tap } from './tap.ts';
 import { untilAborted } from './until-aborted.ts';
 
 export type Fetch = typeof globalThis.fetch;
-
-/** What the guard has to know of an attempt. */
-export type Listener = {
-  readonly signal: AbortSignal;
-  readonly watch: Watch;
-  /** Which of the provider's keys, from 0. */
-  readonly key: number;
-};
-
-/**
- * One attempt's ear on the wire. SDKs keep what they were handed for a while after their call, so the tap lets
- * go of everything once the answer has been taken from it.
- */
-export type Tap = {
-  /** Whose request it is; `undefined` when the attempt has no use for an answer any more. */
-  listener: Listener | undefined;
-  /** The vendor's answer, or why there is none; set once the SDK has handed over its request. */
-  answer?: Promise<Answer> | undefined;
-};
 
 /** Travels inside the SDK's per-request fetch options; a symbol, so that no vendor ever sees it. */
 const tapKey = Symbol('signalbox.tap');
@@ -36,12 +17,6 @@ export function withTap(tap: Tap): RequestInit {
 function tapOf(init: RequestInit | undefined): Tap | undefined {
   return init === undefined ? undefined : (Reflect.get(init, tapKey) as Tap | undefined);
 }
-
-/**
- * Headers an SDK may send of its own. All others are dropped: telemetry (`x-stainless-*`) and whatever
- * `OPENAI_CUSTOM_HEADERS`, `ANTHROPIC_CUSTOM_HEADERS`, organisation and project variables would add.
- */
-const sdkHeaders = ['accept', 'content-type', 'user-agent', 'anthropic-version', 'anthropic-beta'];
 
 /** Who sends the requests of a provider. */
 export type TransportSettings = {
@@ -56,42 +31,38 @@ export type TransportSettings = {
 
 export type GuardOptions = TransportSettings & {
   /**
-   * The headers that the user configured, credentials included: they are set last and win over the SDK's,
-   * and nothing outside them and the SDK's essential ones is sent. A function gives them anew for each request and key;
-   * when it fails, so does the request. `'as-is'` leaves the SDK's headers alone, for a client that the user made.
+   * Gives the headers of a request with that key, credentials included; when it fails, so does the request. What
+   * an SDK adds is dropped: telemetry (`x-stainless-*`) and whatever `OPENAI_CUSTOM_HEADERS`,
+   * `ANTHROPIC_CUSTOM_HEADERS`, organisation and project variables hold. `'as-is'` leaves the SDK's headers alone,
+   * for a client that the user made.
    */
-  readonly headers: FixedHeaders | ((key: number) => Promise<FixedHeaders>) | 'as-is';
-  /** What the SDK may send besides, when it finds the credentials itself. */
+  readonly headers: ((key: number) => FixedHeaders | Promise<FixedHeaders>) | 'as-is';
+  /** Those of the SDK's headers that are sent, unless `headers` has them too. @default none */
   readonly passes?: readonly string[];
 };
 
+/** Names in lower case, values without white space around them. */
 type FixedHeaders = Readonly<Record<string, string>>;
 
-async function currentHeaders(
-  headers: GuardOptions['headers'],
-  { key, signal }: Listener,
-): Promise<FixedHeaders | 'as-is'> {
-  if (typeof headers !== 'function') return headers;
-  return untilAborted(() => headers(key), signal);
+function passed(sent: RequestInit['headers'], names: readonly string[]): Record<string, string> {
+  const headers = sent instanceof Headers ? sent : new Headers(sent);
+  const told: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers.get(name);
+    if (value !== null) told[name] = value;
+  }
+  return told;
 }
 
-function guardHeaders(
+async function guardHeaders(
+  { headers, passes }: GuardOptions,
   sent: RequestInit['headers'],
-  allowed: FixedHeaders | 'as-is',
-  passes: readonly string[],
-): FixedHeaders {
-  const headers = sent instanceof Headers ? sent : new Headers(sent);
-  if (allowed === 'as-is') return Object.fromEntries(headers);
-  const guarded: Record<string, string> = {};
-  for (const names of [sdkHeaders, passes]) {
-    for (const name of names) {
-      const value = headers.get(name);
-      if (value !== null) guarded[name] = value;
-    }
-  }
-  // A key that was read from a file ends with a line feed; `fetch` takes it off too.
-  for (const [name, value] of Object.entries(allowed)) guarded[name.toLowerCase()] = value.trim();
-  return guarded;
+  { key, signal }: Listener,
+): Promise<FixedHeaders> {
+  if (headers === 'as-is') return Object.fromEntries(new Headers(sent));
+  const given = headers(key);
+  const own = given instanceof Promise ? await untilAborted(() => given, signal) : given;
+  return passes === undefined ? own : Object.assign(passed(sent, passes), own);
 }
 
 /** Whether a request can do without `fetch`, which sees to what is not plain text and refuses odd addresses. */
@@ -106,8 +77,7 @@ async function send(
   init: RequestInit,
   listener: Listener,
 ): Promise<Answer> {
-  const allowed = await currentHeaders(options.headers, listener);
-  const headers = guardHeaders(init.headers, allowed, options.passes ?? []);
+  const headers = await guardHeaders(options, init.headers, listener);
   const { signal, watch } = listener;
   const { method = 'GET', body } = init;
   if (options.fetch === undefined) {
@@ -166,10 +136,7 @@ export function guardedFetch(options: GuardOptions): Fetch {
       return (options.fetch ?? globalThis.fetch)(input, init);
     }
     if (tap.listener === undefined) throw new Error('the attempt has ended');
-    const answer = send(options, input, init, tap.listener);
-    // Whoever holds the tap deals with a failure; an SDK that fails in between must not make it a stray one.
-    answer.catch(() => undefined);
-    tap.answer = answer;
+    tap.take(send(options, input, init, tap.listener));
     return blankResponse();
   };
 }

@@ -13,7 +13,7 @@ function contextWith(signal = new AbortController().signal): AttemptContext {
   };
 }
 
-const guard = (fetch: Fetch) => guardedFetch({ headers: {}, fetch });
+const guard = (fetch: Fetch) => guardedFetch({ headers: () => ({}), fetch });
 
 describe('exchange', () => {
   test('reads what the vendor sent, not what the SDK made of it', async () => {

@@ -6,11 +6,11 @@ import {
   type Fetch,
   type GuardOptions,
   guardedFetch,
-  type Tap,
   tappedFetch,
   withTap,
 } from '../../src/transport/guarded-fetch.ts';
 import { readReply } from '../../src/transport/read-reply.ts';
+import { Tap } from '../../src/transport/tap.ts';
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -34,20 +34,21 @@ async function serve(answer: Answer = (response) => response.end('{"real":true}'
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, seen };
 }
 
-function tapWith(watch: Partial<Watch> = {}, signal = new AbortController().signal): Tap {
-  return {
-    listener: {
-      signal,
-      key: 0,
-      watch: {
-        connected: () => undefined,
-        bytes: () => undefined,
-        limits: () => undefined,
-        ...watch,
-      },
-    },
+/** A tap, and what it took. */
+function tapWith(watch: Partial<Watch> = {}, signal = new AbortController().signal) {
+  const nothing: Watch = {
+    connected: () => undefined,
+    bytes: () => undefined,
+    limits: () => undefined,
   };
+  const listener = { signal, key: 0, watch: { ...nothing, ...watch } };
+  const tap = new Tap(listener);
+  const answer = tap.wait();
+  answer.catch(() => undefined);
+  return Object.assign(tap, { answer, watch: listener.watch });
 }
+
+type OpenTap = ReturnType<typeof tapWith>;
 
 /** Asks through the guard, and waits until the vendor has answered: the SDK gets its empty answer before. */
 async function ask(options: GuardOptions, url: string, init: RequestInit, tap = tapWith()) {
@@ -57,10 +58,8 @@ async function ask(options: GuardOptions, url: string, init: RequestInit, tap = 
 }
 
 /** The JSON that the vendor sent. */
-async function bodyOf(tap: Tap): Promise<unknown> {
-  const { answer, listener } = tap;
-  if (answer === undefined || listener === undefined) throw new Error('nothing was sent');
-  const reply = await readReply(await answer, listener.watch);
+async function bodyOf(tap: OpenTap): Promise<unknown> {
+  const reply = await readReply(await tap.answer, tap.watch);
   return reply.kind === 'json' ? reply.body : undefined;
 }
 
@@ -80,30 +79,35 @@ describe('headers', () => {
     'x-custom': 'from the environment',
   };
 
-  test('of the SDK pass only when they are on the list', async () => {
+  test('of the SDK are dropped', async () => {
     const { url, seen } = await serve();
-    await ask({ headers: {} }, url, { headers: sdkHeaders });
+    await ask({ headers: () => ({}) }, url, { headers: sdkHeaders });
+    const names = namesOf(seen[0]);
+    for (const name of Object.keys(sdkHeaders)) expect(names).not.toContain(name);
+  });
+
+  test('of the SDK pass when they are on the list', async () => {
+    const { url, seen } = await serve();
+    const passes = ['user-agent', 'authorization', 'x-absent'];
+    await ask({ headers: () => ({}), passes }, url, { headers: sdkHeaders });
     expect(seen[0]?.headers).toMatchObject({
-      accept: 'text/event-stream',
-      'content-type': 'application/json',
       'user-agent': 'sdk/1',
-      'anthropic-version': '2023-06-01',
-      'anthropic-beta': 'some',
+      authorization: 'Bearer from-the-environment',
     });
     const names = namesOf(seen[0]);
-    for (const name of ['authorization', 'openai-organization', 'x-stainless-os', 'x-custom']) {
+    for (const name of ['openai-organization', 'x-stainless-os', 'x-custom', 'x-absent']) {
       expect(names).not.toContain(name);
     }
   });
 
   test('of the user win over those of the SDK', async () => {
     const { url, seen } = await serve();
-    const headers = { Authorization: 'Bearer mine', 'X-Team': 'a', 'Anthropic-Version': '2026' };
-    await ask({ headers }, url, { headers: sdkHeaders });
+    const headers = async () => ({ authorization: 'Bearer mine', 'x-team': 'a' });
+    await ask({ headers, passes: ['authorization', 'user-agent'] }, url, { headers: sdkHeaders });
     expect(seen[0]?.headers).toMatchObject({
       authorization: 'Bearer mine',
       'x-team': 'a',
-      'anthropic-version': '2026',
+      'user-agent': 'sdk/1',
     });
   });
 
@@ -116,7 +120,9 @@ describe('headers', () => {
   test('are read in every form that fetch takes', async () => {
     const { url, seen } = await serve();
     for (const headers of [new Headers(sdkHeaders), Object.entries(sdkHeaders)]) {
-      await ask({ headers: {} }, url, { headers: headers as Headers });
+      await ask({ headers: () => ({}), passes: ['user-agent'] }, url, {
+        headers: headers as Headers,
+      });
     }
     for (const request of seen) {
       expect(request.headers['user-agent']).toBe('sdk/1');
@@ -130,7 +136,7 @@ describe('the answer', () => {
   test('goes to the tap, and the SDK gets an empty one', async () => {
     const { url } = await serve();
     const tap = tapWith();
-    const forSdk = await guardedFetch({ headers: {} })(url, withTap(tap));
+    const forSdk = await guardedFetch({ headers: () => ({}) })(url, withTap(tap));
     expect(await forSdk.json()).toEqual({});
     expect(forSdk.ok).toBe(true);
     expect(await bodyOf(tap)).toEqual({ real: true });
@@ -142,7 +148,7 @@ describe('the answer', () => {
       response.end('{}');
     });
     const tap = tapWith();
-    const forSdk = await guardedFetch({ headers: {} })(url, withTap(tap));
+    const forSdk = await guardedFetch({ headers: () => ({}) })(url, withTap(tap));
     expect(forSdk.status).toBe(200);
     expect((await tap.answer)?.status).toBe(429);
     expect((await tap.answer)?.headers.get('retry-after')).toBe('3');
@@ -154,7 +160,7 @@ describe('the answer', () => {
       response.end();
     });
     const tap = tapWith();
-    await guardedFetch({ headers: { authorization: 'Bearer mine' } })(url, {
+    await guardedFetch({ headers: () => ({ authorization: 'Bearer mine' }) })(url, {
       method: 'POST',
       body: '{}',
       ...withTap(tap),
@@ -166,7 +172,7 @@ describe('the answer', () => {
   test('that never came leaves its reason with the tap', async () => {
     const { url } = await serve((response) => response.destroy());
     const tap = tapWith();
-    await guardedFetch({ headers: {} })(url, withTap(tap));
+    await guardedFetch({ headers: () => ({}) })(url, withTap(tap));
     await expect(tap.answer).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' });
   });
 
@@ -174,7 +180,7 @@ describe('the answer', () => {
     const controller = new AbortController();
     const { url } = await serve(() => controller.abort(new Error('enough')));
     const tap = tapWith({}, controller.signal);
-    const asking = guardedFetch({ headers: {} })(url, {
+    const asking = guardedFetch({ headers: () => ({}) })(url, {
       signal: new AbortController().signal,
       ...withTap(tap),
     });
@@ -190,7 +196,7 @@ describe('the connect clock', () => {
       void connected.then(() => response.end('{}'));
     });
     const tap = tapWith({ connected: resolve });
-    await guardedFetch({ headers: {} })(url, withTap(tap));
+    await guardedFetch({ headers: () => ({}) })(url, withTap(tap));
     expect((await tap.answer)?.status).toBe(200);
   });
 
@@ -201,7 +207,7 @@ describe('the connect clock', () => {
     await new Promise((resolve) => server.close(resolve));
     const connected = vi.fn();
     const tap = tapWith({ connected });
-    await guardedFetch({ headers: {} })(`http://127.0.0.1:${port}`, withTap(tap));
+    await guardedFetch({ headers: () => ({}) })(`http://127.0.0.1:${port}`, withTap(tap));
     await expect(tap.answer).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect(connected).not.toHaveBeenCalled();
   });
@@ -212,7 +218,10 @@ describe('the connect clock', () => {
       expect(connected).toHaveBeenCalledOnce();
       return new Response('{}');
     };
-    await guardedFetch({ headers: {}, fetch: own })('http://x', withTap(tapWith({ connected })));
+    await guardedFetch({ headers: () => ({}), fetch: own })(
+      'http://x',
+      withTap(tapWith({ connected })),
+    );
     expect(connected).toHaveBeenCalledOnce();
   });
 });
@@ -220,11 +229,12 @@ describe('the connect clock', () => {
 describe("the user's own fetch", () => {
   test('gets exactly the request, and nothing of ours', async () => {
     const own = vi.fn<Fetch>(async () => new Response('{}'));
-    const tap = tapWith();
-    await guardedFetch({ headers: { 'x-key': 'k' }, fetch: own })('http://x/v1', {
+    const { signal } = new AbortController();
+    const tap = tapWith({}, signal);
+    await guardedFetch({ headers: () => ({ 'x-key': 'k' }), fetch: own })('http://x/v1', {
       method: 'POST',
       body: '{"a":1}',
-      headers: { accept: 'text/event-stream', 'x-stainless-os': 'Linux' },
+      headers: { 'x-stainless-os': 'Linux' },
       ...withTap(tap),
     });
     const [url, init] = own.mock.calls[0] ?? [];
@@ -233,11 +243,8 @@ describe("the user's own fetch", () => {
       new Set(['method', 'body', 'headers', 'redirect', 'signal']),
     );
     expect(init).toMatchObject({ method: 'POST', body: '{"a":1}', redirect: 'manual' });
-    expect(init?.signal).toBe(tap.listener?.signal);
-    expect([...new Headers(init?.headers)]).toEqual([
-      ['accept', 'text/event-stream'],
-      ['x-key', 'k'],
-    ]);
+    expect(init?.signal).toBe(signal);
+    expect([...new Headers(init?.headers)]).toEqual([['x-key', 'k']]);
   });
 
   test('that throws at once has its reason told', async () => {
@@ -246,7 +253,7 @@ describe("the user's own fetch", () => {
       throw reason;
     };
     const tap = tapWith();
-    await guardedFetch({ headers: {}, fetch: own })('http://x', withTap(tap));
+    await guardedFetch({ headers: () => ({}), fetch: own })('http://x', withTap(tap));
     await expect(tap.answer).rejects.toBe(reason);
   });
 });
@@ -255,7 +262,7 @@ describe('a request without a tap', () => {
   test("passes through untouched: it is the SDK's own errand", async () => {
     const answer = new Response('token');
     const own = vi.fn<Fetch>(async () => answer);
-    const guard = guardedFetch({ headers: { 'x-key': 'k' }, fetch: own });
+    const guard = guardedFetch({ headers: () => ({ 'x-key': 'k' }), fetch: own });
     const init = { headers: { metadata: 'yes' } };
     expect(await guard('http://metadata', init)).toBe(answer);
     expect(own.mock.calls[0]?.[1]).toBe(init);
@@ -267,7 +274,7 @@ describe('a request without a tap', () => {
 test('a tapped fetch carries its tap with every request', async () => {
   const own = vi.fn<Fetch>(async () => new Response('{"real":true}'));
   const tap = tapWith();
-  const fetch = tappedFetch(guardedFetch({ headers: {}, fetch: own }), tap);
+  const fetch = tappedFetch(guardedFetch({ headers: () => ({}), fetch: own }), tap);
   await fetch('http://x', { method: 'POST' });
   expect(own.mock.calls[0]?.[1]).toMatchObject({ method: 'POST' });
   expect(await bodyOf(tap)).toEqual({ real: true });

@@ -1,9 +1,10 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Capability, Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
-import { currentKey, keyCountOf } from '../common/api-key.ts';
-import { exchangeOfClient } from '../common/exchange-with-credentials.ts';
+import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
+import { exchangeOfClient } from '../common/exchange-of-client.ts';
 import { lazily } from '../common/lazily.ts';
+import { type PlainRequest, plainRequest } from '../common/plain-request.ts';
 import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { refusalError } from './errors.ts';
@@ -26,36 +27,42 @@ const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
 /** Node's timers hold no more; our own clocks rule, and an explicit one turns off the SDK's token guard. */
 const noTimeoutMs = 2 ** 31 - 1;
 
-async function ownHeaders(
-  settings: OwnClientSettings,
-  index: number,
-): Promise<Record<string, string>> {
-  const { apiKey } = settings;
-  const key = await currentKey('anthropic().apiKey', apiKey, ['ANTHROPIC_API_KEY'], index);
-  return {
+/** The headers of each request: the key may be another one every time. */
+function ownHeaders(settings: OwnClientSettings) {
+  const { apiKey, authStyle } = settings;
+  const fixed = {
     accept: 'application/json',
     'content-type': 'application/json',
+    'user-agent': 'signalbox',
     'anthropic-version': settings.anthropicVersion,
-    ...(settings.authStyle === 'bearer'
-      ? { authorization: `Bearer ${key}` }
-      : { 'x-api-key': key }),
-    ...settings.headers,
   };
+  const given = headerTable(settings.headers);
+  return (index: number) =>
+    withKey(currentKey('anthropic().apiKey', apiKey, ['ANTHROPIC_API_KEY'], index), (key) => ({
+      ...fixed,
+      ...(authStyle === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-api-key': key }),
+      ...given,
+    }));
 }
 
 async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient> {
   const { Anthropic } = await loadSdk();
-  return new Anthropic({
+  class PlainAnthropic extends Anthropic {
+    override async buildRequest(
+      ...asked: Parameters<InstanceType<typeof Anthropic>['buildRequest']>
+    ): Promise<PlainRequest> {
+      return plainRequest(this, asked[0]) ?? super.buildRequest(...asked);
+    }
+  }
+  return new PlainAnthropic({
     apiKey: 'set by the guard',
     baseURL: settings.baseURL,
     maxRetries: 0,
     timeout: noTimeoutMs,
-    fetch: guardedFetch({ ...settings.transport, headers: (key) => ownHeaders(settings, key) }),
+    fetch: guardedFetch({ ...settings.transport, headers: ownHeaders(settings) }),
     openTelemetry: false,
     logLevel: 'off',
     webhookKey: null,
-    // The guard lets this one pass, and ANTHROPIC_CUSTOM_HEADERS could set it.
-    defaultHeaders: { 'anthropic-beta': null },
   });
 }
 

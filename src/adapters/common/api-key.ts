@@ -45,18 +45,19 @@ function checkSendable(where: string, key: string): string {
 
 /**
  * The key to send now, the one of that index in a pool, from the setting or else from the first of the
- * environment variables that holds one.
+ * environment variables that holds one. At once, unless a function gives it.
  * @throws SignalboxError `auth` when the function fails or gives none, or the key cannot be sent.
  */
-export async function optionalKey(
+export function optionalKey(
   path: string,
   setting: ApiKey | undefined,
   variables: readonly string[],
   index: number,
-): Promise<string | undefined> {
+): string | undefined | Promise<string> {
   const key = isPool(setting) ? setting[index] : setting;
   const where = isPool(setting) ? `${path}[${index}]` : path;
-  if (typeof key === 'function') return checkSendable(where, await ask(where, key));
+  if (typeof key === 'function')
+    return ask(where, key).then((given) => checkSendable(where, given));
   const found = settingOrEnvironment(key, isPool(setting) ? [] : variables);
   if (found === undefined) return undefined;
   const isOwn = key !== undefined && key.trim() === found;
@@ -67,14 +68,31 @@ export async function optionalKey(
  * The same for a provider that needs one.
  * @throws SignalboxError `auth` that names the setting and the variable.
  */
-export async function currentKey(
+export function currentKey(
   path: string,
   setting: ApiKey | undefined,
   variables: readonly string[],
   index: number,
-): Promise<string> {
-  const key = await optionalKey(path, setting, variables, index);
+): string | Promise<string> {
+  const key = optionalKey(path, setting, variables, index);
   if (key !== undefined) return key;
   const instead = variables.length === 0 ? '' : `, or the variable ${variables.join(' or ')}`;
   throw new SignalboxError('auth', `${path}: there is no key; set it${instead}`);
+}
+
+/** Headers as the guard wants them: names in lower case, and no line feed behind a value that was read from a file. */
+export function headerTable(
+  headers: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value.trim()]),
+  );
+}
+
+/** The headers that `make` makes of a key; at once where the key is there at once. */
+export function withKey(
+  key: string | Promise<string>,
+  make: (key: string) => Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>> {
+  return typeof key === 'string' ? make(key) : key.then(make);
 }

@@ -2,14 +2,23 @@ import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
 import {
   type Fetch,
+  type GuardOptions,
   guardedFetch,
   type TransportSettings,
   withTap,
 } from '../../transport/guarded-fetch.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { type ApiKey, currentKey, keyCountOf, optionalKey } from './api-key.ts';
-import { exchangeOfClient } from './exchange-with-credentials.ts';
+import {
+  type ApiKey,
+  currentKey,
+  headerTable,
+  keyCountOf,
+  optionalKey,
+  withKey,
+} from './api-key.ts';
+import { exchangeOfClient } from './exchange-of-client.ts';
 import { lazily } from './lazily.ts';
+import { type PlainRequest, plainRequest } from './plain-request.ts';
 import { lazySdk } from './sdk.ts';
 import { checkSettings, type SettingKind, transportShape } from './settings.ts';
 
@@ -134,12 +143,7 @@ const fixedHeaders = {
 /** Headers that carry a credential; with one of them no key is needed. */
 const credentialHeaders = ['authorization', 'api-key'];
 
-function lowerCased(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
-  );
-}
-
+type OwnHeaders = Exclude<GuardOptions['headers'], 'as-is'>;
 type OwnSettings = Extract<OpenAIConnectionSettings, { client?: undefined }>;
 
 /** The headers of each request: the key may be another one every time. */
@@ -148,20 +152,20 @@ function ownHeaders(
   settings: OwnSettings,
   rules: ConnectionRules,
   keyIsOptional: boolean,
-): (key: number) => Promise<Readonly<Record<string, string>>> {
+): OwnHeaders {
   const { authHeader = 'authorization', keyVariables = openAIKeyVariables } = rules;
   const path = `${factory}().${rules.keySetting ?? 'apiKey'}`;
-  const headers = lowerCased(settings.headers ?? {});
+  const headers = headerTable(settings.headers ?? {});
   const hasCredential = [...credentialHeaders, authHeader].some(
     (name) => headers[name] !== undefined,
   );
-  return async (index) => {
+  const scheme = authHeader === 'authorization' ? 'Bearer ' : '';
+  return (index) => {
     if (hasCredential) return { ...fixedHeaders, ...headers };
     const key = keyIsOptional
-      ? ((await optionalKey(path, settings.apiKey, keyVariables, index)) ?? 'none')
-      : await currentKey(path, settings.apiKey, keyVariables, index);
-    const credential = authHeader === 'authorization' ? `Bearer ${key}` : key;
-    return { ...fixedHeaders, [authHeader]: credential, ...headers };
+      ? (optionalKey(path, settings.apiKey, keyVariables, index) ?? 'none')
+      : currentKey(path, settings.apiKey, keyVariables, index);
+    return withKey(key, (now) => ({ ...fixedHeaders, [authHeader]: scheme + now, ...headers }));
   };
 }
 
@@ -169,11 +173,18 @@ async function makeClient(
   baseURL: string,
   settings: OwnSettings,
   rules: ConnectionRules,
-  headers: (key: number) => Promise<Readonly<Record<string, string>>>,
+  headers: OwnHeaders,
 ): Promise<OpenAIClient> {
   const { OpenAI } = await loadOpenAI();
+  class PlainOpenAI extends OpenAI {
+    override async buildRequest(
+      ...asked: Parameters<InstanceType<typeof OpenAI>['buildRequest']>
+    ): Promise<PlainRequest> {
+      return plainRequest(this, asked[0]) ?? super.buildRequest(...asked);
+    }
+  }
   // Everything is said, so that no OPENAI_* variable has a say; the guard fixes the headers, the key included.
-  return new OpenAI({
+  return new PlainOpenAI({
     apiKey: 'set by the guard',
     baseURL,
     organization: null,
@@ -226,6 +237,7 @@ export function openAIConnection(
       ? makeClient(baseURL, settings, rules, ownHeaders(factory, settings, ownRules, keyIsOptional))
       : adopt(settings.client),
   );
+  const atPaths = new Map<string, OpenAIClient>();
   return {
     isOpenAI,
     keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
@@ -236,7 +248,10 @@ export function openAIConnection(
       try {
         const made = await client();
         const path = given === undefined ? rules.pathOf?.(model) : undefined;
-        return path === undefined ? made : made.withOptions({ baseURL: `${baseURL}${path}` });
+        if (path === undefined) return made;
+        const known = atPaths.get(path) ?? made.withOptions({ baseURL: `${baseURL}${path}` });
+        atPaths.set(path, known);
+        return known;
       } catch (cause) {
         if (isSignalboxError(cause)) throw cause;
         throw new SignalboxError('config', `${factory}(): the SDK refused its settings`, { cause });
@@ -250,7 +265,7 @@ export function openAIConnection(
  * @throws SignalboxError of the exchange, and `auth` when the SDK gives up before it sends anything, as it
  * does when a client's own source of tokens fails.
  */
-export async function openAIExchange(
+export function openAIExchange(
   context: AttemptContext,
   call: (options: object) => PromiseLike<unknown>,
 ): Promise<Reply> {

@@ -1,6 +1,6 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
-import { currentKey, keyCountOf } from '../common/api-key.ts';
+import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { lazily } from '../common/lazily.ts';
 import { objectOf } from '../common/read.ts';
 import { geminiEmbeddings, geminiProvider, type Road } from './gemini-provider.ts';
@@ -27,12 +27,17 @@ async function makeRoad(settings: OwnClientSettings): Promise<Road> {
     apiVersion: settings.apiVersion,
     httpOptions: { baseUrl: settings.baseURL },
   });
-  const headers = async (key: number) => ({
-    'content-type': 'application/json',
-    'x-goog-api-key': await currentKey('google().apiKey', settings.apiKey, keyVariables, key),
-    ...settings.headers,
-  });
-  return { client, guard: guardedFetch({ ...settings.transport, headers }) };
+  const given = headerTable(settings.headers);
+  const headers = (index: number) =>
+    withKey(currentKey('google().apiKey', settings.apiKey, keyVariables, index), (key) => ({
+      'content-type': 'application/json',
+      'x-goog-api-key': key,
+      ...given,
+    }));
+  return {
+    client,
+    guard: guardedFetch({ ...settings.transport, headers, passes: ['user-agent'] }),
+  };
 }
 
 /** The client's own `fetch`, which is kept in its HTTP options. */

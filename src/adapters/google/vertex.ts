@@ -2,8 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
-import { currentKey } from '../common/api-key.ts';
-import { exchangeWithCredentials } from '../common/exchange-with-credentials.ts';
+import { currentKey, headerTable, withKey } from '../common/api-key.ts';
 import { lazily } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { checkSettings, transportShape } from '../common/settings.ts';
@@ -91,23 +90,32 @@ async function nodeClient({ baseURL, ...place }: Place): Promise<GoogleClient> {
 }
 
 function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
+  const fixed = { 'content-type': 'application/json' };
+  const given = headerTable(headers ?? {});
   return guardedFetch({
     fetch,
     dispatcher,
-    headers: async () => ({
-      'content-type': 'application/json',
-      ...(token !== undefined && {
-        authorization: `Bearer ${await currentKey('vertex().token', token, [], 0)}`,
-      }),
-      ...headers,
-    }),
-    passes: token === undefined ? ['authorization', 'x-goog-user-project'] : [],
+    headers: () =>
+      token === undefined
+        ? { ...fixed, ...given }
+        : withKey(currentKey('vertex().token', token, [], 0), (key) => ({
+            ...fixed,
+            authorization: `Bearer ${key}`,
+            ...given,
+          })),
+    passes: [
+      'user-agent',
+      ...(token === undefined ? ['authorization', 'x-goog-user-project'] : []),
+    ],
   });
 }
 
-const exchangeOfDefaults = exchangeWithCredentials(
-  'vertex(): Google gave no application-default credentials; set them up, or pass { token }',
-);
+const exchangeOfDefaults: typeof exchange = (context, send) =>
+  exchange(
+    context,
+    send,
+    'vertex(): Google gave no application-default credentials; set them up, or pass { token }',
+  );
 
 /**
  * Gemini on Google Cloud (Vertex AI), with application-default credentials or a token of yours.

@@ -38,7 +38,7 @@ describe('anthropic()', () => {
       'anthropic-version': '2026-10-21',
       'content-type': 'application/json',
     });
-    expect(headers['user-agent']).toMatch(/^Anthropic\/JS /);
+    expect(headers['user-agent']).toBe('signalbox');
     expect(headers['x-api-key']).toBeUndefined();
     expect(Object.keys(headers).filter((name) => name.startsWith('x-stainless'))).toEqual([]);
   });

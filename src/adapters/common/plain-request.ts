@@ -1,0 +1,52 @@
+/** What an SDK's `buildRequest` gives: what goes to its `fetch`, where to, and the SDK's own timeout. */
+export type PlainRequest = {
+  req: RequestInit & { headers: Headers };
+  url: string;
+  timeout: number;
+};
+
+/** What is used of an SDK's client; the ones of `openai` and `@anthropic-ai/sdk` are alike. */
+type RequestBuilder = {
+  readonly timeout: number;
+  buildURL(path: string, query: object | null | undefined, defaultBaseURL?: string): string;
+};
+
+/** What is used of the options of a request. */
+type Asked = {
+  readonly method: string;
+  readonly path: string;
+  readonly query?: object | null | undefined;
+  readonly defaultBaseURL?: string | undefined;
+  readonly body?: unknown;
+  readonly fetchOptions?: unknown;
+};
+
+let none: Headers | undefined;
+
+/** Made on first use: it has Node load its `fetch`. */
+function noHeaders(): Headers {
+  none ??= new Headers();
+  return none;
+}
+
+/**
+ * The request that an SDK would build, without the headers, which the guard drops anyway: they are most of what an
+ * SDK costs. Both SDKs mean `buildRequest` to be replaced by those who authenticate requests themselves.
+ * `undefined` for a body that is not plain JSON: that is the SDK's to encode.
+ */
+export function plainRequest(sdk: RequestBuilder, asked: Asked): PlainRequest | undefined {
+  const { method, path, query, defaultBaseURL, body, fetchOptions } = asked;
+  if (typeof body !== 'object' || body === null) return undefined;
+  const prototype: unknown = Object.getPrototypeOf(body);
+  if (prototype !== Object.prototype) return undefined;
+  return {
+    req: {
+      ...(fetchOptions as RequestInit | undefined),
+      method,
+      headers: noHeaders(),
+      body: JSON.stringify(body),
+    },
+    url: sdk.buildURL(path, query, defaultBaseURL),
+    timeout: sdk.timeout,
+  };
+}

@@ -104,13 +104,8 @@ class RunningAttempt implements AttemptParts {
   #parts: AsyncIterator<ProviderPart> | undefined;
   /** Cuts the pending read short, even when an adapter ignores its signal. */
   #giveUp: (reason: unknown) => void = () => undefined;
-  // Functions: Node keeps a listener that is an object until the next full collection of garbage.
-  readonly #onAbort = (): void => this.#controller.abort(this.#options.signal.reason);
-  readonly #cutShort = async (): Promise<void> => {
-    const giveUp = this.#giveUp;
-    for (let turn = 0; turn < turnsThrough; turn++) await undefined;
-    giveUp(this.#controller.signal.reason);
-  };
+  // A function: Node keeps a listener that is an object until the next full collection of garbage.
+  readonly #onAbort = (): void => void this.#cutShort(this.#options.signal.reason);
   #isAnswering = false;
   #isFinished = false;
   #isOver = false;
@@ -153,10 +148,12 @@ class RunningAttempt implements AttemptParts {
 
   #begin(): AsyncIterator<ProviderPart> {
     const { signal, clocks, wire, keepRaw, key, onLimits } = this.#options;
-    this.#clock = watch(this.#runtime, this.#deadline, (phase) =>
-      this.#controller.abort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase })),
+    this.#clock = watch(
+      this.#runtime,
+      this.#deadline,
+      (phase) =>
+        void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase })),
     );
-    this.#controller.signal.addEventListener('abort', this.#cutShort, { once: true });
     if (signal.aborted) this.#controller.abort(signal.reason);
     else signal.addEventListener('abort', this.#onAbort, { once: true });
     const parts = this.#prepared.send({
@@ -189,6 +186,14 @@ class RunningAttempt implements AttemptParts {
     return next;
   }
 
+  /** Closes the socket; what has come by then is still told. */
+  async #cutShort(reason: unknown): Promise<void> {
+    const giveUp = this.#giveUp;
+    this.#controller.abort(reason);
+    for (let turn = 0; turn < turnsThrough; turn++) await undefined;
+    giveUp(reason);
+  }
+
   #failed(error: unknown): SignalboxError {
     const { signal } = this.#controller;
     const told = asAttemptError(signal.aborted ? signal.reason : error);
@@ -203,8 +208,6 @@ class RunningAttempt implements AttemptParts {
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     // After a finish the adapter may still read the body out, so that its connection can be used again.
     if (!this.#isFinished) this.#controller.abort(over);
-    // A signal that has had a listener lives on until the next full collection of garbage: it takes nothing along.
-    this.#controller.signal.removeEventListener('abort', this.#cutShort);
     // Not awaited: an adapter that hangs in its clean-up must not hold the call.
     this.#parts?.return?.().then(undefined, () => undefined);
     this.#parts = undefined;

@@ -30,11 +30,10 @@ function shareOf(run: Run, target: ResolvedTarget): number {
   return Math.ceil(Math.min(share, remainingMs * (1 - keptForOthers)));
 }
 
-/** How long an answer may stall, where another one could still take its place. */
-function idleShareOf(run: Run, target: ResolvedTarget): number {
-  const { mode, tier } = run.call;
+/** How much of its share an answer may stall for, where another one could still take its place. */
+function idleShareOf({ call: { mode, tier } }: Run, shareMs: number): number {
   const isFinal = mode === 'stream' && tier.midStream === 'fail';
-  return isFinal ? Number.POSITIVE_INFINITY : Math.ceil(shareOf(run, target) * stallShare);
+  return isFinal ? Number.POSITIVE_INFINITY : Math.ceil(shareMs * stallShare);
 }
 
 /** The clocks of an attempt: what was set, defaults that depend on what was asked, and its share of the call. */
@@ -48,11 +47,11 @@ export function clocksFor(run: Run, target: ResolvedTarget): Clocks {
   // In one piece, the first part comes with the last: only a limit that was asked for makes sense.
   const firstTokenMs =
     set.firstTokenMs ?? (call.task.wireFor(options) === 'unary' ? undefined : usual);
+  const shareMs = shareOf(run, target);
   return {
     connectMs: set.connectMs ?? defaults.connectMs,
-    firstTokenMs:
-      firstTokenMs === undefined ? undefined : Math.min(firstTokenMs, shareOf(run, target)),
-    idleMs: Math.min(set.idleMs ?? defaults.idleMs, idleShareOf(run, target)),
+    firstTokenMs: firstTokenMs === undefined ? undefined : Math.min(firstTokenMs, shareMs),
+    idleMs: Math.min(set.idleMs ?? defaults.idleMs, idleShareOf(run, shareMs)),
   };
 }
 

@@ -46,6 +46,8 @@ export type Call = {
   readonly tier: ResolvedTier;
   readonly options: CallOptions;
   readonly task: Task;
+  /** Tokens of what is asked, estimated. */
+  readonly inputTokens: number;
   readonly tags: Tags;
   /** `complete` commits to an answer when it is whole; `stream` with its first visible part. */
   readonly mode: 'complete' | 'stream';

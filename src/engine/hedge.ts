@@ -103,15 +103,23 @@ async function hasStopped(leg: Leg): Promise<boolean> {
  *
  * @throws SignalboxError when the verdict is to stop.
  */
-export async function tryHedged(run: Run, target: ResolvedTarget): Promise<Tried> {
-  const { engine, call, chain, trail } = run;
-  const { hedge } = call.tier;
+export function tryHedged(run: Run, target: ResolvedTarget): Promise<Tried> {
+  const { hedge } = run.call.tier;
   const afterMs = hedge && lateAfterMs(run, target, hedge);
   if (hedge === undefined || afterMs === undefined || run.broken !== undefined) {
     return tryTarget(run, target);
   }
+  return tryBoth(run, target, { afterMs, maxExtra: hedge.maxExtra });
+}
+
+async function tryBoth(
+  run: Run,
+  target: ResolvedTarget,
+  { afterMs, maxExtra }: { readonly afterMs: number; readonly maxExtra: number },
+): Promise<Tried> {
+  const { engine, call, chain, trail } = run;
   const budget = engine.hedges(call.tier.name);
-  if (trail.attempts === 0) budget.earn(hedge.maxExtra);
+  if (trail.attempts === 0) budget.earn(maxExtra);
   const startedAt = engine.runtime.now();
   const first = startLeg(run, target);
   const late = await isLate(run, first, afterMs);

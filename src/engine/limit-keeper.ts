@@ -13,12 +13,10 @@ import { createRateGate, type RateGate } from '../resilience/rate-gate.ts';
 import { createVendorGate, type VendorGate } from '../resilience/vendor-gate.ts';
 import { createWithheldGate, type WithheldGate } from '../resilience/withheld-gate.ts';
 import type { Unavailable } from '../routing/candidate.ts';
-import { estimateUsage } from './collect.ts';
 import type { Call } from './engine.ts';
 import { heldUnder } from './keys.ts';
 import { optionsFor } from './request.ts';
 import type { Scope } from './scope.ts';
-import type { Task } from './task.ts';
 import { asTurnedAway } from './turned-away.ts';
 
 /** A place under all limits of a target, held while it is asked. */
@@ -64,7 +62,6 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
   const told = new Map<string, Told>();
   const learned = new Map<string, Learned>();
   const usualOutput = new Map<string, number>();
-  const inputTokens = new WeakMap<Task, number>();
   const gates = new WeakMap<ResolvedConfig, Map<string, readonly Gate[]>>();
 
   function toldGate(
@@ -154,10 +151,8 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
 
   function loadOf(call: Call, target: ResolvedTarget): Load {
     const { maxOutputTokens } = optionsFor(call, target);
-    const input = inputTokens.get(call.task) ?? estimateUsage(call.task.messages, []).inputTokens;
-    inputTokens.set(call.task, input);
     const output = maxOutputTokens ?? usualOutput.get(target.id) ?? defaults.outputTokens;
-    return { tokens: Math.ceil(input + output) };
+    return { tokens: Math.ceil(call.inputTokens + output) };
   }
 
   function boundsOf({ config, tier }: Call, target: ResolvedTarget): readonly Bound[] {

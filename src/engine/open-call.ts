@@ -1,6 +1,7 @@
 import { checkCallOptions, findTier } from '../config/check.ts';
 import type { ResolvedConfig, ResolvedTier } from '../config/resolve.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
+import { estimateUsage } from './collect.ts';
 import type { Call, Engine } from './engine.ts';
 import type { Task } from './task.ts';
 
@@ -33,12 +34,14 @@ export function openCall<Options extends CallOptions>(
   const given = asked.options ?? ({} as Options);
   checkCallOptions(given, [...engine.providers.keys()], asked.kind);
   const options = withoutUndefined(given);
+  const task = asked.task(tier, options);
   return {
     id: engine.runtime.createId('call'),
     config,
     tier,
     options,
-    task: asked.task(tier, options),
+    task,
+    inputTokens: estimateUsage(task.messages, []).inputTokens,
     tags: { ...config.tags, ...tier.tags, ...options.tags },
     mode: asked.mode,
   };

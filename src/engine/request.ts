@@ -122,9 +122,15 @@ export function checkToolChoice(
   throw wrong('toolChoice.name', `no tool is called "${choice.name}"; ${hint}`);
 }
 
+function isEmpty(options: object): boolean {
+  for (const _ in options) return false;
+  return true;
+}
+
 /** The options that hold for this target: the call's own over those of the configuration. */
 export function optionsFor(call: Call, target: ResolvedTarget): CallDefaults {
   const { providerOptions } = call.options;
+  if (isEmpty(target.options)) return call.options;
   return {
     ...target.options,
     ...call.options,

@@ -28,6 +28,7 @@ export function usdPerMillion(rate: Rate): number {
 
 /** `amount` times `ratio`, rounded half up to an atto-dollar. */
 export function scale(amount: bigint, [numerator, denominator]: Ratio): bigint {
+  if (numerator === denominator) return amount;
   return divideHalfUp(amount * BigInt(numerator), BigInt(denominator));
 }
 

@@ -93,18 +93,19 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
 
   function passThrough({ gates, load }: Wish): Admission {
     const now = runtime.now();
-    const passes = new Map(gates.map((gate) => [gate as unknown, gate.enter(load, now)]));
+    const passes = gates.map((gate) => gate.enter(load, now));
     let left = false;
     return {
       leave(departure) {
         if (left) return;
         left = true;
         const at = runtime.now();
-        for (const pass of passes.values()) pass.leave(departure, at);
-        pump();
+        for (const pass of passes) pass.leave(departure, at);
+        if (tickets.length > 0 || held.size > 0 || timer !== undefined) pump();
       },
       review: pump,
-      pass: <Kind extends Pass>(gate: object) => passes.get(gate) as Kind | undefined,
+      pass: <Kind extends Pass>(gate: object) =>
+        passes[gates.findIndex((each) => each === gate)] as Kind | undefined,
     };
   }
 

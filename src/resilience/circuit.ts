@@ -113,6 +113,9 @@ export function recordOutcome(
   const failed = call.outcome === 'failure';
   switch (circuit.state) {
     case 'closed': {
+      // One success more among successes: the usual case, and nothing to write down.
+      const isFull = circuit.recent.length === policy.window;
+      if (!failed && isFull && !circuit.recent.includes(true)) return circuit;
       const failuresInRow = failed ? circuit.failuresInRow + 1 : 0;
       const recent = [...circuit.recent, failed].slice(-policy.window);
       if (failed && shouldOpen(failuresInRow, recent, policy))

@@ -100,6 +100,7 @@ export function createHealth(now: () => number, random: () => number): Health {
 
   function setCircuit(key: string, circuit: Circuit): CircuitChange | undefined {
     const before = get(key);
+    if (before.circuit === circuit) return undefined;
     byKey.set(key, { ...before, circuit });
     if (before.circuit.state === circuit.state) return undefined;
     return {
@@ -154,6 +155,7 @@ export function createHealth(now: () => number, random: () => number): Health {
       });
     },
     restore(target, provider, key) {
+      if (key === undefined && isSpotless(target) && isSpotless(provider)) return;
       const pooled = key === undefined ? '' : keySuffix(key);
       for (const held of [target, target + pooled, provider + pooled]) {
         const before = byKey.get(held);

@@ -66,8 +66,8 @@ function refillOf(before: Budget, told: RateLimit, resetAt: number): number | un
 
 export function createVendorGate(): VendorGate {
   const budgets = new Map<string, Budget>();
-  /** Sent, and no word of limits since: the vendor may not have counted them yet. */
-  const untold = new Map<Pass, Load>();
+  /** What was sent, and no word of limits since: the vendor may not have counted it yet. */
+  const untold = { requests: 0, tokens: 0 } satisfies Record<RateLimit['unit'], number>;
   const amountOf = (load: Load, unit: RateLimit['unit']): number =>
     unit === 'tokens' ? load.tokens : 1;
 
@@ -158,21 +158,22 @@ export function createVendorGate(): VendorGate {
     },
     enter(load, now) {
       for (const budget of budgets.values()) take(budget, load, now);
-      const pass: VendorPass = {
+      untold.requests += 1;
+      untold.tokens += load.tokens;
+      let isUntold = true;
+      function wasTold(): void {
+        if (!isUntold) return;
+        isUntold = false;
+        untold.requests -= 1;
+        untold.tokens -= load.tokens;
+      }
+      return {
         told(limits, at) {
-          untold.delete(pass);
-          const others = [...untold.values()];
-          for (const told of limits) {
-            const outstanding = others.reduce((sum, each) => sum + amountOf(each, told.unit), 0);
-            learn(told, outstanding, at);
-          }
+          wasTold();
+          for (const told of limits) learn(told, untold[told.unit], at);
         },
-        leave() {
-          untold.delete(pass);
-        },
+        leave: wasTold,
       };
-      untold.set(pass, load);
-      return pass;
     },
     left(now) {
       return [...budgets].map(([name, budget]) => {

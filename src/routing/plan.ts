@@ -110,6 +110,9 @@ export function plan(
     const unavailable = never === undefined ? knowledge.unavailable(candidate) : undefined;
     return { candidate, never, unavailable };
   });
+  if (looked.every((each) => each.never === undefined && each.unavailable === undefined)) {
+    return { steps: ordered.map((ask) => ({ ask })), candidates: ordered, skipped: [] };
+  }
   const isFree = looked.some((each) => each.never === undefined && each.unavailable === undefined);
   const mayTry = !isFree && options.whenAllOpen === 'try-least-bad';
   const leastBad = mayTry ? soonest(looked) : undefined;

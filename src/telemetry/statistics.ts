@@ -63,36 +63,34 @@ export function createStatistics(
       if (outputTokens !== undefined) measures.outputTokens.add(outputTokens);
     },
     snapshot() {
-      const firstToken = measures.firstTokenMs.sorted();
-      const total = measures.totalMs.sorted();
+      const { firstTokenMs, totalMs } = measures;
+      const of = (ring: Ring, quantile: number): number => ring.percentile(quantile) ?? Number.NaN;
       return {
         calls: counts.ok + counts.error + counts.aborted,
         failures: counts.error,
         aborted: counts.aborted,
-        ...(firstToken.length > 0 && {
-          p50FirstTokenMs: nearestRank(firstToken, 0.5),
-          p95FirstTokenMs: nearestRank(firstToken, 0.95),
-          p99FirstTokenMs: nearestRank(firstToken, 0.99),
+        ...(firstTokenMs.size() > 0 && {
+          p50FirstTokenMs: of(firstTokenMs, 0.5),
+          p95FirstTokenMs: of(firstTokenMs, 0.95),
+          p99FirstTokenMs: of(firstTokenMs, 0.99),
         }),
-        ...(total.length > 0 && {
-          p50TotalMs: nearestRank(total, 0.5),
-          p95TotalMs: nearestRank(total, 0.95),
-          p99TotalMs: nearestRank(total, 0.99),
+        ...(totalMs.size() > 0 && {
+          p50TotalMs: of(totalMs, 0.5),
+          p95TotalMs: of(totalMs, 0.95),
+          p99TotalMs: of(totalMs, 0.99),
         }),
       };
     },
     samples: (name) => measures[name].size(),
-    percentile(name, quantile) {
-      const samples = measures[name].sorted();
-      return samples.length === 0 ? undefined : nearestRank(samples, quantile);
-    },
+    percentile: (name, quantile) => measures[name].percentile(quantile),
   };
 }
 
 type Ring = {
   readonly add: (value: number) => void;
   readonly size: () => number;
-  readonly sorted: () => Float64Array;
+  /** The smallest sample that at least `quantile` of all do not exceed; `undefined` without samples. */
+  readonly percentile: (quantile: number) => number | undefined;
 };
 
 /** Where `value` stands, or would stand, in the first `length` of `sorted`. */
@@ -131,12 +129,10 @@ function createRing(capacity: number): Ring {
       added += 1;
     },
     size: () => Math.min(added, capacity),
-    sorted: () => sorted.subarray(0, Math.min(added, capacity)),
+    percentile(quantile) {
+      const length = Math.min(added, capacity);
+      const rank = Math.ceil(Math.min(Math.max(quantile, 0), 1) * length);
+      return length === 0 ? undefined : sorted[Math.max(rank, 1) - 1];
+    },
   };
-}
-
-/** The smallest sample that at least `quantile` of all samples do not exceed. `sorted` is not empty. */
-function nearestRank(sorted: Float64Array, quantile: number): number {
-  const rank = Math.ceil(Math.min(Math.max(quantile, 0), 1) * sorted.length);
-  return sorted[Math.max(rank, 1) - 1] ?? Number.NaN;
 }

@@ -26,7 +26,9 @@ async function answerTo(
   const giveUp = (cause: unknown): void => tap.fail(new SdkFailure('', { cause }));
   const answer = tap.wait();
   try {
-    send(tap).then(() => tap.fail(unused()), giveUp);
+    send(tap).then(() => {
+      if (tap.listener !== undefined) tap.fail(unused());
+    }, giveUp);
   } catch (error) {
     giveUp(error);
   }

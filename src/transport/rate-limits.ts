@@ -60,11 +60,13 @@ function resetMsOf(text: string | undefined, now: number): number | undefined {
   return Number.isFinite(at) ? Math.max(0, at - now) : undefined;
 }
 
+type Words = { readonly field: Field; readonly name: string };
+
 /**
  * What a header is about: `x-ratelimit-remaining-tokens` and `anthropic-ratelimit-tokens-remaining` say the
  * field before or behind the name, Mistral `req` and `tokens` with the window behind.
  */
-function wordsOf(header: string): { readonly field: Field; readonly name: string } | undefined {
+function wordsOf(header: string): Words | undefined {
   const [, rest] = /^(?:x-|anthropic-)?ratelimit(?:bysize)?-(.+)$/.exec(header) ?? [];
   if (rest === undefined) return undefined;
   const words = rest.split('-');
@@ -74,6 +76,19 @@ function wordsOf(header: string): { readonly field: Field; readonly name: string
   const others = words.filter((_, index) => index !== at && words[index] !== 'query');
   const name = others.join('-').replace(/^req(?=-|$)/, 'requests') || 'requests';
   return { field, name: /requests|tokens/.test(name) ? name : `requests-${name}` };
+}
+
+/** A vendor's names are few, and come with every answer. */
+const maxKnownNames = 200;
+const knownWords = new Map<string, Words | undefined>();
+
+/** {@link wordsOf} of a header, told once for each name. */
+function aboutOf(header: string): Words | undefined {
+  if (!header.includes('ratelimit')) return undefined;
+  if (knownWords.has(header)) return knownWords.get(header);
+  const words = wordsOf(header);
+  if (knownWords.size < maxKnownNames) knownWords.set(header, words);
+  return words;
 }
 
 function windowMsOf(name: string): number | undefined {
@@ -98,7 +113,7 @@ function combined(value: string): ReadonlyMap<Field, string> {
 export function rateLimitsOf(headers: AnswerHeaders, now: number): readonly RateLimit[] {
   const byName = new Map<string, Map<Field, string>>();
   for (const header of headers.keys()) {
-    const words = wordsOf(header);
+    const words = aboutOf(header);
     if (words === undefined) continue;
     const value = headers.get(header) ?? '';
     const known = byName.get(words.name) ?? new Map<Field, string>();
@@ -106,6 +121,7 @@ export function rateLimitsOf(headers: AnswerHeaders, now: number): readonly Rate
   }
   const draft = headers.get('ratelimit');
   if (draft !== null && !byName.has('requests')) byName.set('requests', new Map(combined(draft)));
+  if (byName.size === 0) return [];
   const sentAt = Date.parse(headers.get('date') ?? '');
   const vendorNow = Number.isFinite(sentAt) ? sentAt : now;
   // A bucket may take minutes to be full and give the next one in a second: a refusal says when.

@@ -91,11 +91,24 @@ class Pieces {
     else this.#body.cancel();
   }
 
-  async next(): Promise<Uint8Array | undefined> {
+  /** Reads and takes the next piece; at once where it is there. @throws SignalboxError `stream_interrupted` */
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    let piece: ReturnType<Body['read']>;
     try {
-      const piece = await this.read();
-      this.took(piece);
-      return piece;
+      piece = this.read();
+    } catch (error) {
+      throw this.cut(error);
+    }
+    if (piece instanceof Promise) return this.#arriving(piece);
+    this.took(piece);
+    return piece;
+  }
+
+  async #arriving(piece: Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
+    try {
+      const arrived = await piece;
+      this.took(arrived);
+      return arrived;
     } catch (error) {
       throw this.cut(error);
     }
@@ -186,6 +199,21 @@ async function peek(
   }
 }
 
+/** `{` and `[`. */
+function isJsonStart(byte: number | undefined): boolean {
+  return byte === 0x7b || byte === 0x5b;
+}
+
+/** All of a body; most come in one piece. */
+async function collectFrom(first: Uint8Array, pieces: Pieces): Promise<string> {
+  const second = await pieces.next();
+  if (second === undefined) {
+    return Buffer.from(first.buffer, first.byteOffset, first.length).toString();
+  }
+  const text = createTextDecoder();
+  return collect(text.write(first) + text.write(second), pieces, text);
+}
+
 async function collect(head: string, pieces: Pieces, text: TextDecoding): Promise<string> {
   let whole = head;
   for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
@@ -218,6 +246,12 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function wholeJson(text: string): unknown {
+  const body = parse(text);
+  if (body === undefined) throw interruptedError('its JSON is not whole');
+  return body;
 }
 
 function invalid(what: string): SignalboxError {
@@ -254,14 +288,15 @@ export async function readReply(answer: Answer, watch: Watch): Promise<Reply> {
     const events = new DecodedEvents(pieces, frames, frames.decode(piece));
     return { ...facts, kind: 'events', events };
   }
+  if (piece !== undefined && isJsonStart(piece[0])) {
+    return { ...facts, kind: 'json', body: wholeJson(await collectFrom(piece, pieces)) };
+  }
   const text = createTextDecoder();
   const head = await peek(piece, pieces, text);
   const start = head.trimStart();
   const first = start.charAt(0);
   if (first === '{' || first === '[') {
-    const body = parse(await collect(head, pieces, text));
-    if (body === undefined) throw interruptedError('its JSON is not whole');
-    return { ...facts, kind: 'json', body };
+    return { ...facts, kind: 'json', body: wholeJson(await collect(head, pieces, text)) };
   }
   if (!/^(:|data|event|id|retry)/.test(start)) {
     pieces.leave();

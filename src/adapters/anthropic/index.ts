@@ -4,7 +4,7 @@ import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { exchangeOfClient } from '../common/exchange-of-client.ts';
 import { lazily } from '../common/lazily.ts';
-import { type PlainRequest, plainRequest } from '../common/plain-request.ts';
+import { type PlainRequest, plainRequest, unparsed } from '../common/plain-request.ts';
 import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { refusalError } from './errors.ts';
@@ -133,7 +133,9 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
             const whole: JsonObject = { ...body, stream };
             // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
             return exchangeOfClient(context, (tap) =>
-              sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+              unparsed(
+                sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+              ),
             );
           }),
       };

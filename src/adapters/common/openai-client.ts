@@ -18,7 +18,7 @@ import {
 } from './api-key.ts';
 import { exchangeOfClient } from './exchange-of-client.ts';
 import { lazily } from './lazily.ts';
-import { type PlainRequest, plainRequest } from './plain-request.ts';
+import { type PlainRequest, plainRequest, unparsed } from './plain-request.ts';
 import { lazySdk } from './sdk.ts';
 import { checkSettings, type SettingKind, transportShape } from './settings.ts';
 
@@ -269,5 +269,7 @@ export function openAIExchange(
   context: AttemptContext,
   call: (options: object) => PromiseLike<unknown>,
 ): Promise<Reply> {
-  return exchangeOfClient(context, (tap) => call({ maxRetries: 0, fetchOptions: withTap(tap) }));
+  return exchangeOfClient(context, (tap) =>
+    unparsed(call({ maxRetries: 0, fetchOptions: withTap(tap) })),
+  );
 }

@@ -21,6 +21,16 @@ type Asked = {
   readonly fetchOptions?: unknown;
 };
 
+/** What both SDKs' promises have: without it they would read an answer that is always empty. */
+function isUnparsed(sent: object): sent is { asResponse(): PromiseLike<unknown> } {
+  return 'asResponse' in sent && typeof sent.asResponse === 'function';
+}
+
+/** The SDK's promise of its response as it is, where it gives one. */
+export function unparsed(sent: PromiseLike<unknown>): PromiseLike<unknown> {
+  return isUnparsed(sent) ? sent.asResponse() : sent;
+}
+
 let none: Headers | undefined;
 
 /** Made on first use: it has Node load its `fetch`. */

@@ -3,9 +3,16 @@ import type { Runtime } from './protocol/runtime.ts';
 /** Longer delays make Node's timers fire at once. */
 const maxTimerMs = 2 ** 31 - 1;
 
+/** Of the process, and constant. */
+const { timeOrigin } = performance;
+
+/** Makes the ids of this process unlike those of all others; with a number behind, they are unlike each other. */
+let processId: string | undefined;
+let idsMade = 0;
+
 /** The system's own clock and chance. */
 export const systemRuntime: Runtime = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => timeOrigin + performance.now(),
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
@@ -39,5 +46,9 @@ export const systemRuntime: Runtime = {
     return () => clearTimeout(timer);
   },
   random: Math.random,
-  createId: (prefix) => `${prefix}_${crypto.randomUUID().replaceAll('-', '')}`,
+  createId(prefix) {
+    processId ??= crypto.randomUUID().replaceAll('-', '');
+    idsMade += 1;
+    return `${prefix}_${processId}${idsMade.toString(36)}`;
+  },
 };

@@ -73,5 +73,5 @@ test('time does not run backwards and is epoch time', () => {
 test('ids begin with their prefix and differ', () => {
   const ids = new Set(Array.from({ length: 100 }, () => systemRuntime.createId('call')));
   expect(ids.size).toBe(100);
-  for (const id of ids) expect(id).toMatch(/^call_[0-9a-f]{32}$/);
+  for (const id of ids) expect(id).toMatch(/^call_[0-9a-f]{32}[0-9a-z]+$/);
 });

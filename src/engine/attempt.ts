@@ -1,5 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import type { PreparedCall, RateLimit } from '../protocol/provider.ts';
+import type { PreparedCall, RateLimit, ReadyParts } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
@@ -91,6 +91,10 @@ export type AttemptParts = AsyncIterableIterator<ProviderPart, void> & {
   return(): Promise<IteratorResult<ProviderPart, void>>;
 };
 
+function isReady(parts: object): parts is ReadyParts {
+  return 'ready' in parts && typeof parts.ready === 'function';
+}
+
 const ended = { done: true, value: undefined } as const;
 
 /** See {@link runAttempt}. A class, since a generator makes twice the promises, and thousands of them wait at a time. */
@@ -125,6 +129,8 @@ class RunningAttempt implements AttemptParts {
     if (this.#isOver) return Promise.resolve(ended);
     this.#parts ??= this.#begin();
     const parts = this.#parts;
+    const ready = isReady(parts) ? parts.ready() : undefined;
+    if (ready !== undefined) return this.#takeReady(ready);
     this.#deadline.reading(this.#runtime.now());
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => reject(this.#failed(error));
@@ -144,6 +150,15 @@ class RunningAttempt implements AttemptParts {
   async return(): Promise<IteratorResult<ProviderPart, void>> {
     this.#end();
     return ended;
+  }
+
+  #takeReady(value: ProviderPart): Promise<IteratorResult<ProviderPart, void>> {
+    try {
+      this.#controller.signal.throwIfAborted();
+      return Promise.resolve(this.#took({ done: false, value }));
+    } catch (error) {
+      return Promise.reject(this.#failed(error));
+    }
   }
 
   #begin(): AsyncIterator<ProviderPart> {

@@ -1,5 +1,5 @@
 import { defaults } from '../config/defaults.ts';
-import type { ResolvedConfig, ResolvedTarget } from '../config/resolve.ts';
+import type { ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import type { Limits } from '../protocol/config.ts';
 import type { RateLimit } from '../protocol/provider.ts';
 import type { LimitsSnapshot } from '../protocol/router.ts';
@@ -62,7 +62,7 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
   const told = new Map<string, Told>();
   const learned = new Map<string, Learned>();
   const usualOutput = new Map<string, number>();
-  const gates = new WeakMap<ResolvedConfig, Map<string, readonly Gate[]>>();
+  const gates = new WeakMap<ResolvedTier, WeakMap<ResolvedTarget, readonly Gate[]>>();
 
   function toldGate(
     owner: string,
@@ -125,11 +125,16 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
 
   /** Made once for each configuration: they are asked for several times in each call. */
   function gatesOf(call: Call, target: ResolvedTarget): readonly Gate[] {
-    const made = gates.get(call.config) ?? new Map<string, readonly Gate[]>();
-    gates.set(call.config, made);
-    const name = `${call.tier.name} ${target.id} ${target.key}`;
-    const known = made.get(name) ?? makeGates(call, target);
-    made.set(name, known);
+    let made = gates.get(call.tier);
+    if (made === undefined) {
+      made = new WeakMap();
+      gates.set(call.tier, made);
+    }
+    let known = made.get(target);
+    if (known === undefined) {
+      known = makeGates(call, target);
+      made.set(target, known);
+    }
     return known;
   }
 

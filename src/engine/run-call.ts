@@ -39,7 +39,9 @@ export async function* runCall(
       const { session, rest, completion } = tried.answer;
       delivering = tried.answer;
       try {
-        for (const part of beginningOf(tried.answer, run.broken)) yield part;
+        // Who wants the whole answer is shown nothing but that.
+        const beginning = call.mode === 'stream' ? beginningOf(tried.answer, run.broken) : [];
+        for (const part of beginning) yield part;
         for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
           const visible = toStreamPart(next.value);
           if (visible !== undefined) yield visible;

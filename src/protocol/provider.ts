@@ -58,6 +58,12 @@ export interface PreparedCall {
   send(context: AttemptContext): AsyncIterable<ProviderPart>;
 }
 
+/** What an iterator of `send` may have besides: several parts often come at once, and a promise for each is dear. */
+export interface ReadyParts {
+  /** The next part, if it is there already. */
+  ready(): ProviderPart | undefined;
+}
+
 /**
  * The port that every adapter implements.
  *

@@ -70,9 +70,11 @@ export function ineligible(
 ): string | undefined {
   if (route?.only !== undefined && !names(candidate, route.only)) return 'not in route.only';
   if (names(candidate, route?.ignore)) return 'in route.ignore';
-  const has = knowledge.capabilities(candidate);
-  for (const capability of needs.capabilities) {
-    if (!has.has(capability)) return `lacks ${capability}`;
+  if (needs.capabilities.size > 0) {
+    const has = knowledge.capabilities(candidate);
+    for (const capability of needs.capabilities) {
+      if (!has.has(capability)) return `lacks ${capability}`;
+    }
   }
   const window = knowledge.contextWindow(candidate);
   if (window !== undefined && needs.minimumTokens > window) {

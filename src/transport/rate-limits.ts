@@ -37,13 +37,13 @@ function numberOf(text: string | undefined): number | undefined {
 }
 
 /** Milliseconds until a reset, told as seconds, a duration, an epoch in seconds or milliseconds, or a date. */
-function resetMsOf(text: string | undefined, now: number): number | undefined {
+function resetMsOf(text: string | undefined, now: () => number): number | undefined {
   if (text === undefined) return undefined;
   if (number.test(text)) {
     const value = Number(text);
-    if (value >= leastEpochMs) return Math.max(0, value - now);
+    if (value >= leastEpochMs) return Math.max(0, value - now());
     return value >= leastEpochSeconds
-      ? Math.max(0, value * 1_000 - now)
+      ? Math.max(0, value * 1_000 - now())
       : Math.round(value * 1_000);
   }
   if (duration.test(text)) {
@@ -57,7 +57,13 @@ function resetMsOf(text: string | undefined, now: number): number | undefined {
   }
   if (!/^\d{4}-\d{2}-\d{2}T/.test(text)) return undefined;
   const at = Date.parse(text);
-  return Number.isFinite(at) ? Math.max(0, at - now) : undefined;
+  return Number.isFinite(at) ? Math.max(0, at - now()) : undefined;
+}
+
+/** When the vendor sent the answer, by its own clock. */
+function sentAt(headers: AnswerHeaders): number | undefined {
+  const at = Date.parse(headers.get('date') ?? '');
+  return Number.isFinite(at) ? at : undefined;
 }
 
 type Words = { readonly field: Field; readonly name: string };
@@ -122,15 +128,12 @@ export function rateLimitsOf(headers: AnswerHeaders, now: number): readonly Rate
   const draft = headers.get('ratelimit');
   if (draft !== null && !byName.has('requests')) byName.set('requests', new Map(combined(draft)));
   if (byName.size === 0) return [];
-  const sentAt = Date.parse(headers.get('date') ?? '');
-  const vendorNow = Number.isFinite(sentAt) ? sentAt : now;
-  // A bucket may take minutes to be full and give the next one in a second: a refusal says when.
-  const retryAfterMs = retryAfterMsOf(headers) ?? Number.POSITIVE_INFINITY;
   return [...byName].flatMap(([name, told]) => {
     const remaining = numberOf(told.get('remaining'));
-    const fullMs = resetMsOf(told.get('reset'), vendorNow) ?? windowMsOf(name);
+    const fullMs = resetMsOf(told.get('reset'), () => sentAt(headers) ?? now) ?? windowMsOf(name);
     if (remaining === undefined || fullMs === undefined) return [];
-    const resetMs = remaining === 0 ? Math.min(fullMs, retryAfterMs) : fullMs;
+    // A bucket may take minutes to be full and give the next one in a second: a refusal says when.
+    const resetMs = remaining === 0 ? Math.min(fullMs, retryAfterMsOf(headers) ?? fullMs) : fullMs;
     const limit = numberOf(told.get('limit'));
     const unit: Unit = name.includes('tokens') ? 'tokens' : 'requests';
     const isWhole = limit !== undefined && limit > 0 && limit >= remaining;

@@ -1,5 +1,5 @@
 import type { SignalboxError } from '../../errors.ts';
-import type { AttemptContext } from '../../protocol/provider.ts';
+import type { AttemptContext, ReadyParts } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { interruptedError } from '../../transport/network-error.ts';
@@ -66,7 +66,7 @@ function failureIn(work: () => void): { readonly error: unknown } | undefined {
 const over = { done: true, value: undefined } as const;
 
 /** See {@link readAnswer}. A class with a promise for each piece and no more: thousands of streams wait at a time. */
-class AnswerParts implements AsyncIterableIterator<ProviderPart, void> {
+class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyParts {
   readonly #context: AttemptContext;
   readonly #wire: AnswerWire;
   readonly #ask: () => Promise<Reply>;
@@ -92,11 +92,15 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void> {
     return this;
   }
 
+  ready(): ProviderPart | undefined {
+    const part = this.#parts[this.#at];
+    if (part !== undefined) this.#at += 1;
+    return part;
+  }
+
   next(): Promise<IteratorResult<ProviderPart, void>> {
-    const value = this.#parts[this.#at];
-    if (value === undefined) return this.#more();
-    this.#at += 1;
-    return Promise.resolve({ done: false, value });
+    const value = this.ready();
+    return value === undefined ? this.#more() : Promise.resolve({ done: false, value });
   }
 
   async return(): Promise<IteratorResult<ProviderPart, void>> {

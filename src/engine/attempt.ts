@@ -95,6 +95,8 @@ function isReady(parts: object): parts is ReadyParts {
   return 'ready' in parts && typeof parts.ready === 'function';
 }
 
+function ignore(): void {}
+
 const ended = { done: true, value: undefined } as const;
 
 /** See {@link runAttempt}. A class, since a generator makes twice the promises, and thousands of them wait at a time. */
@@ -106,8 +108,9 @@ class RunningAttempt implements AttemptParts {
   readonly #deadline: Deadline;
   #clock: ReturnType<typeof watch> | undefined;
   #parts: AsyncIterator<ProviderPart> | undefined;
-  /** Cuts the pending read short, even when an adapter ignores its signal. */
-  #giveUp: (reason: unknown) => void = () => undefined;
+  /** The pending read's: an abort cuts it short, even when an adapter ignores its signal. */
+  #resolve: (next: IteratorResult<ProviderPart, void>) => void = ignore;
+  #reject: (error: unknown) => void = ignore;
   // A function: Node keeps a listener that is an object until the next full collection of garbage.
   readonly #onAbort = (): void => void this.#cutShort(this.#options.signal.reason);
   #isAnswering = false;
@@ -133,19 +136,28 @@ class RunningAttempt implements AttemptParts {
     if (ready !== undefined) return this.#takeReady(ready);
     this.#deadline.reading(this.#runtime.now());
     return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => reject(this.#failed(error));
-      this.#giveUp = fail;
+      this.#resolve = resolve;
+      this.#reject = reject;
       const { signal } = this.#controller;
-      if (signal.aborted) return fail(signal.reason);
-      parts.next().then((next) => {
-        try {
-          resolve(this.#isOver ? ended : this.#took(next));
-        } catch (error) {
-          fail(error);
-        }
-      }, fail);
+      if (signal.aborted) this.#onFailure(signal.reason);
+      else parts.next().then(this.#onNext, this.#onFailure);
     });
   }
+
+  // Made once: a stream has thousands of parts, and may be one of thousands.
+  readonly #onNext = (next: IteratorResult<ProviderPart>): void => {
+    const resolve = this.#resolve;
+    try {
+      resolve(this.#isOver ? ended : this.#took(next));
+    } catch (error) {
+      this.#onFailure(error);
+    }
+  };
+
+  readonly #onFailure = (error: unknown): void => {
+    const reject = this.#reject;
+    reject(this.#failed(error));
+  };
 
   async return(): Promise<IteratorResult<ProviderPart, void>> {
     this.#end();
@@ -203,10 +215,10 @@ class RunningAttempt implements AttemptParts {
 
   /** Closes the socket; what has come by then is still told. */
   async #cutShort(reason: unknown): Promise<void> {
-    const giveUp = this.#giveUp;
+    const reject = this.#reject;
     this.#controller.abort(reason);
     for (let turn = 0; turn < turnsThrough; turn++) await undefined;
-    giveUp(reason);
+    reject(this.#failed(reason));
   }
 
   #failed(error: unknown): SignalboxError {
@@ -227,7 +239,8 @@ class RunningAttempt implements AttemptParts {
     this.#parts?.return?.().then(undefined, () => undefined);
     this.#parts = undefined;
     this.#clock = undefined;
-    this.#giveUp = () => undefined;
+    this.#resolve = ignore;
+    this.#reject = ignore;
   }
 }
 

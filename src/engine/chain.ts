@@ -156,8 +156,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   function passOver(target: ResolvedTarget): string | undefined {
     if (!isLarger(target)) return 'its context window is no larger';
     const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.5);
-    const isLast = fresh().length === 0;
-    if (!isLast && usualMs !== undefined && usualMs > scope.remainingMs()) {
+    if (usualMs !== undefined && usualMs > scope.remainingMs() && fresh().length > 0) {
       return `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
     }
     return undefined;
@@ -175,9 +174,11 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   function othersFree(target: ResolvedTarget, code: ErrorCode): boolean {
     return (
       attemptsLeft() > 0 &&
-      fresh().some(
-        (other) =>
-          (isKeyFailure(code) ? other !== target : other.id !== target.id) && isFree(other),
+      steps.some(
+        ({ ask: other }) =>
+          other !== undefined &&
+          (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
+          isFree(other),
       )
     );
   }

@@ -13,6 +13,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   readonly #leaving = new AbortController();
   readonly #answer = Promise.withResolvers<Answer>();
   readonly textStream: AsyncIterable<string> = { [Symbol.asyncIterator]: () => this.#text() };
+  #opening: Promise<Source<Answer>> | undefined;
   #source: Source<Answer> | undefined;
   #isPulling = false;
   #isWhole = false;
@@ -27,25 +28,41 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     this.#answer.promise.catch(() => undefined);
   }
 
-  async #pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
-    if (this.#hasLeft) return { done: true, value: undefined };
+  /** Not async, but for the first part: thousands of streams wait at a time. */
+  #pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
+    if (this.#hasLeft) return Promise.resolve({ done: true, value: undefined });
     this.#isPulling = true;
-    try {
-      this.#source ??= await this.#start(this.#leaving.signal);
-      const next = await this.#source.next();
-      if (next.done !== true && next.value.type === 'finish') {
-        this.#isWhole = true;
-        this.#answer.resolve(next.value.completion);
-      }
-      if (next.done === true && !this.#isWhole) this.#answer.reject(left());
-      return next;
-    } catch (error) {
-      this.#answer.reject(error);
-      throw error;
-    } finally {
-      this.#isPulling = false;
-    }
+    if (this.#source === undefined) return this.#open();
+    return this.#source.next().then(this.#onNext, this.#onFailure);
   }
+
+  async #open(): Promise<IteratorResult<StreamPart<Answer>, void>> {
+    try {
+      this.#opening ??= this.#start(this.#leaving.signal);
+      this.#source = await this.#opening;
+    } catch (error) {
+      return this.#onFailure(error);
+    }
+    return this.#source.next().then(this.#onNext, this.#onFailure);
+  }
+
+  readonly #onNext = (
+    next: IteratorResult<StreamPart<Answer>, void>,
+  ): IteratorResult<StreamPart<Answer>, void> => {
+    this.#isPulling = false;
+    if (next.done !== true && next.value.type === 'finish') {
+      this.#isWhole = true;
+      this.#answer.resolve(next.value.completion);
+    }
+    if (next.done === true && !this.#isWhole) this.#answer.reject(left());
+    return next;
+  };
+
+  readonly #onFailure = (error: unknown): never => {
+    this.#isPulling = false;
+    this.#answer.reject(error);
+    throw error;
+  };
 
   async #leave(): Promise<void> {
     this.#hasReader = true;

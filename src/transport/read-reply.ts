@@ -115,13 +115,22 @@ class Pieces {
   }
 }
 
-/** The events of a body, as they come. */
+/**
+ * The events of a body, as they come. Reading and decoding are apart, so that who reads can wait for the body's
+ * own promise and needs no other: thousands of streams wait at the same time.
+ */
 export interface EventSource {
+  /** What came before the first read. */
+  readonly head: readonly ServerSentEvent[];
   /**
-   * The events that the next piece of the body completes, maybe none; `undefined` at the end.
-   * @throws SignalboxError `stream_interrupted` when the connection breaks, after what came before
+   * The next piece, at once where it is there; `undefined` at the end. To be handed to `decode`.
+   * @throws whatever broke the connection, to be handed to `cut`
    */
-  next(): Promise<readonly ServerSentEvent[] | undefined>;
+  read(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** The events that a piece completes, maybe none; at the end, those that were not completed. */
+  decode(piece: Uint8Array | undefined): readonly ServerSentEvent[];
+  /** The error for a reading that failed. */
+  cut(cause: unknown): SignalboxError;
   /** Says that the wire's terminal marker has come: what is left is read out, not cut off. */
   complete(): void;
   /** Closes the connection, or reads it out. */
@@ -134,34 +143,28 @@ type Decoder = {
   end(): readonly ServerSentEvent[];
 };
 
-/** One promise for each piece, and no more: thousands of streams wait at the same time. */
 class DecodedEvents implements EventSource {
   readonly #pieces: Pieces;
   readonly #decoder: Decoder;
-  #head: readonly ServerSentEvent[] | undefined;
-  #hasEnded = false;
+  readonly head: readonly ServerSentEvent[];
 
   constructor(pieces: Pieces, decoder: Decoder, head: readonly ServerSentEvent[]) {
     this.#pieces = pieces;
     this.#decoder = decoder;
-    this.#head = head;
+    this.head = head;
   }
 
-  async next(): Promise<readonly ServerSentEvent[] | undefined> {
-    const head = this.#head;
-    this.#head = undefined;
-    if (head !== undefined) return head;
-    if (this.#hasEnded) return undefined;
-    let piece: Uint8Array | undefined;
-    try {
-      piece = await this.#pieces.read();
-    } catch (error) {
-      throw this.#pieces.cut(error);
-    }
+  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    return this.#pieces.read();
+  }
+
+  decode(piece: Uint8Array | undefined): readonly ServerSentEvent[] {
     this.#pieces.took(piece);
-    if (piece !== undefined) return this.#decoder.decode(piece);
-    this.#hasEnded = true;
-    return this.#decoder.end();
+    return piece === undefined ? this.#decoder.end() : this.#decoder.decode(piece);
+  }
+
+  cut(cause: unknown): SignalboxError {
+    return this.#pieces.cut(cause);
   }
 
   complete(): void {

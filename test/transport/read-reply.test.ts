@@ -72,12 +72,12 @@ describe.each(ways)('over %s', (_, send) => {
 
   async function eventsOf(reply: Reply): Promise<readonly ServerSentEvent[]> {
     if (reply.kind !== 'events') throw new Error(`not events but ${reply.kind}`);
-    const events: ServerSentEvent[] = [];
     const { events: source } = reply;
-    for (let batch = await source.next(); batch !== undefined; batch = await source.next()) {
-      events.push(...batch);
+    const events: ServerSentEvent[] = [...source.head];
+    for (let piece = await source.read(); ; piece = await source.read()) {
+      events.push(...source.decode(piece));
+      if (piece === undefined) return events;
     }
-    return events;
   }
 
   function refusalOf(reply: Reply) {
@@ -198,8 +198,13 @@ describe.each(ways)('over %s', (_, send) => {
       const reply = await readReply(await answerFrom(cutting('data: 1\n\ndata: 2')), quiet);
       if (reply.kind !== 'events') throw new Error('not events');
       const { events } = reply;
-      expect(await events.next()).toMatchObject([{ data: 1 }]);
-      await expect(events.next()).rejects.toMatchObject({ code: 'stream_interrupted' });
+      expect(events.head).toMatchObject([{ data: 1 }]);
+      const reading = (async () => events.read())();
+      const cause = await reading.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(events.cut(cause)).toMatchObject({ code: 'stream_interrupted', cause });
     });
 
     test('in the middle of JSON interrupts the answer', async () => {
@@ -278,7 +283,7 @@ describe.each(ways)('over %s', (_, send) => {
         quiet,
       );
       if (reply.kind !== 'events') throw new Error('not events');
-      expect(await reply.events.next()).toMatchObject([{ data: 1 }]);
+      expect(reply.events.head).toMatchObject([{ data: 1 }]);
       reply.events.leave();
       await closed;
     });

@@ -65,6 +65,11 @@ function failureIn(work: () => void): { readonly error: unknown } | undefined {
 
 const over = { done: true, value: undefined } as const;
 
+type Step = IteratorResult<ProviderPart, void>;
+
+/** Says that no piece was read. */
+const nothing = Symbol('nothing');
+
 /** See {@link readAnswer}. A class with a promise for each piece and no more: thousands of streams wait at a time. */
 class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyParts {
   readonly #context: AttemptContext;
@@ -99,8 +104,12 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
   }
 
   next(): Promise<IteratorResult<ProviderPart, void>> {
-    const value = this.ready();
-    return value === undefined ? this.#more() : Promise.resolve({ done: false, value });
+    try {
+      const step = this.#step();
+      return step instanceof Promise ? step : Promise.resolve(step);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async return(): Promise<IteratorResult<ProviderPart, void>> {
@@ -108,32 +117,44 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     return over;
   }
 
-  async #more(): Promise<IteratorResult<ProviderPart, void>> {
-    this.#parts = [];
-    this.#at = 0;
+  /** What comes next: a part or the end, or a promise of it; what failed is thrown after the parts before it. */
+  #step(): Step | Promise<Step> {
     for (;;) {
-      const value = this.#parts[0];
-      if (value !== undefined) {
-        this.#at = 1;
-        return { done: false, value };
-      }
+      const value = this.ready();
+      if (value !== undefined) return { done: false, value };
+      this.#parts = [];
+      this.#at = 0;
       if (this.#failure !== undefined) {
         const { error } = this.#failure;
         this.#close();
         throw error;
       }
       if (this.#isOver) return over;
-      if (!this.#hasAsked) await this.#open();
-      else {
-        let events: readonly ServerSentEvent[] | undefined;
-        try {
-          events = await this.#events?.next();
-        } catch (error) {
-          this.#failure = failureIn(() => this.#brokeOff(error));
-          continue;
-        }
-        this.#failure = failureIn(() => this.#take(events));
-      }
+      if (!this.#hasAsked) return this.#open().then(this.#again);
+      const piece = this.#read();
+      if (piece instanceof Promise) return piece.then(this.#arrived, this.#cutOff);
+      if (piece !== nothing) this.#takePiece(piece);
+    }
+  }
+
+  readonly #again = (): Step | Promise<Step> => this.#step();
+
+  readonly #arrived = (piece: Uint8Array | undefined): Step | Promise<Step> => {
+    this.#takePiece(piece);
+    return this.#step();
+  };
+
+  readonly #cutOff = (cause: unknown): Step | Promise<Step> => {
+    this.#wasCut(cause);
+    return this.#step();
+  };
+
+  #read(): ReturnType<EventSource['read']> | typeof nothing {
+    try {
+      return this.#events?.read();
+    } catch (cause) {
+      this.#wasCut(cause);
+      return nothing;
     }
   }
 
@@ -149,7 +170,9 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     const reader = this.#wire.open({ headers, requestId, tell });
     this.#reader = reader;
     if (reply.kind === 'events') {
-      this.#events = reply.events;
+      const { events } = reply;
+      this.#events = events;
+      this.#failure = failureIn(() => this.#take(events.head));
       return;
     }
     this.#failure = failureIn(() => {
@@ -159,15 +182,25 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     });
   }
 
-  #take(events: readonly ServerSentEvent[] | undefined): void {
-    if (events !== undefined) this.#read(events);
-    else this.#end();
-    if (this.#reader?.isComplete() !== true || this.#isOver) return;
+  #takePiece(piece: Uint8Array | undefined): void {
+    this.#failure = failureIn(() => {
+      this.#take(this.#events?.decode(piece) ?? []);
+      if (piece === undefined && !this.#isOver) this.#end();
+    });
+  }
+
+  #wasCut(cause: unknown): void {
+    this.#failure = failureIn(() => this.#brokeOff(this.#events?.cut(cause)));
+  }
+
+  #take(events: readonly ServerSentEvent[]): void {
+    this.#readEvents(events);
+    if (this.#reader?.isComplete() !== true) return;
     this.#events?.complete();
     this.#end();
   }
 
-  #read(events: readonly ServerSentEvent[]): void {
+  #readEvents(events: readonly ServerSentEvent[]): void {
     const reader = this.#reader;
     if (reader === undefined) return;
     for (const event of events) {

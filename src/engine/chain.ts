@@ -115,9 +115,10 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   const planned = planCall(engine, call);
   /** What is left of the plan. */
   let steps = [...planned.steps];
+  const isForced = planned.leastBad !== undefined;
   const fresh = (): readonly ResolvedTarget[] => steps.flatMap((step) => step.ask ?? []);
   const states = new Map<string, State>();
-  const limited = new Map<ResolvedTarget, number>();
+  const limited: { readonly target: ResolvedTarget; readonly until: number }[] = [];
   let lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
   /** Set by a prompt that was too long: only a larger window may still take it. */
   let tooSmall: { readonly window: number | undefined } | undefined;
@@ -197,16 +198,15 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
       ...call.tier.retry,
       ...call.options.retry,
     };
-    const open = [...limited].filter(([target]) => stateOf(target).tries <= attempts);
-    const soonest = open.sort(([, a], [, b]) => a - b)[0];
+    const open = limited.filter(({ target }) => stateOf(target).tries <= attempts);
+    const soonest = open.sort((a, b) => a.until - b.until)[0];
     if (soonest === undefined || attemptsLeft() <= 0) return undefined;
-    const [target, until] = soonest;
-    limited.delete(target);
+    const { target, until } = soonest;
+    limited.splice(limited.indexOf(soonest), 1);
     return (await waitFor(until)) ? target : undefined;
   }
 
   function unwell(target: ResolvedTarget): Unavailable | undefined {
-    const isForced = planned.leastBad !== undefined;
     return isForced ? undefined : health.check(target.id, target.provider, target.key);
   }
 
@@ -238,10 +238,10 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
       lastFailed = { target, error };
       if (error.code === 'context_length') tooSmall = { window: windowOf(engine, target) };
       if (error.code === 'rate_limited' && !wasTurnedAway(error)) {
-        limited.set(
-          target,
-          health.get(heldUnder(target).target).unavailable.limited ?? runtime.now(),
-        );
+        const { limited: told } = health.get(heldUnder(target).target).unavailable;
+        const known = limited.findIndex((each) => each.target === target);
+        if (known >= 0) limited.splice(known, 1);
+        limited.push({ target, until: told ?? runtime.now() });
       }
       if (!isKeyFailure(error.code)) dropOtherKeys(target);
     },

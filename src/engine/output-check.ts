@@ -16,12 +16,20 @@ export type OutputCheck = {
   readonly validate: CallOptions['validate'];
 };
 
-export function outputCheck(options: CallOptions, fallbackOn: readonly string[]): OutputCheck {
-  const { schema, tools, validate } = options;
+const none: ReadonlyMap<string, StandardSchema> = new Map();
+
+function toolInputsOf(
+  tools: NonNullable<CallOptions['tools']>,
+): ReadonlyMap<string, StandardSchema> {
   const toolInputs = new Map<string, StandardSchema>();
-  for (const { name, inputSchema } of tools ?? []) {
+  for (const { name, inputSchema } of tools) {
     if (isStandardSchema(inputSchema)) toolInputs.set(name, inputSchema);
   }
+  return toolInputs;
+}
+
+export function outputCheck(options: CallOptions, fallbackOn: readonly string[]): OutputCheck {
+  const { schema, tools, validate } = options;
   return {
     ...(schema !== undefined && {
       schema: {
@@ -29,7 +37,7 @@ export function outputCheck(options: CallOptions, fallbackOn: readonly string[])
         validator: validatorOf(schema, 'schema'),
       },
     }),
-    toolInputs,
+    toolInputs: tools === undefined ? none : toolInputsOf(tools),
     toolNames: tools && new Set(tools.map((tool) => tool.name)),
     fallbackOn,
     validate,

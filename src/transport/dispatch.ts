@@ -18,7 +18,12 @@ export type WireRequest = {
 const maxUnreadBytes = 65_536;
 
 /** The socket's end of a request; undici 7 and later call it the controller. */
-type Control = { abort(reason: unknown): void; pause?(): void; resume?(): void };
+type Control = {
+  abort(reason: unknown): void;
+  pause?(): void;
+  resume?(): void;
+  rawHeaders?: unknown;
+};
 
 type HeaderTable = Readonly<Record<string, string | readonly string[] | undefined>>;
 
@@ -155,7 +160,9 @@ class Receiver implements Body {
     this.#start(controller);
   }
 
-  onResponseStart(_: Control, status: number, headers: HeaderTable): void {
+  onResponseStart(controller: Control, status: number, headers: HeaderTable): void {
+    // Undici keeps them as bytes beside, for as long as the body is on its way: three kilobytes for each stream.
+    if (status >= 200) controller.rawHeaders = null;
     this.#answer(status, headers);
   }
 

@@ -120,8 +120,8 @@ class Pieces {
  * own promise and needs no other: thousands of streams wait at the same time.
  */
 export interface EventSource {
-  /** What came before the first read. */
-  readonly head: readonly ServerSentEvent[];
+  /** What came before the first read; once. */
+  takeHead(): readonly ServerSentEvent[];
   /**
    * The next piece, at once where it is there; `undefined` at the end. To be handed to `decode`.
    * @throws whatever broke the connection, to be handed to `cut`
@@ -146,12 +146,18 @@ type Decoder = {
 class DecodedEvents implements EventSource {
   readonly #pieces: Pieces;
   readonly #decoder: Decoder;
-  readonly head: readonly ServerSentEvent[];
+  #head: readonly ServerSentEvent[];
 
   constructor(pieces: Pieces, decoder: Decoder, head: readonly ServerSentEvent[]) {
     this.#pieces = pieces;
     this.#decoder = decoder;
-    this.head = head;
+    this.#head = head;
+  }
+
+  takeHead(): readonly ServerSentEvent[] {
+    const head = this.#head;
+    this.#head = [];
+    return head;
   }
 
   read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {

@@ -27,6 +27,68 @@ function decodeData(name: string | undefined, data: string): ServerSentEvent {
   }
 }
 
+/** See {@link createEventDecoder}. A class: there may be thousands at a time, and closures would be one set for each. */
+class TextEventDecoder implements EventDecoder {
+  /** The line under way. */
+  #rest = '';
+  /** The last piece ended with a carriage return: a line feed that comes next belongs to it. */
+  #isHalfBreak = false;
+  #name: string | undefined;
+  /** `undefined` until there is a `data` line. */
+  #data: string | undefined;
+
+  decode(piece: string): readonly ServerSentEvent[] {
+    const events: ServerSentEvent[] = [];
+    if (piece === '') return events;
+    const text = this.#withLineFeeds(piece);
+    let start = 0;
+    // Only the piece is searched: a line that comes in a thousand pieces is put together once.
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      this.#take(this.#rest + text.slice(start, end), events);
+      this.#rest = '';
+      start = end + 1;
+    }
+    this.#rest += text.slice(start);
+    return events;
+  }
+
+  end(): readonly ServerSentEvent[] {
+    const events: ServerSentEvent[] = [];
+    if (this.#rest !== '') this.#take(this.#rest, events);
+    this.#rest = '';
+    this.#take('', events);
+    return events;
+  }
+
+  #field(line: string): void {
+    const colon = line.indexOf(':');
+    if (colon === 0) return;
+    const key = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
+    if (key === 'data') this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
+    else if (key === 'event') this.#name = value;
+  }
+
+  /** A line, or the blank one that ends an event. */
+  #take(line: string, events: ServerSentEvent[]): void {
+    if (line !== '') {
+      this.#field(line);
+      return;
+    }
+    const data = this.#data;
+    if (data !== undefined && data.trim() !== '') events.push(decodeData(this.#name, data));
+    this.#name = undefined;
+    this.#data = undefined;
+  }
+
+  /** The piece with line feeds for all line endings. */
+  #withLineFeeds(piece: string): string {
+    const text = this.#isHalfBreak && piece.startsWith('\n') ? piece.slice(1) : piece;
+    this.#isHalfBreak = piece.endsWith('\r');
+    return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
+  }
+}
+
 /**
  * A decoder of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): any line
  * ending, comments ignored, several `data` lines joined. Two departures, both because vendors do it: an event
@@ -34,62 +96,5 @@ function decodeData(name: string | undefined, data: string): ServerSentEvent {
  * no terminal marker: that is the wire's business.
  */
 export function createEventDecoder(): EventDecoder {
-  /** The line under way. */
-  let rest = '';
-  /** The last piece ended with a carriage return: a line feed that comes next belongs to it. */
-  let isHalfBreak = false;
-  let name: string | undefined;
-  /** `undefined` until there is a `data` line. */
-  let data: string | undefined;
-
-  function field(line: string): void {
-    const colon = line.indexOf(':');
-    if (colon === 0) return;
-    const key = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
-    if (key === 'data') data = data === undefined ? value : `${data}\n${value}`;
-    else if (key === 'event') name = value;
-  }
-
-  /** A line, or the blank one that ends an event. */
-  function take(line: string, events: ServerSentEvent[]): void {
-    if (line !== '') {
-      field(line);
-      return;
-    }
-    if (data !== undefined && data.trim() !== '') events.push(decodeData(name, data));
-    name = undefined;
-    data = undefined;
-  }
-
-  /** The piece with line feeds for all line endings. */
-  function withLineFeeds(piece: string): string {
-    const text = isHalfBreak && piece.startsWith('\n') ? piece.slice(1) : piece;
-    isHalfBreak = piece.endsWith('\r');
-    return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
-  }
-
-  return {
-    decode(piece) {
-      const events: ServerSentEvent[] = [];
-      if (piece === '') return events;
-      const text = withLineFeeds(piece);
-      let start = 0;
-      // Only the piece is searched: a line that comes in a thousand pieces is put together once.
-      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-        take(rest + text.slice(start, end), events);
-        rest = '';
-        start = end + 1;
-      }
-      rest += text.slice(start);
-      return events;
-    },
-    end() {
-      const events: ServerSentEvent[] = [];
-      if (rest !== '') take(rest, events);
-      rest = '';
-      take('', events);
-      return events;
-    },
-  };
+  return new TextEventDecoder();
 }

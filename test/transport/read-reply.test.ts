@@ -73,7 +73,7 @@ describe.each(ways)('over %s', (_, send) => {
   async function eventsOf(reply: Reply): Promise<readonly ServerSentEvent[]> {
     if (reply.kind !== 'events') throw new Error(`not events but ${reply.kind}`);
     const { events: source } = reply;
-    const events: ServerSentEvent[] = [...source.head];
+    const events: ServerSentEvent[] = [...source.takeHead()];
     for (let piece = await source.read(); ; piece = await source.read()) {
       events.push(...source.decode(piece));
       if (piece === undefined) return events;
@@ -198,7 +198,7 @@ describe.each(ways)('over %s', (_, send) => {
       const reply = await readReply(await answerFrom(cutting('data: 1\n\ndata: 2')), quiet);
       if (reply.kind !== 'events') throw new Error('not events');
       const { events } = reply;
-      expect(events.head).toMatchObject([{ data: 1 }]);
+      expect(events.takeHead()).toMatchObject([{ data: 1 }]);
       const reading = (async () => events.read())();
       const cause = await reading.then(
         () => undefined,
@@ -283,7 +283,7 @@ describe.each(ways)('over %s', (_, send) => {
         quiet,
       );
       if (reply.kind !== 'events') throw new Error('not events');
-      expect(reply.events.head).toMatchObject([{ data: 1 }]);
+      expect(reply.events.takeHead()).toMatchObject([{ data: 1 }]);
       reply.events.leave();
       await closed;
     });

@@ -74,7 +74,7 @@ const nothing = Symbol('nothing');
 class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyParts {
   readonly #context: AttemptContext;
   readonly #wire: AnswerWire;
-  readonly #ask: () => Promise<Reply>;
+  #ask: (() => Promise<Reply>) | undefined;
   #parts: ProviderPart[] = [];
   #at = 0;
   /** Thrown after the parts that were told before it. */
@@ -160,7 +160,11 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
 
   async #open(): Promise<void> {
     this.#hasAsked = true;
-    const reply = await this.#ask();
+    const ask = this.#ask;
+    // It holds the whole request, which is not needed while the answer is read.
+    this.#ask = undefined;
+    const reply = await ask?.();
+    if (reply === undefined) return;
     if (reply.kind === 'refusal') {
       this.#failure = { error: this.#wire.refused(reply.refusal) };
       return;
@@ -172,7 +176,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     if (reply.kind === 'events') {
       const { events } = reply;
       this.#events = events;
-      this.#failure = failureIn(() => this.#take(events.head));
+      this.#failure = failureIn(() => this.#take(events.takeHead()));
       return;
     }
     this.#failure = failureIn(() => {

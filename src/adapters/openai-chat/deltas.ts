@@ -51,7 +51,7 @@ export function createDeltaReader(
 ): DeltaReader {
   const thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
   const assembler = createPartAssembler(tell);
-  const details = createReasoningDetails();
+  let details: ReturnType<typeof createReasoningDetails> | undefined;
   const calls = new Map<number, Call>();
   let latestIndex = -1;
   let callCount = 0;
@@ -161,7 +161,10 @@ export function createDeltaReader(
         // Some servers tell the same under both names.
         break;
       }
-      details.read(delta.reasoning_details);
+      if (Array.isArray(delta.reasoning_details)) {
+        details ??= createReasoningDetails();
+        details.read(delta.reasoning_details);
+      }
       content(delta.content);
       say('refusal', delta.refusal);
       for (const annotation of listOf(delta.annotations)) {
@@ -180,7 +183,7 @@ export function createDeltaReader(
       tagsRest();
       for (const source of sources) assembler.cite('text', () => source);
       assembler.closeAll();
-      const data = details.toJson();
+      const data = details?.toJson();
       if (data === undefined) return;
       assembler.text('details', 'reasoning', '');
       assembler.opaque('details', { wire, ...issuer, kind: 'encrypted', data });

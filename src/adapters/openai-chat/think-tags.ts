@@ -22,57 +22,60 @@ function tailLike(text: string, tag: string): number {
   return 0;
 }
 
-export function createThinkTags(): ThinkTags {
-  let state: 'start' | 'thinking' | 'plain' = 'start';
-  let held = '';
+class TagReader implements ThinkTags {
+  #state: 'start' | 'thinking' | 'plain' = 'start';
+  #held = '';
   /** Blank space after a tag belongs to nobody. */
-  let isAfterTag = false;
+  #isAfterTag = false;
 
-  function piece(type: TaggedText['type'], text: string): readonly TaggedText[] {
-    const said = isAfterTag ? text.trimStart() : text;
+  read(text: string): readonly TaggedText[] {
+    const ahead = this.#held + text;
+    this.#held = '';
+    if (this.#state === 'thinking') return this.#think(ahead);
+    if (this.#state === 'plain') return this.#piece('text', ahead);
+    const begun = ahead.trimStart();
+    if (begun.startsWith(opening)) {
+      this.#state = 'thinking';
+      this.#isAfterTag = true;
+      return this.#think(begun.slice(opening.length));
+    }
+    if (opening.startsWith(begun)) {
+      this.#held = ahead;
+      return [];
+    }
+    this.#state = 'plain';
+    return this.#piece('text', ahead);
+  }
+
+  rest(): readonly TaggedText[] {
+    const left = this.#held;
+    this.#held = '';
+    const type = this.#state === 'thinking' ? 'reasoning' : 'text';
+    this.#state = 'plain';
+    return this.#piece(type, left);
+  }
+
+  #piece(type: TaggedText['type'], text: string): readonly TaggedText[] {
+    const said = this.#isAfterTag ? text.trimStart() : text;
     if (said === '') return [];
-    isAfterTag = false;
+    this.#isAfterTag = false;
     return [{ type, text: said }];
   }
 
-  function think(ahead: string): readonly TaggedText[] {
+  #think(ahead: string): readonly TaggedText[] {
     const end = ahead.indexOf(closing);
     if (end < 0) {
       const length = ahead.length - tailLike(ahead, closing);
-      held = ahead.slice(length);
-      return piece('reasoning', ahead.slice(0, length));
+      this.#held = ahead.slice(length);
+      return this.#piece('reasoning', ahead.slice(0, length));
     }
-    const thoughts = piece('reasoning', ahead.slice(0, end));
-    state = 'plain';
-    isAfterTag = true;
-    return [...thoughts, ...piece('text', ahead.slice(end + closing.length))];
+    const thoughts = this.#piece('reasoning', ahead.slice(0, end));
+    this.#state = 'plain';
+    this.#isAfterTag = true;
+    return [...thoughts, ...this.#piece('text', ahead.slice(end + closing.length))];
   }
+}
 
-  return {
-    read(text) {
-      const ahead = held + text;
-      held = '';
-      if (state === 'thinking') return think(ahead);
-      if (state === 'plain') return piece('text', ahead);
-      const begun = ahead.trimStart();
-      if (begun.startsWith(opening)) {
-        state = 'thinking';
-        isAfterTag = true;
-        return think(begun.slice(opening.length));
-      }
-      if (opening.startsWith(begun)) {
-        held = ahead;
-        return [];
-      }
-      state = 'plain';
-      return piece('text', ahead);
-    },
-    rest() {
-      const left = held;
-      held = '';
-      const type = state === 'thinking' ? 'reasoning' : 'text';
-      state = 'plain';
-      return piece(type, left);
-    },
-  };
+export function createThinkTags(): ThinkTags {
+  return new TagReader();
 }

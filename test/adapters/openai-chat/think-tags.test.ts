@@ -5,7 +5,7 @@ import { createThinkTags } from '../../../src/adapters/openai-chat/think-tags.ts
 function told(pieces: readonly string[]) {
   const tags = createThinkTags();
   const stretches: { type: string; text: string }[] = [];
-  for (const stretch of [...pieces.flatMap(tags.read), ...tags.rest()]) {
+  for (const stretch of [...pieces.flatMap((piece) => tags.read(piece)), ...tags.rest()]) {
     const last = stretches.at(-1);
     if (last?.type === stretch.type) last.text += stretch.text;
     else stretches.push({ ...stretch });

@@ -23,38 +23,56 @@ export interface Deadline {
   due(now: number): { readonly at: number; readonly phase: DuePhase } | undefined;
 }
 
+class RunningDeadline implements Deadline {
+  readonly #clocks: Clocks;
+  readonly #startedAt: number;
+  #phase: 'connecting' | 'waiting' | 'answering' = 'connecting';
+  #lastBytesAt: number;
+  #isReading = true;
+
+  constructor(clocks: Clocks, startedAt: number) {
+    this.#clocks = clocks;
+    this.#startedAt = startedAt;
+    this.#lastBytesAt = startedAt;
+  }
+
+  connected(): void {
+    if (this.#phase === 'connecting') this.#phase = 'waiting';
+  }
+
+  firstPart(now: number): void {
+    this.#phase = 'answering';
+    this.#lastBytesAt = now;
+  }
+
+  bytes(now: number): void {
+    this.#lastBytesAt = now;
+  }
+
+  reading(now: number): void {
+    if (!this.#isReading) this.#lastBytesAt = now;
+    this.#isReading = true;
+  }
+
+  paused(): void {
+    this.#isReading = false;
+  }
+
+  due(now: number): ReturnType<Deadline['due']> {
+    const { connectMs, firstTokenMs = Number.POSITIVE_INFINITY, idleMs } = this.#clocks;
+    if (this.#phase === 'answering') {
+      return { at: (this.#isReading ? this.#lastBytesAt : now) + idleMs, phase: 'idle' };
+    }
+    const connectAt = this.#startedAt + connectMs;
+    const firstTokenAt = this.#startedAt + firstTokenMs;
+    if (this.#phase === 'connecting' && connectAt <= firstTokenAt) {
+      return { at: connectAt, phase: 'connect' };
+    }
+    return Number.isFinite(firstTokenAt) ? { at: firstTokenAt, phase: 'first-token' } : undefined;
+  }
+}
+
+/** A class, as is all that every stream has: closures would be one set for each of thousands. */
 export function createDeadline(clocks: Clocks, startedAt: number): Deadline {
-  let phase: 'connecting' | 'waiting' | 'answering' = 'connecting';
-  let lastBytesAt = startedAt;
-  let isReading = true;
-  const firstTokenAt = startedAt + (clocks.firstTokenMs ?? Number.POSITIVE_INFINITY);
-  return {
-    connected() {
-      if (phase === 'connecting') phase = 'waiting';
-    },
-    firstPart(now) {
-      phase = 'answering';
-      lastBytesAt = now;
-    },
-    bytes(now) {
-      lastBytesAt = now;
-    },
-    reading(now) {
-      if (!isReading) lastBytesAt = now;
-      isReading = true;
-    },
-    paused() {
-      isReading = false;
-    },
-    due(now) {
-      if (phase === 'answering') {
-        return { at: (isReading ? lastBytesAt : now) + clocks.idleMs, phase: 'idle' };
-      }
-      const connectAt = startedAt + clocks.connectMs;
-      if (phase === 'connecting' && connectAt <= firstTokenAt) {
-        return { at: connectAt, phase: 'connect' };
-      }
-      return Number.isFinite(firstTokenAt) ? { at: firstTokenAt, phase: 'first-token' } : undefined;
-    },
-  };
+  return new RunningDeadline(clocks, startedAt);
 }

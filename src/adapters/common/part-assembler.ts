@@ -43,72 +43,6 @@ function parseToolInput(raw: string):
   }
 }
 
-/**
- * Turns a wire's deltas into provider parts: told as they come, and whole once their place is closed.
- * Places are the wire's own (a content index, a tool call's index); they close in the order they opened.
- */
-export function createPartAssembler(tell: Tell): PartAssembler {
-  const open = new Map<string, Building>();
-
-  function finished(building: Building): Part {
-    const opaque = building.opaque === undefined ? {} : { opaque: building.opaque };
-    if (building.type !== 'tool-call') {
-      const { type, text } = building;
-      const citations = building.citations.flatMap((cite) => cite(text) ?? []);
-      if (type !== 'text' || citations.length === 0) return { type, text, ...opaque };
-      return { type, text, citations, ...opaque };
-    }
-    const { id, name, raw } = building;
-    return { type: 'tool-call', id, name, ...parseToolInput(raw), ...opaque };
-  }
-
-  return {
-    text(place, type, delta) {
-      let building = open.get(place);
-      if (building === undefined || building.type === 'tool-call') {
-        building = { type, text: '', citations: [] };
-        open.set(place, building);
-      }
-      if (delta === '') return;
-      building.text += delta;
-      tell({
-        type: type === 'reasoning' ? 'reasoning-delta' : 'text-delta',
-        delta,
-      });
-    },
-    toolCall(place, id, name) {
-      open.set(place, { type: 'tool-call', id, name, raw: '' });
-      tell({ type: 'tool-call-start', id, name });
-    },
-    toolInput(place, delta) {
-      const building = open.get(place);
-      if (building?.type !== 'tool-call' || delta === '') return;
-      building.raw += delta;
-      tell({ type: 'tool-call-delta', id: building.id, delta });
-    },
-    opaque(place, opaque) {
-      const building = open.get(place);
-      if (building !== undefined) building.opaque = opaque;
-    },
-    cite(place, cite) {
-      const building = open.get(place);
-      if (building?.type === 'text') building.citations.push(cite);
-    },
-    has: (place) => open.has(place),
-    close(place) {
-      const building = open.get(place);
-      if (building === undefined) return;
-      open.delete(place);
-      const blank = building.type !== 'tool-call' && building.text === '';
-      if (blank && building.opaque === undefined) return;
-      tell({ type: 'part-end', part: finished(building) });
-    },
-    closeAll() {
-      for (const place of [...open.keys()]) this.close(place);
-    },
-  };
-}
-
 export interface PartAssembler {
   /** Adds to the text at `place`, opening it when new. A refusal is told as text: it is what the model says. */
   text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void;
@@ -121,4 +55,87 @@ export interface PartAssembler {
   has(place: string): boolean;
   close(place: string): void;
   closeAll(): void;
+}
+
+function finished(building: Building): Part {
+  const opaque = building.opaque === undefined ? {} : { opaque: building.opaque };
+  if (building.type !== 'tool-call') {
+    const { type, text } = building;
+    const citations = building.citations.flatMap((cite) => cite(text) ?? []);
+    if (type !== 'text' || citations.length === 0) return { type, text, ...opaque };
+    return { type, text, citations, ...opaque };
+  }
+  const { id, name, raw } = building;
+  return { type: 'tool-call', id, name, ...parseToolInput(raw), ...opaque };
+}
+
+/** See {@link createPartAssembler}. A class: there is one for each of thousands of streams. */
+class OpenParts implements PartAssembler {
+  readonly #tell: Tell;
+  readonly #open = new Map<string, Building>();
+
+  constructor(tell: Tell) {
+    this.#tell = tell;
+  }
+
+  text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void {
+    let building = this.#open.get(place);
+    if (building === undefined || building.type === 'tool-call') {
+      building = { type, text: '', citations: [] };
+      this.#open.set(place, building);
+    }
+    if (delta === '') return;
+    building.text += delta;
+    this.#tell({
+      type: type === 'reasoning' ? 'reasoning-delta' : 'text-delta',
+      delta,
+    });
+  }
+
+  toolCall(place: string, id: string, name: string): void {
+    this.#open.set(place, { type: 'tool-call', id, name, raw: '' });
+    this.#tell({ type: 'tool-call-start', id, name });
+  }
+
+  toolInput(place: string, delta: string): void {
+    const building = this.#open.get(place);
+    if (building?.type !== 'tool-call' || delta === '') return;
+    building.raw += delta;
+    this.#tell({ type: 'tool-call-delta', id: building.id, delta });
+  }
+
+  opaque(place: string, opaque: Opaque): void {
+    const building = this.#open.get(place);
+    if (building !== undefined) building.opaque = opaque;
+  }
+
+  cite(place: string, cite: Cite): void {
+    const building = this.#open.get(place);
+    if (building?.type === 'text') building.citations.push(cite);
+  }
+
+  has(place: string): boolean {
+    return this.#open.has(place);
+  }
+
+  close(place: string): void {
+    const building = this.#open.get(place);
+    if (building === undefined) return;
+    this.#open.delete(place);
+    const blank = building.type !== 'tool-call' && building.text === '';
+    if (blank && building.opaque === undefined) return;
+    this.#tell({ type: 'part-end', part: finished(building) });
+  }
+
+  closeAll(): void {
+    for (const place of [...this.#open.keys()]) this.close(place);
+  }
+}
+
+/**
+ * Turns a wire's deltas into provider parts: told as they come, and whole once their place is closed.
+ * Places are the wire's own (a content index, a tool call's index); they close in the order they opened.
+ */
+export function createPartAssembler(tell: Tell): PartAssembler {
+  return new OpenParts(tell);
 }

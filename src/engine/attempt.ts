@@ -160,6 +160,8 @@ class RunningAttempt implements AttemptParts {
   };
 
   async return(): Promise<IteratorResult<ProviderPart, void>> {
+    // Whoever still waits for a part is told too.
+    this.#resolve(ended);
     this.#end();
     return ended;
   }

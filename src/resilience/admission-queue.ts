@@ -105,7 +105,7 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
       },
       review: pump,
       pass: <Kind extends Pass>(gate: object) =>
-        passes[gates.findIndex((each) => each === gate)] as Kind | undefined,
+        passes[(gates as readonly object[]).indexOf(gate)] as Kind | undefined,
     };
   }
 

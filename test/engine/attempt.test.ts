@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { runAttempt } from '../../src/engine/attempt.ts';
-import type { PreparedCall } from '../../src/protocol/provider.ts';
+import type { PreparedCall, ReadyParts } from '../../src/protocol/provider.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
@@ -41,3 +41,79 @@ it.each([0, 1, 3])(
     expect(await seenBy(layers)).toEqual([{ type: 'open' }, finish]);
   },
 );
+
+/** An answer of which all but the first part is there at once. */
+class ReadyAnswer implements AsyncIterableIterator<ProviderPart>, ReadyParts {
+  asked = 0;
+  readonly #rest: ProviderPart[] = [{ type: 'text-delta', delta: 'a' }, finish];
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<ProviderPart>> {
+    this.asked += 1;
+    return { done: false, value: { type: 'open' } };
+  }
+
+  ready(): ProviderPart | undefined {
+    return this.asked === 0 ? undefined : this.#rest.shift();
+  }
+}
+
+function runReady(signal: AbortSignal) {
+  const answer = new ReadyAnswer();
+  const seen: ProviderPart[] = [];
+  const parts = runAttempt(
+    fakeRuntime(),
+    { warnings: [], send: () => answer },
+    {
+      signal,
+      clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
+      wire: 'stream',
+      keepRaw: false,
+      onLimits: () => undefined,
+      see: (part) => seen.push(part),
+    },
+  );
+  return { answer, seen, parts };
+}
+
+it('takes parts that are there at once without asking for them', async () => {
+  const { answer, seen, parts } = runReady(new AbortController().signal);
+  const told: ProviderPart[] = [];
+  for await (const part of parts) told.push(part);
+  expect(told.map(({ type }) => type)).toEqual(['open', 'text-delta', 'finish']);
+  expect(seen).toEqual(told);
+  expect(answer.asked).toBe(1);
+});
+
+it('takes none of them once it is aborted', async () => {
+  const caller = new AbortController();
+  const { parts } = runReady(caller.signal);
+  await parts.next();
+  const reason = new Error('enough');
+  caller.abort(reason);
+  await expect(parts.next()).rejects.toMatchObject({ cause: reason });
+  expect(await parts.next()).toEqual({ done: true, value: undefined });
+});
+
+it('tells whoever waits for a part when it is left', async () => {
+  const prepared: PreparedCall = {
+    warnings: [],
+    send: () => ({
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }),
+    }),
+  };
+  const parts = runAttempt(fakeRuntime(), prepared, {
+    signal: new AbortController().signal,
+    clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
+    wire: 'stream',
+    keepRaw: false,
+    onLimits: () => undefined,
+    see: () => undefined,
+  });
+  const waiting = parts.next();
+  await parts.return();
+  expect(await waiting).toEqual({ done: true, value: undefined });
+});

@@ -80,6 +80,14 @@ describe('a stream', () => {
     expect(state).toMatchObject({ starts: 1, pulled: 1 });
   });
 
+  test('starts once, also when its first parts are asked for together', async () => {
+    const { state, stream } = sourceOf(...answer);
+    const reader = stream[Symbol.asyncIterator]();
+    const [first, second] = await Promise.all([reader.next(), reader.next()]);
+    expect([first.value, second.value]).toEqual(answer.slice(0, 2));
+    expect(state.starts).toBe(1);
+  });
+
   test('tells its parts in order, and its completion at the end', async () => {
     const { stream, state } = sourceOf(...answer);
     expect(await readAll(stream)).toEqual(answer);

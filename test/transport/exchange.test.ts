@@ -49,6 +49,20 @@ describe('exchange', () => {
     await expect(exchange(contextWith(), () => Promise.reject(wrong))).rejects.toBe(wrong);
   });
 
+  test('and what it threw at once, without a promise', async () => {
+    const wrong = new TypeError('model must be a string');
+    const asking = exchange(contextWith(), () => {
+      throw wrong;
+    });
+    await expect(asking).rejects.toBe(wrong);
+  });
+
+  test('says what to do about credentials that an SDK did not find', async () => {
+    const cause = new Error('no credentials in the chain');
+    const asking = exchange(contextWith(), () => Promise.reject(cause), 'set them up');
+    await expect(asking).rejects.toMatchObject({ code: 'auth', message: 'set them up', cause });
+  });
+
   test('notices an SDK that goes its own way', async () => {
     const asking = exchange(contextWith(), async () => 'done');
     await expect(asking).rejects.toMatchObject({ code: 'connection' });

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { dispatchRequest } from '../../src/transport/dispatch.ts';
+
+type Handler = {
+  onRequestStart(controller: object): void;
+  onResponseStart(controller: object, status: number, headers: object): void;
+  onResponseEnd(controller: object, trailers: object): void;
+};
+
+/** Sends through a dispatcher that keeps what it is asked. */
+function dispatched(url: string) {
+  const asked: { options?: object; handler?: Handler } = {};
+  const dispatcher = {
+    dispatch(options: object, handler: object) {
+      asked.options = options;
+      asked.handler = handler as Handler;
+      return true;
+    },
+  };
+  const answer = dispatchRequest(dispatcher, {
+    url,
+    method: 'POST',
+    headers: { 'x-key': 'k' },
+    body: '{}',
+    signal: new AbortController().signal,
+    watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
+  });
+  return { answer, options: asked.options, handler: asked.handler as Handler };
+}
+
+describe('a request through a dispatcher', () => {
+  it('goes to its address, whichever came before', () => {
+    const places = ['http://a/v1?x=1', 'http://b:8080/v2', 'http://a/v1?x=1'].map((url) =>
+      Reflect.get(dispatched(url).options ?? {}, 'path'),
+    );
+    expect(places).toEqual(['/v1?x=1', '/v2', '/v1?x=1']);
+    expect(dispatched('http://b:8080/v2').options).toMatchObject({ origin: 'http://b:8080' });
+  });
+
+  it("lets go of the headers' bytes once they are read", async () => {
+    const { answer, handler } = dispatched('http://a/');
+    const controller = { abort: () => undefined, rawHeaders: [Buffer.from('a')] as unknown };
+    handler.onRequestStart(controller);
+    handler.onResponseStart(controller, 103, {});
+    expect(controller.rawHeaders).not.toBeNull();
+    handler.onResponseStart(controller, 200, { 'x-request-id': 'r' });
+    expect(controller.rawHeaders).toBeNull();
+    handler.onResponseEnd(controller, {});
+    expect((await answer).headers.get('x-request-id')).toBe('r');
+  });
+});

@@ -4,7 +4,12 @@ import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { exchangeOfClient } from '../common/exchange-of-client.ts';
 import { lazily } from '../common/lazily.ts';
-import { type PlainRequest, plainRequest, unparsed } from '../common/plain-request.ts';
+import {
+  type KnownUrls,
+  type PlainRequest,
+  plainRequest,
+  unparsed,
+} from '../common/plain-request.ts';
 import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { refusalError } from './errors.ts';
@@ -48,10 +53,12 @@ function ownHeaders(settings: OwnClientSettings) {
 async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient> {
   const { Anthropic } = await loadSdk();
   class PlainAnthropic extends Anthropic {
+    readonly #urls: KnownUrls = new Map();
+
     override async buildRequest(
       ...asked: Parameters<InstanceType<typeof Anthropic>['buildRequest']>
     ): Promise<PlainRequest> {
-      return plainRequest(this, asked[0]) ?? super.buildRequest(...asked);
+      return plainRequest(this, asked[0], this.#urls) ?? super.buildRequest(...asked);
     }
   }
   return new PlainAnthropic({

@@ -18,7 +18,7 @@ import {
 } from './api-key.ts';
 import { exchangeOfClient } from './exchange-of-client.ts';
 import { lazily } from './lazily.ts';
-import { type PlainRequest, plainRequest, unparsed } from './plain-request.ts';
+import { type KnownUrls, type PlainRequest, plainRequest, unparsed } from './plain-request.ts';
 import { lazySdk } from './sdk.ts';
 import { checkSettings, type SettingKind, transportShape } from './settings.ts';
 
@@ -177,10 +177,12 @@ async function makeClient(
 ): Promise<OpenAIClient> {
   const { OpenAI } = await loadOpenAI();
   class PlainOpenAI extends OpenAI {
+    readonly #urls: KnownUrls = new Map();
+
     override async buildRequest(
       ...asked: Parameters<InstanceType<typeof OpenAI>['buildRequest']>
     ): Promise<PlainRequest> {
-      return plainRequest(this, asked[0]) ?? super.buildRequest(...asked);
+      return plainRequest(this, asked[0], this.#urls) ?? super.buildRequest(...asked);
     }
   }
   // Everything is said, so that no OPENAI_* variable has a say; the guard fixes the headers, the key included.

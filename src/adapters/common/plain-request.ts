@@ -39,13 +39,28 @@ function noHeaders(): Headers {
   return none;
 }
 
+/** Addresses by their path: a client's are few, and to build one takes longer than to look it up. */
+export type KnownUrls = Map<string, string>;
+
+function urlOf(sdk: RequestBuilder, asked: Asked, known: KnownUrls): string {
+  const { path, query, defaultBaseURL } = asked;
+  const isPlain = query === undefined && defaultBaseURL === undefined;
+  const url = (isPlain ? known.get(path) : undefined) ?? sdk.buildURL(path, query, defaultBaseURL);
+  if (isPlain) known.set(path, url);
+  return url;
+}
+
 /**
  * The request that an SDK would build, without the headers, which the guard drops anyway: they are most of what an
  * SDK costs. Both SDKs mean `buildRequest` to be replaced by those who authenticate requests themselves.
  * `undefined` for a body that is not plain JSON: that is the SDK's to encode.
  */
-export function plainRequest(sdk: RequestBuilder, asked: Asked): PlainRequest | undefined {
-  const { method, path, query, defaultBaseURL, body, fetchOptions } = asked;
+export function plainRequest(
+  sdk: RequestBuilder,
+  asked: Asked,
+  known: KnownUrls,
+): PlainRequest | undefined {
+  const { method, body, fetchOptions } = asked;
   if (typeof body !== 'object' || body === null) return undefined;
   const prototype: unknown = Object.getPrototypeOf(body);
   if (prototype !== Object.prototype) return undefined;
@@ -56,7 +71,7 @@ export function plainRequest(sdk: RequestBuilder, asked: Asked): PlainRequest | 
       headers: noHeaders(),
       body: JSON.stringify(body),
     },
-    url: sdk.buildURL(path, query, defaultBaseURL),
+    url: urlOf(sdk, asked, known),
     timeout: sdk.timeout,
   };
 }

@@ -15,7 +15,7 @@ describe.each(clients)('a request of %s', (_, make) => {
   it('is the one that the SDK would build, but for the headers', async () => {
     const client = make();
     const built = await client.buildRequest({ ...asked });
-    const plain = plainRequest(client, asked);
+    const plain = plainRequest(client, asked, new Map());
     expect(plain?.url).toBe(built.url);
     expect(plain?.url).toBe('http://x/base/v1/ask');
     expect(plain?.req.method).toBe(built.req.method);
@@ -23,15 +23,28 @@ describe.each(clients)('a request of %s', (_, make) => {
     expect([...(plain?.req.headers ?? [])]).toEqual([]);
   });
 
+  it('goes to its own address, and with a query to that, however many came before', () => {
+    const client = make();
+    const known = new Map<string, string>();
+    const urlOf = (path: string, query?: object) =>
+      plainRequest(client, { ...asked, path, ...(query && { query }) }, known)?.url;
+    expect([urlOf('/a'), urlOf('/b'), urlOf('/a', { beta: true }), urlOf('/a')]).toEqual([
+      'http://x/base/a',
+      'http://x/base/b',
+      'http://x/base/a?beta=true',
+      'http://x/base/a',
+    ]);
+  });
+
   it('carries what was handed in for the fetch', () => {
     const mark = Symbol('mark');
-    const plain = plainRequest(make(), { ...asked, fetchOptions: { [mark]: 1 } });
+    const plain = plainRequest(make(), { ...asked, fetchOptions: { [mark]: 1 } }, new Map());
     expect(Reflect.get(plain?.req ?? {}, mark)).toBe(1);
   });
 
   it('is left to the SDK where the body is not plain JSON', () => {
     for (const odd of [undefined, null, 'text', new FormData(), new Uint8Array(2)]) {
-      expect(plainRequest(make(), { ...asked, body: odd })).toBeUndefined();
+      expect(plainRequest(make(), { ...asked, body: odd }, new Map())).toBeUndefined();
     }
   });
 });
@@ -43,7 +56,7 @@ it('keeps a default query', async () => {
     defaultQuery: { 'api-version': '2026-01-01' },
   });
   const built = await client.buildRequest({ ...asked });
-  expect(plainRequest(client, asked)?.url).toBe(built.url);
+  expect(plainRequest(client, asked, new Map())?.url).toBe(built.url);
   expect(built.url).toBe('http://x/v1/v1/ask?api-version=2026-01-01');
 });
 

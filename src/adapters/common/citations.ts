@@ -37,6 +37,7 @@ export function openAICitation(annotation: unknown): Citation | undefined {
 
 /** The sources that Perplexity and xAI list beside the answer: results with a title if there are any, else addresses. */
 export function listedCitations(body: JsonObject): readonly Citation[] {
+  if (body.search_results === undefined && body.citations === undefined) return [];
   const results = listOf(body.search_results).filter(isObject);
   if (results.length > 0) {
     return results.map((result) =>

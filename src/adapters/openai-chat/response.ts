@@ -51,9 +51,10 @@ type ChatFacts = AnswerFacts & {
 
 /** The first choice: with `n` among the extra options there are more, which nobody asked us for. */
 function firstChoice(choices: unknown): JsonObject | undefined {
-  return listOf(choices)
-    .filter(isObject)
-    .find((choice) => choice.index === undefined || choice.index === 0);
+  for (const choice of listOf(choices)) {
+    if (isObject(choice) && (choice.index === undefined || choice.index === 0)) return choice;
+  }
+  return undefined;
 }
 
 export function createAnswerReader({
@@ -74,14 +75,15 @@ export function createAnswerReader({
   let settled = false;
   let sources: readonly Citation[] = [];
 
-  function describe(chunk: JsonObject): void {
+  function describe(chunk: JsonObject, choice: JsonObject | undefined): void {
     id ??= textOf(chunk.id);
     servedModel ??= textOf(chunk.model);
-    const groq = objectOf(chunk.x_groq);
-    // Moonshot tells the usage of a stream inside the choice.
-    const places = [chunk.usage, groq.usage, firstChoice(chunk.choices)?.usage];
-    const told = places.map((place) => openAIUsage(place, usageNames)).find(Boolean);
-    usage = told ?? usage;
+    usage =
+      openAIUsage(chunk.usage, usageNames) ??
+      openAIUsage(objectOf(chunk.x_groq).usage, usageNames) ??
+      // Moonshot tells the usage of a stream inside the choice.
+      openAIUsage(choice?.usage, usageNames) ??
+      usage;
     const listed = listedCitations(chunk);
     if (listed.length > 0) sources = listed;
     serviceTier =
@@ -120,8 +122,8 @@ export function createAnswerReader({
       const failure = chunkFailure(chunk, headers);
       if (failure !== undefined) throw failure;
       if (!Array.isArray(chunk.choices) && !begun && chunk.usage === undefined) return;
-      describe(chunk);
       const choice = firstChoice(chunk.choices);
+      describe(chunk, choice);
       // A server that streams a whole message calls it `message`.
       if (choice !== undefined) choose(choice, choice.delta ?? choice.message);
       else settled = rawFinishReason !== undefined && usage !== undefined;
@@ -133,7 +135,7 @@ export function createAnswerReader({
       if (!isObject(body) || !isObject(choice?.message)) {
         throw notACompletion();
       }
-      describe(body);
+      describe(body, choice);
       choose(choice, choice.message);
       // Servers that leave the reason out of a whole message have ended it all the same.
       rawFinishReason ??= 'stop';

@@ -118,7 +118,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   const isForced = planned.leastBad !== undefined;
   const fresh = (): readonly ResolvedTarget[] => steps.flatMap((step) => step.ask ?? []);
   const states = new Map<string, State>();
-  const limited: { readonly target: ResolvedTarget; readonly until: number }[] = [];
+  let limited: readonly { readonly target: ResolvedTarget; readonly until: number }[] = [];
   let lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
   /** Set by a prompt that was too long: only a larger window may still take it. */
   let tooSmall: { readonly window: number | undefined } | undefined;
@@ -202,7 +202,7 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     const soonest = open.sort((a, b) => a.until - b.until)[0];
     if (soonest === undefined || attemptsLeft() <= 0) return undefined;
     const { target, until } = soonest;
-    limited.splice(limited.indexOf(soonest), 1);
+    limited = limited.filter((each) => each !== soonest);
     return (await waitFor(until)) ? target : undefined;
   }
 
@@ -238,10 +238,8 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
       lastFailed = { target, error };
       if (error.code === 'context_length') tooSmall = { window: windowOf(engine, target) };
       if (error.code === 'rate_limited' && !wasTurnedAway(error)) {
-        const { limited: told } = health.get(heldUnder(target).target).unavailable;
-        const known = limited.findIndex((each) => each.target === target);
-        if (known >= 0) limited.splice(known, 1);
-        limited.push({ target, until: told ?? runtime.now() });
+        const until = health.get(heldUnder(target).target).unavailable.limited ?? runtime.now();
+        limited = [...limited.filter((each) => each.target !== target), { target, until }];
       }
       if (!isKeyFailure(error.code)) dropOtherKeys(target);
     },

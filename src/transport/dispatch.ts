@@ -18,12 +18,7 @@ export type WireRequest = {
 const maxUnreadBytes = 65_536;
 
 /** The socket's end of a request; undici 7 and later call it the controller. */
-type Control = {
-  abort(reason: unknown): void;
-  pause?(): void;
-  resume?(): void;
-  rawHeaders?: unknown;
-};
+type Control = { abort(reason: unknown): void; pause?(): void; resume?(): void };
 
 type HeaderTable = Readonly<Record<string, string | readonly string[] | undefined>>;
 
@@ -162,7 +157,8 @@ class Receiver implements Body {
 
   onResponseStart(controller: Control, status: number, headers: HeaderTable): void {
     // Undici keeps them as bytes beside, for as long as the body is on its way: three kilobytes for each stream.
-    if (status >= 200) controller.rawHeaders = null;
+    // Where a controller does not let go of them, nothing is lost but that.
+    if (status >= 200) Reflect.set(controller, 'rawHeaders', null);
     this.#answer(status, headers);
   }
 

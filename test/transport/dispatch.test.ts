@@ -48,4 +48,18 @@ describe('a request through a dispatcher', () => {
     handler.onResponseEnd(controller, {});
     expect((await answer).headers.get('x-request-id')).toBe('r');
   });
+
+  it('does not mind a controller that keeps them', async () => {
+    const { answer, handler } = dispatched('http://a/');
+    const controller = {
+      abort: () => undefined,
+      get rawHeaders() {
+        return [];
+      },
+    };
+    handler.onRequestStart(controller);
+    handler.onResponseStart(controller, 200, {});
+    handler.onResponseEnd(controller, {});
+    expect((await answer).status).toBe(200);
+  });
 });

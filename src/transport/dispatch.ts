@@ -1,7 +1,7 @@
-import type { Watch } from '../protocol/provider.ts';
-import type { Answer, AnswerHeaders, Body } from './answer.ts';
+import type { AnswerHeaders, Body } from './answer.ts';
 import { decoded } from './content-encoding.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { Carrier, Tap } from './tap.ts';
 
 /** A request as it goes on the wire. */
 export type WireRequest = {
@@ -10,8 +10,6 @@ export type WireRequest = {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: unknown;
-  readonly signal: AbortSignal;
-  readonly watch: Watch;
 };
 
 /** Bytes that may lie unread before the socket is told to wait. */
@@ -51,12 +49,8 @@ function tableOf(raw: readonly (Uint8Array | string)[]): HeaderTable {
  * It lets go of the attempt as soon as it can: undici's and Node's own objects for a request live on until the next
  * full collection of garbage, and would take the whole call along.
  */
-class Receiver implements Body {
-  #attempt: { readonly signal: AbortSignal; readonly watch: Watch } | undefined;
-  readonly #resolve: (answer: Answer) => void;
-  readonly #reject: (reason: unknown) => void;
-  /** A function: Node keeps a listener that is an object until the next full collection of garbage. */
-  readonly #onAbort = (): void => this.#cut(this.#attempt?.signal.reason);
+class Receiver implements Body, Carrier {
+  #tap: Tap | undefined;
   #control: Control | undefined;
   #pieces: Uint8Array[] = [];
   #unreadBytes = 0;
@@ -65,15 +59,9 @@ class Receiver implements Body {
   #failure: { readonly reason: unknown } | undefined;
   hasArrived = false;
 
-  constructor(
-    { signal, watch }: WireRequest,
-    resolve: (answer: Answer) => void,
-    reject: (reason: unknown) => void,
-  ) {
-    this.#attempt = { signal, watch };
-    this.#resolve = resolve;
-    this.#reject = reject;
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+  constructor(tap: Tap) {
+    this.#tap = tap;
+    tap.carriedBy(this);
   }
 
   read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
@@ -93,10 +81,10 @@ class Receiver implements Body {
   }
 
   cancel(): void {
-    this.#cut(new Error('the reader left'));
+    this.cut(new Error('the reader left'));
   }
 
-  #cut(reason: unknown): void {
+  cut(reason: unknown): void {
     if (this.hasArrived || this.#failure !== undefined) return;
     this.#fail(reason);
     this.#control?.abort(reason);
@@ -105,29 +93,25 @@ class Receiver implements Body {
   #fail(reason: unknown): void {
     if (this.hasArrived || this.#failure !== undefined) return;
     this.#failure = { reason };
-    this.#letGo();
-    this.#reject(reason);
+    this.#tap?.fail(reason);
+    this.#tap = undefined;
     this.#reader?.reject(reason);
     this.#reader = undefined;
-  }
-
-  #letGo(): void {
-    this.#attempt?.signal.removeEventListener('abort', this.#onAbort);
-    this.#attempt = undefined;
   }
 
   #start(control: Control): void {
     this.#control = control;
     // Given up while the request waited for its connection.
     if (this.#failure !== undefined) control.abort(this.#failure.reason);
-    else this.#attempt?.watch.connected();
+    else this.#tap?.connected();
   }
 
   #answer(status: number, table: HeaderTable): void {
     // 103 Early Hints and the like: the answer is still to come.
     if (status < 200) return;
     const headers = headersFrom(table);
-    this.#resolve({ status, headers, body: decoded(this, headers.get('content-encoding')) });
+    const body = decoded(this, headers.get('content-encoding'));
+    this.#tap?.answered({ status, headers, body });
   }
 
   #take(piece: Uint8Array): boolean {
@@ -146,7 +130,8 @@ class Receiver implements Body {
     if (this.#failure !== undefined) return;
     this.hasArrived = true;
     this.#control = undefined;
-    this.#letGo();
+    this.#tap?.close();
+    this.#tap = undefined;
     this.#reader?.resolve(undefined);
     this.#reader = undefined;
   }
@@ -215,23 +200,19 @@ function addressOf(url: string): Address {
 /**
  * Sends a request straight through a dispatcher, without the `fetch` and the web streams on top of it, which
  * cost several times what the request itself costs. Follows no redirects and asks for no compression. The
- * dispatcher's own header and body clocks are off.
- *
- * @throws the signal's reason when it aborts, and whatever undici says of a connection that fails
+ * dispatcher's own header and body clocks are off. The answer goes to the tap, and so does whatever undici says of
+ * a connection that fails.
  */
-export function dispatchRequest(dispatcher: Dispatcher, request: WireRequest): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    request.signal.throwIfAborted();
-    const { origin, path } = addressOf(request.url);
-    const options = {
-      origin,
-      path,
-      method: request.method,
-      headers: { 'accept-encoding': 'identity', ...request.headers },
-      body: request.body,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    };
-    dispatcher.dispatch(options, new Receiver(request, resolve, reject));
-  });
+export function dispatchRequest(dispatcher: Dispatcher, request: WireRequest, tap: Tap): void {
+  const { origin, path } = addressOf(request.url);
+  const options = {
+    origin,
+    path,
+    method: request.method,
+    headers: { 'accept-encoding': 'identity', ...request.headers },
+    body: request.body,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+  dispatcher.dispatch(options, new Receiver(tap));
 }

@@ -4,7 +4,7 @@ import type { Answer } from './answer.ts';
 import { connectionError } from './network-error.ts';
 import { tellLimits } from './rate-limits.ts';
 import { type Reply, readReply } from './read-reply.ts';
-import { type Listener, Tap } from './tap.ts';
+import { Tap } from './tap.ts';
 
 /** An SDK that gave up before it sent anything. */
 class SdkFailure extends Error {}
@@ -13,30 +13,21 @@ function unused(): SignalboxError {
   return connectionError(new Error('the SDK returned without using the fetch it was given'));
 }
 
-/** Has the SDK make its request, and takes the answer off the tap. */
-async function answerTo(
-  send: (tap: Tap) => PromiseLike<unknown>,
-  listener: Listener,
-): Promise<Answer> {
-  const { signal } = listener;
-  const tap = new Tap(listener);
-  // The SDK may look for credentials first, and knows nothing of the signal.
-  const abort = (): void => tap.fail(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  const giveUp = (cause: unknown): void => tap.fail(new SdkFailure('', { cause }));
+/** Has the SDK make its request; the answer comes by the tap. */
+function answerTo(send: (tap: Tap) => PromiseLike<unknown>, tap: Tap): Promise<Answer> {
   const answer = tap.wait();
+  // What becomes of the SDK's call once the request is out is of no interest.
+  const giveUp = (cause: unknown): void => {
+    if (tap.isWaiting) tap.fail(new SdkFailure('', { cause }));
+  };
   try {
     send(tap).then(() => {
-      if (tap.listener !== undefined) tap.fail(unused());
+      if (tap.isWaiting) tap.fail(unused());
     }, giveUp);
   } catch (error) {
     giveUp(error);
   }
-  try {
-    return await answer;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  return answer;
 }
 
 /**
@@ -56,9 +47,10 @@ export async function exchange(
   signal.throwIfAborted();
   let answer: Answer | undefined;
   try {
-    answer = await answerTo(send, { signal, watch, key });
+    answer = await answerTo(send, new Tap({ signal, watch, key }));
     tellLimits(answer.headers, watch);
-    return await readReply(answer, watch);
+    const reply = readReply(answer, watch);
+    return reply instanceof Promise ? await reply : reply;
   } catch (error) {
     // Whatever the cut looks like, an abort is an abort.
     signal.throwIfAborted();

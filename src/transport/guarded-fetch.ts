@@ -1,4 +1,4 @@
-import { type Answer, answerOf } from './answer.ts';
+import { answerOf } from './answer.ts';
 import { dispatchRequest } from './dispatch.ts';
 import { type Dispatcher, processDispatcher } from './dispatcher.ts';
 import type { Listener, Tap } from './tap.ts';
@@ -14,7 +14,8 @@ export function withTap(tap: Tap): RequestInit {
   return { [tapKey]: tap } as RequestInit;
 }
 
-function tapOf(init: RequestInit | undefined): Tap | undefined {
+/** The tap among fetch options. */
+export function tapOf(init: object | undefined): Tap | undefined {
   return init === undefined ? undefined : (Reflect.get(init, tapKey) as Tap | undefined);
 }
 
@@ -54,15 +55,18 @@ function passed(sent: RequestInit['headers'], names: readonly string[]): Record<
   return told;
 }
 
-async function guardHeaders(
+/** At once, where they can be told at once. */
+function guardHeaders(
   { headers, passes }: GuardOptions,
   sent: RequestInit['headers'],
   { key, signal }: Listener,
-): Promise<FixedHeaders> {
+): FixedHeaders | Promise<FixedHeaders> {
   if (headers === 'as-is') return Object.fromEntries(new Headers(sent));
   const given = headers(key);
-  const own = given instanceof Promise ? await untilAborted(() => given, signal) : given;
-  return passes === undefined ? own : Object.assign(passed(sent, passes), own);
+  const complete = (own: FixedHeaders): FixedHeaders =>
+    passes === undefined ? own : Object.assign(passed(sent, passes), own);
+  if (!(given instanceof Promise)) return complete(given);
+  return untilAborted(() => given, signal).then(complete);
 }
 
 /** Whether a request can do without `fetch`, which sees to what is not plain text and refuses odd addresses. */
@@ -70,29 +74,59 @@ function isPlain(url: string, body: unknown): boolean {
   return /^https?:\/\/[^/?#@]+(?:[/?#]|$)/.test(url) && (typeof body === 'string' || body == null);
 }
 
-/** Sends what an SDK built: the user's way if there is one, else straight through undici. */
-async function send(
+/** Sends a request with those headers: the user's way if there is one, else straight through undici. */
+function sendWith(
   options: GuardOptions,
   input: Parameters<Fetch>[0],
   init: RequestInit,
-  listener: Listener,
-): Promise<Answer> {
-  const headers = await guardHeaders(options, init.headers, listener);
-  const { signal, watch } = listener;
+  headers: FixedHeaders,
+  tap: Tap,
+): void {
   const { method = 'GET', body } = init;
+  const { signal, watch } = tap.take();
   if (options.fetch === undefined) {
     const url = String(input);
     const dispatcher = options.dispatcher ?? (isPlain(url, body) ? processDispatcher() : undefined);
-    const request = { url, method, headers, body, signal, watch };
-    if (dispatcher !== undefined) return dispatchRequest(dispatcher, request);
+    if (dispatcher !== undefined) {
+      dispatchRequest(dispatcher, { url, method, headers, body }, tap);
+      return;
+    }
   }
   // A fetch cannot be watched.
   watch.connected();
-  const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]: Tap };
+  const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]?: Tap };
   const ownFetch = options.fetch ?? globalThis.fetch;
-  return answerOf(
-    await ownFetch(input, { ...asked, headers: new Headers(headers), redirect: 'manual', signal }),
+  const whole = { ...asked, headers: new Headers(headers), redirect: 'manual', signal } as const;
+  ownFetch(input, whole).then(
+    (response) => {
+      tap.answered(answerOf(response));
+      // The fetch has the signal, too, and closes its connection itself.
+      tap.close();
+    },
+    (reason: unknown) => tap.fail(reason),
   );
+}
+
+/**
+ * Sends a request with guarded headers and no redirects, under the attempt's signal; the answer goes to its tap,
+ * and so does what went wrong. @throws Error when the attempt has ended
+ */
+export function sendGuarded(
+  options: GuardOptions,
+  input: Parameters<Fetch>[0],
+  init: RequestInit,
+  tap: Tap,
+): void {
+  const listener = tap.take();
+  const fail = (reason: unknown): void => tap.fail(reason);
+  try {
+    const headers = guardHeaders(options, init.headers, listener);
+    if (headers instanceof Promise) {
+      headers.then((given) => sendWith(options, input, init, given, tap)).catch(fail);
+    } else sendWith(options, input, init, headers, tap);
+  } catch (error) {
+    fail(error);
+  }
 }
 
 let blank: Response | undefined;
@@ -135,8 +169,7 @@ export function guardedFetch(options: GuardOptions): Fetch {
     if (tap === undefined || init === undefined) {
       return (options.fetch ?? globalThis.fetch)(input, init);
     }
-    if (tap.listener === undefined) throw new Error('the attempt has ended');
-    tap.take(send(options, input, init, tap.listener));
+    sendGuarded(options, input, init, tap);
     return blankResponse();
   };
 }

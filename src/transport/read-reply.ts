@@ -1,8 +1,9 @@
 import { SignalboxError } from '../errors.ts';
 import type { Watch } from '../protocol/provider.ts';
-import type { Answer, AnswerHeaders, Body } from './answer.ts';
+import type { Answer, AnswerHeaders } from './answer.ts';
 import { createFrameDecoder, isFrameStart } from './aws-event-stream.ts';
 import { interruptedError } from './network-error.ts';
+import { Pieces } from './pieces.ts';
 import { requestIdOf } from './response-facts.ts';
 import { createEventDecoder, type ServerSentEvent } from './server-sent-events.ts';
 
@@ -28,92 +29,6 @@ export type Reply = {
 
 /** Enough to classify an error by, and too little to be a burden when a proxy answers with a website. */
 const maxErrorBodyLength = 65_536;
-
-/** How long a vendor may take to end a body after its terminal marker before the socket is closed. */
-const readOutMs = 1_000;
-
-/**
- * Reads a body to its end in the background, so that its connection can be used for the next request. A body
- * that does not end is cut off. (The clock is the socket's, not the call's: the call is over.)
- */
-async function readOut(body: Body): Promise<void> {
-  if (body.hasArrived) return;
-  const grace = AbortSignal.timeout(readOutMs);
-  const cut = (): void => body.cancel();
-  grace.addEventListener('abort', cut, { once: true });
-  try {
-    while ((await body.read()) !== undefined);
-  } catch {
-    // The connection broke after the answer was whole: nobody needs it any more.
-  } finally {
-    grace.removeEventListener('abort', cut);
-  }
-}
-
-/** A body, whose every piece feeds the idle clock. */
-class Pieces {
-  readonly #body: Body;
-  readonly #watch: Watch;
-  #isComplete = false;
-  #hasEnded = false;
-
-  constructor(body: Body, watch: Watch) {
-    this.#body = body;
-    this.#watch = watch;
-  }
-
-  /** The next piece; `undefined` at the end. To be handed to {@link Pieces.took}, and a failure to `cut`. */
-  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    return this.#hasEnded ? undefined : this.#body.read();
-  }
-
-  took(piece: Uint8Array | undefined): void {
-    if (piece === undefined) this.#hasEnded = true;
-    else this.#watch.bytes();
-  }
-
-  /** The error for a reading that failed. */
-  cut(cause: unknown): SignalboxError {
-    this.#hasEnded = true;
-    return interruptedError('the connection was cut', cause);
-  }
-
-  /** All that matters has come: what is left is read out, not cut off. */
-  complete(): void {
-    this.#isComplete = true;
-  }
-
-  /** Closes the connection, or reads it out when all that matters has come. */
-  leave(): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    if (this.#isComplete) void readOut(this.#body);
-    else this.#body.cancel();
-  }
-
-  /** Reads and takes the next piece; at once where it is there. @throws SignalboxError `stream_interrupted` */
-  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    let piece: ReturnType<Body['read']>;
-    try {
-      piece = this.read();
-    } catch (error) {
-      throw this.cut(error);
-    }
-    if (piece instanceof Promise) return this.#arriving(piece);
-    this.took(piece);
-    return piece;
-  }
-
-  async #arriving(piece: Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
-    try {
-      const arrived = await piece;
-      this.took(arrived);
-      return arrived;
-    } catch (error) {
-      throw this.cut(error);
-    }
-  }
-}
 
 /**
  * The events of a body, as they come. Reading and decoding are apart, so that who reads can wait for the body's
@@ -214,13 +129,23 @@ function isJsonStart(byte: number | undefined): boolean {
 }
 
 /** All of a body; most come in one piece. */
-async function collectFrom(first: Uint8Array, pieces: Pieces): Promise<string> {
-  const second = await pieces.next();
+function jsonFrom(first: Uint8Array, pieces: Pieces): unknown {
+  const second = pieces.next();
   if (second === undefined) {
-    return Buffer.from(first.buffer, first.byteOffset, first.length).toString();
+    return wholeJson(Buffer.from(first.buffer, first.byteOffset, first.length).toString());
   }
+  return collectFrom(first, second, pieces).then(wholeJson);
+}
+
+async function collectFrom(
+  first: Uint8Array,
+  second: Uint8Array | Promise<Uint8Array | undefined>,
+  pieces: Pieces,
+): Promise<string> {
   const text = createTextDecoder();
-  return collect(text.write(first) + text.write(second), pieces, text);
+  const head = text.write(first);
+  const next = await second;
+  return next === undefined ? head + text.end() : collect(head + text.write(next), pieces, text);
 }
 
 async function collect(head: string, pieces: Pieces, text: TextDecoding): Promise<string> {
@@ -276,30 +201,53 @@ function wordsFor(first: string): string {
   return first === '<' ? 'a web page' : 'something that is neither JSON nor an event stream';
 }
 
+/** What is told of every answer. */
+type Facts = Pick<Reply, 'requestId' | 'headers'>;
+
 /**
  * Reads the vendor's answer for what it is rather than for what was asked: servers ignore `stream`, proxies
  * answer with a web page and status 200, and content types lie. Looks at the first bytes only. AWS's binary
- * event stream is read as the events inside it.
+ * event stream is read as the events inside it. At once, where all that takes has come.
  *
  * @throws SignalboxError `invalid_response` for a 2xx that is neither JSON nor an event stream, and
  * `stream_interrupted` when the connection breaks.
  */
-export async function readReply(answer: Answer, watch: Watch): Promise<Reply> {
+export function readReply(answer: Answer, watch: Watch): Reply | Promise<Reply> {
   const { status, headers } = answer;
-  const facts = { requestId: requestIdOf(headers), headers };
+  const facts: Facts = { requestId: requestIdOf(headers), headers };
   if (status < 200 || status > 299) {
-    return { ...facts, kind: 'refusal', refusal: await readRefusal(answer, watch) };
+    return readRefusal(answer, watch).then((refusal) => ({ ...facts, kind: 'refusal', refusal }));
   }
   const pieces = new Pieces(answer.body, watch);
-  const piece = await pieces.next();
+  const piece = pieces.next();
+  if (piece instanceof Promise) return piece.then((first) => readFrom(first, pieces, facts));
+  return readFrom(piece, pieces, facts);
+}
+
+/** The rest of a 2xx, by its first piece. */
+function readFrom(
+  piece: Uint8Array | undefined,
+  pieces: Pieces,
+  facts: Facts,
+): Reply | Promise<Reply> {
   if (piece !== undefined && isFrameStart(piece[0])) {
     const frames = createFrameDecoder();
     const events = new DecodedEvents(pieces, frames, frames.decode(piece));
     return { ...facts, kind: 'events', events };
   }
   if (piece !== undefined && isJsonStart(piece[0])) {
-    return { ...facts, kind: 'json', body: wholeJson(await collectFrom(piece, pieces)) };
+    const json = jsonFrom(piece, pieces);
+    if (json instanceof Promise) return json.then((body) => ({ ...facts, kind: 'json', body }));
+    return { ...facts, kind: 'json', body: json };
   }
+  return readText(piece, pieces, facts);
+}
+
+async function readText(
+  piece: Uint8Array | undefined,
+  pieces: Pieces,
+  facts: Facts,
+): Promise<Reply> {
   const text = createTextDecoder();
   const head = await peek(piece, pieces, text);
   const start = head.trimStart();

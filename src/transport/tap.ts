@@ -9,45 +9,85 @@ export type Listener = {
   readonly key: number;
 };
 
+/** Carries a request to the vendor. */
+export interface Carrier {
+  /** Closes the connection: the attempt is over. */
+  cut(reason: unknown): void;
+}
+
 /**
  * One attempt's ear on the wire: the guard hands it the vendor's answer. SDKs keep what they were given for a
- * while after their call, so it lets go of everything once it has one.
+ * while after their call, so it lets go of everything once it has no more use for it.
  *
- * A class without closures: where V8 sees that the literals of some place in the code live on, it puts them among
- * the old objects at once, with all that is stored in them, and the whole call would stay until the next full
- * collection of garbage.
+ * A class whose one closure holds nothing else: where V8 sees that the literals of some place in the code live on,
+ * it puts them among the old objects at once, with all that is stored in them, and the whole call would stay until
+ * the next full collection of garbage.
  */
 export class Tap {
-  /** Whose request it is; `undefined` when the attempt has no use for an answer any more. */
-  listener: Listener | undefined;
+  #listener: Listener | undefined;
+  #isTaken = false;
   #settle: PromiseWithResolvers<Answer> | undefined;
+  #carrier: Carrier | undefined;
+  /** A function: Node keeps a listener that is an object until the next full collection of garbage. */
+  readonly #onAbort = (): void => this.#abort();
 
   constructor(listener: Listener) {
-    this.listener = listener;
+    this.#listener = listener;
+    listener.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Waits for the answer, which may be on its way already. */
+  /** Waits for the answer; to be called before anything is sent. */
   wait(): Promise<Answer> {
     this.#settle = Promise.withResolvers();
     return this.#settle.promise;
   }
 
-  /** Takes the vendor's answer, or why there is none. */
-  take(answer: Promise<Answer>): void {
-    const settle = this.#settle;
-    this.#letGo();
-    settle?.resolve(answer);
+  /** Whether the request has not gone out yet, and still may. */
+  get isWaiting(): boolean {
+    return this.#listener !== undefined && !this.#isTaken;
+  }
+
+  /** The request goes out; says whose it is. @throws Error when the attempt has ended */
+  take(): Listener {
+    if (this.#listener === undefined) throw new Error('the attempt has ended');
+    this.#isTaken = true;
+    return this.#listener;
+  }
+
+  /** Who is to be told when the attempt is given up, until {@link Tap.close}. */
+  carriedBy(carrier: Carrier): void {
+    this.#carrier = carrier;
+  }
+
+  /** The request is on a socket. */
+  connected(): void {
+    this.#listener?.watch.connected();
+  }
+
+  /** The vendor's answer has begun. */
+  answered(answer: Answer): void {
+    this.#settle?.resolve(answer);
+    this.#settle = undefined;
   }
 
   /** There will be no answer. Does nothing once there is one. */
   fail(reason: unknown): void {
     const settle = this.#settle;
-    this.#letGo();
+    this.close();
     settle?.reject(reason);
   }
 
-  #letGo(): void {
-    this.listener = undefined;
+  /** Nothing more comes: lets go of the attempt. */
+  close(): void {
+    this.#listener?.signal.removeEventListener('abort', this.#onAbort);
+    this.#listener = undefined;
     this.#settle = undefined;
+    this.#carrier = undefined;
+  }
+
+  #abort(): void {
+    const reason: unknown = this.#listener?.signal.reason;
+    if (this.#carrier === undefined) this.fail(reason);
+    else this.#carrier.cut(reason);
   }
 }

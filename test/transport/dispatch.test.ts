@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dispatchRequest } from '../../src/transport/dispatch.ts';
+import { Tap } from '../../src/transport/tap.ts';
 
 type Handler = {
   onRequestStart(controller: object): void;
@@ -17,14 +18,12 @@ function dispatched(url: string) {
       return true;
     },
   };
-  const answer = dispatchRequest(dispatcher, {
-    url,
-    method: 'POST',
-    headers: { 'x-key': 'k' },
-    body: '{}',
-    signal: new AbortController().signal,
-    watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
-  });
+  const { signal } = new AbortController();
+  const watch = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
+  const tap = new Tap({ signal, watch, key: 0 });
+  const answer = tap.wait();
+  const headers = { 'x-key': 'k' };
+  dispatchRequest(dispatcher, { url, method: 'POST', headers, body: '{}' }, tap);
   return { answer, options: asked.options, handler: asked.handler as Handler };
 }
 

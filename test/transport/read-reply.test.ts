@@ -8,6 +8,7 @@ import { dispatchRequest } from '../../src/transport/dispatch.ts';
 import { processDispatcher } from '../../src/transport/dispatcher.ts';
 import { type Reply, readReply } from '../../src/transport/read-reply.ts';
 import type { ServerSentEvent } from '../../src/transport/server-sent-events.ts';
+import { Tap } from '../../src/transport/tap.ts';
 
 const quiet: Watch = {
   connected: () => undefined,
@@ -30,14 +31,10 @@ const ways: readonly (readonly [string, Send])[] = [
       const dispatcher = processDispatcher();
       if (dispatcher === undefined) throw new Error('this Node shows no dispatcher');
       const { signal } = new AbortController();
-      return dispatchRequest(dispatcher, {
-        url,
-        method: 'GET',
-        headers: {},
-        body: undefined,
-        signal,
-        watch: quiet,
-      });
+      const tap = new Tap({ signal, watch: quiet, key: 0 });
+      const answer = tap.wait();
+      dispatchRequest(dispatcher, { url, method: 'GET', headers: {}, body: undefined }, tap);
+      return answer;
     },
   ],
   ['a fetch', async (url) => answerOf(await fetch(url))],
@@ -218,8 +215,10 @@ describe.each(ways)('over %s', (_, send) => {
     });
 
     test('is told from JSON that ends too soon only by its words', async () => {
-      const reading = readReply(await answerFrom(sending('{"a":', 'application/json')), quiet);
-      await expect(reading).rejects.toMatchObject({
+      const answer = await answerFrom(sending('{"a":', 'application/json'));
+      // Where all has come, it is read at once.
+      const reading = async () => readReply(answer, quiet);
+      await expect(reading()).rejects.toMatchObject({
         code: 'stream_interrupted',
         message: 'the answer broke off: its JSON is not whole',
       });

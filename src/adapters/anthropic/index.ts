@@ -1,15 +1,16 @@
+import type { APIPromise, Anthropic as Sdk } from '@anthropic-ai/sdk';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Capability, Provider } from '../../protocol/provider.ts';
-import { type Fetch, guardedFetch, withTap } from '../../transport/guarded-fetch.ts';
+import {
+  type Fetch,
+  type GuardOptions,
+  guardedFetch,
+  withTap,
+} from '../../transport/guarded-fetch.ts';
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { exchangeOfClient } from '../common/exchange-of-client.ts';
-import { lazily } from '../common/lazily.ts';
-import {
-  type KnownUrls,
-  type PlainRequest,
-  plainRequest,
-  unparsed,
-} from '../common/plain-request.ts';
+import { lazily, whenReady } from '../common/lazily.ts';
+import { PlainRequests, unparsed } from '../common/plain-request.ts';
 import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { refusalError } from './errors.ts';
@@ -52,13 +53,14 @@ function ownHeaders(settings: OwnClientSettings) {
 
 async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient> {
   const { Anthropic } = await loadSdk();
+  const guard: GuardOptions = { ...settings.transport, headers: ownHeaders(settings) };
   class PlainAnthropic extends Anthropic {
-    readonly #urls: KnownUrls = new Map();
+    readonly #plain = new PlainRequests(this, guard);
 
-    override async buildRequest(
-      ...asked: Parameters<InstanceType<typeof Anthropic>['buildRequest']>
-    ): Promise<PlainRequest> {
-      return plainRequest(this, asked[0], this.#urls) ?? super.buildRequest(...asked);
+    override request<Rsp>(asked: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
+      // It has what the SDK's methods use of the SDK's own promise.
+      const sent: unknown = this.#plain.request(asked);
+      return sent as APIPromise<Rsp>;
     }
   }
   return new PlainAnthropic({
@@ -66,7 +68,7 @@ async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient>
     baseURL: settings.baseURL,
     maxRetries: 0,
     timeout: noTimeoutMs,
-    fetch: guardedFetch({ ...settings.transport, headers: ownHeaders(settings) }),
+    fetch: guardedFetch(guard),
     openTelemetry: false,
     logLevel: 'off',
     webhookKey: null,
@@ -134,14 +136,15 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
       return {
         warnings,
         send: (context) =>
-          readAnswer(context, answers, async () => {
-            const sdk = await client();
+          readAnswer(context, answers, () => {
             const stream = context.wire === 'stream';
             const whole: JsonObject = { ...body, stream };
             // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
-            return exchangeOfClient(context, (tap) =>
-              unparsed(
-                sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+            return whenReady(client(), (sdk) =>
+              exchangeOfClient(context, (tap) =>
+                unparsed(
+                  sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+                ),
               ),
             );
           }),

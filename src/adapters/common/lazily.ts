@@ -1,11 +1,32 @@
-/** Makes a thing once, on first use. A failure is not remembered: the next use tries again. */
-export function lazily<Thing>(make: () => Promise<Thing>): () => Promise<Thing> {
+/**
+ * Makes a thing once, on first use; from then on it is there at once. A failure is not remembered: the next use
+ * tries again.
+ */
+export function lazily<Thing extends object>(
+  make: () => Promise<Thing>,
+): () => Thing | Promise<Thing> {
+  let made: Thing | undefined;
   let making: Promise<Thing> | undefined;
   return () => {
-    making ??= make().catch((error: unknown) => {
-      making = undefined;
-      throw error;
-    });
+    if (made !== undefined) return made;
+    making ??= make().then(
+      (thing) => {
+        made = thing;
+        return thing;
+      },
+      (error: unknown) => {
+        making = undefined;
+        throw error;
+      },
+    );
     return making;
   };
+}
+
+/** Goes on with a value: at once, where it is there at once. */
+export function whenReady<Value, Result>(
+  value: Value | Promise<Value>,
+  use: (value: Value) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  return value instanceof Promise ? value.then(use) : use(value);
 }

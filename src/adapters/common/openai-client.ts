@@ -1,3 +1,4 @@
+import type { APIPromise, OpenAI as Sdk } from 'openai';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
 import {
@@ -17,8 +18,8 @@ import {
   withKey,
 } from './api-key.ts';
 import { exchangeOfClient } from './exchange-of-client.ts';
-import { lazily } from './lazily.ts';
-import { type KnownUrls, type PlainRequest, plainRequest, unparsed } from './plain-request.ts';
+import { lazily, whenReady } from './lazily.ts';
+import { PlainRequests, unparsed } from './plain-request.ts';
 import { lazySdk } from './sdk.ts';
 import { checkSettings, type SettingKind, transportShape } from './settings.ts';
 
@@ -95,10 +96,10 @@ export type OpenAIConnection = {
   readonly keyCount: number;
   preload(): Promise<void>;
   /**
-   * The client for a model, made on first use.
+   * The client for a model, made on first use; from then on it is there at once.
    * @throws SignalboxError `auth` without a key, `config` when the SDK is missing or refuses its settings.
    */
-  client(model: string): Promise<OpenAIClient>;
+  client(model: string): OpenAIClient | Promise<OpenAIClient>;
 };
 
 /** OpenAI's own hosts: api.openai.com and its regional ones (eu.api.openai.com). */
@@ -176,13 +177,14 @@ async function makeClient(
   headers: OwnHeaders,
 ): Promise<OpenAIClient> {
   const { OpenAI } = await loadOpenAI();
+  const guard: GuardOptions = { fetch: settings.fetch, dispatcher: settings.dispatcher, headers };
   class PlainOpenAI extends OpenAI {
-    readonly #urls: KnownUrls = new Map();
+    readonly #plain = new PlainRequests(this, guard);
 
-    override async buildRequest(
-      ...asked: Parameters<InstanceType<typeof OpenAI>['buildRequest']>
-    ): Promise<PlainRequest> {
-      return plainRequest(this, asked[0], this.#urls) ?? super.buildRequest(...asked);
+    override request<Rsp>(asked: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
+      // It has what the SDK's methods use of the SDK's own promise.
+      const sent: unknown = this.#plain.request(asked);
+      return sent as APIPromise<Rsp>;
     }
   }
   // Everything is said, so that no OPENAI_* variable has a say; the guard fixes the headers, the key included.
@@ -197,7 +199,7 @@ async function makeClient(
     timeout: noTimeoutMs,
     logLevel: 'off',
     ...(rules.query !== undefined && { defaultQuery: rules.query }),
-    fetch: guardedFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher, headers }),
+    fetch: guardedFetch(guard),
   });
 }
 
@@ -234,30 +236,31 @@ export function openAIConnection(
   // The key of the environment is OpenAI's own, and for nobody else.
   const ownRules =
     rules.key === 'optional-elsewhere' && !isOpenAI ? { ...rules, keyVariables: [] } : rules;
-  const client = lazily(async () =>
-    settings.client === undefined
-      ? makeClient(baseURL, settings, rules, ownHeaders(factory, settings, ownRules, keyIsOptional))
-      : adopt(settings.client),
-  );
+  const client = lazily(async () => {
+    try {
+      if (settings.client !== undefined) return adopt(settings.client);
+      const headers = ownHeaders(factory, settings, ownRules, keyIsOptional);
+      return await makeClient(baseURL, settings, rules, headers);
+    } catch (cause) {
+      if (isSignalboxError(cause)) throw cause;
+      throw new SignalboxError('config', `${factory}(): the SDK refused its settings`, { cause });
+    }
+  });
   const atPaths = new Map<string, OpenAIClient>();
+  function clientAt(path: string, made: OpenAIClient): OpenAIClient {
+    const known = atPaths.get(path) ?? made.withOptions({ baseURL: `${baseURL}${path}` });
+    atPaths.set(path, known);
+    return known;
+  }
   return {
     isOpenAI,
     keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
     preload: async () => {
       if (given === undefined) await loadOpenAI();
     },
-    client: async (model) => {
-      try {
-        const made = await client();
-        const path = given === undefined ? rules.pathOf?.(model) : undefined;
-        if (path === undefined) return made;
-        const known = atPaths.get(path) ?? made.withOptions({ baseURL: `${baseURL}${path}` });
-        atPaths.set(path, known);
-        return known;
-      } catch (cause) {
-        if (isSignalboxError(cause)) throw cause;
-        throw new SignalboxError('config', `${factory}(): the SDK refused its settings`, { cause });
-      }
+    client(model) {
+      const path = given === undefined ? rules.pathOf?.(model) : undefined;
+      return whenReady(client(), (made) => (path === undefined ? made : clientAt(path, made)));
     },
   };
 }

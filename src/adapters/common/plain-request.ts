@@ -1,24 +1,18 @@
-/** What an SDK's `buildRequest` gives: what goes to its `fetch`, where to, and the SDK's own timeout. */
-export type PlainRequest = {
-  req: RequestInit & { headers: Headers };
-  url: string;
-  timeout: number;
-};
+import { type GuardOptions, sendGuarded, tapOf } from '../../transport/guarded-fetch.ts';
 
 /** What is used of an SDK's client; the ones of `openai` and `@anthropic-ai/sdk` are alike. */
-type RequestBuilder = {
-  readonly timeout: number;
+type Composer = {
   buildURL(path: string, query: object | null | undefined, defaultBaseURL?: string): string;
 };
 
-/** What is used of the options of a request. */
-type Asked = {
+/** What an SDK's methods hand to their client's `request`, as far as it is used. */
+export type Composed = {
   readonly method: string;
   readonly path: string;
   readonly query?: object | null | undefined;
   readonly defaultBaseURL?: string | undefined;
   readonly body?: unknown;
-  readonly fetchOptions?: unknown;
+  readonly fetchOptions?: object | undefined;
 };
 
 /** What both SDKs' promises have: without it they would read an answer that is always empty. */
@@ -31,47 +25,60 @@ export function unparsed(sent: PromiseLike<unknown>): PromiseLike<unknown> {
   return isUnparsed(sent) ? sent.asResponse() : sent;
 }
 
-let none: Headers | undefined;
+/**
+ * What {@link PlainRequests} gives an SDK's method in place of the SDK's own promise: says only that the request is
+ * out. Its answer is with the guard, and nobody parses it here.
+ */
+class Sent {
+  readonly #sent: Promise<void>;
 
-/** Made on first use: it has Node load its `fetch`. */
-function noHeaders(): Headers {
-  none ??= new Headers();
-  return none;
-}
+  constructor(sent: Promise<void>) {
+    this.#sent = sent;
+  }
 
-/** Addresses by their path: a client's are few, and to build one takes longer than to look it up. */
-export type KnownUrls = Map<string, string>;
+  asResponse(): Promise<void> {
+    return this.#sent;
+  }
 
-function urlOf(sdk: RequestBuilder, asked: Asked, known: KnownUrls): string {
-  const { path, query, defaultBaseURL } = asked;
-  const isPlain = query === undefined && defaultBaseURL === undefined;
-  const url = (isPlain ? known.get(path) : undefined) ?? sdk.buildURL(path, query, defaultBaseURL);
-  if (isPlain) known.set(path, url);
-  return url;
+  /** An SDK's method says here what it would make of the answer. */
+  _thenUnwrap(): this {
+    return this;
+  }
 }
 
 /**
- * The request that an SDK would build, without the headers, which the guard drops anyway: they are most of what an
- * SDK costs. Both SDKs mean `buildRequest` to be replaced by those who authenticate requests themselves.
- * `undefined` for a body that is not plain JSON: that is the SDK's to encode.
+ * Takes the place of `request` in an SDK's client: the SDK's methods say what to ask and where, and the guard sends
+ * it. What the SDK's own `request` does besides is headers that the guard drops, retries, clocks, logs and
+ * parsing, all of which the router has of its own; it is most of what an SDK costs.
  */
-export function plainRequest(
-  sdk: RequestBuilder,
-  asked: Asked,
-  known: KnownUrls,
-): PlainRequest | undefined {
-  const { method, body, fetchOptions } = asked;
-  if (typeof body !== 'object' || body === null) return undefined;
-  const prototype: unknown = Object.getPrototypeOf(body);
-  if (prototype !== Object.prototype) return undefined;
-  return {
-    req: {
-      ...(fetchOptions as RequestInit | undefined),
-      method,
-      headers: noHeaders(),
-      body: JSON.stringify(body),
-    },
-    url: urlOf(sdk, asked, known),
-    timeout: sdk.timeout,
+export class PlainRequests {
+  readonly #sdk: Composer;
+  readonly #guard: GuardOptions;
+  /** Addresses by their path: a client's are few, and to build one takes longer than to look it up. */
+  readonly #urls = new Map<string, string>();
+
+  constructor(sdk: Composer, guard: GuardOptions) {
+    this.#sdk = sdk;
+    this.#guard = guard;
+  }
+
+  request(asked: Composed | PromiseLike<Composed>): Sent {
+    return new Sent(Promise.resolve(asked).then(this.#send));
+  }
+
+  readonly #send = (composed: Composed): void => {
+    const { method, body, fetchOptions } = composed;
+    const tap = tapOf(fetchOptions);
+    if (tap === undefined) throw new Error('a client of signalbox was used for something else');
+    const init = { method: method.toUpperCase(), body: JSON.stringify(body) };
+    sendGuarded(this.#guard, this.#urlOf(composed), init, tap);
   };
+
+  #urlOf({ path, query, defaultBaseURL }: Composed): string {
+    const isPlain = query === undefined && defaultBaseURL === undefined;
+    const known = isPlain ? this.#urls.get(path) : undefined;
+    const url = known ?? this.#sdk.buildURL(path, query, defaultBaseURL);
+    if (isPlain) this.#urls.set(path, url);
+    return url;
+  }
 }

@@ -74,7 +74,7 @@ const nothing = Symbol('nothing');
 class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyParts {
   readonly #context: AttemptContext;
   readonly #wire: AnswerWire;
-  #ask: (() => Promise<Reply>) | undefined;
+  #ask: (() => Reply | Promise<Reply>) | undefined;
   #parts: ProviderPart[] = [];
   #at = 0;
   /** Thrown after the parts that were told before it. */
@@ -87,7 +87,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
   #malformed = 0;
   #isOdd = false;
 
-  constructor(context: AttemptContext, wire: AnswerWire, ask: () => Promise<Reply>) {
+  constructor(context: AttemptContext, wire: AnswerWire, ask: () => Reply | Promise<Reply>) {
     this.#context = context;
     this.#wire = wire;
     this.#ask = ask;
@@ -130,14 +130,22 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
         throw error;
       }
       if (this.#isOver) return over;
-      if (!this.#hasAsked) return this.#open().then(this.#again);
+      if (!this.#hasAsked) {
+        const reply = this.#open();
+        if (reply instanceof Promise) return reply.then(this.#replied);
+        if (reply !== undefined) this.#takeReply(reply);
+        continue;
+      }
       const piece = this.#read();
       if (piece instanceof Promise) return piece.then(this.#arrived, this.#cutOff);
       if (piece !== nothing) this.#takePiece(piece);
     }
   }
 
-  readonly #again = (): Step | Promise<Step> => this.#step();
+  readonly #replied = (reply: Reply): Step | Promise<Step> => {
+    this.#takeReply(reply);
+    return this.#step();
+  };
 
   readonly #arrived = (piece: Uint8Array | undefined): Step | Promise<Step> => {
     this.#takePiece(piece);
@@ -158,13 +166,15 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     }
   }
 
-  async #open(): Promise<void> {
+  #open(): Reply | Promise<Reply> | undefined {
     this.#hasAsked = true;
     const ask = this.#ask;
     // It holds the whole request, which is not needed while the answer is read.
     this.#ask = undefined;
-    const reply = await ask?.();
-    if (reply === undefined) return;
+    return ask?.();
+  }
+
+  #takeReply(reply: Reply): void {
     if (reply.kind === 'refusal') {
       this.#failure = { error: this.#wire.refused(reply.refusal) };
       return;
@@ -260,7 +270,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
 export function readAnswer(
   context: AttemptContext,
   wire: AnswerWire,
-  ask: (context: AttemptContext) => Promise<Reply>,
+  ask: (context: AttemptContext) => Reply | Promise<Reply>,
 ): AsyncIterableIterator<ProviderPart, void> {
   return new AnswerParts(context, wire, () => ask(context));
 }

@@ -3,6 +3,7 @@ import type { Capability, PreparedCall, Provider } from '../../protocol/provider
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, tappedFetch } from '../../transport/guarded-fetch.ts';
+import { whenReady } from '../common/lazily.ts';
 import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { refusalError } from './errors.ts';
 import { factsOf } from './models.ts';
@@ -46,7 +47,7 @@ function capabilitiesOf(model: string): ReadonlySet<Capability> {
 
 /** Who serves the models: the way there, and how the SDK is loaded. */
 export type GeminiHost = {
-  readonly road: () => Promise<Road>;
+  readonly road: () => Road | Promise<Road>;
   readonly preload: () => Promise<void>;
   /** Makes one request; the host may have more to say of failures. @default {@link exchange} */
   readonly exchange?: typeof exchange;
@@ -67,11 +68,12 @@ export function geminiProvider(host: GeminiHost): Provider {
     return {
       warnings,
       send: (context) =>
-        readAnswer(context, answers, async () => {
-          const { client, guard } = await road();
+        readAnswer(context, answers, () => {
           const method = context.wire === 'stream' ? 'generateContentStream' : 'generateContent';
-          return exchangeWith(context, (tap) =>
-            client.models[method](sdkParameters(request.model, body, tappedFetch(guard, tap))),
+          return whenReady(road(), ({ client, guard }) =>
+            exchangeWith(context, (tap) =>
+              client.models[method](sdkParameters(request.model, body, tappedFetch(guard, tap))),
+            ),
           );
         }),
     };

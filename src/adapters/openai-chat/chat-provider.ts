@@ -1,4 +1,5 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
+import { whenReady } from '../common/lazily.ts';
 import { mergeBody } from '../common/merge-body.ts';
 import { type OpenAIConnection, openAIExchange } from '../common/openai-client.ts';
 import {
@@ -53,11 +54,10 @@ export function chatProvider(brand: ChatBrand): Provider {
       return {
         warnings,
         send: (context) =>
-          readAnswer(context, answers, async () => {
-            const client = await connection.client(request.model);
+          readAnswer(context, answers, () => {
             const whole = mergeBody({ ...body, ...modeOf(context, dialect) }, request.extraBody);
-            return openAIExchange(context, (options) =>
-              client.chat.completions.create(whole, options),
+            return whenReady(connection.client(request.model), (client) =>
+              openAIExchange(context, (options) => client.chat.completions.create(whole, options)),
             );
           }),
       };

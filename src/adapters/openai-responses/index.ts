@@ -1,4 +1,5 @@
 import type { Provider } from '../../protocol/provider.ts';
+import { whenReady } from '../common/lazily.ts';
 import { mergeBody } from '../common/merge-body.ts';
 import {
   connectionShape,
@@ -63,11 +64,12 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
       return {
         warnings,
         send: (context) =>
-          readAnswer(context, answers, async () => {
-            const client = await connection.client(request.model);
+          readAnswer(context, answers, () => {
             const mode = { stream: context.wire === 'stream' };
             const whole = mergeBody({ ...body, ...mode }, request.extraBody);
-            return openAIExchange(context, (options) => client.responses.create(whole, options));
+            return whenReady(connection.client(request.model), (client) =>
+              openAIExchange(context, (options) => client.responses.create(whole, options)),
+            );
           }),
       };
     },

@@ -1,0 +1,90 @@
+import type { SignalboxError } from '../errors.ts';
+import type { Watch } from '../protocol/provider.ts';
+import type { Body } from './answer.ts';
+import { interruptedError } from './network-error.ts';
+
+/** How long a vendor may take to end a body after its terminal marker before the socket is closed. */
+const readOutMs = 1_000;
+
+/**
+ * Reads a body to its end in the background, so that its connection can be used for the next request. A body
+ * that does not end is cut off. (The clock is the socket's, not the call's: the call is over.)
+ */
+async function readOut(body: Body): Promise<void> {
+  if (body.hasArrived) return;
+  const grace = AbortSignal.timeout(readOutMs);
+  const cut = (): void => body.cancel();
+  grace.addEventListener('abort', cut, { once: true });
+  try {
+    while ((await body.read()) !== undefined);
+  } catch {
+    // The connection broke after the answer was whole: nobody needs it any more.
+  } finally {
+    grace.removeEventListener('abort', cut);
+  }
+}
+
+/** A body, whose every piece feeds the idle clock. */
+export class Pieces {
+  readonly #body: Body;
+  readonly #watch: Watch;
+  #isComplete = false;
+  #hasEnded = false;
+
+  constructor(body: Body, watch: Watch) {
+    this.#body = body;
+    this.#watch = watch;
+  }
+
+  /** The next piece; `undefined` at the end. To be handed to {@link Pieces.took}, and a failure to `cut`. */
+  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    return this.#hasEnded ? undefined : this.#body.read();
+  }
+
+  took(piece: Uint8Array | undefined): void {
+    if (piece === undefined) this.#hasEnded = true;
+    else this.#watch.bytes();
+  }
+
+  /** The error for a reading that failed. */
+  cut(cause: unknown): SignalboxError {
+    this.#hasEnded = true;
+    return interruptedError('the connection was cut', cause);
+  }
+
+  /** All that matters has come: what is left is read out, not cut off. */
+  complete(): void {
+    this.#isComplete = true;
+  }
+
+  /** Closes the connection, or reads it out when all that matters has come. */
+  leave(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (this.#isComplete) void readOut(this.#body);
+    else this.#body.cancel();
+  }
+
+  /** Reads and takes the next piece; at once where it is there. @throws SignalboxError `stream_interrupted` */
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    let piece: ReturnType<Body['read']>;
+    try {
+      piece = this.read();
+    } catch (error) {
+      throw this.cut(error);
+    }
+    if (piece instanceof Promise) return this.#arriving(piece);
+    this.took(piece);
+    return piece;
+  }
+
+  async #arriving(piece: Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
+    try {
+      const arrived = await piece;
+      this.took(arrived);
+      return arrived;
+    } catch (error) {
+      throw this.cut(error);
+    }
+  }
+}

@@ -58,7 +58,7 @@ function openRouter(config: RouterConfig) {
   /** Tiers ordered by price need the list before their first call; nothing else waits for it. */
   async function loadPrices(): Promise<void> {
     const isNeeded = [...current.tiers.values()].some((tier) => tier.strategy === 'cheapest');
-    if (isNeeded) await engine.pricing.load().catch(() => undefined);
+    if (isNeeded) await engine.pricing.load()?.catch(() => undefined);
   }
 
   const start = (call: Call, leaving?: AbortSignal) =>

@@ -85,11 +85,18 @@ function asAttemptError(error: unknown): SignalboxError {
   );
 }
 
-/** The parts of an attempt, for one reader. */
-export type AttemptParts = AsyncIterableIterator<ProviderPart, void> & {
+export type AttemptStep = IteratorResult<ProviderPart, void>;
+
+/** The parts of an attempt, for one reader, who reads one at a time. */
+export interface AttemptParts {
+  /**
+   * The next part, or the end: at once where it is there.
+   * @throws SignalboxError what the attempt failed with, at once or by the promise
+   */
+  read(): AttemptStep | Promise<AttemptStep>;
   /** Ends the attempt, and closes its socket unless the answer is whole. */
-  return(): Promise<IteratorResult<ProviderPart, void>>;
-};
+  leave(): void;
+}
 
 function isReady(parts: object): parts is ReadyParts {
   return 'ready' in parts && typeof parts.ready === 'function';
@@ -99,7 +106,7 @@ function ignore(): void {}
 
 const ended = { done: true, value: undefined } as const;
 
-/** See {@link runAttempt}. A class, since a generator makes twice the promises, and thousands of them wait at a time. */
+/** See {@link runAttempt}. A class, since a generator makes more promises, and thousands of them wait at a time. */
 class RunningAttempt implements AttemptParts {
   readonly #runtime: Runtime;
   readonly #prepared: PreparedCall;
@@ -109,7 +116,7 @@ class RunningAttempt implements AttemptParts {
   #clock: ReturnType<typeof watch> | undefined;
   #parts: AsyncIterator<ProviderPart> | undefined;
   /** The pending read's: an abort cuts it short, even when an adapter ignores its signal. */
-  #resolve: (next: IteratorResult<ProviderPart, void>) => void = ignore;
+  #resolve: (next: AttemptStep) => void = ignore;
   #reject: (error: unknown) => void = ignore;
   // A function: Node keeps a listener that is an object until the next full collection of garbage.
   readonly #onAbort = (): void => void this.#cutShort(this.#options.signal.reason);
@@ -124,12 +131,8 @@ class RunningAttempt implements AttemptParts {
     this.#deadline = createDeadline(options.clocks, runtime.now());
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<ProviderPart, void>> {
-    if (this.#isOver) return Promise.resolve(ended);
+  read(): AttemptStep | Promise<AttemptStep> {
+    if (this.#isOver) return ended;
     this.#parts ??= this.#begin();
     const parts = this.#parts;
     const ready = isReady(parts) ? parts.ready() : undefined;
@@ -159,19 +162,18 @@ class RunningAttempt implements AttemptParts {
     reject(this.#failed(error));
   };
 
-  async return(): Promise<IteratorResult<ProviderPart, void>> {
+  leave(): void {
     // Whoever still waits for a part is told too.
     this.#resolve(ended);
     this.#end();
-    return ended;
   }
 
-  #takeReady(value: ProviderPart): Promise<IteratorResult<ProviderPart, void>> {
+  #takeReady(value: ProviderPart): AttemptStep {
     try {
       this.#controller.signal.throwIfAborted();
-      return Promise.resolve(this.#took({ done: false, value }));
+      return this.#took({ done: false, value });
     } catch (error) {
-      return Promise.reject(this.#failed(error));
+      throw this.#failed(error);
     }
   }
 
@@ -199,7 +201,7 @@ class RunningAttempt implements AttemptParts {
     return parts[Symbol.asyncIterator]();
   }
 
-  #took(next: IteratorResult<ProviderPart>): IteratorResult<ProviderPart, void> {
+  #took(next: IteratorResult<ProviderPart>): AttemptStep {
     this.#deadline.paused();
     if (next.done === true) {
       throw new SignalboxError('stream_interrupted', 'the adapter ended without a finish');

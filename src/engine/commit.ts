@@ -44,19 +44,26 @@ export async function holdUntilCommitted(session: Session, call: Call): Promise<
   const asked = optionsFor(call, session.target).reasoning;
   const reasoningAskedFor = asked?.include === true;
   const held: ProviderPart[] = [];
-  const rest = await session.start();
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+  // What is there at once is not awaited: an answer in one piece comes with all of its parts.
+  const started = session.start();
+  const rest = started instanceof Promise ? await started : started;
+  for (;;) {
+    const step = rest.read();
+    const next = step instanceof Promise ? await step : step;
+    if (next.done === true) break;
     if (call.mode === 'complete') continue;
     held.push(next.value);
     if (isVisible(next.value, reasoningAskedFor)) return { session, held, rest };
   }
-  return { session, held, rest, completion: session.succeed(await session.conclude()) };
+  const concluded = session.conclude();
+  const completion = concluded instanceof Promise ? await concluded : concluded;
+  return { session, held, rest, completion: session.succeed(completion) };
 }
 
 /** Lets go of an answer that nobody wants any more: its socket is closed, and its line written. */
 export async function letGo(answer: Committed, reason: SignalboxError): Promise<void> {
   const { session, rest, completion } = answer;
   if (completion !== undefined) return;
-  await rest.return();
+  rest.leave();
   session.judge(await session.fail(reason), { verdict: 'stop' });
 }

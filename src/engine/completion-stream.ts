@@ -5,7 +5,15 @@ function left(): SignalboxError {
   return new SignalboxError('aborted', 'the reader left before the answer was whole');
 }
 
-type Source<Answer> = AsyncGenerator<StreamPart<Answer>, void>;
+type Step<Answer> = IteratorResult<StreamPart<Answer>, void>;
+
+const over = { done: true, value: undefined } as const;
+
+/** What is read: one part at a time, each at once where it is there. */
+type Source<Answer> = {
+  read(): Step<Answer> | Promise<Step<Answer>>;
+  return(): Promise<unknown>;
+};
 
 /** One stream: who reads it, and what has come of it. See {@link createCompletionStream}. */
 class LazyStream<Answer> implements CompletionStream<Answer> {
@@ -15,7 +23,9 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   readonly textStream: AsyncIterable<string> = { [Symbol.asyncIterator]: () => this.#text() };
   #opening: Promise<Source<Answer>> | undefined;
   #source: Source<Answer> | undefined;
-  #isPulling = false;
+  /** How many parts are being waited for, and the last of them. */
+  #asked = 0;
+  #last: Promise<Step<Answer>> | undefined;
   #isWhole = false;
   #hasReader = false;
   #hasLeft = false;
@@ -28,28 +38,39 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     this.#answer.promise.catch(() => undefined);
   }
 
-  /** Not async, but for the first part: thousands of streams wait at a time. */
-  #pull(): Promise<IteratorResult<StreamPart<Answer>, void>> {
-    if (this.#hasLeft) return Promise.resolve({ done: true, value: undefined });
-    this.#isPulling = true;
-    if (this.#source === undefined) return this.#open();
-    return this.#source.next().then(this.#onNext, this.#onFailure);
+  /** Parts that are asked for at once come one after the other. */
+  #pull(): Promise<Step<Answer>> {
+    this.#asked += 1;
+    const step = this.#last === undefined ? this.#read() : this.#last.then(this.#read, this.#read);
+    if (this.#asked > 0) this.#last = step;
+    return step;
   }
 
-  async #open(): Promise<IteratorResult<StreamPart<Answer>, void>> {
+  // Not async, but for the first part: thousands of streams wait at a time.
+  readonly #read = (): Promise<Step<Answer>> => {
+    if (this.#source === undefined) return this.#open();
     try {
+      const step = this.#hasLeft ? over : this.#source.read();
+      if (step instanceof Promise) return step.then(this.#onNext, this.#onFailure);
+      return Promise.resolve(this.#onNext(step));
+    } catch (error) {
+      return Promise.reject(this.#failed(error));
+    }
+  };
+
+  async #open(): Promise<Step<Answer>> {
+    try {
+      if (this.#hasLeft) return this.#onNext(over);
       this.#opening ??= this.#start(this.#leaving.signal);
       this.#source = await this.#opening;
+      return this.#onNext(await this.#source.read());
     } catch (error) {
-      return this.#onFailure(error);
+      throw this.#failed(error);
     }
-    return this.#source.next().then(this.#onNext, this.#onFailure);
   }
 
-  readonly #onNext = (
-    next: IteratorResult<StreamPart<Answer>, void>,
-  ): IteratorResult<StreamPart<Answer>, void> => {
-    this.#isPulling = false;
+  readonly #onNext = (next: Step<Answer>): Step<Answer> => {
+    this.#settle();
     if (next.done !== true && next.value.type === 'finish') {
       this.#isWhole = true;
       this.#answer.resolve(next.value.completion);
@@ -59,15 +80,24 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   };
 
   readonly #onFailure = (error: unknown): never => {
-    this.#isPulling = false;
-    this.#answer.reject(error);
-    throw error;
+    throw this.#failed(error);
   };
+
+  #failed(error: unknown): unknown {
+    this.#settle();
+    this.#answer.reject(error);
+    return error;
+  }
+
+  #settle(): void {
+    this.#asked -= 1;
+    if (this.#asked === 0) this.#last = undefined;
+  }
 
   async #leave(): Promise<void> {
     this.#hasReader = true;
     this.#hasLeft = true;
-    if (this.#isPulling) this.#leaving.abort(left());
+    if (this.#asked > 0) this.#leaving.abort(left());
     await this.#source?.return();
     if (!this.#isWhole) this.#answer.reject(left());
   }
@@ -169,10 +199,10 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
  * A stream over `start()`, which is called at the first read and never before.
  * Whoever awaits `completion` without reading drives the answer; parts are then kept for a later reader, so
  * that the order of the two does not matter. `leaving` aborts when the reader goes while a part is being
- * waited for: a generator's `return()` alone would wait for that part.
+ * waited for: the source's `return()` alone would wait for that part.
  */
 export function createCompletionStream<Answer>(
-  start: (leaving: AbortSignal) => Promise<AsyncGenerator<StreamPart<Answer>, void>>,
+  start: (leaving: AbortSignal) => Promise<Source<Answer>>,
 ): CompletionStream<Answer> {
   return new LazyStream(start);
 }

@@ -5,6 +5,7 @@ import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { NormalMessage, Part, TextPart } from '../protocol/message.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
+import type { AttemptParts, AttemptStep } from './attempt.ts';
 import { providerOf } from './engine.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
@@ -126,16 +127,24 @@ function createJoiner(text: string): (part: ProviderPart) => readonly ProviderPa
  * The parts of an answer that goes on from a text: its first text part becomes the whole of both. `see` is shown
  * each before it is passed on.
  */
-export async function* joinedTo(
+export function joinedTo(
   { text }: Continuation,
-  parts: AsyncIterable<ProviderPart>,
+  parts: AttemptParts,
   see: (part: ProviderPart) => void,
-): AsyncGenerator<ProviderPart, void> {
+): AttemptParts {
   const joiner = createJoiner(text);
-  for await (const part of parts) {
-    for (const each of joiner(part)) {
-      see(each);
-      yield each;
+  let ready: readonly ProviderPart[] = [];
+  async function read(): Promise<AttemptStep> {
+    while (ready.length === 0) {
+      const step = await parts.read();
+      if (step.done === true) return step;
+      ready = joiner(step.value);
     }
+    const [value, ...rest] = ready;
+    ready = rest;
+    if (value === undefined) return read();
+    see(value);
+    return { done: false, value };
   }
+  return { read, leave: () => parts.leave() };
 }

@@ -157,8 +157,17 @@ async function verdictOf(check: OutputCheck, completion: Completion): Promise<Va
  *
  * @throws SignalboxError `invalid_output`, `content_filter`, `refusal` or `context_length`.
  */
-export async function checkOutput(check: OutputCheck, completion: Completion): Promise<Completion> {
+export function checkOutput(
+  check: OutputCheck,
+  completion: Completion,
+): Completion | Promise<Completion> {
   checkFinish(check, completion);
+  const { toolNames, schema, validate } = check;
+  const isAllowed = toolNames === undefined && schema === undefined && validate === undefined;
+  return isAllowed ? completion : checkContent(check, completion);
+}
+
+async function checkContent(check: OutputCheck, completion: Completion): Promise<Completion> {
   let checked = completion;
   if (check.toolNames !== undefined && completion.toolCalls.length > 0) {
     checked = { ...checked, toolCalls: await checkToolCalls(check, completion.toolCalls) };

@@ -1,6 +1,7 @@
 import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
+import type { Telling } from './call-parts.ts';
 import { openChain } from './chain.ts';
 import { toStreamPart } from './collect.ts';
 import { type Committed, letGo } from './commit.ts';
@@ -9,22 +10,24 @@ import type { Call, Engine } from './engine.ts';
 import { tryHedged } from './hedge.ts';
 import type { Run } from './run.ts';
 import type { Scope } from './scope.ts';
+import { withTrail } from './to-completion.ts';
 import { openTrail, type Trail } from './trail.ts';
 import { breakOff } from './try-target.ts';
 
 /**
  * One call from beginning to end. Read this first.
  *
- * `stream` reads it part by part; `complete` reads it to its `finish`. The chain hands out targets; each is
- * tried, and tried again, until it commits to an answer or the verdict is to go on. Once a part has been
- * passed on, a failure is the reader's to know of: the tier's `midStream` rule decides.
+ * The chain hands out targets; each is tried, and tried again, until it commits to an answer or the verdict is to go
+ * on. What has come by then is told to the reader, who reads the rest of the attempt himself and comes back when it
+ * ends, or with its failure: that is then his to know of, and the tier's `midStream` rule decides. Who wants the
+ * whole answer is told nothing but the completion.
  */
 export async function* runCall(
   engine: Engine,
   call: Call,
   scope: Scope,
   onEnd: () => void,
-): AsyncGenerator<StreamPart, void> {
+): Telling {
   const trail = openTrail(engine, call);
   trail.emit('call-start', { mode: call.mode });
   // A reader who leaves gives no other sign than that nothing below is reached.
@@ -39,24 +42,16 @@ export async function* runCall(
       const { session, rest, completion } = tried.answer;
       delivering = tried.answer;
       try {
-        // Who wants the whole answer is shown nothing but that.
-        const beginning = call.mode === 'stream' ? beginningOf(tried.answer, run.broken) : [];
-        for (const part of beginning) yield part;
-        for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-          const visible = toStreamPart(next.value);
-          if (visible !== undefined) yield visible;
-        }
+        if (call.mode === 'stream') yield beginningOf(tried.answer, run.broken);
+        if (completion === undefined) yield rest;
         delivering = undefined;
         const answer = completion ?? session.succeed(await session.conclude());
-        outcome = answer;
-        yield { type: 'finish', completion: answer };
-        return;
+        outcome = withTrail(answer, trail);
+        return outcome;
       } catch (raw) {
-        // The answer has been passed on: whoever ends the call now takes nothing away.
-        if (outcome !== undefined) return;
         delivering = undefined;
         // Thrown in from outside, an abort finds the attempt open.
-        await rest.return();
+        rest.leave();
         // An answer that has come whole cannot fail any more: the call was ended while its parts were passed on.
         if (completion !== undefined) throw raw;
         run = { ...run, broken: await breakOff(run, session, raw) };

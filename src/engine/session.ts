@@ -29,10 +29,10 @@ export interface Session {
   /** Whether its answer goes on from that of another target. */
   readonly continues: boolean;
   /** Waits for its turn, then hands out the parts in order. Leaving early closes the socket. */
-  start(): Promise<AttemptParts>;
+  start(): AttemptParts | Promise<AttemptParts>;
   /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
-  conclude(): Promise<Completion>;
-  /** Books a success: circuit, statistics, trail. */
+  conclude(): Completion | Promise<Completion>;
+  /** Books a success: circuit, statistics, trail. Gives back what it was given. */
   succeed(completion: Completion): Completion;
   /** Books a failure on the target's health, and bills what the vendor reported. The verdict comes after. */
   fail(error: SignalboxError): Promise<SignalboxError>;
@@ -65,7 +65,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
   ): void => trail.emit(type, payload, tags);
   const priced = pricedTarget(engine, target);
   // Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer.
-  const prices = pricing.load(priced).catch(() => undefined);
+  const prices = pricing.load(priced)?.catch(() => undefined);
   /** Its number; none while it waits for its turn, which it may never get. */
   let attempt: number | undefined;
   let firstTokenMs: number | undefined;
@@ -116,8 +116,12 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     place = undefined;
   }
 
-  async function bill(usage: Usage): Promise<Completion['cost']> {
-    await prices;
+  /** Books what the answer cost, as soon as there are prices. */
+  function bill(usage: Usage): Completion['cost'] | Promise<Completion['cost']> {
+    return prices === undefined ? billNow(usage) : prices.then(() => billNow(usage));
+  }
+
+  function billNow(usage: Usage): Completion['cost'] {
     const { servedModel, finish } = collected;
     const cost = pricing.price(priced, { usage, servedModel, serviceTier: finish?.serviceTier });
     billed = { usage, usd: cost.usd };
@@ -145,63 +149,60 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     ...(billed !== undefined && { usage: billed.usage }),
   });
 
+  function whole(usage: Usage, cost: Completion['cost']): Completion {
+    const firstToken = firstTokenMs === undefined ? {} : { firstTokenAt: startedAt + firstTokenMs };
+    const about = { engine, call, scope, target, prepared, collected };
+    return toCompletion({ ...about, usage, cost, tags, ...firstToken });
+  }
+
+  /** It has a place: its turn has come, unless things have changed while it waited. */
+  function startAt(given: Place): AttemptParts {
+    place = given;
+    // While it waited, a hedge may have taken the last attempt, or another call the only place of a probe.
+    const isOneTooMany = trail.attempts >= call.tier.maxAttempts;
+    const refusal = isOneTooMany ? 'maxAttempts reached' : chain.unwell(target)?.reason;
+    if (refusal !== undefined) {
+      place.leave({ outcome: 'other', tokens: 0 });
+      throw notAsked(heldUnder(target).target, refusal);
+    }
+    begin();
+    const pace = paceFor(run, target);
+    const see = (part: ProviderPart): void => {
+      collected.add(part);
+      if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
+        firstTokenMs = runtime.now() - startedAt;
+        emit('first-token', { target: target.id, firstTokenMs });
+        run.onBegun?.();
+        place?.begun();
+      }
+      pace?.seen(part, runtime.now());
+    };
+    const attemptParts = runAttempt(runtime, prepared, {
+      signal: scope.signal,
+      clocks: clocksFor(run, target),
+      wire: call.task.wireFor(options),
+      keepRaw: call.options.raw === true,
+      ...(target.key !== undefined && { key: target.key }),
+      onLimits: (told) => place?.told(told),
+      see: continuation === undefined ? see : () => undefined,
+    });
+    return continuation === undefined ? attemptParts : joinedTo(continuation, attemptParts, see);
+  }
+
   return {
     target,
     collected,
     continues: continuation !== undefined,
-    async start() {
+    start() {
       const entered = engine.limits.enter(call, scope, target);
       // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
-      place = entered instanceof Promise ? await entered : entered;
-      // While it waited, a hedge may have taken the last attempt, or another call the only place of a probe.
-      const isOneTooMany = trail.attempts >= call.tier.maxAttempts;
-      const refusal = isOneTooMany ? 'maxAttempts reached' : chain.unwell(target)?.reason;
-      if (refusal !== undefined) {
-        place.leave({ outcome: 'other', tokens: 0 });
-        throw notAsked(heldUnder(target).target, refusal);
-      }
-      begin();
-      const pace = paceFor(run, target);
-      const see = (part: ProviderPart): void => {
-        collected.add(part);
-        if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
-          firstTokenMs = runtime.now() - startedAt;
-          emit('first-token', { target: target.id, firstTokenMs });
-          run.onBegun?.();
-          place?.begun();
-        }
-        pace?.seen(part, runtime.now());
-      };
-      const attemptParts = runAttempt(runtime, prepared, {
-        signal: scope.signal,
-        clocks: clocksFor(run, target),
-        wire: call.task.wireFor(options),
-        keepRaw: call.options.raw === true,
-        ...(target.key !== undefined && { key: target.key }),
-        onLimits: (told) => place?.told(told),
-        see: continuation === undefined ? see : () => undefined,
-      });
-      return continuation === undefined ? attemptParts : joinedTo(continuation, attemptParts, see);
+      return entered instanceof Promise ? entered.then(startAt) : startAt(entered);
     },
-    async conclude() {
+    conclude() {
       const usage = collected.usage() ?? estimateUsage(messages, collected.content);
-      const cost = await bill(usage);
-      const firstToken =
-        firstTokenMs === undefined ? {} : { firstTokenAt: startedAt + firstTokenMs };
-      return call.task.check(
-        toCompletion({
-          engine,
-          call,
-          scope,
-          target,
-          prepared,
-          collected,
-          usage,
-          cost,
-          tags,
-          ...firstToken,
-        }),
-      );
+      const cost = bill(usage);
+      const check = (known: Completion['cost']) => call.task.check(whole(usage, known));
+      return cost instanceof Promise ? cost.then(check) : check(cost);
     },
     succeed(completion) {
       leave('success');
@@ -223,7 +224,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
         verdict: 'done',
         usd: completion.cost.usd,
       });
-      return { ...completion, trail: [...trail.lines] };
+      return completion;
     },
     async fail(raw) {
       // It was still waiting for its turn: the target was not asked, and is not to blame.

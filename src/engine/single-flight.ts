@@ -2,10 +2,11 @@ import { SignalboxError } from '../errors.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
 import { untilAborted } from '../transport/until-aborted.ts';
+import type { PartSource } from './call-parts.ts';
 import type { Call } from './engine.ts';
 
 /** Runs a call for all who share it. */
-type Start = (call: Call) => AsyncGenerator<StreamPart, void>;
+type Start = (call: Call) => PartSource;
 
 /** One request under way, and those who wait for it. */
 type Flight = {
@@ -24,7 +25,7 @@ export interface SingleFlight {
    * The parts of the request under `key`: all of them, however late one joins. The last to leave aborts it. A
    * reader who is slow holds nobody up: the parts are kept until the request is over and read.
    */
-  join(key: string, call: Call, leaving?: AbortSignal): AsyncGenerator<StreamPart, void>;
+  join(key: string, call: Call, leaving?: AbortSignal): PartSource;
   /** Requests under way. */
   readonly size: number;
 }
@@ -74,8 +75,9 @@ export function createSingleFlight(start: Start): SingleFlight {
   async function run(key: string, flight: Flight, call: Call): Promise<void> {
     const shared = { ...call, options: { ...call.options, signal: flight.leaving.signal } };
     try {
-      for await (const part of start(shared)) {
-        flight.parts.push(part);
+      const source = start(shared);
+      for (let step = await source.read(); step.done !== true; step = await source.read()) {
+        flight.parts.push(step.value);
         wake(flight);
       }
     } catch (error) {
@@ -107,38 +109,47 @@ export function createSingleFlight(start: Start): SingleFlight {
     flight.leaving.abort(leftAlone());
   }
 
+  async function* partsOf(
+    key: string,
+    call: Call,
+    leaving: AbortSignal | undefined,
+  ): AsyncGenerator<StreamPart, void> {
+    const own = call.options.signal;
+    const signal = AbortSignal.any([own, leaving].filter((each) => each !== undefined));
+    const known = flights.get(key);
+    const flight = known ?? begin(key, call);
+    flight.members += 1;
+    try {
+      for (let at = 0; ; at += 1) {
+        while (at >= flight.parts.length && !flight.isOver) {
+          await untilAborted(() => flight.news.promise, signal);
+        }
+        signal.throwIfAborted();
+        const part = flight.parts[at];
+        if (part === undefined) {
+          if (flight.error !== undefined) throw flight.error;
+          return;
+        }
+        const isJoiner = known !== undefined && part.type === 'finish';
+        yield isJoiner ? { ...part, completion: forJoiner(part.completion, call) } : part;
+      }
+    } catch (error) {
+      if (!own?.aborted) throw error;
+      throw new SignalboxError('aborted', "aborted by the caller's signal", {
+        cause: own.reason,
+      });
+    } finally {
+      leave(key, flight);
+    }
+  }
+
   return {
     get size() {
       return flights.size;
     },
-    async *join(key, call, leaving) {
-      const own = call.options.signal;
-      const signal = AbortSignal.any([own, leaving].filter((each) => each !== undefined));
-      const known = flights.get(key);
-      const flight = known ?? begin(key, call);
-      flight.members += 1;
-      try {
-        for (let at = 0; ; at += 1) {
-          while (at >= flight.parts.length && !flight.isOver) {
-            await untilAborted(() => flight.news.promise, signal);
-          }
-          signal.throwIfAborted();
-          const part = flight.parts[at];
-          if (part === undefined) {
-            if (flight.error !== undefined) throw flight.error;
-            return;
-          }
-          const isJoiner = known !== undefined && part.type === 'finish';
-          yield isJoiner ? { ...part, completion: forJoiner(part.completion, call) } : part;
-        }
-      } catch (error) {
-        if (!own?.aborted) throw error;
-        throw new SignalboxError('aborted', "aborted by the caller's signal", {
-          cause: own.reason,
-        });
-      } finally {
-        leave(key, flight);
-      }
+    join(key, call, leaving) {
+      const parts = partsOf(key, call, leaving);
+      return { read: () => parts.next(), return: () => parts.return() };
     },
   };
 }

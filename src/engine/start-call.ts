@@ -1,7 +1,7 @@
 import { defaults } from '../config/defaults.ts';
 import { SignalboxError } from '../errors.ts';
 import type { Completion } from '../protocol/completion.ts';
-import type { StreamPart } from '../protocol/stream-part.ts';
+import { CallParts, type PartSource } from './call-parts.ts';
 import type { Call, Engine } from './engine.ts';
 import type { InFlight } from './in-flight.ts';
 import { runCall } from './run-call.ts';
@@ -18,29 +18,22 @@ export function startCall(
   inFlight: InFlight,
   call: Call,
   leaving?: AbortSignal,
-): AsyncGenerator<StreamPart, void> {
+): CallParts {
   const { totalMs } = { ...call.tier.timeouts, ...call.options.timeouts };
   const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
   const leave = (): void => scope.abort(leaving?.reason);
   if (leaving?.aborted) leave();
   leaving?.addEventListener('abort', leave, { once: true });
-  const parts = runCall(engine, call, scope, () => {
+  const telling = runCall(engine, call, scope, () => {
     leaving?.removeEventListener('abort', leave);
     inFlight.leave(running);
   });
+  const parts = new CallParts(telling);
   let ending: Promise<void> | undefined;
-  /** Ends the call although nobody reads it, so that an abort never waits for a reader who is busy elsewhere. */
-  async function end(): Promise<void> {
-    try {
-      await parts.throw(scope.signal.reason);
-    } catch (error) {
-      // The reader comes back to a call that was ended meanwhile: it must not look like a whole answer.
-      parts.next = () => Promise.reject(error);
-    }
-  }
   const running: Parameters<InFlight['enter']>[0] = {
     abort: scope.abort,
-    end: () => (ending ??= end()),
+    // An abort never waits for a reader who is busy elsewhere.
+    end: () => (ending ??= parts.end(scope.signal.reason)),
   };
   scope.signal.addEventListener('abort', running.end, { once: true });
   try {
@@ -53,9 +46,9 @@ export function startCall(
 }
 
 /** Reads a call to its end, for callers who want the whole answer. One road for both. */
-export async function collectCall(parts: AsyncGenerator<StreamPart, void>): Promise<Completion> {
-  for await (const part of parts) {
-    if (part.type === 'finish') return part.completion;
+export async function collectCall(parts: PartSource): Promise<Completion> {
+  for (let step = await parts.read(); step.done !== true; step = await parts.read()) {
+    if (step.value.type === 'finish') return step.value.completion;
   }
   throw new SignalboxError('stream_interrupted', 'the call ended without an answer');
 }

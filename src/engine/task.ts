@@ -31,7 +31,7 @@ export interface Task {
    * Holds a whole answer against what was asked for.
    * @throws SignalboxError when it is of no use.
    */
-  check(completion: WholeCompletion): Promise<WholeCompletion>;
+  check(completion: WholeCompletion): WholeCompletion | Promise<WholeCompletion>;
   /** Targets of different families cannot stand in for each other; absent where all can. */
   familyOf?(target: ResolvedTarget): string;
 }

@@ -5,6 +5,7 @@ import type { Cost, Usage } from '../protocol/usage.ts';
 import { type Collected, textOf } from './collect.ts';
 import type { Call, Engine } from './engine.ts';
 import type { Scope } from './scope.ts';
+import type { Trail } from './trail.ts';
 
 /** A completion and what only the embedding task has; the road is the same for all tasks. */
 export type WholeCompletion = Completion & {
@@ -34,7 +35,10 @@ function warningsOf({ prepared, collected, usage }: Whole): readonly Warning[] {
   ];
 }
 
-/** The completion of an answer that has come whole, before anything is checked. Its trail is added last. */
+/**
+ * The completion of an answer that has come whole, before anything is checked. Its trail is added last: see
+ * {@link withTrail}.
+ */
 export function toCompletion(whole: Whole): WholeCompletion {
   const { engine, call, scope, target, collected, usage, cost, tags, firstTokenAt } = whole;
   const { finish, content } = collected;
@@ -66,4 +70,10 @@ export function toCompletion(whole: Whole): WholeCompletion {
     ...(collected.vectors.length > 0 && { vectors: collected.vectors }),
     ...(finish?.raw !== undefined && { raw: finish.raw }),
   };
+}
+
+/** A completion with the story of its call, once that is over: the lines and bills of all attempts. */
+export function withTrail(completion: Completion, trail: Trail): Completion {
+  const cost = { ...completion.cost, attemptsUsd: trail.usd };
+  return { ...completion, cost, trail: [...trail.lines] };
 }

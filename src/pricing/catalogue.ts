@@ -3,8 +3,8 @@ import { cardOfListed, type RateCard } from './rate-card.ts';
 
 /** The public price list. Empty until loaded. */
 export interface Catalogue {
-  /** Loads the list, once. */
-  load(): Promise<void>;
+  /** Loads the list, once; `undefined` when it is there. */
+  load(): Promise<void> | undefined;
   /**
    * What `model` costs at a moment (epoch milliseconds: prices change by date, and some by the hour).
    * `undefined` when the list is not loaded or does not know.
@@ -60,6 +60,7 @@ export function createCatalogue(
 
   return {
     load() {
+      if (list !== undefined) return undefined;
       loading ??= importList().then(
         (loaded) => {
           list = loaded;

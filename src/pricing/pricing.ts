@@ -25,8 +25,11 @@ type PricedAnswer = {
 };
 
 export interface Pricing {
-  /** Loads the public price list if `target` needs it; without a target, in any case. Loads it once. */
-  load(target?: PricedTarget): Promise<void>;
+  /**
+   * Loads the public price list if `target` needs it; without a target, in any case. Loads it once: `undefined` when
+   * there is nothing to wait for.
+   */
+  load(target?: PricedTarget): Promise<void> | undefined;
   /**
    * What an answer cost. The price is the target's own, else the one in `prices`, else the public list's: for the
    * served model, or for the requested one when the list does not know the served, and on AWS, whose prices go
@@ -65,10 +68,10 @@ export function createPricing(options: {
   };
 
   return {
-    async load(target) {
+    load(target) {
       const needless =
         target !== undefined && (ownPrice(target) !== undefined || target.priceList === undefined);
-      if (!needless) await catalogue.load();
+      return needless ? undefined : catalogue.load();
     },
     price(target, { usage, servedModel, serviceTier }) {
       const card = cardFor(target, servedModel);

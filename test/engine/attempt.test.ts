@@ -3,6 +3,7 @@ import { runAttempt } from '../../src/engine/attempt.ts';
 import type { PreparedCall, ReadyParts } from '../../src/protocol/provider.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { readAttempt } from '../support/read-attempt.ts';
 
 const finish: ProviderPart = { type: 'finish', finishReason: 'stop' };
 
@@ -31,7 +32,7 @@ async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
     onLimits: () => undefined,
     see: (part) => seen.push(part),
   });
-  for await (const _ of parts);
+  await readAttempt(parts);
   return seen;
 }
 
@@ -81,8 +82,7 @@ function runReady(signal: AbortSignal) {
 
 it('takes parts that are there at once without asking for them', async () => {
   const { answer, seen, parts } = runReady(new AbortController().signal);
-  const told: ProviderPart[] = [];
-  for await (const part of parts) told.push(part);
+  const told = await readAttempt(parts);
   expect(told.map(({ type }) => type)).toEqual(['open', 'text-delta', 'finish']);
   expect(seen).toEqual(told);
   expect(answer.asked).toBe(1);
@@ -91,11 +91,11 @@ it('takes parts that are there at once without asking for them', async () => {
 it('takes none of them once it is aborted', async () => {
   const caller = new AbortController();
   const { parts } = runReady(caller.signal);
-  await parts.next();
+  await parts.read();
   const reason = new Error('enough');
   caller.abort(reason);
-  await expect(parts.next()).rejects.toMatchObject({ cause: reason });
-  expect(await parts.next()).toEqual({ done: true, value: undefined });
+  expect(() => parts.read()).toThrow(expect.objectContaining({ cause: reason }));
+  expect(parts.read()).toEqual({ done: true, value: undefined });
 });
 
 it('tells whoever waits for a part when it is left', async () => {
@@ -113,7 +113,7 @@ it('tells whoever waits for a part when it is left', async () => {
     onLimits: () => undefined,
     see: () => undefined,
   });
-  const waiting = parts.next();
-  await parts.return();
+  const waiting = parts.read();
+  parts.leave();
   expect(await waiting).toEqual({ done: true, value: undefined });
 });

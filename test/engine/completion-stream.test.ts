@@ -43,7 +43,10 @@ function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
       state.closed = true;
     }
   }
-  const stream = createCompletionStream<Answer>(async (leaving) => source(leaving));
+  const stream = createCompletionStream<Answer>(async (leaving) => {
+    const parts = source(leaving);
+    return { read: () => parts.next(), return: () => parts.return() };
+  });
   return { stream, state };
 }
 
@@ -85,6 +88,16 @@ describe('a stream', () => {
     const reader = stream[Symbol.asyncIterator]();
     const [first, second] = await Promise.all([reader.next(), reader.next()]);
     expect([first.value, second.value]).toEqual(answer.slice(0, 2));
+    expect(state.starts).toBe(1);
+  });
+
+  test('gives parts that are asked for together one after the other', async () => {
+    const { state, stream } = sourceOf(...answer);
+    const reader = stream[Symbol.asyncIterator]();
+    const asked = Array.from({ length: 7 }, () => reader.next());
+    const told = await Promise.all(asked);
+    expect(told.flatMap(({ value }) => value ?? [])).toEqual(answer);
+    expect(told.slice(-2)).toEqual(Array.from({ length: 2 }, () => ({ done: true })));
     expect(state.starts).toBe(1);
   });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { AttemptParts, AttemptStep } from '../../src/engine/attempt.ts';
 import { joinedTo } from '../../src/engine/continuation.ts';
 import type { Capability } from '../../src/protocol/provider.ts';
 import type { ProviderPart, StreamPart } from '../../src/protocol/stream-part.ts';
@@ -7,6 +8,7 @@ import { createRouter } from '../../src/router.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import { recordEvents } from '../../src/testing/record-events.ts';
+import { readAttempt } from '../support/read-attempt.ts';
 
 const withPrefill: readonly Capability[] = ['tools', 'structured-output', 'prefill'];
 const without: readonly Capability[] = ['tools', 'structured-output'];
@@ -171,8 +173,18 @@ describe('an answer that another target goes on with', () => {
 });
 
 describe('the joint of two attempts', () => {
-  async function* from(parts: readonly ProviderPart[]): AsyncGenerator<ProviderPart, void> {
-    yield* parts;
+  /** An attempt that tells these parts, by turns at once and later. */
+  function from(parts: readonly ProviderPart[]): AttemptParts {
+    let at = 0;
+    return {
+      read() {
+        const value = parts[at++];
+        const step: AttemptStep =
+          value === undefined ? { done: true, value } : { done: false, value };
+        return at % 2 === 0 ? step : Promise.resolve(step);
+      },
+      leave: () => undefined,
+    };
   }
 
   it('neither doubles nor loses what the reader sees, wherever the text is cut', async () => {
@@ -195,11 +207,8 @@ describe('the joint of two attempts', () => {
           ];
           let seen = shown;
           let ended = '';
-          for await (const part of joinedTo(
-            { content: [], text: shown },
-            from(parts),
-            () => undefined,
-          )) {
+          const joined = joinedTo({ content: [], text: shown }, from(parts), () => undefined);
+          for (const part of await readAttempt(joined)) {
             if (part.type === 'text-delta') seen += part.delta;
             if (part.type === 'part-end' && part.part.type === 'text') ended = part.part.text;
           }
@@ -212,12 +221,9 @@ describe('the joint of two attempts', () => {
 
   it('closes the text when nothing was left to say', async () => {
     const parts: ProviderPart[] = [{ type: 'finish', finishReason: 'stop' }];
-    const joined: ProviderPart[] = [];
     const seen: ProviderPart[] = [];
     const see = (part: ProviderPart) => void seen.push(part);
-    for await (const part of joinedTo({ content: [], text: 'all' }, from(parts), see)) {
-      joined.push(part);
-    }
+    const joined = await readAttempt(joinedTo({ content: [], text: 'all' }, from(parts), see));
     expect(seen).toEqual(joined);
     expect(joined.map(({ type }) => type)).toEqual(['part-end', 'finish']);
   });

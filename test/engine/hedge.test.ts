@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Hedge } from '../../src/protocol/config.ts';
-import type { StreamPart } from '../../src/protocol/stream-part.ts';
+import type { PreparedCall, Provider, ReadyParts } from '../../src/protocol/provider.ts';
+import type { ProviderPart, StreamPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';
 import type { FakeAnswer } from '../../src/testing/fake-answer.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
@@ -31,6 +32,33 @@ function setUp(a: FakeScript, b: FakeScript, hedge: Hedge = { afterMs: 300, maxE
   return { router, runtime, providers, timed, events: recordEvents(router) };
 }
 
+/** A provider whose answers come with all of their parts at once. */
+function atOnce(provider: Provider): Provider {
+  return {
+    ...provider,
+    prepare(request) {
+      const prepared = provider.prepare(request);
+      const send: PreparedCall['send'] = (context) => {
+        const inner = prepared.send(context)[Symbol.asyncIterator]();
+        const rest: ProviderPart[] = [];
+        const parts: AsyncIterableIterator<ProviderPart> & ReadyParts = {
+          [Symbol.asyncIterator]: () => parts,
+          ready: () => rest.shift(),
+          async next() {
+            for (let step = await inner.next(); step.done !== true; step = await inner.next()) {
+              rest.push(step.value);
+            }
+            const value = rest.shift();
+            return value === undefined ? { done: true, value } : { done: false, value };
+          },
+        };
+        return parts;
+      };
+      return { ...prepared, send };
+    },
+  };
+}
+
 async function textOf(parts: AsyncIterable<StreamPart>): Promise<string> {
   let text = '';
   for await (const part of parts) if (part.type === 'text-delta') text += part.delta;
@@ -57,6 +85,23 @@ describe('a hedge', () => {
     expect(router.snapshot()).toMatchObject({ callsInFlight: 0 });
     expect(router.snapshot().targets['a/m']).toMatchObject({ circuit: 'closed', failures: 0 });
     expect(runtime.pending).toBe(0);
+  });
+
+  it('has the attempt that lost in the trail of an answer that comes whole at once', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const router = createRouter({
+      runtime,
+      providers: {
+        a: fakeProvider(late, { runtime }),
+        b: atOnce(fakeProvider(prompt, { runtime })),
+      },
+      tiers: { t: { targets: ['a/m', 'b/m'], hedge: { afterMs: 300, maxExtra: 1 } } },
+    });
+    const { trail } = await router.complete('t', 'hi');
+    expect(trail.map(({ target, outcome }) => [target, outcome])).toEqual([
+      ['b/m', 'ok'],
+      ['a/m', 'aborted'],
+    ]);
   });
 
   it('does so for a stream too', async () => {

@@ -215,6 +215,21 @@ function untoldAttempts(run: Run): string[] {
   });
 }
 
+/** Of attempts at the same time, the first to begin ends the others. */
+function uselessAttempts(run: Run): string[] {
+  return [...byCall(run)].flatMap(([id, events]) =>
+    events.filter(isType('first-token')).flatMap(({ at, target: winner }) =>
+      events.filter(isType('attempt-start')).flatMap((start) => {
+        const end = events
+          .filter(isType('attempt-end'))
+          .find(({ attempt, target }) => attempt === start.attempt && target === start.target);
+        const goesOn = start.target !== winner && start.at < at && (end?.at ?? at) > at;
+        return goesOn ? [`${id}: ${start.target} goes on although ${winner} has begun`] : [];
+      }),
+    ),
+  );
+}
+
 /** Everything that is wrong with a run. */
 export function violationsIn(run: Run): readonly string[] {
   return [
@@ -227,6 +242,7 @@ export function violationsIn(run: Run): readonly string[] {
     ...crowdedProbes(run),
     ...askedTooSoon(run),
     ...untoldAttempts(run),
+    ...uselessAttempts(run),
     ...unansweredIn(run),
   ];
 }

@@ -79,15 +79,16 @@ function openRouter(config: RouterConfig) {
     return flights.join(shared, call, leaving);
   }
 
-  async function run(call: Call, shared?: string): Promise<Completion> {
-    if (call.tier.strategy === 'cheapest') await loadPrices();
-    return collectCall(parts(call, shared));
+  function run(call: Call, shared?: string): Promise<Completion> {
+    if (call.tier.strategy !== 'cheapest') return collectCall(parts(call, shared));
+    return loadPrices().then(() => collectCall(parts(call, shared)));
   }
 
   return {
     async complete(tier: string, messages: Messages, options?: CallOptions) {
       const call = openCall(engine, current, chat(tier, messages, options, 'complete'));
-      return run(call, sharedKey(call, messages));
+      // Awaited, since to return a promise takes longer.
+      return await run(call, sharedKey(call, messages));
     },
     async embed(tier: string, values: string | readonly string[], options?: EmbedOptions) {
       return embedValues(engine, current, run, { tier, values, options });

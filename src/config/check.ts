@@ -22,7 +22,7 @@ const optionSchemas = {
  */
 export function checkCallOptions(
   options: CallOptions,
-  providers: readonly string[],
+  providers: ReadonlyMap<string, unknown>,
   task: keyof typeof optionSchemas = 'chat',
 ): CallOptions {
   if (typeof options !== 'object' || options === null) {
@@ -34,8 +34,8 @@ export function checkCallOptions(
     describeIssue(issue, knownCallKeys(schema.shape, issue.path)),
   );
   for (const key of Object.keys(options.providerOptions ?? {})) {
-    if (providers.includes(key)) continue;
-    const message = `provider "${key}" is not configured${didYouMean(key, providers)}`;
+    if (providers.has(key)) continue;
+    const message = `provider "${key}" is not configured${didYouMean(key, [...providers.keys()])}`;
     problems.push({ path: ['providerOptions', key], message });
   }
   for (const list of ['only', 'ignore', 'order'] as const) {
@@ -43,8 +43,9 @@ export function checkCallOptions(
     for (const [index, name] of (Array.isArray(names) ? names : []).entries()) {
       if (typeof name !== 'string') continue;
       const provider = name.split('/')[0] ?? name;
-      if (providers.includes(provider)) continue;
-      const message = `provider "${provider}" is not configured${didYouMean(provider, providers)}`;
+      if (providers.has(provider)) continue;
+      const hint = didYouMean(provider, [...providers.keys()]);
+      const message = `provider "${provider}" is not configured${hint}`;
       problems.push({ path: ['route', list, index], message });
     }
   }

@@ -124,10 +124,12 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
   let tooSmall: { readonly window: number | undefined } | undefined;
 
   turnKeys(engine, planned.candidates);
-  trail.emit('route-plan', {
-    candidates: planned.candidates.map(({ id }) => id),
-    skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
-  });
+  if (engine.emitter.isHeard('route-plan')) {
+    trail.emit('route-plan', {
+      candidates: planned.candidates.map(({ id }) => id),
+      skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
+    });
+  }
 
   function stateOf(target: ResolvedTarget): State {
     const { target: id } = heldUnder(target);

@@ -21,6 +21,15 @@ type Asked<Options> = {
   readonly task: (tier: ResolvedTier, options: Options) => Task;
 };
 
+function checkedOptions<Options extends CallOptions>(
+  engine: Engine,
+  { options, kind }: Asked<Options>,
+): Options {
+  if (options === undefined) return {} as Options;
+  checkCallOptions(options, engine.providers, kind);
+  return withoutUndefined(options);
+}
+
 /**
  * Takes a call in at the door: everything the user gave is checked and normalised here, once.
  * @throws SignalboxError `config` for an unknown tier, bad messages or bad options.
@@ -31,9 +40,7 @@ export function openCall<Options extends CallOptions>(
   asked: Asked<Options>,
 ): Call {
   const tier = findTier(config, asked.tier);
-  const given = asked.options ?? ({} as Options);
-  checkCallOptions(given, [...engine.providers.keys()], asked.kind);
-  const options = withoutUndefined(given);
+  const options = checkedOptions(engine, asked);
   const task = asked.task(tier, options);
   return {
     id: engine.runtime.createId('call'),

@@ -210,20 +210,10 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
       health.restore(target.id, target.provider, target.key);
       engine.retryBudget.success();
       book('success');
-      trail.end({
-        ...facts(),
-        startedAt,
-        outcome: 'ok',
-        verdict: 'done',
-        cost: completion.cost.usd,
-      });
-      emit('attempt-end', {
-        ...facts(),
-        attempt: attempt ?? 0,
-        outcome: 'ok',
-        verdict: 'done',
-        usd: completion.cost.usd,
-      });
+      const { usd } = completion.cost;
+      const told = { ...facts(), outcome: 'ok', verdict: 'done' } as const;
+      trail.end({ ...told, startedAt, cost: usd });
+      emit('attempt-end', { ...told, attempt: attempt ?? 0, usd });
       return completion;
     },
     async fail(raw) {

@@ -1,4 +1,3 @@
-import pRetry from 'p-retry';
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
@@ -107,50 +106,33 @@ function admit(run: Run, target: ResolvedTarget): Asking | undefined {
 }
 
 /**
- * Tries one target until it commits to an answer or the failure table says to go on. The retry loop is
- * p-retry's; when to retry and how long to wait is ours, since the vendor may have named the time.
+ * Tries one target until it commits to an answer or the failure table says to go on.
  *
  * @throws SignalboxError when the verdict is to stop.
  */
 export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried> {
   const { engine, call, scope, chain } = run;
-  let admitted = admit(run, target);
-  if (admitted === undefined) return { verdict: 'next' };
+  let asked = admit(run, target);
+  if (asked === undefined) return { verdict: 'next' };
   chain.asking(target);
   const state = chain.state(target);
-  let session: Session | undefined;
-  const last: { verdict: Decision['verdict']; error?: SignalboxError } = { verdict: 'stop' };
-
-  const attempt = (): Promise<Committed> => {
+  for (;;) {
     state.tries += 1;
-    session = openSession(run, target, admitted ?? asking(run, target));
-    admitted = undefined;
-    return holdUntilCommitted(session, call);
-  };
-
-  try {
-    const answer = await pRetry(attempt, {
-      retries: call.tier.maxAttempts,
-      minTimeout: 0,
-      maxTimeout: 0,
-      shouldRetry: async ({ error: raw }) => {
-        if (session === undefined) return false;
-        const error = await session.fail(asError(raw));
-        const decision = judge(run, session, error);
-        last.verdict = decision.verdict;
-        last.error = error;
-        if (decision.verdict !== 'retry') return false;
-        await engine.runtime.sleep(decision.delayMs, scope.signal);
-        return true;
-      },
-    });
-    return { verdict: 'done', answer };
-  } catch (raw) {
-    // A wait that was cut short speaks for the call, not for the attempt before it.
-    const error = scope.signal.aborted ? asError(raw) : (last.error ?? asError(raw));
-    if (last.verdict !== 'next') throw error;
-    chain.failed(target, error);
-    return { verdict: 'next' };
+    const session = openSession(run, target, asked);
+    try {
+      return { verdict: 'done', answer: await holdUntilCommitted(session, call) };
+    } catch (raw) {
+      const error = await session.fail(asError(raw));
+      const decision = judge(run, session, error);
+      if (decision.verdict === 'next') {
+        chain.failed(target, error);
+        return { verdict: 'next' };
+      }
+      // What ended the call speaks for the call, not for the target.
+      if (decision.verdict === 'stop') throw scope.signal.aborted ? asError(raw) : error;
+      await engine.runtime.sleep(decision.delayMs, scope.signal);
+    }
+    asked = asking(run, target);
   }
 }
 

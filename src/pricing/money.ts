@@ -41,6 +41,7 @@ export function toNano(lines: readonly bigint[]): number[] {
   let exact = 0n;
   let rounded = 0n;
   return lines.map((line) => {
+    if (line === 0n) return 0;
     exact += line;
     const next = divideHalfUp(exact, attoPerNano);
     const share = next - rounded;

@@ -83,7 +83,8 @@ export function priceUsage(question: {
 type CacheWrite = { readonly ttl?: string; readonly tokens: number };
 
 /** Cache writes by lifetime, and the rest whose lifetime the vendor does not tell. */
-function writesOf(usage: Usage): CacheWrite[] {
+function writesOf(usage: Usage): readonly CacheWrite[] {
+  if (usage.cacheWriteTokens === undefined && usage.cacheWriteTokensByTtl === undefined) return [];
   const told = Object.entries(usage.cacheWriteTokensByTtl ?? {})
     .map(([ttl, tokens]) => ({ ttl, tokens: countOf(tokens) }))
     .filter(({ tokens }) => tokens > 0);

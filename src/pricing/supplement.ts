@@ -117,6 +117,7 @@ const isExact = {
 
 /** The multiple of a service tier. A tier that no rule knows is the standard price, inexact. */
 export function tierPrice(question: TierQuestion): TierPrice {
+  if (standardTiers.has(question.serviceTier)) return standardPrice;
   // Google's word is also spelt SERVICE_TIER_FLEX, and ON_DEMAND_FLEX on Vertex.
   const tier = question.serviceTier.toLowerCase().replace(/^(service_tier|on_demand)_/, '');
   if (standardTiers.has(tier)) return standardPrice;
@@ -135,6 +136,7 @@ const residencyRatios: ReadonlyMap<string, Ratio> = new Map([['anthropic us', [1
 
 /** The multiple for where the vendor says inference ran. */
 export function residencyRatio(vendor: string, region: string): Ratio {
+  if (region === '') return standardPrice.ratio;
   return residencyRatios.get(`${vendor} ${region}`) ?? standardPrice.ratio;
 }
 

@@ -49,11 +49,11 @@ function audioIn(details: unknown): number {
   return countOf(at(audio, 'tokenCount'));
 }
 
-function at(value: unknown, ...path: readonly string[]): unknown {
-  let found = value;
-  for (const key of path) {
-    if (typeof found !== 'object' || found === null) return undefined;
-    found = Reflect.get(found, key);
-  }
-  return found;
+function field(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+function at(value: unknown, key: string, below?: string): unknown {
+  const found = field(value, key);
+  return below === undefined ? found : field(found, below);
 }

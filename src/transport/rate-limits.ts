@@ -86,13 +86,13 @@ function wordsOf(header: string): Words | undefined {
 
 /** A vendor's names are few, and come with every answer. */
 const maxKnownNames = 200;
-const knownWords = new Map<string, Words | undefined>();
+const knownWords = new Map<string, Words | 'something else'>();
 
 /** {@link wordsOf} of a header, told once for each name. */
-function aboutOf(header: string): Words | undefined {
-  if (!header.includes('ratelimit')) return undefined;
-  if (knownWords.has(header)) return knownWords.get(header);
-  const words = wordsOf(header);
+function aboutOf(header: string): Words | 'something else' {
+  const known = knownWords.get(header);
+  if (known !== undefined) return known;
+  const words = wordsOf(header) ?? 'something else';
   if (knownWords.size < maxKnownNames) knownWords.set(header, words);
   return words;
 }
@@ -120,7 +120,7 @@ export function rateLimitsOf(headers: AnswerHeaders, now: number): readonly Rate
   const byName = new Map<string, Map<Field, string>>();
   for (const header of headers.keys()) {
     const words = aboutOf(header);
-    if (words === undefined) continue;
+    if (words === 'something else') continue;
     const value = headers.get(header) ?? '';
     const known = byName.get(words.name) ?? new Map<Field, string>();
     byName.set(words.name, known.set(words.field, value.trim()));

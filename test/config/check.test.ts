@@ -7,7 +7,7 @@ import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { Provider } from '../../src/protocol/provider.ts';
 import { createRouter } from '../../src/router.ts';
 
-const providers = ['openai', 'google'];
+const providers = new Map(['openai', 'google'].map((name) => [name, {}]));
 
 function linesOf(run: () => unknown): readonly string[] {
   try {
@@ -96,7 +96,10 @@ describe('the options of a call', () => {
 });
 
 describe('findTier', () => {
-  const config = resolveConfig({ tiers: { fast: ['openai/x'], smart: ['openai/y'] } }, providers);
+  const config = resolveConfig({ tiers: { fast: ['openai/x'], smart: ['openai/y'] } }, [
+    'openai',
+    'google',
+  ]);
 
   test('finds it', () => {
     expect(findTier(config, 'smart').name).toBe('smart');

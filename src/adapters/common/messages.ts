@@ -22,6 +22,8 @@ function isBlank(part: Part): boolean {
 
 /** The conversation without blank text and without turns that it leaves empty. */
 export function withoutBlanks(messages: readonly NormalMessage[]): readonly NormalMessage[] {
+  const isWhole = messages.every(({ content }) => content.length > 0 && !content.some(isBlank));
+  if (isWhole) return messages;
   return messages
     .map((message) => ({
       ...message,

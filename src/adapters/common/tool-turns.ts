@@ -8,6 +8,10 @@ function isCall(part: Part): part is ToolCallPart {
   return part.type === 'tool-call';
 }
 
+function isOfTools(part: Part): boolean {
+  return part.type === 'tool-call' || part.type === 'tool-result';
+}
+
 function callsOf(message: NormalMessage): readonly ToolCallPart[] {
   return message.role === 'assistant' ? message.content.filter(isCall) : [];
 }
@@ -21,6 +25,7 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
   readonly messages: readonly NormalMessage[];
   readonly warnings: readonly Warning[];
 } {
+  if (!messages.some(({ content }) => content.some(isOfTools))) return { messages, warnings: [] };
   const paired: NormalMessage[] = [];
   const warnings: Warning[] = [];
   let open:

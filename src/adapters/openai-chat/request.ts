@@ -52,6 +52,7 @@ function withOneSystem(
   messages: readonly NormalMessage[],
   instruction: string | undefined,
 ): readonly NormalMessage[] {
+  if (messages[0]?.role !== 'system' && instruction === undefined) return messages;
   const { system, rest } = hoistSystem(messages);
   const parts =
     instruction === undefined ? system : [...system, { type: 'text' as const, text: instruction }];
@@ -119,14 +120,6 @@ export function chatBody(
     );
   }
   const hasTools = (tools?.length ?? 0) > 0;
-  /** The field, unless it is not wanted or the vendor refuses it. */
-  const param = (name: RefusableParam, value: unknown, fields: JsonObject): JsonObject => {
-    if (value === undefined) return {};
-    if (!dialect.unsupportedParams.includes(name)) return fields;
-    warn(droppedParam(name, 'the vendor does not take it'));
-    return {};
-  };
-
   const paired = pairToolResults(withoutBlanks(messages));
   const wireTools = (tools ?? []).map((tool) => chatTool(tool, dialect));
   const structured = wireOutput(output, dialect, hasTools);
@@ -144,33 +137,33 @@ export function chatBody(
   if (wireInput.length === 0) throw nothingToSay();
 
   const ttl = facts.cacheBreakpoints ? cacheTtl(cache) : undefined;
-  const body: JsonObject = {
-    ...dialect.extraBody,
-    model,
-    messages: wireInput,
-    ...(maxOutputTokens !== undefined && { [dialect.maxTokensField]: maxOutputTokens }),
-    ...param('temperature', sampling.body.temperature, { temperature }),
-    ...param('topP', sampling.body.top_p, { top_p: topP }),
-    ...param('topK', topK, { top_k: topK }),
-    ...param('frequencyPenalty', frequencyPenalty, { frequency_penalty: frequencyPenalty }),
-    ...param('presencePenalty', presencePenalty, { presence_penalty: presencePenalty }),
-    ...param('stop', facts.stop ? stop : undefined, { stop }),
-    ...param('seed', seed, { [dialect.seedField]: seed }),
-    ...thinking.body,
-    ...(hasTools && {
-      tools: wireTools.map(({ tool: { strict, ...tool } }) => ({
-        type: 'function',
-        // The default, and not every imitator of the wire knows the field.
-        function: { ...tool, ...(strict && { strict }) },
-      })),
-    }),
-    ...(chosen !== undefined && { tool_choice: chosen.choice }),
-    ...param('parallelToolCalls', hasTools ? parallelToolCalls : undefined, {
-      parallel_tool_calls: parallelToolCalls,
-    }),
-    ...structured.body,
-    ...(ttl !== undefined && { prompt_cache_options: { ttl } }),
-    ...param('userId', userId, { [dialect.userField]: userId }),
+  const body: Record<string, unknown> = { ...dialect.extraBody, model, messages: wireInput };
+  /** Sets the field, unless it is not wanted or the vendor refuses it. */
+  const put = (name: RefusableParam, field: string, value: unknown): void => {
+    if (value === undefined) return;
+    if (!dialect.unsupportedParams.includes(name)) body[field] = value;
+    else warn(droppedParam(name, 'the vendor does not take it'));
   };
+  if (maxOutputTokens !== undefined) body[dialect.maxTokensField] = maxOutputTokens;
+  put('temperature', 'temperature', sampling.body.temperature);
+  put('topP', 'top_p', sampling.body.top_p);
+  put('topK', 'top_k', topK);
+  put('frequencyPenalty', 'frequency_penalty', frequencyPenalty);
+  put('presencePenalty', 'presence_penalty', presencePenalty);
+  put('stop', 'stop', facts.stop ? stop : undefined);
+  put('seed', dialect.seedField, seed);
+  Object.assign(body, thinking.body);
+  if (hasTools) {
+    body.tools = wireTools.map(({ tool: { strict, ...tool } }) => ({
+      type: 'function',
+      // The default, and not every imitator of the wire knows the field.
+      function: { ...tool, ...(strict && { strict }) },
+    }));
+  }
+  if (chosen !== undefined) body.tool_choice = chosen.choice;
+  put('parallelToolCalls', 'parallel_tool_calls', hasTools ? parallelToolCalls : undefined);
+  Object.assign(body, structured.body);
+  if (ttl !== undefined) body.prompt_cache_options = { ttl };
+  put('userId', dialect.userField, userId);
   return { body, warnings };
 }

@@ -10,10 +10,11 @@ import {
   type Deadline,
   type DuePhase,
 } from '../resilience/deadline.ts';
+import type { Scope } from './scope.ts';
 
 export type AttemptOptions = {
-  /** The call's signal. */
-  readonly signal: AbortSignal;
+  /** The call's, or that of its hedge. */
+  readonly scope: Pick<Scope, 'reason' | 'listen' | 'unlisten'>;
   readonly clocks: Clocks;
   readonly wire: WireMode;
   readonly keepRaw: boolean;
@@ -118,8 +119,7 @@ class RunningAttempt implements AttemptParts {
   /** The pending read's: an abort cuts it short, even when an adapter ignores its signal. */
   #resolve: (next: AttemptStep) => void = ignore;
   #reject: (error: unknown) => void = ignore;
-  // A function: Node keeps a listener that is an object until the next full collection of garbage.
-  readonly #onAbort = (): void => void this.#cutShort(this.#options.signal.reason);
+  readonly #onAbort = (): void => void this.#cutShort(this.#options.scope.reason);
   #isAnswering = false;
   #isFinished = false;
   #isOver = false;
@@ -178,15 +178,15 @@ class RunningAttempt implements AttemptParts {
   }
 
   #begin(): AsyncIterator<ProviderPart> {
-    const { signal, clocks, wire, keepRaw, key, onLimits } = this.#options;
+    const { scope, clocks, wire, keepRaw, key, onLimits } = this.#options;
     this.#clock = watch(
       this.#runtime,
       this.#deadline,
       (phase) =>
         void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase })),
     );
-    if (signal.aborted) this.#controller.abort(signal.reason);
-    else signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (scope.reason !== undefined) this.#controller.abort(scope.reason);
+    else scope.listen(this.#onAbort);
     const parts = this.#prepared.send({
       signal: this.#controller.signal,
       wire,
@@ -236,7 +236,7 @@ class RunningAttempt implements AttemptParts {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#clock?.stop();
-    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#options.scope.unlisten(this.#onAbort);
     // After a finish the adapter may still read the body out, so that its connection can be used again.
     if (!this.#isFinished) this.#controller.abort(over);
     // Not awaited: an adapter that hangs in its clean-up must not hold the call.
@@ -251,7 +251,7 @@ class RunningAttempt implements AttemptParts {
 /**
  * Runs one attempt under its own clocks and its own AbortController, and ends in one of three ways: after
  * `finish`; with a thrown SignalboxError; or because the reader left. Whichever it is, the socket is closed
- * or free for the next request, the timer is gone and nothing listens on the call's signal any more. Nothing
+ * or free for the next request, the timer is gone and nothing listens to the call's end any more. Nothing
  * happens before the first read.
  */
 export function runAttempt(

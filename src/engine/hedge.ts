@@ -2,6 +2,7 @@ import type { ResolvedHedge, ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError } from '../errors.ts';
 import { letGo } from './commit.ts';
 import type { Run } from './run.ts';
+import { scopeWithin } from './scope.ts';
 import { type Tried, tryTarget } from './try-target.ts';
 
 /** Fewer samples say nothing of a percentile. */
@@ -36,10 +37,9 @@ type Leg = {
 };
 
 function startLeg(run: Run, target: ResolvedTarget): Leg {
-  const leaving = new AbortController();
+  const scope = scopeWithin(run.engine.runtime, run.scope);
   const { promise: begun, resolve: onBegun } = Promise.withResolvers<void>();
-  const signal = AbortSignal.any([run.scope.signal, leaving.signal]);
-  const tried = tryTarget({ ...run, onBegun, scope: { ...run.scope, signal } }, target);
+  const tried = tryTarget({ ...run, onBegun, scope }, target);
   const failed = tried.then(
     (outcome) => (outcome.verdict === 'done' ? ('begun' as const) : ('failed' as const)),
     () => 'failed' as const,
@@ -48,7 +48,7 @@ function startLeg(run: Run, target: ResolvedTarget): Leg {
     target,
     tried,
     lead: Promise.race([begun.then(() => 'begun' as const), failed]),
-    abort: (reason) => leaving.abort(reason),
+    abort: (reason) => scope.abort(reason),
   };
 }
 

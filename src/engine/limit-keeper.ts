@@ -188,12 +188,16 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
 
   return {
     enter(call, scope, target) {
+      const gates = gatesOf(call, target);
+      const load = loadOf(call, target);
+      const admitted = scope.reason === undefined ? queue.pass(gates, load) : undefined;
+      if (admitted !== undefined) return placeOf(target, admitted);
       const now = runtime.now();
       const all = [call.config.providerLimits[target.provider], call.tier.limits, target.limits];
       const maxQueueMs = all.map((limits) => limits?.maxQueueMs ?? Number.POSITIVE_INFINITY);
       const entered = queue.enter({
-        gates: gatesOf(call, target),
-        load: loadOf(call, target),
+        gates,
+        load,
         priority: optionsFor(call, target).priority ?? defaults.priority,
         since: scope.startedAt,
         deadline: now + scope.remainingMs(),

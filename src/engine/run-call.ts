@@ -9,7 +9,7 @@ import type { Broken } from './continuation.ts';
 import type { Call, Engine } from './engine.ts';
 import { tryHedged } from './hedge.ts';
 import type { Run } from './run.ts';
-import type { Scope } from './scope.ts';
+import type { CallScope } from './scope.ts';
 import { withTrail } from './to-completion.ts';
 import { openTrail, type Trail } from './trail.ts';
 import { breakOff } from './try-target.ts';
@@ -25,7 +25,7 @@ import { breakOff } from './try-target.ts';
 export async function* runCall(
   engine: Engine,
   call: Call,
-  scope: Scope,
+  scope: CallScope,
   onEnd: () => void,
 ): Telling {
   const trail = openTrail(engine, call);
@@ -96,7 +96,7 @@ function asCallError(error: unknown): SignalboxError {
 function tellEnd(
   engine: Engine,
   trail: Trail,
-  scope: Scope,
+  scope: CallScope,
   outcome: Completion | SignalboxError,
 ): void {
   const common = {

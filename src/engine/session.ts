@@ -178,7 +178,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
       pace?.seen(part, runtime.now());
     };
     const attemptParts = runAttempt(runtime, prepared, {
-      signal: scope.signal,
+      scope,
       clocks: clocksFor(run, target),
       wire: call.task.wireFor(options),
       keepRaw: call.options.raw === true,

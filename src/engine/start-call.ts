@@ -31,11 +31,11 @@ export function startCall(
   const parts = new CallParts(telling);
   let ending: Promise<void> | undefined;
   const running: Parameters<InFlight['enter']>[0] = {
-    abort: scope.abort,
+    abort: (reason) => scope.abort(reason),
     // An abort never waits for a reader who is busy elsewhere.
-    end: () => (ending ??= parts.end(scope.signal.reason)),
+    end: () => (ending ??= parts.end(scope.reason)),
   };
-  scope.signal.addEventListener('abort', running.end, { once: true });
+  scope.listen(running.end);
   try {
     inFlight.enter(running);
   } catch (error) {

@@ -129,7 +129,7 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
         return { verdict: 'next' };
       }
       // What ended the call speaks for the call, not for the target.
-      if (decision.verdict === 'stop') throw scope.signal.aborted ? asError(raw) : error;
+      if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
       await engine.runtime.sleep(decision.delayMs, scope.signal);
     }
     asked = asking(run, target);

@@ -45,6 +45,8 @@ export class QueueRefusal extends Error {
 }
 
 export interface AdmissionQueue {
+  /** Lets an attempt through at once where all gates are open and nobody waits for them; else `undefined`. */
+  pass(gates: readonly Gate[], load: Load): Admission | undefined;
   /**
    * Lets an attempt through at once where all gates are open and nobody waits for them; else when its turn
    * comes. Rejects with a {@link QueueRefusal}, or with the signal's reason as soon as it aborts.
@@ -231,6 +233,10 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   }
 
   return {
+    pass(gates, load) {
+      const wish = { gates, load };
+      return closedGate(wish, held, runtime.now()) === undefined ? passThrough(wish) : undefined;
+    },
     enter(ask) {
       if (ask.signal.aborted) return Promise.reject(ask.signal.reason);
       const now = runtime.now();

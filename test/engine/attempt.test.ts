@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { runAttempt } from '../../src/engine/attempt.ts';
+import { openScope } from '../../src/engine/scope.ts';
 import type { PreparedCall, ReadyParts } from '../../src/protocol/provider.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
@@ -24,8 +25,9 @@ async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
       Array.from({ length: layers }).reduce<AsyncGenerator<ProviderPart>>(through, answer()),
   };
   const seen: ProviderPart[] = [];
-  const parts = runAttempt(fakeRuntime(), prepared, {
-    signal: caller.signal,
+  const runtime = fakeRuntime();
+  const parts = runAttempt(runtime, prepared, {
+    scope: openScope(runtime, caller.signal, 10_000),
     clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
     wire: 'stream',
     keepRaw: false,
@@ -65,11 +67,12 @@ class ReadyAnswer implements AsyncIterableIterator<ProviderPart>, ReadyParts {
 function runReady(signal: AbortSignal) {
   const answer = new ReadyAnswer();
   const seen: ProviderPart[] = [];
+  const runtime = fakeRuntime();
   const parts = runAttempt(
-    fakeRuntime(),
+    runtime,
     { warnings: [], send: () => answer },
     {
-      signal,
+      scope: openScope(runtime, signal, 10_000),
       clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
       wire: 'stream',
       keepRaw: false,
@@ -105,8 +108,9 @@ it('tells whoever waits for a part when it is left', async () => {
       [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }),
     }),
   };
-  const parts = runAttempt(fakeRuntime(), prepared, {
-    signal: new AbortController().signal,
+  const runtime = fakeRuntime();
+  const parts = runAttempt(runtime, prepared, {
+    scope: openScope(runtime, undefined, 10_000),
     clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
     wire: 'stream',
     keepRaw: false,

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { openScope } from '../../src/engine/scope.ts';
+import { openScope, scopeWithin } from '../../src/engine/scope.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
@@ -56,5 +56,56 @@ describe('the scope of a call', () => {
     caller.abort();
     await runtime.advance(2_000);
     expect(scope.signal.aborted).toBe(false);
+  });
+
+  test('tells those who listen why it was ended, once, and nobody else', () => {
+    const scope = openScope(fakeRuntime(), undefined, 1_000);
+    const told: string[] = [];
+    const gone = (): void => void told.push('gone');
+    scope.listen(() => told.push(`a ${scope.reason?.message}`));
+    scope.listen(gone);
+    scope.listen(() => told.push('b'));
+    scope.unlisten(gone);
+    scope.abort(new SignalboxError('closed', 'closing'));
+    scope.abort(new SignalboxError('closed', 'again'));
+    expect(told).toEqual(['a closing', 'b']);
+    scope.close();
+  });
+
+  test('has the same signal for all, also when it was ended before', () => {
+    const reason = new SignalboxError('closed', 'closing');
+    const early = openScope(fakeRuntime(), undefined, 1_000);
+    const { signal } = early;
+    early.abort(reason);
+    expect(signal.reason).toBe(reason);
+    const late = openScope(fakeRuntime(), undefined, 1_000);
+    late.abort(reason);
+    expect(late.signal.reason).toBe(reason);
+    expect(late.signal).toBe(late.signal);
+    for (const scope of [early, late]) scope.close();
+  });
+});
+
+describe('a scope within that of a call', () => {
+  test('ends with it, and has its deadline', async () => {
+    const runtime = fakeRuntime({ now: 0 });
+    const call = openScope(runtime, undefined, 1_000);
+    await runtime.advance(400);
+    const inner = scopeWithin(runtime, call);
+    expect(inner.remainingMs()).toBe(600);
+    expect(inner.startedAt).toBe(0);
+    await runtime.advance(600);
+    expect(inner.reason).toBe(call.reason);
+    expect(inner.signal.reason).toMatchObject({ code: 'timeout' });
+    expect(scopeWithin(runtime, call).reason).toBe(call.reason);
+  });
+
+  test('can end before it, and leaves it under way', () => {
+    const call = openScope(fakeRuntime(), undefined, 1_000);
+    const inner = scopeWithin(fakeRuntime(), call);
+    inner.abort(new SignalboxError('aborted', 'the other was first'));
+    expect(inner.signal.aborted).toBe(true);
+    expect(call.reason).toBeUndefined();
+    call.close();
   });
 });

@@ -34,11 +34,10 @@ export function limitBreakpoints(body: JsonObject, warnings: Warning[]): JsonObj
   const messages = limit(body.messages);
   const system = limit(body.system);
   const tools = limit(body.tools);
-  if (removed > 0) {
-    warnings.push(
-      adjusted('cache', `${removed} cache hints were left out: the API takes ${maxBreakpoints}`),
-    );
-  }
+  if (removed === 0) return body;
+  warnings.push(
+    adjusted('cache', `${removed} cache hints were left out: the API takes ${maxBreakpoints}`),
+  );
   return {
     ...body,
     messages,

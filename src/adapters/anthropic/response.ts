@@ -205,9 +205,15 @@ export function createAnswerReader(
     readEvent: read,
     readBody(body) {
       if (isErrorBody(body)) throw inBandError(body, headers);
-      const events = eventsOfMessage(body);
-      if (events === undefined) throw notAMessage();
-      for (const event of events) read(event);
+      const message = objectOf(body);
+      if (!Array.isArray(message.content)) throw notAMessage();
+      start(message);
+      for (const [index, block] of listOf(message.content).entries()) {
+        startBlock(String(index), objectOf(block));
+        stopBlock(String(index));
+      }
+      end({ delta: message });
+      complete = true;
     },
     isComplete: () => complete,
     isEnded,
@@ -240,21 +246,4 @@ function withInput({ block, input }: ForeignBlock): JsonObject {
   } catch {
     return block;
   }
-}
-
-/** The events that would have told this message, or `undefined` when the body is not a message. */
-function eventsOfMessage(body: unknown): readonly JsonObject[] | undefined {
-  const message = objectOf(body);
-  if (!Array.isArray(message.content)) return undefined;
-  const { content, stop_reason, stop_details, ...start } = message;
-  const blocks = listOf(content).flatMap((content_block, index): JsonObject[] => [
-    { type: 'content_block_start', index, content_block },
-    { type: 'content_block_stop', index },
-  ]);
-  return [
-    { type: 'message_start', message: start },
-    ...blocks,
-    { type: 'message_delta', delta: { stop_reason, stop_details } },
-    { type: 'message_stop' },
-  ];
 }

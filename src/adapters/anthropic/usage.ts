@@ -8,8 +8,11 @@ import { countOf, isObject, objectOf } from '../common/read.ts';
  */
 export function mergeUsage(before: JsonObject | undefined, later: unknown): JsonObject | undefined {
   if (!isObject(later)) return before;
-  const told = Object.entries(later).filter(([, value]) => value !== null && value !== undefined);
-  return { ...before, ...Object.fromEntries(told) };
+  const merged: Record<string, unknown> = { ...before };
+  for (const [name, value] of Object.entries(later)) {
+    if (value !== null && value !== undefined) merged[name] = value;
+  }
+  return merged;
 }
 
 /** The API counts cached and written input apart from `input_tokens`; their sum is what was sent. */

@@ -3,8 +3,8 @@ import type { Runtime } from './protocol/runtime.ts';
 /** Longer delays make Node's timers fire at once. */
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Of the process, and constant. */
-const { timeOrigin } = performance;
+/** Of the process, and constant. Read on first use: Node loads its clock for it. */
+let timeOrigin: number | undefined;
 
 /** Makes the ids of this process unlike those of all others; with a number behind, they are unlike each other. */
 let processId: string | undefined;
@@ -12,7 +12,10 @@ let idsMade = 0;
 
 /** The system's own clock and chance. */
 export const systemRuntime: Runtime = {
-  now: () => timeOrigin + performance.now(),
+  now() {
+    timeOrigin ??= performance.timeOrigin;
+    return timeOrigin + performance.now();
+  },
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

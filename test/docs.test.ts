@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { drillHelp } from '../src/cli/drill-arguments.ts';
 import { defaults } from '../src/config/defaults.ts';
-import { callOptionsSchema, routingSchema } from '../src/config/schema.ts';
+import { callOptionsSchema } from '../src/config/option-schemas.ts';
+import { routingSchema } from '../src/config/schema.ts';
 import { failureTable } from '../src/engine/decide.ts';
 import { retryBudgetRules } from '../src/resilience/retry-budget.ts';
 import { checkFences } from './docs/check-fences.ts';
@@ -86,7 +87,7 @@ describe('docs/configuration.md', () => {
   });
 
   const ofTiers = Object.keys(routingSchema.shape.defaults.unwrap().shape);
-  const ofCalls = Object.keys(callOptionsSchema.shape);
+  const ofCalls = Object.keys(callOptionsSchema().shape);
   /** In a call as in a tier, but no defaults: they are merged, and have tables of their own. */
   const merged = ['timeouts', 'retry', 'tags'];
   const inBoth = ofTiers.filter((name) => ofCalls.includes(name) && !merged.includes(name));

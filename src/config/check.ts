@@ -1,13 +1,13 @@
 import type { CallOptions } from '../protocol/call-options.ts';
-import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
-import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
 import {
   callOptionsSchema,
   closeOptionsSchema,
   embedOptionsSchema,
   imageOptionsSchema,
-  knownCallKeys,
-} from './schema.ts';
+} from './option-schemas.ts';
+import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
+import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
+import { knownCallKeys } from './schema.ts';
 
 /** The options of each kind of call. */
 const optionSchemas = {
@@ -28,7 +28,7 @@ export function checkCallOptions(
   if (typeof options !== 'object' || options === null) {
     throw configError([{ path: [], message: 'must be an object' }], 'options');
   }
-  const schema = optionSchemas[task];
+  const schema = optionSchemas[task]();
   const issues = schema.safeParse(options).error?.issues ?? [];
   const problems: Problem[] = issues.flatMap((issue) =>
     describeIssue(issue, knownCallKeys(schema.shape, issue.path)),
@@ -58,9 +58,9 @@ export function checkCallOptions(
  * @throws SignalboxError `config` for anything but `{ drainMs }`.
  */
 export function drainMsOf(options: unknown = {}): number {
-  const { data, error } = closeOptionsSchema.safeParse(options);
+  const { data, error } = closeOptionsSchema().safeParse(options);
   if (data !== undefined) return data.drainMs ?? 0;
-  const known = Object.keys(closeOptionsSchema.shape);
+  const known = Object.keys(closeOptionsSchema().shape);
   throw configError(
     error.issues.flatMap((issue) => describeIssue(issue, known)),
     'close',

@@ -1,38 +1,41 @@
 import { z } from 'zod';
+import { once } from '../internal/once.ts';
 import { didYouMean, type Problem } from './problems.ts';
 
-const names = z.record(z.string(), z.unknown()).catch({});
-
-/** Only the names in a target, whatever else may be wrong with it. */
-const looseTarget = z.preprocess(
-  (value) => (typeof value === 'string' ? { target: value } : value),
-  z
-    .object({ target: z.string().catch(''), providerOptions: names })
-    .catch({ target: '', providerOptions: {} }),
-);
-
-const looseTier = z.preprocess(
-  (value) => (Array.isArray(value) ? { targets: value } : value),
-  z
-    .object({
-      targets: z.array(looseTarget).catch([]),
-      providerOptions: names,
-      fallbackTier: z.string().optional().catch(undefined),
-    })
-    .catch({ targets: [], providerOptions: {}, fallbackTier: undefined }),
-);
-
 /** Only the names in a configuration, so that they are checked even when its shape is wrong elsewhere. */
-const looseRouting = z
-  .object({
-    tiers: z.record(z.string(), looseTier).catch({}),
-    defaults: z.object({ providerOptions: names }).catch({ providerOptions: {} }),
-    providerLimits: names,
-    prices: names,
-  })
-  .catch({ tiers: {}, defaults: { providerOptions: {} }, providerLimits: {}, prices: {} });
+const looseRouting = once(() => {
+  const names = z.record(z.string(), z.unknown()).catch({});
 
-type LooseTiers = z.output<typeof looseRouting>['tiers'];
+  // Only the names, whatever else may be wrong.
+  const looseTarget = z.preprocess(
+    (value) => (typeof value === 'string' ? { target: value } : value),
+    z
+      .object({ target: z.string().catch(''), providerOptions: names })
+      .catch({ target: '', providerOptions: {} }),
+  );
+
+  const looseTier = z.preprocess(
+    (value) => (Array.isArray(value) ? { targets: value } : value),
+    z
+      .object({
+        targets: z.array(looseTarget).catch([]),
+        providerOptions: names,
+        fallbackTier: z.string().optional().catch(undefined),
+      })
+      .catch({ targets: [], providerOptions: {}, fallbackTier: undefined }),
+  );
+
+  return z
+    .object({
+      tiers: z.record(z.string(), looseTier).catch({}),
+      defaults: z.object({ providerOptions: names }).catch({ providerOptions: {} }),
+      providerLimits: names,
+      prices: names,
+    })
+    .catch({ tiers: {}, defaults: { providerOptions: {} }, providerLimits: {}, prices: {} });
+});
+
+type LooseTiers = z.output<ReturnType<typeof looseRouting>>['tiers'];
 
 /** The two halves of `provider/model`. */
 export function splitTarget(id: string): { readonly provider: string; readonly model: string } {
@@ -64,7 +67,7 @@ function fallbackProblem(name: string, tiers: LooseTiers): string | undefined {
 
 /** What no schema can say: names that must exist, and chains that must end. */
 export function crossCheck(routing: unknown, providers: readonly string[]): readonly Problem[] {
-  const loose = looseRouting.parse(routing);
+  const loose = looseRouting().parse(routing);
   const problems: Problem[] = [];
   const checkProvider = (name: string, path: readonly PropertyKey[]): void => {
     if (providers.includes(name)) return;

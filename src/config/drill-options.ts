@@ -1,63 +1,68 @@
 import { z } from 'zod';
+import { once } from '../internal/once.ts';
 import type { DrillFault, DrillOptions } from '../protocol/drill.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
 
-const milliseconds = z.number().positive();
-const parts = z.int().nonnegative().default(defaults.drillAfterParts);
+const faults = once(() => {
+  const milliseconds = z.number().positive();
+  const parts = z.int().nonnegative().default(defaults.drillAfterParts);
+  return {
+    connection: z.strictObject({ type: z.literal('connection') }),
+    timeout: z.strictObject({ type: z.literal('timeout') }),
+    rate_limited: z.strictObject({
+      type: z.literal('rate_limited'),
+      retryAfterMs: milliseconds.optional(),
+    }),
+    server_error: z.strictObject({ type: z.literal('server_error') }),
+    overloaded: z.strictObject({ type: z.literal('overloaded') }),
+    slow: z.strictObject({
+      type: z.literal('slow'),
+      delayMs: milliseconds.default(defaults.drillDelayMs),
+    }),
+    cut: z.strictObject({ type: z.literal('cut'), afterParts: parts }),
+    truncated: z.strictObject({ type: z.literal('truncated'), afterParts: parts }),
+    invalid_output: z.strictObject({ type: z.literal('invalid_output') }),
+  } as const satisfies Record<DrillFault['type'], z.ZodType>;
+});
 
-const faults = {
-  connection: z.strictObject({ type: z.literal('connection') }),
-  timeout: z.strictObject({ type: z.literal('timeout') }),
-  rate_limited: z.strictObject({
-    type: z.literal('rate_limited'),
-    retryAfterMs: milliseconds.optional(),
-  }),
-  server_error: z.strictObject({ type: z.literal('server_error') }),
-  overloaded: z.strictObject({ type: z.literal('overloaded') }),
-  slow: z.strictObject({
-    type: z.literal('slow'),
-    delayMs: milliseconds.default(defaults.drillDelayMs),
-  }),
-  cut: z.strictObject({ type: z.literal('cut'), afterParts: parts }),
-  truncated: z.strictObject({ type: z.literal('truncated'), afterParts: parts }),
-  invalid_output: z.strictObject({ type: z.literal('invalid_output') }),
-} as const satisfies Record<DrillFault['type'], z.ZodType>;
+const drillSchema = once(() => {
+  const by = faults();
+  const fault = z.preprocess(
+    (value) => (typeof value === 'string' ? { type: value } : value),
+    z.discriminatedUnion('type', [
+      by.connection,
+      by.timeout,
+      by.rate_limited,
+      by.server_error,
+      by.overloaded,
+      by.slow,
+      by.cut,
+      by.truncated,
+      by.invalid_output,
+    ]),
+  );
 
-const fault = z.preprocess(
-  (value) => (typeof value === 'string' ? { type: value } : value),
-  z.discriminatedUnion('type', [
-    faults.connection,
-    faults.timeout,
-    faults.rate_limited,
-    faults.server_error,
-    faults.overloaded,
-    faults.slow,
-    faults.cut,
-    faults.truncated,
-    faults.invalid_output,
-  ]),
-);
-
-const drillSchema = z
-  .strictObject({
-    tier: z.string(),
-    fault,
-    targets: z.array(z.string()).min(1, 'name at least one target, or leave it out').optional(),
-    forMs: milliseconds,
-    share: z.number().gt(0).max(1).optional(),
-    tag: z
-      .record(z.string(), z.string())
-      .refine((tag) => Object.keys(tag).length > 0, 'must name at least one tag')
-      .optional(),
-  })
-  .refine(({ share, tag }) => share !== undefined || tag !== undefined, {
-    path: ['share'],
-    message: 'say which calls are drilled: a share of them (0 to 1), or a tag',
-  });
+  return z
+    .strictObject({
+      tier: z.string(),
+      fault,
+      targets: z.array(z.string()).min(1, 'name at least one target, or leave it out').optional(),
+      forMs: z.number().positive(),
+      share: z.number().gt(0).max(1).optional(),
+      tag: z
+        .record(z.string(), z.string())
+        .refine((tag) => Object.keys(tag).length > 0, 'must name at least one tag')
+        .optional(),
+    })
+    .refine(({ share, tag }) => share !== undefined || tag !== undefined, {
+      path: ['share'],
+      message: 'say which calls are drilled: a share of them (0 to 1), or a tag',
+    });
+});
 
 /** The options of a drill, its fault with all that it leaves out. */
-export type CheckedDrill = Readonly<z.output<typeof drillSchema>>;
+export type CheckedDrill = Readonly<z.output<ReturnType<typeof drillSchema>>>;
 
 /** A fault whose defaults are filled in. */
 export type CheckedFault = CheckedDrill['fault'];
@@ -65,7 +70,7 @@ export type CheckedFault = CheckedDrill['fault'];
 /** The faults by name, where one was misspelt. */
 function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
   if (issue.code !== 'invalid_union' || issue.path[0] !== 'fault') return describeIssue(issue, []);
-  return [{ path: ['fault'], message: `must be one of ${Object.keys(faults).join(', ')}` }];
+  return [{ path: ['fault'], message: `must be one of ${Object.keys(faults()).join(', ')}` }];
 }
 
 /**
@@ -74,7 +79,7 @@ function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
  * @throws SignalboxError `config`
  */
 export function checkDrillOptions(options: DrillOptions, chain: readonly string[]): CheckedDrill {
-  const { data, error } = drillSchema.safeParse(options);
+  const { data, error } = drillSchema().safeParse(options);
   const problems: Problem[] = (error?.issues ?? []).flatMap(describeFault);
   for (const [index, target] of (data?.targets ?? []).entries()) {
     if (chain.includes(target)) continue;

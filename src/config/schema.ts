@@ -25,10 +25,10 @@ export const attemptErrorCodes = [
 ] as const;
 
 const count = z.int().nonnegative();
-const positive = z.int().positive();
+export const positive = z.int().positive();
 const milliseconds = z.number().positive();
 const dollars = z.number().nonnegative();
-const tags = z.record(z.string(), z.string());
+export const tags = z.record(z.string(), z.string());
 const jsonObject = z.record(z.string(), z.json());
 
 const price = z.strictObject({
@@ -46,14 +46,14 @@ const limits = z.strictObject({
   maxQueueMs: milliseconds.optional(),
 });
 
-const timeouts = z.strictObject({
+export const timeouts = z.strictObject({
   connectMs: milliseconds.optional(),
   firstTokenMs: milliseconds.optional(),
   idleMs: milliseconds.optional(),
   totalMs: milliseconds.optional(),
 });
 
-const retry = z.strictObject({
+export const retry = z.strictObject({
   attempts: count.optional(),
   minMs: milliseconds.optional(),
   maxMs: milliseconds.optional(),
@@ -86,12 +86,12 @@ const hedge = z
     'say when a first token is late: either afterMs or percentile',
   );
 
-const cacheHint = z.union([
+export const cacheHint = z.union([
   z.boolean(),
   z.strictObject({ ttl: z.enum(['5m', '30m', '1h', '12h']).optional() }),
 ]);
 
-const callDefaults = {
+export const callDefaults = {
   system: z.string().optional(),
   maxOutputTokens: positive.optional(),
   temperature: z.number().min(0).optional(),
@@ -173,75 +173,11 @@ export const routingSchema = z.strictObject({
   tags: tags.optional(),
 });
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
-const isFunction = (value: unknown): boolean => typeof value === 'function';
-const schema = z.custom(
-  (value) => isObject(value) || isFunction(value),
-  "must be a Standard Schema (such as zod's) or a JSON Schema object",
-);
-
-const route = z.strictObject({
+export const route = z.strictObject({
   only: z.array(z.string()).optional(),
   ignore: z.array(z.string()).optional(),
   order: z.array(z.string()).optional(),
 });
-
-/** The options of one call, checked at the door like the configuration. */
-export const callOptionsSchema = z.strictObject({
-  ...callDefaults,
-  timeouts: timeouts.optional(),
-  retry: retry.optional(),
-  tags: tags.optional(),
-  route: route.optional(),
-  tools: z
-    .array(
-      z.strictObject({
-        name: z
-          .string()
-          .regex(/^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/, 'must be 1 to 64 letters, digits, "_" or "-"'),
-        description: z.string().optional(),
-        inputSchema: schema,
-        strict: z.boolean().optional(),
-        cache: cacheHint.optional(),
-      }),
-    )
-    .optional(),
-  schema: schema.optional(),
-  signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
-  validate: z.custom(isFunction, 'must be a function').optional(),
-  singleFlight: z.boolean().optional(),
-  raw: z.boolean().optional(),
-});
-
-/** What calls of other kinds share with those for an answer. */
-const sharedOptions = {
-  tags: tags.optional(),
-  signal: callOptionsSchema.shape.signal,
-  timeouts: timeouts.optional(),
-  retry: retry.optional(),
-  route: route.optional(),
-  providerOptions: callDefaults.providerOptions,
-  userId: callDefaults.userId,
-  onUnsupported: callDefaults.onUnsupported,
-  priority: callDefaults.priority,
-};
-
-export const embedOptionsSchema = z.strictObject({
-  ...sharedOptions,
-  dimensions: positive.optional(),
-  concurrency: positive.optional(),
-});
-
-export const imageOptionsSchema = z.strictObject({
-  ...sharedOptions,
-  count: positive.optional(),
-  size: z
-    .string()
-    .regex(/^\d+x\d+$/, 'must be "<width>x<height>" in pixels')
-    .optional(),
-});
-
-export const closeOptionsSchema = z.strictObject({ drainMs: z.number().nonnegative().optional() });
 
 /** Options that are made of options, wherever they stand. */
 const groups = new Map<PropertyKey | undefined, object>([

@@ -69,11 +69,11 @@ describe('the options of a call', () => {
         validate: true,
       }),
     ).toEqual([
+      'signal: must be an AbortSignal',
       'timeouts.totlMs: unknown option; did you mean "totalMs"?',
       'route.onyl: unknown option; did you mean "only"?',
       'tools[0].name: must be 1 to 64 letters, digits, "_" or "-"',
       "tools[1].inputSchema: must be a Standard Schema (such as zod's) or a JSON Schema object",
-      'signal: must be an AbortSignal',
       'validate: must be a function',
       'temprature: unknown option; did you mean "temperature"?',
       'maxTokens: unknown option',

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { once } from '../internal/once.ts';
+import { cacheHint, callDefaults, positive, retry, route, tags, timeouts } from './schema.ts';
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+
+/** What calls of all kinds share. */
+const sharedOptions = once(() => ({
+  tags: tags.optional(),
+  signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
+  timeouts: timeouts.optional(),
+  retry: retry.optional(),
+  route: route.optional(),
+}));
+
+/**
+ * The options of one call, checked at the door like the configuration. Made at the first call that has some, since
+ * to make them takes longer than to import most of what is imported.
+ */
+export const callOptionsSchema = once(() => {
+  const schema = z.custom(
+    (value) => isObject(value) || isFunction(value),
+    "must be a Standard Schema (such as zod's) or a JSON Schema object",
+  );
+  return z.strictObject({
+    ...callDefaults,
+    ...sharedOptions(),
+    tools: z
+      .array(
+        z.strictObject({
+          name: z
+            .string()
+            .regex(/^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/, 'must be 1 to 64 letters, digits, "_" or "-"'),
+          description: z.string().optional(),
+          inputSchema: schema,
+          strict: z.boolean().optional(),
+          cache: cacheHint.optional(),
+        }),
+      )
+      .optional(),
+    schema: schema.optional(),
+    validate: z.custom(isFunction, 'must be a function').optional(),
+    singleFlight: z.boolean().optional(),
+    raw: z.boolean().optional(),
+  });
+});
+
+/** What calls for other things than an answer share besides. */
+const otherOptions = once(() => ({
+  ...sharedOptions(),
+  providerOptions: callDefaults.providerOptions,
+  userId: callDefaults.userId,
+  onUnsupported: callDefaults.onUnsupported,
+  priority: callDefaults.priority,
+}));
+
+export const embedOptionsSchema = once(() =>
+  z.strictObject({
+    ...otherOptions(),
+    dimensions: positive.optional(),
+    concurrency: positive.optional(),
+  }),
+);
+
+export const imageOptionsSchema = once(() =>
+  z.strictObject({
+    ...otherOptions(),
+    count: positive.optional(),
+    size: z
+      .string()
+      .regex(/^\d+x\d+$/, 'must be "<width>x<height>" in pixels')
+      .optional(),
+  }),
+);
+
+export const closeOptionsSchema = once(() =>
+  z.strictObject({ drainMs: z.number().nonnegative().optional() }),
+);

@@ -58,18 +58,19 @@ export function createCatalogue(
     return list && ask(list, asked, { provider, timestamp: new Date(at) })?.model_price;
   };
 
+  async function load(): Promise<void> {
+    try {
+      list = await importList();
+    } catch (error) {
+      loading = undefined;
+      throw error;
+    }
+  }
+
   return {
     load() {
       if (list !== undefined) return undefined;
-      loading ??= importList().then(
-        (loaded) => {
-          list = loaded;
-        },
-        (error: unknown) => {
-          loading = undefined;
-          throw error;
-        },
-      );
+      loading ??= load();
       return loading;
     },
     card(priceList, model, at) {

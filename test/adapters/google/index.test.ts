@@ -41,6 +41,36 @@ describe('google()', () => {
     expect(sent?.headers['x-goog-api-client']).toBeUndefined();
   });
 
+  it.each(['unary', 'stream'] as const)(
+    'asks what the client of the SDK would ask, in the same place (%s)',
+    async (wire) => {
+      server = await startScriptedServer(answer);
+      const { url } = server;
+      const httpOptions = { baseUrl: url, apiVersion: 'v1beta' };
+      const client = new GoogleGenAI({ apiKey: 'k', httpOptions });
+      const request = requestOf({
+        model,
+        topP: 0.5,
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'What is this? "ä"' },
+              { type: 'image', source: { data: 'AAAA', mediaType: 'image/png' } },
+            ],
+          },
+        ],
+        tools: [{ name: 'look', inputSchema: { type: 'object', properties: {} } }],
+      });
+      for (const settings of [{ client }, { apiKey: 'k', baseURL: url }]) {
+        await callProvider(google(settings), request, { wire });
+      }
+      const [theirs, ours] = server.seen;
+      expect(ours?.path).toBe(theirs?.path);
+      expect(ours?.body).toEqual(theirs?.body);
+    },
+  );
+
   it('sends version and headers as it is told', async () => {
     const sent = await requestSent((baseURL) => ({
       apiKey: 'k',

@@ -64,8 +64,9 @@ export class Tap {
     this.#listener?.watch.connected();
   }
 
-  /** The vendor's answer has begun. */
+  /** The vendor's answer has begun; one that comes too late is not read, and its connection closed. */
   answered(answer: Answer): void {
+    if (this.#settle === undefined) answer.body.cancel();
     this.#settle?.resolve(answer);
     this.#settle = undefined;
   }

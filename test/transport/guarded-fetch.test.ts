@@ -247,6 +247,19 @@ describe("the user's own fetch", () => {
     expect([...new Headers(init?.headers)]).toEqual([['x-key', 'k']]);
   });
 
+  test('that does not heed the signal holds nobody up, and its late answer is closed', async () => {
+    const { promise: late, resolve } = Promise.withResolvers<Response>();
+    const cancelled = Promise.withResolvers<void>();
+    const body = new ReadableStream({ cancel: () => cancelled.resolve() });
+    const controller = new AbortController();
+    const tap = tapWith({}, controller.signal);
+    await guardedFetch({ headers: () => ({}), fetch: () => late })('http://x', withTap(tap));
+    controller.abort(new Error('enough'));
+    await expect(tap.answer).rejects.toThrow('enough');
+    resolve(new Response(body));
+    await cancelled.promise;
+  });
+
   test('that throws at once has its reason told', async () => {
     const reason = new Error('no proxy');
     const own: Fetch = () => {

@@ -1,13 +1,10 @@
-import type { JsonObject } from '../../protocol/json.ts';
 import type { Capability, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { exchange } from '../../transport/exchange.ts';
-import { type Fetch, tappedFetch } from '../../transport/guarded-fetch.ts';
 import { whenReady } from '../common/lazily.ts';
 import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { refusalError } from './errors.ts';
 import { factsOf } from './models.ts';
-import type { GoogleClient } from './options.ts';
 import {
   embeddingBody,
   geminiPlaces,
@@ -17,23 +14,7 @@ import {
 } from './other-tasks.ts';
 import { toWireRequest } from './request.ts';
 import { createAnswerReader, notAnAnswer } from './response.ts';
-
-/** A client, and the fetch that each of its requests must go through. */
-export type Road = { readonly client: GoogleClient; readonly guard: Fetch };
-
-/** All of the body but `contents` travels as the SDK's `extraBody`, since it is in the API's words already. */
-export function sdkParameters(model: string, body: JsonObject, fetch: Fetch): object {
-  const { contents, ...extraBody } = body;
-  return {
-    model,
-    contents,
-    config: {
-      httpOptions: { fetch, extraBody, retryOptions: { attempts: 1 } },
-      // One call would otherwise become several billed ones.
-      automaticContinuation: false,
-    },
-  };
-}
+import type { Road } from './road.ts';
 
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
   const facts = factsOf(model);
@@ -59,7 +40,9 @@ export function geminiProvider(host: GeminiHost): Provider {
 
   function prepare(request: ProviderRequest): PreparedCall {
     const { body, warnings } = toWireRequest(request);
-    const issuer = { provider: request.provider, model: request.model };
+    const { provider, model } = request;
+    const issuer = { provider, model };
+    const asked = { model, body, contents: body.contents };
     const answers: AnswerWire = {
       open: (facts) => createAnswerReader(issuer, facts),
       refused: refusalError,
@@ -70,10 +53,8 @@ export function geminiProvider(host: GeminiHost): Provider {
       send: (context) =>
         readAnswer(context, answers, () => {
           const method = context.wire === 'stream' ? 'generateContentStream' : 'generateContent';
-          return whenReady(road(), ({ client, guard }) =>
-            exchangeWith(context, (tap) =>
-              client.models[method](sdkParameters(request.model, body, tappedFetch(guard, tap))),
-            ),
+          return whenReady(road(), ({ send }) =>
+            exchangeWith(context, (tap) => send(method, asked, tap)),
           );
         }),
     };
@@ -100,15 +81,13 @@ export function geminiEmbeddings(
   return {
     maxEmbeddingBatch,
     prepareEmbedding(request) {
-      // The SDK wants contents of its own making and then sends the body that we made.
-      const body = { ...embeddingBody(request), contents: request.values };
+      const { model, values } = request;
+      const asked = { model, body: embeddingBody(request), contents: values };
       return {
         warnings: [],
         async *send(context) {
-          const { client, guard } = await road();
-          const reply = await exchange(context, (tap) =>
-            client.models.embedContent(sdkParameters(request.model, body, tappedFetch(guard, tap))),
-          );
+          const { send } = await road();
+          const reply = await exchange(context, (tap) => send('embedContent', asked, tap));
           yield* readEmbeddings(reply, context, geminiPlaces);
         },
       };

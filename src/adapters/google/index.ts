@@ -1,16 +1,16 @@
 import type { Provider } from '../../protocol/provider.ts';
-import { type Fetch, guardedFetch } from '../../transport/guarded-fetch.ts';
+import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { lazily } from '../common/lazily.ts';
 import { objectOf } from '../common/read.ts';
-import { geminiEmbeddings, geminiProvider, type Road } from './gemini-provider.ts';
+import { geminiEmbeddings, geminiProvider } from './gemini-provider.ts';
 import {
-  type GoogleClient,
   type GoogleSettings,
   loadWebSdk,
   type OwnClientSettings,
   readSettings,
 } from './options.ts';
+import { type Method, type Road, sdkRoad } from './road.ts';
 
 export type { ApiKey } from '../common/api-key.ts';
 export type { GoogleClient, GoogleSettings } from './options.ts';
@@ -26,38 +26,53 @@ function addressOf(base: string, path: string, query: Record<string, string> = {
   return `${base}/${path}${path.includes('?') ? '&' : '?'}${more}`;
 }
 
-async function makeRoad(settings: OwnClientSettings): Promise<Road> {
+/** Where a method's requests for a model go. */
+type Addresses = (method: Method, model: string) => Promise<string>;
+
+async function addressesOf({ apiVersion, baseURL }: OwnClientSettings): Promise<Addresses> {
   const { GoogleGenAI } = await loadWebSdk();
-  /**
-   * The SDK's methods say what to ask and where, and the guard sends it. What the SDK's own `request` does besides
-   * is headers that the guard drops, retries, clocks and copies of its options.
-   */
-  class PlainGoogle extends GoogleGenAI {
+  /** Tells the `fetch` that it is handed where a request goes, and sends none. */
+  class Compass extends GoogleGenAI {
     constructor(options: ConstructorParameters<typeof GoogleGenAI>[0]) {
       super(options);
       const { apiClient } = this;
-      const send = async (asked: Parameters<typeof apiClient.request>[0]): Promise<never> => {
-        const { path, queryParams, body, httpMethod: method, httpOptions = {} } = asked;
-        const { fetch, extraBody } = httpOptions;
-        if (fetch === undefined || typeof body !== 'string') {
-          throw new Error('a client of signalbox was used for something else');
-        }
-        const whole = JSON.stringify({ ...JSON.parse(body), ...extraBody });
-        const url = addressOf(apiClient.getRequestUrl(), path, queryParams);
-        await fetch(url, { method, body: whole });
-        // Nobody waits for what the SDK would make of the answer: the guard has it.
-        return new Promise(() => undefined);
+      const tell = ({
+        path,
+        queryParams,
+        httpOptions,
+      }: Parameters<typeof apiClient.request>[0]) => {
+        void httpOptions?.fetch?.(addressOf(apiClient.getRequestUrl(), path, queryParams));
+        // Nobody waits for what the SDK would make of an answer.
+        return new Promise<never>(() => undefined);
       };
-      apiClient.request = send;
-      apiClient.requestStream = send;
+      apiClient.request = tell;
+      apiClient.requestStream = tell;
     }
   }
-  const client = new PlainGoogle({
+  const { models } = new Compass({
     apiKey: 'set by the guard',
     vertexai: false,
-    apiVersion: settings.apiVersion,
-    httpOptions: { baseUrl: settings.baseURL },
+    apiVersion,
+    httpOptions: { baseUrl: baseURL },
   });
+  return (method, model) =>
+    new Promise((resolve, reject) => {
+      const fetch: Fetch = async (url) => {
+        resolve(String(url));
+        return new Response();
+      };
+      const asked = { model, contents: 'anything', config: { httpOptions: { fetch } } };
+      models[method](asked).catch(reject);
+    });
+}
+
+/**
+ * The body is in the API's words already, so that all there is for the SDK to say is where to send it, which is the
+ * same each time. It is asked once for each model: what it does besides takes a good part of a call's time.
+ */
+async function ownRoad(settings: OwnClientSettings): Promise<Road> {
+  const ask = await addressesOf(settings);
+  const known = new Map<string, string>();
   const given = headerTable(settings.headers);
   const headers = (index: number) =>
     withKey(currentKey('google().apiKey', settings.apiKey, keyVariables, index), (key) => ({
@@ -66,17 +81,21 @@ async function makeRoad(settings: OwnClientSettings): Promise<Road> {
       'x-goog-api-key': key,
       ...given,
     }));
-  return { client, guard: guardedFetch({ ...settings.transport, headers }) };
+  const guard = { ...settings.transport, headers };
+  return {
+    async send(method, { model, body }, tap) {
+      const place = `${method} ${model}`;
+      const url = known.get(place) ?? (await ask(method, model));
+      known.set(place, url);
+      sendGuarded(guard, url, { method: 'POST', body: JSON.stringify(body) }, tap);
+    },
+  };
 }
 
 /** The client's own `fetch`, which is kept in its HTTP options. */
 function fetchOf(client: object): Fetch | undefined {
   const own = objectOf(Reflect.get(client, 'httpOptions')).fetch;
   return typeof own === 'function' ? (own as Fetch) : undefined;
-}
-
-function guardRoad(client: GoogleClient): Road {
-  return { client, guard: guardedFetch({ fetch: fetchOf(client), headers: 'as-is' }) };
 }
 
 /**
@@ -90,7 +109,9 @@ function guardRoad(client: GoogleClient): Road {
 export function google(settings: GoogleSettings = {}): Provider {
   const read = readSettings(settings);
   const road = lazily(async () =>
-    read.own === undefined ? guardRoad(read.client) : makeRoad(read.own),
+    read.own === undefined
+      ? sdkRoad(read.client, guardedFetch({ fetch: fetchOf(read.client), headers: 'as-is' }))
+      : ownRoad(read.own),
   );
   const preload = async (): Promise<void> => {
     if (read.own !== undefined) await loadWebSdk();

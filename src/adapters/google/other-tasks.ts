@@ -73,7 +73,7 @@ export function* readEmbeddings(
   if (isErrorBody(body)) throw inBandError(body, reply.headers);
   const rows = rowsOf(objectOf(body));
   if (rows.length === 0) throw unusable('no embeddings');
-  yield { type: 'open', ...(reply.requestId !== undefined && { requestId: reply.requestId }) };
+  yield { type: 'open', requestId: reply.requestId };
   const vectors = rows.map((row) =>
     listOf(objectOf(row).values).filter((each) => typeof each === 'number'),
   );
@@ -82,7 +82,7 @@ export function* readEmbeddings(
   yield {
     type: 'finish',
     finishReason: 'stop',
-    ...(usage !== undefined && { usage }),
+    usage,
     ...(keepRaw && { raw: body }),
   };
 }

@@ -150,9 +150,9 @@ export function createAnswerReader(
     const request = requestId ?? id;
     tell({
       type: 'open',
-      ...(id !== undefined && { id }),
-      ...(servedModel !== undefined && { servedModel }),
-      ...(request !== undefined && { requestId: request }),
+      id,
+      servedModel,
+      requestId: request,
     });
     if (isObject(chunk.usageMetadata)) tell({ type: 'usage', usage: toUsage(chunk.usageMetadata) });
   }
@@ -213,13 +213,13 @@ export function createAnswerReader(
       tell({
         type: 'finish',
         finishReason: unified,
-        ...(rawReason !== undefined && { rawFinishReason: rawReason }),
-        ...(isExplained && finishDetail !== undefined && { finishDetail }),
-        ...(id !== undefined && { id }),
-        ...(servedModel !== undefined && { servedModel }),
-        ...(serviceTier !== undefined && { serviceTier }),
-        ...(usage !== undefined && { usage: toUsage(usage) }),
-        ...raw,
+        rawFinishReason: rawReason,
+        finishDetail: isExplained ? finishDetail : undefined,
+        id,
+        servedModel,
+        serviceTier,
+        usage: usage && toUsage(usage),
+        raw,
       });
     },
   };

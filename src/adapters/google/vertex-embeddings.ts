@@ -2,10 +2,9 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { tappedFetch } from '../../transport/guarded-fetch.ts';
 import { mergeBody } from '../common/merge-body.ts';
 import { countOf, isObject, listOf, objectOf } from '../common/read.ts';
-import { type GeminiHost, sdkParameters } from './gemini-provider.ts';
+import type { GeminiHost } from './gemini-provider.ts';
 import { readEmbeddings } from './other-tasks.ts';
 import { toUsage } from './usage.ts';
 
@@ -64,15 +63,13 @@ export function vertexEmbeddings({
   return {
     maxEmbeddingBatch,
     prepareEmbedding(request) {
-      // The SDK wants contents of its own making and then sends the body that we made.
-      const body = { ...bodyOf(request), contents: request.values };
+      const { model, values } = request;
+      const asked = { model, body: bodyOf(request), contents: values };
       return {
         warnings: [],
         async *send(context) {
-          const { client, guard } = await road();
-          const reply = await exchange(context, (tap) =>
-            client.models.embedContent(sdkParameters(request.model, body, tappedFetch(guard, tap))),
-          );
+          const { send } = await road();
+          const reply = await exchange(context, (tap) => send('embedContent', asked, tap));
           yield* readEmbeddings(reply, context, { rowsOf, usageOf });
         },
       };

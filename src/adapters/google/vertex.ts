@@ -8,6 +8,7 @@ import { lazySdk } from '../common/sdk.ts';
 import { checkSettings, transportShape } from '../common/settings.ts';
 import { geminiProvider } from './gemini-provider.ts';
 import { type GoogleClient, loadWebSdk } from './options.ts';
+import { sdkRoad } from './road.ts';
 import { vertexEmbeddings } from './vertex-embeddings.ts';
 
 /** How to reach Gemini on Google Cloud. */
@@ -130,10 +131,10 @@ export function vertex(settings: VertexSettings): Provider {
   checkSettings('vertex', settings, shape);
   const place = placeOf(settings);
   const { token } = settings;
-  const road = lazily(async () => ({
-    client: await (token === undefined ? nodeClient(place) : webClient(place)),
-    guard: guardOf(settings),
-  }));
+  const road = lazily(async () => {
+    const client = await (token === undefined ? nodeClient(place) : webClient(place));
+    return sdkRoad(client, guardOf(settings));
+  });
   const exchangeWith = token === undefined ? exchangeOfDefaults : exchange;
   return {
     ...geminiProvider({

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { CallOptions } from '../protocol/call-options.ts';
 import {
   callOptionsSchema,
@@ -17,6 +18,39 @@ const optionSchemas = {
 } as const;
 
 /**
+ * Whether each option is known and right by itself. A call has one or two of them, where the whole schema, which is
+ * needed to say what is wrong, looks for thirty.
+ */
+function areRight(shape: Readonly<Record<string, z.ZodType>>, options: object): boolean {
+  return Object.entries(options).every(
+    ([key, value]) => Object.hasOwn(shape, key) && shape[key]?.safeParse(value).success === true,
+  );
+}
+
+/** What is wrong with the names of providers that the options hold. */
+function unknownProviders(
+  { providerOptions, route }: CallOptions,
+  providers: ReadonlyMap<string, unknown>,
+): readonly Problem[] {
+  const problem = (path: readonly PropertyKey[], provider: string): Problem => {
+    const hint = didYouMean(provider, [...providers.keys()]);
+    return { path, message: `provider "${provider}" is not configured${hint}` };
+  };
+  const problems = Object.keys(providerOptions ?? {})
+    .filter((key) => !providers.has(key))
+    .map((key) => problem(['providerOptions', key], key));
+  for (const list of ['only', 'ignore', 'order'] as const) {
+    const names: unknown = route?.[list];
+    for (const [index, name] of (Array.isArray(names) ? names : []).entries()) {
+      if (typeof name !== 'string') continue;
+      const provider = name.split('/')[0] ?? name;
+      if (!providers.has(provider)) problems.push(problem(['route', list, index], provider));
+    }
+  }
+  return problems;
+}
+
+/**
  * The options of one call, or an error that lists all that is wrong with them.
  * @throws SignalboxError `config`
  */
@@ -29,26 +63,12 @@ export function checkCallOptions(
     throw configError([{ path: [], message: 'must be an object' }], 'options');
   }
   const schema = optionSchemas[task]();
-  const issues = schema.safeParse(options).error?.issues ?? [];
-  const problems: Problem[] = issues.flatMap((issue) =>
-    describeIssue(issue, knownCallKeys(schema.shape, issue.path)),
-  );
-  for (const key of Object.keys(options.providerOptions ?? {})) {
-    if (providers.has(key)) continue;
-    const message = `provider "${key}" is not configured${didYouMean(key, [...providers.keys()])}`;
-    problems.push({ path: ['providerOptions', key], message });
-  }
-  for (const list of ['only', 'ignore', 'order'] as const) {
-    const names: unknown = options.route?.[list];
-    for (const [index, name] of (Array.isArray(names) ? names : []).entries()) {
-      if (typeof name !== 'string') continue;
-      const provider = name.split('/')[0] ?? name;
-      if (providers.has(provider)) continue;
-      const hint = didYouMean(provider, [...providers.keys()]);
-      const message = `provider "${provider}" is not configured${hint}`;
-      problems.push({ path: ['route', list, index], message });
-    }
-  }
+  const isRight = areRight(schema.shape, options);
+  const issues = isRight ? [] : (schema.safeParse(options).error?.issues ?? []);
+  const problems = [
+    ...issues.flatMap((issue) => describeIssue(issue, knownCallKeys(schema.shape, issue.path))),
+    ...unknownProviders(options, providers),
+  ];
   if (problems.length > 0) throw configError(problems, 'options');
   return options;
 }

@@ -216,12 +216,11 @@ export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail
     unwell,
     refusal(target) {
       const unwellness = unwell(target);
-      if (unwellness !== undefined || !othersFree(target, 'rate_limited')) {
-        return unwellness?.reason;
-      }
+      if (unwellness !== undefined) return unwellness.reason;
       const busy = engine.limits.busy(call, target);
-      if (busy !== undefined) steps.push({ ask: target });
-      return busy?.reason;
+      if (busy === undefined || !othersFree(target, 'rate_limited')) return undefined;
+      steps.push({ ask: target });
+      return busy.reason;
     },
     state: stateOf,
     othersFree,

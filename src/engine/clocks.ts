@@ -21,9 +21,7 @@ const headroom = 1.5;
 const keptForOthers = 0.2;
 
 /** How long the target may say nothing, so that there is time left to ask another one. */
-function shareOf(run: Run, target: ResolvedTarget): number {
-  const { engine, scope, chain } = run;
-  if (!chain.othersFree(target, 'timeout')) return Number.POSITIVE_INFINITY;
+function shareOf({ engine, scope }: Run, target: ResolvedTarget): number {
   const remainingMs = scope.remainingMs();
   const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.95) ?? 0;
   const share = Math.max(remainingMs * silentShare, usualMs * headroom);
@@ -36,8 +34,8 @@ function idleShareOf({ call: { mode, tier } }: Run, shareMs: number): number {
   return isFinal ? Number.POSITIVE_INFINITY : Math.ceil(shareMs * stallShare);
 }
 
-/** The clocks of an attempt: what was set, defaults that depend on what was asked, and its share of the call. */
-export function clocksFor(run: Run, target: ResolvedTarget): Clocks {
+/** What was set, and defaults that depend on what was asked, within its share of the call. */
+function clocksWithin(run: Run, target: ResolvedTarget, shareMs: number): Clocks {
   const { call } = run;
   const set = { ...call.tier.timeouts, ...call.options.timeouts };
   const options = optionsFor(call, target);
@@ -47,7 +45,6 @@ export function clocksFor(run: Run, target: ResolvedTarget): Clocks {
   // In one piece, the first part comes with the last: only a limit that was asked for makes sense.
   const firstTokenMs =
     set.firstTokenMs ?? (call.task.wireFor(options) === 'unary' ? undefined : usual);
-  const shareMs = shareOf(run, target);
   return {
     connectMs: set.connectMs ?? defaults.connectMs,
     firstTokenMs: firstTokenMs === undefined ? undefined : Math.min(firstTokenMs, shareMs),
@@ -55,14 +52,22 @@ export function clocksFor(run: Run, target: ResolvedTarget): Clocks {
   };
 }
 
-/**
- * Watches how fast the target answers, where that matters: the answer is wanted whole, the target's usual length
- * is known, and another target could still be asked.
- */
-export function paceFor(run: Run, target: ResolvedTarget): Pace | undefined {
-  const { engine, call, scope, chain } = run;
-  if (call.mode === 'stream' || !chain.othersFree(target, 'timeout')) return undefined;
+/** The watch over how fast the target answers, where the answer is wanted whole and its usual length is known. */
+function paceOf({ engine, call, scope }: Run, target: ResolvedTarget): Pace | undefined {
+  if (call.mode === 'stream') return undefined;
   const usualTokens = engine.statistics(target.id).percentile('outputTokens', 0.5);
   if (usualTokens === undefined) return undefined;
   return createPace(usualTokens, engine.runtime.now() + scope.remainingMs());
+}
+
+/** What an attempt may take of its call's time. Where no other target could be asked any more, all of it. */
+export function timingOf(
+  run: Run,
+  target: ResolvedTarget,
+): { readonly clocks: Clocks; readonly pace?: Pace | undefined } {
+  if (!run.chain.othersFree(target, 'timeout')) {
+    return { clocks: clocksWithin(run, target, Number.POSITIVE_INFINITY) };
+  }
+  const clocks = clocksWithin(run, target, shareOf(run, target));
+  return { clocks, pace: paceOf(run, target) };
 }

@@ -188,10 +188,10 @@ class RunningAttempt implements AttemptParts {
     if (scope.reason !== undefined) this.#controller.abort(scope.reason);
     else scope.listen(this.#onAbort);
     const parts = this.#prepared.send({
+      ...(key !== undefined && { key }),
       signal: this.#controller.signal,
       wire,
       keepRaw,
-      ...(key !== undefined && { key }),
       watch: {
         connected: () => this.#deadline.connected(),
         bytes: () => this.#deadline.bytes(this.#runtime.now()),

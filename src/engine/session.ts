@@ -8,7 +8,7 @@ import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
 import { type AttemptParts, runAttempt } from './attempt.ts';
-import { clocksFor, paceFor } from './clocks.ts';
+import { timingOf } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { type Continuation, joinedTo } from './continuation.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
@@ -39,6 +39,16 @@ export interface Session {
   /** Writes the failure's line once the verdict is known. */
   judge(error: SignalboxError, decision: Decision): void;
 }
+
+/** What the trail and the events tell of an attempt. */
+type Facts = {
+  target: string;
+  key?: number;
+  durationMs: number;
+  queuedMs?: number;
+  firstTokenMs?: number;
+  usage?: Usage;
+};
 
 /** What one attempt asks, made ready. */
 export type Asking = {
@@ -126,7 +136,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     const cost = pricing.price(priced, { usage, servedModel, serviceTier: finish?.serviceTier });
     billed = { usage, usd: cost.usd };
     trail.bill(cost.usd);
-    emit('cost', { target: target.id, usage, ...cost });
+    emit('cost', { ...cost, target: target.id, usage });
     return { ...cost, attemptsUsd: trail.usd };
   }
 
@@ -135,24 +145,27 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     engine.statistics(target.id).record({
       totalMs: durationMs,
       outcome: outcome === 'success' ? 'ok' : 'error',
-      ...(firstTokenMs !== undefined && { firstTokenMs }),
+      firstTokenMs,
       outputTokens: billed?.usage.outputTokens,
     });
   }
 
-  const facts = () => ({
-    target: target.id,
-    ...toldKey(target),
-    durationMs: runtime.now() - startedAt,
-    ...(startedAt > openedAt && { queuedMs: startedAt - openedAt }),
-    ...(firstTokenMs !== undefined && { firstTokenMs }),
-    ...(billed !== undefined && { usage: billed.usage }),
-  });
+  function facts(): Facts {
+    const told: Facts = {
+      ...toldKey(target),
+      target: target.id,
+      durationMs: runtime.now() - startedAt,
+    };
+    if (startedAt > openedAt) told.queuedMs = startedAt - openedAt;
+    if (firstTokenMs !== undefined) told.firstTokenMs = firstTokenMs;
+    if (billed !== undefined) told.usage = billed.usage;
+    return told;
+  }
 
   function whole(usage: Usage, cost: Completion['cost']): Completion {
-    const firstToken = firstTokenMs === undefined ? {} : { firstTokenAt: startedAt + firstTokenMs };
+    const firstTokenAt = firstTokenMs === undefined ? undefined : startedAt + firstTokenMs;
     const about = { engine, call, scope, target, prepared, collected };
-    return toCompletion({ ...about, usage, cost, tags, ...firstToken });
+    return toCompletion({ ...about, usage, cost, tags, firstTokenAt });
   }
 
   /** It has a place: its turn has come, unless things have changed while it waited. */
@@ -166,7 +179,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
       throw notAsked(heldUnder(target).target, refusal);
     }
     begin();
-    const pace = paceFor(run, target);
+    const { clocks, pace } = timingOf(run, target);
     const see = (part: ProviderPart): void => {
       collected.add(part);
       if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
@@ -179,7 +192,7 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
     };
     const attemptParts = runAttempt(runtime, prepared, {
       scope,
-      clocks: clocksFor(run, target),
+      clocks,
       wire: call.task.wireFor(options),
       keepRaw: call.options.raw === true,
       ...(target.key !== undefined && { key: target.key }),

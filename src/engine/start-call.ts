@@ -19,8 +19,9 @@ export function startCall(
   call: Call,
   leaving?: AbortSignal,
 ): CallParts {
-  const { totalMs } = { ...call.tier.timeouts, ...call.options.timeouts };
-  const scope = openScope(engine.runtime, call.options.signal, totalMs ?? defaults.totalMs);
+  const { tier, options } = call;
+  const totalMs = options.timeouts?.totalMs ?? tier.timeouts.totalMs ?? defaults.totalMs;
+  const scope = openScope(engine.runtime, options.signal, totalMs);
   const leave = (): void => scope.abort(leaving?.reason);
   if (leaving?.aborted) leave();
   leaving?.addEventListener('abort', leave, { once: true });

@@ -12,6 +12,8 @@ export type WholeCompletion = Completion & {
   readonly vectors?: readonly (readonly number[])[];
 };
 
+type Building = { -readonly [Key in keyof WholeCompletion]: WholeCompletion[Key] };
+
 type Whole = {
   readonly engine: Engine;
   readonly call: Call;
@@ -23,7 +25,7 @@ type Whole = {
   readonly cost: Cost;
   readonly tags: Tags;
   /** Epoch milliseconds. */
-  readonly firstTokenAt?: number;
+  readonly firstTokenAt: number | undefined;
 };
 
 function warningsOf({ prepared, collected, usage }: Whole): readonly Warning[] {
@@ -41,8 +43,9 @@ function warningsOf({ prepared, collected, usage }: Whole): readonly Warning[] {
  */
 export function toCompletion(whole: Whole): WholeCompletion {
   const { engine, call, scope, target, collected, usage, cost, tags, firstTokenAt } = whole;
-  const { finish, content } = collected;
-  return {
+  const { finish, content, requestId, vectors } = collected;
+  const totalMs = engine.runtime.now() - scope.startedAt;
+  const completion: Building = {
     id: collected.id ?? engine.runtime.createId('answer'),
     tier: call.tier.name,
     target: target.id,
@@ -54,22 +57,24 @@ export function toCompletion(whole: Whole): WholeCompletion {
     toolCalls: content.filter((part) => part.type === 'tool-call'),
     object: undefined,
     finishReason: finish?.finishReason ?? 'other',
-    ...(finish?.rawFinishReason !== undefined && { rawFinishReason: finish.rawFinishReason }),
-    ...(finish?.finishDetail !== undefined && { finishDetail: finish.finishDetail }),
     usage,
     cost,
-    latency: {
-      totalMs: engine.runtime.now() - scope.startedAt,
-      ...(firstTokenAt !== undefined && { firstTokenMs: firstTokenAt - scope.startedAt }),
-    },
-    ...(collected.requestId !== undefined && { requestId: collected.requestId }),
-    ...(finish?.serviceTier !== undefined && { serviceTier: finish.serviceTier }),
+    latency:
+      firstTokenAt === undefined
+        ? { totalMs }
+        : { totalMs, firstTokenMs: firstTokenAt - scope.startedAt },
     trail: [],
     warnings: warningsOf(whole),
     tags,
-    ...(collected.vectors.length > 0 && { vectors: collected.vectors }),
-    ...(finish?.raw !== undefined && { raw: finish.raw }),
   };
+  // One by one: a spread in the middle of a literal takes as long as all of the above.
+  if (finish?.rawFinishReason !== undefined) completion.rawFinishReason = finish.rawFinishReason;
+  if (finish?.finishDetail !== undefined) completion.finishDetail = finish.finishDetail;
+  if (requestId !== undefined) completion.requestId = requestId;
+  if (finish?.serviceTier !== undefined) completion.serviceTier = finish.serviceTier;
+  if (vectors.length > 0) completion.vectors = vectors;
+  if (finish?.raw !== undefined) completion.raw = finish.raw;
+  return completion;
 }
 
 /** A completion with the story of its call, once that is over: the lines and bills of all attempts. */

@@ -40,9 +40,9 @@ export type ProviderPart =
   /** Preamble: the vendor accepted the request. Not visible; a failure after it is still routed around. */
   | {
       readonly type: 'open';
-      readonly id?: string;
-      readonly servedModel?: string;
-      readonly requestId?: string;
+      readonly id?: string | undefined;
+      readonly servedModel?: string | undefined;
+      readonly requestId?: string | undefined;
     }
   /** Usage known before the end (Anthropic tells the input at once), for streams that are cut. */
   | { readonly type: 'usage'; readonly usage: Usage }
@@ -65,13 +65,13 @@ export type ProviderPart =
   | {
       readonly type: 'finish';
       readonly finishReason: FinishReason;
-      readonly rawFinishReason?: string;
-      readonly finishDetail?: string;
-      readonly id?: string;
-      readonly servedModel?: string;
-      readonly serviceTier?: string;
+      readonly rawFinishReason?: string | undefined;
+      readonly finishDetail?: string | undefined;
+      readonly id?: string | undefined;
+      readonly servedModel?: string | undefined;
+      readonly serviceTier?: string | undefined;
       /** Absent when the vendor reported none: the engine then estimates and says so. */
-      readonly usage?: Usage;
+      readonly usage?: Usage | undefined;
       /** The vendor's response (unary) or events (stream), when the caller asked for `raw`. */
       readonly raw?: unknown;
     };

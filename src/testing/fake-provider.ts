@@ -147,7 +147,7 @@ async function* play(
   if (failure !== undefined && chunks.length === 0) throw failure;
   watch.bytes();
   const { servedModel = request.model, requestId } = answer;
-  yield { type: 'open', servedModel, ...(requestId !== undefined && { requestId }) };
+  yield { type: 'open', servedModel, requestId };
   for (const warning of answer.warnings ?? []) yield { type: 'warning', warning };
 
   let told = 0;

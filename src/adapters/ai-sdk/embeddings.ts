@@ -51,7 +51,7 @@ function prepare(
         const { headers, body } = objectOf(result.response);
         const requestId = requestIdOf(new Headers(objectOf(headers) as Record<string, string>));
         const inputTokens = countOf(objectOf(result.usage).tokens);
-        yield { type: 'open', ...(requestId !== undefined && { requestId }) };
+        yield { type: 'open', requestId };
         yield { type: 'vectors', vectors };
         yield {
           type: 'finish',

@@ -85,7 +85,7 @@ async function* answer(
     tellLimits(headers, context.watch);
     const reader = createAnswerReader(issuer, headers, tell);
     reader.readWhole(result);
-    reader.finish(context.keepRaw ? { raw: objectOf(objectOf(result).response).body } : {});
+    reader.finish(context.keepRaw ? objectOf(objectOf(result).response).body : undefined);
     for (const part of told) yield part;
     return;
   }
@@ -101,7 +101,7 @@ async function* answer(
     if (reader.isEnded()) break;
   }
   if (!reader.isEnded()) throw interruptedError('it ended without a finish');
-  reader.finish(context.keepRaw ? { raw } : {});
+  reader.finish(context.keepRaw ? raw : undefined);
   for (const part of told) yield part;
 }
 

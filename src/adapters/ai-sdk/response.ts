@@ -74,7 +74,7 @@ export interface AnswerReader {
   /** A whole answer. */
   readWhole(result: unknown): void;
   isEnded(): boolean;
-  finish(raw: { readonly raw?: unknown }): void;
+  finish(raw: unknown): void;
 }
 
 /** Reads one answer of an AI SDK model, as parts or as one result. */
@@ -102,9 +102,9 @@ export function createAnswerReader(
     const requestId = requestIdOf(headers);
     tell({
       type: 'open',
-      ...(id !== undefined && { id }),
-      ...(servedModel !== undefined && { servedModel }),
-      ...(requestId !== undefined && { requestId }),
+      id,
+      servedModel,
+      requestId,
     });
   }
 
@@ -219,10 +219,10 @@ export function createAnswerReader(
         type: 'finish',
         finishReason: finishReason === 'stop' && calls > 0 ? 'tool_calls' : finishReason,
         rawFinishReason,
-        ...(id !== undefined && { id }),
-        ...(servedModel !== undefined && { servedModel }),
-        ...(usage !== undefined && { usage }),
-        ...raw,
+        id,
+        servedModel,
+        usage,
+        raw,
       });
     },
   };

@@ -51,8 +51,8 @@ function* opening(reply: Reply, body: JsonObject): Generator<ProviderPart> {
   const servedModel = textOf(body.model);
   yield {
     type: 'open',
-    ...(servedModel !== undefined && { servedModel }),
-    ...(reply.requestId !== undefined && { requestId: reply.requestId }),
+    servedModel,
+    requestId: reply.requestId,
   };
 }
 
@@ -66,8 +66,8 @@ function* ending(
   yield {
     type: 'finish',
     finishReason: 'stop',
-    ...(usage !== undefined && { usage }),
-    ...(servedModel !== undefined && { servedModel }),
+    usage,
+    servedModel,
     ...(keepRaw && { raw: body }),
   };
 }

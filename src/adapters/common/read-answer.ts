@@ -30,8 +30,8 @@ export interface AnswerReader {
   isEnded(): boolean;
   /** Whether a failure to read on takes nothing away from what has ended. */
   forgives(error: unknown): boolean;
-  /** Tells the closing parts, with the vendor's own response if it is to be kept. */
-  finish(raw: { readonly raw?: unknown }): void;
+  /** Tells the closing parts; `raw` is the vendor's own response, where it is to be kept. */
+  finish(raw: unknown): void;
 }
 
 /** What the wires differ in. */
@@ -64,6 +64,8 @@ function failureIn(work: () => void): { readonly error: unknown } | undefined {
 }
 
 const over = { done: true, value: undefined } as const;
+
+const left = Promise.resolve(over);
 
 type Step = IteratorResult<ProviderPart, void>;
 
@@ -112,9 +114,9 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     }
   }
 
-  async return(): Promise<IteratorResult<ProviderPart, void>> {
+  return(): Promise<IteratorResult<ProviderPart, void>> {
     this.#close();
-    return over;
+    return left;
   }
 
   /** What comes next: a part or the end, or a promise of it; what failed is thrown after the parts before it. */
@@ -191,7 +193,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     }
     this.#failure = failureIn(() => {
       reader.readBody(reply.body);
-      reader.finish(this.#context.keepRaw ? { raw: reply.body } : {});
+      reader.finish(this.#context.keepRaw ? reply.body : undefined);
       this.#isOver = true;
     });
   }
@@ -250,7 +252,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     if (this.#reader?.isEnded() !== true) {
       throw interruptedError('it ended without its terminal marker');
     }
-    this.#reader.finish(this.#context.keepRaw ? { raw: this.#raw } : {});
+    this.#reader.finish(this.#context.keepRaw ? this.#raw : undefined);
     this.#isOver = true;
   }
 

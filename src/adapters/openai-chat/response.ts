@@ -92,9 +92,9 @@ export function createAnswerReader({
     begun = true;
     tell({
       type: 'open',
-      ...(id !== undefined && { id }),
-      ...(servedModel !== undefined && { servedModel }),
-      ...(requestId !== undefined && { requestId }),
+      id,
+      servedModel,
+      requestId,
     });
   }
 
@@ -154,12 +154,12 @@ export function createAnswerReader({
       tell({
         type: 'finish',
         finishReason: finishReason(),
-        ...(rawFinishReason !== undefined && { rawFinishReason }),
-        ...(id !== undefined && { id }),
-        ...(servedModel !== undefined && { servedModel }),
-        ...(serviceTier !== undefined && { serviceTier }),
-        ...(usage !== undefined && { usage }),
-        ...raw,
+        rawFinishReason,
+        id,
+        servedModel,
+        serviceTier,
+        usage,
+        raw,
       });
     },
   };

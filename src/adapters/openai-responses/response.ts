@@ -57,9 +57,9 @@ export function createAnswerReader(
     const servedModel = textOf(response.model);
     tell({
       type: 'open',
-      ...(id !== undefined && { id }),
-      ...(servedModel !== undefined && { servedModel }),
-      ...(requestId !== undefined && { requestId }),
+      id,
+      servedModel,
+      requestId,
     });
   }
 
@@ -73,7 +73,8 @@ export function createAnswerReader(
 
   return {
     readEvent(event) {
-      const { type, response, ...told } = objectOf(event);
+      const told = objectOf(event);
+      const { type, response } = told;
       const failure = eventFailure(event, headers);
       if (failure !== undefined) throw failure;
       if (isObject(response)) open(response);
@@ -104,11 +105,11 @@ export function createAnswerReader(
       tell({
         type: 'finish',
         ...finishOf(response, items.seen()),
-        ...(id !== undefined && { id }),
-        ...(servedModel !== undefined && { servedModel }),
-        ...(serviceTier !== undefined && { serviceTier }),
-        ...(usage !== undefined && { usage }),
-        ...raw,
+        id,
+        servedModel,
+        serviceTier,
+        usage,
+        raw,
       });
     },
   };

@@ -11,9 +11,25 @@ function withoutBreakpoint(block: JsonObject): JsonObject {
   return rest;
 }
 
+/** The breakpoints among blocks, and in those that hold others. */
+function countBreakpoints(blocks: unknown): number {
+  if (!Array.isArray(blocks)) return 0;
+  let count = 0;
+  for (const block of blocks) {
+    if (!isObject(block)) continue;
+    if ('cache_control' in block) count++;
+    count += countBreakpoints(block.content);
+  }
+  return count;
+}
+
 /** Keeps the last breakpoints of a body: they cover the longest prefixes. */
 export function limitBreakpoints(body: JsonObject, warnings: Warning[]): JsonObject {
   let left = maxBreakpoints - ('cache_control' in body ? 1 : 0);
+  const { messages: asked, system: said, tools: offered } = body;
+  if (countBreakpoints(asked) + countBreakpoints(said) + countBreakpoints(offered) <= left) {
+    return body;
+  }
   let removed = 0;
   const limit = (blocks: unknown): unknown => {
     if (!Array.isArray(blocks)) return blocks;
@@ -31,9 +47,9 @@ export function limitBreakpoints(body: JsonObject, warnings: Warning[]): JsonObj
       })
       .reverse();
   };
-  const messages = limit(body.messages);
-  const system = limit(body.system);
-  const tools = limit(body.tools);
+  const messages = limit(asked);
+  const system = limit(said);
+  const tools = limit(offered);
   if (removed === 0) return body;
   warnings.push(
     adjusted('cache', `${removed} cache hints were left out: the API takes ${maxBreakpoints}`),

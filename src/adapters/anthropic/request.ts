@@ -51,10 +51,10 @@ function toSampling(
   warnings: Warning[],
 ): JsonObject {
   const { temperature, topP, topK } = request;
-  const wanted = Object.entries({ temperature, topP, topK }).filter(
-    ([, value]) => value !== undefined,
-  );
   if (sampling === 'none' || thinks) {
+    const wanted = Object.entries({ temperature, topP, topK }).filter(
+      ([, value]) => value !== undefined,
+    );
     const why = thinks && sampling !== 'none' ? 'the model thinks' : 'this model does not take it';
     warnings.push(...wanted.map(([param]) => dropped(param, why)));
     return {};

@@ -83,11 +83,10 @@ export function createAnswerReader(
     usage = mergeUsage(usage, message.usage);
     tell({
       type: 'open',
-      ...(id !== undefined && { id }),
-      ...(servedModel !== undefined && { servedModel }),
-      ...(requestId !== undefined && { requestId }),
+      id,
+      servedModel,
+      requestId,
     });
-    if (usage !== undefined) tell({ type: 'usage', usage: toUsage(usage) });
   }
 
   function startBlock(place: string, block: JsonObject): void {
@@ -177,6 +176,8 @@ export function createAnswerReader(
     switch (data.type) {
       case 'message_start':
         start(objectOf(data.message));
+        // For a stream that is cut.
+        if (usage !== undefined) tell({ type: 'usage', usage: toUsage(usage) });
         break;
       case 'content_block_start':
         begun = true;
@@ -227,13 +228,13 @@ export function createAnswerReader(
       tell({
         type: 'finish',
         finishReason: finishReasons[stopReason ?? ''] ?? 'other',
-        ...(stopReason !== undefined && { rawFinishReason: stopReason }),
-        ...(detail !== undefined && { finishDetail: detail }),
-        ...(id !== undefined && { id }),
-        ...(servedModel !== undefined && { servedModel }),
-        ...(serviceTier !== undefined && { serviceTier }),
-        ...(usage !== undefined && { usage: toUsage(usage) }),
-        ...raw,
+        rawFinishReason: stopReason,
+        finishDetail: detail,
+        id,
+        servedModel,
+        serviceTier,
+        usage: usage && toUsage(usage),
+        raw,
       });
     },
   };

@@ -12,8 +12,9 @@ export function mergeBody(
   body: JsonObject,
   extra: { readonly [key: string]: Json } | undefined,
 ): JsonObject {
+  if (extra === undefined) return body;
   const merged: Record<string, unknown> = { ...body };
-  for (const [key, value] of Object.entries(extra ?? {})) {
+  for (const [key, value] of Object.entries(extra)) {
     const under = merged[key];
     merged[key] =
       isPlainObject(under) && isPlainObject(value)

@@ -68,8 +68,8 @@ function openRouter(config: RouterConfig) {
 
   /** What is asked, as far as sharing a request goes; `undefined` for a call that wants one of its own. */
   function sharedKey(call: Call, messages: Messages): string | undefined {
-    const { signal: _signal, tags: _tags, singleFlight, ...options } = call.options;
-    if (!(singleFlight ?? call.tier.singleFlight)) return undefined;
+    if (!(call.options.singleFlight ?? call.tier.singleFlight)) return undefined;
+    const { signal: _signal, tags: _tags, singleFlight: _, ...options } = call.options;
     return keyOf(call.config, [call.tier.name, call.mode, messages, options]);
   }
 

@@ -24,7 +24,7 @@ type Entry = {
   readonly cards: WeakMap<ModelPrice, RateCard>;
 };
 
-/** Far more than one process has targets: only a vendor that names a new model in every answer gets there. */
+/** Of each list. Far more than one process has targets: only a vendor that names a new model in every answer gets there. */
 const maxEntries = 1000;
 
 /** A catalogue over `@pydantic/genai-prices`, which is imported by `load` and not before: it is large. */
@@ -33,24 +33,27 @@ export function createCatalogue(
 ): Catalogue {
   let list: List | undefined;
   let loading: Promise<void> | undefined;
-  const entries = new Map<string, Entry | undefined>();
+  /** By list and model: the two put together into one key would cost more than to look twice. */
+  const entries = new Map<string, Map<string, Entry | undefined>>();
 
   const find = (priceList: string, model: string): Entry | undefined => {
     if (list === undefined) return undefined;
-    const key = `${priceList}\n${model}`;
-    if (!entries.has(key)) {
-      if (entries.size >= maxEntries) entries.clear();
-      const found = ask(list, model, { providerId: priceList });
-      entries.set(
-        key,
-        found && {
-          provider: { ...found.provider, models: [found.model] },
-          model: found.model,
-          cards: new WeakMap(),
-        },
-      );
+    let models = entries.get(priceList);
+    if (models === undefined) {
+      models = new Map();
+      entries.set(priceList, models);
     }
-    return entries.get(key);
+    const known = models.get(model);
+    if (known !== undefined || models.has(model)) return known;
+    if (models.size >= maxEntries) models.clear();
+    const found = ask(list, model, { providerId: priceList });
+    const entry = found && {
+      provider: { ...found.provider, models: [found.model] },
+      model: found.model,
+      cards: new WeakMap(),
+    };
+    models.set(model, entry);
+    return entry;
   };
 
   const rowOf = ({ provider, model }: Entry, asked: string, at: number): ModelPrice | undefined => {

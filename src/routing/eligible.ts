@@ -15,10 +15,9 @@ const capabilityOfPart: Partial<Record<Part['type'], Capability>> = {
   file: 'files',
 };
 
-function nested(part: Part): readonly Part[] {
-  return part.type === 'tool-result' && Array.isArray(part.output)
-    ? part.output.filter(isPart)
-    : [];
+/** The parts in a tool's output. */
+function nested(output: unknown): readonly Part[] {
+  return Array.isArray(output) ? output.filter(isPart) : [];
 }
 
 function isPart(value: unknown): value is Part {
@@ -41,11 +40,15 @@ export function needsOf(
 ): Needs {
   const capabilities = new Set<Capability>();
   let characters = 0;
-  for (const message of messages) {
-    for (const part of [...message.content, ...message.content.flatMap(nested)]) {
-      const capability = capabilityOfPart[part.type];
-      if (capability !== undefined) capabilities.add(capability);
-      characters += textLength(part);
+  const count = (part: Part): void => {
+    const capability = capabilityOfPart[part.type];
+    if (capability !== undefined) capabilities.add(capability);
+    characters += textLength(part);
+  };
+  for (const { content } of messages) {
+    for (const part of content) {
+      count(part);
+      if (part.type === 'tool-result') nested(part.output).forEach(count);
     }
   }
   if (options.tools !== undefined && options.tools.length > 0) capabilities.add('tools');

@@ -101,13 +101,34 @@ function windowMsOf(name: string): number | undefined {
   return windowsMs[name.split('-').at(-1) ?? ''];
 }
 
+/** What headers tell of one limit, as they put it. */
+type Told = Partial<Record<Field, string>>;
+
 /** The draft of the IETF in one header: `limit=100, remaining=50, reset=30`. */
-function combined(value: string): ReadonlyMap<Field, string> {
+function combined(value: string): Told {
   const pairs = value.split(/[,;]/).map((pair) => pair.trim().split('='));
-  const told = pairs.flatMap(([field = '', text = '']) =>
-    fields.includes(field) && number.test(text) ? [[field as Field, text] as const] : [],
+  return Object.fromEntries(
+    pairs.filter(([field = '', text = '']) => fields.includes(field) && number.test(text)),
   );
-  return new Map(told);
+}
+
+/** `undefined` for what says nothing of what is left, or of when there is more again. */
+function limitOf(
+  name: string,
+  told: Told,
+  headers: AnswerHeaders,
+  now: number,
+): RateLimit | undefined {
+  const remaining = numberOf(told.remaining);
+  if (remaining === undefined) return undefined;
+  const fullMs = resetMsOf(told.reset, () => sentAt(headers) ?? now) ?? windowMsOf(name);
+  if (fullMs === undefined) return undefined;
+  // A bucket may take minutes to be full and give the next one in a second: a refusal says when.
+  const resetMs = remaining === 0 ? Math.min(fullMs, retryAfterMsOf(headers) ?? fullMs) : fullMs;
+  const limit = numberOf(told.limit);
+  const unit: Unit = name.includes('tokens') ? 'tokens' : 'requests';
+  const isWhole = limit !== undefined && limit > 0 && limit >= remaining;
+  return { ...(isWhole && { limit }), name, unit, remaining, resetMs };
 }
 
 /**
@@ -117,28 +138,22 @@ function combined(value: string): ReadonlyMap<Field, string> {
  * left out; garbage too.
  */
 export function rateLimitsOf(headers: AnswerHeaders, now: number): readonly RateLimit[] {
-  const byName = new Map<string, Map<Field, string>>();
+  const byName = new Map<string, Told>();
   for (const header of headers.keys()) {
     const words = aboutOf(header);
     if (words === 'something else') continue;
-    const value = headers.get(header) ?? '';
-    const known = byName.get(words.name) ?? new Map<Field, string>();
-    byName.set(words.name, known.set(words.field, value.trim()));
+    const told = byName.get(words.name) ?? {};
+    told[words.field] = (headers.get(header) ?? '').trim();
+    byName.set(words.name, told);
   }
   const draft = headers.get('ratelimit');
-  if (draft !== null && !byName.has('requests')) byName.set('requests', new Map(combined(draft)));
-  if (byName.size === 0) return [];
-  return [...byName].flatMap(([name, told]) => {
-    const remaining = numberOf(told.get('remaining'));
-    const fullMs = resetMsOf(told.get('reset'), () => sentAt(headers) ?? now) ?? windowMsOf(name);
-    if (remaining === undefined || fullMs === undefined) return [];
-    // A bucket may take minutes to be full and give the next one in a second: a refusal says when.
-    const resetMs = remaining === 0 ? Math.min(fullMs, retryAfterMsOf(headers) ?? fullMs) : fullMs;
-    const limit = numberOf(told.get('limit'));
-    const unit: Unit = name.includes('tokens') ? 'tokens' : 'requests';
-    const isWhole = limit !== undefined && limit > 0 && limit >= remaining;
-    return [{ name, unit, ...(isWhole && { limit }), remaining, resetMs }];
-  });
+  if (draft !== null && !byName.has('requests')) byName.set('requests', combined(draft));
+  const limits: RateLimit[] = [];
+  for (const [name, told] of byName) {
+    const limit = limitOf(name, told, headers, now);
+    if (limit !== undefined) limits.push(limit);
+  }
+  return limits;
 }
 
 /** Tells the watch what the headers say of the vendor's limits, if anything. */

@@ -1,24 +1,27 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import type { SignalboxError } from '../errors.ts';
-import type { Completion } from '../protocol/completion.ts';
+import type { Attempt } from '../protocol/attempt.ts';
+import type { Completion, Tags } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
 import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
-import type { CircuitChange, Outcome, Permit } from '../resilience/health.ts';
+import type { Outcome, Permit } from '../resilience/health.ts';
 import { type AttemptParts, runAttempt } from './attempt.ts';
+import { Bill } from './bill.ts';
 import { timingOf } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { type Continuation, joinedTo } from './continuation.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
-import { pricedTarget, tagsFor } from './engine.ts';
+import { tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
+import type { Pace } from './pace.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { toCompletion } from './to-completion.ts';
-import { failureOf } from './trail.ts';
+import { failureOf, type Payload } from './trail.ts';
 import { notAsked, wasTurnedAway } from './turned-away.ts';
 import { withhold } from './withhold.ts';
 
@@ -41,14 +44,8 @@ export interface Session {
 }
 
 /** What the trail and the events tell of an attempt. */
-type Facts = {
-  target: string;
-  key?: number;
-  durationMs: number;
-  queuedMs?: number;
-  firstTokenMs?: number;
-  usage?: Usage;
-};
+type Told = Pick<Attempt, 'target' | 'key' | 'durationMs' | 'queuedMs' | 'firstTokenMs' | 'usage'>;
+type Facts = { -readonly [Key in keyof Told]: Told[Key] };
 
 /** What one attempt asks, made ready. */
 export type Asking = {
@@ -59,118 +56,127 @@ export type Asking = {
   readonly continuation?: Continuation;
 };
 
-export function openSession(run: Run, target: ResolvedTarget, asking: Asking): Session {
-  const { engine, call, scope, trail, chain } = run;
-  const { prepared, messages, continuation } = asking;
-  const { runtime, health, pricing } = engine;
-  const options = optionsFor(call, target);
-  const collected = createCollected(continuation);
-  const openedAt = runtime.now();
+/** See {@link openSession}. A class, as is all that each call has: closures would be one set for each. */
+class AttemptSession implements Session {
+  readonly target: ResolvedTarget;
+  readonly collected: Collected;
+  readonly #run: Run;
+  readonly #asking: Asking;
+  readonly #tags: Tags;
+  readonly #openedAt: number;
   /** When its turn came: the wait before is not the target's. */
-  let startedAt = openedAt;
-  const tags = tagsFor(call, target);
-  const emit = <Name extends EventName>(
-    type: Name,
-    payload: Parameters<typeof trail.emit<Name>>[1],
-  ): void => trail.emit(type, payload, tags);
-  const priced = pricedTarget(engine, target);
-  // Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer.
-  const prices = pricing.load(priced)?.catch(() => undefined);
+  #startedAt: number;
+  readonly #bill: Bill;
   /** Its number; none while it waits for its turn, which it may never get. */
-  let attempt: number | undefined;
-  let firstTokenMs: number | undefined;
-  let permit: Permit | undefined;
-  let place: Place | undefined;
-  let billed: { readonly usage: Usage; readonly usd: number | null } | undefined;
+  #attempt: number | undefined;
+  #firstTokenMs: number | undefined;
+  #permit: Permit | undefined;
+  #place: Place | undefined;
+  #pace: Pace | undefined;
 
-  const tell = (change: CircuitChange | undefined, cause?: SignalboxError): void => {
-    if (change?.to === 'half-open') emit('circuit-half-open', { target: target.id });
-    if (change?.to === 'closed') emit('circuit-close', { target: target.id });
-    if (change?.to === 'open') {
-      const until = change.until ?? runtime.now();
-      emit('circuit-open', {
-        target: target.id,
-        until,
-        cause: cause?.code ?? 'server_error',
-      });
+  constructor(run: Run, target: ResolvedTarget, asking: Asking) {
+    const { engine, call } = run;
+    this.target = target;
+    this.collected = createCollected(asking.continuation);
+    this.#run = run;
+    this.#asking = asking;
+    this.#tags = tagsFor(call, target);
+    this.#openedAt = engine.runtime.now();
+    this.#startedAt = this.#openedAt;
+    this.#bill = new Bill(run, target, this.#tags);
+  }
+
+  get continues(): boolean {
+    return this.#asking.continuation !== undefined;
+  }
+
+  start(): AttemptParts | Promise<AttemptParts> {
+    const { engine, call, scope } = this.#run;
+    const entered = engine.limits.enter(call, scope, this.target);
+    // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
+    if (entered instanceof Promise) return entered.then((place) => this.#startAt(place));
+    return this.#startAt(entered);
+  }
+
+  conclude(): Completion | Promise<Completion> {
+    const { collected } = this;
+    const usage = collected.usage() ?? estimateUsage(this.#asking.messages, collected.content);
+    const cost = this.#bill.book(usage, collected);
+    const { task } = this.#run.call;
+    return cost instanceof Promise
+      ? cost.then((known) => task.check(this.#whole(usage, known)))
+      : task.check(this.#whole(usage, cost));
+  }
+
+  succeed(completion: Completion): Completion {
+    const { engine, trail } = this.#run;
+    const { id, provider, key } = this.target;
+    this.#leave('success');
+    this.#makeRoom();
+    engine.health.restore(id, provider, key);
+    engine.retryBudget.success();
+    this.#book('success');
+    const { usd } = completion.cost;
+    const told = { ...this.#facts(), outcome: 'ok', verdict: 'done' } as const;
+    trail.end({ ...told, startedAt: this.#startedAt, cost: usd });
+    this.#emit('attempt-end', { ...told, attempt: this.#attempt ?? 0, usd });
+    return completion;
+  }
+
+  async fail(raw: SignalboxError): Promise<SignalboxError> {
+    // It was still waiting for its turn: the target was not asked, and is not to blame.
+    if (this.#attempt === undefined) return raw;
+    const { target, collected } = this;
+    const message = `${heldUnder(target).target}: ${raw.message}`;
+    const requestId = raw.requestId ?? collected.requestId;
+    const error = raw.with({ target: target.id, message, requestId });
+    const left = error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
+    // An answer that came whole but is of no use says nothing against the target's health.
+    const outcome = collected.finish !== undefined ? 'success' : 'neither';
+    this.#leave(countsAsFailure(error) ? 'failure' : outcome, error);
+    if (!left) {
+      withhold(this.#run.engine, target, error, (type, payload) => this.#emit(type, payload));
+      this.#book('failure');
     }
-  };
-
-  /** Its turn has come. */
-  function begin(): void {
-    startedAt = runtime.now();
-    attempt = trail.begin();
-    permit = health.enter(target.id, call.tier.circuit);
-    emit('attempt-start', { target: target.id, attempt });
-    tell(permit.change);
-  }
-
-  /** Gives back the place in the circuit; once. */
-  function leave(outcome: Outcome, error?: SignalboxError): void {
-    tell(permit?.settle(outcome), error);
-    permit = undefined;
-  }
-
-  /** Gives back the place under the limits, which may let the next one in; once. */
-  function makeRoom(error?: SignalboxError): void {
+    // After what was learned of the target has been told: the next in the queue goes by it.
+    this.#makeRoom(error);
     const usage = collected.usage();
-    const refused = error?.code === 'rate_limited' ? 'limited' : undefined;
-    const busy = error?.code === 'overloaded' ? 'overloaded' : 'other';
-    const isOk = error === undefined || collected.finish !== undefined;
-    if (isOk && usage !== undefined) engine.limits.answered(target, usage.outputTokens);
-    place?.leave({
-      outcome: isOk ? 'ok' : (refused ?? busy),
-      toldWhen: error?.retryAfterMs !== undefined,
-      tokens: refused === undefined ? usage?.totalTokens : 0,
+    if (this.#bill.booked === undefined && usage !== undefined) {
+      await this.#bill.book(usage, collected);
+    }
+    return error;
+  }
+
+  judge(error: SignalboxError, decision: Decision): void {
+    const { trail } = this.#run;
+    const startedAt = this.#startedAt;
+    if (this.#attempt === undefined) {
+      const told = { ...failureOf(error, decision.verdict, error.message), ...this.#facts() };
+      const outcome = wasTurnedAway(error) ? 'skipped' : told.outcome;
+      trail.end({ ...told, startedAt, outcome }, error);
+      return;
+    }
+    const reason = decision.verdict === 'retry' ? undefined : decision.reason;
+    const failure = failureOf(error, decision.verdict, reason);
+    const usd = this.#bill.booked?.usd;
+    const cost = usd === undefined ? {} : { cost: usd };
+    trail.end({ ...this.#facts(), startedAt, ...failure, ...cost }, error);
+    this.#emit('attempt-end', {
+      ...this.#facts(),
+      attempt: this.#attempt,
+      outcome: failure.outcome,
+      verdict: failure.verdict,
+      error: failure.error,
+      ...(usd !== undefined && { usd }),
     });
-    place = undefined;
-  }
-
-  /** Books what the answer cost, as soon as there are prices. */
-  function bill(usage: Usage): Completion['cost'] | Promise<Completion['cost']> {
-    return prices === undefined ? billNow(usage) : prices.then(() => billNow(usage));
-  }
-
-  function billNow(usage: Usage): Completion['cost'] {
-    const { servedModel, finish } = collected;
-    const cost = pricing.price(priced, { usage, servedModel, serviceTier: finish?.serviceTier });
-    billed = { usage, usd: cost.usd };
-    trail.bill(cost.usd);
-    emit('cost', { ...cost, target: target.id, usage });
-    return { ...cost, attemptsUsd: trail.usd };
-  }
-
-  function book(outcome: 'success' | 'failure'): void {
-    const durationMs = runtime.now() - startedAt;
-    engine.statistics(target.id).record({
-      totalMs: durationMs,
-      outcome: outcome === 'success' ? 'ok' : 'error',
-      firstTokenMs,
-      outputTokens: billed?.usage.outputTokens,
-    });
-  }
-
-  function facts(): Facts {
-    const told: Facts = {
-      ...toldKey(target),
-      target: target.id,
-      durationMs: runtime.now() - startedAt,
-    };
-    if (startedAt > openedAt) told.queuedMs = startedAt - openedAt;
-    if (firstTokenMs !== undefined) told.firstTokenMs = firstTokenMs;
-    if (billed !== undefined) told.usage = billed.usage;
-    return told;
-  }
-
-  function whole(usage: Usage, cost: Completion['cost']): Completion {
-    const firstTokenAt = firstTokenMs === undefined ? undefined : startedAt + firstTokenMs;
-    const about = { engine, call, scope, target, prepared, collected };
-    return toCompletion({ ...about, usage, cost, tags, firstTokenAt });
   }
 
   /** It has a place: its turn has come, unless things have changed while it waited. */
-  function startAt(given: Place): AttemptParts {
-    place = given;
+  #startAt(place: Place): AttemptParts {
+    const { target } = this;
+    const { engine, call, scope, trail, chain } = this.#run;
+    const { prepared, continuation } = this.#asking;
+    this.#place = place;
     // While it waited, a hedge may have taken the last attempt, or another call the only place of a probe.
     const isOneTooMany = trail.attempts >= call.tier.maxAttempts;
     const refusal = isOneTooMany ? 'maxAttempts reached' : chain.unwell(target)?.reason;
@@ -178,98 +184,110 @@ export function openSession(run: Run, target: ResolvedTarget, asking: Asking): S
       place.leave({ outcome: 'other', tokens: 0 });
       throw notAsked(heldUnder(target).target, refusal);
     }
-    begin();
-    const { clocks, pace } = timingOf(run, target);
-    const see = (part: ProviderPart): void => {
-      collected.add(part);
-      if (firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
-        firstTokenMs = runtime.now() - startedAt;
-        emit('first-token', { target: target.id, firstTokenMs });
-        run.onBegun?.();
-        place?.begun();
-      }
-      pace?.seen(part, runtime.now());
-    };
-    const attemptParts = runAttempt(runtime, prepared, {
+    this.#begin();
+    const { clocks, pace } = timingOf(this.#run, target);
+    this.#pace = pace;
+    const attemptParts = runAttempt(engine.runtime, prepared, {
+      ...(target.key !== undefined && { key: target.key }),
       scope,
       clocks,
-      wire: call.task.wireFor(options),
+      wire: call.task.wireFor(optionsFor(call, target)),
       keepRaw: call.options.raw === true,
-      ...(target.key !== undefined && { key: target.key }),
-      onLimits: (told) => place?.told(told),
-      see: continuation === undefined ? see : () => undefined,
+      onLimits: (told) => this.#place?.told(told),
+      see: continuation === undefined ? this.#see : () => undefined,
     });
-    return continuation === undefined ? attemptParts : joinedTo(continuation, attemptParts, see);
+    return continuation === undefined
+      ? attemptParts
+      : joinedTo(continuation, attemptParts, this.#see);
   }
 
-  return {
-    target,
-    collected,
-    continues: continuation !== undefined,
-    start() {
-      const entered = engine.limits.enter(call, scope, target);
-      // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
-      return entered instanceof Promise ? entered.then(startAt) : startAt(entered);
-    },
-    conclude() {
-      const usage = collected.usage() ?? estimateUsage(messages, collected.content);
-      const cost = bill(usage);
-      const check = (known: Completion['cost']) => call.task.check(whole(usage, known));
-      return cost instanceof Promise ? cost.then(check) : check(cost);
-    },
-    succeed(completion) {
-      leave('success');
-      makeRoom();
-      health.restore(target.id, target.provider, target.key);
-      engine.retryBudget.success();
-      book('success');
-      const { usd } = completion.cost;
-      const told = { ...facts(), outcome: 'ok', verdict: 'done' } as const;
-      trail.end({ ...told, startedAt, cost: usd });
-      emit('attempt-end', { ...told, attempt: attempt ?? 0, usd });
-      return completion;
-    },
-    async fail(raw) {
-      // It was still waiting for its turn: the target was not asked, and is not to blame.
-      if (attempt === undefined) return raw;
-      const message = `${heldUnder(target).target}: ${raw.message}`;
-      const error = raw.with({
-        target: target.id,
-        message,
-        requestId: raw.requestId ?? collected.requestId,
-      });
-      const left = error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
-      // An answer that came whole but is of no use says nothing against the target's health.
-      const outcome = collected.finish !== undefined ? 'success' : 'neither';
-      leave(countsAsFailure(error) ? 'failure' : outcome, error);
-      if (!left) {
-        withhold(engine, target, error, emit);
-        book('failure');
-      }
-      // After what was learned of the target has been told: the next in the queue goes by it.
-      makeRoom(error);
-      const usage = collected.usage();
-      if (billed === undefined && usage !== undefined) await bill(usage);
-      return error;
-    },
-    judge(error, decision) {
-      if (attempt === undefined) {
-        const told = { ...failureOf(error, decision.verdict, error.message), ...facts() };
-        const outcome = wasTurnedAway(error) ? 'skipped' : told.outcome;
-        return trail.end({ ...told, startedAt, outcome }, error);
-      }
-      const reason = decision.verdict === 'retry' ? undefined : decision.reason;
-      const failure = failureOf(error, decision.verdict, reason);
-      const cost = billed === undefined ? {} : { cost: billed.usd };
-      trail.end({ ...facts(), startedAt, ...failure, ...cost }, error);
-      emit('attempt-end', {
-        ...facts(),
-        attempt,
-        outcome: failure.outcome,
-        verdict: failure.verdict,
-        error: failure.error,
-        ...(billed !== undefined && { usd: billed.usd }),
-      });
-    },
+  /** Its turn has come. */
+  #begin(): void {
+    const { engine, call, trail } = this.#run;
+    const target = this.target.id;
+    this.#startedAt = engine.runtime.now();
+    this.#attempt = trail.begin();
+    this.#permit = engine.health.enter(target, call.tier.circuit);
+    this.#emit('attempt-start', { target, attempt: this.#attempt });
+    trail.tellCircuit(target, this.#permit.change, this.#tags);
+  }
+
+  readonly #see = (part: ProviderPart): void => {
+    const { collected } = this;
+    const { engine, onBegun } = this.#run;
+    collected.add(part);
+    if (this.#firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
+      this.#firstTokenMs = engine.runtime.now() - this.#startedAt;
+      this.#emit('first-token', { target: this.target.id, firstTokenMs: this.#firstTokenMs });
+      onBegun?.();
+      this.#place?.begun();
+    }
+    this.#pace?.seen(part, engine.runtime.now());
   };
+
+  #emit<Name extends EventName>(type: Name, payload: Payload<Name>): void {
+    this.#run.trail.emit(type, payload, this.#tags);
+  }
+
+  /** Gives back the place in the circuit; once. */
+  #leave(outcome: Outcome, error?: SignalboxError): void {
+    const change = this.#permit?.settle(outcome);
+    this.#run.trail.tellCircuit(this.target.id, change, this.#tags, error);
+    this.#permit = undefined;
+  }
+
+  /** Gives back the place under the limits, which may let the next one in; once. */
+  #makeRoom(error?: SignalboxError): void {
+    const { target, collected } = this;
+    const usage = collected.usage();
+    const refused = error?.code === 'rate_limited' ? 'limited' : undefined;
+    const busy = error?.code === 'overloaded' ? 'overloaded' : 'other';
+    const isOk = error === undefined || collected.finish !== undefined;
+    if (isOk && usage !== undefined) {
+      this.#run.engine.limits.answered(target, usage.outputTokens);
+    }
+    this.#place?.leave({
+      outcome: isOk ? 'ok' : (refused ?? busy),
+      toldWhen: error?.retryAfterMs !== undefined,
+      tokens: refused === undefined ? usage?.totalTokens : 0,
+    });
+    this.#place = undefined;
+  }
+
+  #book(outcome: 'success' | 'failure'): void {
+    const { engine } = this.#run;
+    engine.statistics(this.target.id).record({
+      totalMs: engine.runtime.now() - this.#startedAt,
+      outcome: outcome === 'success' ? 'ok' : 'error',
+      firstTokenMs: this.#firstTokenMs,
+      outputTokens: this.#bill.booked?.usage.outputTokens,
+    });
+  }
+
+  #facts(): Facts {
+    const told: Facts = {
+      ...toldKey(this.target),
+      target: this.target.id,
+      durationMs: this.#run.engine.runtime.now() - this.#startedAt,
+    };
+    if (this.#startedAt > this.#openedAt) told.queuedMs = this.#startedAt - this.#openedAt;
+    if (this.#firstTokenMs !== undefined) told.firstTokenMs = this.#firstTokenMs;
+    const { booked } = this.#bill;
+    if (booked !== undefined) told.usage = booked.usage;
+    return told;
+  }
+
+  #whole(usage: Usage, cost: Completion['cost']): Completion {
+    const { target, collected } = this;
+    const { engine, call, scope } = this.#run;
+    const { prepared } = this.#asking;
+    const firstTokenAt =
+      this.#firstTokenMs === undefined ? undefined : this.#startedAt + this.#firstTokenMs;
+    const about = { engine, call, scope, target, prepared, collected };
+    return toCompletion({ ...about, usage, cost, tags: this.#tags, firstTokenAt });
+  }
+}
+
+export function openSession(run: Run, target: ResolvedTarget, asking: Asking): Session {
+  return new AttemptSession(run, target, asking);
 }

@@ -3,11 +3,15 @@ import { addUsd } from '../pricing/money.ts';
 import type { Attempt, Verdict } from '../protocol/attempt.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, RouterEvents } from '../protocol/events.ts';
+import type { CircuitChange } from '../resilience/health.ts';
 import { drilledReason } from './drill-words.ts';
 import type { Call, Engine } from './engine.ts';
 
 /** What every event of a call has, and so need not be said each time. */
 type Common = 'type' | 'at' | 'callId' | 'tier' | 'tags';
+
+/** What is to be said of an event of a call. */
+export type Payload<Name extends EventName> = Omit<RouterEvents[Name], Common>;
 
 /** The story of one call: told as events while it happens, kept as lines for the result. */
 export interface Trail {
@@ -21,10 +25,13 @@ export interface Trail {
   /** Whether something was billed at a price that nobody knows. */
   readonly hasUnknownCost: boolean;
   /** `tags` are the call's, unless said otherwise (those of a target come on top for its attempts). */
-  emit<Name extends EventName>(
-    type: Name,
-    payload: Omit<RouterEvents[Name], Common>,
-    tags?: Tags,
+  emit<Name extends EventName>(type: Name, payload: Payload<Name>, tags?: Tags): void;
+  /** Tells of a circuit that has changed, and what changed it. */
+  tellCircuit(
+    target: string,
+    change: CircuitChange | undefined,
+    tags: Tags,
+    cause?: SignalboxError,
   ): void;
   skip(skipped: { readonly target: string; readonly key?: number }, reason: string): void;
   begin(): number;
@@ -54,7 +61,7 @@ class CallTrail implements Trail {
 
   emit<Name extends EventName>(
     type: Name,
-    payload: Omit<RouterEvents[Name], Common>,
+    payload: Payload<Name>,
     tags: Tags = this.#call.tags,
   ): void {
     const { emitter, runtime } = this.#engine;
@@ -63,6 +70,19 @@ class CallTrail implements Trail {
     const common = { type, at: runtime.now(), callId, tier: tier.name, tags };
     // Name and payload are held together by the parameters' types; a spread forgets that.
     emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
+  }
+
+  tellCircuit(
+    target: string,
+    change: CircuitChange | undefined,
+    tags: Tags,
+    cause?: SignalboxError,
+  ): void {
+    if (change?.to === 'half-open') this.emit('circuit-half-open', { target }, tags);
+    if (change?.to === 'closed') this.emit('circuit-close', { target }, tags);
+    if (change?.to !== 'open') return;
+    const until = change.until ?? this.#engine.runtime.now();
+    this.emit('circuit-open', { target, until, cause: cause?.code ?? 'server_error' }, tags);
   }
 
   skip({ target, key }: Parameters<Trail['skip']>[0], reason: string): void {

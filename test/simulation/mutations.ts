@@ -21,14 +21,15 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a bill is told twice',
-    file: 'engine/session.ts',
-    search: "    emit('cost', {",
-    replace: "    emit('cost', { target: target.id, usage, ...cost });\n    emit('cost', {",
+    file: 'engine/bill.ts',
+    search: "    trail.emit('cost', {",
+    replace:
+      "    trail.emit('cost', { ...cost, target: this.#target.id, usage }, this.#tags);\n    trail.emit('cost', {",
   },
   {
     name: 'what a failed attempt was billed is forgotten',
     file: 'engine/session.ts',
-    search: 'if (billed === undefined && usage !== undefined) await bill(usage);',
+    search: '      await this.#bill.book(usage, collected);\n',
     replace: '',
   },
   {
@@ -46,7 +47,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a failed attempt keeps its place under a limit',
     file: 'engine/session.ts',
-    search: '      makeRoom(error);\n',
+    search: '    this.#makeRoom(error);\n',
     replace: '',
   },
   {

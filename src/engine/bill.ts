@@ -1,0 +1,43 @@
+import type { ResolvedTarget } from '../config/resolve.ts';
+import type { Completion, Tags } from '../protocol/completion.ts';
+import type { Usage } from '../protocol/usage.ts';
+import type { Collected } from './collect.ts';
+import { pricedTarget } from './engine.ts';
+import type { Run } from './run.ts';
+
+/** What one attempt costs. */
+export class Bill {
+  readonly #run: Run;
+  readonly #target: ResolvedTarget;
+  readonly #tags: Tags;
+  /** Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer. */
+  readonly #prices: Promise<void> | undefined;
+  /** What was booked, if anything; `usd` is `null` where nobody knows the price. */
+  booked: { readonly usage: Usage; readonly usd: number | null } | undefined;
+
+  /** `tags` are the attempt's. */
+  constructor(run: Run, target: ResolvedTarget, tags: Tags) {
+    const { engine } = run;
+    this.#run = run;
+    this.#target = target;
+    this.#tags = tags;
+    this.#prices = engine.pricing.load(pricedTarget(engine, target))?.catch(() => undefined);
+  }
+
+  /** Books what the answer cost on the call, and tells it, as soon as there are prices. */
+  book(usage: Usage, answer: Collected): Completion['cost'] | Promise<Completion['cost']> {
+    return this.#prices === undefined
+      ? this.#bookNow(usage, answer)
+      : this.#prices.then(() => this.#bookNow(usage, answer));
+  }
+
+  #bookNow(usage: Usage, { servedModel, finish }: Collected): Completion['cost'] {
+    const { engine, trail } = this.#run;
+    const answer = { usage, servedModel, serviceTier: finish?.serviceTier };
+    const cost = engine.pricing.price(pricedTarget(engine, this.#target), answer);
+    this.booked = { usage, usd: cost.usd };
+    trail.bill(cost.usd);
+    trail.emit('cost', { ...cost, target: this.#target.id, usage }, this.#tags);
+    return { ...cost, attemptsUsd: trail.usd };
+  }
+}

@@ -1,75 +1,17 @@
-import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
+import type { ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError, summarizeError } from '../errors.ts';
 import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { NormalMessage } from '../protocol/message.ts';
-import type { Capability, Provider } from '../protocol/provider.ts';
-import type { Knowledge, Unavailable } from '../routing/candidate.ts';
-import { type Plan, plan } from '../routing/plan.ts';
+import type { Unavailable } from '../routing/candidate.ts';
+import type { Plan } from '../routing/plan.ts';
 import { failureTable, isAttemptErrorCode } from './decide.ts';
-import { type Call, type Engine, pricedTarget, providerOf } from './engine.ts';
+import type { Call, Engine } from './engine.ts';
 import { heldUnder, isKeyFailure, keysOf, toldKey, turnKeys } from './keys.ts';
+import { planCall, tiersOf, unavailability, windowOf } from './plan-call.ts';
 import type { Scope } from './scope.ts';
 import type { Trail } from './trail.ts';
 import { wasTurnedAway } from './turned-away.ts';
-
-/** What the router knows of its targets, for the plan. */
-function knowledgeOf(engine: Engine, call: Call): Knowledge {
-  return {
-    capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
-    contextWindow: (target) => windowOf(engine, target),
-    keys: (target) => keysOf(engine, target),
-    unavailable: (target) => unavailability(engine, call, target),
-    listPrice: (target) => {
-      const price = engine.pricing.standardPrice(pricedTarget(engine, target));
-      return price && price.input + price.output;
-    },
-  };
-}
-
-/** Why the target may not be asked now, or would have to wait. */
-function unavailability(
-  engine: Engine,
-  call: Call,
-  target: ResolvedTarget,
-): Unavailable | undefined {
-  const refusal = engine.health.check(target.id, target.provider, target.key);
-  return refusal ?? engine.limits.busy(call, target);
-}
-
-/** What the provider says of the model, and what it can be asked for at all. */
-function capabilitiesOf(provider: Provider, model: string): ReadonlySet<Capability> {
-  const capabilities = new Set(provider.capabilities(model));
-  if (provider.prepareEmbedding !== undefined) capabilities.add('embeddings');
-  if (provider.prepareImage !== undefined) capabilities.add('image-output');
-  return capabilities;
-}
-
-function windowOf(engine: Engine, target: ResolvedTarget): number | undefined {
-  return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
-}
-
-/** A tier and those it falls back to. The configuration is checked for circles. */
-export function tiersOf(config: ResolvedConfig, first: ResolvedTier): readonly ResolvedTier[] {
-  const tiers = [first];
-  let next = first.fallbackTier;
-  while (next !== undefined) {
-    const tier = config.tiers.get(next);
-    if (tier === undefined) break;
-    tiers.push(tier);
-    next = tier.fallbackTier;
-  }
-  return tiers;
-}
-
-/** Whom this call would ask, and why not the others. */
-export function planCall(engine: Engine, call: Call): Plan {
-  const { route } = call.options;
-  const { whenAllOpen } = call.tier;
-  const { needs, familyOf } = call.task;
-  const options = { route, whenAllOpen, ...(familyOf !== undefined && { familyOf }) };
-  return plan(tiersOf(call.config, call.tier), needs, options, knowledgeOf(engine, call));
-}
 
 /** What the call remembers of a target: its tries, its repairs, and the turns that ask for the next one. */
 type State = {
@@ -110,190 +52,216 @@ export interface Chain {
   exhausted(partial?: PartialAnswer): SignalboxError;
 }
 
-export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail): Chain {
-  const { runtime, health } = engine;
-  const planned = planCall(engine, call);
+/** See {@link openChain}. A class, as is all that each call has: closures would be one set for each. */
+class TargetChain implements Chain {
+  readonly #engine: Engine;
+  readonly #call: Call;
+  readonly #scope: Scope;
+  readonly #trail: Trail;
   /** What is left of the plan. */
-  let steps = [...planned.steps];
-  const isForced = planned.leastBad !== undefined;
-  const fresh = (): readonly ResolvedTarget[] => steps.flatMap((step) => step.ask ?? []);
-  const states = new Map<string, State>();
-  let limited: readonly { readonly target: ResolvedTarget; readonly until: number }[] = [];
-  let lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
+  #steps: Plan['steps'][number][];
+  readonly #isForced: boolean;
+  readonly #states = new Map<string, State>();
+  #limited: readonly { readonly target: ResolvedTarget; readonly until: number }[] = [];
+  #lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
   /** Set by a prompt that was too long: only a larger window may still take it. */
-  let tooSmall: { readonly window: number | undefined } | undefined;
+  #tooSmall: { readonly window: number | undefined } | undefined;
 
-  turnKeys(engine, planned.candidates);
-  if (engine.emitter.isHeard('route-plan')) {
-    trail.emit('route-plan', {
-      candidates: planned.candidates.map(({ id }) => id),
-      skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
-    });
+  constructor(engine: Engine, call: Call, scope: Scope, trail: Trail) {
+    const planned = planCall(engine, call);
+    this.#engine = engine;
+    this.#call = call;
+    this.#scope = scope;
+    this.#trail = trail;
+    this.#steps = [...planned.steps];
+    this.#isForced = planned.leastBad !== undefined;
+    turnKeys(engine, planned.candidates);
+    if (engine.emitter.isHeard('route-plan')) {
+      trail.emit('route-plan', {
+        candidates: planned.candidates.map(({ id }) => id),
+        skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
+      });
+    }
   }
 
-  function stateOf(target: ResolvedTarget): State {
+  unwell(target: ResolvedTarget): Unavailable | undefined {
+    if (this.#isForced) return undefined;
+    return this.#engine.health.check(target.id, target.provider, target.key);
+  }
+
+  refusal(target: ResolvedTarget): string | undefined {
+    const unwell = this.unwell(target);
+    if (unwell !== undefined) return unwell.reason;
+    const busy = this.#engine.limits.busy(this.#call, target);
+    if (busy === undefined || !this.othersFree(target, 'rate_limited')) return undefined;
+    this.#steps.push({ ask: target });
+    return busy.reason;
+  }
+
+  state(target: ResolvedTarget): State {
     const { target: id } = heldUnder(target);
-    const state = states.get(id) ?? { tries: 0, repairs: 0, repair: [], refusedPrefill: false };
-    states.set(id, state);
+    const known = this.#states.get(id);
+    if (known !== undefined) return known;
+    const state: State = { tries: 0, repairs: 0, repair: [], refusedPrefill: false };
+    this.#states.set(id, state);
     return state;
   }
 
-  const attemptsLeft = (): number => call.tier.maxAttempts - trail.attempts;
-
-  function isLarger(target: ResolvedTarget): boolean {
-    if (tooSmall === undefined) return true;
-    const window = windowOf(engine, target);
-    if (window === undefined) return true;
-    return tooSmall.window !== undefined && window > tooSmall.window;
-  }
-
-  const isFree = (target: ResolvedTarget): boolean =>
-    isLarger(target) && unavailability(engine, call, target) === undefined;
-
-  function spareFor(target: ResolvedTarget): ResolvedTarget | undefined {
-    const free = fresh().filter((other) => other.id !== target.id && isFree(other));
-    return free.find((other) => other.provider !== target.provider) ?? free[0];
-  }
-
-  /** Why a target of the plan is passed over after all: things have changed since it was made. */
-  function passOver(target: ResolvedTarget): string | undefined {
-    if (!isLarger(target)) return 'its context window is no larger';
-    const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.5);
-    if (usualMs !== undefined && usualMs > scope.remainingMs() && fresh().length > 0) {
-      return `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
-    }
-    return undefined;
-  }
-
-  /** What ails the target ails it with every key. */
-  function dropOtherKeys({ id, key }: ResolvedTarget): void {
-    if (key === undefined) return;
-    const reason = 'another key would not help';
-    steps = steps.map((step) =>
-      step.ask?.id === id ? { skip: { target: id, reason, ...toldKey(step.ask) } } : step,
-    );
-  }
-
-  function othersFree(target: ResolvedTarget, code: ErrorCode): boolean {
+  othersFree(target: ResolvedTarget, code: ErrorCode): boolean {
     return (
-      attemptsLeft() > 0 &&
-      steps.some(
+      this.#attemptsLeft() > 0 &&
+      this.#steps.some(
         ({ ask: other }) =>
           other !== undefined &&
           (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
-          isFree(other),
+          this.#isFree(other),
       )
     );
   }
 
+  hasSpare(target: ResolvedTarget): boolean {
+    return this.#attemptsLeft() > 0 && this.#spareFor(target) !== undefined;
+  }
+
+  takeSpare(target: ResolvedTarget): ResolvedTarget | undefined {
+    const spare = this.#spareFor(target);
+    this.#steps = this.#steps.filter((step) => step.ask === undefined || step.ask !== spare);
+    return spare;
+  }
+
+  asking(target: ResolvedTarget): void {
+    const last = this.#lastFailed;
+    if (last === undefined || last.target === target) return;
+    const error = summarizeError(last.error);
+    this.#trail.emit('failover', { from: last.target.id, to: target.id, error });
+  }
+
+  failed(target: ResolvedTarget, error: SignalboxError): void {
+    const { runtime, health } = this.#engine;
+    this.#lastFailed = { target, error };
+    if (error.code === 'context_length')
+      this.#tooSmall = { window: windowOf(this.#engine, target) };
+    if (error.code === 'rate_limited' && !wasTurnedAway(error)) {
+      const until = health.get(heldUnder(target).target).unavailable.limited ?? runtime.now();
+      const others = this.#limited.filter((each) => each.target !== target);
+      this.#limited = [...others, { target, until }];
+    }
+    if (!isKeyFailure(error.code)) this.#dropOtherKeys(target);
+  }
+
+  again(target: ResolvedTarget): void {
+    this.#steps.unshift({ ask: target });
+  }
+
+  async next(): Promise<ResolvedTarget | undefined> {
+    const { maxAttempts } = this.#call.tier;
+    for (let step = this.#steps.shift(); step !== undefined; step = this.#steps.shift()) {
+      if (step.ask === undefined) {
+        this.#trail.skip(step.skip, step.skip.reason);
+        continue;
+      }
+      const target = step.ask;
+      const isOver = this.#attemptsLeft() <= 0;
+      const reason = isOver ? `maxAttempts (${maxAttempts}) reached` : this.#passOver(target);
+      if (reason === undefined) return target;
+      this.#trail.skip({ target: target.id, ...toldKey(target) }, reason);
+    }
+    return this.#secondChance();
+  }
+
+  exhausted(partial?: PartialAnswer): SignalboxError {
+    const engine = this.#engine;
+    const { config, tier } = this.#call;
+    const { errors, lines } = this.#trail;
+    const told = errors.map((error) => error.message);
+    const passed = lines
+      .filter((line) => line.outcome === 'skipped' && line.error === undefined)
+      .map((line) => `${line.target}: passed over, ${line.reason ?? 'unavailable'}`);
+    const untils = tiersOf(config, tier)
+      .flatMap(({ targets }) => targets)
+      .flatMap((target) => keysOf(engine, target)?.map((key) => ({ ...target, key })) ?? [target])
+      .map((target) => unavailability(engine, this.#call, target)?.until)
+      .filter((until) => until !== undefined);
+    const retryAfterMs =
+      untils.length === 0
+        ? undefined
+        : Math.max(0, Math.ceil(Math.min(...untils) - engine.runtime.now()));
+    const last = errors.at(-1);
+    const reasons = [...told, ...passed].map((line) => `\n  ${line}`).join('');
+    return new SignalboxError(
+      'all_targets_failed',
+      `all targets of tier "${tier.name}" failed${reasons}`,
+      {
+        errors,
+        retryAfterMs,
+        partial,
+        ...(last !== undefined && isAttemptErrorCode(last.code) && { cause: last }),
+      },
+    );
+  }
+
+  #attemptsLeft(): number {
+    return this.#call.tier.maxAttempts - this.#trail.attempts;
+  }
+
+  #isLarger(target: ResolvedTarget): boolean {
+    if (this.#tooSmall === undefined) return true;
+    const window = windowOf(this.#engine, target);
+    if (window === undefined) return true;
+    return this.#tooSmall.window !== undefined && window > this.#tooSmall.window;
+  }
+
+  #isFree(target: ResolvedTarget): boolean {
+    return this.#isLarger(target) && unavailability(this.#engine, this.#call, target) === undefined;
+  }
+
+  #spareFor(target: ResolvedTarget): ResolvedTarget | undefined {
+    const free = this.#steps
+      .flatMap((step) => step.ask ?? [])
+      .filter((other) => other.id !== target.id && this.#isFree(other));
+    return free.find((other) => other.provider !== target.provider) ?? free[0];
+  }
+
+  /** Why a target of the plan is passed over after all: things have changed since it was made. */
+  #passOver(target: ResolvedTarget): string | undefined {
+    if (!this.#isLarger(target)) return 'its context window is no larger';
+    const usualMs = this.#engine.statistics(target.id).percentile('firstTokenMs', 0.5);
+    const isTooSlow = usualMs !== undefined && usualMs > this.#scope.remainingMs();
+    if (!isTooSlow || !this.#steps.some((step) => step.ask !== undefined)) return undefined;
+    return `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
+  }
+
+  /** What ails the target ails it with every key. */
+  #dropOtherKeys({ id, key }: ResolvedTarget): void {
+    if (key === undefined) return;
+    const reason = 'another key would not help';
+    this.#steps = this.#steps.map((step) =>
+      step.ask?.id === id ? { skip: { target: id, reason, ...toldKey(step.ask) } } : step,
+    );
+  }
+
   /** Waits until a rate limit is over, if that is before the deadline. */
-  async function waitFor(until: number): Promise<boolean> {
+  async #waitFor(until: number): Promise<boolean> {
+    const { runtime } = this.#engine;
     const waitMs = until - runtime.now();
-    if (waitMs >= scope.remainingMs()) return false;
-    if (waitMs > 0) await runtime.sleep(waitMs, scope.signal);
+    if (waitMs >= this.#scope.remainingMs()) return false;
+    if (waitMs > 0) await runtime.sleep(waitMs, this.#scope.signal);
     return true;
   }
 
   /** With nothing fresh left, the target whose rate limit is over first gets another chance. */
-  async function secondChance(): Promise<ResolvedTarget | undefined> {
-    const { attempts = failureTable.rate_limited.alone } = {
-      ...call.tier.retry,
-      ...call.options.retry,
-    };
-    const open = limited.filter(({ target }) => stateOf(target).tries <= attempts);
+  async #secondChance(): Promise<ResolvedTarget | undefined> {
+    const { tier, options } = this.#call;
+    const { attempts = failureTable.rate_limited.alone } = { ...tier.retry, ...options.retry };
+    const open = this.#limited.filter(({ target }) => this.state(target).tries <= attempts);
     const soonest = open.sort((a, b) => a.until - b.until)[0];
-    if (soonest === undefined || attemptsLeft() <= 0) return undefined;
+    if (soonest === undefined || this.#attemptsLeft() <= 0) return undefined;
     const { target, until } = soonest;
-    limited = limited.filter((each) => each !== soonest);
-    return (await waitFor(until)) ? target : undefined;
+    this.#limited = this.#limited.filter((each) => each !== soonest);
+    return (await this.#waitFor(until)) ? target : undefined;
   }
+}
 
-  function unwell(target: ResolvedTarget): Unavailable | undefined {
-    return isForced ? undefined : health.check(target.id, target.provider, target.key);
-  }
-
-  return {
-    unwell,
-    refusal(target) {
-      const unwellness = unwell(target);
-      if (unwellness !== undefined) return unwellness.reason;
-      const busy = engine.limits.busy(call, target);
-      if (busy === undefined || !othersFree(target, 'rate_limited')) return undefined;
-      steps.push({ ask: target });
-      return busy.reason;
-    },
-    state: stateOf,
-    othersFree,
-    hasSpare: (target) => attemptsLeft() > 0 && spareFor(target) !== undefined,
-    takeSpare(target) {
-      const spare = spareFor(target);
-      steps = steps.filter((step) => step.ask === undefined || step.ask !== spare);
-      return spare;
-    },
-    asking(target) {
-      if (lastFailed === undefined || lastFailed.target === target) return;
-      const error = summarizeError(lastFailed.error);
-      trail.emit('failover', { from: lastFailed.target.id, to: target.id, error });
-    },
-    failed(target, error) {
-      lastFailed = { target, error };
-      if (error.code === 'context_length') tooSmall = { window: windowOf(engine, target) };
-      if (error.code === 'rate_limited' && !wasTurnedAway(error)) {
-        const until = health.get(heldUnder(target).target).unavailable.limited ?? runtime.now();
-        limited = [...limited.filter((each) => each.target !== target), { target, until }];
-      }
-      if (!isKeyFailure(error.code)) dropOtherKeys(target);
-    },
-    again: (target) => steps.unshift({ ask: target }),
-    async next() {
-      for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
-        if (step.ask === undefined) {
-          trail.skip(step.skip, step.skip.reason);
-          continue;
-        }
-        const target = step.ask;
-        if (attemptsLeft() <= 0) {
-          trail.skip(
-            { target: target.id, ...toldKey(target) },
-            `maxAttempts (${call.tier.maxAttempts}) reached`,
-          );
-          continue;
-        }
-        const reason = passOver(target);
-        if (reason !== undefined) {
-          trail.skip({ target: target.id, ...toldKey(target) }, reason);
-          continue;
-        }
-        return target;
-      }
-      return secondChance();
-    },
-    exhausted(partial) {
-      const told = trail.errors.map((error) => error.message);
-      const passed = trail.lines
-        .filter((line) => line.outcome === 'skipped' && line.error === undefined)
-        .map((line) => `${line.target}: passed over, ${line.reason ?? 'unavailable'}`);
-      const lines = [...told, ...passed].map((line) => `\n  ${line}`).join('');
-      const untils = tiersOf(call.config, call.tier)
-        .flatMap((tier) => tier.targets)
-        .flatMap((target) => keysOf(engine, target)?.map((key) => ({ ...target, key })) ?? [target])
-        .map((target) => unavailability(engine, call, target)?.until)
-        .filter((until) => until !== undefined);
-      const retryAfterMs =
-        untils.length === 0
-          ? undefined
-          : Math.max(0, Math.ceil(Math.min(...untils) - runtime.now()));
-      const last = trail.errors.at(-1);
-      return new SignalboxError(
-        'all_targets_failed',
-        `all targets of tier "${call.tier.name}" failed${lines}`,
-        {
-          errors: trail.errors,
-          retryAfterMs,
-          partial,
-          ...(last !== undefined && isAttemptErrorCode(last.code) && { cause: last }),
-        },
-      );
-    },
-  };
+export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail): Chain {
+  return new TargetChain(engine, call, scope, trail);
 }

@@ -2,12 +2,12 @@ import { type CheckedDrill, checkDrillOptions } from '../config/drill-options.ts
 import { SignalboxError } from '../errors.ts';
 import type { Drill, DrillOptions, DrillReport } from '../protocol/drill.ts';
 import type { RouterEvents } from '../protocol/events.ts';
-import { planCall } from './chain.ts';
 import { engineUnder } from './drill-engine.ts';
 import { spoil } from './drill-fault.ts';
 import { drillReport } from './drill-report.ts';
 import { createTally } from './drill-tally.ts';
 import type { Call, Engine } from './engine.ts';
+import { planCall } from './plan-call.ts';
 
 /** The fire drills of a router. */
 export interface Drills {

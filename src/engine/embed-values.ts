@@ -6,10 +6,10 @@ import { SignalboxError } from '../errors.ts';
 import { addUsd } from '../pricing/money.ts';
 import type { Embeddings, EmbedOptions } from '../protocol/other-tasks.ts';
 import type { Cost, Usage } from '../protocol/usage.ts';
-import { tiersOf } from './chain.ts';
 import type { Call } from './engine.ts';
 import { type Engine, providerOf } from './engine.ts';
 import { openCall } from './open-call.ts';
+import { tiersOf } from './plan-call.ts';
 import { embedTask } from './tasks/embed.ts';
 import type { WholeCompletion } from './to-completion.ts';
 

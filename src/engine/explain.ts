@@ -1,7 +1,7 @@
 import type { Explanation } from '../protocol/router.ts';
-import { planCall } from './chain.ts';
 import type { Call, Engine } from './engine.ts';
 import { toldKey } from './keys.ts';
+import { planCall } from './plan-call.ts';
 import { prepareAttempt } from './prepare.ts';
 
 /** What a call would do, and why, without doing it: no I/O, no change of any state. */

@@ -29,7 +29,8 @@ function healthUnder(real: Health, own: Health, targets: ReadonlySet<string>): H
 /** The real limits, which learn nothing from failures that were made up. */
 function limitsUnder(limits: LimitKeeper, targets: ReadonlySet<string>): LimitKeeper {
   const untaught = (place: Place): Place => ({
-    ...place,
+    told: (told) => place.told(told),
+    begun: () => place.begun(),
     leave: (departure) => place.leave({ ...departure, outcome: 'other' }),
   });
   return {

@@ -54,6 +54,35 @@ type Learned = {
 /** A limit by its name in the queue; its value follows the configuration. */
 type Told = { value: number; readonly gate: Gate | RateGate };
 
+/** A class, as is all that each call has. */
+class HeldPlace implements Place {
+  readonly #runtime: Runtime;
+  readonly #learned: Learned;
+  readonly #admission: Admission;
+
+  constructor(runtime: Runtime, learned: Learned, admission: Admission) {
+    this.#runtime = runtime;
+    this.#learned = learned;
+    this.#admission = admission;
+  }
+
+  told(limits: readonly RateLimit[]): void {
+    this.#admission.pass(this.#learned.vendor)?.told(limits, this.#runtime.now());
+    this.#admission.review();
+  }
+
+  begun(): void {
+    const { withheld } = this.#learned;
+    if (!withheld.isGuarded()) return;
+    this.#admission.pass(withheld)?.begun();
+    this.#admission.review();
+  }
+
+  leave(departure: Departure): void {
+    this.#admission.leave(departure);
+  }
+}
+
 /** How much the latest answer counts for the usual length. */
 const weight = 0.1;
 
@@ -171,19 +200,7 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
   }
 
   function placeOf(target: ResolvedTarget, admission: Admission): Place {
-    return {
-      told(limits) {
-        admission.pass(learnedOf(target).vendor)?.told(limits, runtime.now());
-        admission.review();
-      },
-      begun() {
-        const { withheld } = learnedOf(target);
-        if (!withheld.isGuarded()) return;
-        admission.pass(withheld)?.begun();
-        admission.review();
-      },
-      leave: admission.leave,
-    };
+    return new HeldPlace(runtime, learnedOf(target), admission);
   }
 
   return {

@@ -78,28 +78,38 @@ export function scopeWithin(runtime: Runtime, outer: Scope): Scope {
   return scope;
 }
 
+/** See {@link openScope}. */
+class WholeScope extends OpenScope implements CallScope {
+  readonly #caller: AbortSignal | undefined;
+  readonly #stopClock: () => void;
+  readonly #onAbort = (): void => {
+    const cause: unknown = this.#caller?.reason;
+    this.abort(new SignalboxError('aborted', "aborted by the caller's signal", { cause }));
+  };
+
+  constructor(runtime: Runtime, caller: AbortSignal | undefined, totalMs: number) {
+    const startedAt = runtime.now();
+    super(runtime, startedAt, startedAt + totalMs);
+    this.#caller = caller;
+    if (caller?.aborted) this.#onAbort();
+    else caller?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#stopClock = setAlarm(runtime, totalMs, () => {
+      const message = `no answer within ${totalMs} ms (totalMs)`;
+      this.abort(new SignalboxError('timeout', message, { phase: 'total' }));
+    });
+  }
+
+  close(): void {
+    this.#caller?.removeEventListener('abort', this.#onAbort);
+    this.#stopClock();
+  }
+}
+
+/** The scope of a call that its caller may abort, and that ends after `totalMs`. */
 export function openScope(
   runtime: Runtime,
   caller: AbortSignal | undefined,
   totalMs: number,
 ): CallScope {
-  const startedAt = runtime.now();
-  const scope = new OpenScope(runtime, startedAt, startedAt + totalMs);
-  const onAbort = (): void => {
-    scope.abort(
-      new SignalboxError('aborted', "aborted by the caller's signal", { cause: caller?.reason }),
-    );
-  };
-  if (caller?.aborted) onAbort();
-  else caller?.addEventListener('abort', onAbort, { once: true });
-  const stopClock = setAlarm(runtime, totalMs, () => {
-    const message = `no answer within ${totalMs} ms (totalMs)`;
-    scope.abort(new SignalboxError('timeout', message, { phase: 'total' }));
-  });
-  return Object.assign(scope, {
-    close() {
-      caller?.removeEventListener('abort', onAbort);
-      stopClock();
-    },
-  });
+  return new WholeScope(runtime, caller, totalMs);
 }

@@ -82,6 +82,46 @@ function comesBefore(a: Ask, b: Ask): boolean {
   return rank === 0 ? a.since < b.since : rank < 0;
 }
 
+/** What one who was let through needs of the queue. */
+type QueueBehind = {
+  now(): number;
+  /** Lets through whoever may pass now. */
+  pump(): void;
+  /** The same, where anybody waits. */
+  pumpIfNeeded(): void;
+};
+
+/** A class, as is all that each call has. */
+class Passed implements Admission {
+  readonly #queue: QueueBehind;
+  readonly #gates: readonly Gate[];
+  readonly #passes: readonly Pass[];
+  #hasLeft = false;
+
+  constructor(queue: QueueBehind, gates: readonly Gate[], load: Load) {
+    const now = queue.now();
+    this.#queue = queue;
+    this.#gates = gates;
+    this.#passes = gates.map((gate) => gate.enter(load, now));
+  }
+
+  leave(departure: Departure): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    const at = this.#queue.now();
+    for (const pass of this.#passes) pass.leave(departure, at);
+    this.#queue.pumpIfNeeded();
+  }
+
+  review(): void {
+    this.#queue.pump();
+  }
+
+  pass<Kind extends Pass>(gate: object): Kind | undefined {
+    return this.#passes[(this.#gates as readonly object[]).indexOf(gate)] as Kind | undefined;
+  }
+}
+
 /**
  * One queue for all gates. Who waits for a gate holds back those behind it who need that gate too, so that
  * none is overtaken by smaller ones for ever, and nobody else. Of high, normal and low priority, the higher
@@ -93,22 +133,17 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   let held = new Set<Gate>();
   let timer: { readonly at: number; readonly stop: AbortController } | undefined;
 
+  /** Made once for all who are let through. */
+  const queue: QueueBehind = {
+    now: () => runtime.now(),
+    pump,
+    pumpIfNeeded() {
+      if (tickets.length > 0 || held.size > 0 || timer !== undefined) pump();
+    },
+  };
+
   function passThrough({ gates, load }: Wish): Admission {
-    const now = runtime.now();
-    const passes = gates.map((gate) => gate.enter(load, now));
-    let left = false;
-    return {
-      leave(departure) {
-        if (left) return;
-        left = true;
-        const at = runtime.now();
-        for (const pass of passes) pass.leave(departure, at);
-        if (tickets.length > 0 || held.size > 0 || timer !== undefined) pump();
-      },
-      review: pump,
-      pass: <Kind extends Pass>(gate: object) =>
-        passes[(gates as readonly object[]).indexOf(gate)] as Kind | undefined,
-    };
+    return new Passed(queue, gates, load);
   }
 
   /** The gate that keeps it longest, of those that are closed to it or that somebody waits for. */

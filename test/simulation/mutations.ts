@@ -53,13 +53,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: "a call goes on listening to its caller's signal",
     file: 'engine/scope.ts',
-    search: "caller?.removeEventListener('abort', onAbort);",
+    search: "    this.#caller?.removeEventListener('abort', this.#onAbort);\n",
     replace: '',
   },
   {
     name: "a call's deadline goes on after its end",
     file: 'engine/scope.ts',
-    search: '      stopClock();\n',
+    search: '    this.#stopClock();\n',
     replace: '',
   },
   {

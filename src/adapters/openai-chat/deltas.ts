@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
 import { openAICitation } from '../common/citations.ts';
-import { createPartAssembler, type Tell } from '../common/part-assembler.ts';
+import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
@@ -44,50 +44,98 @@ function thoughtSignature(call: JsonObject): string | undefined {
   return textOf(objectOf(objectOf(call.extra_content).google).thought_signature);
 }
 
-export function createDeltaReader(
-  issuer: Issuer,
-  tell: Tell,
-  reasoningOut: ChatDialect['reasoningOut'] = 'tags',
-): DeltaReader {
-  const thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
-  const assembler = createPartAssembler(tell);
-  let details: ReturnType<typeof createReasoningDetails> | undefined;
-  const calls = new Map<number, Call>();
-  let latestIndex = -1;
-  let callCount = 0;
-  let begunCount = 0;
-  let refusal = false;
+/** See {@link createDeltaReader}. */
+class ChatDeltas implements DeltaReader {
+  readonly #issuer: Issuer;
+  readonly #assembler: PartAssembler;
+  readonly #thinkTags: ReturnType<typeof createThinkTags> | undefined;
+  #details: ReturnType<typeof createReasoningDetails> | undefined;
+  readonly #calls = new Map<number, Call>();
+  #latestIndex = -1;
+  #callCount = 0;
+  #begunCount = 0;
+  #refusal = false;
   /** The run of text or reasoning that is open; another kind of content ends it. */
-  let current: string | undefined;
+  #current: string | undefined;
 
-  function enter(place: string | undefined): void {
-    if (current !== undefined && current !== place) assembler.close(current);
-    current = place;
+  constructor(issuer: Issuer, tell: Tell, reasoningOut: ChatDialect['reasoningOut']) {
+    this.#issuer = issuer;
+    this.#assembler = createPartAssembler(tell);
+    this.#thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
   }
 
-  function say(type: 'text' | 'reasoning' | 'refusal', words: unknown): void {
+  read(delta: JsonObject): void {
+    for (const field of reasoningFields) {
+      if (typeof delta[field] !== 'string') continue;
+      this.#reason(field, delta[field]);
+      // Some servers tell the same under both names.
+      break;
+    }
+    if (Array.isArray(delta.reasoning_details)) {
+      this.#details ??= createReasoningDetails();
+      this.#details.read(delta.reasoning_details);
+    }
+    this.#content(delta.content);
+    this.#say('refusal', delta.refusal);
+    for (const annotation of listOf(delta.annotations)) {
+      const citation = openAICitation(annotation);
+      if (citation !== undefined) this.#assembler.cite('text', () => citation);
+    }
+    const pieces = listOf(delta.tool_calls);
+    for (const [at, piece] of pieces.entries()) {
+      this.#toolCall(piece, pieces.length > 1 ? at : undefined);
+    }
+    // What `tool_calls` was called until 2023; old models and servers still say it.
+    const legacy = delta.function_call;
+    if (isObject(legacy)) this.#toolCall({ index: 0, function: legacy }, 0);
+  }
+
+  close(sources: readonly Citation[]): void {
+    const assembler = this.#assembler;
+    this.#tagsRest();
+    for (const source of sources) assembler.cite('text', () => source);
+    assembler.closeAll();
+    const data = this.#details?.toJson();
+    if (data === undefined) return;
+    assembler.text('details', 'reasoning', '');
+    assembler.opaque('details', { wire, ...this.#issuer, kind: 'encrypted', data });
+    assembler.close('details');
+  }
+
+  seen(): { readonly toolCalls: number; readonly refusal: boolean } {
+    return { toolCalls: this.#begunCount, refusal: this.#refusal };
+  }
+
+  #enter(place: string | undefined): void {
+    if (this.#current !== undefined && this.#current !== place) {
+      this.#assembler.close(this.#current);
+    }
+    this.#current = place;
+  }
+
+  #say(type: 'text' | 'reasoning' | 'refusal', words: unknown): void {
     if (typeof words !== 'string' || words === '') return;
-    enter(type);
-    if (type === 'refusal') refusal = true;
-    assembler.text(type, type, words);
+    this.#enter(type);
+    if (type === 'refusal') this.#refusal = true;
+    this.#assembler.text(type, type, words);
   }
 
-  function reason(field: string, words: unknown): void {
+  #reason(field: string, words: unknown): void {
     if (typeof words !== 'string' || words === '') return;
-    say('reasoning', words);
-    const opaque: Opaque = { wire, ...issuer, kind: 'reasoning-content', data: field };
-    assembler.opaque('reasoning', opaque);
+    this.#say('reasoning', words);
+    const opaque: Opaque = { wire, ...this.#issuer, kind: 'reasoning-content', data: field };
+    this.#assembler.opaque('reasoning', opaque);
   }
 
-  function content(value: unknown): void {
-    if (typeof value === 'string' && thinkTags !== undefined) {
-      for (const { type, text } of thinkTags.read(value)) say(type, text);
-    } else if (typeof value === 'string') say('text', value);
+  #content(value: unknown): void {
+    if (typeof value === 'string' && this.#thinkTags !== undefined) {
+      for (const { type, text } of this.#thinkTags.read(value)) this.#say(type, text);
+    } else if (typeof value === 'string') this.#say('text', value);
     for (const each of listOf(value)) {
       const part = objectOf(each);
-      if (part.type === 'thinking') say('reasoning', thinkingText(part));
-      else if (part.type === 'text') say('text', part.text);
-      else if (part.type === 'refusal') say('refusal', part.refusal);
+      if (part.type === 'thinking') this.#say('reasoning', thinkingText(part));
+      else if (part.type === 'text') this.#say('text', part.text);
+      else if (part.type === 'refusal') this.#say('refusal', part.refusal);
     }
   }
 
@@ -95,100 +143,66 @@ export function createDeltaReader(
    * The call that a piece belongs to. Servers that leave the index out, or number every call 0, show a new
    * call by its name and a new id.
    */
-  function callAt(index: number | undefined, id: string | undefined, isNamed: boolean): Call {
-    const latest = calls.get(latestIndex);
+  #callAt(index: number | undefined, id: string | undefined, isNamed: boolean): Call {
+    const latest = this.#calls.get(this.#latestIndex);
     const isNext = isNamed && (latest === undefined || id === undefined || id !== latest.id);
-    const at = index ?? (isNext ? latestIndex + 1 : Math.max(latestIndex, 0));
-    const known = calls.get(at);
+    const at = index ?? (isNext ? this.#latestIndex + 1 : Math.max(this.#latestIndex, 0));
+    const known = this.#calls.get(at);
     const isOther = isNamed && known?.begun === true && id !== undefined && id !== known.id;
     if (known !== undefined && !isOther) return known;
-    const place = `call ${++callCount}`;
-    const call = { place, id: id ?? `call_${callCount}`, begun: false, held: '' };
-    calls.set(at, call);
-    latestIndex = Math.max(latestIndex, at);
+    const place = `call ${++this.#callCount}`;
+    const call = { place, id: id ?? `call_${this.#callCount}`, begun: false, held: '' };
+    this.#calls.set(at, call);
+    this.#latestIndex = Math.max(this.#latestIndex, at);
     return call;
   }
 
   /** What the tags held back, before something else follows it. */
-  function tagsRest(): void {
-    for (const { type, text } of thinkTags?.rest() ?? []) say(type, text);
+  #tagsRest(): void {
+    for (const { type, text } of this.#thinkTags?.rest() ?? []) this.#say(type, text);
   }
 
-  function tellCall(call: Call, name: string | undefined, input: string): void {
-    tagsRest();
-    enter(undefined);
+  #tellCall(call: Call, name: string | undefined, input: string): void {
+    this.#tagsRest();
+    this.#enter(undefined);
     if (!call.begun && name === undefined) {
       call.held += input;
       return;
     }
     if (!call.begun) {
       call.begun = true;
-      begunCount++;
-      assembler.toolCall(call.place, call.id, name ?? '');
+      this.#begunCount++;
+      this.#assembler.toolCall(call.place, call.id, name ?? '');
     }
     const whole = call.held + input;
     call.held = '';
-    assembler.toolInput(call.place, whole);
+    this.#assembler.toolInput(call.place, whole);
   }
 
-  function toolCall(value: unknown, index: number | undefined): void {
+  #toolCall(value: unknown, index: number | undefined): void {
     if (!isObject(value)) return;
     const id = textOf(value.id);
     const described = objectOf(value.function);
     const custom = objectOf(value.custom);
     const name = textOf(described.name) ?? textOf(custom.name);
-    const call = callAt(
-      typeof value.index === 'number' ? value.index : index,
-      id,
-      name !== undefined,
-    );
+    const at = typeof value.index === 'number' ? value.index : index;
+    const call = this.#callAt(at, id, name !== undefined);
     if (!call.begun && id !== undefined) call.id = id;
     // A custom tool's input is free text: as JSON it is a string.
     const input =
       custom.input === undefined ? argumentsOf(described.arguments) : JSON.stringify(custom.input);
-    tellCall(call, name, input);
-    const signature = thoughtSignature(value);
-    if (signature !== undefined) {
-      assembler.opaque(call.place, { wire, ...issuer, kind: 'thought-signature', data: signature });
-    }
+    this.#tellCall(call, name, input);
+    const data = thoughtSignature(value);
+    if (data === undefined) return;
+    const opaque: Opaque = { wire, ...this.#issuer, kind: 'thought-signature', data };
+    this.#assembler.opaque(call.place, opaque);
   }
+}
 
-  return {
-    read(delta) {
-      for (const field of reasoningFields) {
-        if (typeof delta[field] !== 'string') continue;
-        reason(field, delta[field]);
-        // Some servers tell the same under both names.
-        break;
-      }
-      if (Array.isArray(delta.reasoning_details)) {
-        details ??= createReasoningDetails();
-        details.read(delta.reasoning_details);
-      }
-      content(delta.content);
-      say('refusal', delta.refusal);
-      for (const annotation of listOf(delta.annotations)) {
-        const citation = openAICitation(annotation);
-        if (citation !== undefined) assembler.cite('text', () => citation);
-      }
-      const pieces = listOf(delta.tool_calls);
-      for (const [at, piece] of pieces.entries()) {
-        toolCall(piece, pieces.length > 1 ? at : undefined);
-      }
-      // What `tool_calls` was called until 2023; old models and servers still say it.
-      const legacy = delta.function_call;
-      if (isObject(legacy)) toolCall({ index: 0, function: legacy }, 0);
-    },
-    close(sources) {
-      tagsRest();
-      for (const source of sources) assembler.cite('text', () => source);
-      assembler.closeAll();
-      const data = details?.toJson();
-      if (data === undefined) return;
-      assembler.text('details', 'reasoning', '');
-      assembler.opaque('details', { wire, ...issuer, kind: 'encrypted', data });
-      assembler.close('details');
-    },
-    seen: () => ({ toolCalls: begunCount, refusal }),
-  };
+export function createDeltaReader(
+  issuer: Issuer,
+  tell: Tell,
+  reasoningOut: ChatDialect['reasoningOut'] = 'tags',
+): DeltaReader {
+  return new ChatDeltas(issuer, tell, reasoningOut);
 }

@@ -7,7 +7,7 @@ import { listedCitations } from '../common/citations.ts';
 import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
-import { createDeltaReader, type Issuer } from './deltas.ts';
+import { createDeltaReader, type DeltaReader, type Issuer } from './deltas.ts';
 import type { ChatDialect } from './dialect.ts';
 import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
 
@@ -57,110 +57,123 @@ function firstChoice(choices: unknown): JsonObject | undefined {
   return undefined;
 }
 
-export function createAnswerReader({
-  issuer,
-  reasoningOut = 'tags',
-  headers,
-  requestId,
-  tell,
-}: ChatFacts): AnswerReader {
-  const deltas = createDeltaReader(issuer, tell, reasoningOut);
-  let begun = false;
-  let id: string | undefined;
-  let servedModel: string | undefined;
-  let serviceTier: string | undefined;
-  let usage: Usage | undefined;
-  let rawFinishReason: string | undefined;
+/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+class ChatReader implements AnswerReader {
+  readonly #facts: AnswerFacts;
+  readonly #deltas: DeltaReader;
+  #begun = false;
+  #id: string | undefined;
+  #servedModel: string | undefined;
+  #serviceTier: string | undefined;
+  #usage: Usage | undefined;
+  #rawFinishReason: string | undefined;
   /** `[DONE]`, or the usage that follows the reason: nothing of interest comes after it. */
-  let settled = false;
-  let sources: readonly Citation[] = [];
+  #settled = false;
+  #sources: readonly Citation[] = [];
 
-  function describe(chunk: JsonObject, choice: JsonObject | undefined): void {
-    id ??= textOf(chunk.id);
-    servedModel ??= textOf(chunk.model);
-    usage =
+  constructor(facts: ChatFacts) {
+    this.#facts = facts;
+    this.#deltas = createDeltaReader(facts.issuer, facts.tell, facts.reasoningOut);
+  }
+
+  readEvent(chunk: unknown): void {
+    if (!isObject(chunk)) return;
+    const failure = chunkFailure(chunk, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    if (!Array.isArray(chunk.choices) && !this.#begun && chunk.usage === undefined) return;
+    const choice = firstChoice(chunk.choices);
+    this.#describe(chunk, choice);
+    // A server that streams a whole message calls it `message`.
+    if (choice !== undefined) this.#choose(choice, choice.delta ?? choice.message);
+    else this.#settled = this.#rawFinishReason !== undefined && this.#usage !== undefined;
+  }
+
+  readBody(body: unknown): void {
+    const failure = chunkFailure(body, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    const choice = isObject(body) ? firstChoice(body.choices) : undefined;
+    if (!isObject(body) || !isObject(choice?.message)) {
+      throw notACompletion();
+    }
+    this.#describe(body, choice);
+    this.#choose(choice, choice.message);
+    // Servers that leave the reason out of a whole message have ended it all the same.
+    this.#rawFinishReason ??= 'stop';
+  }
+
+  readDone(): void {
+    this.#settled = true;
+  }
+
+  isEnded(): boolean {
+    return this.#rawFinishReason !== undefined;
+  }
+
+  // After the finish reason only usage and `[DONE]` are missing.
+  forgives(error: unknown): boolean {
+    return this.isEnded() && isSignalboxError(error, 'stream_interrupted');
+  }
+
+  isComplete(): boolean {
+    return this.#settled;
+  }
+
+  isBegun(): boolean {
+    return this.#begun;
+  }
+
+  finish(raw: unknown): void {
+    this.#deltas.close(this.#sources);
+    this.#facts.tell({
+      type: 'finish',
+      finishReason: this.#finishReason(),
+      rawFinishReason: this.#rawFinishReason,
+      id: this.#id,
+      servedModel: this.#servedModel,
+      serviceTier: this.#serviceTier,
+      usage: this.#usage,
+      raw,
+    });
+  }
+
+  #describe(chunk: JsonObject, choice: JsonObject | undefined): void {
+    this.#id ??= textOf(chunk.id);
+    this.#servedModel ??= textOf(chunk.model);
+    this.#usage =
       openAIUsage(chunk.usage, usageNames) ??
       openAIUsage(objectOf(chunk.x_groq).usage, usageNames) ??
       // Moonshot tells the usage of a stream inside the choice.
       openAIUsage(choice?.usage, usageNames) ??
-      usage;
+      this.#usage;
     const listed = listedCitations(chunk);
-    if (listed.length > 0) sources = listed;
-    serviceTier =
-      textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? serviceTier;
-    if (begun) return;
-    begun = true;
-    tell({
-      type: 'open',
-      id,
-      servedModel,
-      requestId,
-    });
+    if (listed.length > 0) this.#sources = listed;
+    this.#serviceTier =
+      textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? this.#serviceTier;
+    if (this.#begun) return;
+    this.#begun = true;
+    const { requestId, tell } = this.#facts;
+    tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
   }
 
-  function choose(choice: JsonObject, said: unknown): void {
-    deltas.read(objectOf(said));
+  #choose(choice: JsonObject, said: unknown): void {
+    this.#deltas.read(objectOf(said));
     const reason = textOf(choice.finish_reason);
     if (reason === undefined) return;
-    const failure = finishFailure(reason, choice, headers);
+    const failure = finishFailure(reason, choice, this.#facts.headers);
     if (failure !== undefined) throw failure;
-    rawFinishReason = reason;
+    this.#rawFinishReason = reason;
   }
 
-  function finishReason(): FinishReason {
-    const { toolCalls, refusal } = deltas.seen();
-    const word = (rawFinishReason ?? '').toLowerCase().replace('-', '_');
+  #finishReason(): FinishReason {
+    const { toolCalls, refusal } = this.#deltas.seen();
+    const word = (this.#rawFinishReason ?? '').toLowerCase().replace('-', '_');
     const reason = finishReasons[word] ?? 'other';
     if (reason !== 'stop') return reason;
     if (toolCalls > 0) return 'tool_calls';
     return refusal ? 'refusal' : 'stop';
   }
+}
 
-  return {
-    readEvent(chunk) {
-      if (!isObject(chunk)) return;
-      const failure = chunkFailure(chunk, headers);
-      if (failure !== undefined) throw failure;
-      if (!Array.isArray(chunk.choices) && !begun && chunk.usage === undefined) return;
-      const choice = firstChoice(chunk.choices);
-      describe(chunk, choice);
-      // A server that streams a whole message calls it `message`.
-      if (choice !== undefined) choose(choice, choice.delta ?? choice.message);
-      else settled = rawFinishReason !== undefined && usage !== undefined;
-    },
-    readBody(body) {
-      const failure = chunkFailure(body, headers);
-      if (failure !== undefined) throw failure;
-      const choice = isObject(body) ? firstChoice(body.choices) : undefined;
-      if (!isObject(body) || !isObject(choice?.message)) {
-        throw notACompletion();
-      }
-      describe(body, choice);
-      choose(choice, choice.message);
-      // Servers that leave the reason out of a whole message have ended it all the same.
-      rawFinishReason ??= 'stop';
-    },
-    readDone() {
-      settled = true;
-    },
-    isEnded: () => rawFinishReason !== undefined,
-    // After the finish reason only usage and `[DONE]` are missing.
-    forgives: (error) =>
-      rawFinishReason !== undefined && isSignalboxError(error, 'stream_interrupted'),
-    isComplete: () => settled,
-    isBegun: () => begun,
-    finish(raw) {
-      deltas.close(sources);
-      tell({
-        type: 'finish',
-        finishReason: finishReason(),
-        rawFinishReason,
-        id,
-        servedModel,
-        serviceTier,
-        usage,
-        raw,
-      });
-    },
-  };
+export function createAnswerReader(facts: ChatFacts): AnswerReader {
+  return new ChatReader(facts);
 }

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { citation } from '../common/citations.ts';
-import { createPartAssembler } from '../common/part-assembler.ts';
+import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
@@ -33,31 +33,113 @@ export function notAMessage(): SignalboxError {
   );
 }
 
-export function createAnswerReader(
-  issuer: Issuer,
-  { headers, requestId, tell }: AnswerFacts,
-): AnswerReader {
-  const assembler = createPartAssembler(tell);
-  const foreign = new Map<string, ForeignBlock>();
+/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+class MessageReader implements AnswerReader {
+  readonly #issuer: Issuer;
+  readonly #facts: AnswerFacts;
+  readonly #assembler: PartAssembler;
+  readonly #foreign = new Map<string, ForeignBlock>();
   /** Arguments that came whole with the start of a call; used unless they also come in pieces. */
-  const wholeInputs = new Map<string, unknown>();
-  let id: string | undefined;
-  let begun = false;
-  let servedModel: string | undefined;
-  let usage: JsonObject | undefined;
-  let stopReason: string | undefined;
-  let stopDetails: JsonObject = {};
-  let complete = false;
+  readonly #wholeInputs = new Map<string, unknown>();
+  #id: string | undefined;
+  #begun = false;
+  #servedModel: string | undefined;
+  #usage: JsonObject | undefined;
+  #stopReason: string | undefined;
+  #stopDetails: JsonObject = {};
+  #complete = false;
 
-  const opaque = (kind: Opaque['kind'], data: string): Opaque => ({
-    wire: 'anthropic',
-    ...issuer,
-    kind,
-    data,
-  });
+  constructor(issuer: Issuer, facts: AnswerFacts) {
+    this.#issuer = issuer;
+    this.#facts = facts;
+    this.#assembler = createPartAssembler(facts.tell);
+  }
+
+  readEvent(event: unknown): void {
+    if (isErrorBody(event)) throw inBandError(event, this.#facts.headers);
+    const data = objectOf(event);
+    const place = String(countOf(data.index) ?? 0);
+    switch (data.type) {
+      case 'message_start':
+        this.#start(objectOf(data.message));
+        // For a stream that is cut.
+        if (this.#usage !== undefined) {
+          this.#facts.tell({ type: 'usage', usage: toUsage(this.#usage) });
+        }
+        break;
+      case 'content_block_start':
+        this.#begun = true;
+        this.#startBlock(place, objectOf(data.content_block));
+        break;
+      case 'content_block_delta':
+        this.#continueBlock(place, objectOf(data.delta));
+        break;
+      case 'content_block_stop':
+        this.#stopBlock(place);
+        break;
+      case 'message_delta':
+        this.#end(data);
+        break;
+      case 'message_stop':
+        this.#complete = true;
+        break;
+      default:
+      // `ping`, and events that later versions add.
+    }
+  }
+
+  readBody(body: unknown): void {
+    if (isErrorBody(body)) throw inBandError(body, this.#facts.headers);
+    const message = objectOf(body);
+    if (!Array.isArray(message.content)) throw notAMessage();
+    this.#start(message);
+    for (const [index, block] of listOf(message.content).entries()) {
+      this.#startBlock(String(index), objectOf(block));
+      this.#stopBlock(String(index));
+    }
+    this.#end({ delta: message });
+    this.#complete = true;
+  }
+
+  isComplete(): boolean {
+    return this.#complete;
+  }
+
+  isEnded(): boolean {
+    return this.#complete || this.#stopReason !== undefined;
+  }
+
+  // After the stop reason only `message_stop` is missing, which says nothing more.
+  forgives(): boolean {
+    return this.isEnded();
+  }
+
+  isBegun(): boolean {
+    return this.#begun;
+  }
+
+  finish(raw: unknown): void {
+    this.#assembler.closeAll();
+    const { category, explanation } = this.#stopDetails;
+    this.#facts.tell({
+      type: 'finish',
+      finishReason: finishReasons[this.#stopReason ?? ''] ?? 'other',
+      rawFinishReason: this.#stopReason,
+      finishDetail: textOf(category) ?? textOf(explanation),
+      id: this.#id,
+      servedModel: this.#servedModel,
+      serviceTier: textOf(this.#usage?.service_tier),
+      usage: this.#usage && toUsage(this.#usage),
+      raw,
+    });
+  }
+
+  #opaque(kind: Opaque['kind'], data: string): Opaque {
+    return { wire: 'anthropic', ...this.#issuer, kind, data };
+  }
 
   /** A block's citations support the whole of its text; the places they name are those of the source. */
-  function cite(place: string, told: unknown): void {
+  #cite(place: string, told: unknown): void {
     const { document_index, document_title, title, cited_text, url, source, file_id } =
       objectOf(told);
     const index = countOf(document_index);
@@ -67,60 +149,63 @@ export function createAnswerReader(
       citedText: textOf(cited_text),
       source: textOf(source) ?? textOf(file_id) ?? (index === undefined ? undefined : `${index}`),
     };
-    assembler.cite(place, () => citation(facts, told));
+    this.#assembler.cite(place, () => citation(facts, told));
   }
 
-  function start(message: JsonObject): void {
-    const newId = textOf(message.id);
-    if (begun) {
+  #start(message: JsonObject): void {
+    const id = textOf(message.id);
+    if (this.#begun) {
       // Gateways repeat the event; a lost and retried upstream splices a second answer into the first.
-      if (newId === id) return;
+      if (id === this.#id) return;
       throw interruptedError('a second answer began inside the first');
     }
-    begun = true;
-    id = newId;
-    servedModel = textOf(message.model);
-    usage = mergeUsage(usage, message.usage);
-    tell({
-      type: 'open',
-      id,
-      servedModel,
-      requestId,
-    });
+    this.#begun = true;
+    this.#id = id;
+    this.#servedModel = textOf(message.model);
+    this.#usage = mergeUsage(this.#usage, message.usage);
+    const { requestId, tell } = this.#facts;
+    tell({ type: 'open', id, servedModel: this.#servedModel, requestId });
   }
 
-  function startBlock(place: string, block: JsonObject): void {
+  #startBlock(place: string, block: JsonObject): void {
+    const assembler = this.#assembler;
     switch (block.type) {
       case 'text':
         assembler.text(place, 'text', textOf(block.text) ?? '');
-        for (const told of listOf(block.citations)) cite(place, told);
+        for (const told of listOf(block.citations)) this.#cite(place, told);
         break;
-      case 'thinking': {
+      case 'thinking':
         assembler.text(place, 'reasoning', textOf(block.thinking) ?? '');
-        const signature = textOf(block.signature);
-        if (signature !== undefined) assembler.opaque(place, opaque('signature', signature));
+        this.#sign(place, block.signature);
         break;
-      }
       case 'redacted_thinking':
         assembler.text(place, 'reasoning', '');
-        assembler.opaque(place, opaque('redacted', textOf(block.data) ?? ''));
+        assembler.opaque(place, this.#opaque('redacted', textOf(block.data) ?? ''));
         break;
       case 'tool_use':
         assembler.toolCall(place, textOf(block.id) ?? `call_${place}`, textOf(block.name) ?? '');
         if (isObject(block.input) && Object.keys(block.input).length > 0) {
-          wholeInputs.set(place, block.input);
+          this.#wholeInputs.set(place, block.input);
         }
         break;
       case 'fallback':
         // The vendor let another of its models answer.
-        servedModel = textOf(objectOf(block.to).model) ?? servedModel;
+        this.#servedModel = textOf(objectOf(block.to).model) ?? this.#servedModel;
         break;
       default:
-        foreign.set(place, { block, input: '' });
+        this.#foreign.set(place, { block, input: '' });
     }
   }
 
-  function continueBlock(place: string, delta: JsonObject): void {
+  #sign(place: string, told: unknown): void {
+    const signature = textOf(told);
+    if (signature !== undefined) {
+      this.#assembler.opaque(place, this.#opaque('signature', signature));
+    }
+  }
+
+  #continueBlock(place: string, delta: JsonObject): void {
+    const assembler = this.#assembler;
     switch (delta.type) {
       case 'text_delta':
         assembler.text(place, 'text', textOf(delta.text) ?? '');
@@ -128,116 +213,49 @@ export function createAnswerReader(
       case 'thinking_delta':
         assembler.text(place, 'reasoning', textOf(delta.thinking) ?? '');
         break;
-      case 'signature_delta': {
-        const signature = textOf(delta.signature);
-        if (signature !== undefined) assembler.opaque(place, opaque('signature', signature));
+      case 'signature_delta':
+        this.#sign(place, delta.signature);
         break;
-      }
       case 'input_json_delta': {
         const piece = textOf(delta.partial_json);
-        const block = foreign.get(place);
+        const block = this.#foreign.get(place);
         if (piece === undefined) break;
         if (block !== undefined) block.input += piece;
-        wholeInputs.delete(place);
+        this.#wholeInputs.delete(place);
         assembler.toolInput(place, piece);
         break;
       }
       case 'citations_delta':
-        cite(place, delta.citation);
+        this.#cite(place, delta.citation);
         break;
       default:
       // What later versions add changes nothing in what the model said.
     }
   }
 
-  function stopBlock(place: string): void {
-    const whole = wholeInputs.get(place);
+  #stopBlock(place: string): void {
+    const assembler = this.#assembler;
+    const whole = this.#wholeInputs.get(place);
     if (whole !== undefined) assembler.toolInput(place, JSON.stringify(whole));
-    const block = foreign.get(place);
+    const block = this.#foreign.get(place);
     if (block !== undefined) {
       // Kept without being shown: a paused turn and a server tool's citations need it back.
       assembler.text(place, 'reasoning', '');
-      assembler.opaque(place, opaque('item', JSON.stringify(withInput(block))));
+      assembler.opaque(place, this.#opaque('item', JSON.stringify(withInput(block))));
     }
     assembler.close(place);
   }
 
-  function end(event: JsonObject): void {
+  #end(event: JsonObject): void {
     const delta = objectOf(event.delta);
-    usage = mergeUsage(usage, event.usage);
-    stopReason = textOf(delta.stop_reason) ?? stopReason;
-    if (isObject(delta.stop_details)) stopDetails = delta.stop_details;
+    this.#usage = mergeUsage(this.#usage, event.usage);
+    this.#stopReason = textOf(delta.stop_reason) ?? this.#stopReason;
+    if (isObject(delta.stop_details)) this.#stopDetails = delta.stop_details;
   }
+}
 
-  function read(event: unknown): void {
-    if (isErrorBody(event)) throw inBandError(event, headers);
-    const data = objectOf(event);
-    const place = String(countOf(data.index) ?? 0);
-    switch (data.type) {
-      case 'message_start':
-        start(objectOf(data.message));
-        // For a stream that is cut.
-        if (usage !== undefined) tell({ type: 'usage', usage: toUsage(usage) });
-        break;
-      case 'content_block_start':
-        begun = true;
-        startBlock(place, objectOf(data.content_block));
-        break;
-      case 'content_block_delta':
-        continueBlock(place, objectOf(data.delta));
-        break;
-      case 'content_block_stop':
-        stopBlock(place);
-        break;
-      case 'message_delta':
-        end(data);
-        break;
-      case 'message_stop':
-        complete = true;
-        break;
-      default:
-      // `ping`, and events that later versions add.
-    }
-  }
-
-  const isEnded = (): boolean => complete || stopReason !== undefined;
-
-  return {
-    readEvent: read,
-    readBody(body) {
-      if (isErrorBody(body)) throw inBandError(body, headers);
-      const message = objectOf(body);
-      if (!Array.isArray(message.content)) throw notAMessage();
-      start(message);
-      for (const [index, block] of listOf(message.content).entries()) {
-        startBlock(String(index), objectOf(block));
-        stopBlock(String(index));
-      }
-      end({ delta: message });
-      complete = true;
-    },
-    isComplete: () => complete,
-    isEnded,
-    // After the stop reason only `message_stop` is missing, which says nothing more.
-    forgives: isEnded,
-    isBegun: () => begun,
-    finish(raw) {
-      assembler.closeAll();
-      const serviceTier = textOf(usage?.service_tier);
-      const detail = textOf(stopDetails.category) ?? textOf(stopDetails.explanation);
-      tell({
-        type: 'finish',
-        finishReason: finishReasons[stopReason ?? ''] ?? 'other',
-        rawFinishReason: stopReason,
-        finishDetail: detail,
-        id,
-        servedModel,
-        serviceTier,
-        usage: usage && toUsage(usage),
-        raw,
-      });
-    },
-  };
+export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
+  return new MessageReader(issuer, facts);
 }
 
 function withInput({ block, input }: ForeignBlock): JsonObject {

@@ -2,7 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
-import { createPartAssembler } from '../common/part-assembler.ts';
+import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { citationsOf, groundingOf } from './citations.ts';
@@ -54,173 +54,196 @@ export function notAnAnswer(): SignalboxError {
   );
 }
 
-export function createAnswerReader(
-  issuer: Issuer,
-  { headers, requestId, tell }: AnswerFacts,
-): AnswerReader {
-  const assembler = createPartAssembler(tell);
-  let places = 0;
+/** The first of them: with `candidateCount` among the extra options there are more, which nobody asked us for. */
+function firstCandidate(candidates: unknown): JsonObject | undefined {
+  for (const told of listOf(candidates)) {
+    const candidate = objectOf(told);
+    if ((countOf(candidate.index) ?? 0) === 0) return candidate;
+  }
+  return undefined;
+}
+
+/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+class GeminiReader implements AnswerReader {
+  readonly #issuer: Issuer;
+  readonly #facts: AnswerFacts;
+  readonly #assembler: PartAssembler;
+  #places = 0;
   /** The kind of text that is being added to; its place is the current one. */
-  let current: 'text' | 'reasoning' | undefined;
-  let calls = 0;
-  let opened = false;
-  let begun = false;
-  let id: string | undefined;
-  let servedModel: string | undefined;
-  let usage: JsonObject | undefined;
-  let finishReason: string | undefined;
-  let finishDetail: string | undefined;
-  let blockReason: string | undefined;
-  let grounding: JsonObject = {};
+  #current: 'text' | 'reasoning' | undefined;
+  #calls = 0;
+  #opened = false;
+  #begun = false;
+  #id: string | undefined;
+  #servedModel: string | undefined;
+  #usage: JsonObject | undefined;
+  #finishReason: string | undefined;
+  #finishDetail: string | undefined;
+  #blockReason: string | undefined;
+  #grounding: JsonObject = {};
 
-  const opaque = (kind: Opaque['kind'], data: string): Opaque => ({
-    wire: 'gemini',
-    ...issuer,
-    kind,
-    data,
-  });
-
-  function closeText(): void {
-    if (current === 'text') {
-      for (const cite of citationsOf(grounding)) assembler.cite(String(places), cite);
-    }
-    if (current !== undefined) assembler.close(String(places));
-    current = undefined;
+  constructor(issuer: Issuer, facts: AnswerFacts) {
+    this.#issuer = issuer;
+    this.#facts = facts;
+    this.#assembler = createPartAssembler(facts.tell);
   }
 
-  function readText(part: JsonObject): void {
+  readEvent(event: unknown): void {
+    if (isErrorBody(event)) throw inBandError(event, this.#facts.headers);
+    const chunk = objectOf(event);
+    const candidate = firstCandidate(chunk.candidates);
+    const blocked = textOf(objectOf(chunk.promptFeedback).blockReason);
+    this.#begun ||= candidate !== undefined || blocked !== undefined;
+    this.#id ??= textOf(chunk.responseId);
+    this.#servedModel = textOf(chunk.modelVersion) ?? this.#servedModel;
+    if (isObject(chunk.usageMetadata)) this.#usage = { ...this.#usage, ...chunk.usageMetadata };
+    this.#open(chunk);
+    this.#blockReason ??= blocked;
+    if (candidate === undefined) return;
+    // Told once, with the last of the text: before the parts, as these may close it.
+    this.#grounding = { ...this.#grounding, ...groundingOf(candidate) };
+    for (const part of listOf(objectOf(candidate.content).parts)) {
+      if (isObject(part)) this.#readPart(part);
+    }
+    this.#finishReason = textOf(candidate.finishReason) ?? this.#finishReason;
+    this.#finishDetail = textOf(candidate.finishMessage) ?? this.#finishDetail;
+  }
+
+  readBody(body: unknown): void {
+    if (isErrorBody(body)) throw inBandError(body, this.#facts.headers);
+    // A stream that was not asked for events is a list of chunks.
+    const chunks = Array.isArray(body) ? listOf(body) : [body];
+    if (!chunks.some(isAnswer)) throw notAnAnswer();
+    for (const chunk of chunks) this.readEvent(chunk);
+  }
+
+  // The wire has no last event: some models give a finish reason with every chunk.
+  isComplete(): boolean {
+    return false;
+  }
+
+  isEnded(): boolean {
+    return this.#finishReason !== undefined || this.#blockReason !== undefined;
+  }
+
+  forgives(): boolean {
+    return this.isEnded();
+  }
+
+  isBegun(): boolean {
+    return this.#begun;
+  }
+
+  finish(raw: unknown): void {
+    this.#closeText();
+    this.#assembler.closeAll();
+    const finishReason = this.#reason();
+    const isExplained =
+      finishReason !== 'stop' && finishReason !== 'tool_calls' && finishReason !== 'length';
+    this.#facts.tell({
+      type: 'finish',
+      finishReason,
+      rawFinishReason: this.#blockReason ?? this.#finishReason,
+      finishDetail: isExplained ? this.#finishDetail : undefined,
+      id: this.#id,
+      servedModel: this.#servedModel,
+      serviceTier: textOf(this.#usage?.serviceTier),
+      usage: this.#usage && toUsage(this.#usage),
+      raw,
+    });
+  }
+
+  #opaque(kind: Opaque['kind'], data: string): Opaque {
+    return { wire: 'gemini', ...this.#issuer, kind, data };
+  }
+
+  #closeText(): void {
+    const place = String(this.#places);
+    if (this.#current === 'text') {
+      for (const cite of citationsOf(this.#grounding)) this.#assembler.cite(place, cite);
+    }
+    if (this.#current !== undefined) this.#assembler.close(place);
+    this.#current = undefined;
+  }
+
+  #readText(part: JsonObject): void {
     const text = textOf(part.text);
     const signature = textOf(part.thoughtSignature);
     const type = part.thought === true ? 'reasoning' : 'text';
     // A stream's last chunk brings the signature of what came before, beside an empty text.
-    const goesOn = current !== undefined && (type === current || text === undefined);
+    const goesOn = this.#current !== undefined && (type === this.#current || text === undefined);
     if (text === undefined && signature === undefined) return;
     if (!goesOn) {
-      closeText();
-      places++;
-      current = type;
+      this.#closeText();
+      this.#places++;
+      this.#current = type;
     }
-    assembler.text(String(places), current ?? type, text ?? '');
+    const place = String(this.#places);
+    this.#assembler.text(place, this.#current ?? type, text ?? '');
     if (signature === undefined) return;
     // What follows a signature is not covered by it, so it is another part.
-    assembler.opaque(String(places), opaque('thought-signature', signature));
-    closeText();
+    this.#assembler.opaque(place, this.#opaque('thought-signature', signature));
+    this.#closeText();
   }
 
-  function readCall(part: JsonObject): void {
+  #readCall(part: JsonObject): void {
+    const assembler = this.#assembler;
     const call = objectOf(part.functionCall);
     const signature = textOf(part.thoughtSignature);
-    closeText();
-    const place = String(++places);
-    calls++;
-    assembler.toolCall(place, textOf(call.id) ?? `call_${calls}`, textOf(call.name) ?? '');
+    this.#closeText();
+    const place = String(++this.#places);
+    this.#calls++;
+    assembler.toolCall(place, textOf(call.id) ?? `call_${this.#calls}`, textOf(call.name) ?? '');
     assembler.toolInput(place, JSON.stringify(call.args ?? {}));
-    if (signature !== undefined) assembler.opaque(place, opaque('thought-signature', signature));
+    if (signature !== undefined) {
+      assembler.opaque(place, this.#opaque('thought-signature', signature));
+    }
     assembler.close(place);
   }
 
-  function readMedia(data: JsonObject): void {
+  #readMedia(data: JsonObject): void {
+    const { tell } = this.#facts;
     const mediaType = textOf(data.mimeType) ?? 'application/octet-stream';
     const source = { data: textOf(data.data) ?? '', mediaType };
-    closeText();
+    this.#closeText();
     if (mediaType.startsWith('image/')) tell({ type: 'part-end', part: { type: 'image', source } });
     else if (mediaType.startsWith('audio/'))
       tell({ type: 'part-end', part: { type: 'audio', source } });
     else tell({ type: 'part-end', part: { type: 'file', source } });
   }
 
-  function readPart(part: JsonObject): void {
-    if (isObject(part.functionCall)) readCall(part);
-    else if (isObject(part.inlineData)) readMedia(part.inlineData);
+  #readPart(part: JsonObject): void {
+    if (isObject(part.functionCall)) this.#readCall(part);
+    else if (isObject(part.inlineData)) this.#readMedia(part.inlineData);
     else if ('text' in part || Object.keys(part).every((key) => partFacts.includes(key))) {
-      readText(part);
+      this.#readText(part);
     } else {
       // Steps of the vendor's own tools: not shown, but kept for the next turn.
-      closeText();
-      const place = String(++places);
-      assembler.text(place, 'reasoning', '');
-      assembler.opaque(place, opaque('item', JSON.stringify(part)));
-      assembler.close(place);
+      this.#closeText();
+      const place = String(++this.#places);
+      this.#assembler.text(place, 'reasoning', '');
+      this.#assembler.opaque(place, this.#opaque('item', JSON.stringify(part)));
+      this.#assembler.close(place);
     }
   }
 
-  function open(chunk: JsonObject): void {
-    if (opened) return;
-    opened = true;
-    const request = requestId ?? id;
-    tell({
-      type: 'open',
-      id,
-      servedModel,
-      requestId: request,
-    });
+  #open(chunk: JsonObject): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    const { requestId = this.#id, tell } = this.#facts;
+    tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
     if (isObject(chunk.usageMetadata)) tell({ type: 'usage', usage: toUsage(chunk.usageMetadata) });
   }
 
-  function reason(): FinishReason {
-    if (blockReason !== undefined) return 'content_filter';
-    const known = finishReasons[finishReason ?? ''];
+  #reason(): FinishReason {
+    if (this.#blockReason !== undefined) return 'content_filter';
+    const known = finishReasons[this.#finishReason ?? ''];
     // The vendor has no word for calls; what imitators make up for one says nothing else.
     const isPlain = known === 'stop' || known === undefined;
-    return isPlain && calls > 0 ? 'tool_calls' : (known ?? 'other');
+    return isPlain && this.#calls > 0 ? 'tool_calls' : (known ?? 'other');
   }
+}
 
-  function read(event: unknown): void {
-    if (isErrorBody(event)) throw inBandError(event, headers);
-    const chunk = objectOf(event);
-    const candidate = listOf(chunk.candidates)
-      .map(objectOf)
-      .find(({ index }) => (countOf(index) ?? 0) === 0);
-    const blocked = textOf(objectOf(chunk.promptFeedback).blockReason);
-    begun ||= candidate !== undefined || blocked !== undefined;
-    id ??= textOf(chunk.responseId);
-    servedModel = textOf(chunk.modelVersion) ?? servedModel;
-    if (isObject(chunk.usageMetadata)) usage = { ...usage, ...chunk.usageMetadata };
-    open(chunk);
-    blockReason ??= blocked;
-    // Told once, with the last of the text: before the parts, as these may close it.
-    if (candidate !== undefined) grounding = { ...grounding, ...groundingOf(candidate) };
-    for (const part of listOf(objectOf(candidate?.content).parts)) {
-      if (isObject(part)) readPart(part);
-    }
-    finishReason = textOf(candidate?.finishReason) ?? finishReason;
-    finishDetail = textOf(candidate?.finishMessage) ?? finishDetail;
-  }
-
-  const isEnded = (): boolean => finishReason !== undefined || blockReason !== undefined;
-
-  return {
-    readEvent: read,
-    readBody(body) {
-      if (isErrorBody(body)) throw inBandError(body, headers);
-      // A stream that was not asked for events is a list of chunks.
-      const chunks = Array.isArray(body) ? listOf(body) : [body];
-      if (!chunks.some(isAnswer)) throw notAnAnswer();
-      for (const chunk of chunks) read(chunk);
-    },
-    // The wire has no last event: some models give a finish reason with every chunk.
-    isComplete: () => false,
-    isEnded,
-    forgives: isEnded,
-    isBegun: () => begun,
-    finish(raw) {
-      closeText();
-      assembler.closeAll();
-      const unified = reason();
-      const rawReason = blockReason ?? finishReason;
-      const isExplained = unified !== 'stop' && unified !== 'tool_calls' && unified !== 'length';
-      const serviceTier = textOf(usage?.serviceTier);
-      tell({
-        type: 'finish',
-        finishReason: unified,
-        rawFinishReason: rawReason,
-        finishDetail: isExplained ? finishDetail : undefined,
-        id,
-        servedModel,
-        serviceTier,
-        usage: usage && toUsage(usage),
-        raw,
-      });
-    },
-  };
+export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
+  return new GeminiReader(issuer, facts);
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import { openAICitation } from '../common/citations.ts';
-import { createPartAssembler, type Tell } from '../common/part-assembler.ts';
+import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { encryptedReasoning, messagePhase } from './opaque.ts';
 
@@ -43,154 +43,168 @@ const paragraphKeyByEvent: Readonly<Record<string, 'summary_index' | 'content_in
 /** Above every index that a vendor counts with: items that no event told of. */
 const unheardIndex = 1_000_000;
 
-export function createItemReader(issuer: Issuer, tell: Tell): ItemReader {
-  const assembler = createPartAssembler(tell);
+/** See {@link createItemReader}. A class, as is all that each call has: closures would be one set for each. */
+class OpenItems implements ItemReader {
+  readonly #issuer: Issuer;
+  readonly #assembler: PartAssembler;
   /** Items that are closed: the final response repeats them. */
-  const done = new Set<number>();
+  readonly #done = new Set<number>();
   /** How to find items again: final responses leave some out, and some servers change ids on the way. */
-  const indexById = new Map<string, number>();
-  const typeByIndex = new Map<number, unknown>();
+  readonly #indexById = new Map<string, number>();
+  readonly #typeByIndex = new Map<number, unknown>();
   /** Places that have had text of their own. */
-  const told = new Set<string>();
+  readonly #told = new Set<string>();
   /** Places whose sources events have told. */
-  const cited = new Set<string>();
-  const paragraphs = new Map<number, unknown>();
-  let toolCalls = 0;
-  let refusal = '';
+  readonly #cited = new Set<string>();
+  readonly #paragraphs = new Map<number, unknown>();
+  #toolCalls = 0;
+  #refusal = '';
 
-  function text(place: string, type: 'text' | 'refusal', delta: string): void {
-    if (delta === '') return;
-    told.add(place);
-    if (type === 'refusal') refusal += delta;
-    assembler.text(place, type, delta);
+  constructor(issuer: Issuer, tell: Tell) {
+    this.#issuer = issuer;
+    this.#assembler = createPartAssembler(tell);
   }
 
-  function cite(place: string, annotation: unknown): void {
+  event(type: unknown, event: JsonObject): void {
+    const kind = String(type);
+    const index = Number(event.output_index ?? 0);
+    this.#hear(index, event);
+    const delta = textOf(event.delta) ?? '';
+    const textType = textTypeByEvent[kind];
+    const paragraphKey = paragraphKeyByEvent[kind];
+    if (textType !== undefined) {
+      this.#text(`${index}.${Number(event.content_index ?? 0)}`, textType, delta);
+    } else if (paragraphKey !== undefined) {
+      this.#reasoning(index, event[paragraphKey], delta);
+    } else if (kind === 'response.output_text.annotation.added') {
+      this.#cite(`${index}.${Number(event.content_index ?? 0)}`, event.annotation);
+    } else if (kind === 'response.function_call_arguments.delta') {
+      this.#input(index, delta);
+    } else if (kind === 'response.output_item.added') {
+      const item = objectOf(event.item);
+      if (item.type === 'function_call') this.#openCall(index, item);
+    } else if (kind === 'response.output_item.done') {
+      this.#whole(index, event.item);
+    }
+  }
+
+  final(items: readonly unknown[]): void {
+    for (const [position, item] of items.entries()) {
+      this.#whole(this.#indexOf(position, objectOf(item)), item);
+    }
+  }
+
+  close(): void {
+    this.#assembler.closeAll();
+  }
+
+  seen(): { readonly toolCalls: number; readonly refusal: string } {
+    return { toolCalls: this.#toolCalls, refusal: this.#refusal };
+  }
+
+  #text(place: string, type: 'text' | 'refusal', delta: string): void {
+    if (delta === '') return;
+    this.#told.add(place);
+    if (type === 'refusal') this.#refusal += delta;
+    this.#assembler.text(place, type, delta);
+  }
+
+  #cite(place: string, annotation: unknown): void {
     const citation = openAICitation(annotation);
     if (citation === undefined) return;
-    cited.add(place);
-    assembler.cite(place, () => citation);
+    this.#cited.add(place);
+    this.#assembler.cite(place, () => citation);
   }
 
-  function reasoning(index: number, paragraph: unknown, delta: string): void {
+  #reasoning(index: number, paragraph: unknown, delta: string): void {
     if (delta === '') return;
     const place = String(index);
-    const isNext = paragraphs.has(index) && paragraphs.get(index) !== paragraph;
-    paragraphs.set(index, paragraph);
-    told.add(place);
-    assembler.text(place, 'reasoning', isNext ? `\n\n${delta}` : delta);
+    const isNext = this.#paragraphs.has(index) && this.#paragraphs.get(index) !== paragraph;
+    this.#paragraphs.set(index, paragraph);
+    this.#told.add(place);
+    this.#assembler.text(place, 'reasoning', isNext ? `\n\n${delta}` : delta);
   }
 
-  function openCall(index: number, item: JsonObject): void {
+  #openCall(index: number, item: JsonObject): void {
     const place = String(index);
     const name = textOf(item.name);
-    if (name === undefined || assembler.has(place)) return;
-    toolCalls++;
-    assembler.toolCall(place, textOf(item.call_id) ?? `call_${toolCalls}`, name);
+    if (name === undefined || this.#assembler.has(place)) return;
+    this.#toolCalls++;
+    this.#assembler.toolCall(place, textOf(item.call_id) ?? `call_${this.#toolCalls}`, name);
   }
 
-  function input(index: number, delta: string): void {
+  #input(index: number, delta: string): void {
     if (delta === '') return;
-    told.add(String(index));
-    assembler.toolInput(String(index), delta);
+    this.#told.add(String(index));
+    this.#assembler.toolInput(String(index), delta);
   }
 
-  function call(index: number, item: JsonObject, key: string): void {
-    openCall(index, item);
-    if (told.has(String(index))) return;
+  #call(index: number, item: JsonObject, key: string): void {
+    this.#openCall(index, item);
+    if (this.#told.has(String(index))) return;
     const value = item[key];
     // A custom tool's input is free text: as JSON it is a string.
-    if (key === 'input') input(index, JSON.stringify(value ?? ''));
-    else input(index, typeof value === 'string' ? value : JSON.stringify(value ?? {}));
+    if (key === 'input') this.#input(index, JSON.stringify(value ?? ''));
+    else this.#input(index, typeof value === 'string' ? value : JSON.stringify(value ?? {}));
   }
 
-  function message(index: number, item: JsonObject): void {
-    const phase = messagePhase(item, issuer);
+  #message(index: number, item: JsonObject): void {
+    const phase = messagePhase(item, this.#issuer);
     for (const [at, content] of listOf(item.content).entries()) {
       const place = `${index}.${at}`;
       const { type, text: words, refusal: refused, annotations } = objectOf(content);
       const textType = textTypeByContent[String(type)];
       if (textType === undefined) continue;
-      if (!told.has(place)) {
-        text(place, textType, textOf(textType === 'text' ? words : refused) ?? '');
+      if (!this.#told.has(place)) {
+        this.#text(place, textType, textOf(textType === 'text' ? words : refused) ?? '');
       }
-      if (!cited.has(place)) for (const each of listOf(annotations)) cite(place, each);
-      if (phase !== undefined) assembler.opaque(place, phase);
-      assembler.close(place);
+      if (!this.#cited.has(place)) for (const each of listOf(annotations)) this.#cite(place, each);
+      if (phase !== undefined) this.#assembler.opaque(place, phase);
+      this.#assembler.close(place);
     }
   }
 
-  function thought(index: number, item: JsonObject): void {
+  #thought(index: number, item: JsonObject): void {
     const place = String(index);
-    if (!told.has(place)) {
+    if (!this.#told.has(place)) {
       const summary = listOf(item.summary);
       for (const [at, each] of (summary.length > 0 ? summary : listOf(item.content)).entries()) {
-        reasoning(index, at, textOf(objectOf(each).text) ?? '');
+        this.#reasoning(index, at, textOf(objectOf(each).text) ?? '');
       }
     }
-    const opaque = encryptedReasoning(item, issuer);
+    const opaque = encryptedReasoning(item, this.#issuer);
     if (opaque === undefined) return;
     // Reasoning that is not shown must be kept all the same.
-    assembler.text(place, 'reasoning', '');
-    assembler.opaque(place, opaque);
+    this.#assembler.text(place, 'reasoning', '');
+    this.#assembler.opaque(place, opaque);
   }
 
-  function whole(index: number, item: unknown): void {
-    if (!isObject(item) || done.has(index)) return;
-    done.add(index);
+  #whole(index: number, item: unknown): void {
+    if (!isObject(item) || this.#done.has(index)) return;
+    this.#done.add(index);
     const key = inputKeyByType[String(item.type)];
-    if (key !== undefined) call(index, item, key);
-    else if (item.type === 'message') message(index, item);
-    else if (item.type === 'reasoning') thought(index, item);
-    assembler.close(String(index));
+    if (key !== undefined) this.#call(index, item, key);
+    else if (item.type === 'message') this.#message(index, item);
+    else if (item.type === 'reasoning') this.#thought(index, item);
+    this.#assembler.close(String(index));
   }
 
-  function hear(index: number, event: JsonObject): void {
+  #hear(index: number, event: JsonObject): void {
     const item = objectOf(event.item);
     const id = textOf(event.item_id) ?? textOf(item.id);
-    if (id !== undefined) indexById.set(id, index);
-    if (item.type !== undefined) typeByIndex.set(index, item.type);
+    if (id !== undefined) this.#indexById.set(id, index);
+    if (item.type !== undefined) this.#typeByIndex.set(index, item.type);
   }
 
   /** Which item of the events an item of the final response is: by its id, else by its place and type. */
-  function indexOf(position: number, item: JsonObject): number {
-    const own = indexById.get(textOf(item.id) ?? '');
+  #indexOf(position: number, item: JsonObject): number {
+    const own = this.#indexById.get(textOf(item.id) ?? '');
     if (own !== undefined) return own;
-    const heard = typeByIndex.get(position);
+    const heard = this.#typeByIndex.get(position);
     return heard === undefined || heard === item.type ? position : unheardIndex + position;
   }
+}
 
-  function final(items: readonly unknown[]): void {
-    for (const [position, item] of items.entries()) {
-      whole(indexOf(position, objectOf(item)), item);
-    }
-  }
-
-  return {
-    event(type, event) {
-      const kind = String(type);
-      const index = Number(event.output_index ?? 0);
-      hear(index, event);
-      const delta = textOf(event.delta) ?? '';
-      const textType = textTypeByEvent[kind];
-      const paragraphKey = paragraphKeyByEvent[kind];
-      if (textType !== undefined) {
-        text(`${index}.${Number(event.content_index ?? 0)}`, textType, delta);
-      } else if (paragraphKey !== undefined) {
-        reasoning(index, event[paragraphKey], delta);
-      } else if (kind === 'response.output_text.annotation.added') {
-        cite(`${index}.${Number(event.content_index ?? 0)}`, event.annotation);
-      } else if (kind === 'response.function_call_arguments.delta') {
-        input(index, delta);
-      } else if (kind === 'response.output_item.added') {
-        const item = objectOf(event.item);
-        if (item.type === 'function_call') openCall(index, item);
-      } else if (kind === 'response.output_item.done') {
-        whole(index, event.item);
-      }
-    },
-    final,
-    close: () => assembler.closeAll(),
-    seen: () => ({ toolCalls, refusal }),
-  };
+export function createItemReader(issuer: Issuer, tell: Tell): ItemReader {
+  return new OpenItems(issuer, tell);
 }

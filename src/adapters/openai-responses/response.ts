@@ -4,7 +4,7 @@ import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
-import { createItemReader, type Issuer } from './items.ts';
+import { createItemReader, type Issuer, type ItemReader } from './items.ts';
 
 /** Why an answer is incomplete. */
 const finishReasonByDetail: Readonly<Record<string, FinishReason>> = {
@@ -42,75 +42,90 @@ function isResponse(body: unknown): body is JsonObject {
   return isObject(body) && Array.isArray(body.output);
 }
 
-export function createAnswerReader(
-  issuer: Issuer,
-  { headers, requestId, tell }: AnswerFacts,
-): AnswerReader {
-  const items = createItemReader(issuer, tell);
-  let opened = false;
-  let final: JsonObject | undefined;
+/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+class ResponseReader implements AnswerReader {
+  readonly #facts: AnswerFacts;
+  readonly #items: ItemReader;
+  #opened = false;
+  #final: JsonObject | undefined;
 
-  function open(response: JsonObject): void {
-    if (opened) return;
-    opened = true;
-    const id = textOf(response.id);
-    const servedModel = textOf(response.model);
+  constructor(issuer: Issuer, facts: AnswerFacts) {
+    this.#facts = facts;
+    this.#items = createItemReader(issuer, facts.tell);
+  }
+
+  readEvent(event: unknown): void {
+    const told = objectOf(event);
+    const { type, response } = told;
+    const failure = eventFailure(event, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    if (isObject(response)) this.#open(response);
+    if (terminalEvents.includes(type)) this.#complete(objectOf(response));
+    else this.#items.event(type, told);
+  }
+
+  readBody(body: unknown): void {
+    const failure = responseFailure(body, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    if (!isResponse(body)) throw notAResponse('not a response of the Responses API');
+    if (body.status === 'queued' || body.status === 'in_progress') {
+      throw notAResponse('still being made, and background mode is not supported');
+    }
+    this.#open(body);
+    this.#complete(body);
+  }
+
+  isBegun(): boolean {
+    return this.#opened;
+  }
+
+  isComplete(): boolean {
+    return this.#final !== undefined;
+  }
+
+  isEnded(): boolean {
+    return this.#final !== undefined;
+  }
+
+  forgives(): boolean {
+    return false;
+  }
+
+  finish(raw: unknown): void {
+    this.#items.close();
+    const response = this.#final ?? {};
+    this.#facts.tell({
+      ...finishOf(response, this.#items.seen()),
+      type: 'finish',
+      id: textOf(response.id),
+      servedModel: textOf(response.model),
+      serviceTier: textOf(response.service_tier),
+      usage: openAIUsage(response.usage, usageNames),
+      raw,
+    });
+  }
+
+  #open(response: JsonObject): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    const { requestId, tell } = this.#facts;
     tell({
       type: 'open',
-      id,
-      servedModel,
+      id: textOf(response.id),
+      servedModel: textOf(response.model),
       requestId,
     });
   }
 
-  function complete(response: JsonObject): void {
-    const failure = responseFailure(response, headers);
+  #complete(response: JsonObject): void {
+    const failure = responseFailure(response, this.#facts.headers);
     if (failure !== undefined) throw failure;
     // What the events left out: a server that tells items only here, or an event that could not be read.
-    items.final(listOf(response.output));
-    final = response;
+    this.#items.final(listOf(response.output));
+    this.#final = response;
   }
+}
 
-  return {
-    readEvent(event) {
-      const told = objectOf(event);
-      const { type, response } = told;
-      const failure = eventFailure(event, headers);
-      if (failure !== undefined) throw failure;
-      if (isObject(response)) open(response);
-      if (terminalEvents.includes(type)) complete(objectOf(response));
-      else items.event(type, told);
-    },
-    readBody(body) {
-      const failure = responseFailure(body, headers);
-      if (failure !== undefined) throw failure;
-      if (!isResponse(body)) throw notAResponse('not a response of the Responses API');
-      if (body.status === 'queued' || body.status === 'in_progress') {
-        throw notAResponse('still being made, and background mode is not supported');
-      }
-      open(body);
-      complete(body);
-    },
-    isBegun: () => opened,
-    isComplete: () => final !== undefined,
-    isEnded: () => final !== undefined,
-    forgives: () => false,
-    finish(raw) {
-      items.close();
-      const response = final ?? {};
-      const usage = openAIUsage(response.usage, usageNames);
-      const id = textOf(response.id);
-      const servedModel = textOf(response.model);
-      const serviceTier = textOf(response.service_tier);
-      tell({
-        type: 'finish',
-        ...finishOf(response, items.seen()),
-        id,
-        servedModel,
-        serviceTier,
-        usage,
-        raw,
-      });
-    },
-  };
+export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
+  return new ResponseReader(issuer, facts);
 }

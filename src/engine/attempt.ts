@@ -1,5 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import type { PreparedCall, RateLimit, ReadyParts } from '../protocol/provider.ts';
+import type { PreparedCall, ReadyParts, Watch } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
@@ -21,7 +21,7 @@ export type AttemptOptions = {
   /** Which of the provider's keys, from 0. */
   readonly key?: number;
   /** Hears what the vendor tells of its limits. */
-  readonly onLimits: (told: readonly RateLimit[]) => void;
+  readonly onLimits: Watch['limits'];
   /** Is shown each part before it is passed on. */
   readonly see: (part: ProviderPart) => void;
 };
@@ -35,27 +35,43 @@ const phaseWords: Record<DuePhase, (clocks: Clocks) => string> = {
   idle: (clocks) => `the answer stalled for ${clocks.idleMs} ms (idleMs)`,
 };
 
+function ignore(): void {}
+
 /** Rings when a clock of the deadline runs out. One timer, set anew when it rings or a sooner clock starts. */
-function watch(runtime: Runtime, deadline: Deadline, expire: (phase: DuePhase) => void) {
-  let ringsAt = Number.POSITIVE_INFINITY;
-  let callOff = (): void => undefined;
-  function arm(): void {
-    const now = runtime.now();
-    const next = deadline.due(now);
-    if (next === undefined || next.at >= ringsAt) return;
-    callOff();
-    ringsAt = next.at;
-    callOff = setAlarm(runtime, Math.max(0, next.at - now), ring);
+class AttemptClock {
+  readonly #runtime: Runtime;
+  readonly #deadline: Deadline;
+  readonly #expire: (phase: DuePhase) => void;
+  #ringsAt = Number.POSITIVE_INFINITY;
+  #callOff: () => void = ignore;
+
+  constructor(runtime: Runtime, deadline: Deadline, expire: (phase: DuePhase) => void) {
+    this.#runtime = runtime;
+    this.#deadline = deadline;
+    this.#expire = expire;
+    this.arm();
   }
-  function ring(): void {
-    ringsAt = Number.POSITIVE_INFINITY;
-    const now = runtime.now();
-    const due = deadline.due(now);
-    if (due !== undefined && now >= due.at) expire(due.phase);
-    else arm();
+
+  arm(): void {
+    const now = this.#runtime.now();
+    const next = this.#deadline.due(now);
+    if (next === undefined || next.at >= this.#ringsAt) return;
+    this.#callOff();
+    this.#ringsAt = next.at;
+    this.#callOff = setAlarm(this.#runtime, Math.max(0, next.at - now), () => this.#ring());
   }
-  arm();
-  return { rearm: arm, stop: () => callOff() };
+
+  stop(): void {
+    this.#callOff();
+  }
+
+  #ring(): void {
+    this.#ringsAt = Number.POSITIVE_INFINITY;
+    const now = this.#runtime.now();
+    const due = this.#deadline.due(now);
+    if (due !== undefined && now >= due.at) this.#expire(due.phase);
+    else this.arm();
+  }
 }
 
 function isFirstPart(part: ProviderPart): boolean {
@@ -103,8 +119,6 @@ function isReady(parts: object): parts is ReadyParts {
   return 'ready' in parts && typeof parts.ready === 'function';
 }
 
-function ignore(): void {}
-
 const ended = { done: true, value: undefined } as const;
 
 /** See {@link runAttempt}. A class, since a generator makes more promises, and thousands of them wait at a time. */
@@ -114,7 +128,7 @@ class RunningAttempt implements AttemptParts {
   readonly #options: AttemptOptions;
   readonly #controller = new AbortController();
   readonly #deadline: Deadline;
-  #clock: ReturnType<typeof watch> | undefined;
+  #clock: AttemptClock | undefined;
   #parts: AsyncIterator<ProviderPart> | undefined;
   /** The pending read's: an abort cuts it short, even when an adapter ignores its signal. */
   #resolve: (next: AttemptStep) => void = ignore;
@@ -179,12 +193,9 @@ class RunningAttempt implements AttemptParts {
 
   #begin(): AsyncIterator<ProviderPart> {
     const { scope, clocks, wire, keepRaw, key, onLimits } = this.#options;
-    this.#clock = watch(
-      this.#runtime,
-      this.#deadline,
-      (phase) =>
-        void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase })),
-    );
+    const expire = (phase: DuePhase): void =>
+      void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase }));
+    this.#clock = new AttemptClock(this.#runtime, this.#deadline, expire);
     if (scope.reason !== undefined) this.#controller.abort(scope.reason);
     else scope.listen(this.#onAbort);
     const parts = this.#prepared.send({
@@ -209,7 +220,7 @@ class RunningAttempt implements AttemptParts {
     if (!this.#isAnswering && isFirstPart(next.value)) {
       this.#isAnswering = true;
       this.#deadline.firstPart(this.#runtime.now());
-      this.#clock?.rearm();
+      this.#clock?.arm();
     }
     this.#isFinished = next.value.type === 'finish';
     this.#options.see(next.value);

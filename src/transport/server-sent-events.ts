@@ -18,12 +18,15 @@ export interface EventDecoder {
   end(): readonly ServerSentEvent[];
 }
 
-function decodeData(name: string | undefined, data: string): ServerSentEvent {
-  if (data.trim() === '[DONE]') return { type: 'done' };
+/** `undefined` for nothing but white space. */
+function decodeData(name: string | undefined, data: string): ServerSentEvent | undefined {
+  if (data === '[DONE]') return { type: 'done' };
   try {
     return { type: 'event', name, data: JSON.parse(data) };
   } catch {
-    return { type: 'malformed' };
+    const word = data.trim();
+    if (word === '') return undefined;
+    return { type: word === '[DONE]' ? 'done' : 'malformed' };
   }
 }
 
@@ -75,8 +78,8 @@ class TextEventDecoder implements EventDecoder {
       this.#field(line);
       return;
     }
-    const data = this.#data;
-    if (data !== undefined && data.trim() !== '') events.push(decodeData(this.#name, data));
+    const event = this.#data === undefined ? undefined : decodeData(this.#name, this.#data);
+    if (event !== undefined) events.push(event);
     this.#name = undefined;
     this.#data = undefined;
   }

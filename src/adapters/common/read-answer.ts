@@ -53,16 +53,6 @@ const malformedEvent: ProviderPart = {
   },
 };
 
-/** What went wrong in `work`; the parts told before it still count. */
-function failureIn(work: () => void): { readonly error: unknown } | undefined {
-  try {
-    work();
-  } catch (error) {
-    return { error };
-  }
-  return undefined;
-}
-
 const over = { done: true, value: undefined } as const;
 
 const left = Promise.resolve(over);
@@ -185,28 +175,35 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     const tell: Tell = (part) => void this.#parts.push(part);
     const reader = this.#wire.open({ headers, requestId, tell });
     this.#reader = reader;
-    if (reply.kind === 'events') {
-      const { events } = reply;
-      this.#events = events;
-      this.#failure = failureIn(() => this.#take(events.takeHead()));
-      return;
-    }
-    this.#failure = failureIn(() => {
+    try {
+      if (reply.kind === 'events') {
+        this.#events = reply.events;
+        this.#take(reply.events.takeHead());
+        return;
+      }
       reader.readBody(reply.body);
       reader.finish(this.#context.keepRaw ? reply.body : undefined);
       this.#isOver = true;
-    });
+    } catch (error) {
+      this.#failure = { error };
+    }
   }
 
   #takePiece(piece: Uint8Array | undefined): void {
-    this.#failure = failureIn(() => {
+    try {
       this.#take(this.#events?.decode(piece) ?? []);
       if (piece === undefined && !this.#isOver) this.#end();
-    });
+    } catch (error) {
+      this.#failure = { error };
+    }
   }
 
   #wasCut(cause: unknown): void {
-    this.#failure = failureIn(() => this.#brokeOff(this.#events?.cut(cause)));
+    try {
+      this.#brokeOff(this.#events?.cut(cause));
+    } catch (error) {
+      this.#failure = { error };
+    }
   }
 
   #take(events: readonly ServerSentEvent[]): void {

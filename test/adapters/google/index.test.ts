@@ -71,6 +71,24 @@ describe('google()', () => {
     },
   );
 
+  it('finds the place of each model and method again, as the client of the SDK would', async () => {
+    server = await startScriptedServer(answer);
+    const { url } = server;
+    const client = new GoogleGenAI({
+      apiKey: 'k',
+      httpOptions: { baseUrl: url, apiVersion: 'v1beta' },
+    });
+    const asks = ['gemini-3-pro', 'models/gemini-3-pro', 'tunedModels/mine', 'gemini-3-pro']
+      .map((name) => requestOf({ model: name }))
+      .flatMap((request) => (['unary', 'stream'] as const).map((wire) => ({ request, wire })));
+    for (const provider of [google({ client }), google({ apiKey: 'k', baseURL: url })]) {
+      for (const { request, wire } of asks) await callProvider(provider, request, { wire });
+    }
+    const paths = server.seen.map(({ path }) => path);
+    expect(new Set(paths).size).toBe(4);
+    expect(paths.slice(asks.length)).toEqual(paths.slice(0, asks.length));
+  });
+
   it('sends version and headers as it is told', async () => {
     const sent = await requestSent((baseURL) => ({
       apiKey: 'k',

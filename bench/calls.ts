@@ -1,16 +1,18 @@
 /**
  * CPU time of a call, of a stream and of each of its chunks: signalbox, the bare SDKs, and peers, in turn within
- * one run and against one server. `node bench/calls.ts concurrency=16 rounds=9 wire=chat`
+ * one run and against one server. `node bench/calls.ts concurrency=16 rounds=9 wire=chat pace=all`, where the pace of
+ * a stream's chunks is in milliseconds.
  */
 import { type Contender, racesAt } from './contenders.ts';
 import { argumentsOf, cpuOf, median } from './measure.ts';
 import { startVendors } from './vendors.ts';
 
-const { concurrency = '16', rounds = '7', wire = '' } = argumentsOf();
+const { concurrency = '16', rounds = '7', wire = '', pace } = argumentsOf();
 const atOnce = Number(concurrency);
 const calls = atOnce === 1 ? 1_000 : 3_000;
-const streams = atOnce === 1 ? 10 : atOnce * 4;
-const paceMs = atOnce > 16 ? 10 : 1;
+const usualPace = atOnce > 16 ? '10' : '1';
+const paced = pace ?? usualPace;
+const streams = (atOnce === 1 ? 10 : atOnce * 4) * (paced === 'all' ? 10 : 1);
 const deltas = 101;
 
 /** CPU time in microseconds. */
@@ -26,8 +28,8 @@ async function sample(longer: Contender, shorter: Contender): Promise<Sample> {
   return { call, stream, chunk: (whole - stream) / (deltas - 1) };
 }
 
-const shorter = racesAt(vendors.url, `1d${paceMs}`);
-for (const [at, race] of racesAt(vendors.url, `${deltas}d${paceMs}`).entries()) {
+const shorter = racesAt(vendors.url, `1d${paced}`);
+for (const [at, race] of racesAt(vendors.url, `${deltas}d${paced}`).entries()) {
   if (wire !== '' && race.wire !== wire) continue;
   const pairs = race.contenders.map(
     (each, index) => [each, shorter[at]?.contenders[index] ?? each] as const,

@@ -4,8 +4,8 @@ import { eventPieces, type WireName, wholeBody } from './answers.ts';
 
 /**
  * The vendors of the benchmark, in a process of their own so that their work is not counted. The first part of
- * the path says how streams go: `/50d5` is 50 deltas, one piece every 5 ms. Everything is made once and then
- * only written.
+ * the path says how streams go: `/50d5` is 50 deltas, one piece every 5 ms, and `/50dall` 50 of them all at once.
+ * Everything is made once and then only written.
  */
 const wires: readonly (readonly [RegExp, WireName])[] = [
   [/\/chat\/completions$/, 'chat'],
@@ -72,12 +72,17 @@ function answer(request: IncomingMessage, response: ServerResponse, asked: strin
     response.end(body);
     return;
   }
-  const [, deltas = '1', paceMs = '1'] = /^\/(\d+)d(\d+)/.exec(path) ?? [];
+  const [, deltas = '1', paceMs = '1'] = /^\/(\d+)d(\d+|all)/.exec(path) ?? [];
   const key = `${wire} ${deltas}`;
   const pieces = piecesOf.get(key) ?? eventPieces(wire, Number(deltas));
   piecesOf.set(key, pieces);
   response.writeHead(200, { ...shared, 'content-type': 'text/event-stream' });
   response.socket?.setNoDelay(true);
+  if (paceMs === 'all') {
+    for (const piece of pieces) response.write(piece);
+    response.end();
+    return;
+  }
   streamsOf(Number(paceMs)).set(response, { pieces, at: 0 });
 }
 

@@ -7,7 +7,7 @@ import type { GoogleClient } from './options.ts';
 export type Method = keyof GoogleClient['models'];
 
 /** What is asked of a model. */
-export type Asked = {
+type Asked = {
   readonly model: string;
   /** In the API's words, and whole. */
   readonly body: JsonObject;

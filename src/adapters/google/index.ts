@@ -41,7 +41,9 @@ async function addressesOf({ apiVersion, baseURL }: OwnClientSettings): Promise<
         queryParams,
         httpOptions,
       }: Parameters<typeof apiClient.request>[0]) => {
-        void httpOptions?.fetch?.(addressOf(apiClient.getRequestUrl(), path, queryParams));
+        const { fetch } = httpOptions ?? {};
+        if (fetch === undefined) throw new Error('the SDK has not handed on its options');
+        void fetch(addressOf(apiClient.getRequestUrl(), path, queryParams));
         // Nobody waits for what the SDK would make of an answer.
         return new Promise<never>(() => undefined);
       };
@@ -85,8 +87,11 @@ async function ownRoad(settings: OwnClientSettings): Promise<Road> {
   return {
     async send(method, { model, body }, tap) {
       const place = `${method} ${model}`;
-      const url = known.get(place) ?? (await ask(method, model));
-      known.set(place, url);
+      let url = known.get(place);
+      if (url === undefined) {
+        url = await ask(method, model);
+        known.set(place, url);
+      }
       sendGuarded(guard, url, { method: 'POST', body: JSON.stringify(body) }, tap);
     },
   };

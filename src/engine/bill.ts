@@ -8,7 +8,7 @@ import type { Run } from './run.ts';
 /** What one attempt costs. */
 export class Bill {
   readonly #run: Run;
-  readonly #target: ResolvedTarget;
+  readonly #priced: ReturnType<typeof pricedTarget>;
   readonly #tags: Tags;
   /** Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer. */
   readonly #prices: Promise<void> | undefined;
@@ -19,9 +19,9 @@ export class Bill {
   constructor(run: Run, target: ResolvedTarget, tags: Tags) {
     const { engine } = run;
     this.#run = run;
-    this.#target = target;
+    this.#priced = pricedTarget(engine, target);
     this.#tags = tags;
-    this.#prices = engine.pricing.load(pricedTarget(engine, target))?.catch(() => undefined);
+    this.#prices = engine.pricing.load(this.#priced)?.catch(() => undefined);
   }
 
   /** Books what the answer cost on the call, and tells it, as soon as there are prices. */
@@ -34,10 +34,10 @@ export class Bill {
   #bookNow(usage: Usage, { servedModel, finish }: Collected): Completion['cost'] {
     const { engine, trail } = this.#run;
     const answer = { usage, servedModel, serviceTier: finish?.serviceTier };
-    const cost = engine.pricing.price(pricedTarget(engine, this.#target), answer);
+    const cost = engine.pricing.price(this.#priced, answer);
     this.booked = { usage, usd: cost.usd };
     trail.bill(cost.usd);
-    trail.emit('cost', { ...cost, target: this.#target.id, usage }, this.#tags);
+    trail.emit('cost', { ...cost, target: this.#priced.target, usage }, this.#tags);
     return { ...cost, attemptsUsd: trail.usd };
   }
 }

@@ -7,11 +7,9 @@ import type { Task } from './task.ts';
 
 /** An option that is `undefined` is one that was not given; it must not hide a tier's default. */
 function withoutUndefined<Options extends object>(options: Options): Options {
-  const given: Partial<Options> = {};
-  for (const key of Object.keys(options) as (keyof Options)[]) {
-    if (options[key] !== undefined) given[key] = options[key];
-  }
-  return given as Options;
+  if (!Object.values(options).includes(undefined)) return { ...options };
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Options;
 }
 
 /** What was asked for, as the user gave it. */

@@ -24,7 +24,7 @@ export const mutations: readonly Mutation[] = [
     file: 'engine/bill.ts',
     search: "    trail.emit('cost', {",
     replace:
-      "    trail.emit('cost', { ...cost, target: this.#target.id, usage }, this.#tags);\n    trail.emit('cost', {",
+      "    trail.emit('cost', { ...cost, target: this.#priced.target, usage }, this.#tags);\n    trail.emit('cost', {",
   },
   {
     name: 'what a failed attempt was billed is forgotten',

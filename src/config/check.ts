@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { CallOptions } from '../protocol/call-options.ts';
 import {
   callOptionsSchema,

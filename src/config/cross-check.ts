@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { once } from '../internal/once.ts';
 import { didYouMean, type Problem } from './problems.ts';
 

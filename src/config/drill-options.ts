@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { once } from '../internal/once.ts';
 import type { DrillFault, DrillOptions } from '../protocol/drill.ts';
 import { defaults } from './defaults.ts';

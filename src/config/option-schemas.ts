@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { once } from '../internal/once.ts';
 import { cacheHint, callDefaults, positive, retry, route, tags, timeouts } from './schema.ts';
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { SignalboxError } from '../errors.ts';
 import { closest } from '../internal/closest.ts';
 

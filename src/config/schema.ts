@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Failure codes that a tier may list in `fallbackOn`. Checked against the type in the tests. */
 export const attemptErrorCodes = [

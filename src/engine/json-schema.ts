@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SignalboxError } from '../errors.ts';
 import type { JsonSchema } from '../protocol/json.ts';
 import type { StandardIssue, StandardSchema } from '../protocol/standard-schema.ts';

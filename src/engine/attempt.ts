@@ -1,4 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
+import type { Read } from '../internal/reads.ts';
 import type { PreparedCall, ReadyParts, Watch } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
@@ -106,11 +107,8 @@ export type AttemptStep = IteratorResult<ProviderPart, void>;
 
 /** The parts of an attempt, for one reader, who reads one at a time. */
 export interface AttemptParts {
-  /**
-   * The next part, or the end: at once where it is there.
-   * @throws SignalboxError what the attempt failed with, at once or by the promise
-   */
-  read(): AttemptStep | Promise<AttemptStep>;
+  /** The next part, or the end. @throws SignalboxError what the attempt failed with */
+  read(): Read<AttemptStep>;
   /** Ends the attempt, and closes its socket unless the answer is whole. */
   leave(): void;
 }
@@ -121,6 +119,9 @@ function isReady(parts: object): parts is ReadyParts {
 
 const ended = { done: true, value: undefined } as const;
 
+/** What was waited for. */
+type Told = { readonly step: AttemptStep } | { readonly error: SignalboxError };
+
 /** See {@link runAttempt}. A class, since a generator makes more promises, and thousands of them wait at a time. */
 class RunningAttempt implements AttemptParts {
   readonly #runtime: Runtime;
@@ -130,9 +131,11 @@ class RunningAttempt implements AttemptParts {
   readonly #deadline: Deadline;
   #clock: AttemptClock | undefined;
   #parts: AsyncIterator<ProviderPart> | undefined;
-  /** The pending read's: an abort cuts it short, even when an adapter ignores its signal. */
-  #resolve: (next: AttemptStep) => void = ignore;
-  #reject: (error: unknown) => void = ignore;
+  /** Whoever waits for the adapter's promise: an abort cuts that short, even when an adapter ignores its signal. */
+  #wake: () => void = ignore;
+  #told: Told | undefined;
+  /** Whether the adapter's own wait is under way. */
+  #isWaiting = false;
   readonly #onAbort = (): void => void this.#cutShort(this.#options.scope.reason);
   #isAnswering = false;
   #isFinished = false;
@@ -145,50 +148,81 @@ class RunningAttempt implements AttemptParts {
     this.#deadline = createDeadline(options.clocks, runtime.now());
   }
 
-  read(): AttemptStep | Promise<AttemptStep> {
+  read(): Read<AttemptStep> {
+    if (this.#told !== undefined) return this.#takeTold(this.#told);
     if (this.#isOver) return ended;
     this.#parts ??= this.#begin();
     const parts = this.#parts;
-    const ready = isReady(parts) ? parts.ready() : undefined;
-    if (ready !== undefined) return this.#takeReady(ready);
+    const ready = isReady(parts) ? parts : undefined;
+    const step = this.#takeReady(ready);
+    if (step !== undefined) return step;
     this.#deadline.reading(this.#runtime.now());
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      const { signal } = this.#controller;
-      if (signal.aborted) this.#onFailure(signal.reason);
-      else parts.next().then(this.#onNext, this.#onFailure);
+    const more = ready?.more?.();
+    if (more === undefined) return this.#ask(parts);
+    this.#isWaiting = true;
+    return more;
+  }
+
+  leave(): void {
+    this.#tell({ step: ended });
+    this.#end();
+  }
+
+  #takeTold(told: Told): AttemptStep {
+    this.#told = undefined;
+    if ('error' in told) throw told.error;
+    return told.step;
+  }
+
+  /** A part that is there; what has come by the time of an abort is still taken by who waits for it. */
+  #takeReady(parts: ReadyParts | undefined): AttemptStep | undefined {
+    const { signal } = this.#controller;
+    const wasWaiting = this.#isWaiting;
+    this.#isWaiting = false;
+    try {
+      if (!wasWaiting) signal.throwIfAborted();
+      const value = parts?.ready();
+      if (value !== undefined) return this.#took({ done: false, value });
+      signal.throwIfAborted();
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    return undefined;
+  }
+
+  #ask(parts: AsyncIterator<ProviderPart>): Promise<void> {
+    return new Promise((wake) => {
+      this.#wake = wake;
+      try {
+        parts.next().then(this.#onNext, this.#onFailure);
+      } catch (error) {
+        this.#onFailure(error);
+      }
     });
   }
 
   // Made once: a stream has thousands of parts, and may be one of thousands.
   readonly #onNext = (next: IteratorResult<ProviderPart>): void => {
-    const resolve = this.#resolve;
+    if (this.#isOver) return;
     try {
-      resolve(this.#isOver ? ended : this.#took(next));
+      this.#tell({ step: this.#took(next) });
     } catch (error) {
       this.#onFailure(error);
     }
   };
 
   readonly #onFailure = (error: unknown): void => {
-    const reject = this.#reject;
-    reject(this.#failed(error));
+    if (!this.#isOver) this.#tell({ error: this.#failed(error) });
   };
 
-  leave(): void {
-    // Whoever still waits for a part is told too.
-    this.#resolve(ended);
-    this.#end();
-  }
-
-  #takeReady(value: ProviderPart): AttemptStep {
-    try {
-      this.#controller.signal.throwIfAborted();
-      return this.#took({ done: false, value });
-    } catch (error) {
-      throw this.#failed(error);
-    }
+  /** To whoever waits, if anybody does. */
+  #tell(told: Told): void {
+    if (this.#wake === ignore && !this.#isWaiting) return;
+    const wake = this.#wake;
+    this.#wake = ignore;
+    this.#isWaiting = false;
+    this.#told = told;
+    wake();
   }
 
   #begin(): AsyncIterator<ProviderPart> {
@@ -230,10 +264,9 @@ class RunningAttempt implements AttemptParts {
 
   /** Closes the socket; what has come by then is still told. */
   async #cutShort(reason: unknown): Promise<void> {
-    const reject = this.#reject;
     this.#controller.abort(reason);
     for (let turn = 0; turn < turnsThrough; turn++) await undefined;
-    reject(this.#failed(reason));
+    if (!this.#isOver) this.#tell({ error: this.#failed(reason) });
   }
 
   #failed(error: unknown): SignalboxError {
@@ -254,8 +287,6 @@ class RunningAttempt implements AttemptParts {
     this.#parts?.return?.().then(undefined, () => undefined);
     this.#parts = undefined;
     this.#clock = undefined;
-    this.#resolve = ignore;
-    this.#reject = ignore;
   }
 }
 

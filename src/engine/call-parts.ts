@@ -1,5 +1,6 @@
+import type { Read } from '../internal/reads.ts';
 import type { Completion } from '../protocol/completion.ts';
-import type { ProviderPart, StreamPart } from '../protocol/stream-part.ts';
+import type { StreamPart } from '../protocol/stream-part.ts';
 import type { AttemptParts, AttemptStep } from './attempt.ts';
 import { toStreamPart } from './collect.ts';
 
@@ -13,8 +14,8 @@ export type Step = IteratorResult<StreamPart, void>;
 
 /** The parts of a call, for one reader, who reads one at a time. */
 export interface PartSource {
-  /** The next part, or the end: at once where it is there. @throws SignalboxError at once, or by the promise */
-  read(): Step | Promise<Step>;
+  /** The next part, or the end. @throws SignalboxError what the call failed with */
+  read(): Read<Step>;
   /** The reader leaves. Waits for the part that is being read. */
   return(): Promise<unknown>;
 }
@@ -25,8 +26,6 @@ function isAttempt(told: Told): told is AttemptParts {
   return 'read' in told;
 }
 
-function ignore(): void {}
-
 /**
  * Reads a call, and the attempt that it commits to straight away: to pass each part through the call as well would
  * take three promises more for each.
@@ -36,15 +35,20 @@ export class CallParts implements PartSource {
   #parts: readonly StreamPart[] = [];
   #at = 0;
   #attempt: AttemptParts | undefined;
-  /** The part that is being waited for. */
-  #reading: Promise<Step> | undefined;
+  #isOver = false;
+  /** What is being waited for. */
+  #reading: Promise<void> | undefined;
+  /** What the call failed with, for its reader. */
+  #thrown: { readonly error: unknown } | undefined;
+  /** What the call was ended with, for a reader who comes back. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(telling: Telling) {
     this.#telling = telling;
   }
 
-  read(): Step | Promise<Step> {
+  read(): Read<Step> {
+    this.#reading = undefined;
     if (this.#failure !== undefined) throw this.#failure.error;
     const step = this.#next();
     if (step instanceof Promise) this.#reading = step;
@@ -69,53 +73,68 @@ export class CallParts implements PartSource {
     }
   }
 
-  /** What is being read comes first. */
+  /** What is being read comes first: its reader waits again where there was nothing for him. */
   async #settled(): Promise<void> {
-    await this.#reading?.then(ignore, ignore);
+    let last: Promise<void> | undefined;
+    do {
+      last = this.#reading;
+      await last;
+    } while (this.#reading !== last);
     this.#attempt = undefined;
     this.#parts = [];
   }
 
-  #next(): Step | Promise<Step> {
-    const value = this.#parts[this.#at];
-    if (value !== undefined) {
-      this.#at += 1;
-      return { done: false, value };
+  #next(): Read<Step> {
+    for (;;) {
+      const value = this.#parts[this.#at];
+      if (value !== undefined) {
+        this.#at += 1;
+        return { done: false, value };
+      }
+      if (this.#thrown !== undefined) {
+        const { error } = this.#thrown;
+        this.#thrown = undefined;
+        throw error;
+      }
+      if (this.#isOver) return over;
+      if (this.#attempt === undefined) return this.#hear(this.#telling.next());
+      let step: Read<AttemptStep>;
+      try {
+        step = this.#attempt.read();
+      } catch (error) {
+        return this.#hear(this.#telling.throw(error));
+      }
+      if (step instanceof Promise) return step;
+      const part = this.#shownOf(step);
+      if (part !== undefined) return { done: false, value: part };
     }
-    if (this.#attempt === undefined) return this.#telling.next().then(this.#onTold);
-    let step: AttemptStep | Promise<AttemptStep>;
-    try {
-      step = this.#attempt.read();
-    } catch (error) {
-      return this.#onFailure(error);
-    }
-    return step instanceof Promise ? step.then(this.#onStep, this.#onFailure) : this.#onStep(step);
   }
 
-  // Made once: a stream has thousands of parts.
-  readonly #onStep = (step: IteratorResult<ProviderPart, void>): Step | Promise<Step> => {
-    if (step.done === true) this.#attempt = undefined;
-    const value = step.done === true ? undefined : toStreamPart(step.value);
-    return value === undefined ? this.#next() : { done: false, value };
-  };
-
-  readonly #onFailure = (error: unknown): Promise<Step> => {
+  #shownOf(step: AttemptStep): StreamPart | undefined {
+    if (step.done !== true) return toStreamPart(step.value);
     this.#attempt = undefined;
-    return this.#telling.throw(error).then(this.#onTold);
-  };
+    return undefined;
+  }
 
-  readonly #onTold = (told: IteratorResult<Told, Completion | undefined>): Step | Promise<Step> => {
+  #hear(telling: Promise<IteratorResult<Told, Completion | undefined>>): Promise<void> {
+    this.#attempt = undefined;
+    return telling.then(this.#onTold, this.#onThrown);
+  }
+
+  readonly #onTold = (told: IteratorResult<Told, Completion | undefined>): void => {
     if (told.done === true) {
-      const completion = told.value;
-      return completion === undefined
-        ? over
-        : { done: false, value: { type: 'finish', completion } };
-    }
-    if (isAttempt(told.value)) this.#attempt = told.value;
+      this.#isOver = true;
+      this.#at = 0;
+      this.#parts = told.value === undefined ? [] : [{ type: 'finish', completion: told.value }];
+    } else if (isAttempt(told.value)) this.#attempt = told.value;
     else {
       this.#parts = told.value;
       this.#at = 0;
     }
-    return this.#next();
+  };
+
+  readonly #onThrown = (error: unknown): void => {
+    this.#isOver = true;
+    this.#thrown = { error };
   };
 }

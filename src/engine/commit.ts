@@ -48,8 +48,11 @@ export async function holdUntilCommitted(session: Session, call: Call): Promise<
   const started = session.start();
   const rest = started instanceof Promise ? await started : started;
   for (;;) {
-    const step = rest.read();
-    const next = step instanceof Promise ? await step : step;
+    const next = rest.read();
+    if (next instanceof Promise) {
+      await next;
+      continue;
+    }
     if (next.done === true) break;
     if (call.mode === 'complete') continue;
     held.push(next.value);

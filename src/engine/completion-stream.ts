@@ -1,4 +1,5 @@
 import { SignalboxError } from '../errors.ts';
+import type { Read } from '../internal/reads.ts';
 import type { CompletionStream, ReadableFormat, StreamPart } from '../protocol/stream-part.ts';
 
 function left(): SignalboxError {
@@ -9,9 +10,9 @@ type Step<Answer> = IteratorResult<StreamPart<Answer>, void>;
 
 const over = { done: true, value: undefined } as const;
 
-/** What is read: one part at a time, each at once where it is there. */
+/** What is read, one part at a time. */
 type Source<Answer> = {
-  read(): Step<Answer> | Promise<Step<Answer>>;
+  read(): Read<Step<Answer>>;
   return(): Promise<unknown>;
 };
 
@@ -48,28 +49,36 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
 
   // Not async, but for the first part: thousands of streams wait at a time.
   readonly #read = (): Promise<Step<Answer>> => {
+    if (this.#hasLeft) return Promise.resolve(this.#took(over));
     if (this.#source === undefined) return this.#open();
     try {
-      const step = this.#hasLeft ? over : this.#source.read();
-      if (step instanceof Promise) return step.then(this.#onNext, this.#onFailure);
-      return Promise.resolve(this.#onNext(step));
+      const step = this.#next();
+      return step instanceof Promise ? step : Promise.resolve(step);
     } catch (error) {
-      return Promise.reject(this.#failed(error));
+      return Promise.reject(error);
     }
   };
 
   async #open(): Promise<Step<Answer>> {
     try {
-      if (this.#hasLeft) return this.#onNext(over);
       this.#opening ??= this.#start(this.#leaving.signal);
       this.#source = await this.#opening;
-      return this.#onNext(await this.#source.read());
     } catch (error) {
       throw this.#failed(error);
     }
+    return this.#next();
   }
 
-  readonly #onNext = (next: Step<Answer>): Step<Answer> => {
+  readonly #next = (): Step<Answer> | Promise<Step<Answer>> => {
+    try {
+      const step = this.#source?.read() ?? over;
+      return step instanceof Promise ? step.then(this.#next) : this.#took(step);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  };
+
+  #took(next: Step<Answer>): Step<Answer> {
     this.#settle();
     if (next.done !== true && next.value.type === 'finish') {
       this.#isWhole = true;
@@ -77,11 +86,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     }
     if (next.done === true && !this.#isWhole) this.#answer.reject(left());
     return next;
-  };
-
-  readonly #onFailure = (error: unknown): never => {
-    throw this.#failed(error);
-  };
+  }
 
   #failed(error: unknown): unknown {
     this.#settle();

@@ -1,5 +1,6 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { type SignalboxError, summarizeError } from '../errors.ts';
+import type { Read } from '../internal/reads.ts';
 import type { ErrorSummary } from '../protocol/attempt.ts';
 import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
@@ -134,17 +135,18 @@ export function joinedTo(
 ): AttemptParts {
   const joiner = createJoiner(text);
   let ready: readonly ProviderPart[] = [];
-  async function read(): Promise<AttemptStep> {
-    while (ready.length === 0) {
-      const step = await parts.read();
-      if (step.done === true) return step;
+  function read(): Read<AttemptStep> {
+    for (;;) {
+      const [value, ...rest] = ready;
+      ready = rest;
+      if (value !== undefined) {
+        see(value);
+        return { done: false, value };
+      }
+      const step = parts.read();
+      if (step instanceof Promise || step.done === true) return step;
       ready = joiner(step.value);
     }
-    const [value, ...rest] = ready;
-    ready = rest;
-    if (value === undefined) return read();
-    see(value);
-    return { done: false, value };
   }
   return { read, leave: () => parts.leave() };
 }

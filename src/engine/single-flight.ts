@@ -1,4 +1,5 @@
 import { SignalboxError } from '../errors.ts';
+import { Pulled, readOn } from '../internal/reads.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
 import { untilAborted } from '../transport/until-aborted.ts';
@@ -76,7 +77,8 @@ export function createSingleFlight(start: Start): SingleFlight {
     const shared = { ...call, options: { ...call.options, signal: flight.leaving.signal } };
     try {
       const source = start(shared);
-      for (let step = await source.read(); step.done !== true; step = await source.read()) {
+      const next = () => readOn(() => source.read());
+      for (let step = await next(); step.done !== true; step = await next()) {
         flight.parts.push(step.value);
         wake(flight);
       }
@@ -149,7 +151,8 @@ export function createSingleFlight(start: Start): SingleFlight {
     },
     join(key, call, leaving) {
       const parts = partsOf(key, call, leaving);
-      return { read: () => parts.next(), return: () => parts.return() };
+      const steps = new Pulled(() => parts.next());
+      return { read: () => steps.read(), return: () => parts.return() };
     },
   };
 }

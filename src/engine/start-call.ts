@@ -48,7 +48,13 @@ export function startCall(
 
 /** Reads a call to its end, for callers who want the whole answer. One road for both. */
 export async function collectCall(parts: PartSource): Promise<Completion> {
-  for (let step = await parts.read(); step.done !== true; step = await parts.read()) {
+  for (;;) {
+    const step = parts.read();
+    if (step instanceof Promise) {
+      await step;
+      continue;
+    }
+    if (step.done === true) break;
     if (step.value.type === 'finish') return step.value.completion;
   }
   throw new SignalboxError('stream_interrupted', 'the call ended without an answer');

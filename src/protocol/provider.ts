@@ -62,6 +62,12 @@ export interface PreparedCall {
 export interface ReadyParts {
   /** The next part, if it is there already. */
   ready(): ProviderPart | undefined;
+  /**
+   * Where nothing is ready: a promise that settles when there may be something, and no later than the signal
+   * aborts; it never rejects. `undefined` where `next` is to be asked: before anything has come, at the end, and for
+   * what went wrong.
+   */
+  more?(): Promise<void> | undefined;
 }
 
 /**

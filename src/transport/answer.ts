@@ -1,3 +1,5 @@
+import { Pulled, type Read } from '../internal/reads.ts';
+
 /** What is asked of an answer's headers; a `Headers` does it too. Names are lower-case. */
 export interface AnswerHeaders {
   get(name: string): string | null;
@@ -9,10 +11,10 @@ export interface Body {
   /** Whether all of it has arrived, read or not: the connection is then free for the next request. */
   readonly hasArrived: boolean;
   /**
-   * The next piece, at once where there is one; `undefined` at the end.
+   * The next piece; `undefined` at the end. Nobody waits longer than until the attempt's signal aborts.
    * @throws whatever cut the connection, after the pieces that came before
    */
-  read(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  read(): Read<Uint8Array | undefined>;
   /** Closes the connection, unless all has arrived. */
   cancel(): void;
 }
@@ -26,22 +28,36 @@ export type Answer = {
 
 const noBody: Body = { hasArrived: true, read: () => undefined, cancel: () => undefined };
 
-function bodyOf(stream: ReadableStream<Uint8Array>): Body {
+function bodyOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): Body {
   const reader = stream.getReader();
+  const unlisten = (): void => signal.removeEventListener('abort', abort);
+  const pieces = new Pulled(async () => {
+    let isLast = true;
+    try {
+      const { done, value } = await reader.read();
+      isLast = done;
+      return done ? undefined : value;
+    } finally {
+      if (isLast) unlisten();
+    }
+  });
+  function close(reason: unknown): void {
+    unlisten();
+    pieces.fail(reason);
+    // Rejects when the socket is already gone, which is what we want of it anyway.
+    reader.cancel().catch(() => undefined);
+  }
+  // The fetch has the signal too; one that takes no notice of it must not hold up who waits.
+  const abort = (): void => close(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
   return {
     hasArrived: false,
-    async read() {
-      const { done, value } = await reader.read();
-      return done ? undefined : value;
-    },
-    cancel() {
-      // Rejects when the socket is already gone, which is what we want of it anyway.
-      reader.cancel().catch(() => undefined);
-    },
+    read: () => pieces.read(),
+    cancel: () => close(new Error('the reader left')),
   };
 }
 
-/** What a `fetch` answered. */
-export function answerOf({ status, headers, body }: Response): Answer {
-  return { status, headers, body: body === null ? noBody : bodyOf(body) };
+/** What a `fetch` answered under that signal. */
+export function answerOf({ status, headers, body }: Response, signal: AbortSignal): Answer {
+  return { status, headers, body: body === null ? noBody : bodyOf(body, signal) };
 }

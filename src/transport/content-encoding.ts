@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream';
+import { Pulled, readOn } from '../internal/reads.ts';
 import type { Body } from './answer.ts';
 
 type Zlib = typeof import('node:zlib');
@@ -18,7 +19,8 @@ const decoders: Readonly<Record<string, (zlib: Zlib) => Transform>> = {
 
 async function* piecesOf(body: Body): AsyncGenerator<Uint8Array, void> {
   try {
-    for (let piece = await body.read(); piece !== undefined; piece = await body.read()) yield piece;
+    const next = () => readOn(() => body.read());
+    for (let piece = await next(); piece !== undefined; piece = await next()) yield piece;
   } finally {
     body.cancel();
   }
@@ -36,13 +38,14 @@ export function decoded(body: Body, contentEncoding: string | null): Body {
   const stream = decoder(process.getBuiltinModule('node:zlib'));
   const { pipeline } = process.getBuiltinModule('node:stream');
   pipeline(piecesOf(body), stream, () => undefined);
-  const pieces = stream[Symbol.asyncIterator]();
+  const iterator = stream[Symbol.asyncIterator]();
+  const pieces = new Pulled<Uint8Array | undefined>(async () => {
+    const { done, value } = await iterator.next();
+    return done === true ? undefined : value;
+  });
   return {
     hasArrived: false,
-    async read() {
-      const { done, value } = await pieces.next();
-      return done === true ? undefined : value;
-    },
+    read: () => pieces.read(),
     cancel: () => void stream.destroy(),
   };
 }

@@ -1,3 +1,4 @@
+import type { Read } from '../internal/reads.ts';
 import type { AnswerHeaders, Body } from './answer.ts';
 import { decoded } from './content-encoding.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -55,7 +56,8 @@ class Receiver implements Body, Carrier {
   #pieces: Uint8Array[] = [];
   #unreadBytes = 0;
   #isPaused = false;
-  #reader: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+  /** Who waits for a piece, or the end. */
+  #waiting: PromiseWithResolvers<void> | undefined;
   #failure: { readonly reason: unknown } | undefined;
   hasArrived = false;
 
@@ -64,7 +66,7 @@ class Receiver implements Body, Carrier {
     tap.carriedBy(this);
   }
 
-  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  read(): Read<Uint8Array | undefined> {
     const piece = this.#pieces.shift();
     if (piece !== undefined) {
       this.#unreadBytes -= piece.length;
@@ -76,8 +78,8 @@ class Receiver implements Body, Carrier {
     }
     if (this.#failure !== undefined) throw this.#failure.reason;
     if (this.hasArrived) return undefined;
-    this.#reader = Promise.withResolvers();
-    return this.#reader.promise;
+    this.#waiting ??= Promise.withResolvers();
+    return this.#waiting.promise;
   }
 
   cancel(): void {
@@ -95,8 +97,12 @@ class Receiver implements Body, Carrier {
     this.#failure = { reason };
     this.#tap?.fail(reason);
     this.#tap = undefined;
-    this.#reader?.reject(reason);
-    this.#reader = undefined;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
   }
 
   #start(control: Control): void {
@@ -115,14 +121,11 @@ class Receiver implements Body, Carrier {
   }
 
   #take(piece: Uint8Array): boolean {
-    if (this.#reader !== undefined) {
-      this.#reader.resolve(piece);
-      this.#reader = undefined;
-      return true;
-    }
     this.#pieces.push(piece);
     this.#unreadBytes += piece.length;
-    this.#isPaused ||= this.#unreadBytes > maxUnreadBytes;
+    // Who waits takes it in this turn.
+    this.#isPaused ||= this.#waiting === undefined && this.#unreadBytes > maxUnreadBytes;
+    this.#wake();
     return !this.#isPaused;
   }
 
@@ -132,8 +135,7 @@ class Receiver implements Body, Carrier {
     this.#control = undefined;
     this.#tap?.close();
     this.#tap = undefined;
-    this.#reader?.resolve(undefined);
-    this.#reader = undefined;
+    this.#wake();
   }
 
   onRequestStart(controller: Control): void {

@@ -99,7 +99,7 @@ function sendWith(
   const whole = { ...asked, headers: new Headers(headers), redirect: 'manual', signal } as const;
   ownFetch(input, whole).then(
     (response) => {
-      tap.answered(answerOf(response));
+      tap.answered(answerOf(response, signal));
       // The fetch has the signal, too, and closes its connection itself.
       tap.close();
     },

@@ -1,4 +1,5 @@
 import type { SignalboxError } from '../errors.ts';
+import { type Read, readOn } from '../internal/reads.ts';
 import type { Watch } from '../protocol/provider.ts';
 import type { Body } from './answer.ts';
 import { interruptedError } from './network-error.ts';
@@ -16,7 +17,7 @@ async function readOut(body: Body): Promise<void> {
   const cut = (): void => body.cancel();
   grace.addEventListener('abort', cut, { once: true });
   try {
-    while ((await body.read()) !== undefined);
+    while ((await readOn(() => body.read())) !== undefined);
   } catch {
     // The connection broke after the answer was whole: nobody needs it any more.
   } finally {
@@ -37,7 +38,7 @@ export class Pieces {
   }
 
   /** The next piece; `undefined` at the end. To be handed to {@link Pieces.took}, and a failure to `cut`. */
-  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  read(): Read<Uint8Array | undefined> {
     return this.#hasEnded ? undefined : this.#body.read();
   }
 
@@ -67,22 +68,15 @@ export class Pieces {
 
   /** Reads and takes the next piece; at once where it is there. @throws SignalboxError `stream_interrupted` */
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    let piece: ReturnType<Body['read']>;
-    try {
-      piece = this.read();
-    } catch (error) {
-      throw this.cut(error);
-    }
-    if (piece instanceof Promise) return this.#arriving(piece);
-    this.took(piece);
-    return piece;
+    const piece = this.#taken();
+    return piece instanceof Promise ? piece.then(() => this.next()) : piece;
   }
 
-  async #arriving(piece: Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
+  #taken(): Read<Uint8Array | undefined> {
     try {
-      const arrived = await piece;
-      this.took(arrived);
-      return arrived;
+      const piece = this.read();
+      if (!(piece instanceof Promise)) this.took(piece);
+      return piece;
     } catch (error) {
       throw this.cut(error);
     }

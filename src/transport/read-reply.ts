@@ -1,4 +1,5 @@
 import { SignalboxError } from '../errors.ts';
+import type { Read } from '../internal/reads.ts';
 import type { Watch } from '../protocol/provider.ts';
 import type { Answer, AnswerHeaders } from './answer.ts';
 import { createFrameDecoder, isFrameStart } from './aws-event-stream.ts';
@@ -38,10 +39,10 @@ export interface EventSource {
   /** What came before the first read; once. */
   takeHead(): readonly ServerSentEvent[];
   /**
-   * The next piece, at once where it is there; `undefined` at the end. To be handed to `decode`.
+   * The next piece; `undefined` at the end. To be handed to `decode`.
    * @throws whatever broke the connection, to be handed to `cut`
    */
-  read(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  read(): Read<Uint8Array | undefined>;
   /** The events that a piece completes, maybe none; at the end, those that were not completed. */
   decode(piece: Uint8Array | undefined): readonly ServerSentEvent[];
   /** The error for a reading that failed. */
@@ -75,7 +76,7 @@ class DecodedEvents implements EventSource {
     return head;
   }
 
-  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  read(): Read<Uint8Array | undefined> {
     return this.#pieces.read();
   }
 

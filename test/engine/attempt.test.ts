@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { runAttempt } from '../../src/engine/attempt.ts';
 import { openScope } from '../../src/engine/scope.ts';
+import { readOn } from '../../src/internal/reads.ts';
 import type { PreparedCall, ReadyParts } from '../../src/protocol/provider.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
@@ -64,8 +66,7 @@ class ReadyAnswer implements AsyncIterableIterator<ProviderPart>, ReadyParts {
   }
 }
 
-function runReady(signal: AbortSignal) {
-  const answer = new ReadyAnswer();
+function runReady<Answer extends ReadyAnswer>(signal: AbortSignal, answer: Answer) {
   const seen: ProviderPart[] = [];
   const runtime = fakeRuntime();
   const parts = runAttempt(
@@ -84,7 +85,7 @@ function runReady(signal: AbortSignal) {
 }
 
 it('takes parts that are there at once without asking for them', async () => {
-  const { answer, seen, parts } = runReady(new AbortController().signal);
+  const { answer, seen, parts } = runReady(new AbortController().signal, new ReadyAnswer());
   const told = await readAttempt(parts);
   expect(told.map(({ type }) => type)).toEqual(['open', 'text-delta', 'finish']);
   expect(seen).toEqual(told);
@@ -93,8 +94,8 @@ it('takes parts that are there at once without asking for them', async () => {
 
 it('takes none of them once it is aborted', async () => {
   const caller = new AbortController();
-  const { parts } = runReady(caller.signal);
-  await parts.read();
+  const { parts } = runReady(caller.signal, new ReadyAnswer());
+  await readOn(() => parts.read());
   const reason = new Error('enough');
   caller.abort(reason);
   expect(() => parts.read()).toThrow(expect.objectContaining({ cause: reason }));
@@ -117,7 +118,51 @@ it('tells whoever waits for a part when it is left', async () => {
     onLimits: () => undefined,
     see: () => undefined,
   });
-  const waiting = parts.read();
+  const waiting = readOn(() => parts.read());
   parts.leave();
   expect(await waiting).toEqual({ done: true, value: undefined });
+});
+
+/** An answer whose parts come one by one, and whose own promise tells of them. */
+class WaitingAnswer extends ReadyAnswer {
+  waiting = Promise.withResolvers<void>();
+
+  override ready(): ProviderPart | undefined {
+    return undefined;
+  }
+
+  more(): Promise<void> | undefined {
+    return this.asked === 0 ? undefined : this.waiting.promise;
+  }
+}
+
+it('fails with what the adapter throws at once', async () => {
+  const cause = new Error('a defect');
+  const answer = new ReadyAnswer();
+  answer.next = () => {
+    throw cause;
+  };
+  const { parts } = runReady(new AbortController().signal, answer);
+  const waiting = parts.read();
+  await expect(waiting).resolves.toBeUndefined();
+  expect(() => parts.read()).toThrow(expect.objectContaining({ code: 'invalid_response', cause }));
+});
+
+it('waits for what the adapter waits for, without a promise of its own', async () => {
+  const { answer, parts } = runReady(new AbortController().signal, new WaitingAnswer());
+  await readOn(() => parts.read());
+  expect(parts.read()).toBe(answer.waiting.promise);
+  expect(answer.asked).toBe(1);
+});
+
+it('fails with an abort even when the adapter tells of it late', async () => {
+  const caller = new AbortController();
+  const { answer, parts } = runReady(caller.signal, new WaitingAnswer());
+  await readOn(() => parts.read());
+  const reading = readOn(() => parts.read());
+  const reason = new Error('enough');
+  caller.abort(reason);
+  await nextTurn();
+  answer.waiting.resolve();
+  await expect(reading).rejects.toMatchObject({ cause: reason });
 });

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCompletionStream } from '../../src/engine/completion-stream.ts';
 import { SignalboxError } from '../../src/errors.ts';
+import { Pulled } from '../../src/internal/reads.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';
 
 type Answer = { readonly text: string };
@@ -45,7 +46,8 @@ function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
   }
   const stream = createCompletionStream<Answer>(async (leaving) => {
     const parts = source(leaving);
-    return { read: () => parts.next(), return: () => parts.return() };
+    const steps = new Pulled(() => parts.next());
+    return { read: () => steps.read(), return: () => parts.return() };
   });
   return { stream, state };
 }

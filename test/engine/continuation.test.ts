@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AttemptParts, AttemptStep } from '../../src/engine/attempt.ts';
+import type { AttemptParts } from '../../src/engine/attempt.ts';
 import { joinedTo } from '../../src/engine/continuation.ts';
 import type { Capability } from '../../src/protocol/provider.ts';
 import type { ProviderPart, StreamPart } from '../../src/protocol/stream-part.ts';
@@ -173,15 +173,16 @@ describe('an answer that another target goes on with', () => {
 });
 
 describe('the joint of two attempts', () => {
-  /** An attempt that tells these parts, by turns at once and later. */
+  /** An attempt that has to be waited for before each of these parts. */
   function from(parts: readonly ProviderPart[]): AttemptParts {
     let at = 0;
+    let isLate = false;
     return {
       read() {
+        isLate = !isLate;
+        if (isLate) return Promise.resolve();
         const value = parts[at++];
-        const step: AttemptStep =
-          value === undefined ? { done: true, value } : { done: false, value };
-        return at % 2 === 0 ? step : Promise.resolve(step);
+        return value === undefined ? { done: true, value } : { done: false, value };
       },
       leave: () => undefined,
     };

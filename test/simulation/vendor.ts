@@ -10,6 +10,7 @@ import {
 } from '../../src/index.ts';
 import { numberIn, rightAnswer, rightObject } from './answers.ts';
 import type { VirtualTime } from './virtual-time.ts';
+import { WaitingParts } from './waiting-parts.ts';
 import type { Trouble, VendorPlan } from './world.ts';
 
 /** What a vendor knows of one request. */
@@ -35,6 +36,9 @@ const minuteMs = 60_000;
 const forEver = Number.POSITIVE_INFINITY;
 
 const slowMs = 8_000;
+
+/** Those whose parts are told as our own adapters tell theirs; the others' come from plain generators. */
+const waitingVendors = ['a', 'c'];
 
 const codes: Partial<Record<Trouble, readonly [AttemptErrorCode, number | undefined]>> = {
   down: ['connection', undefined],
@@ -154,6 +158,32 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
     yield { type: 'finish', finishReason: 'stop', usage: usage(words.length) };
   }
 
+  async function* send(
+    request: ProviderRequest,
+    context: AttemptContext,
+  ): AsyncGenerator<ProviderPart, void> {
+    context.signal.throwIfAborted();
+    const { key } = context;
+    requests += 1;
+    const entry: Entry = {
+      id: ledger.length,
+      vendor: plan.name,
+      target: `${plan.name}/${request.model}${key === undefined ? '' : `#${key + 1}`}`,
+      call: numberIn(request.messages.map(textIn).join(' ')),
+      at: time.now(),
+      trouble: troubleNow(),
+      endedAt: undefined,
+      notBefore: undefined,
+      told: undefined,
+    };
+    ledger.push(entry);
+    try {
+      yield* answer(request, context, entry);
+    } finally {
+      entry.endedAt = time.now();
+    }
+  }
+
   const prefill: readonly Capability[] = plan.prefill === 'no' ? [] : ['prefill'];
   return {
     wire: `simulated ${plan.name}`,
@@ -162,27 +192,9 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
     preload: async () => undefined,
     prepare: (request) => ({
       warnings: [],
-      async *send(context) {
-        context.signal.throwIfAborted();
-        const { key } = context;
-        requests += 1;
-        const entry: Entry = {
-          id: ledger.length,
-          vendor: plan.name,
-          target: `${plan.name}/${request.model}${key === undefined ? '' : `#${key + 1}`}`,
-          call: numberIn(request.messages.map(textIn).join(' ')),
-          at: time.now(),
-          trouble: troubleNow(),
-          endedAt: undefined,
-          notBefore: undefined,
-          told: undefined,
-        };
-        ledger.push(entry);
-        try {
-          yield* answer(request, context, entry);
-        } finally {
-          entry.endedAt = time.now();
-        }
+      send(context) {
+        const parts = send(request, context);
+        return waitingVendors.includes(plan.name) ? new WaitingParts(parts) : parts;
       },
     }),
   };

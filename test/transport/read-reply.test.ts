@@ -2,6 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { readOn } from '../../src/internal/reads.ts';
 import type { Watch } from '../../src/protocol/provider.ts';
 import { type Answer, answerOf } from '../../src/transport/answer.ts';
 import { dispatchRequest } from '../../src/transport/dispatch.ts';
@@ -37,7 +38,7 @@ const ways: readonly (readonly [string, Send])[] = [
       return answer;
     },
   ],
-  ['a fetch', async (url) => answerOf(await fetch(url))],
+  ['a fetch', async (url) => answerOf(await fetch(url), new AbortController().signal)],
 ];
 
 describe.each(ways)('over %s', (_, send) => {
@@ -71,7 +72,8 @@ describe.each(ways)('over %s', (_, send) => {
     if (reply.kind !== 'events') throw new Error(`not events but ${reply.kind}`);
     const { events: source } = reply;
     const events: ServerSentEvent[] = [...source.takeHead()];
-    for (let piece = await source.read(); ; piece = await source.read()) {
+    for (;;) {
+      const piece = await readOn(() => source.read());
       events.push(...source.decode(piece));
       if (piece === undefined) return events;
     }
@@ -93,6 +95,7 @@ describe.each(ways)('over %s', (_, send) => {
           },
         }),
       ),
+      new AbortController().signal,
     );
   }
 
@@ -153,7 +156,10 @@ describe.each(ways)('over %s', (_, send) => {
 
     test('carries the request id and the headers', async () => {
       const reply = await readReply(
-        answerOf(new Response('{}', { headers: { 'x-request-id': 'req_1', 'x-other': 'yes' } })),
+        answerOf(
+          new Response('{}', { headers: { 'x-request-id': 'req_1', 'x-other': 'yes' } }),
+          new AbortController().signal,
+        ),
         quiet,
       );
       expect(reply.requestId).toBe('req_1');
@@ -196,7 +202,7 @@ describe.each(ways)('over %s', (_, send) => {
       if (reply.kind !== 'events') throw new Error('not events');
       const { events } = reply;
       expect(events.takeHead()).toMatchObject([{ data: 1 }]);
-      const reading = (async () => events.read())();
+      const reading = readOn(() => events.read());
       const cause = await reading.then(
         () => undefined,
         (error: unknown) => error,

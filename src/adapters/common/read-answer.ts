@@ -59,10 +59,7 @@ const left = Promise.resolve(over);
 
 type Step = IteratorResult<ProviderPart, void>;
 
-/** Says that no piece was read. */
-const nothing = Symbol('nothing');
-
-/** See {@link readAnswer}. A class with a promise for each piece and no more: thousands of streams wait at a time. */
+/** See {@link readAnswer}. A class that makes no promise for a piece: thousands of streams wait at a time. */
 class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyParts {
   readonly #context: AttemptContext;
   readonly #wire: AnswerWire;
@@ -71,8 +68,9 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
   #at = 0;
   /** Thrown after the parts that were told before it. */
   #failure: { readonly error: unknown } | undefined;
-  #hasAsked = false;
   #isOver = false;
+  /** Settles when the body has more, or is over. */
+  #more: Promise<void> | undefined;
   #events: EventSource | undefined;
   #reader: AnswerReader | undefined;
   readonly #raw: unknown[] = [];
@@ -90,9 +88,24 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
   }
 
   ready(): ProviderPart | undefined {
-    const part = this.#parts[this.#at];
-    if (part !== undefined) this.#at += 1;
-    return part;
+    this.#more = undefined;
+    for (;;) {
+      const part = this.#parts[this.#at];
+      if (part !== undefined) {
+        this.#at += 1;
+        return part;
+      }
+      if (this.#at > 0) this.#parts = [];
+      this.#at = 0;
+      const events = this.#events;
+      if (events === undefined || this.#isOver || this.#failure !== undefined) return undefined;
+      this.#readFrom(events);
+      if (this.#more !== undefined) return undefined;
+    }
+  }
+
+  more(): Promise<void> | undefined {
+    return this.#more;
   }
 
   next(): Promise<IteratorResult<ProviderPart, void>> {
@@ -114,56 +127,39 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     for (;;) {
       const value = this.ready();
       if (value !== undefined) return { done: false, value };
-      this.#parts = [];
-      this.#at = 0;
+      if (this.#more !== undefined) return this.#more.then(this.#onMore);
       if (this.#failure !== undefined) {
         const { error } = this.#failure;
         this.#close();
         throw error;
       }
-      if (this.#isOver) return over;
-      if (!this.#hasAsked) {
-        const reply = this.#open();
-        if (reply instanceof Promise) return reply.then(this.#replied);
-        if (reply !== undefined) this.#takeReply(reply);
-        continue;
-      }
-      const piece = this.#read();
-      if (piece instanceof Promise) return piece.then(this.#arrived, this.#cutOff);
-      if (piece !== nothing) this.#takePiece(piece);
+      const ask = this.#ask;
+      if (this.#isOver || ask === undefined) return over;
+      // It holds the whole request, which is not needed while the answer is read.
+      this.#ask = undefined;
+      const reply = ask();
+      if (reply instanceof Promise) return reply.then(this.#onReply);
+      this.#takeReply(reply);
     }
   }
 
-  readonly #replied = (reply: Reply): Step | Promise<Step> => {
+  readonly #onReply = (reply: Reply): Step | Promise<Step> => {
     this.#takeReply(reply);
     return this.#step();
   };
 
-  readonly #arrived = (piece: Uint8Array | undefined): Step | Promise<Step> => {
-    this.#takePiece(piece);
-    return this.#step();
-  };
+  readonly #onMore = (): Step | Promise<Step> => this.#step();
 
-  readonly #cutOff = (cause: unknown): Step | Promise<Step> => {
-    this.#wasCut(cause);
-    return this.#step();
-  };
-
-  #read(): ReturnType<EventSource['read']> | typeof nothing {
+  #readFrom(events: EventSource): void {
+    let piece: ReturnType<EventSource['read']>;
     try {
-      return this.#events?.read();
+      piece = events.read();
     } catch (cause) {
       this.#wasCut(cause);
-      return nothing;
+      return;
     }
-  }
-
-  #open(): Reply | Promise<Reply> | undefined {
-    this.#hasAsked = true;
-    const ask = this.#ask;
-    // It holds the whole request, which is not needed while the answer is read.
-    this.#ask = undefined;
-    return ask?.();
+    if (piece instanceof Promise) this.#more = piece;
+    else this.#takePiece(piece);
   }
 
   #takeReply(reply: Reply): void {
@@ -256,7 +252,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
   #close(): void {
     this.#events?.leave();
     this.#failure = undefined;
-    this.#hasAsked = true;
+    this.#ask = undefined;
     this.#isOver = true;
   }
 }

@@ -1,0 +1,56 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
+import { Pulled, readOn } from '../../src/internal/reads.ts';
+
+describe('a pulled source', () => {
+  it('gives each value once, and the next one after it', async () => {
+    const values = [1, 2];
+    const source = new Pulled(async () => values.shift());
+    expect(await readOn(() => source.read())).toBe(1);
+    expect(await readOn(() => source.read())).toBe(2);
+    expect(await readOn(() => source.read())).toBeUndefined();
+  });
+
+  it('is not pulled before it is read, and once for all who wait', async () => {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const pull = vi.fn(() => promise);
+    const source = new Pulled(pull);
+    expect(pull).not.toHaveBeenCalled();
+    const waiting = source.read();
+    expect(source.read()).toBe(waiting);
+    expect(pull).toHaveBeenCalledTimes(1);
+    resolve(1);
+    await waiting;
+    expect(source.read()).toBe(1);
+  });
+
+  it('throws what the pull failed with, ever after, and pulls no more', async () => {
+    const failure = new Error('cut');
+    const pull = vi.fn(() => Promise.reject<number>(failure));
+    const source = new Pulled(pull);
+    await expect(source.read()).resolves.toBeUndefined();
+    expect(() => source.read()).toThrow(failure);
+    expect(() => source.read()).toThrow(failure);
+    expect(pull).toHaveBeenCalledTimes(1);
+  });
+
+  it('wakes who waits when it is failed from outside, whatever comes later', async () => {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const source = new Pulled(() => promise);
+    const reading = readOn(() => source.read());
+    const failure = new Error('enough');
+    source.fail(failure);
+    await expect(reading).rejects.toBe(failure);
+    resolve(1);
+    await nextTurn();
+    expect(() => source.read()).toThrow(failure);
+  });
+
+  it('gives what had come before it failed', async () => {
+    const source = new Pulled(async () => 1);
+    await source.read();
+    source.fail(new Error('enough'));
+    expect(source.read()).toBe(1);
+    expect(() => source.read()).toThrow('enough');
+  });
+});

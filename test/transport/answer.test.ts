@@ -1,0 +1,62 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { readOn } from '../../src/internal/reads.ts';
+import { answerOf } from '../../src/transport/answer.ts';
+
+/** What a `fetch` answers that takes no notice of its signal. */
+function deafAnswer() {
+  const caller = new AbortController();
+  const state: { cancelled: boolean; controller?: ReadableStreamDefaultController<Uint8Array> } = {
+    cancelled: false,
+  };
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      state.controller = controller;
+    },
+    cancel() {
+      state.cancelled = true;
+    },
+  });
+  const { body } = answerOf(new Response(stream), caller.signal);
+  const listeners = () => getEventListeners(caller.signal, 'abort').length;
+  return { body, caller, state, listeners };
+}
+
+describe('what a fetch answers', () => {
+  it('is closed by an abort that the fetch takes no notice of, and who waits is told', async () => {
+    const { body, caller, state, listeners } = deafAnswer();
+    const reading = readOn(() => body.read());
+    const reason = new Error('enough');
+    caller.abort(reason);
+    await expect(reading).rejects.toBe(reason);
+    expect(state.cancelled).toBe(true);
+    expect(listeners()).toBe(0);
+  });
+
+  it('listens to the abort until it ends', async () => {
+    const { body, state, listeners } = deafAnswer();
+    state.controller?.enqueue(Buffer.from('a'));
+    expect(await readOn(() => body.read())).toEqual(Buffer.from('a'));
+    expect(listeners()).toBe(1);
+    state.controller?.close();
+    expect(await readOn(() => body.read())).toBeUndefined();
+    expect(listeners()).toBe(0);
+  });
+
+  it('listens to the abort until it fails', async () => {
+    const { body, state, listeners } = deafAnswer();
+    const failure = new Error('cut');
+    state.controller?.error(failure);
+    await expect(readOn(() => body.read())).rejects.toBe(failure);
+    expect(listeners()).toBe(0);
+  });
+
+  it('is closed when its reader leaves', async () => {
+    const { body, state, listeners } = deafAnswer();
+    const reading = readOn(() => body.read());
+    body.cancel();
+    await expect(reading).rejects.toThrow('the reader left');
+    expect(state.cancelled).toBe(true);
+    expect(listeners()).toBe(0);
+  });
+});

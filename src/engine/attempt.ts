@@ -128,6 +128,8 @@ class RunningAttempt implements AttemptParts {
   readonly #prepared: PreparedCall;
   readonly #options: AttemptOptions;
   readonly #controller = new AbortController();
+  /** Why it was aborted. Kept beside the signal, which is dear to ask. */
+  #cut: { readonly reason: unknown } | undefined;
   readonly #deadline: Deadline;
   #clock: AttemptClock | undefined;
   #parts: AsyncIterator<ProviderPart> | undefined;
@@ -176,17 +178,17 @@ class RunningAttempt implements AttemptParts {
 
   /** A part that is there; what has come by the time of an abort is still taken by who waits for it. */
   #takeReady(parts: ReadyParts | undefined): AttemptStep | undefined {
-    const { signal } = this.#controller;
     const wasWaiting = this.#isWaiting;
     this.#isWaiting = false;
     try {
-      if (!wasWaiting) signal.throwIfAborted();
-      const value = parts?.ready();
-      if (value !== undefined) return this.#took({ done: false, value });
-      signal.throwIfAborted();
+      if (this.#cut === undefined || wasWaiting) {
+        const value = parts?.ready();
+        if (value !== undefined) return this.#took({ done: false, value });
+      }
     } catch (error) {
       throw this.#failed(error);
     }
+    if (this.#cut !== undefined) throw this.#failed(this.#cut.reason);
     return undefined;
   }
 
@@ -230,7 +232,7 @@ class RunningAttempt implements AttemptParts {
     const expire = (phase: DuePhase): void =>
       void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase }));
     this.#clock = new AttemptClock(this.#runtime, this.#deadline, expire);
-    if (scope.reason !== undefined) this.#controller.abort(scope.reason);
+    if (scope.reason !== undefined) this.#abort(scope.reason);
     else scope.listen(this.#onAbort);
     const parts = this.#prepared.send({
       ...(key !== undefined && { key }),
@@ -264,14 +266,18 @@ class RunningAttempt implements AttemptParts {
 
   /** Closes the socket; what has come by then is still told. */
   async #cutShort(reason: unknown): Promise<void> {
-    this.#controller.abort(reason);
+    this.#abort(reason);
     for (let turn = 0; turn < turnsThrough; turn++) await undefined;
     if (!this.#isOver) this.#tell({ error: this.#failed(reason) });
   }
 
+  #abort(reason: unknown): void {
+    this.#cut ??= { reason };
+    this.#controller.abort(reason);
+  }
+
   #failed(error: unknown): SignalboxError {
-    const { signal } = this.#controller;
-    const told = asAttemptError(signal.aborted ? signal.reason : error);
+    const told = asAttemptError(this.#cut === undefined ? error : this.#cut.reason);
     this.#end();
     return told;
   }

@@ -13,15 +13,13 @@ const readOutMs = 1_000;
  */
 async function readOut(body: Body): Promise<void> {
   if (body.hasArrived) return;
-  const grace = AbortSignal.timeout(readOutMs);
-  const cut = (): void => body.cancel();
-  grace.addEventListener('abort', cut, { once: true });
+  const grace = setTimeout(() => body.cancel(), readOutMs).unref();
   try {
     while ((await readOn(() => body.read())) !== undefined);
   } catch {
     // The connection broke after the answer was whole: nobody needs it any more.
   } finally {
-    grace.removeEventListener('abort', cut);
+    clearTimeout(grace);
   }
 }
 

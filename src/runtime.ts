@@ -11,7 +11,7 @@ let processId: string | undefined;
 let idsMade = 0;
 
 /** The system's own clock and chance. */
-export const systemRuntime: Runtime = {
+export const systemRuntime: Required<Runtime> = {
   now() {
     timeOrigin ??= performance.timeOrigin;
     return timeOrigin + performance.now();

@@ -1,6 +1,7 @@
 import type { SignalboxError } from '../errors.ts';
 import { type Read, readOn } from '../internal/reads.ts';
 import type { Watch } from '../protocol/provider.ts';
+import { systemRuntime } from '../runtime.ts';
 import type { Body } from './answer.ts';
 import { interruptedError } from './network-error.ts';
 
@@ -13,13 +14,13 @@ const readOutMs = 1_000;
  */
 async function readOut(body: Body): Promise<void> {
   if (body.hasArrived) return;
-  const grace = setTimeout(() => body.cancel(), readOutMs).unref();
+  const callOff = systemRuntime.alarm(readOutMs, () => body.cancel());
   try {
     while ((await readOn(() => body.read())) !== undefined);
   } catch {
     // The connection broke after the answer was whole: nobody needs it any more.
   } finally {
-    clearTimeout(grace);
+    callOff();
   }
 }
 

@@ -10,6 +10,13 @@ let timeOrigin: number | undefined;
 let processId: string | undefined;
 let idsMade = 0;
 
+function longAlarm(ms: number, ring: () => void): () => void {
+  let callOff = systemRuntime.alarm(maxTimerMs, () => {
+    callOff = systemRuntime.alarm(ms - maxTimerMs, ring);
+  });
+  return () => callOff();
+}
+
 /** The system's own clock and chance. */
 export const systemRuntime: Required<Runtime> = {
   now() {
@@ -38,14 +45,8 @@ export const systemRuntime: Required<Runtime> = {
       signal?.addEventListener('abort', stop, { once: true });
     }),
   alarm(ms, ring) {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const wait = (leftMs: number): void => {
-      timer =
-        leftMs > maxTimerMs
-          ? setTimeout(() => wait(leftMs - maxTimerMs), maxTimerMs)
-          : setTimeout(ring, leftMs);
-    };
-    wait(ms);
+    if (ms > maxTimerMs) return longAlarm(ms, ring);
+    const timer = setTimeout(ring, ms);
     return () => clearTimeout(timer);
   },
   random: Math.random,

@@ -64,6 +64,37 @@ describe('sleep', () => {
   });
 });
 
+describe('alarm', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test.each([1_000, 60 * dayMs])('rings once after %i ms and not before', async (ms) => {
+    const ring = vi.fn();
+    systemRuntime.alarm(ms, ring);
+    await vi.advanceTimersByTimeAsync(ms - 1);
+    expect(ring).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(ring).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each([0, 30 * dayMs])(
+    'is called off after %i ms, however long it was to wait',
+    async (ms) => {
+      const ring = vi.fn();
+      const callOff = systemRuntime.alarm(Number.POSITIVE_INFINITY, ring);
+      await vi.advanceTimersByTimeAsync(ms);
+      callOff();
+      expect(vi.getTimerCount()).toBe(0);
+      expect(ring).not.toHaveBeenCalled();
+    },
+  );
+});
+
 test('time does not run backwards and is epoch time', () => {
   const first = systemRuntime.now();
   expect(systemRuntime.now()).toBeGreaterThanOrEqual(first);

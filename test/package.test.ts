@@ -35,6 +35,12 @@ describe('the package', () => {
     expect(strangers).toEqual([]);
   });
 
+  it('shares no settings with a zod of the application', () => {
+    const texts = files.map((name) => readFileSync(join(dist, name), 'utf8')).join('');
+    expect(texts).toContain('__signalbox_zod_globalConfig');
+    expect(texts).not.toMatch(/\b__zod_/);
+  });
+
   it('ships the licence of what is built into it', () => {
     expect(existsSync(join(dist, 'zod.LICENSE'))).toBe(true);
   });

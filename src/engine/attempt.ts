@@ -119,7 +119,7 @@ function isReady(parts: object): parts is ReadyParts {
 
 const ended = { done: true, value: undefined } as const;
 
-/** What was waited for. */
+/** What the reader is told at his next read. */
 type Told = { readonly step: AttemptStep } | { readonly error: SignalboxError };
 
 /** See {@link runAttempt}. A class, since a generator makes more promises, and thousands of them wait at a time. */
@@ -217,14 +217,11 @@ class RunningAttempt implements AttemptParts {
     if (!this.#isOver) this.#tell({ error: this.#failed(error) });
   };
 
-  /** To whoever waits, if anybody does. */
+  /** Kept for a reader who is elsewhere: to him, too, a failure must not look like the end. */
   #tell(told: Told): void {
-    if (this.#wake === ignore && !this.#isWaiting) return;
-    const wake = this.#wake;
-    this.#wake = ignore;
-    this.#isWaiting = false;
     this.#told = told;
-    wake();
+    this.#wake();
+    this.#wake = ignore;
   }
 
   #begin(): AsyncIterator<ProviderPart> {

@@ -30,6 +30,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   #isWhole = false;
   #hasReader = false;
   #hasLeft = false;
+  #hasFailed = false;
   /** Parts that `completion` drove out before a reader came. */
   readonly #kept: StreamPart<Answer>[] = [];
   #draining: Promise<void> | undefined;
@@ -49,7 +50,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
 
   // Not async, but for the first part: thousands of streams wait at a time.
   readonly #read = (): Promise<Step<Answer>> => {
-    if (this.#hasLeft) return Promise.resolve(this.#took(over));
+    if (this.#hasLeft || this.#hasFailed) return Promise.resolve(this.#took(over));
     if (this.#source === undefined) return this.#open();
     try {
       const step = this.#next();
@@ -90,6 +91,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
 
   #failed(error: unknown): unknown {
     this.#settle();
+    this.#hasFailed = true;
     this.#answer.reject(error);
     return error;
   }

@@ -35,18 +35,15 @@ export class Pulled<Value> {
     this.#waiting = Promise.withResolvers();
     this.#pull().then(
       (value) => {
-        if (this.#failure === undefined) this.#come = { value };
+        this.#come = { value };
         this.#wake();
       },
-      (error: unknown) => this.fail(error),
+      (error: unknown) => {
+        this.#failure = { error };
+        this.#wake();
+      },
     );
     return this.#waiting.promise;
-  }
-
-  /** Nothing more is to come, and who waits is told so. Does nothing after a failure. */
-  fail(error: unknown): void {
-    this.#failure ??= { error };
-    this.#wake();
   }
 
   #wake(): void {

@@ -30,20 +30,24 @@ const noBody: Body = { hasArrived: true, read: () => undefined, cancel: () => un
 
 function bodyOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): Body {
   const reader = stream.getReader();
+  let closed: { readonly reason: unknown } | undefined;
   const unlisten = (): void => signal.removeEventListener('abort', abort);
   const pieces = new Pulled(async () => {
     let isLast = true;
     try {
       const { done, value } = await reader.read();
       isLast = done;
-      return done ? undefined : value;
+      if (!done) return value;
+      if (closed !== undefined) throw closed.reason;
+      return undefined;
     } finally {
       if (isLast) unlisten();
     }
   });
+  /** Ends the read that is pending; a piece that has come by now is still given out. */
   function close(reason: unknown): void {
     unlisten();
-    pieces.fail(reason);
+    closed ??= { reason };
     // Rejects when the socket is already gone, which is what we want of it anyway.
     reader.cancel().catch(() => undefined);
   }

@@ -46,6 +46,10 @@ export function decoded(body: Body, contentEncoding: string | null): Body {
   return {
     hasArrived: false,
     read: () => pieces.read(),
-    cancel: () => void stream.destroy(),
+    cancel() {
+      stream.destroy();
+      // Whoever feeds the stream may be waiting for bytes that never come.
+      body.cancel();
+    },
   };
 }

@@ -97,14 +97,13 @@ function sendWith(
   const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]?: Tap };
   const ownFetch = options.fetch ?? globalThis.fetch;
   const whole = { ...asked, headers: new Headers(headers), redirect: 'manual', signal } as const;
-  ownFetch(input, whole).then(
-    (response) => {
+  ownFetch(input, whole)
+    .then((response) => {
       tap.answered(answerOf(response, signal));
       // The fetch has the signal, too, and closes its connection itself.
       tap.close();
-    },
-    (reason: unknown) => tap.fail(reason),
-  );
+    })
+    .catch((reason: unknown) => tap.fail(reason));
 }
 
 /**

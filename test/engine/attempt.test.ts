@@ -66,9 +66,12 @@ class ReadyAnswer implements AsyncIterableIterator<ProviderPart>, ReadyParts {
   }
 }
 
-function runReady<Answer extends ReadyAnswer>(signal: AbortSignal, answer: Answer) {
+function runReady<Answer extends ReadyAnswer>(
+  signal: AbortSignal,
+  answer: Answer,
+  runtime = fakeRuntime(),
+) {
   const seen: ProviderPart[] = [];
-  const runtime = fakeRuntime();
   const parts = runAttempt(
     runtime,
     { warnings: [], send: () => answer },
@@ -135,6 +138,16 @@ class WaitingAnswer extends ReadyAnswer {
     return this.asked === 0 ? undefined : this.waiting.promise;
   }
 }
+
+it('fails with a clock that ran out while its reader was elsewhere', async () => {
+  const runtime = fakeRuntime();
+  const { parts } = runReady(new AbortController().signal, new ReadyAnswer(), runtime);
+  await readOn(() => parts.read());
+  await runtime.advance(1_000);
+  await nextTurn();
+  expect(() => parts.read()).toThrow(expect.objectContaining({ code: 'timeout' }));
+  expect(parts.read()).toEqual({ done: true, value: undefined });
+});
 
 it('fails with what the adapter throws at once', async () => {
   const cause = new Error('a defect');

@@ -110,6 +110,15 @@ describe('a stream', () => {
     expect(state).toEqual({ starts: 1, pulled: 5, closed: true });
   });
 
+  test('tells its failure once and is over then', async () => {
+    const { stream } = sourceOf(text('a'), failure);
+    const reader = stream[Symbol.asyncIterator]();
+    await reader.next();
+    await expect(reader.next()).rejects.toBe(failure);
+    expect(await reader.next()).toEqual({ done: true, value: undefined });
+    await expect(stream.completion).rejects.toBe(failure);
+  });
+
   test('is pulled, never pushed: a slow reader sets the pace', async () => {
     const { stream, state } = sourceOf(...answer);
     const parts = stream[Symbol.asyncIterator]();

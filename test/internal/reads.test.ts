@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { Pulled, readOn } from '../../src/internal/reads.ts';
 
@@ -32,25 +31,5 @@ describe('a pulled source', () => {
     expect(() => source.read()).toThrow(failure);
     expect(() => source.read()).toThrow(failure);
     expect(pull).toHaveBeenCalledTimes(1);
-  });
-
-  it('wakes who waits when it is failed from outside, whatever comes later', async () => {
-    const { promise, resolve } = Promise.withResolvers<number>();
-    const source = new Pulled(() => promise);
-    const reading = readOn(() => source.read());
-    const failure = new Error('enough');
-    source.fail(failure);
-    await expect(reading).rejects.toBe(failure);
-    resolve(1);
-    await nextTurn();
-    expect(() => source.read()).toThrow(failure);
-  });
-
-  it('gives what had come before it failed', async () => {
-    const source = new Pulled(async () => 1);
-    await source.read();
-    source.fail(new Error('enough'));
-    expect(source.read()).toBe(1);
-    expect(() => source.read()).toThrow('enough');
   });
 });

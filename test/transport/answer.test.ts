@@ -33,6 +33,16 @@ describe('what a fetch answers', () => {
     expect(listeners()).toBe(0);
   });
 
+  it('is given out as far as it had come when the abort did', async () => {
+    const { body, caller, state } = deafAnswer();
+    const first = readOn(() => body.read());
+    const reason = new Error('enough');
+    state.controller?.enqueue(Buffer.from('a'));
+    caller.abort(reason);
+    expect(await first).toEqual(Buffer.from('a'));
+    await expect(readOn(() => body.read())).rejects.toBe(reason);
+  });
+
   it('listens to the abort until it ends', async () => {
     const { body, state, listeners } = deafAnswer();
     state.controller?.enqueue(Buffer.from('a'));

@@ -292,3 +292,14 @@ test('a tapped fetch carries its tap with every request', async () => {
   expect(own.mock.calls[0]?.[1]).toMatchObject({ method: 'POST' });
   expect(await bodyOf(tap)).toEqual({ real: true });
 });
+
+test('a body that somebody else reads already fails the attempt, and nothing else', async () => {
+  const fetch: Fetch = async () => {
+    const response = new Response('{}');
+    response.body?.getReader();
+    return response;
+  };
+  await expect(ask({ headers: () => ({}), fetch }, 'http://127.0.0.1:1/v1', {})).rejects.toThrow(
+    'locked',
+  );
+});

@@ -44,6 +44,11 @@ function limitTokens(
   return facts.maxOutputTokens;
 }
 
+const samplingParams = ['temperature', 'topP', 'topK'] as const;
+
+/** What other vendors take and this one does not. */
+const unknownParams = ['frequencyPenalty', 'presencePenalty', 'seed'] as const;
+
 function toSampling(
   request: ProviderRequest,
   sampling: ModelFacts['sampling'],
@@ -52,11 +57,10 @@ function toSampling(
 ): JsonObject {
   const { temperature, topP, topK } = request;
   if (sampling === 'none' || thinks) {
-    const wanted = Object.entries({ temperature, topP, topK }).filter(
-      ([, value]) => value !== undefined,
-    );
     const why = thinks && sampling !== 'none' ? 'the model thinks' : 'this model does not take it';
-    warnings.push(...wanted.map(([param]) => dropped(param, why)));
+    for (const param of samplingParams) {
+      if (request[param] !== undefined) warnings.push(dropped(param, why));
+    }
     return {};
   }
   if (temperature !== undefined && temperature > 1) {
@@ -103,10 +107,10 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
     temperature: _temperature,
     topP: _topP,
     topK: _topK,
-    frequencyPenalty,
-    presencePenalty,
+    frequencyPenalty: _frequencyPenalty,
+    presencePenalty: _presencePenalty,
     stop,
-    seed,
+    seed: _seed,
     extraBody,
     ...rest
   } = request;
@@ -114,9 +118,9 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
   const facts = factsOf(model);
   const warnings: Warning[] = [];
 
-  for (const [param, value] of Object.entries({ frequencyPenalty, presencePenalty, seed })) {
-    if (value !== undefined)
-      warnings.push(dropped(param, 'Anthropic Messages has no such parameter'));
+  for (const param of unknownParams) {
+    if (request[param] === undefined) continue;
+    warnings.push(dropped(param, 'Anthropic Messages has no such parameter'));
   }
   const stops = stop?.filter((sequence) => sequence.trim() !== '') ?? [];
   if (stops.length < (stop?.length ?? 0)) {

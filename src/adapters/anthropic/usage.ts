@@ -15,30 +15,34 @@ export function mergeUsage(before: JsonObject | undefined, later: unknown): Json
   return merged;
 }
 
+/** What was written to the cache, by how long it is kept; only what is not nothing. */
+function writtenByTtl(creation: JsonObject): Readonly<Record<string, number>> {
+  const written: Record<string, number> = {};
+  const shortly = countOf(creation.ephemeral_5m_input_tokens) ?? 0;
+  const longer = countOf(creation.ephemeral_1h_input_tokens) ?? 0;
+  if (shortly > 0) written['5m'] = shortly;
+  if (longer > 0) written['1h'] = longer;
+  return written;
+}
+
 /** The API counts cached and written input apart from `input_tokens`; their sum is what was sent. */
 export function toUsage(raw: JsonObject): Usage {
-  const byTtl = objectOf(raw.cache_creation);
-  const written = {
-    '5m': countOf(byTtl.ephemeral_5m_input_tokens),
-    '1h': countOf(byTtl.ephemeral_1h_input_tokens),
-  };
+  const written = isObject(raw.cache_creation) ? writtenByTtl(raw.cache_creation) : undefined;
   const cached = countOf(raw.cache_read_input_tokens);
   const writtenInAll =
     countOf(raw.cache_creation_input_tokens) ??
-    (isObject(raw.cache_creation) ? (written['5m'] ?? 0) + (written['1h'] ?? 0) : undefined);
+    (written && (written['5m'] ?? 0) + (written['1h'] ?? 0));
   const inputTokens = (countOf(raw.input_tokens) ?? 0) + (cached ?? 0) + (writtenInAll ?? 0);
   const outputTokens = countOf(raw.output_tokens) ?? 0;
   const thinking = countOf(objectOf(raw.output_tokens_details).thinking_tokens);
-  const splits = Object.entries(written).filter(
-    (split): split is [string, number] => split[1] !== undefined && split[1] > 0,
-  );
+  const isSplit = written !== undefined && Object.keys(written).length > 0;
   return {
     inputTokens,
     outputTokens,
     totalTokens: inputTokens + outputTokens,
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(writtenInAll !== undefined && { cacheWriteTokens: writtenInAll }),
-    ...(splits.length > 0 && { cacheWriteTokensByTtl: Object.fromEntries(splits) }),
+    ...(isSplit && { cacheWriteTokensByTtl: written }),
     ...(thinking !== undefined && { reasoningTokens: thinking }),
     raw,
   };

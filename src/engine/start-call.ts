@@ -50,6 +50,7 @@ export function startCall(
 export async function collectCall(parts: PartSource): Promise<Completion> {
   for (;;) {
     const step = parts.read();
+    // By hand, as where an attempt is read: `readOn` would make a promise for each step of every call.
     if (step instanceof Promise) {
       await step;
       continue;

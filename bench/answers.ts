@@ -5,6 +5,9 @@ const sentence = 'The quick brown fox jumps over the lazy dog and goes home. ';
 const text = sentence.repeat(8);
 const word = ' token';
 
+/** Vendors pad the events of a stream, so that their lengths do not tell what is in them. */
+const padding = (index: number) => 'x9Yq2LmB7'.slice(0, (index * 7) % 10);
+
 type Event = { readonly name?: string; readonly data: object };
 
 const chatHead = { id: 'chatcmpl-1', created: 1_700_000_000, model: 'gpt-5.4-mini' };
@@ -12,12 +15,16 @@ const chatUsage = { prompt_tokens: 20, completion_tokens: 100, total_tokens: 120
 
 function chatEvents(deltas: number): readonly Event[] {
   const head = { ...chatHead, object: 'chat.completion.chunk', system_fingerprint: 'fp_1' };
-  const chunk = (delta: object, reason: string | null = null): Event => ({
-    data: { ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }] },
+  const chunk = (delta: object, reason: string | null = null, index = 0): Event => ({
+    data: {
+      ...head,
+      choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }],
+      obfuscation: padding(index),
+    },
   });
   return [
     chunk({ role: 'assistant', content: '', refusal: null }),
-    ...Array.from({ length: deltas }, () => chunk({ content: word })),
+    ...Array.from({ length: deltas }, (_, index) => chunk({ content: word }, null, index)),
     chunk({}, 'stop'),
     { data: { ...head, choices: [], usage: chatUsage } },
   ];
@@ -61,12 +68,12 @@ function responseEvents(deltas: number): readonly Event[] {
       item: { ...item, status: 'in_progress', content: [] },
     },
     { type: 'response.content_part.added', ...at, part: { ...part, text: '' } },
-    ...Array.from({ length: deltas }, () => ({
+    ...Array.from({ length: deltas }, (_, index) => ({
       type: 'response.output_text.delta',
       ...at,
       delta: word,
       logprobs: [],
-      obfuscation: 'x9Yq2',
+      obfuscation: padding(index),
     })),
     { type: 'response.output_text.done', ...at, text: said, logprobs: [] },
     { type: 'response.content_part.done', ...at, part: { ...part, text: said } },
@@ -175,8 +182,11 @@ export function wholeBody(wire: WireName): Buffer {
 
 /** The events of a stream, as bytes, one piece for each. */
 export function eventPieces(wire: WireName, deltas: number): readonly Buffer[] {
-  const told = streams[wire](deltas).map(({ name, data }) =>
-    Buffer.from(`${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`),
-  );
+  const told = streams[wire](deltas).map(({ name, data }, index) => {
+    const json = JSON.stringify(data);
+    const spaces = wire === 'anthropic' ? padding(index).replace(/./g, ' ') : '';
+    const head = name === undefined ? '' : `event: ${name}\n`;
+    return Buffer.from(`${head}data: ${json.slice(0, -1)}${spaces}}\n\n`);
+  });
   return wire === 'chat' ? [...told, Buffer.from('data: [DONE]\n\n')] : told;
 }

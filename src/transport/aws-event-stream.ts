@@ -125,38 +125,32 @@ function frameLengthOf(bytes: Uint8Array): number | undefined {
  * of the vendors whose models it serves. An exception of AWS's becomes an `error` event whose type is the
  * exception's name. Knows no terminal marker: that is the wire's business.
  *
- * Throws a SignalboxError `stream_interrupted` when a checksum is wrong, or the bytes end inside a frame; what
- * came whole before is told first.
+ * Throws a SignalboxError `stream_interrupted` when a checksum is wrong, or the bytes end inside a frame.
  */
 export function createFrameDecoder() {
   let rest: Uint8Array = new Uint8Array();
-  let failure: unknown;
-
-  function nextFrame(): ServerSentEvent | undefined {
-    const length = frameLengthOf(rest);
-    if (length === undefined || length > rest.length) return undefined;
-    const event = decode(rest.subarray(0, length));
-    rest = rest.subarray(length);
-    return event;
-  }
+  let hasEnded = false;
 
   return {
-    decode(chunk: Uint8Array): readonly ServerSentEvent[] {
-      if (failure !== undefined) throw failure;
-      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      const events: ServerSentEvent[] = [];
-      try {
-        for (let event = nextFrame(); event !== undefined; event = nextFrame()) events.push(event);
-      } catch (error) {
-        if (events.length === 0) throw error;
-        failure = error;
+    /** Takes the next bytes; `undefined` at their end. */
+    take(bytes: Uint8Array | undefined): void {
+      if (bytes === undefined) hasEnded = true;
+      else rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    },
+
+    /** The next event that is whole. */
+    next(): ServerSentEvent | undefined {
+      const length = frameLengthOf(rest);
+      if (length === undefined || length > rest.length) {
+        if (hasEnded && rest.length > 0) throw interruptedError('it ended inside a frame');
+        return undefined;
       }
-      return events;
+      const event = decode(rest.subarray(0, length));
+      rest = rest.subarray(length);
+      return event;
     },
-    end(): readonly ServerSentEvent[] {
-      if (failure !== undefined) throw failure;
-      if (rest.length > 0) throw interruptedError('it ended inside a frame');
-      return [];
-    },
+
+    /** Frames carry their text encoded: none is told as `again`. */
+    expectAgain(): void {},
   };
 }

@@ -5,8 +5,13 @@ import type { Answer, AnswerHeaders } from './answer.ts';
 import { createFrameDecoder, isFrameStart } from './aws-event-stream.ts';
 import { interruptedError } from './network-error.ts';
 import { Pieces } from './pieces.ts';
+import type { TextEvent } from './repeated-event.ts';
 import { requestIdOf } from './response-facts.ts';
-import { createEventDecoder, type ServerSentEvent } from './server-sent-events.ts';
+import {
+  createEventDecoder,
+  type EventDecoder,
+  type ServerSentEvent,
+} from './server-sent-events.ts';
 
 /** A vendor's answer with a status other than 2xx. `body` is decoded JSON, or the text as it came. */
 export type Refusal = {
@@ -36,15 +41,20 @@ const maxErrorBodyLength = 65_536;
  * own promise and needs no other: thousands of streams wait at the same time.
  */
 export interface EventSource {
-  /** What came before the first read; once. */
-  takeHead(): readonly ServerSentEvent[];
   /**
-   * The next piece; `undefined` at the end. To be handed to `decode`.
+   * The next event that has come whole. To be asked before anything is read, and until there is none after each piece.
+   * @throws SignalboxError `stream_interrupted` when the bytes are damaged
+   */
+  next(): ServerSentEvent | undefined;
+  /** Says what the event told last was: see {@link EventDecoder.expectAgain}. */
+  expectAgain(event: TextEvent): void;
+  /**
+   * The next piece; `undefined` at the end. To be handed to `take`.
    * @throws whatever broke the connection, to be handed to `cut`
    */
   read(): Read<Uint8Array | undefined>;
-  /** The events that a piece completes, maybe none; at the end, those that were not completed. */
-  decode(piece: Uint8Array | undefined): readonly ServerSentEvent[];
+  /** Takes a piece, or the end: `next` then tells the events that it completes. */
+  take(piece: Uint8Array | undefined): void;
   /** The error for a reading that failed. */
   cut(cause: unknown): SignalboxError;
   /** Says that the wire's terminal marker has come: what is left is read out, not cut off. */
@@ -54,35 +64,32 @@ export interface EventSource {
 }
 
 /** Makes events of pieces. */
-type Decoder = {
-  decode(piece: Uint8Array): readonly ServerSentEvent[];
-  end(): readonly ServerSentEvent[];
-};
+type Decoder = Pick<EventSource, 'next' | 'expectAgain' | 'take'>;
 
 class DecodedEvents implements EventSource {
   readonly #pieces: Pieces;
   readonly #decoder: Decoder;
-  #head: readonly ServerSentEvent[];
 
-  constructor(pieces: Pieces, decoder: Decoder, head: readonly ServerSentEvent[]) {
+  constructor(pieces: Pieces, decoder: Decoder) {
     this.#pieces = pieces;
     this.#decoder = decoder;
-    this.#head = head;
   }
 
-  takeHead(): readonly ServerSentEvent[] {
-    const head = this.#head;
-    this.#head = [];
-    return head;
+  next(): ServerSentEvent | undefined {
+    return this.#decoder.next();
+  }
+
+  expectAgain(event: TextEvent): void {
+    this.#decoder.expectAgain(event);
   }
 
   read(): Read<Uint8Array | undefined> {
     return this.#pieces.read();
   }
 
-  decode(piece: Uint8Array | undefined): readonly ServerSentEvent[] {
+  take(piece: Uint8Array | undefined): void {
     this.#pieces.took(piece);
-    return piece === undefined ? this.#decoder.end() : this.#decoder.decode(piece);
+    this.#decoder.take(piece);
   }
 
   cut(cause: unknown): SignalboxError {
@@ -104,10 +111,34 @@ function createTextDecoder() {
   return new StringDecoder('utf8');
 }
 
+type TextDecoding = ReturnType<typeof createTextDecoder>;
+
+/** An event stream of bytes. */
+class DecodedText implements Decoder {
+  readonly #text: TextDecoding;
+  readonly #decoder: EventDecoder;
+
+  constructor(text: TextDecoding, decoder: EventDecoder) {
+    this.#text = text;
+    this.#decoder = decoder;
+  }
+
+  next(): ServerSentEvent | undefined {
+    return this.#decoder.next();
+  }
+
+  expectAgain(event: TextEvent): void {
+    this.#decoder.expectAgain(event);
+  }
+
+  take(piece: Uint8Array | undefined): void {
+    if (piece === undefined) this.#decoder.end(this.#text.end());
+    else this.#decoder.take(this.#text.write(piece));
+  }
+}
+
 /** Nothing yet, or the beginning of a field name of an event stream: too little to tell what the body is. */
 const undecided = /^\s*(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?\s*$/;
-
-type TextDecoding = ReturnType<typeof createTextDecoder>;
 
 /** Reads on until something other than white space shows what the body is. */
 async function peek(
@@ -233,7 +264,8 @@ function readFrom(
 ): Reply | Promise<Reply> {
   if (piece !== undefined && isFrameStart(piece[0])) {
     const frames = createFrameDecoder();
-    const events = new DecodedEvents(pieces, frames, frames.decode(piece));
+    frames.take(piece);
+    const events = new DecodedEvents(pieces, frames);
     return { ...facts, kind: 'events', events };
   }
   if (piece !== undefined && isJsonStart(piece[0])) {
@@ -261,10 +293,7 @@ async function readText(
     throw invalid(wordsFor(first));
   }
   const decoder = createEventDecoder();
-  const fromBytes: Decoder = {
-    decode: (bytes) => decoder.decode(text.write(bytes)),
-    end: () => [...decoder.decode(text.end()), ...decoder.end()],
-  };
-  const events = new DecodedEvents(pieces, fromBytes, decoder.decode(head));
+  decoder.take(head);
+  const events = new DecodedEvents(pieces, new DecodedText(text, decoder));
   return { ...facts, kind: 'events', events };
 }

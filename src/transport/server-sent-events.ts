@@ -1,3 +1,5 @@
+import { hasEscapes, type RepeatedEvent, repeatedEvent, type TextEvent } from './repeated-event.ts';
+
 /** One event of a server-sent event stream, its data already decoded. */
 export type ServerSentEvent =
   | {
@@ -5,6 +7,8 @@ export type ServerSentEvent =
       readonly name: string | undefined;
       readonly data: unknown;
     }
+  /** The event that {@link EventDecoder.expectAgain} was told of, with another text. */
+  | { readonly type: 'again'; readonly of: TextEvent; readonly text: string }
   /** Data that is not JSON: the caller skips and reports it, or gives up. */
   | { readonly type: 'malformed' }
   /** OpenAI's `[DONE]`. */
@@ -12,10 +16,14 @@ export type ServerSentEvent =
 
 /** Decodes one stream, piece by piece. */
 export interface EventDecoder {
-  /** The events that the piece completes. */
-  decode(piece: string): readonly ServerSentEvent[];
-  /** What the end of the stream completes. */
-  end(): readonly ServerSentEvent[];
+  /** Takes the next piece, once `next` has told all of the one before. */
+  take(piece: string): void;
+  /** Takes the last piece: `next` tells an unfinished event as well. */
+  end(piece: string): void;
+  /** The next event that is whole. */
+  next(): ServerSentEvent | undefined;
+  /** Says what the event told last was. Those that differ from it only in their text may then be told as `again`. */
+  expectAgain(event: TextEvent): void;
 }
 
 /** `undefined` for nothing but white space. */
@@ -30,37 +38,79 @@ function decodeData(name: string | undefined, data: string): ServerSentEvent | u
   }
 }
 
+/** After so many in a row that have not come again, no more are looked for. */
+const maxExpected = 3;
+
 /** See {@link createEventDecoder}. A class: there may be thousands at a time, and closures would be one set for each. */
 class TextEventDecoder implements EventDecoder {
-  /** The line under way. */
+  /** The piece under way, where its next line begins, and where the event does, if it does so in this piece. */
+  #text = '';
+  #at = 0;
+  #start = -1;
+  /** The beginning of a line, from pieces before. */
   #rest = '';
   /** The last piece ended with a carriage return: a line feed that comes next belongs to it. */
   #isHalfBreak = false;
   #name: string | undefined;
   /** `undefined` until there is a `data` line. */
   #data: string | undefined;
+  #repeated: RepeatedEvent | undefined;
+  /** How many events have been expected in vain. */
+  #expected = 0;
 
-  decode(piece: string): readonly ServerSentEvent[] {
-    const events: ServerSentEvent[] = [];
-    if (piece === '') return events;
-    const text = this.#withLineFeeds(piece);
-    let start = 0;
-    // Only the piece is searched: a line that comes in a thousand pieces is put together once.
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-      this.#take(this.#rest + text.slice(start, end), events);
-      this.#rest = '';
-      start = end + 1;
-    }
-    this.#rest += text.slice(start);
-    return events;
+  take(piece: string): void {
+    if (piece === '') return;
+    this.#text = this.#withLineFeeds(piece);
+    this.#at = 0;
+    this.#start = -1;
   }
 
-  end(): readonly ServerSentEvent[] {
-    const events: ServerSentEvent[] = [];
-    if (this.#rest !== '') this.#take(this.#rest, events);
-    this.#rest = '';
-    this.#take('', events);
-    return events;
+  end(piece: string): void {
+    this.take(`${piece}\n\n`);
+  }
+
+  next(): ServerSentEvent | undefined {
+    for (;;) {
+      if (this.#isBetween()) {
+        this.#start = this.#at;
+        const again = this.#again();
+        if (again !== undefined) return again;
+      }
+      // Only the piece is searched: a line that comes in a thousand pieces is put together once.
+      const end = this.#text.indexOf('\n', this.#at);
+      if (end < 0) {
+        this.#rest += this.#text.slice(this.#at);
+        this.#text = '';
+        this.#at = 0;
+        return undefined;
+      }
+      const line = this.#rest + this.#text.slice(this.#at, end);
+      this.#rest = '';
+      this.#at = end + 1;
+      const event = this.#take(line);
+      if (event !== undefined) return event;
+    }
+  }
+
+  expectAgain(event: TextEvent): void {
+    if (this.#start < 0 || this.#expected === maxExpected || hasEscapes(event.text)) return;
+    this.#expected += 1;
+    this.#repeated = repeatedEvent(this.#text.slice(this.#start, this.#at), event);
+  }
+
+  /** Whether nothing of an event is there yet. */
+  #isBetween(): boolean {
+    return this.#rest === '' && this.#data === undefined && this.#name === undefined;
+  }
+
+  #again(): ServerSentEvent | undefined {
+    const repeated = this.#repeated;
+    if (repeated === undefined) return undefined;
+    const end = repeated.find(this.#text, this.#at);
+    if (end < 0) return undefined;
+    this.#at = end;
+    this.#expected = 0;
+    return { type: 'again', of: repeated.event, text: repeated.text };
   }
 
   #field(line: string): void {
@@ -73,15 +123,15 @@ class TextEventDecoder implements EventDecoder {
   }
 
   /** A line, or the blank one that ends an event. */
-  #take(line: string, events: ServerSentEvent[]): void {
+  #take(line: string): ServerSentEvent | undefined {
     if (line !== '') {
       this.#field(line);
-      return;
+      return undefined;
     }
     const event = this.#data === undefined ? undefined : decodeData(this.#name, this.#data);
-    if (event !== undefined) events.push(event);
     this.#name = undefined;
     this.#data = undefined;
+    return event;
   }
 
   /** The piece with line feeds for all line endings. */

@@ -15,8 +15,13 @@ function* cut(bytes: Buffer, sizes: readonly number[]): Generator<Uint8Array> {
 async function decode(bytes: Buffer, sizes: readonly number[] = []) {
   const decoder = createFrameDecoder();
   const events = [];
-  for (const chunk of cut(bytes, sizes)) events.push(...decoder.decode(chunk));
-  return [...events, ...decoder.end()];
+  for (const piece of [...cut(bytes, sizes), undefined]) {
+    decoder.take(piece);
+    for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
+      events.push(event);
+    }
+  }
+  return events;
 }
 
 const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 30 });

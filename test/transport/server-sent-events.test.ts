@@ -2,12 +2,27 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   createEventDecoder,
+  type EventDecoder,
   type ServerSentEvent,
 } from '../../src/transport/server-sent-events.ts';
 
+function* told(decoder: EventDecoder): Generator<ServerSentEvent> {
+  for (let event = decoder.next(); event !== undefined; event = decoder.next()) yield event;
+}
+
+function take(decoder: EventDecoder, piece: string): readonly ServerSentEvent[] {
+  decoder.take(piece);
+  return [...told(decoder)];
+}
+
+function end(decoder: EventDecoder): readonly ServerSentEvent[] {
+  decoder.end('');
+  return [...told(decoder)];
+}
+
 function decode(...pieces: readonly string[]): readonly ServerSentEvent[] {
   const decoder = createEventDecoder();
-  return [...pieces.flatMap((piece) => decoder.decode(piece)), ...decoder.end()];
+  return [...pieces.flatMap((piece) => take(decoder, piece)), ...end(decoder)];
 }
 
 const event = (data: unknown, name?: string): ServerSentEvent => ({ type: 'event', name, data });
@@ -59,11 +74,11 @@ describe('createEventDecoder', () => {
   });
 
   test('tells an event as soon as its blank line is there, whatever the line ending', () => {
-    for (const end of ['\n', '\r', '\r\n']) {
+    for (const ending of ['\n', '\r', '\r\n']) {
       const decoder = createEventDecoder();
-      expect(decoder.decode(`data: 1${end}${end}`)).toEqual([event(1)]);
-      expect(decoder.decode('data: 2\n\n')).toEqual([event(2)]);
-      expect(decoder.end()).toEqual([]);
+      expect(take(decoder, `data: 1${ending}${ending}`)).toEqual([event(1)]);
+      expect(take(decoder, 'data: 2\n\n')).toEqual([event(2)]);
+      expect(end(decoder)).toEqual([]);
     }
   });
 
@@ -71,6 +86,96 @@ describe('createEventDecoder', () => {
     const long = 'x'.repeat(200_000);
     const chunks = `data: "${long}"\n\n`.match(/[\s\S]{1,50}/g) ?? [];
     expect(decode(...chunks)).toEqual([event(long)]);
+  });
+
+  test('ends with what is left of the last piece', () => {
+    const decoder = createEventDecoder();
+    decoder.end('data: 1');
+    expect([...told(decoder)]).toEqual([event(1)]);
+  });
+
+  describe('that expects an event again', () => {
+    const frame = (text: string, n = 1) => `event: e\ndata: ${JSON.stringify({ text, n })}\n\n`;
+    const whole = (text: string, n = 1) => event({ text, n }, 'e');
+    const again = (text: string): unknown => expect.objectContaining({ type: 'again', text });
+    const place = { place: 'p', field: 'text', idle: [] };
+
+    /** What a decoder tells that expects every event that it has told whole. */
+    function expecting(...pieces: readonly string[]): readonly ServerSentEvent[] {
+      const decoder = createEventDecoder();
+      const events: ServerSentEvent[] = [];
+      for (const piece of pieces) {
+        decoder.take(piece);
+        for (const each of told(decoder)) {
+          events.push(each);
+          if (each.type !== 'event') continue;
+          const text = (each.data as { text?: unknown } | null)?.text;
+          if (typeof text === 'string') decoder.expectAgain({ ...place, text });
+        }
+      }
+      return [...events, ...end(decoder)];
+    }
+
+    test('tells only its text', () => {
+      expect(expecting(frame('a'), frame('b') + frame('c'))).toEqual([
+        whole('a'),
+        again('b'),
+        again('c'),
+      ]);
+      expect(expecting(frame('a') + frame('b'))).toEqual([whole('a'), again('b')]);
+    });
+
+    test('tells others whole, and goes on', () => {
+      const pieces = [frame('a'), frame('"'), frame('b'), frame('c', 2), frame('d', 2), frame('e')];
+      expect(expecting(...pieces)).toEqual([
+        whole('a'),
+        whole('"'),
+        again('b'),
+        whole('c', 2),
+        again('d'),
+        whole('e'),
+      ]);
+    });
+
+    test('tells one that came in two pieces whole', () => {
+      const cut = frame('b').length - 5;
+      const pieces = [frame('a'), frame('b').slice(0, cut), frame('b').slice(cut) + frame('c')];
+      expect(expecting(...pieces)).toEqual([whole('a'), whole('b'), again('c')]);
+    });
+
+    test('does not take the middle of an event for the beginning of one', () => {
+      const pieces = [
+        frame('a'),
+        'event: x\n',
+        frame('b'),
+        'data: {"z":\n',
+        frame('c'),
+        frame('d'),
+      ];
+      expect(expecting(...pieces)).toEqual([
+        whole('a'),
+        whole('b'),
+        { type: 'malformed' },
+        again('d'),
+      ]);
+    });
+
+    test('knows it by any line ending', () => {
+      const crlf = [frame('a'), frame('b'), frame('c')].map((each) =>
+        each.replaceAll('\n', '\r\n'),
+      );
+      expect(expecting(...crlf)).toEqual([whole('a'), again('b'), again('c')]);
+    });
+
+    test('looks for no more after three that have not come again', () => {
+      const first = [1, 2, 3].map((n) => frame('a', n));
+      expect(expecting(...first, frame('b', 4), frame('c', 4), frame('d', 3))).toEqual([
+        ...[1, 2, 3].map((n) => whole('a', n)),
+        whole('b', 4),
+        whole('c', 4),
+        again('d'),
+      ]);
+    });
   });
 
   const line = fc.oneof(

@@ -3,6 +3,7 @@ import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
 import { interruptedError } from '../../transport/network-error.ts';
+import type { TextEvent } from '../../transport/repeated-event.ts';
 import { citation } from '../common/citations.ts';
 import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
@@ -18,6 +19,12 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
   pause_turn: 'pause',
   refusal: 'refusal',
   model_context_window_exceeded: 'context_length',
+};
+
+/** Deltas that do nothing but add to a text, and where they have it. */
+const fieldByDelta: Readonly<Record<string, 'text' | 'thinking'>> = {
+  text_delta: 'text',
+  thinking_delta: 'thinking',
 };
 
 /** Who made the answer, for the replay data in it. */
@@ -86,6 +93,20 @@ class MessageReader implements AnswerReader {
       default:
       // `ping`, and events that later versions add.
     }
+  }
+
+  textEvent(event: unknown): TextEvent | undefined {
+    const { type, index, delta } = objectOf(event);
+    if (type !== 'content_block_delta') return undefined;
+    const told = objectOf(delta);
+    const field = fieldByDelta[String(told.type)];
+    const text = field === undefined ? undefined : textOf(told[field]);
+    if (field === undefined || text === undefined) return undefined;
+    return { place: String(countOf(index) ?? 0), field, text, idle: [] };
+  }
+
+  readAgain({ place, field }: TextEvent, text: string): void {
+    this.#assembler.text(place, field === 'text' ? 'text' : 'reasoning', text);
   }
 
   readBody(body: unknown): void {

@@ -4,7 +4,7 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { EventSource, Refusal, Reply } from '../../transport/read-reply.ts';
-import type { ServerSentEvent } from '../../transport/server-sent-events.ts';
+import type { TextEvent } from '../../transport/repeated-event.ts';
 import type { Tell } from './part-assembler.ts';
 
 /** What is known of an answer before any of it is read. */
@@ -18,6 +18,10 @@ export type AnswerFacts = {
 /** Reads one answer of a wire, as events or as one body, and tells its parts. */
 export interface AnswerReader {
   readEvent(data: unknown): void;
+  /** What an event was that has just been read, if it did nothing but add to a text. */
+  textEvent?(data: unknown): TextEvent | undefined;
+  /** An event of `textEvent` has come again, with another text. */
+  readAgain?(event: TextEvent, text: string): void;
   /** OpenAI's `[DONE]` has come. */
   readDone?(): void;
   /** @throws SignalboxError `invalid_response` when the body is no answer of this wire */
@@ -159,7 +163,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
       return;
     }
     if (piece instanceof Promise) this.#more = piece;
-    else this.#takePiece(piece);
+    else this.#takePiece(events, piece);
   }
 
   #takeReply(reply: Reply): void {
@@ -174,7 +178,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     try {
       if (reply.kind === 'events') {
         this.#events = reply.events;
-        this.#take(reply.events.takeHead());
+        this.#readEvents(reply.events);
         return;
       }
       reader.readBody(reply.body);
@@ -185,9 +189,10 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     }
   }
 
-  #takePiece(piece: Uint8Array | undefined): void {
+  #takePiece(events: EventSource, piece: Uint8Array | undefined): void {
     try {
-      this.#take(this.#events?.decode(piece) ?? []);
+      events.take(piece);
+      this.#readEvents(events);
       if (piece === undefined && !this.#isOver) this.#end();
     } catch (error) {
       this.#failure = { error };
@@ -202,32 +207,33 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     }
   }
 
-  #take(events: readonly ServerSentEvent[]): void {
-    this.#readEvents(events);
-    if (this.#reader?.isComplete() !== true) return;
-    this.#events?.complete();
-    this.#end();
-  }
-
-  #readEvents(events: readonly ServerSentEvent[]): void {
+  #readEvents(events: EventSource): void {
     const reader = this.#reader;
     if (reader === undefined) return;
-    for (const event of events) {
-      if (event.type === 'malformed') {
-        if (++this.#malformed > maxMalformedEvents) {
-          throw interruptedError('its events are not JSON');
-        }
-        this.#parts.push(malformedEvent);
-        continue;
-      }
-      if (event.type === 'done') reader.readDone?.();
-      else {
-        if (this.#context.keepRaw) this.#raw.push(event.data);
-        reader.readEvent(event.data);
-        this.#isOdd = !reader.isBegun();
-      }
-      if (reader.isComplete()) return;
+    for (let event = events.next(); event !== undefined; event = events.next()) {
+      if (event.type === 'again') reader.readAgain?.(event.of, event.text);
+      else if (event.type === 'event') this.#readEvent(event.data, reader, events);
+      else if (event.type === 'done') reader.readDone?.();
+      else this.#skip();
+      if (!reader.isComplete()) continue;
+      events.complete();
+      this.#end();
+      return;
     }
+  }
+
+  #readEvent(data: unknown, reader: AnswerReader, events: EventSource): void {
+    const { keepRaw } = this.#context;
+    if (keepRaw) this.#raw.push(data);
+    reader.readEvent(data);
+    this.#isOdd = !reader.isBegun();
+    const text = keepRaw ? undefined : reader.textEvent?.(data);
+    if (text !== undefined) events.expectAgain(text);
+  }
+
+  #skip(): void {
+    if (++this.#malformed > maxMalformedEvents) throw interruptedError('its events are not JSON');
+    this.#parts.push(malformedEvent);
   }
 
   #brokeOff(error: unknown): void {

@@ -14,6 +14,8 @@ export type Issuer = { readonly provider: string; readonly model: string };
 /** Reads what the model says: the deltas of a stream, or a whole message as one big delta. */
 export interface DeltaReader {
   read(delta: JsonObject): void;
+  /** A delta that has nothing but this text: see {@link textField}. */
+  text(field: string, text: string): void;
   /** `sources` are those that the vendor lists beside the answer. */
   close(sources: readonly Citation[]): void;
   seen(): { readonly toolCalls: number; readonly refusal: boolean };
@@ -21,6 +23,14 @@ export interface DeltaReader {
 
 /** Where vendors tell reasoning: DeepSeek, xAI, Moonshot, Qwen, llama.cpp; then Ollama, OpenRouter, Groq, vLLM. */
 const reasoningFields = ['reasoning_content', 'reasoning'] as const;
+
+/** Where a delta may have a text. */
+const textFields: readonly string[] = ['content', ...reasoningFields];
+
+/** Says nothing, where servers tell every field that there is. */
+function isBlank(value: unknown): boolean {
+  return value === null || value === '' || (Array.isArray(value) && value.length === 0);
+}
 
 /** One tool call on its way; the name may come after the first arguments. */
 type Call = { readonly place: string; id: string; begun: boolean; held: string };
@@ -42,6 +52,16 @@ function argumentsOf(value: unknown): string {
 /** Where Gemini's imitation of this wire puts the signature that a call must come back with. */
 function thoughtSignature(call: JsonObject): string | undefined {
   return textOf(objectOf(objectOf(call.extra_content).google).thought_signature);
+}
+
+/** Where a delta has its text, and what it is, if it has nothing else. */
+export function textField(
+  delta: JsonObject,
+): { readonly field: string; readonly text: string } | undefined {
+  const told = Object.entries(delta).filter(([key, value]) => key !== 'role' && !isBlank(value));
+  const [field = '', text] = told[0] ?? [];
+  const isText = told.length === 1 && textFields.includes(field) && typeof text === 'string';
+  return isText ? { field, text } : undefined;
 }
 
 /** See {@link createDeltaReader}. */
@@ -90,6 +110,11 @@ class ChatDeltas implements DeltaReader {
     if (isObject(legacy)) this.#toolCall({ index: 0, function: legacy }, 0);
   }
 
+  text(field: string, text: string): void {
+    if (field === 'content') this.#text(text);
+    else this.#reason(field, text);
+  }
+
   close(sources: readonly Citation[]): void {
     const assembler = this.#assembler;
     this.#tagsRest();
@@ -127,10 +152,14 @@ class ChatDeltas implements DeltaReader {
     this.#assembler.opaque('reasoning', opaque);
   }
 
+  #text(text: string): void {
+    const tags = this.#thinkTags;
+    if (tags === undefined || tags.areDone()) this.#say('text', text);
+    else for (const each of tags.read(text)) this.#say(each.type, each.text);
+  }
+
   #content(value: unknown): void {
-    if (typeof value === 'string' && this.#thinkTags !== undefined) {
-      for (const { type, text } of this.#thinkTags.read(value)) this.#say(type, text);
-    } else if (typeof value === 'string') this.#say('text', value);
+    if (typeof value === 'string') this.#text(value);
     for (const each of listOf(value)) {
       const part = objectOf(each);
       if (part.type === 'thinking') this.#say('reasoning', thinkingText(part));

@@ -3,11 +3,12 @@ import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import type { TextEvent } from '../../transport/repeated-event.ts';
 import { listedCitations } from '../common/citations.ts';
 import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
-import { createDeltaReader, type DeltaReader, type Issuer } from './deltas.ts';
+import { createDeltaReader, type DeltaReader, type Issuer, textField } from './deltas.ts';
 import type { ChatDialect } from './dialect.ts';
 import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
 
@@ -57,6 +58,9 @@ function firstChoice(choices: unknown): JsonObject | undefined {
   return undefined;
 }
 
+/** What may differ from one event with text to the next, and is not read: time, and padding (OpenAI's, Mistral's). */
+const idle = ['created', 'obfuscation', 'p'];
+
 /** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
 class ChatReader implements AnswerReader {
   readonly #facts: AnswerFacts;
@@ -86,6 +90,16 @@ class ChatReader implements AnswerReader {
     // A server that streams a whole message calls it `message`.
     if (choice !== undefined) this.#choose(choice, choice.delta ?? choice.message);
     else this.#settled = this.#rawFinishReason !== undefined && this.#usage !== undefined;
+  }
+
+  textEvent(chunk: unknown): TextEvent | undefined {
+    const choice = isObject(chunk) ? firstChoice(chunk.choices) : undefined;
+    const said = textField(objectOf(choice?.delta));
+    return said === undefined ? undefined : { place: said.field, ...said, idle };
+  }
+
+  readAgain({ field }: TextEvent, text: string): void {
+    this.#deltas.text(field, text);
   }
 
   readBody(body: unknown): void {

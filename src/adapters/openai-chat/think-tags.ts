@@ -7,6 +7,8 @@ type TaggedText = { readonly type: 'text' | 'reasoning'; readonly text: string }
  */
 export interface ThinkTags {
   read(text: string): readonly TaggedText[];
+  /** Whether all that comes is text as it stands. */
+  areDone(): boolean;
   /** What was held back, since it looked like the beginning of a tag. No tag is looked for after that. */
   rest(): readonly TaggedText[];
 }
@@ -45,6 +47,10 @@ class TagReader implements ThinkTags {
     }
     this.#state = 'plain';
     return this.#piece('text', ahead);
+  }
+
+  areDone(): boolean {
+    return this.#state === 'plain' && !this.#isAfterTag;
   }
 
   rest(): readonly TaggedText[] {

@@ -11,6 +11,8 @@ export type Issuer = { readonly provider: string; readonly model: string };
 export interface ItemReader {
   /** One event about an item; other events say nothing to it. */
   event(type: unknown, event: JsonObject): void;
+  /** More of the text at `place`. */
+  text(place: string, delta: string): void;
   /** The items of a final response: tells what the events did not. */
   final(items: readonly unknown[]): void;
   close(): void;
@@ -43,6 +45,11 @@ const paragraphKeyByEvent: Readonly<Record<string, 'summary_index' | 'content_in
 /** Above every index that a vendor counts with: items that no event told of. */
 const unheardIndex = 1_000_000;
 
+/** Where in the answer an event's text belongs. */
+export function contentPlace(event: JsonObject): string {
+  return `${Number(event.output_index ?? 0)}.${Number(event.content_index ?? 0)}`;
+}
+
 /** See {@link createItemReader}. A class, as is all that each call has: closures would be one set for each. */
 class OpenItems implements ItemReader {
   readonly #issuer: Issuer;
@@ -73,11 +80,11 @@ class OpenItems implements ItemReader {
     const textType = textTypeByEvent[kind];
     const paragraphKey = paragraphKeyByEvent[kind];
     if (textType !== undefined) {
-      this.#text(`${index}.${Number(event.content_index ?? 0)}`, textType, delta);
+      this.#text(contentPlace(event), textType, delta);
     } else if (paragraphKey !== undefined) {
       this.#reasoning(index, event[paragraphKey], delta);
     } else if (kind === 'response.output_text.annotation.added') {
-      this.#cite(`${index}.${Number(event.content_index ?? 0)}`, event.annotation);
+      this.#cite(contentPlace(event), event.annotation);
     } else if (kind === 'response.function_call_arguments.delta') {
       this.#input(index, delta);
     } else if (kind === 'response.output_item.added') {
@@ -86,6 +93,10 @@ class OpenItems implements ItemReader {
     } else if (kind === 'response.output_item.done') {
       this.#whole(index, event.item);
     }
+  }
+
+  text(place: string, delta: string): void {
+    this.#text(place, 'text', delta);
   }
 
   final(items: readonly unknown[]): void {

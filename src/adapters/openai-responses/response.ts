@@ -1,10 +1,11 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
+import type { TextEvent } from '../../transport/repeated-event.ts';
 import { openAIUsage } from '../common/openai-usage.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
-import { createItemReader, type Issuer, type ItemReader } from './items.ts';
+import { contentPlace, createItemReader, type Issuer, type ItemReader } from './items.ts';
 
 /** Why an answer is incomplete. */
 const finishReasonByDetail: Readonly<Record<string, FinishReason>> = {
@@ -18,6 +19,9 @@ const usageNames = {
   output: 'output_tokens',
   outputDetails: 'output_tokens_details',
 };
+
+/** What differs from one event with text to the next, and is not read. */
+const idle = ['sequence_number', 'obfuscation'];
 
 /** Events after which nothing comes. `response.failed` is one too, but throws. */
 const terminalEvents: readonly unknown[] = ['response.completed', 'response.incomplete'];
@@ -62,6 +66,17 @@ class ResponseReader implements AnswerReader {
     if (isObject(response)) this.#open(response);
     if (terminalEvents.includes(type)) this.#complete(objectOf(response));
     else this.#items.event(type, told);
+  }
+
+  textEvent(event: unknown): TextEvent | undefined {
+    const { type, delta, ...told } = objectOf(event);
+    const text = textOf(delta);
+    if (type !== 'response.output_text.delta' || text === undefined) return undefined;
+    return { place: contentPlace(told), field: 'delta', text, idle };
+  }
+
+  readAgain({ place }: TextEvent, text: string): void {
+    this.#items.text(place, text);
   }
 
   readBody(body: unknown): void {

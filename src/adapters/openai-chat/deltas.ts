@@ -86,8 +86,9 @@ class ChatDeltas implements DeltaReader {
 
   read(delta: JsonObject): void {
     for (const field of reasoningFields) {
-      if (typeof delta[field] !== 'string') continue;
-      this.#reason(field, delta[field]);
+      const words = delta[field];
+      if (typeof words !== 'string' || words === '') continue;
+      this.#reason(field, words);
       // Some servers tell the same under both names.
       break;
     }

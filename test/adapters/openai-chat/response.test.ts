@@ -178,6 +178,15 @@ describe('Chat Completions answer', () => {
     expect(contentOf(parts)).toMatchObject([{ type: 'reasoning', text: 'Hm' }]);
   });
 
+  it('takes reasoning from the field that has any', async () => {
+    const parts = await stream(
+      chunk({ reasoning_content: '', reasoning: 'H' }),
+      chunk({ reasoning_content: '', reasoning: 'm' }),
+      end(),
+    );
+    expect(contentOf(parts)).toMatchObject([{ type: 'reasoning', text: 'Hm' }]);
+  });
+
   it('reads content in parts, thinking among them', async () => {
     const thinking = (words: string) => ({
       type: 'thinking',

@@ -151,6 +151,7 @@ export function createFrameDecoder() {
     },
 
     /** Frames carry their text encoded: none is told as `again`. */
+    canExpect: () => false,
     expectAgain(): void {},
   };
 }

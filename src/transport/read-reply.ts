@@ -42,10 +42,12 @@ const maxErrorBodyLength = 65_536;
  */
 export interface EventSource {
   /**
-   * The next event that has come whole. To be asked before anything is read, and until there is none after each piece.
+   * The next event that has come whole. To be asked until there is none: before the first `read`, and after each `take`.
    * @throws SignalboxError `stream_interrupted` when the bytes are damaged
    */
   next(): ServerSentEvent | undefined;
+  /** See {@link EventDecoder.canExpect}. */
+  canExpect(): boolean;
   /** Says what the event told last was: see {@link EventDecoder.expectAgain}. */
   expectAgain(event: TextEvent): void;
   /**
@@ -64,7 +66,7 @@ export interface EventSource {
 }
 
 /** Makes events of pieces. */
-type Decoder = Pick<EventSource, 'next' | 'expectAgain' | 'take'>;
+type Decoder = Pick<EventSource, 'next' | 'canExpect' | 'expectAgain' | 'take'>;
 
 class DecodedEvents implements EventSource {
   readonly #pieces: Pieces;
@@ -77,6 +79,10 @@ class DecodedEvents implements EventSource {
 
   next(): ServerSentEvent | undefined {
     return this.#decoder.next();
+  }
+
+  canExpect(): boolean {
+    return this.#decoder.canExpect();
   }
 
   expectAgain(event: TextEvent): void {
@@ -125,6 +131,10 @@ class DecodedText implements Decoder {
 
   next(): ServerSentEvent | undefined {
     return this.#decoder.next();
+  }
+
+  canExpect(): boolean {
+    return this.#decoder.canExpect();
   }
 
   expectAgain(event: TextEvent): void {

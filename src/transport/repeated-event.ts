@@ -1,4 +1,7 @@
-/** An event that does nothing but add to a text. */
+/**
+ * An event that does nothing but add to a text. What else it says may be said again, right behind it, without
+ * changing anything.
+ */
 export type TextEvent = {
   /** Where in the answer the text belongs, in the wire's own words. */
   readonly place: string;
@@ -19,7 +22,7 @@ type Gap = 'text' | 'string' | 'number' | 'spaces';
 const fields = /(?<=[{,]\s*)"(\w+)"\s*:\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|(\d+))/g;
 
 /** Anthropic pads events so. The brace is the last of the event. */
-const padding = / +(?=\}\n+$)/;
+const padding = /(?<! ) +(?=\}\n+$)/;
 
 /** An event longer than this is no piece of a text, or carries too much beside it. */
 const maxLength = 4_096;
@@ -30,8 +33,11 @@ const space = 0x20;
 const zero = 0x30;
 const nine = 0x39;
 
+/** From this length on V8 does not copy a part of a string but holds on to the whole of it. */
+const sliceLength = 13;
+
 /** Where a string without escapes ends, its first character being at `from`; -1 for another. */
-function stringEnd(stream: string, from: number): number {
+function plainEnd(stream: string, from: number): number {
   for (let at = from; at < stream.length; at++) {
     const code = stream.charCodeAt(at);
     if (code === quote) return at;
@@ -40,9 +46,24 @@ function stringEnd(stream: string, from: number): number {
   return -1;
 }
 
-/** Whether JSON writes a text with backslashes. */
-export function hasEscapes(text: string): boolean {
-  return stringEnd(`${text}"`, 0) < text.length;
+/** Where a string ends, whatever is in it. */
+function stringEnd(stream: string, from: number): number {
+  for (let at = from; at < stream.length; at++) {
+    const code = stream.charCodeAt(at);
+    if (code === quote) return at;
+    if (code === backslash) at++;
+  }
+  return -1;
+}
+
+/** The value of the string between two places, in memory of its own; `undefined` when it is no JSON. */
+function stringIn(stream: string, from: number, end: number): string | undefined {
+  if (end - from < sliceLength && plainEnd(stream, from) === end) return stream.slice(from, end);
+  try {
+    return JSON.parse(stream.slice(from - 1, end + 1));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where digits end that are a number of JSON; -1 for others. */
@@ -53,6 +74,11 @@ function numberEnd(stream: string, from: number): number {
   return at === from || isPadded ? -1 : at;
 }
 
+/** What a string means whose characters, between the quotes, are these. */
+function meaningOf(raw: string): string | undefined {
+  return stringIn(`"${raw}"`, 1, raw.length + 1);
+}
+
 function spacesEnd(stream: string, from: number): number {
   let at = from;
   while (stream.charCodeAt(at) === space) at++;
@@ -61,7 +87,7 @@ function spacesEnd(stream: string, from: number): number {
 
 const ends: Readonly<Record<Gap, (stream: string, from: number) => number>> = {
   text: stringEnd,
-  string: stringEnd,
+  string: plainEnd,
   number: numberEnd,
   spaces: spacesEnd,
 };
@@ -94,40 +120,51 @@ export class RepeatedEvent {
       if (gap === undefined) return at;
       const end = ends[gap](stream, at);
       if (end < 0) return -1;
-      if (gap === 'text') this.text = stream.slice(at, end);
+      if (gap === 'text') {
+        const text = stringIn(stream, at, end);
+        if (text === undefined) return -1;
+        this.text = text;
+      }
       at = end;
     }
   }
 }
 
 /**
- * What events look like that are `frame` again with another text: most events of a stream differ in nothing else, and
- * comparing them takes less than decoding them. What is found is what `JSON.parse` would find: all but the values is
- * the same to the character, and values with escapes are not taken.
+ * What events look like that are the same as that of `frame` but for the text: most events of a stream are, and
+ * comparing them takes less than decoding them. All but the values is the same to the character, so `JSON.parse` would
+ * find nothing else.
  *
- * `undefined` when the field is not found once and for sure.
+ * `undefined` when it is not plain where the text is.
  */
 export function repeatedEvent(frame: string, event: TextEvent): RepeatedEvent | undefined {
   if (frame.length > maxLength) return undefined;
+  // In memory of its own: the frame is part of a piece, which may be long.
+  const whole = Buffer.from(frame).toString();
   const literals: string[] = [];
   const gaps: Gap[] = [];
+  const names = new Set<string>();
   let done = 0;
-  for (const match of frame.matchAll(fields)) {
-    const [whole, name = '', text, digits = ''] = match;
-    const isText = name === event.field && text === event.text;
+  function leave(start: number, end: number, gap: Gap): void {
+    literals.push(whole.slice(done, start));
+    gaps.push(gap);
+    done = end;
+  }
+  for (const match of whole.matchAll(fields)) {
+    const [found, name = '', text, digits = ''] = match;
+    const end = match.index + found.length;
+    const isText = name === event.field && text !== undefined && meaningOf(text) === event.text;
     if (!isText && !event.idle.includes(name)) continue;
-    const value = text === undefined ? digits.length : text.length + 1;
-    const start = match.index + whole.length - value;
-    literals.push(frame.slice(done, start));
-    gaps.push(isText ? 'text' : text === undefined ? 'number' : 'string');
-    done = start + (text ?? digits).length;
+    // The second may be a part of something that is read.
+    if (names.has(name)) return undefined;
+    names.add(name);
+    if (text === undefined) leave(end - digits.length, end, 'number');
+    else leave(end - 1 - text.length, end - 1, isText ? 'text' : 'string');
   }
-  const padded = padding.exec(frame);
-  if (padded !== null) {
-    literals.push(frame.slice(done, padded.index));
-    gaps.push('spaces');
-    done = padded.index + padded[0].length;
-  }
-  if (gaps.filter((gap) => gap === 'text').length !== 1) return undefined;
-  return new RepeatedEvent(event, [...literals, frame.slice(done)], gaps);
+  const padded = padding.exec(whole);
+  if (padded !== null) leave(padded.index, padded.index + padded[0].length, 'spaces');
+  literals.push(whole.slice(done));
+  // Names, too, can be written with escapes.
+  const isPlain = names.has(event.field) && !literals.some((literal) => literal.includes('\\'));
+  return isPlain ? new RepeatedEvent(event, literals, gaps) : undefined;
 }

@@ -1,4 +1,4 @@
-import { hasEscapes, type RepeatedEvent, repeatedEvent, type TextEvent } from './repeated-event.ts';
+import { type RepeatedEvent, repeatedEvent, type TextEvent } from './repeated-event.ts';
 
 /** One event of a server-sent event stream, its data already decoded. */
 export type ServerSentEvent =
@@ -7,7 +7,7 @@ export type ServerSentEvent =
       readonly name: string | undefined;
       readonly data: unknown;
     }
-  /** The event that {@link EventDecoder.expectAgain} was told of, with another text. */
+  /** The event told before this one, with another text: see {@link EventDecoder.expectAgain}. */
   | { readonly type: 'again'; readonly of: TextEvent; readonly text: string }
   /** Data that is not JSON: the caller skips and reports it, or gives up. */
   | { readonly type: 'malformed' }
@@ -22,7 +22,12 @@ export interface EventDecoder {
   end(piece: string): void;
   /** The next event that is whole. */
   next(): ServerSentEvent | undefined;
-  /** Says what the event told last was. Those that differ from it only in their text may then be told as `again`. */
+  /** Whether it is worth while to find out what the event told last was, for `expectAgain`. */
+  canExpect(): boolean;
+  /**
+   * Says what the event told last was. Those right behind it that differ from it only in their text are then told
+   * as `again`.
+   */
   expectAgain(event: TextEvent): void;
 }
 
@@ -38,7 +43,7 @@ function decodeData(name: string | undefined, data: string): ServerSentEvent | u
   }
 }
 
-/** After so many in a row that have not come again, no more are looked for. */
+/** After so many in a row that were expected again and did not come, no more are. */
 const maxExpected = 3;
 
 /** See {@link createEventDecoder}. A class: there may be thousands at a time, and closures would be one set for each. */
@@ -54,7 +59,10 @@ class TextEventDecoder implements EventDecoder {
   #name: string | undefined;
   /** `undefined` until there is a `data` line. */
   #data: string | undefined;
+  /** How the text event told last looks with other texts. */
   #repeated: RepeatedEvent | undefined;
+  /** Whether it is the event told last: behind another one, what it says besides its text may mean something. */
+  #isLast = false;
   /** How many events have been expected in vain. */
   #expected = 0;
 
@@ -88,14 +96,23 @@ class TextEventDecoder implements EventDecoder {
       this.#rest = '';
       this.#at = end + 1;
       const event = this.#take(line);
-      if (event !== undefined) return event;
+      if (event === undefined) continue;
+      this.#isLast = false;
+      return event;
     }
   }
 
+  canExpect(): boolean {
+    return this.#start >= 0 && this.#expected <= maxExpected;
+  }
+
   expectAgain(event: TextEvent): void {
-    if (this.#start < 0 || this.#expected === maxExpected || hasEscapes(event.text)) return;
+    if (!this.canExpect()) return;
+    this.#isLast = true;
+    const frame = this.#text.slice(this.#start, this.#at);
+    if (this.#repeated?.find(frame, 0) === frame.length) return;
     this.#expected += 1;
-    this.#repeated = repeatedEvent(this.#text.slice(this.#start, this.#at), event);
+    this.#repeated = this.#expected > maxExpected ? undefined : repeatedEvent(frame, event);
   }
 
   /** Whether nothing of an event is there yet. */
@@ -104,7 +121,7 @@ class TextEventDecoder implements EventDecoder {
   }
 
   #again(): ServerSentEvent | undefined {
-    const repeated = this.#repeated;
+    const repeated = this.#isLast ? this.#repeated : undefined;
     if (repeated === undefined) return undefined;
     const end = repeated.find(this.#text, this.#at);
     if (end < 0) return undefined;

@@ -18,9 +18,9 @@ export type AnswerFacts = {
 /** Reads one answer of a wire, as events or as one body, and tells its parts. */
 export interface AnswerReader {
   readEvent(data: unknown): void;
-  /** What an event was that has just been read, if it did nothing but add to a text. */
+  /** What the event read last was, if it did nothing but add to a text: see {@link TextEvent}. */
   textEvent?(data: unknown): TextEvent | undefined;
-  /** An event of `textEvent` has come again, with another text. */
+  /** It has come again, with another text. */
   readAgain?(event: TextEvent, text: string): void;
   /** OpenAI's `[DONE]` has come. */
   readDone?(): void;
@@ -227,7 +227,8 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     if (keepRaw) this.#raw.push(data);
     reader.readEvent(data);
     this.#isOdd = !reader.isBegun();
-    const text = keepRaw ? undefined : reader.textEvent?.(data);
+    if (keepRaw || !events.canExpect()) return;
+    const text = reader.textEvent?.(data);
     if (text !== undefined) events.expectAgain(text);
   }
 

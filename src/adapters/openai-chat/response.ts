@@ -98,8 +98,8 @@ class ChatReader implements AnswerReader {
     return said === undefined ? undefined : { place: said.field, ...said, idle };
   }
 
-  readAgain({ field }: TextEvent, text: string): void {
-    this.#deltas.text(field, text);
+  readAgain({ place }: TextEvent, text: string): void {
+    this.#deltas.text(place, text);
   }
 
   readBody(body: unknown): void {

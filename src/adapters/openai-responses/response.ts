@@ -69,10 +69,11 @@ class ResponseReader implements AnswerReader {
   }
 
   textEvent(event: unknown): TextEvent | undefined {
-    const { type, delta, ...told } = objectOf(event);
-    const text = textOf(delta);
-    if (type !== 'response.output_text.delta' || text === undefined) return undefined;
-    return { place: contentPlace(told), field: 'delta', text, idle };
+    const told = objectOf(event);
+    const text = told.type === 'response.output_text.delta' ? textOf(told.delta) : undefined;
+    return text === undefined
+      ? undefined
+      : { place: contentPlace(told), field: 'delta', text, idle };
   }
 
   readAgain({ place }: TextEvent, text: string): void {

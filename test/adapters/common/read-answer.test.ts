@@ -24,8 +24,12 @@ function bodyOf(bytes: Uint8Array, cuts: readonly number[]): ReadableStream<Uint
   });
 }
 
-/** One thing that a model says: what it is, and of what kind. */
-type Saying = { readonly kind: 'text' | 'reasoning' | 'other'; readonly words: string };
+/** One thing that a model says: what it is, of what kind, and which of several things its event says besides. */
+type Saying = {
+  readonly kind: 'text' | 'reasoning' | 'other';
+  readonly words: string;
+  readonly more: 0 | 1 | 2 | 3 | 4 | 5;
+};
 
 /** A wire, and how it says things. */
 type Wire = {
@@ -37,8 +41,19 @@ type Wire = {
 const data = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
 const named = (value: { readonly type: string }) => `event: ${value.type}\n${data(value)}`;
 
-function chatDelta({ kind, words }: Saying): object {
+/** What chunks say beside the delta: where the last word counts, a chunk in between makes a difference. */
+const besides = [
+  {},
+  {},
+  { service_tier: 'default' },
+  { service_tier: 'flex' },
+  { citations: ['https://a.test'] },
+  { usage: { prompt_tokens: 1, completion_tokens: 5, total_tokens: 6 } },
+];
+
+function chatDelta({ kind, words, more }: Saying): object {
   if (kind === 'text') return { content: words };
+  if (kind === 'reasoning' && more === 1) return { reasoning_content: '', reasoning: words };
   if (kind === 'reasoning') return { content: null, reasoning_content: words };
   return { content: words, annotations: [{ type: 'url_citation', url_citation: { url: words } }] };
 }
@@ -47,8 +62,9 @@ const chat: Wire = {
   name: 'Chat Completions',
   provider: (fetch) => openaiChat({ baseURL: 'http://vendor.test/v1', fetch }),
   events(sayings) {
-    const chunk = (delta: object, index: number, reason: string | null = null) =>
+    const chunk = (delta: object, index: number, reason: string | null = null, more: object = {}) =>
       data({
+        ...more,
         id: 'c1',
         created: 1_700_000_000 + index,
         model: 'm-1',
@@ -56,15 +72,17 @@ const chat: Wire = {
         obfuscation: 'x'.repeat(index % 7),
       });
     return [
-      ...sayings.map((saying, index) => chunk(chatDelta(saying), index)),
+      ...sayings.map((saying, index) =>
+        chunk(chatDelta(saying), index, saying.more === 3 ? 'length' : null, besides[saying.more]),
+      ),
       chunk({}, 0, 'stop'),
       'data: [DONE]\n\n',
     ];
   },
 };
 
-function responsesEvent({ kind, words }: Saying) {
-  const at = { item_id: 'msg_1', output_index: 0, content_index: 0 };
+function responsesEvent({ kind, words, more }: Saying) {
+  const at = { item_id: 'msg_1', output_index: more === 5 ? 5 : 0, content_index: 0 };
   if (kind === 'text') return { type: 'response.output_text.delta', ...at, delta: words };
   if (kind === 'other') return { type: 'response.refusal.delta', ...at, delta: words };
   const place = { item_id: 'rs_1', output_index: 1, summary_index: 0 };
@@ -134,6 +152,7 @@ const words = fc.oneof(
 const saying = fc.record({
   kind: fc.constantFrom(...(['text', 'text', 'text', 'reasoning', 'other'] as const)),
   words,
+  more: fc.constantFrom(...([0, 0, 0, 0, 0, 1, 2, 3, 4, 5] as const)),
 });
 
 describe.each([chat, responses, messages])('an answer of $name', (wire) => {
@@ -155,6 +174,7 @@ describe.each([chat, responses, messages])('an answer of $name', (wire) => {
     const sayings = Array.from({ length: 50 }, (_, index) => ({
       kind: 'text' as const,
       words: ` ${index}`,
+      more: 0 as const,
     }));
     const parse = JSON.parse;
     let decoded = 0;

@@ -65,16 +65,21 @@ export interface EventSource {
   leave(): void;
 }
 
-/** Makes events of pieces. */
-type Decoder = Pick<EventSource, 'next' | 'canExpect' | 'expectAgain' | 'take'>;
+/** Tells the events of what it is fed. */
+type Decoder = Pick<EventSource, 'next' | 'canExpect' | 'expectAgain'>;
+
+/** Feeds a decoder a piece; `undefined` at the end. */
+type Feed = (piece: Uint8Array | undefined) => void;
 
 class DecodedEvents implements EventSource {
   readonly #pieces: Pieces;
   readonly #decoder: Decoder;
+  readonly #feed: Feed;
 
-  constructor(pieces: Pieces, decoder: Decoder) {
+  constructor(pieces: Pieces, decoder: Decoder, feed: Feed) {
     this.#pieces = pieces;
     this.#decoder = decoder;
+    this.#feed = feed;
   }
 
   next(): ServerSentEvent | undefined {
@@ -95,7 +100,7 @@ class DecodedEvents implements EventSource {
 
   take(piece: Uint8Array | undefined): void {
     this.#pieces.took(piece);
-    this.#decoder.take(piece);
+    this.#feed(piece);
   }
 
   cut(cause: unknown): SignalboxError {
@@ -118,34 +123,6 @@ function createTextDecoder() {
 }
 
 type TextDecoding = ReturnType<typeof createTextDecoder>;
-
-/** An event stream of bytes. */
-class DecodedText implements Decoder {
-  readonly #text: TextDecoding;
-  readonly #decoder: EventDecoder;
-
-  constructor(text: TextDecoding, decoder: EventDecoder) {
-    this.#text = text;
-    this.#decoder = decoder;
-  }
-
-  next(): ServerSentEvent | undefined {
-    return this.#decoder.next();
-  }
-
-  canExpect(): boolean {
-    return this.#decoder.canExpect();
-  }
-
-  expectAgain(event: TextEvent): void {
-    this.#decoder.expectAgain(event);
-  }
-
-  take(piece: Uint8Array | undefined): void {
-    if (piece === undefined) this.#decoder.end(this.#text.end());
-    else this.#decoder.take(this.#text.write(piece));
-  }
-}
 
 /** Nothing yet, or the beginning of a field name of an event stream: too little to tell what the body is. */
 const undecided = /^\s*(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?\s*$/;
@@ -275,7 +252,7 @@ function readFrom(
   if (piece !== undefined && isFrameStart(piece[0])) {
     const frames = createFrameDecoder();
     frames.take(piece);
-    const events = new DecodedEvents(pieces, frames);
+    const events = new DecodedEvents(pieces, frames, frames.take);
     return { ...facts, kind: 'events', events };
   }
   if (piece !== undefined && isJsonStart(piece[0])) {
@@ -304,6 +281,8 @@ async function readText(
   }
   const decoder = createEventDecoder();
   decoder.take(head);
-  const events = new DecodedEvents(pieces, new DecodedText(text, decoder));
+  const feed: Feed = (bytes) =>
+    bytes === undefined ? decoder.end(text.end()) : decoder.take(text.write(bytes));
+  const events = new DecodedEvents(pieces, decoder, feed);
   return { ...facts, kind: 'events', events };
 }

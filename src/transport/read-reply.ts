@@ -122,10 +122,10 @@ function createTextDecoder() {
   return new StringDecoder('utf8');
 }
 
-type TextDecoding = ReturnType<typeof createTextDecoder>;
-
 /** Nothing yet, or the beginning of a field name of an event stream: too little to tell what the body is. */
 const undecided = /^\s*(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?\s*$/;
+
+type TextDecoding = ReturnType<typeof createTextDecoder>;
 
 /** Reads on until something other than white space shows what the body is. */
 async function peek(

@@ -10,6 +10,7 @@ import { anthropic } from 'signalbox/anthropic';
 import { google } from 'signalbox/google';
 import { openai, openaiChat } from 'signalbox/openai';
 import type { WireName } from './answers.ts';
+import { bareSocket } from './socket.ts';
 
 /** One way to ask one vendor. Both calls resolve to the number of characters that came, as a proof. */
 export type Contender = {
@@ -18,7 +19,7 @@ export type Contender = {
   stream(): Promise<number>;
 };
 
-/** The bare SDK of a vendor first, then signalbox, then peers where there are any. */
+/** The bare SDK of a vendor first, then signalbox, then peers where there are any, then what no reader can do without. */
 export type Race = { readonly wire: WireName; readonly contenders: readonly Contender[] };
 
 const prompt = 'Tell me in a few sentences what a fox does all day.';
@@ -162,6 +163,24 @@ function langchain(baseURL: string): Contender {
   };
 }
 
+/** The same question as the others', put together beforehand. */
+function socket(base: string, wire: WireName): Contender {
+  const gemini = `/v1beta/models/${models.gemini}`;
+  const paths: Readonly<Record<WireName, readonly [string, string]>> = {
+    chat: ['/v1/chat/completions', '/v1/chat/completions'],
+    responses: ['/v1/responses', '/v1/responses'],
+    anthropic: ['/v1/messages', '/v1/messages'],
+    gemini: [`${gemini}:generateContent`, `${gemini}:streamGenerateContent?alt=sse`],
+  };
+  const [whole, streamed] = paths[wire];
+  const asked = { model: models[wire], messages };
+  return bareSocket(
+    base,
+    { path: whole, body: JSON.stringify(asked) },
+    { path: streamed, body: JSON.stringify({ ...asked, stream: true }) },
+  );
+}
+
 /** All races against the vendors at `url`, whose streams go at `pace`. */
 export function racesAt(url: string, pace: string): readonly Race[] {
   const base = `${url}/${pace}`;
@@ -170,22 +189,37 @@ export function racesAt(url: string, pace: string): readonly Race[] {
   return [
     {
       wire: 'chat',
-      contenders: [bareChat(v1), signalbox(openaiChat(own), 'chat'), aiFallback(v1), langchain(v1)],
+      contenders: [
+        bareChat(v1),
+        signalbox(openaiChat(own), 'chat'),
+        aiFallback(v1),
+        langchain(v1),
+        socket(base, 'chat'),
+      ],
     },
     {
       wire: 'responses',
-      contenders: [bareResponses(v1), signalbox(openai(own), 'responses')],
+      contenders: [
+        bareResponses(v1),
+        signalbox(openai(own), 'responses'),
+        socket(base, 'responses'),
+      ],
     },
     {
       wire: 'anthropic',
       contenders: [
         bareAnthropic(base),
         signalbox(anthropic({ apiKey: key, baseURL: base }), 'anthropic'),
+        socket(base, 'anthropic'),
       ],
     },
     {
       wire: 'gemini',
-      contenders: [bareGoogle(base), signalbox(google({ apiKey: key, baseURL: base }), 'gemini')],
+      contenders: [
+        bareGoogle(base),
+        signalbox(google({ apiKey: key, baseURL: base }), 'gemini'),
+        socket(base, 'gemini'),
+      ],
     },
   ];
 }

@@ -1,4 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
+import { lastOf } from '../internal/last-of.ts';
 import type { Read } from '../internal/reads.ts';
 import type { PreparedCall, ReadyParts, Watch } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
@@ -51,6 +52,7 @@ class AttemptClock {
     this.#deadline = deadline;
     this.#expire = expire;
     this.arm();
+    lastOf.attemptClock = this;
   }
 
   arm(): void {
@@ -148,6 +150,7 @@ class RunningAttempt implements AttemptParts {
     this.#prepared = prepared;
     this.#options = options;
     this.#deadline = createDeadline(options.clocks, runtime.now());
+    lastOf.attempt = this;
   }
 
   read(): Read<AttemptStep> {

@@ -1,5 +1,6 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import type { SignalboxError } from '../errors.ts';
+import { lastOf } from '../internal/last-of.ts';
 import type { Attempt } from '../protocol/attempt.ts';
 import type { Completion, Tags } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
@@ -84,6 +85,7 @@ class AttemptSession implements Session {
     this.#openedAt = engine.runtime.now();
     this.#startedAt = this.#openedAt;
     this.#bill = new Bill(run, target, this.#tags);
+    lastOf.session = this;
   }
 
   get continues(): boolean {
@@ -280,10 +282,9 @@ class AttemptSession implements Session {
   #whole(usage: Usage, cost: Completion['cost']): Completion {
     const { target, collected } = this;
     const { engine, call, scope } = this.#run;
-    const { prepared } = this.#asking;
     const firstTokenAt =
       this.#firstTokenMs === undefined ? undefined : this.#startedAt + this.#firstTokenMs;
-    const about = { engine, call, scope, target, prepared, collected };
+    const about = { engine, call, scope, target, prepared: this.#asking.prepared, collected };
     return toCompletion({ ...about, usage, cost, tags: this.#tags, firstTokenAt });
   }
 }

@@ -1,4 +1,5 @@
 import { type SignalboxError, summarizeError } from '../errors.ts';
+import { lastOf } from '../internal/last-of.ts';
 import { addUsd } from '../pricing/money.ts';
 import type { Attempt, Verdict } from '../protocol/attempt.ts';
 import type { Tags } from '../protocol/completion.ts';
@@ -53,6 +54,7 @@ class CallTrail implements Trail {
   constructor(engine: Engine, call: Call) {
     this.#engine = engine;
     this.#call = call;
+    lastOf.trail = this;
   }
 
   get usd(): number {

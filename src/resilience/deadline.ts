@@ -1,3 +1,4 @@
+import { lastOf } from '../internal/last-of.ts';
 import type { TimeoutPhase } from '../protocol/error-code.ts';
 
 /** The clocks of one attempt, by the phase in which they run. */
@@ -34,6 +35,7 @@ class RunningDeadline implements Deadline {
     this.#clocks = clocks;
     this.#startedAt = startedAt;
     this.#lastBytesAt = startedAt;
+    lastOf.deadline = this;
   }
 
   connected(): void {

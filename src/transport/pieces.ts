@@ -1,4 +1,5 @@
 import type { SignalboxError } from '../errors.ts';
+import { lastOf } from '../internal/last-of.ts';
 import { type Read, readOn } from '../internal/reads.ts';
 import type { Watch } from '../protocol/provider.ts';
 import { systemRuntime } from '../runtime.ts';
@@ -34,6 +35,7 @@ export class Pieces {
   constructor(body: Body, watch: Watch) {
     this.#body = body;
     this.#watch = watch;
+    lastOf.pieces = this;
   }
 
   /** The next piece; `undefined` at the end. To be handed to {@link Pieces.took}, and a failure to `cut`. */

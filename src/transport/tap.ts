@@ -1,3 +1,4 @@
+import { lastOf } from '../internal/last-of.ts';
 import type { Watch } from '../protocol/provider.ts';
 import type { Answer } from './answer.ts';
 
@@ -34,6 +35,7 @@ export class Tap {
   constructor(listener: Listener) {
     this.#listener = listener;
     listener.signal.addEventListener('abort', this.#onAbort, { once: true });
+    lastOf.tap = this;
   }
 
   /** Waits for the answer; to be called before anything is sent. */

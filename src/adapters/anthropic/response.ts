@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { lastOf } from '../../internal/last-of.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
@@ -60,6 +61,7 @@ class MessageReader implements AnswerReader {
     this.#issuer = issuer;
     this.#facts = facts;
     this.#assembler = createPartAssembler(facts.tell);
+    lastOf.messageReader = this;
   }
 
   readEvent(event: unknown): void {
@@ -97,8 +99,7 @@ class MessageReader implements AnswerReader {
 
   textEvent(event: unknown): TextEvent | undefined {
     const { type, index, delta } = objectOf(event);
-    if (type !== 'content_block_delta') return undefined;
-    const told = objectOf(delta);
+    const told = type === 'content_block_delta' ? objectOf(delta) : {};
     const field = fieldByDelta[String(told.type)];
     const text = field === undefined ? undefined : textOf(told[field]);
     if (field === undefined || text === undefined) return undefined;
@@ -141,12 +142,11 @@ class MessageReader implements AnswerReader {
 
   finish(raw: unknown): void {
     this.#assembler.closeAll();
-    const { category, explanation } = this.#stopDetails;
     this.#facts.tell({
       type: 'finish',
       finishReason: finishReasons[this.#stopReason ?? ''] ?? 'other',
       rawFinishReason: this.#stopReason,
-      finishDetail: textOf(category) ?? textOf(explanation),
+      finishDetail: textOf(this.#stopDetails.category) ?? textOf(this.#stopDetails.explanation),
       id: this.#id,
       servedModel: this.#servedModel,
       serviceTier: textOf(this.#usage?.service_tier),

@@ -1,3 +1,4 @@
+import { lastOf } from '../../internal/last-of.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
@@ -76,6 +77,7 @@ class OpenParts implements PartAssembler {
 
   constructor(tell: Tell) {
     this.#tell = tell;
+    lastOf.partAssembler = this;
   }
 
   text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void {

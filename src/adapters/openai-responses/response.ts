@@ -1,3 +1,4 @@
+import { lastOf } from '../../internal/last-of.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { TextEvent } from '../../transport/repeated-event.ts';
@@ -56,6 +57,7 @@ class ResponseReader implements AnswerReader {
   constructor(issuer: Issuer, facts: AnswerFacts) {
     this.#facts = facts;
     this.#items = createItemReader(issuer, facts.tell);
+    lastOf.responseReader = this;
   }
 
   readEvent(event: unknown): void {

@@ -17,6 +17,7 @@ const sections: readonly Section[] = [
     file: 'calls.ts',
     given: [`concurrency=${concurrency}`],
   })),
+  { title: 'CPU time after a quiet time', file: 'quiet.ts', node: ['--expose-gc'] },
   { title: "the router's own share", file: 'share.ts' },
   { title: 'bytes and promises', file: 'allocations.ts', node: roomy },
   { title: 'importing', file: 'imports.ts' },

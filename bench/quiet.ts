@@ -1,0 +1,36 @@
+/**
+ * CPU time of the first thousand calls after a quiet time, in which garbage was collected while no call was under way:
+ * V8 then throws away compiled code. `node --expose-gc bench/quiet.ts concurrency=16 rounds=9 wire=chat`
+ */
+import { racesAt } from './contenders.ts';
+import { argumentsOf, cpuOf, median } from './measure.ts';
+import { startVendors } from './vendors.ts';
+
+const { concurrency = '16', rounds = '9', wire = '' } = argumentsOf();
+const calls = 1_000;
+/** After so many V8 has forgotten what objects look like of which there are none. */
+const collections = 3;
+
+const { gc } = globalThis;
+if (gc === undefined) throw new Error('to be run with --expose-gc');
+const vendors = await startVendors();
+
+for (const { wire: own, contenders } of racesAt(vendors.url, '1d0')) {
+  if (wire !== '' && own !== wire) continue;
+  for (const { complete } of contenders) await cpuOf(20_000, 16, complete);
+  const samples = contenders.map((): number[] => []);
+  for (let round = 0; round < Number(rounds); round++) {
+    for (const [index, { complete }] of contenders.entries()) {
+      for (let each = 0; each < collections; each++) gc();
+      samples[index]?.push(await cpuOf(calls, Number(concurrency), complete));
+    }
+  }
+  for (const [index, { name }] of contenders.entries()) {
+    const figures = samples[index] ?? [];
+    const ratios = figures.map((value, round) => value / (samples[0]?.[round] ?? Number.NaN));
+    const told = `${median(figures).toFixed(0).padStart(5)} us (${median(ratios).toFixed(2)})`;
+    console.log(own.padEnd(9), name.padEnd(17), told);
+  }
+}
+vendors.stop();
+process.exit();

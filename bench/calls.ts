@@ -4,7 +4,7 @@
  * a stream's chunks is in milliseconds.
  */
 import { type Contender, racesAt } from './contenders.ts';
-import { argumentsOf, cpuOf, median } from './measure.ts';
+import { argumentsOf, cpuOf, median, medianRatio } from './measure.ts';
 import { startVendors } from './vendors.ts';
 
 const { concurrency = '16', rounds = '7', wire = '', pace } = argumentsOf();
@@ -45,9 +45,10 @@ for (const [at, race] of racesAt(vendors.url, `${deltas}d${paced}`).entries()) {
   }
   for (const [index, [{ name }]] of pairs.entries()) {
     const figures = (['call', 'stream', 'chunk'] as const).map((what) => {
-      const own = (samples[index] ?? []).map((each) => each[what]);
-      const ratios = own.map((value, round) => value / (samples[0]?.[round]?.[what] ?? Number.NaN));
-      return `${what} ${median(own).toFixed(1).padStart(6)} us (${median(ratios).toFixed(2)})`;
+      const figuresOf = (at: number) => (samples[at] ?? []).map((each) => each[what]);
+      const own = figuresOf(index);
+      const ratio = medianRatio(own, figuresOf(0));
+      return `${what} ${median(own).toFixed(1).padStart(6)} us (${ratio.toFixed(2)})`;
     });
     console.log(race.wire.padEnd(9), name.padEnd(17), figures.join('   '));
   }

@@ -30,6 +30,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
+/** The median of the ratios round by round, so that a slow minute of the machine is a slow one for both. */
+export function medianRatio(values: readonly number[], base: readonly number[]): number {
+  return median(values.map((value, round) => value / (base[round] ?? Number.NaN)));
+}
+
 /** `name=value` on the command line. */
 export function argumentsOf(): Readonly<Record<string, string>> {
   return Object.fromEntries(process.argv.slice(2).map((each) => each.split('=')));

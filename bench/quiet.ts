@@ -3,7 +3,7 @@
  * V8 then throws away compiled code. `node --expose-gc bench/quiet.ts concurrency=16 rounds=9 wire=chat`
  */
 import { racesAt } from './contenders.ts';
-import { argumentsOf, cpuOf, median } from './measure.ts';
+import { argumentsOf, cpuOf, median, medianRatio } from './measure.ts';
 import { startVendors } from './vendors.ts';
 
 const { concurrency = '16', rounds = '9', wire = '' } = argumentsOf();
@@ -27,8 +27,8 @@ for (const { wire: own, contenders } of racesAt(vendors.url, '1d0')) {
   }
   for (const [index, { name }] of contenders.entries()) {
     const figures = samples[index] ?? [];
-    const ratios = figures.map((value, round) => value / (samples[0]?.[round] ?? Number.NaN));
-    const told = `${median(figures).toFixed(0).padStart(5)} us (${median(ratios).toFixed(2)})`;
+    const ratio = medianRatio(figures, samples[0] ?? []);
+    const told = `${median(figures).toFixed(0).padStart(5)} us (${ratio.toFixed(2)})`;
     console.log(own.padEnd(9), name.padEnd(17), told);
   }
 }

@@ -1,4 +1,4 @@
-/** What every call makes at least one of. */
+/** What comes and goes with calls. */
 type Kind =
   | 'answerParts'
   | 'attempt'

@@ -65,16 +65,22 @@ async function isLate(run: Run, leg: Leg, afterMs: number): Promise<boolean> {
   return late;
 }
 
-/** Ends a leg that is not needed any more, and waits until its part of the story is written. */
-async function dismiss(leg: Leg, winner: Leg): Promise<void> {
+/**
+ * Ends a leg that is not needed any more, and waits until its part of the story is written. Where it would have
+ * gone on, its target is asked again should the winner's answer come to nothing.
+ */
+async function dismiss(run: Run, leg: Leg, winner: Leg): Promise<void> {
   const reason = new SignalboxError('aborted', `${winner.target.id} began to answer first`);
   leg.abort(reason);
-  const tried = await leg.tried.catch(() => undefined);
-  if (tried?.verdict === 'done') await letGo(tried.answer, reason);
+  const tried = await leg.tried.catch((error: unknown) => ({ verdict: 'failed', error }) as const);
+  if (tried.verdict === 'done') await letGo(tried.answer, reason);
+  const wasWell =
+    tried.verdict === 'done' || (tried.verdict === 'failed' && tried.error === reason);
+  if (wasWell) run.chain.again(leg.target);
 }
 
 /** Two targets at once: the first to begin wins, and one that fails leaves the call to the other. */
-async function race(first: Leg, second: Leg): Promise<Tried> {
+async function race(run: Run, first: Leg, second: Leg): Promise<Tried> {
   const [leg, lead] = await Promise.race(
     [first, second].map(async (each) => [each, await each.lead] as const),
   );
@@ -83,7 +89,7 @@ async function race(first: Leg, second: Leg): Promise<Tried> {
   const winner = lead === 'begun' || (leg === first && (await hasStopped(first))) ? leg : other;
   const loser = winner === first ? second : first;
   try {
-    if (winner === leg) await dismiss(loser, winner);
+    if (winner === leg) await dismiss(run, loser, winner);
     return await winner.tried;
   } finally {
     await loser.tried.catch(() => undefined);
@@ -131,7 +137,7 @@ async function tryBoth(
   if (spare === undefined) return first.tried;
   trail.emit('hedge', { from: target.id, to: spare.id, afterMs });
   const second = startLeg(run, spare);
-  const tried = await race(first, second);
+  const tried = await race(run, first, second);
   if (tried.verdict === 'done' && tried.answer.session.target === spare) {
     // How long it was silent is known, and that much it took at least.
     const firstTokenMs = engine.runtime.now() - startedAt;

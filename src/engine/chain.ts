@@ -41,7 +41,7 @@ export interface Chain {
   takeSpare(target: ResolvedTarget): ResolvedTarget | undefined;
   /** The target is about to be asked; tells of the failover when another one failed before it. */
   asking(target: ResolvedTarget): void;
-  /** An attempt of the target begins. Returns its number. */
+  /** The attempt of the target that was waited for begins. Returns its number. */
   begin(target: ResolvedTarget): number;
   /** The target failed and the verdict was to go on. */
   failed(target: ResolvedTarget, error: SignalboxError): void;

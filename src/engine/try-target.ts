@@ -16,6 +16,7 @@ import { prepareAttempt, repairTurns } from './prepare.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { type Asking, openSession, type Session } from './session.ts';
+import type { TargetState } from './target-states.ts';
 import { wasTurnedAway } from './turned-away.ts';
 
 export type Tried =
@@ -106,6 +107,12 @@ function admit(run: Run, target: ResolvedTarget): Asking | undefined {
   return undefined;
 }
 
+/** One try more was decided on, and waits for its time and its turn. */
+function startWaiting(state: TargetState): void {
+  state.tries += 1;
+  state.isWaiting = true;
+}
+
 /**
  * Tries one target until it commits to an answer or the failure table says to go on.
  *
@@ -117,18 +124,17 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
   if (asked === undefined) return { verdict: 'next' };
   chain.asking(target);
   const state = chain.state(target);
+  startWaiting(state);
   try {
     for (;;) {
-      state.tries += 1;
-      state.isWaiting = true;
       const session = openSession(run, target, asked);
       try {
         return { verdict: 'done', answer: await holdUntilCommitted(session, call) };
       } catch (raw) {
         const error = await session.fail(asError(raw));
         state.isWaiting = false;
-        // It was not asked, or not let answer.
-        if (wasTurnedAway(error) || error.code === 'aborted') state.tries -= 1;
+        // Nothing was sent.
+        if (wasTurnedAway(error)) state.tries -= 1;
         const decision = judge(run, session, error);
         if (decision.verdict === 'next') {
           chain.failed(target, error);
@@ -136,7 +142,7 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
         }
         // What ended the call speaks for the call, not for the target.
         if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
-        state.isWaiting = true;
+        startWaiting(state);
         await engine.runtime.sleep(decision.delayMs, scope.signal);
       }
       asked = asking(run, target);

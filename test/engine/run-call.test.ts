@@ -146,10 +146,10 @@ describe('a call', () => {
 
   it('makes at most maxAttempts attempts over all targets', async () => {
     const down = { error: 'server_error' } as const;
-    const { fails, calls } = setUp({ a: down, b: down, c: down }, { maxAttempts: 3 });
+    const { fails, calls } = setUp({ a: down, b: down, c: down, d: down }, { maxAttempts: 3 });
     const error = await fails();
-    expect(calls()).toEqual({ a: 2, b: 1, c: 0 });
-    expect(error.trail.at(-1)).toMatchObject({ target: 'c/m', outcome: 'skipped' });
+    expect(calls()).toEqual({ a: 1, b: 1, c: 1, d: 0 });
+    expect(error.trail.at(-1)).toMatchObject({ target: 'd/m', outcome: 'skipped' });
   });
 
   it('takes retry.attempts as the number of extra tries of one target', async () => {

@@ -104,4 +104,10 @@ export const mutations: readonly Mutation[] = [
     search: '    this.#scope.abort(this.#cut);\n',
     replace: '',
   },
+  {
+    name: 'retries use up the attempts of a target that was not asked',
+    file: 'engine/decide.ts',
+    search: 'return untried > 0 && attemptsLeft <= untried;',
+    replace: 'return untried > 0 && attemptsLeft < 0;',
+  },
 ];

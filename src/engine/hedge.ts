@@ -107,12 +107,9 @@ async function race(first: Leg, second: Leg): Promise<Tried> {
   // A request that the first target finds faulty fails as it does without a hedge; the second one may go under.
   const winner = lead === 'begun' || (leg === first && (await hasStopped(first))) ? leg : other;
   const loser = winner === first ? second : first;
-  try {
-    if (winner === leg) await dismiss(loser, winner);
-    return await winner.tried;
-  } finally {
-    await loser.tried.catch(() => undefined);
-  }
+  // Else the loser has failed already, and it is over.
+  if (winner === leg) await dismiss(loser, winner);
+  return winner.tried;
 }
 
 async function hasStopped(leg: Leg): Promise<boolean> {

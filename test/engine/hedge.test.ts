@@ -104,6 +104,21 @@ describe('a hedge', () => {
     ]);
   });
 
+  it('goes to a target of another provider if there is one', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const router = createRouter({
+      runtime,
+      providers: {
+        a: fakeProvider(late, { runtime }),
+        b: fakeProvider(prompt, { runtime }),
+      },
+      tiers: { t: { targets: ['a/m', 'a/n', 'b/m'], hedge: { afterMs: 300, maxExtra: 1 } } },
+    });
+    const events = recordEvents(router);
+    expect((await router.complete('t', 'hi')).text).toBe('prompt');
+    expect(events.of('hedge')).toMatchObject([{ from: 'a/m', to: 'b/m' }]);
+  });
+
   it('does so for a stream too', async () => {
     const { router } = setUp(late, prompt);
     expect(await textOf(router.stream('t', 'hi'))).toBe('prompt');

@@ -114,6 +114,32 @@ describe('a slot under a concurrency limit', () => {
   });
 });
 
+describe('a call that leaves the queue', () => {
+  it('lets those behind it go at once that it held back', async () => {
+    const usage = { inputTokens: 10, outputTokens: 590 };
+    const { runtime, router, fakes } = setUp(
+      { a: { text: 'one', usage } },
+      { limits: { tpm: 1_000 } },
+    );
+    const first = router.complete('t', 'hi', { maxOutputTokens: 600 });
+    await runtime.settle();
+    await first;
+    const controller = new AbortController();
+    const large = watch(
+      router.complete('t', 'hi', { maxOutputTokens: 900, signal: controller.signal }),
+    );
+    const small = watch(router.complete('t', 'hi', { maxOutputTokens: 100 }));
+    await runtime.settle();
+    expect(fakes.a?.calls).toHaveLength(1);
+    controller.abort();
+    await runtime.settle();
+    expect(large).toEqual({ isSettled: true, code: 'aborted' });
+    expect(small.isSettled).toBe(true);
+    expect(fakes.a?.calls).toHaveLength(2);
+    expect(runtime.pending).toBe(0);
+  });
+});
+
 describe('a success', () => {
   it.each(['quota_exhausted', 'auth', 'permission', 'model_not_found'] as const)(
     'makes a target available again at once after %s',

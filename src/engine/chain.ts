@@ -3,25 +3,17 @@ import { SignalboxError, summarizeError } from '../errors.ts';
 import { lastOf } from '../internal/last-of.ts';
 import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
-import type { NormalMessage } from '../protocol/message.ts';
 import type { Unavailable } from '../routing/candidate.ts';
 import type { Plan } from '../routing/plan.ts';
-import { failureTable, isAttemptErrorCode } from './decide.ts';
+import { failureTable, isAttemptErrorCode, isNeededByUntried, leftToUntried } from './decide.ts';
 import type { Call, Engine } from './engine.ts';
 import { heldUnder, isKeyFailure, keysOf, toldKey, turnKeys } from './keys.ts';
-import { planCall, tiersOf, unavailability, windowOf } from './plan-call.ts';
+import { planCall, tiersOf, unavailability } from './plan-call.ts';
+import { RefusedWindows } from './refused-windows.ts';
 import type { Scope } from './scope.ts';
+import { type TargetState, TargetStates } from './target-states.ts';
 import type { Trail } from './trail.ts';
 import { wasTurnedAway } from './turned-away.ts';
-
-/** What the call remembers of a target: its tries, its repairs, and the turns that ask for the next one. */
-type State = {
-  tries: number;
-  repairs: number;
-  repair: readonly NormalMessage[];
-  /** It did not go on with an answer that another target had begun. */
-  refusedPrefill: boolean;
-};
 
 /** The targets of one call, handed out one after another. */
 export interface Chain {
@@ -36,15 +28,21 @@ export interface Chain {
   /** What speaks against the target's health; nothing does against the least bad one. */
   unwell(target: ResolvedTarget): Unavailable | undefined;
   /** How often the target was tried and repaired in this call. */
-  state(target: ResolvedTarget): State;
+  state(target: ResolvedTarget): TargetState;
   /** Another target could be asked now. */
   othersFree(target: ResolvedTarget, code: ErrorCode): boolean;
+  /** How many targets could be asked now that this call has not asked. */
+  untried(target: ResolvedTarget): number;
+  /** Attempts that the call may still make, besides those decided on already. */
+  attemptsLeft(): number;
   /** Whether another target could be asked beside this one. */
   hasSpare(target: ResolvedTarget): boolean;
   /** Takes that other target out of the chain; one of another provider if there is one. */
   takeSpare(target: ResolvedTarget): ResolvedTarget | undefined;
   /** The target is about to be asked; tells of the failover when another one failed before it. */
   asking(target: ResolvedTarget): void;
+  /** The attempt of the target that was waited for begins. Returns its number. */
+  begin(target: ResolvedTarget): number;
   /** The target failed and the verdict was to go on. */
   failed(target: ResolvedTarget, error: SignalboxError): void;
   /** The target is to be asked once more, from the start. */
@@ -62,11 +60,13 @@ class TargetChain implements Chain {
   /** What is left of the plan. */
   #steps: Plan['steps'][number][];
   readonly #isForced: boolean;
-  readonly #states = new Map<string, State>();
+  readonly #states = new TargetStates();
   #limited: readonly { readonly target: ResolvedTarget; readonly until: number }[] = [];
   #lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
+  /** Passed over for the time being: those that could answer in the end are asked then. */
+  #later: readonly ResolvedTarget[] = [];
   /** Set by a prompt that was too long: only a larger window may still take it. */
-  #tooSmall: { readonly window: number | undefined } | undefined;
+  #refusedWindows: RefusedWindows | undefined;
 
   constructor(engine: Engine, call: Call, scope: Scope, trail: Trail) {
     const planned = planCall(engine, call);
@@ -93,32 +93,38 @@ class TargetChain implements Chain {
 
   refusal(target: ResolvedTarget): string | undefined {
     const unwell = this.unwell(target);
-    if (unwell !== undefined) return unwell.reason;
+    if (unwell !== undefined) return this.#postpone(target, unwell.reason);
     const busy = this.#engine.limits.busy(this.#call, target);
     if (busy === undefined || !this.othersFree(target, 'rate_limited')) return undefined;
+    // One that could answer meanwhile goes before one that waits.
+    const free = this.#takeLater();
+    if (free !== undefined) this.#steps.push({ ask: free });
     this.#steps.push({ ask: target });
     return busy.reason;
   }
 
-  state(target: ResolvedTarget): State {
-    const { target: id } = heldUnder(target);
-    const known = this.#states.get(id);
-    if (known !== undefined) return known;
-    const state: State = { tries: 0, repairs: 0, repair: [], refusedPrefill: false };
-    this.#states.set(id, state);
-    return state;
+  state(target: ResolvedTarget): TargetState {
+    return this.#states.of(target);
   }
 
   othersFree(target: ResolvedTarget, code: ErrorCode): boolean {
+    const isOther = (other: ResolvedTarget | undefined): boolean =>
+      other !== undefined &&
+      (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
+      this.#isFree(other);
     return (
       this.#attemptsLeft() > 0 &&
-      this.#steps.some(
-        ({ ask: other }) =>
-          other !== undefined &&
-          (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
-          this.#isFree(other),
-      )
+      (this.#steps.some(({ ask, later }) => isOther(ask ?? later)) || this.#later.some(isOther))
     );
+  }
+
+  untried(target: ResolvedTarget): number {
+    const rest = [...this.#steps.flatMap(({ ask, later }) => ask ?? later ?? []), ...this.#later];
+    return new Set(rest.filter(this.#isFreshBeside(target)).map(({ id }) => id)).size;
+  }
+
+  attemptsLeft(): number {
+    return this.#attemptsLeft() - this.#states.waiting();
   }
 
   hasSpare(target: ResolvedTarget): boolean {
@@ -138,11 +144,19 @@ class TargetChain implements Chain {
     this.#trail.emit('failover', { from: last.target.id, to: target.id, error });
   }
 
+  begin(target: ResolvedTarget): number {
+    this.state(target).isWaiting = false;
+    return this.#trail.begin();
+  }
+
   failed(target: ResolvedTarget, error: SignalboxError): void {
     const { runtime, health } = this.#engine;
     this.#lastFailed = { target, error };
-    if (error.code === 'context_length')
-      this.#tooSmall = { window: windowOf(this.#engine, target) };
+    if (error.code === 'context_length') {
+      this.#refusedWindows ??= new RefusedWindows(this.#engine, this.#call);
+      this.#refusedWindows.add(target);
+    }
+    if (wasTurnedAway(error)) this.#postpone(target, error.message);
     if (error.code === 'rate_limited' && !wasTurnedAway(error)) {
       const until = health.get(heldUnder(target).target).unavailable.limited ?? runtime.now();
       const others = this.#limited.filter((each) => each.target !== target);
@@ -160,6 +174,7 @@ class TargetChain implements Chain {
     for (let step = this.#steps.shift(); step !== undefined; step = this.#steps.shift()) {
       if (step.ask === undefined) {
         this.#trail.skip(step.skip, step.skip.reason);
+        if (step.later !== undefined) this.#postpone(step.later, step.skip.reason);
         continue;
       }
       const target = step.ask;
@@ -168,7 +183,7 @@ class TargetChain implements Chain {
       if (reason === undefined) return target;
       this.#trail.skip({ target: target.id, ...toldKey(target) }, reason);
     }
-    return this.#secondChance();
+    return this.#takeLater() ?? this.#secondChance();
   }
 
   exhausted(partial?: PartialAnswer): SignalboxError {
@@ -206,40 +221,65 @@ class TargetChain implements Chain {
     return this.#call.tier.maxAttempts - this.#trail.attempts;
   }
 
-  #isLarger(target: ResolvedTarget): boolean {
-    if (this.#tooSmall === undefined) return true;
-    const window = windowOf(this.#engine, target);
-    if (window === undefined) return true;
-    return this.#tooSmall.window !== undefined && window > this.#tooSmall.window;
+  #isFree(target: ResolvedTarget): boolean {
+    return (
+      this.#refusedWindows?.tooSmall(target) === undefined &&
+      unavailability(this.#engine, this.#call, target) === undefined
+    );
   }
 
-  #isFree(target: ResolvedTarget): boolean {
-    return this.#isLarger(target) && unavailability(this.#engine, this.#call, target) === undefined;
+  /** Whether another target was not asked in this call, and could answer now. */
+  #isFreshBeside({ id }: ResolvedTarget): (other: ResolvedTarget) => boolean {
+    return (other) => other.id !== id && !this.#states.isTried(other) && this.#isFree(other);
+  }
+
+  /** Whether it was asked already, and the attempts left are for those that were not. */
+  #mustWait(target: ResolvedTarget): boolean {
+    return (
+      this.#states.isTried(target) && isNeededByUntried(this.#attemptsLeft(), this.untried(target))
+    );
+  }
+
+  /** Passes the target over for the time being; returns why. */
+  #postpone(target: ResolvedTarget, reason: string): string {
+    if (this.state(target).tries === 0) this.#later = [...this.#later, target];
+    return reason;
+  }
+
+  /** The first of those passed over that could answer now. */
+  #takeLater(): ResolvedTarget | undefined {
+    if (this.#attemptsLeft() <= 0) return undefined;
+    const target = this.#later.find((each) => this.#isFree(each) && !this.#mustWait(each));
+    this.#later = this.#later.filter((each) => each !== target);
+    return target;
   }
 
   #spareFor(target: ResolvedTarget): ResolvedTarget | undefined {
-    const free = this.#steps
-      .flatMap((step) => step.ask ?? [])
-      .filter((other) => other.id !== target.id && this.#isFree(other));
+    const free = this.#steps.flatMap((step) => step.ask ?? []).filter(this.#isFreshBeside(target));
     return free.find((other) => other.provider !== target.provider) ?? free[0];
   }
 
   /** Why a target of the plan is passed over after all: things have changed since it was made. */
   #passOver(target: ResolvedTarget): string | undefined {
-    if (!this.#isLarger(target)) return 'its context window is no larger';
+    const tooSmall = this.#refusedWindows?.tooSmall(target);
+    if (tooSmall !== undefined) return tooSmall;
+    if (this.#mustWait(target)) return this.#postpone(target, leftToUntried.reason);
     const usualMs = this.#engine.statistics(target.id).percentile('firstTokenMs', 0.5);
     const isTooSlow = usualMs !== undefined && usualMs > this.#scope.remainingMs();
     if (!isTooSlow || !this.#steps.some((step) => step.ask !== undefined)) return undefined;
-    return `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
+    const reason = `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
+    return this.#postpone(target, reason);
   }
 
   /** What ails the target ails it with every key. */
   #dropOtherKeys({ id, key }: ResolvedTarget): void {
     if (key === undefined) return;
     const reason = 'another key would not help';
-    this.#steps = this.#steps.map((step) =>
-      step.ask?.id === id ? { skip: { target: id, reason, ...toldKey(step.ask) } } : step,
-    );
+    this.#steps = this.#steps.map((step) => {
+      if (step.skip !== undefined) return step.later?.id === id ? { skip: step.skip } : step;
+      return step.ask.id === id ? { skip: { target: id, reason, ...toldKey(step.ask) } } : step;
+    });
+    this.#later = this.#later.filter((other) => other.id !== id);
   }
 
   /** Waits until a rate limit is over, if that is before the deadline. */

@@ -62,6 +62,8 @@ export type Situation = {
   readonly fallbackOn: readonly AttemptErrorCode[];
   /** Another target of the chain could be asked now. */
   readonly othersFree: boolean;
+  /** Targets that this call has not asked and that could answer now. */
+  readonly untried: number;
   /** The target may still be asked: its circuit has not opened over this failure. */
   readonly available: boolean;
   /** Some of the answer had arrived: another target is better than the same once more. */
@@ -71,6 +73,27 @@ export type Situation = {
   readonly takeToken: () => boolean;
   readonly random: () => number;
 };
+
+/** While another target could be asked, the wait before a retry may use up half of what is left, no more. */
+const waitShare = 0.5;
+
+/** The verdict where every attempt left is needed by a target that was not asked. */
+export const leftToUntried = {
+  verdict: 'next',
+  reason: 'the attempts left are for untried targets',
+} as const satisfies Decision;
+
+/** Whether one more attempt of a target that was asked already would be at the cost of one that was not. */
+export function isNeededByUntried(attemptsLeft: number, untried: number): boolean {
+  return untried > 0 && attemptsLeft <= untried;
+}
+
+/** A repair, or the same question from the start: at once, and without a token of the retry budget. */
+export function askAgain({ attemptsLeft, untried }: Situation): Decision {
+  return isNeededByUntried(attemptsLeft, untried)
+    ? leftToUntried
+    : { verdict: 'retry', delayMs: 0 };
+}
 
 export function isAttemptErrorCode(code: ErrorCode): code is AttemptErrorCode {
   return Object.hasOwn(failureTable, code);
@@ -127,7 +150,7 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   if (wasTurnedAway(error)) return { verdict: 'next' };
   const row: Row = failureTable[error.code];
   if (error.code === 'invalid_output' && situation.repairs < situation.repairAttempts) {
-    if (situation.attemptsLeft > 0) return { verdict: 'retry', delayMs: 0 };
+    if (situation.attemptsLeft > 0) return askAgain(situation);
   }
   const onward = goOn(row, error, situation);
   if (onward.verdict === 'stop') return onward;
@@ -140,11 +163,15 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   if (delayMs >= situation.remainingMs) {
     return { verdict: 'next', reason: `a wait of ${Math.ceil(delayMs)} ms exceeds the deadline` };
   }
-  // A wait that the vendor asks for is longer than it takes another target to answer.
-  if (situation.othersFree && (error.retryAfterMs ?? 0) > defaults.patienceMs) {
+  // A wait that the vendor asks for is longer than it takes another target to answer; and one that takes most of
+  // the time left would leave none for another target.
+  const isTooLong =
+    (error.retryAfterMs ?? 0) > defaults.patienceMs || delayMs > situation.remainingMs * waitShare;
+  if (situation.othersFree && isTooLong) {
     const reason = `a wait of ${Math.ceil(delayMs)} ms is better spent on another target`;
     return { verdict: 'next', reason };
   }
+  if (isNeededByUntried(situation.attemptsLeft, situation.untried)) return leftToUntried;
   if (!situation.takeToken()) return { verdict: 'next', reason: 'the retry budget is empty' };
   return { verdict: 'retry', delayMs };
 }

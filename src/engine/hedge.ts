@@ -2,7 +2,7 @@ import type { ResolvedHedge, ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError } from '../errors.ts';
 import { letGo } from './commit.ts';
 import type { Run } from './run.ts';
-import { scopeWithin } from './scope.ts';
+import { type Scope, scopeWithin } from './scope.ts';
 import { type Tried, tryTarget } from './try-target.ts';
 
 /** Fewer samples say nothing of a percentile. */
@@ -28,28 +28,54 @@ function lateAfterMs(run: Run, target: ResolvedTarget, hedge: ResolvedHedge): nu
 }
 
 /** One of the targets that are asked at the same time. */
-type Leg = {
+class Leg {
   readonly target: ResolvedTarget;
   readonly tried: Promise<Tried>;
   /** `begun` with its first token, `failed` when it is over without one. */
   readonly lead: Promise<'begun' | 'failed'>;
-  readonly abort: (reason: SignalboxError) => void;
-};
+  /** The other one. */
+  rival: Leg | undefined;
+  readonly #run: Run;
+  readonly #scope: Scope;
+  /** Why it was ended, once another began before it. */
+  #cut: SignalboxError | undefined;
+  #isOver = false;
 
-function startLeg(run: Run, target: ResolvedTarget): Leg {
-  const scope = scopeWithin(run.engine.runtime, run.scope);
-  const { promise: begun, resolve: onBegun } = Promise.withResolvers<void>();
-  const tried = tryTarget({ ...run, onBegun, scope }, target);
-  const failed = tried.then(
-    (outcome) => (outcome.verdict === 'done' ? ('begun' as const) : ('failed' as const)),
-    () => 'failed' as const,
-  );
-  return {
-    target,
-    tried,
-    lead: Promise.race([begun.then(() => 'begun' as const), failed]),
-    abort: (reason) => scope.abort(reason),
-  };
+  constructor(run: Run, target: ResolvedTarget) {
+    const { promise, resolve } = Promise.withResolvers<'begun' | 'failed'>();
+    const onBegun = (): void => {
+      if (this.#cut === undefined) this.rival?.cutFor(this);
+      resolve('begun');
+    };
+    const onFailed = (): void => {
+      this.#isOver = true;
+      resolve('failed');
+    };
+    this.target = target;
+    this.lead = promise;
+    this.#run = run;
+    this.#scope = scopeWithin(run.engine.runtime, run.scope);
+    this.tried = tryTarget({ ...run, onBegun, scope: this.#scope }, target);
+    this.tried.then(
+      ({ verdict }) => (verdict === 'done' ? resolve('begun') : onFailed()),
+      onFailed,
+    );
+  }
+
+  /**
+   * Ends it, since the other one began first; once. Should the answer of that one come to nothing, this target is
+   * asked again, as if it had not been tried. That is settled at once, since the winner may fail before this one
+   * has ended.
+   */
+  cutFor(winner: Leg): SignalboxError {
+    if (this.#cut !== undefined) return this.#cut;
+    this.#cut = new SignalboxError('aborted', `${winner.target.id} began to answer first`);
+    this.#scope.abort(this.#cut);
+    if (this.#isOver) return this.#cut;
+    this.#run.chain.state(this.target).tries -= 1;
+    this.#run.chain.again(this.target);
+    return this.#cut;
+  }
 }
 
 /** Whether the leg is still silent after `afterMs`. */
@@ -67,8 +93,7 @@ async function isLate(run: Run, leg: Leg, afterMs: number): Promise<boolean> {
 
 /** Ends a leg that is not needed any more, and waits until its part of the story is written. */
 async function dismiss(leg: Leg, winner: Leg): Promise<void> {
-  const reason = new SignalboxError('aborted', `${winner.target.id} began to answer first`);
-  leg.abort(reason);
+  const reason = leg.cutFor(winner);
   const tried = await leg.tried.catch(() => undefined);
   if (tried?.verdict === 'done') await letGo(tried.answer, reason);
 }
@@ -82,12 +107,9 @@ async function race(first: Leg, second: Leg): Promise<Tried> {
   // A request that the first target finds faulty fails as it does without a hedge; the second one may go under.
   const winner = lead === 'begun' || (leg === first && (await hasStopped(first))) ? leg : other;
   const loser = winner === first ? second : first;
-  try {
-    if (winner === leg) await dismiss(loser, winner);
-    return await winner.tried;
-  } finally {
-    await loser.tried.catch(() => undefined);
-  }
+  // Else the loser has failed already, and it is over.
+  if (winner === leg) await dismiss(loser, winner);
+  return winner.tried;
 }
 
 async function hasStopped(leg: Leg): Promise<boolean> {
@@ -121,7 +143,7 @@ async function tryBoth(
   const budget = engine.hedges(call.tier.name);
   if (trail.attempts === 0) budget.earn(maxExtra);
   const startedAt = engine.runtime.now();
-  const first = startLeg(run, target);
+  const first = new Leg(run, target);
   const late = await isLate(run, first, afterMs);
   budget.note(late);
   if (!late || !chain.hasSpare(target) || !budget.take(() => engine.retryBudget.take())) {
@@ -130,7 +152,9 @@ async function tryBoth(
   const spare = chain.takeSpare(target);
   if (spare === undefined) return first.tried;
   trail.emit('hedge', { from: target.id, to: spare.id, afterMs });
-  const second = startLeg(run, spare);
+  const second = new Leg(run, spare);
+  first.rival = second;
+  second.rival = first;
   const tried = await race(first, second);
   if (tried.verdict === 'done' && tried.answer.session.target === spare) {
     // How long it was silent is known, and that much it took at least.

@@ -205,10 +205,10 @@ class AttemptSession implements Session {
 
   /** Its turn has come. */
   #begin(): void {
-    const { engine, call, trail } = this.#run;
+    const { engine, call, trail, chain } = this.#run;
     const target = this.target.id;
     this.#startedAt = engine.runtime.now();
-    this.#attempt = trail.begin();
+    this.#attempt = chain.begin(this.target);
     this.#permit = engine.health.enter(target, call.tier.circuit);
     this.#emit('attempt-start', { target, attempt: this.#attempt });
     trail.tellCircuit(target, this.#permit.change, this.#tags);

@@ -10,12 +10,14 @@ import {
   prefillOf,
   refusesPrefill,
 } from './continuation.ts';
-import { type Decision, decide, isAttemptErrorCode, type Situation } from './decide.ts';
+import { askAgain, type Decision, decide, isAttemptErrorCode, type Situation } from './decide.ts';
 import { toldKey } from './keys.ts';
 import { prepareAttempt, repairTurns } from './prepare.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { type Asking, openSession, type Session } from './session.ts';
+import type { TargetState } from './target-states.ts';
+import { wasTurnedAway } from './turned-away.ts';
 
 export type Tried =
   | { readonly verdict: 'done'; readonly answer: Committed }
@@ -43,13 +45,14 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
     tries: state.tries,
     repairs: state.repairs,
     repairAttempts: options.repairAttempts ?? defaults.repairAttempts,
-    attemptsLeft: call.tier.maxAttempts - trail.attempts,
+    attemptsLeft: chain.attemptsLeft(),
     remainingMs: scope.remainingMs(),
     retry: { ...call.tier.retry, ...call.options.retry },
     // What one target has begun to answer can be answered: a later refusal speaks of that target alone.
     fallbackOn:
       run.broken === undefined ? call.tier.fallbackOn : [error.code].filter(isAttemptErrorCode),
     othersFree: chain.othersFree(target, error.code),
+    untried: chain.untried(target),
     available: engine.health.get(target.id).circuit.state !== 'open',
     begun: session.collected.begun,
     onUnsupported: options.onUnsupported ?? defaults.onUnsupported,
@@ -58,9 +61,8 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
   };
   if (refusesPrefill(session, error)) state.refusedPrefill = true;
   // Refused was the turn that had begun, not the request: it is asked from the start.
-  const begunAnew: Decision = { verdict: 'retry', delayMs: 0 };
   const isAnew = state.refusedPrefill && session.continues && situation.attemptsLeft > 0;
-  const decision = isAnew ? begunAnew : decide(error, situation);
+  const decision = isAnew ? askAgain(situation) : decide(error, situation);
   session.judge(error, decision);
   if (decision.verdict === 'retry') {
     if (error.code === 'invalid_output') {
@@ -105,6 +107,12 @@ function admit(run: Run, target: ResolvedTarget): Asking | undefined {
   return undefined;
 }
 
+/** One try more was decided on, and waits for its time and its turn. */
+function startWaiting(state: TargetState): void {
+  state.tries += 1;
+  state.isWaiting = true;
+}
+
 /**
  * Tries one target until it commits to an answer or the failure table says to go on.
  *
@@ -116,23 +124,31 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
   if (asked === undefined) return { verdict: 'next' };
   chain.asking(target);
   const state = chain.state(target);
-  for (;;) {
-    state.tries += 1;
-    const session = openSession(run, target, asked);
-    try {
-      return { verdict: 'done', answer: await holdUntilCommitted(session, call) };
-    } catch (raw) {
-      const error = await session.fail(asError(raw));
-      const decision = judge(run, session, error);
-      if (decision.verdict === 'next') {
-        chain.failed(target, error);
-        return { verdict: 'next' };
+  startWaiting(state);
+  try {
+    for (;;) {
+      const session = openSession(run, target, asked);
+      try {
+        return { verdict: 'done', answer: await holdUntilCommitted(session, call) };
+      } catch (raw) {
+        const error = await session.fail(asError(raw));
+        state.isWaiting = false;
+        // Nothing was sent.
+        if (wasTurnedAway(error)) state.tries -= 1;
+        const decision = judge(run, session, error);
+        if (decision.verdict === 'next') {
+          chain.failed(target, error);
+          return { verdict: 'next' };
+        }
+        // What ended the call speaks for the call, not for the target.
+        if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
+        startWaiting(state);
+        await engine.runtime.sleep(decision.delayMs, scope.signal);
       }
-      // What ended the call speaks for the call, not for the target.
-      if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
-      await engine.runtime.sleep(decision.delayMs, scope.signal);
+      asked = asking(run, target);
     }
-    asked = asking(run, target);
+  } finally {
+    state.isWaiting = false;
   }
 }
 

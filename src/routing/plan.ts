@@ -25,10 +25,10 @@ type Skipped = {
   readonly until?: number;
 };
 
-/** One place in the chain: a target to ask, or to pass over. */
+/** One place in the chain: a target to ask, or to pass over. `later` is set when it may become available. */
 type Step =
-  | { readonly ask: Candidate; readonly skip?: undefined }
-  | { readonly ask?: undefined; readonly skip: Skipped };
+  | { readonly ask: Candidate; readonly skip?: undefined; readonly later?: undefined }
+  | { readonly ask?: undefined; readonly skip: Skipped; readonly later?: Candidate };
 
 export type Plan = {
   /** The whole chain in its order. */
@@ -130,7 +130,8 @@ export function plan(
     const next = waiting.includes(each) ? inTurn.shift() : undefined;
     if (next !== undefined) return { ask: next.candidate };
     const { reason, until } = unavailable;
-    return { skip: { ...skipped, reason, ...(until !== undefined && { until }) } };
+    const skip = { ...skipped, reason, ...(until !== undefined && { until }) };
+    return waiting.includes(each) ? { skip } : { skip, later: candidate };
   });
   if (isFree) steps.push(...waiting.map(({ candidate }) => ({ ask: candidate })));
   return {

@@ -21,6 +21,7 @@ function situation(more: Partial<Situation> = {}): Situation {
     retry: {},
     fallbackOn: [],
     othersFree: true,
+    untried: 0,
     available: true,
     begun: false,
     onUnsupported: 'warn',

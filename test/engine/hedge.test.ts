@@ -104,6 +104,21 @@ describe('a hedge', () => {
     ]);
   });
 
+  it('goes to a target of another provider if there is one', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const router = createRouter({
+      runtime,
+      providers: {
+        a: fakeProvider(late, { runtime }),
+        b: fakeProvider(prompt, { runtime }),
+      },
+      tiers: { t: { targets: ['a/m', 'a/n', 'b/m'], hedge: { afterMs: 300, maxExtra: 1 } } },
+    });
+    const events = recordEvents(router);
+    expect((await router.complete('t', 'hi')).text).toBe('prompt');
+    expect(events.of('hedge')).toMatchObject([{ from: 'a/m', to: 'b/m' }]);
+  });
+
   it('does so for a stream too', async () => {
     const { router } = setUp(late, prompt);
     expect(await textOf(router.stream('t', 'hi'))).toBe('prompt');
@@ -174,26 +189,36 @@ describe('a hedge', () => {
     expect(events.of('hedge')).toHaveLength(1);
   });
 
-  it('leaves no attempt to a retry that waits for its time', async () => {
+  it('that takes the last attempt leaves none to the target that waits for its turn', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
-    const a = fakeProvider([{ error: 'server_error', firstTokenDelayMs: 80 }, prompt], { runtime });
-    const b = fakeProvider({ text: 'b', firstTokenDelayMs: 5_000 }, { runtime });
+    const answers = (text: string, firstTokenDelayMs: number): FakeAnswer => ({
+      text,
+      firstTokenDelayMs,
+    });
+    const a = fakeProvider([answers('a', 400), 'a'], { runtime });
+    const b = fakeProvider([answers('b', 200), answers('b', 5_000)], { runtime });
     const router = createRouter({
       runtime,
       providers: { a, b },
       tiers: {
         t: {
-          targets: ['a/m', 'b/m'],
-          hedge: { afterMs: 81, maxExtra: 1 },
-          retry: { minMs: 2_000 },
-          maxAttempts: 2,
+          targets: [
+            { target: 'a/m', limits: { concurrency: 1 } },
+            { target: 'b/m', limits: { concurrency: 1 } },
+          ],
+          hedge: { afterMs: 300, maxExtra: 1 },
+          maxAttempts: 1,
         },
       },
     });
-    const { text, trail } = await router.complete('t', 'hi');
+    const ask = (only: readonly ('a' | 'b')[]) => router.complete('t', 'hi', { route: { only } });
+    const [, , { text, trail }] = await Promise.all([ask(['a']), ask(['b']), ask(['a', 'b'])]);
     expect(text).toBe('b');
-    expect([a.calls.length, b.calls.length]).toEqual([1, 1]);
-    expect(trail.map(({ outcome }) => outcome)).toEqual(['error', 'skipped', 'ok']);
+    expect([a.calls.length, b.calls.length]).toEqual([1, 2]);
+    expect(trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
+      'a/m skipped',
+      'b/m ok',
+    ]);
   });
 
   it('is sent for its share of the calls only', async () => {

@@ -146,10 +146,10 @@ describe('a call', () => {
 
   it('makes at most maxAttempts attempts over all targets', async () => {
     const down = { error: 'server_error' } as const;
-    const { fails, calls } = setUp({ a: down, b: down, c: down }, { maxAttempts: 3 });
+    const { fails, calls } = setUp({ a: down, b: down, c: down, d: down }, { maxAttempts: 3 });
     const error = await fails();
-    expect(calls()).toEqual({ a: 2, b: 1, c: 0 });
-    expect(error.trail.at(-1)).toMatchObject({ target: 'c/m', outcome: 'skipped' });
+    expect(calls()).toEqual({ a: 1, b: 1, c: 1, d: 0 });
+    expect(error.trail.at(-1)).toMatchObject({ target: 'd/m', outcome: 'skipped' });
   });
 
   it('takes retry.attempts as the number of extra tries of one target', async () => {
@@ -163,6 +163,14 @@ describe('a call', () => {
     await three.complete({ retry: { attempts: 3 } });
     expect(three.calls()).toEqual({ a: 4, b: 1 });
   });
+});
+
+it('a success puts a tenth of a token into the retry budget', async () => {
+  const { complete, router } = setUp({ a: 'one' });
+  const before = router.snapshot().retryBudget;
+  await complete();
+  await complete();
+  expect(router.snapshot().retryBudget - before).toBeCloseTo(0.2);
 });
 
 describe('a rate limit', () => {
@@ -224,6 +232,19 @@ describe('a rate limit', () => {
     });
     expect((await complete()).text).toBe('one');
     expect(calls()).toEqual({ a: 2, b: 1 });
+  });
+});
+
+describe('two rate limits', () => {
+  it('are waited for in the order in which they end', async () => {
+    const { complete, calls, runtime } = setUp({
+      a: [{ error: 'rate_limited', retryAfterMs: 20_000 }, 'one'],
+      b: [{ error: 'rate_limited', retryAfterMs: 5_000 }, 'two'],
+    });
+    const before = runtime.now();
+    expect((await complete()).text).toBe('two');
+    expect(runtime.now() - before).toBe(5_000);
+    expect(calls()).toEqual({ a: 1, b: 2 });
   });
 });
 
@@ -375,6 +396,17 @@ describe('a circuit', () => {
     expect(events.of('circuit-half-open')).toHaveLength(1);
     expect((await complete()).text).toBe('up');
     expect(events.of('circuit-close')).toHaveLength(1);
+  });
+
+  it('opens over failures in a row, whatever else came between that says nothing of the target', async () => {
+    const { fails, router } = setUp(
+      { a: [down, down, { error: 'invalid_request' }, down] },
+      { retry: { attempts: 0 } },
+    );
+    for (let call = 0; call < 3; call += 1) await fails();
+    expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
+    await fails();
+    expect(router.snapshot().targets['a/m']?.circuit).toBe('open');
   });
 
   it('that is open everywhere still lets the least bad target be tried, by default', async () => {

@@ -68,35 +68,60 @@ function isExcused(run: Run, outcome: Outcome): boolean {
   const { plan, error, completion, hasLeft, seen } = outcome;
   if (completion !== undefined || hasLeft || error === undefined) return true;
   if (plan.abortAfterMs !== undefined || run.world.closeAtMs !== undefined) return true;
-  if (plan.singleFlight || plan.wantsObject || plan.readMs > 0 || plan.wire === 'unary')
-    return true;
+  if (plan.singleFlight || plan.readMs > 0 || plan.wire === 'unary') return true;
   if (stops.includes(error.code)) return true;
   if (error.trail.some((line) => stops.includes(line.error?.code ?? ''))) return true;
   const { midStream } = run.world.tiers[plan.tier] ?? {};
   return seen !== '' && midStream === 'fail';
 }
 
+/** The targets of the call that were well and let calls through all the while, and had the time to answer. */
+function ableIn(run: Run, { plan, startedAt, endedAt }: Outcome): readonly string[] {
+  const tier = run.world.tiers[plan.tier];
+  const chain = chainOf(run, plan.tier);
+  const totalMs = plan.totalMs ?? tier?.timeouts?.totalMs ?? 0;
+  if (totalMs * keptShare(run) ** (chain.length - 1) < wellMs) return [];
+  return chain.filter((target) => {
+    const vendor = run.world.vendors.find(({ name }) => target.startsWith(`${name}/`));
+    return (
+      vendor !== undefined &&
+      isWell(run, vendor, startedAt - run.beganAt, endedAt - run.beganAt) &&
+      wasClosed(run.events, target, startedAt, endedAt)
+    );
+  });
+}
+
+/** The attempts of a failed call; those that were called off for another are none. */
+function attemptsOf({ error }: Outcome): readonly string[] {
+  const asked = error?.trail.filter(({ outcome }) => outcome === 'error') ?? [];
+  return asked.map(({ target }) => target);
+}
+
 /** Calls that failed although a target of theirs was well, was not asked, and had the time to answer. */
 export function unansweredIn(run: Run): string[] {
   if (hasLimits(run)) return [];
   return run.outcomes.flatMap((outcome) => {
-    if (isExcused(run, outcome)) return [];
-    const { plan, error, startedAt, endedAt } = outcome;
-    const tier = run.world.tiers[plan.tier];
-    const chain = chainOf(run, plan.tier);
+    const { plan, error } = outcome;
+    if (isExcused(run, outcome) || plan.wantsObject) return [];
     const attempts = error?.trail.filter(({ outcome: each }) => each !== 'skipped').length ?? 0;
-    if (attempts >= (tier?.maxAttempts ?? 6)) return [];
-    const totalMs = plan.totalMs ?? tier?.timeouts?.totalMs ?? 0;
-    if (totalMs * keptShare(run) ** (chain.length - 1) < wellMs) return [];
-    const able = chain.find((target) => {
-      const vendor = run.world.vendors.find(({ name }) => target.startsWith(`${name}/`));
-      return (
-        vendor !== undefined &&
-        isWell(run, vendor, startedAt - run.beganAt, endedAt - run.beganAt) &&
-        wasClosed(run.events, target, startedAt, endedAt)
-      );
-    });
+    if (attempts >= (run.world.tiers[plan.tier]?.maxAttempts ?? 6)) return [];
+    const [able] = ableIn(run, outcome);
     if (able === undefined) return [];
     return [`call ${plan.number} failed (${error?.code}) although ${able} could have answered`];
+  });
+}
+
+/** Calls that failed with attempts spent on retries or repairs, although a target that was well was never asked. */
+export function neverAskedIn(run: Run): string[] {
+  if (hasLimits(run)) return [];
+  return run.outcomes.flatMap((outcome) => {
+    if (isExcused(run, outcome)) return [];
+    const attempts = attemptsOf(outcome);
+    const asked = new Set(attempts);
+    if (asked.size === attempts.length) return [];
+    const untried = ableIn(run, outcome).find((target) => !asked.has(target));
+    if (untried === undefined) return [];
+    const { number } = outcome.plan;
+    return [`call ${number} asked others again and never ${untried}, which could have answered`];
   });
 }

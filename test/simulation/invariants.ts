@@ -1,7 +1,7 @@
 import type { RouterEvent } from '../../src/index.ts';
 import { promptOf, rightAnswer, rightObject } from './answers.ts';
 import type { Outcome } from './caller.ts';
-import { unansweredIn } from './could-have-answered.ts';
+import { neverAskedIn, unansweredIn } from './could-have-answered.ts';
 import type { Run } from './simulate.ts';
 import type { Entry } from './vendor.ts';
 
@@ -244,5 +244,6 @@ export function violationsIn(run: Run): readonly string[] {
     ...untoldAttempts(run),
     ...uselessAttempts(run),
     ...unansweredIn(run),
+    ...neverAskedIn(run),
   ];
 }

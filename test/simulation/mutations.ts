@@ -33,7 +33,7 @@ export const mutations: readonly Mutation[] = [
     replace: '',
   },
   {
-    name: 'a hedge takes the attempt that a retry waits for',
+    name: 'a hedge takes the attempt that another target waits for',
     file: 'engine/session.ts',
     search: 'trail.attempts >= call.tier.maxAttempts;',
     replace: 'trail.attempts > call.tier.maxAttempts + 9;',
@@ -101,7 +101,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the loser of a hedge is not let go of',
     file: 'engine/hedge.ts',
-    search: '  leg.abort(reason);\n',
+    search: '    this.#scope.abort(this.#cut);\n',
     replace: '',
+  },
+  {
+    name: 'retries use up the attempts of a target that was not asked',
+    file: 'engine/decide.ts',
+    search: 'return untried > 0 && attemptsLeft <= untried;',
+    replace: 'return untried > 0 && attemptsLeft < 0;',
   },
 ];

@@ -1,0 +1,404 @@
+import { describe, expect, it } from 'vitest';
+import { isSignalboxError, SignalboxError } from '../../src/errors.ts';
+import type { CallOptions } from '../../src/protocol/call-options.ts';
+import type { TargetObject, TierSettings } from '../../src/protocol/config.ts';
+import type { StreamPart } from '../../src/protocol/stream-part.ts';
+import { createRouter } from '../../src/router.ts';
+import type { FakeAnswer } from '../../src/testing/fake-answer.ts';
+import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { recordEvents } from '../../src/testing/record-events.ts';
+
+const kept = 'the attempts left are for untried targets';
+const down = { error: 'server_error' } as const;
+const late: FakeAnswer = { text: 'late', firstTokenDelayMs: 2_000 };
+
+type More = {
+  readonly tier?: TierSettings;
+  /** Settings of single targets. */
+  readonly targets?: Readonly<Record<string, Omit<TargetObject, 'target'>>>;
+  /** How many keys the provider has. */
+  readonly keys?: Readonly<Record<string, number>>;
+};
+
+/** A router over fakes on virtual time: one target `<name>/m` for each script, asked in the order given. */
+function setUp(scripts: Record<string, FakeScript>, { tier, targets, keys }: More = {}) {
+  const runtime = fakeRuntime({ time: 'auto' });
+  const names = Object.keys(scripts);
+  const fakes = Object.fromEntries(
+    names.map((name) => [
+      name,
+      { ...fakeProvider(scripts[name] ?? '', { runtime }), keyCount: keys?.[name] ?? 1 },
+    ]),
+  );
+  const router = createRouter({
+    runtime,
+    providers: fakes,
+    tiers: {
+      t: {
+        ...tier,
+        targets: names.map((name) => ({ target: `${name}/m` as const, ...targets?.[name] })),
+      },
+    },
+  });
+  const complete = (options?: CallOptions) => router.complete('t', 'hi', options);
+  const fails = async (options?: CallOptions): Promise<SignalboxError> => {
+    const error: unknown = await complete(options).catch((reason: unknown) => reason);
+    if (!isSignalboxError(error)) throw new Error('the call did not fail with a SignalboxError');
+    return error;
+  };
+  const calls = (): Record<string, number> =>
+    Object.fromEntries(names.map((name) => [name, fakes[name]?.calls.length ?? 0]));
+  return { runtime, router, complete, fails, calls, events: recordEvents(router) };
+}
+
+async function textOf(parts: AsyncIterable<StreamPart>): Promise<string> {
+  let text = '';
+  for await (const part of parts) {
+    if (part.type === 'restart') text = '';
+    if (part.type === 'text-delta') text += part.delta;
+  }
+  return text;
+}
+
+describe('a retry', () => {
+  it('is given up when the attempts left are no more than the untried targets', async () => {
+    const { complete, calls } = setUp({ a: down, b: down, c: down, d: 'healthy' });
+    const { text, trail } = await complete();
+    expect(text).toBe('healthy');
+    expect(calls()).toEqual({ a: 2, b: 2, c: 1, d: 1 });
+    expect(trail.find(({ target }) => target === 'c/m')).toMatchObject({
+      outcome: 'error',
+      verdict: 'next',
+      reason: kept,
+    });
+  });
+
+  it('is given up in a stream as well', async () => {
+    const { router, calls } = setUp({ a: down, b: down, c: down, d: 'healthy' });
+    expect(await textOf(router.stream('t', 'hi'))).toBe('healthy');
+    expect(calls()).toEqual({ a: 2, b: 2, c: 1, d: 1 });
+  });
+
+  it('is given up for the targets of the fallback tier', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const router = createRouter({
+      runtime,
+      providers: {
+        a: fakeProvider(down, { runtime }),
+        b: fakeProvider(down, { runtime }),
+        c: fakeProvider('healthy', { runtime }),
+      },
+      tiers: {
+        first: { targets: ['a/m', 'b/m'], fallbackTier: 'last', maxAttempts: 3 },
+        last: ['c/m'],
+      },
+    });
+    expect((await router.complete('first', 'hi')).text).toBe('healthy');
+  });
+
+  it('takes no token when it is given up', async () => {
+    const { complete, router } = setUp({ a: down, b: 'two' }, { tier: { maxAttempts: 2 } });
+    const before = router.snapshot().retryBudget;
+    await complete();
+    expect(router.snapshot().retryBudget).toBeGreaterThanOrEqual(before);
+  });
+
+  it('comes first when there are attempts for both', async () => {
+    const { complete, calls } = setUp({ a: [down, 'one'], b: 'two' }, { tier: { maxAttempts: 3 } });
+    expect((await complete()).text).toBe('one');
+    expect(calls()).toEqual({ a: 2, b: 0 });
+  });
+
+  it('is not given up for a target that could not answer now', async () => {
+    const { complete, fails, calls } = setUp(
+      { a: [down, down, 'one'], b: [{ error: 'quota_exhausted' }] },
+      { tier: { maxAttempts: 2 } },
+    );
+    await fails();
+    expect(calls()).toEqual({ a: 1, b: 1 });
+    expect((await complete()).text).toBe('one');
+    expect(calls()).toEqual({ a: 3, b: 1 });
+  });
+
+  it('is not given up for a window that is too small for the prompt', async () => {
+    const tooLong = { error: 'context_length' } as const;
+    const { complete, calls } = setUp(
+      { a: tooLong, b: [down, 'two'], c: 'three' },
+      {
+        tier: { maxAttempts: 3 },
+        targets: {
+          a: { contextWindow: 8_000 },
+          b: { contextWindow: 9_000 },
+          c: { contextWindow: 8_000 },
+        },
+      },
+    );
+    expect((await complete()).text).toBe('two');
+    expect(calls()).toEqual({ a: 1, b: 2, c: 0 });
+  });
+
+  it('counts the retry that the other target of a hedge waits for', async () => {
+    const { complete, calls, runtime } = setUp(
+      {
+        a: { error: 'server_error', firstTokenDelayMs: 400 },
+        b: { error: 'server_error', firstTokenDelayMs: 110 },
+        c: 'healthy',
+      },
+      {
+        tier: {
+          hedge: { afterMs: 300, maxExtra: 1 },
+          retry: { minMs: 5_000 },
+          maxAttempts: 4,
+        },
+      },
+    );
+    expect((await complete()).text).toBe('healthy');
+    expect(calls()).toEqual({ a: 2, b: 1, c: 1 });
+    expect(runtime.pending).toBe(0);
+  });
+
+  it('is given up when its wait would take most of the time that is left for another target', async () => {
+    const busy = { error: 'overloaded', retryAfterMs: 900 } as const;
+    const { complete, calls } = setUp({ a: busy, b: { text: 'two', firstTokenDelayMs: 800 } });
+    const { trail } = await complete({ timeouts: { totalMs: 1_500 } });
+    expect(calls()).toEqual({ a: 1, b: 1 });
+    expect(trail[0]?.reason).toBe('a wait of 900 ms is better spent on another target');
+  });
+});
+
+describe('a repair', () => {
+  it('is given up when the attempts left are for untried targets, in every call', async () => {
+    const { complete, calls } = setUp({ a: '', b: '', c: '', d: 'healthy' });
+    for (let call = 0; call < 5; call += 1) {
+      const { text, trail } = await complete();
+      expect(text).toBe('healthy');
+      expect(trail.at(-2)).toMatchObject({ target: 'c/m', reason: kept });
+    }
+    expect(calls()).toEqual({ a: 10, b: 10, c: 5, d: 5 });
+  });
+
+  it('is given up in a stream that restarts as well', async () => {
+    const { router, calls } = setUp(
+      { a: 'bad', b: 'good' },
+      { tier: { maxAttempts: 2, midStream: 'restart' } },
+    );
+    const validate = ({ text }: { text: string }): boolean => text === 'good';
+    expect(await textOf(router.stream('t', 'hi', { validate }))).toBe('good');
+    expect(calls()).toEqual({ a: 1, b: 1 });
+  });
+});
+
+describe('a target that refuses to go on with an answer', () => {
+  it('is not asked from the start with the attempt that an untried one needs', async () => {
+    const cut = { chunks: ['One two ', 'three ', 'four'], cutAfter: 2 };
+    const { router, calls } = setUp(
+      { a: cut, b: { error: 'invalid_request' }, c: 'four' },
+      { tier: { maxAttempts: 3, midStream: 'continue' } },
+    );
+    expect(await textOf(router.stream('t', 'hi'))).toBe('One two three four');
+    expect(calls()).toEqual({ a: 1, b: 1, c: 1 });
+  });
+});
+
+describe('the keys of a pool', () => {
+  it('do not use up the attempts that an untried target needs', async () => {
+    const { complete, calls } = setUp({ a: { error: 'auth' }, b: 'two' }, { keys: { a: 8 } });
+    const { text, trail } = await complete();
+    expect(text).toBe('two');
+    expect(calls()).toEqual({ a: 5, b: 1 });
+    expect(trail.filter(({ reason }) => reason === kept)).toHaveLength(3);
+  });
+
+  it('have their turn after an untried target that cannot be asked after all', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const lacks = fakeProvider('two', { runtime });
+    const router = createRouter({
+      runtime,
+      providers: {
+        a: { ...fakeProvider([{ error: 'auth' }, 'second key'], { runtime }), keyCount: 2 },
+        b: {
+          ...lacks,
+          prepare: () => {
+            throw new SignalboxError('unsupported', 'lacks what is asked for');
+          },
+        },
+      },
+      tiers: { t: { targets: ['a/m', 'b/m'], maxAttempts: 2 } },
+    });
+    const { text, trail } = await router.complete('t', 'hi');
+    expect(text).toBe('second key');
+    expect(trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
+      'a/m error',
+      'a/m skipped',
+      'b/m skipped',
+      'a/m ok',
+    ]);
+  });
+});
+
+describe('a target that was passed over', () => {
+  it('is asked in the end when its circuit lets it through by then', async () => {
+    const { complete, fails, calls, events } = setUp({
+      a: [{ text: 'one' }, { error: 'timeout', firstTokenDelayMs: 8_000 }],
+      b: [down, down, down, 'back'],
+    });
+    await complete({ route: { only: ['a'] } });
+    await fails({ route: { only: ['b'] } });
+    expect(events.of('circuit-open')).toHaveLength(1);
+    const { text, trail } = await complete();
+    expect(text).toBe('back');
+    expect(trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
+      'a/m error',
+      'b/m skipped',
+      'b/m ok',
+    ]);
+    expect(calls()).toEqual({ a: 2, b: 4 });
+  });
+
+  it('is not asked when its circuit is still open', async () => {
+    const { fails, calls } = setUp({
+      a: { error: 'timeout', firstTokenDelayMs: 1_000 },
+      b: [down, down, down, 'back'],
+    });
+    await fails({ route: { only: ['b'] } });
+    const error = await fails();
+    expect(error.trail.map(({ outcome }) => outcome)).toEqual(['error', 'skipped']);
+    expect(calls()).toEqual({ a: 1, b: 3 });
+  });
+
+  it('is asked in the end when our own queue turned it away, and has room by then', async () => {
+    const { complete, calls } = setUp(
+      {
+        a: [{ text: 'one', firstTokenDelayMs: 3_000 }, 'room by then'],
+        b: [{ text: 'two', firstTokenDelayMs: 4_000 }, { error: 'auth' }],
+      },
+      {
+        targets: {
+          a: { limits: { concurrency: 1, maxQueueMs: 1_000 } },
+          b: { limits: { concurrency: 1 } },
+        },
+      },
+    );
+    const [, , third] = await Promise.all([
+      complete({ route: { only: ['a'] } }),
+      complete({ route: { only: ['b'] } }),
+      complete(),
+    ]);
+    expect(third?.text).toBe('room by then');
+    expect(third?.trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
+      'a/m skipped',
+      'b/m error',
+      'a/m ok',
+    ]);
+    expect(calls()).toEqual({ a: 2, b: 2 });
+  });
+
+  it('is asked in the end although it is usually too slow', async () => {
+    const slow: FakeAnswer = { text: 'one', firstTokenDelayMs: 6_000 };
+    const quick: FakeAnswer = { text: 'quick this time', firstTokenDelayMs: 100 };
+    const { complete, calls } = setUp({ a: [slow, slow, quick], b: { error: 'auth' } });
+    await complete();
+    await complete();
+    const { text, trail } = await complete({ timeouts: { totalMs: 5_000 } });
+    expect(text).toBe('quick this time');
+    expect(trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
+      'a/m skipped',
+      'b/m error',
+      'a/m ok',
+    ]);
+    expect(calls()).toEqual({ a: 3, b: 1 });
+  });
+});
+
+describe('the target that a hedge was sent in place of', () => {
+  const hedge = { afterMs: 300, maxExtra: 1 };
+
+  it.each([
+    ['breaks off', { chunks: ['a', 'b', 'c'], cutAfter: 1 }],
+    ['is of no use', { text: '' }],
+  ] as const)('is asked again when the answer of the hedge %s', async (_, answer) => {
+    const { complete, events, runtime } = setUp(
+      { a: late, b: answer },
+      { tier: { hedge, repairAttempts: 0 } },
+    );
+    const { text, target } = await complete();
+    expect([text, target]).toEqual(['late', 'a/m']);
+    expect(events.of('failover')).toMatchObject([{ from: 'b/m', to: 'a/m' }]);
+    expect(runtime.pending).toBe(0);
+  });
+
+  it('is asked again in a stream that restarts', async () => {
+    const { router } = setUp(
+      { a: late, b: { chunks: ['a', 'b', 'c'], cutAfter: 1 } },
+      { tier: { hedge, midStream: 'restart' } },
+    );
+    expect(await textOf(router.stream('t', 'hi'))).toBe('late');
+  });
+
+  it('has the last attempt before a repair of the hedge', async () => {
+    const { complete, calls } = setUp({ a: late, b: '' }, { tier: { hedge, maxAttempts: 3 } });
+    expect((await complete()).text).toBe('late');
+    expect(calls()).toEqual({ a: 2, b: 1 });
+  });
+});
+
+describe('the hedge that began second', () => {
+  it('is asked again when the first answer breaks off', async () => {
+    const { complete, calls } = setUp(
+      {
+        a: { chunks: ['a', 'b'], firstTokenDelayMs: 400, cutAfter: 1 },
+        b: { text: 'two', firstTokenDelayMs: 500 },
+      },
+      { tier: { hedge: { afterMs: 300, maxExtra: 1 } } },
+    );
+    expect((await complete()).text).toBe('two');
+    expect(calls()).toEqual({ a: 1, b: 2 });
+  });
+});
+
+describe('a prompt that is too long', () => {
+  const tooLong = { error: 'context_length' } as const;
+
+  it('for an unknown window goes on to any window that holds it', async () => {
+    const { router, calls } = setUp(
+      { a: tooLong, small: 'small', large: 'large' },
+      { targets: { small: { contextWindow: 500 }, large: { contextWindow: 1_000_000 } } },
+    );
+    const { text, trail } = await router.complete('t', 'word '.repeat(600));
+    expect(text).toBe('large');
+    expect(trail[1]).toMatchObject({ outcome: 'skipped' });
+    expect(trail[1]?.reason).toBe('its context window of 500 tokens is too small');
+    expect(calls()).toEqual({ a: 1, small: 0, large: 1 });
+  });
+
+  it('for an unknown window goes on to a window that may hold it', async () => {
+    const { complete } = setUp(
+      { a: tooLong, b: 'two' },
+      { targets: { b: { contextWindow: 8_000 } } },
+    );
+    expect((await complete()).text).toBe('two');
+  });
+
+  it.each([
+    ['a smaller window', 4_000],
+    ['an unknown window', undefined],
+  ])(
+    'for a large window is not asked of that size again after %s refused it',
+    async (_, window) => {
+      const { complete, calls } = setUp(
+        { a: tooLong, b: tooLong, same: 'same', larger: 'larger' },
+        {
+          targets: {
+            a: { contextWindow: 200_000 },
+            ...(window !== undefined && { b: { contextWindow: window } }),
+            same: { contextWindow: 200_000 },
+            larger: { contextWindow: 200_001 },
+          },
+        },
+      );
+      expect((await complete()).text).toBe('larger');
+      expect(calls()).toEqual({ a: 1, b: window === undefined ? 1 : 0, same: 0, larger: 1 });
+    },
+  );
+});

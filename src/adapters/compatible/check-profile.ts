@@ -1,6 +1,12 @@
 import { SignalboxError } from '../../errors.ts';
+import { dataFlaws, maxDataDepth } from '../../internal/data-flaws.ts';
 import { isObject } from '../common/read.ts';
-import { fieldProblems, type OwnKind, type SettingKind } from '../common/settings.ts';
+import {
+  fieldProblems,
+  type OwnKind,
+  type SettingKind,
+  settingsError,
+} from '../common/settings.ts';
 import type { Profile, ProfileName } from './profile.ts';
 import { profiles } from './profiles.ts';
 
@@ -10,12 +16,17 @@ const yesOrNo: OwnKind = {
 };
 const list: OwnKind = { accepts: Array.isArray, wants: 'a list' };
 const strings: OwnKind = {
-  accepts: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+  accepts: (value) =>
+    Array.isArray(value) && Array.from(value).every((each) => typeof each === 'string'),
   wants: 'a list of strings',
 };
 const effortList: OwnKind = {
   accepts: (value) => value === 'any' || strings.accepts(value),
   wants: "a list of efforts or 'any'",
+};
+const jsonObject: OwnKind = {
+  accepts: (value) => isObject(value) && dataFlaws(value).length === 0,
+  wants: `an object of JSON, without circles and not nested more than ${maxDataDepth} levels deep`,
 };
 const idRule: OwnKind = {
   accepts: (value) =>
@@ -44,7 +55,7 @@ const quirksShape = {
   echoReasoning: ['always', 'tool-loop', 'never'],
   bareRefusal: ['status', 'context_length'],
   unsupportedParams: strings,
-  extraBody: 'object',
+  extraBody: jsonObject,
 } as const satisfies Record<string, SettingKind>;
 
 const profileShape = {
@@ -60,7 +71,7 @@ const profileShape = {
 
 function modelProblems(path: string, models: unknown): readonly string[] {
   if (!Array.isArray(models)) return [];
-  return models.flatMap((row: unknown, index) => {
+  return Array.from(models).flatMap((row: unknown, index) => {
     const here = `${path}.models[${index}]`;
     if (!isObject(row) || !(row.pattern instanceof RegExp) || !isObject(row.quirks)) {
       return [`${here}: must hold a regular expression, pattern, and quirks`];
@@ -71,7 +82,7 @@ function modelProblems(path: string, models: unknown): readonly string[] {
 
 function capabilityProblems(path: string, rows: unknown): readonly string[] {
   if (!Array.isArray(rows)) return [];
-  return rows.flatMap((row: unknown, index) =>
+  return Array.from(rows).flatMap((row: unknown, index) =>
     isObject(row) && row.pattern instanceof RegExp && strings.accepts(row.capabilities)
       ? []
       : [
@@ -96,6 +107,6 @@ export function readProfile(factory: string, setting: ProfileName | Profile | un
     ...modelProblems(path, setting.models),
     ...capabilityProblems(path, setting.modelCapabilities),
   ];
-  if (problems.length > 0) throw new SignalboxError('config', problems.join('\n'));
+  if (problems.length > 0) throw settingsError(problems);
   return setting as Profile;
 }

@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import { dataFlaws } from '../internal/data-flaws.ts';
 import { once } from '../internal/once.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { DrillFault, DrillOptions } from '../protocol/drill.ts';
 import { defaults } from './defaults.ts';
-import { configError, describeIssue, type Problem } from './problems.ts';
+import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 
 const faults = once(() => {
   const milliseconds = z.number().positive();
@@ -80,6 +81,8 @@ function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
  * @throws SignalboxError `config`
  */
 export function checkDrillOptions(options: DrillOptions, chain: readonly string[]): CheckedDrill {
+  const flaws = dataFlaws(options).filter(({ kind }) => kind === 'nesting');
+  if (flaws.length > 0) throw configError(flawProblems(flaws), 'drill');
   const { data, error } = drillSchema().safeParse(options);
   const problems: Problem[] = (error?.issues ?? []).flatMap(describeFault);
   const asked = new Set(chain);

@@ -42,10 +42,13 @@ function frameOf(key: PropertyKey, value: object): Frame {
 
 /**
  * What is wrong with the structure of nested data from outside: circles, too many levels or values, a field called
- * `__proto__`, big integers. Looks at each object once, without recursion.
+ * `__proto__`, big integers, promises. Looks at each object once, without recursion.
  */
 export function dataFlaws(data: unknown): readonly DataFlaw[] {
   if (typeof data === 'bigint') return [bigintAt([])];
+  if (data instanceof Promise) {
+    return [{ path: [], message: 'is a Promise: await it first', kind: 'nesting' }];
+  }
   if (!isNested(data)) return [];
   const flaws: DataFlaw[] = [];
   const measured = new Map<object, Measured>();
@@ -75,6 +78,7 @@ export function dataFlaws(data: unknown): readonly DataFlaw[] {
     const value: unknown = Reflect.get(frame.value, key);
     if (key === '__proto__') report(key, 'name', 'no field can be called "__proto__"');
     if (typeof value === 'bigint') flaws.push(bigintAt(pathTo(key)));
+    if (value instanceof Promise) report(key, 'nesting', 'is a Promise: await it first');
     if (!isNested(value)) {
       frame.count += 1;
       continue;

@@ -1,4 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
+import { everyElement } from '../internal/every-element.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { Wire } from '../protocol/message.ts';
 import type { AttemptContext, Capability, Provider } from '../protocol/provider.ts';
@@ -88,7 +89,7 @@ function isEntry(entry: unknown): entry is FakeEntry {
 
 /** @throws SignalboxError `config` for what no attempt could play. */
 function checkScript(script: unknown): void {
-  const isList = Array.isArray(script) && Array.from(script).every(isEntry);
+  const isList = Array.isArray(script) && everyElement(script, isEntry);
   if (script === undefined || typeof script === 'function' || isList || isEntry(script)) return;
   throw invalidArgument('fakeProvider() script', entryWords);
 }

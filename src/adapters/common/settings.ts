@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { everyElement } from '../../internal/every-element.ts';
 import { shortened } from '../../internal/quoted.ts';
 import { isDispatcher } from '../../transport/dispatcher.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
@@ -25,7 +26,7 @@ function isHeaders(value: unknown): boolean {
   );
 }
 
-function isKey(value: unknown): boolean {
+function isKey(value: unknown): value is string | (() => unknown) {
   return typeof value === 'string' || typeof value === 'function';
 }
 
@@ -41,8 +42,7 @@ const kinds = {
   },
   key: {
     accepts: (value: unknown) =>
-      // Not `value.every`, which passes over holes.
-      Array.isArray(value) ? value.length > 0 && Array.from(value).every(isKey) : isKey(value),
+      Array.isArray(value) ? value.length > 0 && everyElement(value, isKey) : isKey(value),
     wants: 'a string, a function that gives one, or a list of these with something in it',
   },
   function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import { dataFlaws, maxDataDepth } from '../../internal/data-flaws.ts';
+import { everyElement } from '../../internal/every-element.ts';
 import { isObject } from '../common/read.ts';
 import {
   fieldProblems,
@@ -14,10 +15,14 @@ const yesOrNo: OwnKind = {
   accepts: (value) => typeof value === 'boolean',
   wants: 'true or false',
 };
-const list: OwnKind = { accepts: Array.isArray, wants: 'a list' };
+const list: OwnKind = {
+  accepts: (value) =>
+    Array.isArray(value) && everyElement(value, (each): each is object => isObject(each)),
+  wants: 'a list of objects',
+};
 const strings: OwnKind = {
   accepts: (value) =>
-    Array.isArray(value) && Array.from(value).every((each) => typeof each === 'string'),
+    Array.isArray(value) && everyElement(value, (each): each is string => typeof each === 'string'),
   wants: 'a list of strings',
 };
 const effortList: OwnKind = {
@@ -71,7 +76,7 @@ const profileShape = {
 
 function modelProblems(path: string, models: unknown): readonly string[] {
   if (!Array.isArray(models)) return [];
-  return Array.from(models).flatMap((row: unknown, index) => {
+  return models.flatMap((row: unknown, index) => {
     const here = `${path}.models[${index}]`;
     if (!isObject(row) || !(row.pattern instanceof RegExp) || !isObject(row.quirks)) {
       return [`${here}: must hold a regular expression, pattern, and quirks`];
@@ -82,7 +87,7 @@ function modelProblems(path: string, models: unknown): readonly string[] {
 
 function capabilityProblems(path: string, rows: unknown): readonly string[] {
   if (!Array.isArray(rows)) return [];
-  return Array.from(rows).flatMap((row: unknown, index) =>
+  return rows.flatMap((row: unknown, index) =>
     isObject(row) && row.pattern instanceof RegExp && strings.accepts(row.capabilities)
       ? []
       : [

@@ -67,6 +67,7 @@ const profileShape = {
   ...quirksShape,
   baseURL: 'url',
   keyVariables: strings,
+  keyHosts: strings,
   authHeader: 'string',
   priceList: 'string',
   capabilities: strings,

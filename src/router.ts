@@ -1,4 +1,5 @@
 import { drainMsOf, providerProblems } from './config/check.ts';
+import { checkedRuntime, runtimeProblems } from './config/check-runtime.ts';
 import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { createCompletionStream } from './engine/completion-stream.ts';
@@ -43,9 +44,11 @@ function openRouter(config: RouterConfig) {
   if (typeof config !== 'object' || config === null) {
     throw configError([{ path: [], message: 'must be an object with providers and tiers' }]);
   }
-  const { providers, runtime = systemRuntime, ...routing } = config;
+  const { providers, runtime: ownRuntime = systemRuntime, ...routing } = config;
   const names = Object.keys(providers ?? {});
-  let current = resolveConfig(routing, names, providerProblems(providers));
+  const found = [...providerProblems(providers), ...runtimeProblems(ownRuntime)];
+  let current = resolveConfig(routing, names, found);
+  const runtime = checkedRuntime(ownRuntime);
   const byName = new Map(Object.entries(providers));
   const emitter = createEmitter(
     () => runtime.now(),

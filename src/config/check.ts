@@ -1,4 +1,6 @@
 import type * as z from 'zod';
+import { dataFlaws } from '../internal/data-flaws.ts';
+import { quoted } from '../internal/quoted.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
 import {
   callOptionsSchema,
@@ -6,7 +8,7 @@ import {
   embedOptionsSchema,
   imageOptionsSchema,
 } from './option-schemas.ts';
-import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
+import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
 import { knownCallKeys } from './schema.ts';
 
@@ -27,14 +29,25 @@ function areRight(shape: Readonly<Record<string, z.ZodType>>, options: object): 
   );
 }
 
+/** What is wrong with the structure of the options that hold data of the caller's own making. */
+function flawsOf({ providerOptions, tags }: CallOptions): readonly Problem[] {
+  if (providerOptions === undefined && tags === undefined) return [];
+  return flawProblems([
+    ...dataFlaws({ providerOptions }),
+    ...dataFlaws({ tags }).filter(({ kind }) => kind !== 'bigint'),
+  ]);
+}
+
 /** What is wrong with the names of providers that the options hold. */
 function unknownProviders(
   { providerOptions, route }: CallOptions,
   providers: ReadonlyMap<string, unknown>,
 ): readonly Problem[] {
+  let known: readonly string[] | undefined;
   const problem = (path: readonly PropertyKey[], provider: string): Problem => {
-    const hint = didYouMean(provider, [...providers.keys()]);
-    return { path, message: `provider "${provider}" is not configured${hint}` };
+    known ??= [...providers.keys()];
+    const hint = { name: provider, known, otherwise: 'list' } as const;
+    return { path, message: `provider ${quoted(provider)} is not configured`, hint };
   };
   const problems = Object.keys(providerOptions ?? {})
     .filter((key) => !providers.has(key))
@@ -62,6 +75,8 @@ export function checkCallOptions(
   if (typeof options !== 'object' || options === null) {
     throw configError([{ path: [], message: 'must be an object' }], 'options');
   }
+  const flaws = flawsOf(options);
+  if (flaws.length > 0) throw configError(flaws, 'options');
   const schema = optionSchemas[task]();
   const isRight = areRight(schema.shape, options);
   const issues = isRight ? [] : (schema.safeParse(options).error?.issues ?? []);
@@ -94,8 +109,12 @@ export function drainMsOf(options: unknown = {}): number {
 export function findTier(config: ResolvedConfig, name: string): ResolvedTier {
   const tier = config.tiers.get(name);
   if (tier !== undefined) return tier;
-  const hint = didYouMean(String(name), [...config.tiers.keys()]);
-  throw configError([{ path: ['tier'], message: `there is no tier "${name}"${hint}` }], 'call');
+  const known = [...config.tiers.keys()];
+  const hint = { name: typeof name === 'string' ? name : '', known, otherwise: 'list' } as const;
+  throw configError(
+    [{ path: ['tier'], message: `there is no tier ${quoted(name)}`, hint }],
+    'call',
+  );
 }
 
 const providerMembers = ['capabilities', 'preload', 'prepare'] as const;
@@ -115,6 +134,9 @@ export function providerProblems(providers: unknown): readonly Problem[] {
     const path = ['providers', name];
     if (name === '' || name.includes('/')) {
       problems.push({ path, message: 'a name must not be empty or hold a slash' });
+    }
+    if (name === '__proto__') {
+      problems.push({ path, message: 'no provider can be called "__proto__"' });
     }
     const isProvider =
       typeof provider === 'object' &&

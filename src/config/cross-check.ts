@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { once } from '../internal/once.ts';
-import { didYouMean, type Problem } from './problems.ts';
+import { own } from '../internal/own.ts';
+import { quoted } from '../internal/quoted.ts';
+import type { Problem } from './problems.ts';
 
 /** Only the names in a configuration, so that they are checked even when its shape is wrong elsewhere. */
 const looseRouting = once(() => {
@@ -43,36 +45,35 @@ export function splitTarget(id: string): { readonly provider: string; readonly m
   return { provider: id.slice(0, slash), model: id.slice(slash + 1) };
 }
 
-function leadsBackTo(start: string, tiers: LooseTiers): boolean {
-  const seen = new Set<string>();
-  let next = tiers[start]?.fallbackTier;
-  while (next !== undefined && !seen.has(next)) {
-    if (next === start) return true;
-    seen.add(next);
-    next = tiers[next]?.fallbackTier;
+/** The tiers that lead back to themselves. Each tier is passed once, however long the chains are. */
+function circularTiers(tiers: LooseTiers): ReadonlySet<string> {
+  const circular = new Set<string>();
+  const passed = new Set<string>();
+  for (const start of Object.keys(tiers)) {
+    const chain: string[] = [];
+    let next: string | undefined = start;
+    while (next !== undefined && !passed.has(next)) {
+      passed.add(next);
+      chain.push(next);
+      next = own(tiers, next)?.fallbackTier;
+    }
+    const back = next === undefined ? -1 : chain.lastIndexOf(next);
+    if (back >= 0) for (const name of chain.slice(back)) circular.add(name);
   }
-  return false;
-}
-
-function fallbackProblem(name: string, tiers: LooseTiers): string | undefined {
-  const fallbackTier = tiers[name]?.fallbackTier;
-  if (fallbackTier === undefined) return undefined;
-  if (!Object.hasOwn(tiers, fallbackTier)) {
-    return `there is no tier "${fallbackTier}"${didYouMean(fallbackTier, Object.keys(tiers))}`;
-  }
-  if (leadsBackTo(name, tiers))
-    return 'the fallback tiers lead in a circle; end the chain somewhere';
-  return undefined;
+  return circular;
 }
 
 /** What no schema can say: names that must exist, and chains that must end. */
 export function crossCheck(routing: unknown, providers: readonly string[]): readonly Problem[] {
   const loose = looseRouting().parse(routing);
   const problems: Problem[] = [];
+  const configured = new Set(providers);
+  const tierNames = Object.keys(loose.tiers);
+  const circular = circularTiers(loose.tiers);
   const checkProvider = (name: string, path: readonly PropertyKey[]): void => {
-    if (providers.includes(name)) return;
-    const message = `provider "${name}" is not configured${didYouMean(name, providers)}`;
-    problems.push({ path, message });
+    if (configured.has(name)) return;
+    const hint = { name, known: providers, otherwise: 'list' } as const;
+    problems.push({ path, message: `provider ${quoted(name)} is not configured`, hint });
   };
   const checkAll = (table: object, path: readonly PropertyKey[]): void => {
     for (const name of Object.keys(table)) checkProvider(name, [...path, name]);
@@ -84,8 +85,17 @@ export function crossCheck(routing: unknown, providers: readonly string[]): read
       checkAll(providerOptions, [...path, 'providerOptions']);
     }
     checkAll(tier.providerOptions, ['tiers', name, 'providerOptions']);
-    const message = fallbackProblem(name, loose.tiers);
-    if (message !== undefined) problems.push({ path: ['tiers', name, 'fallbackTier'], message });
+    const { fallbackTier } = tier;
+    const path = ['tiers', name, 'fallbackTier'];
+    if (fallbackTier !== undefined && !Object.hasOwn(loose.tiers, fallbackTier)) {
+      const hint = { name: fallbackTier, known: tierNames, otherwise: 'list' } as const;
+      problems.push({ path, message: `there is no tier ${quoted(fallbackTier)}`, hint });
+    } else if (circular.has(name)) {
+      problems.push({
+        path,
+        message: 'the fallback tiers lead in a circle; end the chain somewhere',
+      });
+    }
   }
   checkAll(loose.defaults.providerOptions, ['defaults', 'providerOptions']);
   checkAll(loose.providerLimits, ['providerLimits']);

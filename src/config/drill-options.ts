@@ -1,8 +1,10 @@
 import * as z from 'zod';
+import { dataFlaws } from '../internal/data-flaws.ts';
 import { once } from '../internal/once.ts';
+import { quoted } from '../internal/quoted.ts';
 import type { DrillFault, DrillOptions } from '../protocol/drill.ts';
 import { defaults } from './defaults.ts';
-import { configError, describeIssue, didYouMean, type Problem } from './problems.ts';
+import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 
 const faults = once(() => {
   const milliseconds = z.number().positive();
@@ -79,12 +81,19 @@ function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
  * @throws SignalboxError `config`
  */
 export function checkDrillOptions(options: DrillOptions, chain: readonly string[]): CheckedDrill {
+  const flaws = dataFlaws(options).filter(({ kind }) => kind === 'nesting');
+  if (flaws.length > 0) throw configError(flawProblems(flaws), 'drill');
   const { data, error } = drillSchema().safeParse(options);
   const problems: Problem[] = (error?.issues ?? []).flatMap(describeFault);
+  const asked = new Set(chain);
   for (const [index, target] of (data?.targets ?? []).entries()) {
-    if (chain.includes(target)) continue;
-    const message = `the tier does not ask "${target}"${didYouMean(target, chain)}`;
-    problems.push({ path: ['targets', index], message });
+    if (asked.has(target)) continue;
+    const hint = { name: target, known: chain, otherwise: 'list' } as const;
+    problems.push({
+      path: ['targets', index],
+      message: `the tier does not ask ${quoted(target)}`,
+      hint,
+    });
   }
   if (data === undefined || problems.length > 0) throw configError(problems, 'drill');
   return data;

@@ -1,3 +1,4 @@
+import { dataFlaws } from '../internal/data-flaws.ts';
 import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type {
@@ -14,7 +15,7 @@ import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import { crossCheck, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
-import { configError, describeIssue, type Problem } from './problems.ts';
+import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import {
   knownKeys,
   type RoutingInput,
@@ -168,10 +169,17 @@ export function resolveConfig(
   providers: readonly string[],
   found: readonly Problem[] = [],
 ): ResolvedConfig {
+  const flaws = dataFlaws(routing);
+  // Nothing below could walk data without an end.
+  if (flaws.some(({ kind }) => kind === 'nesting')) {
+    throw configError([...found, ...flawProblems(flaws)]);
+  }
   const parsed = routingSchema.safeParse(routing);
   const malformed = parsed.error?.issues ?? [];
   const problems = [
     ...found,
+    // The schema says what else is no number.
+    ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
     ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
     ...crossCheck(routing, providers),
   ];

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { findTier } from '../config/check.ts';
+import { checkCallOptions, findTier } from '../config/check.ts';
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedConfig } from '../config/resolve.ts';
 import { SignalboxError } from '../errors.ts';
@@ -39,7 +39,8 @@ function batchSize(engine: Engine, config: ResolvedConfig, tier: string): number
     .filter(({ adapter }) => adapter.prepareEmbedding !== undefined)
     .map(({ model, adapter: { maxEmbeddingBatch = defaults.embedBatch } }) =>
       typeof maxEmbeddingBatch === 'number' ? maxEmbeddingBatch : maxEmbeddingBatch(model),
-    );
+    )
+    .filter((size) => size >= 1);
   return sizes.length === 0 ? defaults.embedBatch : Math.min(...sizes);
 }
 
@@ -117,6 +118,7 @@ export async function embedValues(
   },
 ): Promise<Embeddings> {
   const startedAt = engine.runtime.now();
+  if (asked.options !== undefined) checkCallOptions(asked.options, engine.providers, 'embed');
   const values = checkValues(asked.values);
   const batches = batchesOf(values, batchSize(engine, config, asked.tier));
   const { signal, ...options } = asked.options ?? {};

@@ -1,10 +1,42 @@
 import * as z from 'zod';
-import { SignalboxError } from '../errors.ts';
+import { isSignalboxError, SignalboxError } from '../errors.ts';
+import { shortened } from '../internal/quoted.ts';
 import type { JsonSchema } from '../protocol/json.ts';
 import type { StandardIssue, StandardSchema } from '../protocol/standard-schema.ts';
+import { checkJson } from './check-part.ts';
 
 export function isStandardSchema(schema: StandardSchema | JsonSchema): schema is StandardSchema {
   return '~standard' in schema;
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? shortened(cause.message, 500) : 'unknown reason';
+}
+
+/** A function is a schema only where it is a Standard Schema, and a list is none at all. */
+function checkPlain(schema: JsonSchema, path: string): void {
+  if (typeof schema === 'object' && !Array.isArray(schema)) {
+    checkJson(schema, path);
+    return;
+  }
+  throw new SignalboxError(
+    'config',
+    `${path}: must be a Standard Schema (such as zod's) or a JSON Schema object`,
+  );
+}
+
+/** What a Standard Schema is used for here: to check values, and to become JSON Schema. */
+function standardOf(schema: StandardSchema, path: string): StandardSchema['~standard'] {
+  const standard: unknown = schema['~standard'];
+  const isStandard =
+    typeof standard === 'object' &&
+    standard !== null &&
+    typeof Reflect.get(standard, 'validate') === 'function';
+  if (isStandard) return schema['~standard'];
+  throw new SignalboxError(
+    'config',
+    `${path}: its "~standard" is not that of a Standard Schema, which has a function "validate"`,
+  );
 }
 
 /**
@@ -12,8 +44,11 @@ export function isStandardSchema(schema: StandardSchema | JsonSchema): schema is
  * @throws SignalboxError `config` when a Standard Schema cannot tell itself as JSON Schema.
  */
 export function toJsonSchema(schema: StandardSchema | JsonSchema, path: string): JsonSchema {
-  if (!isStandardSchema(schema)) return schema;
-  const { jsonSchema, vendor } = schema['~standard'];
+  if (!isStandardSchema(schema)) {
+    checkPlain(schema, path);
+    return schema;
+  }
+  const { jsonSchema, vendor } = standardOf(schema, path);
   if (jsonSchema === undefined) {
     throw new SignalboxError(
       'config',
@@ -22,11 +57,13 @@ export function toJsonSchema(schema: StandardSchema | JsonSchema, path: string):
   }
   try {
     const { $schema: _dialect, ...plain } = jsonSchema.input({ target: 'draft-2020-12' });
+    checkJson(plain, path);
     return plain;
   } catch (cause) {
+    if (isSignalboxError(cause)) throw cause;
     throw new SignalboxError(
       'config',
-      `${path}: this ${vendor} schema cannot be told as JSON Schema: ${cause instanceof Error ? cause.message : 'unknown reason'}`,
+      `${path}: this ${vendor} schema cannot be told as JSON Schema: ${reasonOf(cause)}`,
       { cause },
     );
   }
@@ -65,7 +102,7 @@ export function validatorOf(schema: StandardSchema | JsonSchema, path: string): 
   } catch (cause) {
     throw new SignalboxError(
       'config',
-      `${path}: not a JSON Schema that can be checked: ${cause instanceof Error ? cause.message : 'unknown reason'}`,
+      `${path}: not a JSON Schema that can be checked: ${reasonOf(cause)}`,
       { cause },
     );
   }

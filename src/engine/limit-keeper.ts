@@ -1,6 +1,7 @@
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import { lastOf } from '../internal/last-of.ts';
+import { own } from '../internal/own.ts';
 import type { Limits } from '../protocol/config.ts';
 import type { RateLimit } from '../protocol/provider.ts';
 import type { LimitsSnapshot } from '../protocol/router.ts';
@@ -173,7 +174,7 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
     const { provider, key } = target;
     const suffix = key === undefined ? '' : keySuffix(key);
     const { withheld, vendor, rate, concurrency } = learnedOf(target);
-    const ofProvider = config.providerLimits[provider];
+    const ofProvider = own(config.providerLimits, provider);
     return [
       ...toldGates(ofProvider, `provider ${provider}`, suffix, `the * of provider "${provider}"`),
       ...toldGates(tier.limits, `tier ${tier.name}`, '', `the * of tier "${tier.name}"`),
@@ -193,12 +194,18 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
 
   function boundsOf({ config, tier }: Call, target: ResolvedTarget): readonly Bound[] {
     const { maxQueue = defaults.maxQueue } = target.limits;
-    const own = { key: heldUnder(target).target, max: maxQueue };
+    const ofTarget = { key: heldUnder(target).target, max: maxQueue };
     const others = [
       { key: `tier ${tier.name}`, max: tier.limits.maxQueue },
-      { key: `provider ${target.provider}`, max: config.providerLimits[target.provider]?.maxQueue },
+      {
+        key: `provider ${target.provider}`,
+        max: own(config.providerLimits, target.provider)?.maxQueue,
+      },
     ];
-    return [own, ...others.flatMap(({ key, max }) => (max === undefined ? [] : [{ key, max }]))];
+    return [
+      ofTarget,
+      ...others.flatMap(({ key, max }) => (max === undefined ? [] : [{ key, max }])),
+    ];
   }
 
   function placeOf(target: ResolvedTarget, admission: Admission): Place {
@@ -212,7 +219,11 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
       const admitted = scope.reason === undefined ? queue.pass(gates, load) : undefined;
       if (admitted !== undefined) return placeOf(target, admitted);
       const now = runtime.now();
-      const all = [call.config.providerLimits[target.provider], call.tier.limits, target.limits];
+      const all = [
+        own(call.config.providerLimits, target.provider),
+        call.tier.limits,
+        target.limits,
+      ];
       const maxQueueMs = all.map((limits) => limits?.maxQueueMs ?? Number.POSITIVE_INFINITY);
       const entered = queue.enter({
         gates,

@@ -1,4 +1,6 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
+import { SignalboxError } from '../errors.ts';
+import { quoted } from '../internal/quoted.ts';
 import type { Capability, Provider } from '../protocol/provider.ts';
 import type { Knowledge, Unavailable } from '../routing/candidate.ts';
 import { type Plan, plan } from '../routing/plan.ts';
@@ -29,9 +31,25 @@ export function unavailability(
   return refusal ?? engine.limits.busy(call, target);
 }
 
+/** @throws SignalboxError `config` when the provider, which may be the caller's own, returns something else. */
+function statedBy(provider: Provider, model: string): Iterable<Capability> {
+  let stated: unknown;
+  let cause: unknown;
+  try {
+    stated = provider.capabilities(model);
+  } catch (error) {
+    cause = error;
+  }
+  if (typeof stated === 'object' && stated !== null && Symbol.iterator in stated) {
+    return stated as Iterable<Capability>;
+  }
+  const message = `capabilities(${quoted(model)}) of a provider with the wire ${quoted(provider.wire)} must return a list or a Set`;
+  throw new SignalboxError('config', message, { cause });
+}
+
 /** What the provider says of the model, and what it can be asked for at all. */
 function capabilitiesOf(provider: Provider, model: string): ReadonlySet<Capability> {
-  const capabilities = new Set(provider.capabilities(model));
+  const capabilities = new Set(statedBy(provider, model));
   if (provider.prepareEmbedding !== undefined) capabilities.add('embeddings');
   if (provider.prepareImage !== undefined) capabilities.add('image-output');
   return capabilities;

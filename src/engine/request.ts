@@ -1,52 +1,19 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError } from '../errors.ts';
+import { quoted, quotedList } from '../internal/quoted.ts';
 import type { CallDefaults } from '../protocol/call-options.ts';
-import type { Message, NormalMessage, Part } from '../protocol/message.ts';
+import type { Message, NormalMessage } from '../protocol/message.ts';
 import type { NormalTool, Tool, ToolChoice } from '../protocol/request.ts';
+import { checkPart } from './check-part.ts';
 import type { Call } from './engine.ts';
 import { toJsonSchema } from './json-schema.ts';
 
 const roles: readonly string[] = ['system', 'user', 'assistant', 'tool'];
 
-const partTypes = {
-  text: true,
-  image: true,
-  audio: true,
-  file: true,
-  reasoning: true,
-  refusal: true,
-  'tool-call': true,
-  'tool-result': true,
-} as const satisfies Record<Part['type'], true>;
-
 const toolTurn = 'a tool turn holds "tool-result" parts, each with the id of its call';
 
 function wrong(path: string, what: string): SignalboxError {
   return new SignalboxError('config', `${path}: ${what}`);
-}
-
-/** What a tool gave must be told to every vendor as JSON. */
-function checkToolOutput(output: unknown, path: string): void {
-  let json: unknown;
-  try {
-    json = JSON.stringify(output);
-  } catch (cause) {
-    throw new SignalboxError('config', `${path}: must be JSON; this cannot be written as such`, {
-      cause,
-    });
-  }
-  if (json === undefined)
-    throw wrong(path, 'must be JSON; for a tool that gives nothing, say null');
-}
-
-function checkPart(part: Part, path: string): void {
-  const isPart = typeof part === 'object' && part !== null && Object.hasOwn(partTypes, part.type);
-  if (!isPart) {
-    const types = Object.keys(partTypes).map((type) => `"${type}"`);
-    throw wrong(`${path}.type`, `must be one of ${types.join(', ')}`);
-  }
-  if (part.type === 'tool-result') checkToolOutput(part.output, `${path}.output`);
-  if (part.type === 'tool-call') checkToolOutput(part.input, `${path}.input`);
 }
 
 /**
@@ -59,7 +26,8 @@ export function normalizeMessages(messages: string | readonly Message[]): readon
   if (!Array.isArray(list) || list.length === 0) {
     throw wrong('messages', 'must be a string or a list with at least one message');
   }
-  return list.map((message, index) => {
+  // Not `map`, which passes over holes.
+  return Array.from(list, (message, index) => {
     const path = `messages[${index}]`;
     if (typeof message !== 'object' || message === null || !roles.includes(message.role)) {
       const known = roles.map((role) => `"${role}"`).join(', ');
@@ -93,7 +61,8 @@ export function normalizeTools(
   const names = new Set<string>();
   return tools?.map((tool, index) => {
     const path = `tools[${index}]`;
-    if (names.has(tool.name)) throw wrong(`${path}.name`, `there is a tool "${tool.name}" already`);
+    if (names.has(tool.name))
+      throw wrong(`${path}.name`, `there is a tool ${quoted(tool.name)} already`);
     names.add(tool.name);
     const inputSchema = toJsonSchema(tool.inputSchema, `${path}.inputSchema`);
     const { type = 'object' } = inputSchema;
@@ -117,9 +86,8 @@ export function checkToolChoice(
     throw wrong('toolChoice', '"required" needs tools');
   }
   if (typeof choice !== 'object' || names.includes(choice.name)) return;
-  const known = names.map((name) => `"${name}"`).join(', ');
-  const hint = known === '' ? 'there are no tools' : `there is ${known}`;
-  throw wrong('toolChoice.name', `no tool is called "${choice.name}"; ${hint}`);
+  const hint = names.length === 0 ? 'there are no tools' : `there is ${quotedList(names)}`;
+  throw wrong('toolChoice.name', `no tool is called ${quoted(choice.name)}; ${hint}`);
 }
 
 function isEmpty(options: object): boolean {

@@ -64,8 +64,11 @@ export async function* runCall(
   } finally {
     if (delivering !== undefined) await letGo(delivering, readerLeft());
     scope.close();
-    tellEnd(engine, trail, scope, outcome ?? readerLeft());
-    onEnd();
+    try {
+      tellEnd(engine, trail, scope, outcome ?? readerLeft());
+    } finally {
+      onEnd();
+    }
   }
 }
 

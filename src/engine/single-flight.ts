@@ -47,13 +47,22 @@ export function createCallKey(): (config: object, asked: unknown) => string {
   const identityOf = createIdentities();
   const replace = (_: string, value: unknown): unknown => {
     if (typeof value === 'function') return identityOf(value);
+    if (typeof value === 'bigint') return `${value}n`;
     if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
     if (typeof value === 'object' && value !== null && '~standard' in value) {
       return identityOf(value);
     }
     return value;
   };
-  return (config, asked) => `${identityOf(config)} ${JSON.stringify(asked, replace)}`;
+  return (config, asked) => {
+    try {
+      return `${identityOf(config)} ${JSON.stringify(asked, replace)}`;
+    } catch (cause) {
+      const message =
+        'singleFlight: the messages or options hold something that cannot be compared, such as a circle; see cause';
+      throw new SignalboxError('config', message, { cause });
+    }
+  };
 }
 
 /** The completion as one who joined sees it: with tags of its own, and a cost that somebody else was billed. */

@@ -1,3 +1,4 @@
+import { own } from '../internal/own.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
 import type { NormalMessage, Part } from '../protocol/message.ts';
 import type { Capability } from '../protocol/provider.ts';
@@ -41,7 +42,7 @@ export function needsOf(
   const capabilities = new Set<Capability>();
   let characters = 0;
   const count = (part: Part): void => {
-    const capability = capabilityOfPart[part.type];
+    const capability = own(capabilityOfPart, part.type);
     if (capability !== undefined) capabilities.add(capability);
     characters += textLength(part);
   };
@@ -59,20 +60,33 @@ export function needsOf(
   };
 }
 
-/** Whether a name in `route` means this candidate: its target, or its whole provider. */
-export function names(candidate: Candidate, list: readonly string[] | undefined): boolean {
-  return list?.some((name) => name === candidate.id || name === candidate.provider) ?? false;
+/** Whether one of the names means this candidate: its target, or its whole provider. */
+function isNamed(candidate: Candidate, list: ReadonlySet<string>): boolean {
+  return list.has(candidate.id) || list.has(candidate.provider);
+}
+
+/** The lists of `route` as sets: each is asked about every target. */
+export type RouteNames = {
+  readonly only: ReadonlySet<string> | undefined;
+  readonly ignore: ReadonlySet<string> | undefined;
+};
+
+const anyTarget: RouteNames = { only: undefined, ignore: undefined };
+
+export function namesOf(route: RouteOptions | undefined): RouteNames {
+  if (route === undefined) return anyTarget;
+  return { only: route.only && new Set(route.only), ignore: route.ignore && new Set(route.ignore) };
 }
 
 /** Why the candidate can never take this call; `undefined` when it can. Health is asked apart. */
 export function ineligible(
   candidate: Candidate,
   needs: Needs,
-  route: RouteOptions | undefined,
+  { only, ignore }: RouteNames,
   knowledge: Knowledge,
 ): string | undefined {
-  if (route?.only !== undefined && !names(candidate, route.only)) return 'not in route.only';
-  if (names(candidate, route?.ignore)) return 'in route.ignore';
+  if (only !== undefined && !isNamed(candidate, only)) return 'not in route.only';
+  if (ignore !== undefined && isNamed(candidate, ignore)) return 'in route.ignore';
   if (needs.capabilities.size > 0) {
     const has = knowledge.capabilities(candidate);
     for (const capability of needs.capabilities) {

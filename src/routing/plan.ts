@@ -1,6 +1,6 @@
 import type { Strategy, WhenAllOpen } from '../protocol/config.ts';
 import type { Candidate, Knowledge, Needs, RouteOptions, Unavailable } from './candidate.ts';
-import { ineligible, names } from './eligible.ts';
+import { ineligible, namesOf } from './eligible.ts';
 import { cheapest } from './strategies/cheapest.ts';
 
 type Order = (candidates: readonly Candidate[], knowledge: Knowledge) => readonly Candidate[];
@@ -45,10 +45,14 @@ function inOrder(
   route: RouteOptions | undefined,
 ): readonly Candidate[] {
   if (route?.order === undefined) return candidates;
-  const first = route.order.flatMap((name) =>
-    candidates.filter((candidate) => names(candidate, [name])),
-  );
-  return [...new Set([...first, ...candidates])];
+  const ranks = new Map<string, number>();
+  for (const [rank, name] of route.order.entries()) {
+    if (!ranks.has(name)) ranks.set(name, rank);
+  }
+  const last = route.order.length;
+  const rankOf = ({ id, provider }: Candidate): number =>
+    Math.min(ranks.get(id) ?? last, ranks.get(provider) ?? last);
+  return candidates.toSorted((a, b) => rankOf(a) - rankOf(b));
 }
 
 /** When a target may be asked again; one under probe comes last, and one that waits for others first. */
@@ -96,14 +100,14 @@ export function plan(
   knowledge: Knowledge,
 ): Plan {
   const chain = tiers.flatMap((tier) => strategies[tier.strategy](tier.targets, knowledge));
-  const unique = chain.filter(
-    (each, index) => chain.findIndex(({ id }) => id === each.id) === index,
-  );
+  const seen = new Set<string>();
+  const unique = chain.filter(({ id }) => !seen.has(id) && seen.add(id));
   // A pool's keys are asked one after another before the next target is.
   const pooled = unique.flatMap((each) => withKeys(each, knowledge.keys(each)));
   const ordered = inOrder(pooled, options.route);
+  const routeNames = namesOf(options.route);
   const ineligibility = (candidate: Candidate): string | undefined =>
-    ineligible(candidate, needs, options.route, knowledge);
+    ineligible(candidate, needs, routeNames, knowledge);
   const first = options.familyOf && ordered.find((each) => ineligibility(each) === undefined);
   const looked = ordered.map((candidate) => {
     const never = ineligibility(candidate) ?? strangeness(candidate, first, options.familyOf);
@@ -120,14 +124,15 @@ export function plan(
   const waiting = looked
     .filter((each) => each.unavailable?.waits === true || each === leastBad)
     .sort((a, b) => backAt(a) - backAt(b));
-  const inTurn = isFree ? [] : [...waiting];
+  const mayWait = new Set(waiting);
+  let turn = 0;
   const steps = looked.map((each): Step => {
     const { candidate, never, unavailable } = each;
     const { id, key } = candidate;
     const skipped = { target: id, ...(key !== undefined && { key: key + 1 }) };
     if (never !== undefined) return { skip: { ...skipped, reason: never } };
     if (unavailable === undefined) return { ask: candidate };
-    const next = waiting.includes(each) ? inTurn.shift() : undefined;
+    const next = !isFree && mayWait.has(each) ? waiting[turn++] : undefined;
     if (next !== undefined) return { ask: next.candidate };
     const { reason, until } = unavailable;
     const skip = { ...skipped, reason, ...(until !== undefined && { until }) };

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { SignalboxError } from '../errors.ts';
 import { closest } from '../internal/closest.ts';
+import { quoted } from '../internal/quoted.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, EventOf, RouterEvent } from '../protocol/events.ts';
 import { eventNames } from './event-names.ts';
@@ -27,10 +28,10 @@ export interface Emitter {
 
 /** A misspelt event would never be heard, and nobody would know. */
 function checkName(name: string): void {
-  if (name === '*' || Object.hasOwn(eventNames, name)) return;
-  const meant = closest(String(name), Object.keys(eventNames));
+  if (name === '*' || (typeof name === 'string' && Object.hasOwn(eventNames, name))) return;
+  const meant = typeof name === 'string' ? closest(name, Object.keys(eventNames)) : undefined;
   const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
-  throw new SignalboxError('config', `there is no event "${name}"${hint}`);
+  throw new SignalboxError('config', `there is no event ${quoted(name)}${hint}`);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

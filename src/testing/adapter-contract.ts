@@ -1,4 +1,7 @@
+import { own } from '../internal/own.ts';
+import { quotedList } from '../internal/quoted.ts';
 import type { Provider } from '../protocol/provider.ts';
+import { invalidArgument, isObject } from './check-arguments.ts';
 import { answerCases, finishReasonCases } from './contract/answer-cases.ts';
 import { conversationCases, textInputCases } from './contract/conversation-cases.ts';
 import { damageCases } from './contract/damage-cases.ts';
@@ -42,8 +45,15 @@ export type AdapterContractOptions = {
  * They do not test that settings are checked, or that the vendor's SDK is loaded late.
  */
 export function adapterContract(options: AdapterContractOptions): readonly ContractCase[] {
+  if (!isObject(options)) throw invalidArgument('adapterContract()', 'called with an object');
   const { simulator, model, reasoning } = options;
-  const usual: WireFacts = wireFacts[options.wire];
+  const usual: WireFacts | undefined = own(wireFacts, String(options.wire));
+  if (usual === undefined) {
+    throw invalidArgument('adapterContract().wire', `one of ${quotedList(Object.keys(wireFacts))}`);
+  }
+  if (typeof options.provider !== 'function') {
+    throw invalidArgument('adapterContract().provider', 'a function that makes the adapter');
+  }
   const facts: WireFacts = {
     ...usual,
     ...(reasoning !== undefined && { showsReasoning: reasoning === 'shown' }),

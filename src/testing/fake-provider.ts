@@ -1,4 +1,5 @@
-import { SignalboxError } from '../errors.ts';
+import { isSignalboxError, SignalboxError } from '../errors.ts';
+import { everyElement } from '../internal/every-element.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { Wire } from '../protocol/message.ts';
 import type { AttemptContext, Capability, Provider } from '../protocol/provider.ts';
@@ -6,6 +7,7 @@ import type { ProviderRequest, WireMode } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import { systemRuntime } from '../runtime.ts';
+import { checkOptions, invalidArgument, isObject } from './check-arguments.ts';
 import {
   defaultFakeAnswer,
   type FakeAnswer,
@@ -81,6 +83,20 @@ function isList(script: FakeScript): script is readonly FakeEntry[] {
   return Array.isArray(script);
 }
 
+function isEntry(entry: unknown): entry is FakeEntry {
+  return typeof entry === 'string' || isObject(entry);
+}
+
+/** @throws SignalboxError `config` for what no attempt could play. */
+function checkScript(script: unknown): void {
+  const isList = Array.isArray(script) && everyElement(script, isEntry);
+  if (script === undefined || typeof script === 'function' || isList || isEntry(script)) return;
+  throw invalidArgument('fakeProvider() script', entryWords);
+}
+
+const entryWords =
+  'a string, an answer, a failure, a list of these, or a function that returns one';
+
 async function entryOf(
   script: FakeScript | undefined,
   request: ProviderRequest,
@@ -90,6 +106,9 @@ async function entryOf(
   if (typeof script === 'function') entry = await script(request, attempt);
   else if (script !== undefined && isList(script)) entry = script[attempt - 1] ?? script.at(-1);
   else entry = script;
+  if (entry !== undefined && !isEntry(entry)) {
+    throw invalidArgument('what the script of fakeProvider() returned', entryWords);
+  }
   return typeof entry === 'string' ? { text: entry } : (entry ?? defaultFakeAnswer(request));
 }
 
@@ -99,6 +118,9 @@ function errorOf({ error, status, retryAfterMs }: FakeFailure): SignalboxError {
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   };
   if (typeof error === 'string') return new SignalboxError(error, `${error} (fake)`, more);
+  if (!isSignalboxError(error)) {
+    throw invalidArgument('error of fakeProvider()', 'a code or a SignalboxError');
+  }
   return error.with(more);
 }
 
@@ -177,7 +199,13 @@ export function fakeProvider(
   script?: FakeScript,
   settings: FakeProviderSettings = {},
 ): FakeProvider {
+  checkScript(script);
+  checkOptions('fakeProvider()', settings, ['runtime', 'capabilities', 'priceList', 'wire']);
   const { runtime = systemRuntime, capabilities = allCapabilities, priceList } = settings;
+  if (!isObject(runtime)) throw invalidArgument('fakeProvider().runtime', 'a runtime');
+  if (typeof capabilities !== 'function' && !Array.isArray(capabilities)) {
+    throw invalidArgument('fakeProvider().capabilities', 'a list, or a function that returns one');
+  }
   const calls: { -readonly [Field in keyof FakeCall]: FakeCall[Field] }[] = [];
   return {
     wire: settings.wire ?? 'fake',

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Runtime } from '../protocol/runtime.ts';
+import { checkOptions, invalidArgument } from './check-arguments.ts';
 
 export type FakeRuntimeOptions = {
   /** Where the clock starts, in epoch milliseconds. @default 2026-01-01T00:00:00Z */
@@ -52,6 +53,13 @@ function createRandom(seed: number): () => number {
  * milliseconds and come out alike each time. Does not touch `Date`, `setTimeout` or `Math.random` themselves.
  */
 export function fakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime {
+  checkOptions('fakeRuntime()', options, ['now', 'seed', 'time']);
+  for (const name of ['now', 'seed'] as const) {
+    const value = options[name];
+    if (value !== undefined && !Number.isFinite(value)) {
+      throw invalidArgument(`fakeRuntime().${name}`, 'a number');
+    }
+  }
   let now = options.now ?? defaultNow;
   const sleepers = new Set<Sleeper>();
   const issued = new Map<string, number>();

@@ -1,6 +1,7 @@
 import { addUsd } from '../pricing/money.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, RouterEvent, RouterEvents } from '../protocol/events.ts';
+import { invalidArgument, isObject } from './check-arguments.ts';
 
 /** What `recordEvents` needs of a router. */
 export interface EventSource {
@@ -35,6 +36,10 @@ function isNamed<Name extends EventName>(
 
 /** Writes down what a router tells, for assertions. Listens until `stop`. */
 export function recordEvents(router: EventSource): EventRecorder {
+  const source: unknown = router;
+  if (!isObject(source) || typeof source.on !== 'function' || typeof source.off !== 'function') {
+    throw invalidArgument('recordEvents()', 'called with a router');
+  }
   let events: RouterEvent[] = [];
   const record = (event: RouterEvent): void => void events.push(event);
   router.on('*', record);

@@ -1,3 +1,4 @@
+import { checkOptions } from './check-arguments.ts';
 import { anthropicWire } from './simulator/anthropic.ts';
 import { geminiWire } from './simulator/gemini.ts';
 import { compatibleChatWire, openaiChatWire } from './simulator/openai-chat.ts';
@@ -77,6 +78,12 @@ const vendors = {
 export async function simulateProviders(
   options: SimulateProvidersOptions = {},
 ): Promise<SimulatedProviders> {
+  checkOptions('simulateProviders()', options, Object.keys(vendors));
+  for (const [name, each] of Object.entries(options)) {
+    if (each !== undefined) {
+      checkOptions(`simulateProviders().${name}`, each, ['models', 'badKeys']);
+    }
+  }
   const [openai, anthropic, google, compatible] = await Promise.all([
     startProvider(vendors.openai, options.openai ?? {}),
     startProvider(vendors.anthropic, options.anthropic ?? {}),

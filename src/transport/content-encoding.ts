@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream';
+import { own } from '../internal/own.ts';
 import { Pulled, readOn } from '../internal/reads.ts';
 import type { Body } from './answer.ts';
 
@@ -32,7 +33,7 @@ async function* piecesOf(body: Body): AsyncGenerator<Uint8Array, void> {
  */
 export function decoded(body: Body, contentEncoding: string | null): Body {
   const name = contentEncoding?.trim().toLowerCase().replace(/^x-/, '');
-  const decoder = name === undefined ? undefined : decoders[name];
+  const decoder = name === undefined ? undefined : own(decoders, name);
   if (decoder === undefined) return body;
   // Loaded only for servers of that kind.
   const stream = decoder(process.getBuiltinModule('node:zlib'));

@@ -1,4 +1,5 @@
 import { lastOf } from '../internal/last-of.ts';
+import { own } from '../internal/own.ts';
 import type { Read } from '../internal/reads.ts';
 import type { AnswerHeaders, Body } from './answer.ts';
 import { decoded } from './content-encoding.ts';
@@ -25,7 +26,7 @@ type HeaderTable = Readonly<Record<string, string | readonly string[] | undefine
 function headersFrom(table: HeaderTable): AnswerHeaders {
   return {
     get(name) {
-      const value = table[name];
+      const value = own(table, name);
       return typeof value === 'string' ? value : (value?.join(', ') ?? null);
     },
     keys: () => Object.keys(table),
@@ -38,7 +39,7 @@ function tableOf(raw: readonly (Uint8Array | string)[]): HeaderTable {
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = String(raw[at]).toLowerCase();
     const value = Buffer.from(raw[at + 1] ?? '').toString('latin1');
-    const known = table[name];
+    const known = own(table, name);
     table[name] = known === undefined ? value : `${known}, ${value}`;
   }
   return table;

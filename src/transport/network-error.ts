@@ -1,4 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
+import { own } from '../internal/own.ts';
 
 const causeDepth = 5;
 
@@ -40,7 +41,7 @@ export function connectionError(cause: unknown): SignalboxError {
     });
   }
   const codes = codesOf(cause);
-  const hint = codes.map((code) => hints[code]).find((each) => each !== undefined);
+  const hint = codes.map((code) => own(hints, code)).find((each) => each !== undefined);
   const code = codes.at(-1);
   return new SignalboxError(
     'connection',

@@ -1,3 +1,4 @@
+import { own } from '../internal/own.ts';
 import type { RateLimit, Watch } from '../protocol/provider.ts';
 import { systemRuntime } from '../runtime.ts';
 import type { AnswerHeaders } from './answer.ts';
@@ -98,7 +99,7 @@ function aboutOf(header: string): Words | 'something else' {
 }
 
 function windowMsOf(name: string): number | undefined {
-  return windowsMs[name.split('-').at(-1) ?? ''];
+  return own(windowsMs, name.split('-').at(-1) ?? '');
 }
 
 /** What headers tell of one limit, as they put it. */

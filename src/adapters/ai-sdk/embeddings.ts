@@ -6,7 +6,7 @@ import { requestIdOf } from '../../transport/response-facts.ts';
 import { droppedParam } from '../common/openai-params.ts';
 import { countOf, listOf, objectOf } from '../common/read.ts';
 import { aiSdkError } from './errors.ts';
-import { type AiSdkEmbeddingModel, optionsNameOf, specificationOf } from './model.ts';
+import { type AiSdkEmbeddingModel, checkModel, optionsNameOf, specificationOf } from './model.ts';
 
 /** What most vendors take, for models that tell their limit too late or not at all. */
 const usualBatch = 100;
@@ -76,11 +76,12 @@ export function aiSdkEmbeddings(
 ): Required<Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch'>> {
   return {
     maxEmbeddingBatch(modelId) {
-      const limit = modelOf(modelId).maxEmbeddingsPerCall;
-      return typeof limit === 'number' && Number.isFinite(limit) ? limit : usualBatch;
+      const limit = objectOf(modelOf(modelId)).maxEmbeddingsPerCall;
+      return typeof limit === 'number' && limit >= 1 && Number.isFinite(limit) ? limit : usualBatch;
     },
     prepareEmbedding(request) {
       const model = modelOf(request.model);
+      checkModel(model, ['doEmbed']);
       return prepare(model, request, optionsNameOf(model, optionsName));
     },
   };

@@ -9,7 +9,9 @@ import { aiSdkError } from './errors.ts';
 import {
   type AiSdkEmbeddingModel,
   type AiSdkModel,
+  checkModel,
   optionsNameOf,
+  type Specification,
   specificationOf,
 } from './model.ts';
 import { toCall, wire } from './request.ts';
@@ -50,6 +52,12 @@ function headersOf(result: unknown): Headers {
   return new Headers(
     objectOf(objectOf(objectOf(result).response).headers) as Record<string, string>,
   );
+}
+
+/** @throws SignalboxError `config` for what is no language model of a known specification. */
+function languageSpecificationOf(model: AiSdkModel): Specification {
+  checkModel(model, ['doGenerate', 'doStream']);
+  return specificationOf(model);
 }
 
 async function* readStream(
@@ -122,7 +130,7 @@ export function fromAiSdk(
 ): Provider {
   checkSettings('fromAiSdk', settings, shape);
   const isFixed = typeof model !== 'function';
-  if (isFixed) specificationOf(model);
+  if (isFixed) languageSpecificationOf(model);
   const { priceList, embedding, optionsName } = settings;
   return {
     wire,
@@ -133,7 +141,7 @@ export function fromAiSdk(
       aiSdkEmbeddings(typeof embedding === 'function' ? embedding : () => embedding, optionsName)),
     prepare(request) {
       const chosen = isFixed ? model : model(request.model);
-      const specification = specificationOf(chosen);
+      const specification = languageSpecificationOf(chosen);
       const name = optionsNameOf(chosen, optionsName);
       const { call, warnings } = toCall(request, name, specification);
       const issuer = { provider: request.provider, model: request.model };

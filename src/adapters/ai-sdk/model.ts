@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { quoted } from '../../internal/quoted.ts';
 
 /** The specifications that are read: of AI SDK 5, 6 and 7. */
 const specifications = ['v2', 'v3', 'v4'] as const;
@@ -28,13 +29,30 @@ export interface AiSdkEmbeddingModel {
   doEmbed(options: never): PromiseLike<unknown>;
 }
 
+/** @throws SignalboxError `config` for what is no model with these methods. */
+export function checkModel(
+  model: unknown,
+  methods: readonly ('doGenerate' | 'doStream' | 'doEmbed')[],
+): void {
+  const isModel =
+    typeof model === 'object' &&
+    model !== null &&
+    typeof Reflect.get(model, 'provider') === 'string' &&
+    methods.every((method) => typeof Reflect.get(model, method) === 'function');
+  if (isModel) return;
+  throw new SignalboxError(
+    'config',
+    `fromAiSdk(): needs a model of the AI SDK (with provider, ${methods.join(', ')}), or a function that returns one`,
+  );
+}
+
 /** @throws SignalboxError `config` for a model of another specification. */
 export function specificationOf(model: { readonly specificationVersion: string }): Specification {
   const known = specifications.find((each) => each === model.specificationVersion);
   if (known !== undefined) return known;
   throw new SignalboxError(
     'config',
-    `fromAiSdk(): the model is of specification ${model.specificationVersion}, and ${specifications.join(', ')} (AI SDK 5 to 7) are known; use another version of its provider package`,
+    `fromAiSdk(): the model is of specification ${quoted(model.specificationVersion)}, and ${specifications.join(', ')} (AI SDK 5 to 7) are known; use another version of its provider package`,
   );
 }
 

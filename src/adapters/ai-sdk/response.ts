@@ -1,3 +1,4 @@
+import { own } from '../../internal/own.ts';
 import type { FinishReason, Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
@@ -188,7 +189,7 @@ export function createAnswerReader(
         usage = usageOf(known.usage) ?? usage;
         reason = reasonOf(known.finishReason);
       }
-      readers[textOf(known.type) ?? '']?.(known);
+      own(readers, textOf(known.type) ?? '')?.(known);
     },
     readWhole(result) {
       const whole = objectOf(result);
@@ -203,7 +204,7 @@ export function createAnswerReader(
           block(`part ${index}`, part.type, part);
           if (index === lastText) citeAt(`part ${index}`);
           assembler.close(`part ${index}`);
-        } else readers[textOf(part.type) ?? '']?.(part);
+        } else own(readers, textOf(part.type) ?? '')?.(part);
       }
       usage = usageOf(whole.usage);
       reason = reasonOf(whole.finishReason);
@@ -214,7 +215,7 @@ export function createAnswerReader(
       if (unified === 'interrupted') throw interruptedError('the model stopped in the middle');
       assembler.closeAll();
       const rawFinishReason = textOf(reason?.raw) ?? unified;
-      const finishReason = finishReasons[unified] ?? 'other';
+      const finishReason = own(finishReasons, unified) ?? 'other';
       tell({
         type: 'finish',
         finishReason: finishReason === 'stop' && calls > 0 ? 'tool_calls' : finishReason,

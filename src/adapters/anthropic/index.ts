@@ -9,6 +9,7 @@ import {
 } from '../../transport/guarded-fetch.ts';
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { exchangeOfClient } from '../common/exchange-of-client.ts';
+import { keyVariablesFor } from '../common/key-hosts.ts';
 import { lazily, whenReady } from '../common/lazily.ts';
 import { PlainRequests, unparsed } from '../common/plain-request.ts';
 import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
@@ -33,6 +34,9 @@ const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
 /** Node's timers hold no more; our own clocks rule, and an explicit one turns off the SDK's token guard. */
 const noTimeoutMs = 2 ** 31 - 1;
 
+const keyVariables = ['ANTHROPIC_API_KEY'];
+const keyHosts = ['api.anthropic.com'];
+
 /** The headers of each request: the key may be another one every time. */
 function ownHeaders(settings: OwnClientSettings) {
   const { apiKey, authStyle } = settings;
@@ -43,8 +47,9 @@ function ownHeaders(settings: OwnClientSettings) {
     'anthropic-version': settings.anthropicVersion,
   };
   const given = headerTable(settings.headers);
+  const { names, withheld } = keyVariablesFor(settings.givenURL, keyVariables, keyHosts);
   return (index: number) =>
-    withKey(currentKey('anthropic().apiKey', apiKey, ['ANTHROPIC_API_KEY'], index), (key) => ({
+    withKey(currentKey('anthropic().apiKey', apiKey, names, index, withheld), (key) => ({
       ...fixed,
       ...(authStyle === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-api-key': key }),
       ...given,

@@ -23,7 +23,8 @@ export type AnthropicSettings = {
   | (TransportSettings & {
       /**
        * The key, or a function that gives the current one for each attempt.
-       * @default the environment variable `ANTHROPIC_API_KEY`, read at each call
+       * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent to `api.anthropic.com` and to
+       * this machine only
        */
       readonly apiKey?: ApiKey;
       /** Without `/v1`. @default 'https://api.anthropic.com' */
@@ -50,6 +51,8 @@ export type AnthropicSettings = {
 export type OwnClientSettings = {
   readonly apiKey: ApiKey | undefined;
   readonly baseURL: string;
+  /** The address as the caller set it. */
+  readonly givenURL: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly transport: TransportSettings;
   readonly anthropicVersion: string;
@@ -125,6 +128,7 @@ export function readSettings(settings: AnthropicSettings): ReadSettings {
     own: {
       apiKey: settings.apiKey,
       baseURL: settings.baseURL ?? 'https://api.anthropic.com',
+      givenURL: settings.baseURL,
       headers: settings.headers ?? {},
       transport: { fetch: settings.fetch, dispatcher: settings.dispatcher },
       anthropicVersion: settings.anthropicVersion ?? currentVersion,

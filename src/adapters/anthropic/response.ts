@@ -12,21 +12,22 @@ import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { mergeUsage, toUsage } from './usage.ts';
 
-const finishReasons: Readonly<Record<string, FinishReason>> = {
-  end_turn: 'stop',
-  stop_sequence: 'stop',
-  max_tokens: 'length',
-  tool_use: 'tool_calls',
-  pause_turn: 'pause',
-  refusal: 'refusal',
-  model_context_window_exceeded: 'context_length',
-};
+// Maps, because the words come from outside.
+const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
+  ['end_turn', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['max_tokens', 'length'],
+  ['tool_use', 'tool_calls'],
+  ['pause_turn', 'pause'],
+  ['refusal', 'refusal'],
+  ['model_context_window_exceeded', 'context_length'],
+]);
 
 /** Deltas that do nothing but add to a text, and where they have it. */
-const fieldByDelta: Readonly<Record<string, 'text' | 'thinking'>> = {
-  text_delta: 'text',
-  thinking_delta: 'thinking',
-};
+const fieldByDelta: ReadonlyMap<unknown, 'text' | 'thinking'> = new Map([
+  ['text_delta', 'text'],
+  ['thinking_delta', 'thinking'],
+]);
 
 /** Who made the answer, for the replay data in it. */
 export type Issuer = { readonly provider: string; readonly model: string };
@@ -100,7 +101,7 @@ class MessageReader implements AnswerReader {
   textEvent(event: unknown): TextEvent | undefined {
     const { type, index, delta } = objectOf(event);
     const told = type === 'content_block_delta' ? objectOf(delta) : {};
-    const field = fieldByDelta[String(told.type)];
+    const field = fieldByDelta.get(told.type);
     const text = field === undefined ? undefined : textOf(told[field]);
     if (field === undefined || text === undefined) return undefined;
     return { place: String(countOf(index) ?? 0), field, text, idle: [] };
@@ -144,7 +145,7 @@ class MessageReader implements AnswerReader {
     this.#assembler.closeAll();
     this.#facts.tell({
       type: 'finish',
-      finishReason: finishReasons[this.#stopReason ?? ''] ?? 'other',
+      finishReason: finishReasons.get(this.#stopReason ?? '') ?? 'other',
       rawFinishReason: this.#stopReason,
       finishDetail: textOf(this.#stopDetails.category) ?? textOf(this.#stopDetails.explanation),
       id: this.#id,

@@ -23,7 +23,8 @@ export type AzureOpenAISettings = TransportSettings & {
   readonly wire?: 'responses' | 'chat';
   /**
    * The key, or a function that gives the current one for each attempt; it travels as `api-key`.
-   * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call
+   * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent to Azure's own hosts and to
+   * this machine only
    */
   readonly apiKey?: ApiKey;
   /** Gives a Microsoft Entra token for each attempt, in place of a key. Caching it is yours to do. */
@@ -48,6 +49,13 @@ const shape = {
 
 /** What the name of a resource is made of; anything else would lead the key to another host. */
 const resourceName = /^[a-z0-9][a-z0-9-]*$/i;
+
+/** Microsoft's hosts for resources, in its public and national clouds. */
+const keyHosts = ['azure.com', 'azure.us', 'azure.cn'].flatMap((cloud) => [
+  `openai.${cloud}`,
+  `cognitiveservices.${cloud}`,
+  `services.ai.${cloud}`,
+]);
 
 /** The address up to `/openai`. */
 function rootOf({ resource, baseURL }: AzureOpenAISettings): string {
@@ -94,6 +102,8 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   const rules: ConnectionRules = {
     key: 'required',
     keyVariables: ['AZURE_OPENAI_API_KEY'],
+    keyHosts,
+    ...(settings.baseURL !== undefined && { givenURL: settings.baseURL }),
     authHeader: token === undefined ? 'api-key' : 'authorization',
     keySetting: token === undefined ? 'apiKey' : 'token',
     baseURL: apiVersion === undefined ? `${root}/v1` : root,

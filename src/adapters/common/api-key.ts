@@ -65,7 +65,7 @@ export function optionalKey(
 }
 
 /**
- * The same for a provider that needs one.
+ * The same for a provider that needs one. `withheld` says why the environment's is not sent.
  * @throws SignalboxError `auth` that names the setting and the variable.
  */
 export function currentKey(
@@ -73,11 +73,13 @@ export function currentKey(
   setting: ApiKey | undefined,
   variables: readonly string[],
   index: number,
+  withheld?: string,
 ): string | Promise<string> {
   const key = optionalKey(path, setting, variables, index);
   if (key !== undefined) return key;
   const instead = variables.length === 0 ? '' : `, or the variable ${variables.join(' or ')}`;
-  throw new SignalboxError('auth', `${path}: there is no key; set it${instead}`);
+  const why = withheld === undefined ? '' : ` (${withheld})`;
+  throw new SignalboxError('auth', `${path}: there is no key; set it${instead}${why}`);
 }
 
 /** Headers as the guard wants them: names in lower case, and no line feed behind a value that was read from a file. */

@@ -54,7 +54,7 @@ export function awsWordsOf(
   const named = [headers?.get('x-amzn-errortype'), textOf(objectOf(body).__type)]
     .filter((each) => typeof each === 'string')
     .map(bareName);
-  const known = [...named, ...error.words].find((each) => codeByAwsException[each] !== undefined);
+  const known = [...named, ...error.words].find((each) => Object.hasOwn(codeByAwsException, each));
   if (known === undefined) return named;
   const told = exceptionByPhrase.find(([phrase]) => phrase.test(error.message))?.[1];
   return told === undefined ? [known] : [told, known];

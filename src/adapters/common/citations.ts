@@ -1,3 +1,4 @@
+import { own } from '../../internal/own.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from './read.ts';
@@ -18,7 +19,7 @@ export function citation(facts: Facts, raw: unknown): Citation {
 export function openAICitation(annotation: unknown): Citation | undefined {
   if (!isObject(annotation)) return undefined;
   const type = textOf(annotation.type) ?? '';
-  const told: JsonObject = { ...annotation, ...objectOf(annotation[type]) };
+  const told: JsonObject = { ...annotation, ...objectOf(own(annotation, type)) };
   const url = textOf(told.url);
   const source = textOf(told.file_id);
   if (url === undefined && source === undefined) return undefined;

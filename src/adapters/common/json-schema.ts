@@ -1,3 +1,4 @@
+import { own } from '../../internal/own.ts';
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
 import {
@@ -39,13 +40,13 @@ function mergeAll(schemas: readonly unknown[]): JsonObject | undefined {
   for (const schema of schemas) {
     if (!isObject(schema) || '$ref' in schema || 'allOf' in schema) return undefined;
     for (const [key, value] of Object.entries(schema)) {
-      const before = merged[key];
+      const before = own(merged, key);
       if (before === undefined || annotations.has(key) || key === 'description') {
         merged[key] = before ?? value;
       } else if (key === 'required' && Array.isArray(before) && Array.isArray(value)) {
         merged[key] = [...new Set([...before, ...value])];
       } else if (key === 'properties' && isObject(before) && isObject(value)) {
-        if (Object.keys(value).some((name) => name in before)) return undefined;
+        if (Object.keys(value).some((name) => Object.hasOwn(before, name))) return undefined;
         merged[key] = { ...before, ...value };
       } else if (JSON.stringify(before) !== JSON.stringify(value)) {
         return undefined;

@@ -1,3 +1,4 @@
+import { own } from '../../internal/own.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 
 function isPlainObject(value: unknown): value is JsonObject {
@@ -15,7 +16,7 @@ export function mergeBody(
   if (extra === undefined) return body;
   const merged: Record<string, unknown> = { ...body };
   for (const [key, value] of Object.entries(extra)) {
-    const under = merged[key];
+    const under = own(merged, key);
     merged[key] =
       isPlainObject(under) && isPlainObject(value)
         ? mergeBody(under, value as { readonly [key: string]: Json })

@@ -18,6 +18,7 @@ import {
   withKey,
 } from './api-key.ts';
 import { exchangeOfClient } from './exchange-of-client.ts';
+import { isHostOf, type KeyVariables, keyVariablesFor } from './key-hosts.ts';
 import { lazily, whenReady } from './lazily.ts';
 import { PlainRequests, unparsed } from './plain-request.ts';
 import { lazySdk } from './sdk.ts';
@@ -42,8 +43,8 @@ export type OpenAIConnectionSettings =
   | (TransportSettings & {
       /**
        * The key, or a function that gives the current one for each attempt.
-       * @default the environment variable `OPENAI_API_KEY`, read at each call. It is never sent to a
-       * `baseURL` of another vendor through `openaiChat()`; such a vendor then gets the key `none`.
+       * @default the environment variable `OPENAI_API_KEY`, read at each call. It is sent to OpenAI's own hosts and
+       * to this machine only; through `openaiChat()` every other host gets the key `none`.
        */
       readonly apiKey?: ApiKey;
       /** With its version. @default 'https://api.openai.com/v1' */
@@ -73,6 +74,10 @@ export type ConnectionRules = {
   readonly key: 'required' | 'optional' | 'optional-elsewhere';
   readonly baseURL?: string;
   readonly keyVariables?: readonly string[];
+  /** Hosts that a key of these variables may go to, subdomains included. */
+  readonly keyHosts?: readonly string[] | 'any';
+  /** The address that the caller set, where the brand makes its `baseURL` of it. */
+  readonly givenURL?: string;
   /** The header of the key: `authorization` carries it as a bearer token, any other as it is. */
   readonly authHeader?: string;
   /** What the brand calls the setting of its key. @default 'apiKey' */
@@ -83,6 +88,8 @@ export type ConnectionRules = {
 };
 
 const openAIKeyVariables = ['OPENAI_API_KEY'];
+
+const openAIHosts = ['api.openai.com'];
 
 /** The longest delay of Node's timers: in effect no timeout, since the engine has its own. */
 const noTimeoutMs = 2 ** 31 - 1;
@@ -105,7 +112,7 @@ export type OpenAIConnection = {
 /** OpenAI's own hosts: api.openai.com and its regional ones (eu.api.openai.com). */
 function isOpenAIHost(baseURL: unknown): boolean {
   if (typeof baseURL !== 'string' || !URL.canParse(baseURL)) return false;
-  return /^(?:[a-z0-9-]+\.)?api\.openai\.com$/.test(new URL(baseURL).hostname);
+  return isHostOf(new URL(baseURL).hostname, openAIHosts);
 }
 
 function isClient(value: object): value is OpenAIClient {
@@ -152,9 +159,10 @@ function ownHeaders(
   factory: string,
   settings: OwnSettings,
   rules: ConnectionRules,
+  { names, withheld }: KeyVariables,
   keyIsOptional: boolean,
 ): OwnHeaders {
-  const { authHeader = 'authorization', keyVariables = openAIKeyVariables } = rules;
+  const { authHeader = 'authorization' } = rules;
   const path = `${factory}().${rules.keySetting ?? 'apiKey'}`;
   const headers = headerTable(settings.headers ?? {});
   const hasCredential = [...credentialHeaders, authHeader].some(
@@ -164,8 +172,8 @@ function ownHeaders(
   return (index) => {
     if (hasCredential) return { ...fixedHeaders, ...headers };
     const key = keyIsOptional
-      ? (optionalKey(path, settings.apiKey, keyVariables, index) ?? 'none')
-      : currentKey(path, settings.apiKey, keyVariables, index);
+      ? (optionalKey(path, settings.apiKey, names, index) ?? 'none')
+      : currentKey(path, settings.apiKey, names, index, withheld);
     return withKey(key, (now) => ({ ...fixedHeaders, [authHeader]: scheme + now, ...headers }));
   };
 }
@@ -233,13 +241,16 @@ export function openAIConnection(
   const isOpenAI = isOpenAIHost(given === undefined ? baseURL : Reflect.get(given, 'baseURL'));
   const keyIsOptional =
     rules.key === 'optional' || (rules.key === 'optional-elsewhere' && !isOpenAI);
-  // The key of the environment is OpenAI's own, and for nobody else.
-  const ownRules =
-    rules.key === 'optional-elsewhere' && !isOpenAI ? { ...rules, keyVariables: [] } : rules;
+  const { keyVariables = openAIKeyVariables, keyHosts = openAIHosts } = rules;
+  // Another vendor's server on this machine has no use for OpenAI's key either.
+  const variables =
+    rules.key === 'optional-elsewhere' && !isOpenAI
+      ? { names: [] }
+      : keyVariablesFor(own.baseURL ?? rules.givenURL, keyVariables, keyHosts);
   const client = lazily(async () => {
     try {
       if (settings.client !== undefined) return adopt(settings.client);
-      const headers = ownHeaders(factory, settings, ownRules, keyIsOptional);
+      const headers = ownHeaders(factory, settings, rules, variables, keyIsOptional);
       return await makeClient(baseURL, settings, rules, headers);
     } catch (cause) {
       if (isSignalboxError(cause)) throw cause;

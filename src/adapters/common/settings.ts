@@ -1,4 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
+import { everyElement } from '../../internal/every-element.ts';
+import { shortened } from '../../internal/quoted.ts';
 import { isDispatcher } from '../../transport/dispatcher.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 
@@ -24,7 +26,7 @@ function isHeaders(value: unknown): boolean {
   );
 }
 
-function isKey(value: unknown): boolean {
+function isKey(value: unknown): value is string | (() => unknown) {
   return typeof value === 'string' || typeof value === 'function';
 }
 
@@ -40,7 +42,7 @@ const kinds = {
   },
   key: {
     accepts: (value: unknown) =>
-      Array.isArray(value) ? value.length > 0 && value.every(isKey) : isKey(value),
+      Array.isArray(value) ? value.length > 0 && everyElement(value, isKey) : isKey(value),
     wants: 'a string, a function that gives one, or a list of these with something in it',
   },
   function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },
@@ -90,7 +92,7 @@ export function fieldProblems(
         kind === undefined
           ? `unknown setting; known are ${Object.keys(shape).join(', ')}`
           : problemOf(value, kind);
-      return problem === undefined ? [] : [`${path}.${name}: ${problem}`];
+      return problem === undefined ? [] : [`${path}.${shortened(name)}: ${problem}`];
     });
 }
 
@@ -111,5 +113,16 @@ export function checkSettings(
   if (fetch !== undefined && dispatcher !== undefined) {
     problems.push(`${factory}().dispatcher: cannot be set beside fetch, which has its own`);
   }
-  if (problems.length > 0) throw new SignalboxError('config', problems.join('\n'));
+  if (problems.length > 0) throw settingsError(problems);
+}
+
+/** An error lists no more problems than these; the others are counted. */
+const maxListedProblems = 100;
+
+/** One error that lists the problems. */
+export function settingsError(problems: readonly string[]): SignalboxError {
+  const lines = problems.slice(0, maxListedProblems);
+  const more = problems.length - lines.length;
+  if (more > 0) lines.push(`and ${more} more`);
+  return new SignalboxError('config', lines.join('\n'));
 }

@@ -1,6 +1,13 @@
 import { SignalboxError } from '../../errors.ts';
+import { dataFlaws, maxDataDepth } from '../../internal/data-flaws.ts';
+import { everyElement } from '../../internal/every-element.ts';
 import { isObject } from '../common/read.ts';
-import { fieldProblems, type OwnKind, type SettingKind } from '../common/settings.ts';
+import {
+  fieldProblems,
+  type OwnKind,
+  type SettingKind,
+  settingsError,
+} from '../common/settings.ts';
 import type { Profile, ProfileName } from './profile.ts';
 import { profiles } from './profiles.ts';
 
@@ -8,14 +15,23 @@ const yesOrNo: OwnKind = {
   accepts: (value) => typeof value === 'boolean',
   wants: 'true or false',
 };
-const list: OwnKind = { accepts: Array.isArray, wants: 'a list' };
+const list: OwnKind = {
+  accepts: (value) =>
+    Array.isArray(value) && everyElement(value, (each): each is object => isObject(each)),
+  wants: 'a list of objects',
+};
 const strings: OwnKind = {
-  accepts: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+  accepts: (value) =>
+    Array.isArray(value) && everyElement(value, (each): each is string => typeof each === 'string'),
   wants: 'a list of strings',
 };
 const effortList: OwnKind = {
   accepts: (value) => value === 'any' || strings.accepts(value),
   wants: "a list of efforts or 'any'",
+};
+const jsonObject: OwnKind = {
+  accepts: (value) => isObject(value) && dataFlaws(value).length === 0,
+  wants: `an object of JSON, without circles and not nested more than ${maxDataDepth} levels deep`,
 };
 const idRule: OwnKind = {
   accepts: (value) =>
@@ -44,13 +60,14 @@ const quirksShape = {
   echoReasoning: ['always', 'tool-loop', 'never'],
   bareRefusal: ['status', 'context_length'],
   unsupportedParams: strings,
-  extraBody: 'object',
+  extraBody: jsonObject,
 } as const satisfies Record<string, SettingKind>;
 
 const profileShape = {
   ...quirksShape,
   baseURL: 'url',
   keyVariables: strings,
+  keyHosts: strings,
   authHeader: 'string',
   priceList: 'string',
   capabilities: strings,
@@ -96,6 +113,6 @@ export function readProfile(factory: string, setting: ProfileName | Profile | un
     ...modelProblems(path, setting.models),
     ...capabilityProblems(path, setting.modelCapabilities),
   ];
-  if (problems.length > 0) throw new SignalboxError('config', problems.join('\n'));
+  if (problems.length > 0) throw settingsError(problems);
   return setting as Profile;
 }

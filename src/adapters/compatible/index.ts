@@ -38,6 +38,7 @@ function dialectOf(profile: Profile, model: string): ChatDialect {
   const {
     baseURL: _baseURL,
     keyVariables: _keyVariables,
+    keyHosts: _keyHosts,
     authHeader: _authHeader,
     priceList: _priceList,
     capabilities: _capabilities,
@@ -57,6 +58,12 @@ function matching<Row extends { readonly pattern: RegExp }>(
   return rows.find(({ pattern }) => model.search(pattern) >= 0);
 }
 
+/** A profile without hosts is made for whatever address is set. */
+function keyHostsOf({ baseURL, keyHosts }: Profile): readonly string[] | 'any' {
+  if (baseURL === undefined) return keyHosts ?? 'any';
+  return [new URL(baseURL).hostname, ...(keyHosts ?? [])];
+}
+
 function brand(factory: string, settings: CompatibleSettings, profile: Profile): Provider {
   const { priceList = profile.priceList, ...connectionSettings } = settings;
   const { baseURL, keyVariables = [], authHeader } = profile;
@@ -71,6 +78,7 @@ function brand(factory: string, settings: CompatibleSettings, profile: Profile):
   const connection = openAIConnection(factory, connectionSettings, {
     key: keyVariables.length > 0 ? 'required' : 'optional',
     keyVariables,
+    keyHosts: keyHostsOf(profile),
     ...(baseURL !== undefined && { baseURL }),
     ...(authHeader !== undefined && { authHeader: authHeader.toLowerCase() }),
   });

@@ -16,6 +16,11 @@ export type Profile = Partial<ChatQuirks> & {
   readonly baseURL?: string;
   /** The environment variables of its key, the preferred first; none for servers that want no key. */
   readonly keyVariables?: readonly string[];
+  /**
+   * Hosts other than that of `baseURL` that a key of these variables may go to, subdomains included. Every other
+   * host gets a key only where it is set as `apiKey`.
+   */
+  readonly keyHosts?: readonly string[];
   /** The header of the key: `authorization` carries it as a bearer token, any other as it is. */
   readonly authHeader?: string;
   /** The vendor's name in price lists. */

@@ -74,6 +74,7 @@ export const profiles = {
   together: {
     baseURL: 'https://api.together.xyz/v1',
     keyVariables: ['TOGETHER_API_KEY'],
+    keyHosts: ['api.together.ai'],
     priceList: 'together',
     strictTools: false,
     unsupportedParams: ['userId'],
@@ -89,6 +90,7 @@ export const profiles = {
   cohere: {
     baseURL: 'https://api.cohere.ai/compatibility/v1',
     keyVariables: ['CO_API_KEY', 'COHERE_API_KEY'],
+    keyHosts: ['api.cohere.com'],
     priceList: 'cohere',
     systemRole: 'developer',
     // Its compatibility endpoint turns reasoning on or off, and knows no more.
@@ -111,6 +113,7 @@ export const profiles = {
   meta: {
     baseURL: 'https://api.meta.ai/v1',
     keyVariables: ['META_API_KEY', 'LLAMA_API_KEY'],
+    keyHosts: ['api.llama.com'],
     capabilities: ['vision', 'files', 'tools', 'structured-output'],
     // Muse Spark always reasons.
     efforts: ['minimal', 'low', 'medium', 'high', 'xhigh'],
@@ -136,6 +139,7 @@ export const profiles = {
   moonshot: {
     baseURL: 'https://api.moonshot.ai/v1',
     keyVariables: ['MOONSHOT_API_KEY'],
+    keyHosts: ['api.moonshot.cn'],
     priceList: 'moonshotai',
     toolChoiceRequired: 'auto',
     reasoningIn: 'thinking',
@@ -164,6 +168,7 @@ export const profiles = {
   qwen: {
     baseURL: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     keyVariables: ['DASHSCOPE_API_KEY'],
+    keyHosts: ['dashscope.aliyuncs.com', 'dashscope-us.aliyuncs.com'],
     reasoningIn: 'enable_thinking',
     strictTools: false,
     toolChoiceRequired: 'auto',

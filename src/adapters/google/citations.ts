@@ -1,3 +1,4 @@
+import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
 import { citation } from '../common/citations.ts';
@@ -27,7 +28,7 @@ function placeOf(segment: JsonObject, text: string) {
 
 function factsOf(chunk: JsonObject) {
   const [kind] = ['web', 'retrievedContext', 'maps', 'image'].filter((name) => name in chunk);
-  const { uri, title, text } = objectOf(chunk[kind ?? '']);
+  const { uri, title, text } = objectOf(own(chunk, kind ?? ''));
   return { url: textOf(uri), title: textOf(title), citedText: textOf(text) };
 }
 

@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type {
@@ -62,7 +63,7 @@ function urlPart(url: string, mediaType: string | undefined, facts: ModelFacts):
   }
   if (!facts.fetchesUrls) throw unsupported('public address for this model: send the bytes');
   const extension = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase() ?? '';
-  const mimeType = mediaType ?? mediaTypeByExtension[extension];
+  const mimeType = mediaType ?? own(mediaTypeByExtension, extension);
   if (mimeType === undefined) throw unsupported('address without a mediaType: say what is there');
   return { fileData: { fileUri: url, mimeType } };
 }

@@ -1,11 +1,13 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
+import { keyVariablesFor } from '../common/key-hosts.ts';
 import { lazily } from '../common/lazily.ts';
 import { objectOf } from '../common/read.ts';
 import { geminiEmbeddings, geminiProvider } from './gemini-provider.ts';
 import {
   type GoogleSettings,
+  keyHosts,
   loadWebSdk,
   type OwnClientSettings,
   readSettings,
@@ -76,8 +78,9 @@ async function ownRoad(settings: OwnClientSettings): Promise<Road> {
   const ask = await addressesOf(settings);
   const known = new Map<string, string>();
   const given = headerTable(settings.headers);
+  const { names, withheld } = keyVariablesFor(settings.givenURL, keyVariables, keyHosts);
   const headers = (index: number) =>
-    withKey(currentKey('google().apiKey', settings.apiKey, keyVariables, index), (key) => ({
+    withKey(currentKey('google().apiKey', settings.apiKey, names, index, withheld), (key) => ({
       'content-type': 'application/json',
       'user-agent': 'signalbox',
       'x-goog-api-key': key,

@@ -7,6 +7,9 @@ import { checkSettings, transportShape } from '../common/settings.ts';
 /** The web entry: the same API, a quarter of the weight, and deaf to the environment. */
 export const loadWebSdk = lazySdk('@google/genai', () => import('@google/genai/web'));
 
+/** Hosts that credentials of the environment may go to, subdomains included. */
+export const keyHosts = ['googleapis.com'];
+
 /** What signalbox uses of a client of `@google/genai`: a `GoogleGenAI` of any of its entry points fits. */
 export interface GoogleClient {
   readonly models: {
@@ -21,7 +24,8 @@ export type GoogleSettings =
   | (TransportSettings & {
       /**
        * The key, or a function that gives the current one for each attempt.
-       * @default the environment variable `GOOGLE_API_KEY` or else `GEMINI_API_KEY`, read at each call
+       * @default the environment variable `GOOGLE_API_KEY` or else `GEMINI_API_KEY`, read at each call; sent to hosts
+       * of `googleapis.com` and to this machine only
        */
       readonly apiKey?: ApiKey;
       /** Without the version. @default 'https://generativelanguage.googleapis.com' */
@@ -41,6 +45,8 @@ export type GoogleSettings =
 export type OwnClientSettings = {
   readonly apiKey: ApiKey | undefined;
   readonly baseURL: string;
+  /** The address as the caller set it. */
+  readonly givenURL: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly transport: TransportSettings;
   readonly apiVersion: string;
@@ -93,6 +99,7 @@ export function readSettings(
     own: {
       apiKey: settings.apiKey,
       baseURL: settings.baseURL ?? 'https://generativelanguage.googleapis.com',
+      givenURL: settings.baseURL,
       headers: settings.headers ?? {},
       transport: { fetch: settings.fetch, dispatcher: settings.dispatcher },
       apiVersion: settings.apiVersion ?? 'v1beta',

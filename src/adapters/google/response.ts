@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import { lastOf } from '../../internal/last-of.ts';
+import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
@@ -239,7 +240,7 @@ class GeminiReader implements AnswerReader {
 
   #reason(): FinishReason {
     if (this.#blockReason !== undefined) return 'content_filter';
-    const known = finishReasons[this.#finishReason ?? ''];
+    const known = own(finishReasons, this.#finishReason ?? '');
     // The vendor has no word for calls; what imitators make up for one says nothing else.
     const isPlain = known === 'stop' || known === undefined;
     return isPlain && this.#calls > 0 ? 'tool_calls' : (known ?? 'other');

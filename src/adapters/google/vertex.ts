@@ -3,11 +3,12 @@ import type { Provider } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
 import { currentKey, headerTable, withKey } from '../common/api-key.ts';
+import { mayGetAmbientKey } from '../common/key-hosts.ts';
 import { lazily } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { checkSettings, transportShape } from '../common/settings.ts';
 import { geminiProvider } from './gemini-provider.ts';
-import { type GoogleClient, loadWebSdk } from './options.ts';
+import { type GoogleClient, keyHosts, loadWebSdk } from './options.ts';
 import { sdkRoad } from './road.ts';
 import { vertexEmbeddings } from './vertex-embeddings.ts';
 
@@ -19,7 +20,8 @@ export type VertexSettings = TransportSettings & {
   readonly location?: string;
   /**
    * Gives an access token for each attempt, and keeps the SDK's Node entry out of the process. Caching it is
-   * yours to do. @default Google's application-default credentials, found by the SDK
+   * yours to do. @default Google's application-default credentials, found by the SDK; sent to hosts of
+   * `googleapis.com` and to this machine only
    */
   readonly token?: () => string | Promise<string>;
   /** Without the version. @default the address of the location */
@@ -90,6 +92,15 @@ async function nodeClient({ baseURL, ...place }: Place): Promise<GoogleClient> {
   return new GoogleGenAI({ ...place, vertexai: true, httpOptions: { baseUrl: baseURL } });
 }
 
+/** Google's own credentials go to Google and to this machine. @throws SignalboxError `auth` */
+function checkDefaultsMayGo(baseURL: string | undefined): void {
+  if (baseURL === undefined || mayGetAmbientKey(baseURL, keyHosts)) return;
+  throw new SignalboxError(
+    'auth',
+    `vertex().token: is missing, and application-default credentials are sent over https to ${keyHosts.join(', ')} only, and not to ${new URL(baseURL).origin}`,
+  );
+}
+
 function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
   const fixed = { 'content-type': 'application/json' };
   const given = headerTable(headers ?? {});
@@ -132,6 +143,7 @@ export function vertex(settings: VertexSettings): Provider {
   const place = placeOf(settings);
   const { token } = settings;
   const road = lazily(async () => {
+    if (token === undefined) checkDefaultsMayGo(settings.baseURL);
     const client = await (token === undefined ? nodeClient(place) : webClient(place));
     return sdkRoad(client, guardOf(settings));
   });

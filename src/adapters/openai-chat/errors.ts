@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
@@ -38,7 +39,7 @@ export function finishFailure(
   choice: JsonObject,
   headers: AnswerHeaders,
 ): SignalboxError | undefined {
-  const word = wordByFinish[reason.toLowerCase()];
+  const word = own(wordByFinish, reason.toLowerCase());
   if (word === undefined) return undefined;
   const body = isObject(choice.error) ? choice : { error: { code: word, type: reason } };
   return openAIErrorInBand(body, headers);

@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type {
@@ -60,7 +61,7 @@ function image(part: ImagePart, context: MessageContext): JsonObject {
 function audio(part: AudioPart): JsonObject {
   const media = wireMedia(part.source);
   if (media.kind !== 'base64') throw unsupported('audio by its address; give its bytes');
-  const format = audioFormats[media.mediaType.toLowerCase()];
+  const format = own(audioFormats, media.mediaType.toLowerCase());
   if (format === undefined) throw unsupported('audio other than WAV and MP3');
   return { type: 'input_audio', input_audio: { data: media.data, format } };
 }
@@ -138,7 +139,7 @@ function echoedReasoning(message: NormalMessage, context: MessageContext): JsonO
     if (!isOwn(opaque, context.request, wire)) continue;
     if (opaque.kind === 'encrypted') return { reasoning_details: JSON.parse(opaque.data) };
     if (opaque.kind === 'reasoning-content') {
-      fields[opaque.data] = (fields[opaque.data] ?? '') + part.text;
+      fields[opaque.data] = (own(fields, opaque.data) ?? '') + part.text;
     }
   }
   return fields;

@@ -1,3 +1,4 @@
+import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { isObject, listOf } from '../common/read.ts';
 
@@ -8,8 +9,9 @@ function merged(before: JsonObject, piece: JsonObject): JsonObject {
   const whole: Record<string, unknown> = { ...before };
   for (const [name, value] of Object.entries(piece)) {
     const isStreamed = streamed.some((each) => each === name);
-    if (value === null && whole[name] !== undefined) continue;
-    whole[name] = isStreamed && typeof value === 'string' ? `${whole[name] ?? ''}${value}` : value;
+    const known = own(whole, name);
+    if (value === null && known !== undefined) continue;
+    whole[name] = isStreamed && typeof value === 'string' ? `${known ?? ''}${value}` : value;
   }
   return whole;
 }

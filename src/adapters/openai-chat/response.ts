@@ -1,5 +1,6 @@
 import { isSignalboxError } from '../../errors.ts';
 import { lastOf } from '../../internal/last-of.ts';
+import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
@@ -183,7 +184,7 @@ class ChatReader implements AnswerReader {
   #finishReason(): FinishReason {
     const { toolCalls, refusal } = this.#deltas.seen();
     const word = (this.#rawFinishReason ?? '').toLowerCase().replace('-', '_');
-    const reason = finishReasons[word] ?? 'other';
+    const reason = own(finishReasons, word) ?? 'other';
     if (reason !== 'stop') return reason;
     if (toolCalls > 0) return 'tool_calls';
     return refusal ? 'refusal' : 'stop';

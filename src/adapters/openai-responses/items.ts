@@ -1,4 +1,5 @@
 import { lastOf } from '../../internal/last-of.ts';
+import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
@@ -75,12 +76,12 @@ class OpenItems implements ItemReader {
   }
 
   event(type: unknown, event: JsonObject): void {
-    const kind = String(type);
+    const kind = textOf(type) ?? '';
     const index = Number(event.output_index ?? 0);
     this.#hear(index, event);
     const delta = textOf(event.delta) ?? '';
-    const textType = textTypeByEvent[kind];
-    const paragraphKey = paragraphKeyByEvent[kind];
+    const textType = own(textTypeByEvent, kind);
+    const paragraphKey = own(paragraphKeyByEvent, kind);
     if (textType !== undefined) {
       this.#text(contentPlace(event), textType, delta);
     } else if (paragraphKey !== undefined) {
@@ -166,7 +167,7 @@ class OpenItems implements ItemReader {
     for (const [at, content] of listOf(item.content).entries()) {
       const place = `${index}.${at}`;
       const { type, text: words, refusal: refused, annotations } = objectOf(content);
-      const textType = textTypeByContent[String(type)];
+      const textType = own(textTypeByContent, textOf(type) ?? '');
       if (textType === undefined) continue;
       if (!this.#told.has(place)) {
         this.#text(place, textType, textOf(textType === 'text' ? words : refused) ?? '');
@@ -195,7 +196,7 @@ class OpenItems implements ItemReader {
   #whole(index: number, item: unknown): void {
     if (!isObject(item) || this.#done.has(index)) return;
     this.#done.add(index);
-    const key = inputKeyByType[String(item.type)];
+    const key = own(inputKeyByType, textOf(item.type) ?? '');
     if (key !== undefined) this.#call(index, item, key);
     else if (item.type === 'message') this.#message(index, item);
     else if (item.type === 'reasoning') this.#thought(index, item);

@@ -1,4 +1,5 @@
 import { lastOf } from '../../internal/last-of.ts';
+import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { TextEvent } from '../../transport/repeated-event.ts';
@@ -35,7 +36,7 @@ function finishOf(
   const status = textOf(response.status) ?? 'completed';
   if (status === 'incomplete') {
     return {
-      finishReason: finishReasonByDetail[detail ?? ''] ?? 'other',
+      finishReason: own(finishReasonByDetail, detail ?? '') ?? 'other',
       rawFinishReason: detail ?? status,
     };
   }

@@ -1,4 +1,5 @@
 import { defaults } from '../../config/defaults.ts';
+import { own } from '../../internal/own.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
@@ -45,7 +46,7 @@ function requestFor({ messages, tools, output }: Chat, asked: Asked): ProviderRe
     options.system === undefined || options.system === ''
       ? []
       : [{ role: 'system', content: [{ type: 'text', text: options.system }] }];
-  const extraBody = options.providerOptions?.[target.provider];
+  const extraBody = own(options.providerOptions ?? {}, target.provider);
   const taken: Partial<ProviderRequest> = pick(options, requestKeys);
   return {
     ...taken,

@@ -1,5 +1,6 @@
 import type { ResolvedTier } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
 import type { EmbedOptions } from '../../protocol/other-tasks.ts';
 import { minimumTokensOf } from '../../routing/eligible.ts';
 import type { Task } from '../task.ts';
@@ -25,7 +26,7 @@ export function embedTask(
     needs: { capabilities: new Set(['embeddings']), minimumTokens: minimumTokensOf(longest) },
     wireFor: () => 'unary',
     prepare(provider, { target, options }) {
-      const extraBody = options.providerOptions?.[target.provider];
+      const extraBody = own(options.providerOptions ?? {}, target.provider);
       const prepared = provider.prepareEmbedding?.({
         provider: target.provider,
         model: target.model,

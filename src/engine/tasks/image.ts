@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { ImageOptions, Images } from '../../protocol/other-tasks.ts';
 import { minimumTokensOf } from '../../routing/eligible.ts';
@@ -41,7 +42,7 @@ export function imageTask(prompt: string, { count, size }: ImageOptions): Task {
     },
     wireFor: () => 'unary',
     prepare(provider, { target, options }) {
-      const extraBody = options.providerOptions?.[target.provider];
+      const extraBody = own(options.providerOptions ?? {}, target.provider);
       const prepared = provider.prepareImage?.({
         provider: target.provider,
         model: target.model,

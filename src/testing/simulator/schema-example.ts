@@ -1,3 +1,4 @@
+import { own } from '../../internal/own.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import { asList, asObject, asString, isObject } from './json-access.ts';
 
@@ -53,7 +54,7 @@ function exampleObject(schema: JsonObject, root: JsonObject, depth: number): Jso
   return Object.fromEntries(
     [...required, ...optional].map((name) => [
       name,
-      example(asObject(properties[name]), root, depth + 1),
+      example(asObject(own(properties, name)), root, depth + 1),
     ]),
   );
 }
@@ -70,7 +71,7 @@ function exampleArray(schema: JsonObject, root: JsonObject, depth: number): Json
 }
 
 function exampleString(schema: JsonObject): string {
-  const format = stringsByFormat[asString(schema.format) ?? ''];
+  const format = own(stringsByFormat, asString(schema.format) ?? '');
   if (format !== undefined) return format;
   const text = 'text'.padEnd(asNumber(schema.minLength) ?? 0, 'x');
   return text.slice(0, asNumber(schema.maxLength) ?? text.length);
@@ -98,13 +99,13 @@ function dereference(reference: string, root: JsonObject): JsonObject {
   const path = reference.replace(/^#\/?/, '').split('/').filter(Boolean);
   return path.reduce<JsonObject>((place, step) => {
     const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
-    return asObject(place[name]);
+    return asObject(own(place, name));
   }, root);
 }
 
 function merge(schema: JsonObject, parts: readonly JsonObject[], root: JsonObject): JsonObject {
-  const { allOf: _taken, ...own } = schema;
-  const all = [own, ...parts.map((part) => resolved(part, root))];
+  const { allOf: _taken, ...rest } = schema;
+  const all = [rest, ...parts.map((part) => resolved(part, root))];
   return {
     ...Object.assign({}, ...all),
     properties: Object.assign({}, ...all.map((each) => asObject(each.properties))),

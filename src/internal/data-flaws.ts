@@ -1,0 +1,107 @@
+/** Levels that nested data may have: more would exhaust the stack of those that walk it. */
+export const maxDataDepth = 100;
+
+/** Values that nested data may hold, one that is used twice counted twice: more fit into no prompt. */
+export const maxDataValues = 1_000_000;
+
+/** Why data cannot be walked or sent. */
+export type DataFlaw = {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** `nesting`: it must not be walked at all. */
+  readonly kind: 'nesting' | 'name' | 'bigint';
+};
+
+/** A value whose fields are being looked at. */
+type Frame = {
+  readonly key: PropertyKey;
+  readonly value: object;
+  readonly keys: readonly string[] | undefined;
+  readonly length: number;
+  next: number;
+  /** Values in it so far, itself included. */
+  count: number;
+  /** Levels below it so far. */
+  height: number;
+};
+
+/** What is known of a value that has been looked through. */
+type Measured = { readonly count: number; readonly height: number };
+
+/** Whether the fields of the value are data: bytes are not, and neither is an instance that writes itself as JSON. */
+function isNested(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  return Object.hasOwn(value, 'toJSON') || typeof Reflect.get(value, 'toJSON') !== 'function';
+}
+
+function frameOf(key: PropertyKey, value: object): Frame {
+  const keys = Array.isArray(value) ? undefined : Object.keys(value);
+  const length = Array.isArray(value) ? value.length : (keys?.length ?? 0);
+  return { key, value, keys, length, next: 0, count: 1, height: 0 };
+}
+
+/**
+ * What is wrong with the structure of nested data from outside: circles, too many levels or values, a field called
+ * `__proto__`, big integers, promises. Looks at each object once, without recursion.
+ */
+export function dataFlaws(data: unknown): readonly DataFlaw[] {
+  if (typeof data === 'bigint') return [bigintAt([])];
+  if (data instanceof Promise) {
+    return [{ path: [], message: 'is a Promise: await it first', kind: 'nesting' }];
+  }
+  if (!isNested(data)) return [];
+  const flaws: DataFlaw[] = [];
+  const measured = new Map<object, Measured>();
+  const open = new Set<object>([data]);
+  const stack: Frame[] = [frameOf('', data)];
+  const here = (): readonly PropertyKey[] => stack.slice(1).map((frame) => frame.key);
+  const pathTo = (key: PropertyKey): readonly PropertyKey[] => [...here(), key];
+  const report = (key: PropertyKey, kind: DataFlaw['kind'], message: string): void => {
+    flaws.push({ path: pathTo(key), message, kind });
+  };
+
+  for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+    if (frame.length > maxDataValues || frame.count > maxDataValues) {
+      const message = `holds more than ${maxDataValues} values`;
+      return [{ path: here(), message, kind: 'nesting' }];
+    }
+    if (frame.next >= frame.length) {
+      stack.pop();
+      open.delete(frame.value);
+      measured.set(frame.value, frame);
+      const parent = stack.at(-1);
+      if (parent !== undefined) add(parent, frame);
+      continue;
+    }
+    const key = frame.keys === undefined ? frame.next : (frame.keys[frame.next] ?? '');
+    frame.next += 1;
+    const value: unknown = Reflect.get(frame.value, key);
+    if (key === '__proto__') report(key, 'name', 'no field can be called "__proto__"');
+    if (typeof value === 'bigint') flaws.push(bigintAt(pathTo(key)));
+    if (value instanceof Promise) report(key, 'nesting', 'is a Promise: await it first');
+    if (!isNested(value)) {
+      frame.count += 1;
+      continue;
+    }
+    const known = measured.get(value);
+    if (open.has(value)) report(key, 'nesting', 'leads back to what it is part of (a circle)');
+    else if (stack.length + (known?.height ?? 0) >= maxDataDepth) {
+      report(key, 'nesting', `is nested more than ${maxDataDepth} levels deep`);
+    } else if (known !== undefined) add(frame, known);
+    else {
+      open.add(value);
+      stack.push(frameOf(key, value));
+    }
+  }
+  return flaws;
+}
+
+function add(parent: Frame, child: Measured): void {
+  parent.count += child.count;
+  parent.height = Math.max(parent.height, child.height + 1);
+}
+
+function bigintAt(path: readonly PropertyKey[]): DataFlaw {
+  const message = 'is a BigInt, which JSON cannot hold; use a number or a string';
+  return { path, message, kind: 'bigint' };
+}

@@ -1,6 +1,5 @@
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { Limits } from '../protocol/config.ts';
 import type { RateLimit } from '../protocol/provider.ts';
 import type { LimitsSnapshot } from '../protocol/router.ts';
@@ -65,7 +64,6 @@ class HeldPlace implements Place {
     this.#runtime = runtime;
     this.#learned = learned;
     this.#admission = admission;
-    lastOf.place = this;
   }
 
   told(limits: readonly RateLimit[]): void {

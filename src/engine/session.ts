@@ -1,6 +1,5 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import type { SignalboxError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { Attempt } from '../protocol/attempt.ts';
 import type { Completion, Tags } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
@@ -85,7 +84,6 @@ class AttemptSession implements Session {
     this.#openedAt = engine.runtime.now();
     this.#startedAt = this.#openedAt;
     this.#bill = new Bill(run, target, this.#tags);
-    lastOf.session = this;
   }
 
   get continues(): boolean {

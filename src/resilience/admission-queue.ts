@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import type { Priority } from '../protocol/call-options.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { Departure, Gate, Load, Pass } from './gate.ts';
@@ -104,7 +103,6 @@ class Passed implements Admission {
     this.#queue = queue;
     this.#gates = gates;
     this.#passes = gates.map((gate) => gate.enter(load, now));
-    lastOf.places = this;
   }
 
   leave(departure: Departure): void {

@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import type { Read } from '../internal/reads.ts';
 import type { AnswerHeaders, Body } from './answer.ts';
 import { decoded } from './content-encoding.ts';
@@ -65,7 +64,6 @@ class Receiver implements Body, Carrier {
   constructor(tap: Tap) {
     this.#tap = tap;
     tap.carriedBy(this);
-    lastOf.receiver = this;
   }
 
   read(): Read<Uint8Array | undefined> {

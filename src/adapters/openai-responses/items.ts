@@ -1,4 +1,3 @@
-import { lastOf } from '../../internal/last-of.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
@@ -71,7 +70,6 @@ class OpenItems implements ItemReader {
   constructor(issuer: Issuer, tell: Tell) {
     this.#issuer = issuer;
     this.#assembler = createPartAssembler(tell);
-    lastOf.responseItems = this;
   }
 
   event(type: unknown, event: JsonObject): void {

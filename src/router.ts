@@ -52,6 +52,8 @@ function openRouter(config: RouterConfig) {
     () => current.tags,
   );
   const engine = createEngine(runtime, byName, emitter);
+  engine.limits.configure(current);
+  engine.configs.configure(current);
   const inFlight = createInFlight(runtime);
   const drills = createDrills(engine);
 
@@ -122,6 +124,8 @@ function openRouter(config: RouterConfig) {
     snapshot: () => takeSnapshot(engine, current, inFlight.size),
     reconfigure(next: unknown) {
       current = resolveConfig(next, names);
+      engine.limits.configure(current);
+      engine.configs.configure(current);
       emitter.emit({
         type: 'config-change',
         at: runtime.now(),

@@ -11,6 +11,7 @@ import type { Emitter } from '../telemetry/emitter.ts';
 import type { Statistics } from '../telemetry/statistics.ts';
 import type { KeyTurns } from './keys.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
+import type { LiveConfigs } from './live-configs.ts';
 import type { Task } from './task.ts';
 
 /** What outlives a call: one set for each router. */
@@ -20,6 +21,8 @@ export type Engine = {
   readonly health: Health;
   readonly retryBudget: RetryBudget;
   readonly limits: LimitKeeper;
+  /** Retained while their calls are in flight. */
+  readonly configs: LiveConfigs;
   readonly pricing: Pricing;
   readonly emitter: Emitter;
   readonly keyTurns: KeyTurns;

@@ -59,6 +59,8 @@ export interface AdmissionQueue {
   ): { readonly waitMs: number; readonly gate: string } | undefined;
   /** How many wait under that name. */
   waiting(key: string): number;
+  /** Looks again at who may pass: a limit has changed. */
+  review(): void;
 }
 
 const ranks = { high: 0, normal: 1, low: 2 } as const satisfies Record<Priority, number>;
@@ -295,5 +297,6 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     },
     waiting: (key) =>
       tickets.filter(({ bounds }) => bounds.some((bound) => bound.key === key)).length,
+    review: queue.pumpIfNeeded,
   };
 }

@@ -14,7 +14,7 @@ const noLimits: Limits = {};
  * against them. A new configuration changes the numbers; what is in flight still counts.
  */
 class OwnedLimits {
-  limits: Limits;
+  #limits: Limits;
   /** Stands in messages, with `*` for the limit. */
   readonly #whose: string;
   readonly #concurrency: Gate;
@@ -23,12 +23,22 @@ class OwnedLimits {
 
   constructor(whose: string, limits: Limits) {
     this.#whose = whose;
-    this.limits = limits;
+    this.#limits = limits;
     // There without a limit, too: one that is set later counts what is in flight by then.
     this.#concurrency = createConcurrencyGate(
       () => this.#nameOf('concurrency'),
-      () => this.limits.concurrency ?? Number.POSITIVE_INFINITY,
+      () => this.#limits.concurrency ?? Number.POSITIVE_INFINITY,
     );
+  }
+
+  /** Sets other numbers. */
+  change(limits: Limits, now: number): void {
+    const before = this.#limits;
+    this.#limits = limits;
+    for (const rates of this.#rates.values()) {
+      if (before.rpm !== undefined) rates.rpm?.limitChanged(before.rpm, now);
+      if (before.tpm !== undefined) rates.tpm?.limitChanged(before.tpm, now);
+    }
   }
 
   gates(key: number | undefined): readonly Gate[] {
@@ -43,18 +53,18 @@ class OwnedLimits {
 
   #rate(kind: Rate, key: number | undefined): RateGate | undefined {
     const known = this.#rates.get(key)?.[kind];
-    if (known !== undefined || this.limits[kind] === undefined) return known;
+    if (known !== undefined || this.#limits[kind] === undefined) return known;
     const gate = createRateGate({
       name: () => this.#nameOf(kind),
       unit: kind === 'rpm' ? 'requests' : 'tokens',
-      perMinute: () => this.limits[kind],
+      perMinute: () => this.#limits[kind],
     });
     this.#rates.set(key, { ...this.#rates.get(key), [kind]: gate });
     return gate;
   }
 
   #nameOf(kind: keyof Limits): string {
-    return this.#whose.replace('*', `${kind} limit of ${this.limits[kind]}`);
+    return this.#whose.replace('*', `${kind} limit of ${this.#limits[kind]}`);
   }
 }
 
@@ -75,16 +85,16 @@ export class ConfiguredLimits {
   #current: ResolvedConfig | undefined;
 
   /** Sets the numbers of a configuration. What has no limit any more still counts, in case it gets one again. */
-  configure(config: ResolvedConfig): void {
+  configure(config: ResolvedConfig, now: number): void {
     this.#current = config;
     for (const [name, owned] of this.#providers) {
-      owned.limits = config.providerLimits[name] ?? noLimits;
+      owned.change(config.providerLimits[name] ?? noLimits, now);
     }
     for (const tier of config.tiers.values()) {
-      const owned = this.#tiers.get(tier.name);
-      if (owned !== undefined) owned.limits = tier.limits;
+      this.#tiers.get(tier.name)?.change(tier.limits, now);
       // A target that is listed twice is asked by its first entry.
-      for (const target of tier.targets.toReversed()) this.#ofTarget(target).limits = target.limits;
+      const targets = new Map(tier.targets.toReversed().map((target) => [target.id, target]));
+      for (const target of targets.values()) this.#ofTarget(target).change(target.limits, now);
     }
   }
 

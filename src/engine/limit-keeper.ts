@@ -218,7 +218,7 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
       };
     },
     configure(config) {
-      configured.configure(config);
+      configured.configure(config, runtime.now());
       queue.review();
     },
     prune(names) {

@@ -136,7 +136,7 @@ function openRouter(config: RouterConfig) {
       });
     },
     async preload() {
-      const loading = [...byName.values()].map((provider) => provider.preload());
+      const loading = [...byName.keys()].map((provider) => engine.loading.load(provider));
       await Promise.all([...loading, engine.pricing.load()]);
     },
     async close(options?: { readonly drainMs?: number }) {

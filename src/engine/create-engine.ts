@@ -9,6 +9,7 @@ import { createStatistics, type Statistics } from '../telemetry/statistics.ts';
 import type { Engine } from './engine.ts';
 import { createLimitKeeper } from './limit-keeper.ts';
 import { createLiveConfigs } from './live-configs.ts';
+import { createLoading } from './loading.ts';
 
 /** What outlives the calls of one router. */
 export function createEngine(
@@ -37,6 +38,7 @@ export function createEngine(
     limits,
     configs,
     pricing: createPricing({ now }),
+    loading: createLoading(providers),
     keyTurns: new Map(),
     hedges(tier) {
       const known = hedges.get(tier) ?? createHedgeBudget();

@@ -12,6 +12,7 @@ import type { Statistics } from '../telemetry/statistics.ts';
 import type { KeyTurns } from './keys.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
 import type { LiveConfigs } from './live-configs.ts';
+import type { Loading } from './loading.ts';
 import type { Task } from './task.ts';
 
 /** What outlives a call: one set for each router. */
@@ -24,6 +25,7 @@ export type Engine = {
   /** Retained while their calls are in flight. */
   readonly configs: LiveConfigs;
   readonly pricing: Pricing;
+  readonly loading: Loading;
   readonly emitter: Emitter;
   readonly keyTurns: KeyTurns;
   /** The hedges that a tier may still send. */

@@ -55,6 +55,8 @@ function openRouter(config: RouterConfig) {
     () => current.tags,
   );
   const engine = createEngine(runtime, byName, emitter);
+  engine.limits.configure(current);
+  engine.configs.configure(current);
   const inFlight = createInFlight(runtime);
   const drills = createDrills(engine);
 
@@ -125,6 +127,8 @@ function openRouter(config: RouterConfig) {
     snapshot: () => takeSnapshot(engine, current, inFlight.size),
     reconfigure(next: unknown) {
       current = resolveConfig(next, names);
+      engine.limits.configure(current);
+      engine.configs.configure(current);
       emitter.emit({
         type: 'config-change',
         at: runtime.now(),
@@ -135,7 +139,7 @@ function openRouter(config: RouterConfig) {
       });
     },
     async preload() {
-      const loading = [...byName.values()].map((provider) => provider.preload());
+      const loading = [...byName.keys()].map((provider) => engine.loading.load(provider));
       await Promise.all([...loading, engine.pricing.load()]);
     },
     async close(options?: { readonly drainMs?: number }) {

@@ -95,7 +95,12 @@ function layered<Settings extends object>(
   return Object.fromEntries(said.filter(([, value]) => value !== undefined)) as Partial<Settings>;
 }
 
-function resolveTarget(tier: TierInput, target: TargetInput, input: RoutingInput): ResolvedTarget {
+function resolveTarget(
+  name: string,
+  tier: TierInput,
+  target: TargetInput,
+  input: RoutingInput,
+): ResolvedTarget {
   const price = target.prices ?? input.prices?.[target.target];
   const providerOptions = layered(
     input.defaults?.providerOptions,
@@ -105,6 +110,7 @@ function resolveTarget(tier: TierInput, target: TargetInput, input: RoutingInput
   return {
     id: target.target,
     ...splitTarget(target.target),
+    tier: name,
     ...(target.contextWindow !== undefined && {
       contextWindow: target.contextWindow,
     }),
@@ -142,7 +148,7 @@ function resolveTier(name: string, tier: TierInput, input: RoutingInput): Resolv
   const hedge = tier.hedge ?? all.hedge;
   return {
     name,
-    targets: tier.targets.map((target) => resolveTarget(tier, target, input)),
+    targets: tier.targets.map((target) => resolveTarget(name, tier, target, input)),
     ...(tier.fallbackTier !== undefined && { fallbackTier: tier.fallbackTier }),
     strategy: tier.strategy ?? all.strategy ?? defaults.strategy,
     fallbackOn: tier.fallbackOn ?? all.fallbackOn ?? [],

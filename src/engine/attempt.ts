@@ -1,5 +1,4 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { Read } from '../internal/reads.ts';
 import type { PreparedCall, ReadyParts, Watch } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
@@ -52,7 +51,6 @@ class AttemptClock {
     this.#deadline = deadline;
     this.#expire = expire;
     this.arm();
-    lastOf.attemptClock = this;
   }
 
   arm(): void {
@@ -150,7 +148,6 @@ class RunningAttempt implements AttemptParts {
     this.#prepared = prepared;
     this.#options = options;
     this.#deadline = createDeadline(options.clocks, runtime.now());
-    lastOf.attempt = this;
   }
 
   read(): Read<AttemptStep> {

@@ -1,5 +1,4 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { Completion, Tags } from '../protocol/completion.ts';
 import type { Usage } from '../protocol/usage.ts';
 import type { Collected } from './collect.ts';
@@ -23,7 +22,6 @@ export class Bill {
     this.#priced = pricedTarget(engine, target);
     this.#tags = tags;
     this.#prices = engine.pricing.load(this.#priced)?.catch(() => undefined);
-    lastOf.bill = this;
   }
 
   /** Books what the answer cost on the call, and tells it, as soon as there are prices. */

@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import type { Read } from '../internal/reads.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
@@ -46,7 +45,6 @@ export class CallParts implements PartSource {
 
   constructor(telling: Telling) {
     this.#telling = telling;
-    lastOf.callParts = this;
   }
 
   read(): Read<Step> {

@@ -1,6 +1,5 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError, summarizeError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { Unavailable } from '../routing/candidate.ts';
@@ -83,7 +82,6 @@ class TargetChain implements Chain {
         skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
       });
     }
-    lastOf.chain = this;
   }
 
   unwell(target: ResolvedTarget): Unavailable | undefined {

@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import type { PartialAnswer, Warning } from '../protocol/completion.ts';
 import type { NormalMessage, Part } from '../protocol/message.ts';
 import type { ProviderPart, StreamPart } from '../protocol/stream-part.ts';
@@ -67,7 +66,6 @@ class CollectedParts implements Collected {
     this.content = [...(before?.content ?? [])];
     this.#openText = before?.text ?? '';
     this.#lengthBefore = lengthOf(this.#all());
-    lastOf.collected = this;
   }
 
   get id(): string | undefined {

@@ -1,5 +1,4 @@
 import { SignalboxError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { Read } from '../internal/reads.ts';
 import type { CompletionStream, ReadableFormat, StreamPart } from '../protocol/stream-part.ts';
 
@@ -39,7 +38,6 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   constructor(start: (leaving: AbortSignal) => Promise<Source<Answer>>) {
     this.#start = start;
     this.#answer.promise.catch(() => undefined);
-    lastOf.completionStream = this;
   }
 
   /** Parts that are asked for at once come one after the other. */

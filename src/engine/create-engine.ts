@@ -8,6 +8,8 @@ import type { Emitter } from '../telemetry/emitter.ts';
 import { createStatistics, type Statistics } from '../telemetry/statistics.ts';
 import type { Engine } from './engine.ts';
 import { createLimitKeeper } from './limit-keeper.ts';
+import { createLiveConfigs } from './live-configs.ts';
+import { createLoading } from './loading.ts';
 
 /** What outlives the calls of one router. */
 export function createEngine(
@@ -19,14 +21,24 @@ export function createEngine(
   const statistics = new Map<string, Statistics>();
   const hedges = new Map<string, HedgeBudget>();
   const health = createHealth(now, () => runtime.random());
+  const limits = createLimitKeeper(runtime, health);
+  const configs = createLiveConfigs((names) => {
+    const { tiers, targets } = names;
+    limits.prune(names);
+    health.prune((name) => targets.has(name) || providers.has(name));
+    for (const target of statistics.keys()) if (!targets.has(target)) statistics.delete(target);
+    for (const tier of hedges.keys()) if (!tiers.has(tier)) hedges.delete(tier);
+  });
   return {
     runtime,
     providers,
     emitter,
     health,
     retryBudget: createRetryBudget(now),
-    limits: createLimitKeeper(runtime, health),
+    limits,
+    configs,
     pricing: createPricing({ now }),
+    loading: createLoading(providers),
     keyTurns: new Map(),
     hedges(tier) {
       const known = hedges.get(tier) ?? createHedgeBudget();

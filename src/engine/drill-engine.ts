@@ -23,6 +23,7 @@ function healthUnder(real: Health, own: Health, targets: ReadonlySet<string>): H
     withhold: (name, kind, until) => heldFor(name).withhold(name, kind, until),
     restore: (target, provider, key) => of(target).restore(target, provider, key),
     get: (name) => heldFor(name).get(name),
+    prune: (isNamed) => own.prune(isNamed),
   };
 }
 

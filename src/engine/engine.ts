@@ -11,6 +11,8 @@ import type { Emitter } from '../telemetry/emitter.ts';
 import type { Statistics } from '../telemetry/statistics.ts';
 import type { KeyTurns } from './keys.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
+import type { LiveConfigs } from './live-configs.ts';
+import type { Loading } from './loading.ts';
 import type { Task } from './task.ts';
 
 /** What outlives a call: one set for each router. */
@@ -20,7 +22,10 @@ export type Engine = {
   readonly health: Health;
   readonly retryBudget: RetryBudget;
   readonly limits: LimitKeeper;
+  /** Retained while their calls are in flight. */
+  readonly configs: LiveConfigs;
   readonly pricing: Pricing;
+  readonly loading: Loading;
   readonly emitter: Emitter;
   readonly keyTurns: KeyTurns;
   /** The hedges that a tier may still send. */

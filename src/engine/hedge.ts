@@ -1,6 +1,7 @@
 import type { ResolvedHedge, ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError } from '../errors.ts';
 import { letGo } from './commit.ts';
+import { loadingFor } from './loading.ts';
 import type { Run } from './run.ts';
 import { type Scope, scopeWithin } from './scope.ts';
 import { type Tried, tryTarget } from './try-target.ts';
@@ -142,6 +143,8 @@ async function tryBoth(
   const { engine, call, chain, trail } = run;
   const budget = engine.hedges(call.tier.name);
   if (trail.attempts === 0) budget.earn(maxExtra);
+  // Loading an SDK is not the target's silence. What fails here fails in the leg again.
+  await loadingFor(run, target)?.catch(() => undefined);
   const startedAt = engine.runtime.now();
   const first = new Leg(run, target);
   const late = await isLate(run, first, afterMs);

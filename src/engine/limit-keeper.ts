@@ -1,22 +1,20 @@
 import { defaults } from '../config/defaults.ts';
-import type { ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
-import { lastOf } from '../internal/last-of.ts';
+import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import { own } from '../internal/own.ts';
-import type { Limits } from '../protocol/config.ts';
 import type { RateLimit } from '../protocol/provider.ts';
 import type { LimitsSnapshot } from '../protocol/router.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import { createAdaptiveConcurrency, createAdaptiveRate } from '../resilience/adaptive-gate.ts';
 import { type Admission, type Bound, createAdmissionQueue } from '../resilience/admission-queue.ts';
-import { createConcurrencyGate } from '../resilience/concurrency-gate.ts';
 import type { Departure, Gate, Load } from '../resilience/gate.ts';
-import { type Health, keySuffix } from '../resilience/health.ts';
-import { createRateGate, type RateGate } from '../resilience/rate-gate.ts';
+import type { Health } from '../resilience/health.ts';
 import { createVendorGate, type VendorGate } from '../resilience/vendor-gate.ts';
 import { createWithheldGate, type WithheldGate } from '../resilience/withheld-gate.ts';
 import type { Unavailable } from '../routing/candidate.ts';
+import { ConfiguredLimits } from './configured-limits.ts';
 import type { Call } from './engine.ts';
 import { heldUnder } from './keys.ts';
+import type { ConfiguredNames } from './live-configs.ts';
 import { optionsFor } from './request.ts';
 import type { Scope } from './scope.ts';
 import { asTurnedAway } from './turned-away.ts';
@@ -43,6 +41,10 @@ export interface LimitKeeper {
   /** What the target's answers take, for the estimate of the next one's. */
   answered(target: ResolvedTarget, outputTokens: number): void;
   snapshot(target: ResolvedTarget): LimitsSnapshot;
+  /** Goes by the numbers of this configuration from now on, for those who wait already as well. */
+  configure(config: ResolvedConfig): void;
+  /** Forgets what is known of all others. */
+  prune(names: ConfiguredNames): void;
 }
 
 /** What is learned of a target with one key. */
@@ -52,9 +54,6 @@ type Learned = {
   readonly vendor: VendorGate;
   readonly withheld: WithheldGate;
 };
-
-/** A limit by its name in the queue; its value follows the configuration. */
-type Told = { value: number; readonly gate: Gate | RateGate };
 
 /** A class, as is all that each call has. */
 class HeldPlace implements Place {
@@ -66,7 +65,6 @@ class HeldPlace implements Place {
     this.#runtime = runtime;
     this.#learned = learned;
     this.#admission = admission;
-    lastOf.place = this;
   }
 
   told(limits: readonly RateLimit[]): void {
@@ -91,68 +89,29 @@ const weight = 0.1;
 
 export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper {
   const queue = createAdmissionQueue(runtime);
-  const told = new Map<string, Told>();
-  const learned = new Map<string, Learned>();
+  const configured = new ConfiguredLimits();
+  /** By target, then by key of the provider's pool. */
+  const learned = new Map<string, Map<number | undefined, Learned>>();
   const usualOutput = new Map<string, number>();
   const gates = new WeakMap<ResolvedTier, WeakMap<ResolvedTarget, readonly Gate[]>>();
 
-  function toldGate(
-    owner: string,
-    kind: 'concurrency' | 'rpm' | 'tpm',
-    value: number | undefined,
-    whose: string,
-  ): readonly Gate[] {
-    if (value === undefined) return [];
-    const key = `${owner} ${kind}`;
-    const known = told.get(key);
-    if (known !== undefined) {
-      known.value = value;
-      return [known.gate];
-    }
-    const name = (): string => `${whose.replace('*', `${kind} limit of ${limit.value}`)}`;
-    const gate =
-      kind === 'concurrency'
-        ? createConcurrencyGate(name, () => limit.value)
-        : createRateGate({
-            name,
-            unit: kind === 'rpm' ? 'requests' : 'tokens',
-            perMinute: () => limit.value,
-          });
-    const limit: Told = { value, gate };
-    told.set(key, limit);
-    return [gate];
-  }
-
-  /** The gates of one set of limits. Rates are of each key, since that is how vendors count. */
-  function toldGates(
-    limits: Limits | undefined,
-    owner: string,
-    suffix: string,
-    whose: string,
-  ): readonly Gate[] {
-    if (limits === undefined) return [];
-    return [
-      ...toldGate(owner, 'concurrency', limits.concurrency, whose),
-      ...toldGate(owner + suffix, 'rpm', limits.rpm, whose),
-      ...toldGate(owner + suffix, 'tpm', limits.tpm, whose),
-    ];
-  }
-
-  /** Tiers that set different limits for a target each have their own. */
-  function ownerOf({ id, limits }: ResolvedTarget): string {
-    return `target ${id} ${limits.concurrency} ${limits.rpm} ${limits.tpm}`;
-  }
-
   function learnedOf(target: ResolvedTarget): Learned {
-    const key = heldUnder(target).target;
-    const known = learned.get(key) ?? {
+    let ofKeys = learned.get(target.id);
+    if (ofKeys === undefined) {
+      ofKeys = new Map();
+      learned.set(target.id, ofKeys);
+    }
+    const known = ofKeys.get(target.key);
+    if (known !== undefined) return known;
+    const { target: name } = heldUnder(target);
+    const made: Learned = {
       concurrency: createAdaptiveConcurrency(),
       rate: createAdaptiveRate(),
       vendor: createVendorGate(),
-      withheld: createWithheldGate(() => health.get(key).unavailable.limited),
+      withheld: createWithheldGate(() => health.get(name).unavailable.limited),
     };
-    learned.set(key, known);
-    return known;
+    ofKeys.set(target.key, made);
+    return made;
   }
 
   /** Made once for each configuration: they are asked for several times in each call. */
@@ -171,19 +130,9 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
   }
 
   function makeGates({ config, tier }: Call, target: ResolvedTarget): readonly Gate[] {
-    const { provider, key } = target;
-    const suffix = key === undefined ? '' : keySuffix(key);
     const { withheld, vendor, rate, concurrency } = learnedOf(target);
-    const ofProvider = own(config.providerLimits, provider);
-    return [
-      ...toldGates(ofProvider, `provider ${provider}`, suffix, `the * of provider "${provider}"`),
-      ...toldGates(tier.limits, `tier ${tier.name}`, '', `the * of tier "${tier.name}"`),
-      ...toldGates(target.limits, ownerOf(target), suffix, 'its *'),
-      withheld,
-      vendor,
-      rate,
-      concurrency,
-    ];
+    const own = configured.gates(config, tier.name, target);
+    return [...own, withheld, vendor, rate, concurrency];
   }
 
   function loadOf(call: Call, target: ResolvedTarget): Load {
@@ -257,12 +206,9 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
     },
     snapshot(target) {
       const now = runtime.now();
-      const { key } = target;
-      const known = learned.get(heldUnder(target).target);
-      const suffix = key === undefined ? '' : keySuffix(key);
+      const known = learned.get(target.id)?.get(target.key);
       const left = (unit: 'requests' | 'tokens', kind: 'rpm' | 'tpm'): number | undefined => {
-        const gate = told.get(`${ownerOf(target)}${suffix} ${kind}`)?.gate;
-        const own = gate !== undefined && 'left' in gate ? gate.left(now) : undefined;
+        const own = configured.left(target, kind, now);
         const vendors = known?.vendor.left(now).filter((each) => each.unit === unit) ?? [];
         const all = [own ?? Number.POSITIVE_INFINITY, ...vendors.map((each) => each.left)];
         const least = Math.min(...all);
@@ -281,6 +227,15 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
         ...(requestsLeft !== undefined && { requestsLeft }),
         ...(tokensLeft !== undefined && { tokensLeft }),
       };
+    },
+    configure(config) {
+      configured.configure(config, runtime.now());
+      queue.review();
+    },
+    prune(names) {
+      configured.prune(names);
+      for (const id of learned.keys()) if (!names.targets.has(id)) learned.delete(id);
+      for (const id of usualOutput.keys()) if (!names.targets.has(id)) usualOutput.delete(id);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { isSignalboxError, SignalboxError, summarizeError } from '../errors.ts';
+import { forgetLastMatch } from '../internal/forget-last-match.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
 import type { Telling } from './call-parts.ts';
@@ -68,6 +69,7 @@ export async function* runCall(
       tellEnd(engine, trail, scope, outcome ?? readerLeft());
     } finally {
       onEnd();
+      forgetLastMatch();
     }
   }
 }

@@ -1,5 +1,4 @@
 import { SignalboxError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import { setAlarm } from '../resilience/alarm.ts';
 
@@ -98,7 +97,6 @@ class WholeScope extends OpenScope implements CallScope {
       const message = `no answer within ${totalMs} ms (totalMs)`;
       this.abort(new SignalboxError('timeout', message, { phase: 'total' }));
     });
-    lastOf.callScope = this;
   }
 
   close(): void {

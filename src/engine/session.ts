@@ -1,6 +1,5 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import type { SignalboxError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { Attempt } from '../protocol/attempt.ts';
 import type { Completion, Tags } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
@@ -18,6 +17,7 @@ import { countsAsFailure, type Decision } from './decide.ts';
 import { tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
+import { loadingFor } from './loading.ts';
 import type { Pace } from './pace.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
@@ -64,9 +64,10 @@ class AttemptSession implements Session {
   readonly #run: Run;
   readonly #asking: Asking;
   readonly #tags: Tags;
-  readonly #openedAt: number;
   /** When its turn came: the wait before is not the target's. */
   #startedAt: number;
+  /** How long it waited for its turn, if it did. */
+  #queuedMs: number | undefined;
   readonly #bill: Bill;
   /** Its number; none while it waits for its turn, which it may never get. */
   #attempt: number | undefined;
@@ -82,10 +83,8 @@ class AttemptSession implements Session {
     this.#run = run;
     this.#asking = asking;
     this.#tags = tagsFor(call, target);
-    this.#openedAt = engine.runtime.now();
-    this.#startedAt = this.#openedAt;
+    this.#startedAt = engine.runtime.now();
     this.#bill = new Bill(run, target, this.#tags);
-    lastOf.session = this;
   }
 
   get continues(): boolean {
@@ -93,11 +92,21 @@ class AttemptSession implements Session {
   }
 
   start(): AttemptParts | Promise<AttemptParts> {
+    // Before the attempt begins: what the process loads is neither the target's time nor its failure.
+    const loading = loadingFor(this.#run, this.target);
+    return loading === undefined ? this.#enter() : loading.then(() => this.#enter());
+  }
+
+  #enter(): AttemptParts | Promise<AttemptParts> {
     const { engine, call, scope } = this.#run;
     const entered = engine.limits.enter(call, scope, this.target);
     // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
-    if (entered instanceof Promise) return entered.then((place) => this.#startAt(place));
-    return this.#startAt(entered);
+    if (!(entered instanceof Promise)) return this.#startAt(entered);
+    const askedAt = engine.runtime.now();
+    return entered.then((place) => {
+      this.#queuedMs = engine.runtime.now() - askedAt;
+      return this.#startAt(place);
+    });
   }
 
   conclude(): Completion | Promise<Completion> {
@@ -272,7 +281,7 @@ class AttemptSession implements Session {
       target: this.target.id,
       durationMs: this.#run.engine.runtime.now() - this.#startedAt,
     };
-    if (this.#startedAt > this.#openedAt) told.queuedMs = this.#startedAt - this.#openedAt;
+    if (this.#queuedMs !== undefined) told.queuedMs = this.#queuedMs;
     if (this.#firstTokenMs !== undefined) told.firstTokenMs = this.#firstTokenMs;
     const { booked } = this.#bill;
     if (booked !== undefined) told.usage = booked.usage;

@@ -28,6 +28,7 @@ export function startCall(
   const telling = runCall(engine, call, scope, () => {
     leaving?.removeEventListener('abort', leave);
     inFlight.leave(running);
+    engine.configs.release(call.config);
   });
   const parts = new CallParts(telling);
   let ending: Promise<void> | undefined;
@@ -43,6 +44,7 @@ export function startCall(
     scope.close();
     throw error;
   }
+  engine.configs.retain(call.config);
   return parts;
 }
 

@@ -1,5 +1,4 @@
 import { type SignalboxError, summarizeError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import { addUsd } from '../pricing/money.ts';
 import type { Attempt, Verdict } from '../protocol/attempt.ts';
 import type { Tags } from '../protocol/completion.ts';
@@ -54,7 +53,6 @@ class CallTrail implements Trail {
   constructor(engine: Engine, call: Call) {
     this.#engine = engine;
     this.#call = call;
-    lastOf.trail = this;
   }
 
   get usd(): number {

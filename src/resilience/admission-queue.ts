@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import type { Priority } from '../protocol/call-options.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { Departure, Gate, Load, Pass } from './gate.ts';
@@ -60,6 +59,8 @@ export interface AdmissionQueue {
   ): { readonly waitMs: number; readonly gate: string } | undefined;
   /** How many wait under that name. */
   waiting(key: string): number;
+  /** Looks again at who may pass: a limit has changed. */
+  review(): void;
 }
 
 const ranks = { high: 0, normal: 1, low: 2 } as const satisfies Record<Priority, number>;
@@ -104,7 +105,6 @@ class Passed implements Admission {
     this.#queue = queue;
     this.#gates = gates;
     this.#passes = gates.map((gate) => gate.enter(load, now));
-    lastOf.places = this;
   }
 
   leave(departure: Departure): void {
@@ -297,5 +297,6 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     },
     waiting: (key) =>
       tickets.filter(({ bounds }) => bounds.some((bound) => bound.key === key)).length,
+    review: queue.pumpIfNeeded,
   };
 }

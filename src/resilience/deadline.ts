@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import type { TimeoutPhase } from '../protocol/error-code.ts';
 
 /** The clocks of one attempt, by the phase in which they run. */
@@ -35,7 +34,6 @@ class RunningDeadline implements Deadline {
     this.#clocks = clocks;
     this.#startedAt = startedAt;
     this.#lastBytesAt = startedAt;
-    lastOf.deadline = this;
   }
 
   connected(): void {

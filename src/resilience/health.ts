@@ -166,6 +166,11 @@ export function createHealth(now: () => number, random: () => number): Health {
       }
     },
     get,
+    prune(isNamed) {
+      for (const key of byKey.keys()) {
+        if (!isNamed(key) && !isNamed(withoutKeySuffix(key))) byKey.delete(key);
+      }
+    },
   };
 }
 
@@ -196,4 +201,6 @@ export interface Health {
   /** A success proves that key, account and model work again. A rate limit still holds until its time. */
   restore(target: string, provider: string, key?: number): void;
   get(key: string): TargetHealth;
+  /** Forgets targets and providers whose name does not count any more. */
+  prune(isNamed: (name: string) => boolean): void;
 }

@@ -21,6 +21,8 @@ export interface RateGate extends Gate {
   passedSince(at: number, now: number): number;
   /** What may still pass within this minute; `undefined` without a limit. */
   left(now: number): number | undefined;
+  /** The user has set another limit: what a higher one allows in addition may pass at once. */
+  limitChanged(before: number, now: number): void;
 }
 
 /**
@@ -86,6 +88,12 @@ export function createRateGate(settings: {
     left(now) {
       const limit = perMinute(now);
       return limit === undefined ? undefined : Math.max(0, limit - passed.total(now));
+    },
+    limitChanged(before, now) {
+      const limit = perMinute(now);
+      if (limit === undefined || limit <= before) return;
+      fill(before, now);
+      level += limit - before;
     },
   };
 }

@@ -10,6 +10,8 @@ export type Candidate = {
   readonly id: string;
   readonly provider: string;
   readonly model: string;
+  /** The tier that lists it. */
+  readonly tier: string;
   readonly contextWindow?: number;
   readonly price?: Price;
   /** Which of the provider's keys, from 0; only with a pool of them. */

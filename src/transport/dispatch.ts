@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import { own } from '../internal/own.ts';
 import type { Read } from '../internal/reads.ts';
 import type { AnswerHeaders, Body } from './answer.ts';
@@ -66,7 +65,6 @@ class Receiver implements Body, Carrier {
   constructor(tap: Tap) {
     this.#tap = tap;
     tap.carriedBy(this);
-    lastOf.receiver = this;
   }
 
   read(): Read<Uint8Array | undefined> {

@@ -1,5 +1,4 @@
 import type { SignalboxError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import { type Read, readOn } from '../internal/reads.ts';
 import type { Watch } from '../protocol/provider.ts';
 import { systemRuntime } from '../runtime.ts';
@@ -35,7 +34,6 @@ export class Pieces {
   constructor(body: Body, watch: Watch) {
     this.#body = body;
     this.#watch = watch;
-    lastOf.pieces = this;
   }
 
   /** The next piece; `undefined` at the end. To be handed to {@link Pieces.took}, and a failure to `cut`. */

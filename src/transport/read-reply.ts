@@ -1,5 +1,4 @@
 import { SignalboxError } from '../errors.ts';
-import { lastOf } from '../internal/last-of.ts';
 import type { Read } from '../internal/reads.ts';
 import type { Watch } from '../protocol/provider.ts';
 import type { Answer, AnswerHeaders } from './answer.ts';
@@ -81,7 +80,6 @@ class DecodedEvents implements EventSource {
     this.#pieces = pieces;
     this.#decoder = decoder;
     this.#feed = feed;
-    lastOf.events = this;
   }
 
   next(): ServerSentEvent | undefined {

@@ -1,5 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
-
 /**
  * An event that does nothing but add to a text. What else it says may be said again, right behind it, without
  * changing anything.
@@ -107,7 +105,6 @@ export class RepeatedEvent {
     this.event = event;
     this.#literals = literals;
     this.#gaps = gaps;
-    lastOf.repeatedEvent = this;
   }
 
   /** Where the event that begins at `from` ends; -1 when it is another one, or not whole yet. */

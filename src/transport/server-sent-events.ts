@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import { type RepeatedEvent, repeatedEvent, type TextEvent } from './repeated-event.ts';
 
 /** One event of a server-sent event stream, its data already decoded. */
@@ -66,10 +65,6 @@ class TextEventDecoder implements EventDecoder {
   #isLast = false;
   /** How many events have been expected in vain. */
   #expected = 0;
-
-  constructor() {
-    lastOf.eventDecoder = this;
-  }
 
   take(piece: string): void {
     if (piece === '') return;

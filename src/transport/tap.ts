@@ -1,4 +1,3 @@
-import { lastOf } from '../internal/last-of.ts';
 import type { Watch } from '../protocol/provider.ts';
 import type { Answer } from './answer.ts';
 
@@ -35,7 +34,6 @@ export class Tap {
   constructor(listener: Listener) {
     this.#listener = listener;
     listener.signal.addEventListener('abort', this.#onAbort, { once: true });
-    lastOf.tap = this;
   }
 
   /** Waits for the answer; to be called before anything is sent. */

@@ -175,7 +175,15 @@ describe('a tier', () => {
     expect(tiers.get('fast')).toEqual({
       name: 'fast',
       targets: [
-        { id: 'openai/gpt', provider: 'openai', model: 'gpt', limits: {}, tags: {}, options: {} },
+        {
+          id: 'openai/gpt',
+          provider: 'openai',
+          model: 'gpt',
+          tier: 'fast',
+          limits: {},
+          tags: {},
+          options: {},
+        },
       ],
       strategy: 'priority',
       fallbackOn: [],

@@ -1,5 +1,4 @@
 import { SignalboxError } from '../../errors.ts';
-import { lastOf } from '../../internal/last-of.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
@@ -62,7 +61,6 @@ class MessageReader implements AnswerReader {
     this.#issuer = issuer;
     this.#facts = facts;
     this.#assembler = createPartAssembler(facts.tell);
-    lastOf.messageReader = this;
   }
 
   readEvent(event: unknown): void {

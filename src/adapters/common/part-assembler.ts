@@ -1,4 +1,3 @@
-import { lastOf } from '../../internal/last-of.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
@@ -77,7 +76,6 @@ class OpenParts implements PartAssembler {
 
   constructor(tell: Tell) {
     this.#tell = tell;
-    lastOf.partAssembler = this;
   }
 
   text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void {

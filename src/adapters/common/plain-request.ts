@@ -1,4 +1,3 @@
-import { lastOf } from '../../internal/last-of.ts';
 import { type GuardOptions, sendGuarded, tapOf } from '../../transport/guarded-fetch.ts';
 
 /** What is used of an SDK's client; the ones of `openai` and `@anthropic-ai/sdk` are alike. */
@@ -35,7 +34,6 @@ class Sent {
 
   constructor(sent: Promise<void>) {
     this.#sent = sent;
-    lastOf.sent = this;
   }
 
   asResponse(): Promise<void> {

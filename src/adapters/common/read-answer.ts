@@ -1,5 +1,4 @@
 import type { SignalboxError } from '../../errors.ts';
-import { lastOf } from '../../internal/last-of.ts';
 import type { AttemptContext, ReadyParts } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
@@ -86,7 +85,6 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     this.#context = context;
     this.#wire = wire;
     this.#ask = ask;
-    lastOf.answerParts = this;
   }
 
   [Symbol.asyncIterator](): this {

@@ -1,5 +1,4 @@
 import { SignalboxError } from '../../errors.ts';
-import { lastOf } from '../../internal/last-of.ts';
 import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
@@ -88,7 +87,6 @@ class GeminiReader implements AnswerReader {
     this.#issuer = issuer;
     this.#facts = facts;
     this.#assembler = createPartAssembler(facts.tell);
-    lastOf.geminiReader = this;
   }
 
   readEvent(event: unknown): void {

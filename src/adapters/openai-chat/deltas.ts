@@ -1,4 +1,3 @@
-import { lastOf } from '../../internal/last-of.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
 import { openAICitation } from '../common/citations.ts';
@@ -83,7 +82,6 @@ class ChatDeltas implements DeltaReader {
     this.#issuer = issuer;
     this.#assembler = createPartAssembler(tell);
     this.#thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
-    lastOf.chatDeltas = this;
   }
 
   read(delta: JsonObject): void {

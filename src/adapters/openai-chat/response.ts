@@ -1,5 +1,4 @@
 import { isSignalboxError } from '../../errors.ts';
-import { lastOf } from '../../internal/last-of.ts';
 import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
@@ -80,7 +79,6 @@ class ChatReader implements AnswerReader {
   constructor(facts: ChatFacts) {
     this.#facts = facts;
     this.#deltas = createDeltaReader(facts.issuer, facts.tell, facts.reasoningOut);
-    lastOf.chatReader = this;
   }
 
   readEvent(chunk: unknown): void {

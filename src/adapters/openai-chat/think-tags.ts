@@ -1,5 +1,3 @@
-import { lastOf } from '../../internal/last-of.ts';
-
 /** A stretch of text, told apart by the tags around it. */
 type TaggedText = { readonly type: 'text' | 'reasoning'; readonly text: string };
 
@@ -31,10 +29,6 @@ class TagReader implements ThinkTags {
   #held = '';
   /** Blank space after a tag belongs to nobody. */
   #isAfterTag = false;
-
-  constructor() {
-    lastOf.tagReader = this;
-  }
 
   read(text: string): readonly TaggedText[] {
     const ahead = this.#held + text;

@@ -1,4 +1,3 @@
-import { lastOf } from '../../internal/last-of.ts';
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { openAICitation } from '../common/citations.ts';
@@ -72,7 +71,6 @@ class OpenItems implements ItemReader {
   constructor(issuer: Issuer, tell: Tell) {
     this.#issuer = issuer;
     this.#assembler = createPartAssembler(tell);
-    lastOf.responseItems = this;
   }
 
   event(type: unknown, event: JsonObject): void {

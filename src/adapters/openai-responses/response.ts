@@ -1,4 +1,3 @@
-import { lastOf } from '../../internal/last-of.ts';
 import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
@@ -58,7 +57,6 @@ class ResponseReader implements AnswerReader {
   constructor(issuer: Issuer, facts: AnswerFacts) {
     this.#facts = facts;
     this.#items = createItemReader(issuer, facts.tell);
-    lastOf.responseReader = this;
   }
 
   readEvent(event: unknown): void {

@@ -1,0 +1,230 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import type { Limits, RoutingConfig } from '../../src/protocol/config.ts';
+import { createRouter } from '../../src/router.ts';
+import { fakeProvider } from '../../src/testing/fake-provider.ts';
+import { type FakeRuntime, fakeRuntime } from '../../src/testing/fake-runtime.ts';
+
+type Config = RoutingConfig<'p', string>;
+
+const timeouts = { totalMs: 500_000, firstTokenMs: 400_000 };
+
+async function flush(runtime: FakeRuntime): Promise<void> {
+  for (let each = 0; each < 20; each++) await runtime.advance(0);
+}
+
+/** A router over a provider that never answers, or after a while. */
+function routerOver(config: Config, delayMs?: number) {
+  const runtime = fakeRuntime({ time: 'manual' });
+  const p = fakeProvider(
+    delayMs === undefined ? { hang: true } : { text: 'hi', firstTokenDelayMs: delayMs },
+    { runtime },
+  );
+  const router = createRouter({ runtime, providers: { p }, ...config });
+  const ask = async (count: number, tier = 't'): Promise<void> => {
+    for (let each = 0; each < count; each++) router.complete(tier, 'hi').catch(() => undefined);
+    await flush(runtime);
+  };
+  const end = async (): Promise<void> => {
+    const closing = router.close();
+    await flush(runtime);
+    await closing;
+  };
+  return { runtime, router, p, ask, end, inFlight: () => p.calls.length };
+}
+
+const ofTarget = (limits: Limits): Config => ({
+  tiers: { t: { targets: [{ target: 'p/m', limits }], timeouts } },
+});
+const ofTier = (limits: Limits): Config => ({
+  tiers: { t: { targets: ['p/m'], limits, timeouts } },
+});
+const ofProvider = (limits: Limits): Config => ({
+  tiers: { t: { targets: ['p/m'], timeouts } },
+  providerLimits: { p: limits },
+});
+
+describe('a limit that changes while calls are in flight', () => {
+  const owners = { target: ofTarget, tier: ofTier, provider: ofProvider };
+
+  it.each([
+    ['lowered', { concurrency: 5 }, { concurrency: 4 }, 5],
+    ['raised', { concurrency: 5 }, { concurrency: 7 }, 7],
+    ['kept, with another beside it', { concurrency: 5 }, { concurrency: 5, rpm: 1_000 }, 5],
+    ['kept, another being taken away', { concurrency: 5, rpm: 1_000 }, { concurrency: 5 }, 5],
+    ['a rate that is raised', { rpm: 5 }, { rpm: 6 }, 6],
+    ['a rate that is lowered', { rpm: 5 }, { rpm: 3 }, 5],
+    ['set where there was none', {}, { concurrency: 4 }, 20],
+  ])('counts what is in flight: %s', async (_, before, after, sent) => {
+    for (const of of Object.values(owners)) {
+      const { router, ask, inFlight, end } = routerOver(of(before));
+      await ask(20);
+      router.reconfigure(of(after));
+      await ask(20);
+      expect(inFlight()).toBe(sent);
+      await end();
+    }
+  });
+
+  it('counts what was sent while there was no limit in between', async () => {
+    for (const of of Object.values(owners)) {
+      const { router, ask, inFlight, end } = routerOver(of({ concurrency: 5 }));
+      await ask(5);
+      router.reconfigure(of({}));
+      await ask(3);
+      router.reconfigure(of({ concurrency: 6 }));
+      await ask(5);
+      expect(inFlight()).toBe(8);
+      await end();
+    }
+  });
+
+  it('lets those in who wait already as soon as it is raised', async () => {
+    for (const of of Object.values(owners)) {
+      const { router, runtime, ask, inFlight, end } = routerOver(of({ concurrency: 2 }));
+      await ask(10);
+      expect(inFlight()).toBe(2);
+      router.reconfigure(of({ concurrency: 4 }));
+      await flush(runtime);
+      expect(inFlight()).toBe(4);
+      router.reconfigure(of({}));
+      await flush(runtime);
+      expect(inFlight()).toBe(10);
+      await end();
+    }
+  });
+
+  it('is not set back by a call that was opened under the old one', async () => {
+    const targets = [{ target: 'p/m' as const, limits: { concurrency: 1 } }];
+    const more = [{ target: 'p/n' as const, limits: { concurrency: 9 } }];
+    const before: Config = {
+      tiers: { t: { targets, fallbackTier: 'u', timeouts }, u: { targets: more, timeouts } },
+    };
+    const { router, runtime, ask, end, inFlight } = routerOver(before);
+    await ask(1);
+    router.reconfigure({
+      tiers: {
+        t: { targets, timeouts },
+        u: { targets: [{ target: 'p/n', limits: { concurrency: 2 } }], timeouts },
+      },
+    });
+    await ask(5, 'u');
+    await flush(runtime);
+    expect(inFlight()).toBe(3);
+    await end();
+  });
+
+  it('is shared by tiers that set the same for a target', async () => {
+    const targets = [{ target: 'p/m' as const, limits: { concurrency: 5 } }];
+    const { ask, inFlight, end } = routerOver({
+      tiers: { t: { targets, timeouts }, u: { targets, timeouts } },
+    });
+    await ask(4);
+    await ask(4, 'u');
+    expect(inFlight()).toBe(5);
+    await end();
+  });
+
+  it('tells names apart however they are put together', async () => {
+    const of = (target: `p/${string}`) => ({
+      targets: [{ target, limits: { concurrency: 2 } }],
+      timeouts,
+    });
+    const { ask, inFlight, end } = routerOver({ tiers: { 'a/p': of('p/m'), a: of('p/p/m') } });
+    await ask(5, 'a/p');
+    await ask(5, 'a');
+    expect(inFlight()).toBe(4);
+    await end();
+  });
+});
+
+describe('a target that a new configuration leaves out', () => {
+  const config = (model: string): Config => ({
+    tiers: { t: { targets: [{ target: `p/${model}`, limits: { concurrency: 3 } }], timeouts } },
+  });
+
+  it('keeps its limit as long as a call to it is in flight', async () => {
+    const { router, runtime, ask, inFlight, end } = routerOver(config('m'), 1_000);
+    await ask(3);
+    router.reconfigure(config('n'));
+    router.reconfigure(config('m'));
+    await ask(3);
+    expect(inFlight()).toBe(3);
+    await runtime.advance(1_000);
+    await flush(runtime);
+    expect(inFlight()).toBe(6);
+    await end();
+  });
+
+  it('lets go those who wait for it one by one, as before', async () => {
+    const { router, runtime, ask, inFlight, end } = routerOver(config('m'), 1_000);
+    await ask(9);
+    router.reconfigure(config('n'));
+    for (const sent of [3, 6, 9]) {
+      expect(inFlight()).toBe(sent);
+      await runtime.advance(1_000);
+      await flush(runtime);
+    }
+    await end();
+  });
+
+  it('is forgotten, and the others are not', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const p = fakeProvider({ error: 'server_error' }, { runtime });
+    const both: Config = {
+      tiers: { t: { targets: ['p/m'], retry: { attempts: 0 } }, u: { targets: ['p/n'] } },
+    };
+    const router = createRouter({ runtime, providers: { p }, ...both });
+    for (const tier of ['t', 't', 't', 'u', 'u', 'u']) {
+      await router.complete(tier, 'hi').catch(() => undefined);
+    }
+    const { calls } = router.snapshot().targets['p/n'] ?? {};
+    router.reconfigure({ tiers: { u: { targets: ['p/n'] } } });
+    router.reconfigure(both);
+    expect(router.snapshot().targets['p/m']).toMatchObject({ circuit: 'closed', calls: 0 });
+    expect(router.snapshot().targets['p/n']).toMatchObject({ circuit: 'open', calls });
+  });
+});
+
+describe('many changes of the configuration', () => {
+  setFlagsFromString('--expose-gc');
+  const gc: () => void = runInNewContext('gc');
+
+  function bytesUsed(): number {
+    for (let each = 0; each < 3; each++) gc();
+    return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+  }
+
+  const changes: Readonly<Record<string, (at: number) => Config>> = {
+    'the limits of a target': (at) => ofTarget({ concurrency: 10 + at, rpm: 9_000 + at }),
+    'the limits of a tier': (at) => ofTier({ rpm: 9_000 + at, tpm: 9_000_000 + at }),
+    'the models': (at) => ({
+      tiers: { t: { targets: [{ target: `p/m${at}`, limits: { rpm: 60 } }], retry: {} } },
+    }),
+    'the names of tiers': (at) => ({
+      tiers: { t: ['p/m'], [`t${at}`]: { targets: ['p/m'], limits: { tpm: 100_000 + at } } },
+    }),
+  };
+
+  it.each(Object.entries(changes))('of %s leave nothing behind', async (_, config) => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const answers = fakeProvider('hi', { runtime });
+    // The fake keeps what it was asked.
+    const p = { ...answers, prepare: (r: never) => fakeProvider('hi', { runtime }).prepare(r) };
+    const router = createRouter({ runtime, providers: { p }, ...config(0) });
+    async function change(from: number, to: number): Promise<void> {
+      for (let at = from; at < to; at++) {
+        const next = config(at);
+        router.reconfigure(next);
+        for (const tier of Object.keys(next.tiers)) await router.complete(tier, 'hi');
+      }
+    }
+    await change(0, 100);
+    const before = bytesUsed();
+    await change(100, 500);
+    // Ten kilobytes for each change would be four megabytes.
+    expect(bytesUsed() - before).toBeLessThan(1_500_000);
+    await router.close();
+  }, 60_000);
+});

@@ -1,3 +1,4 @@
+import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import type { SignalboxError } from '../errors.ts';
 import { lastOf } from '../internal/last-of.ts';
@@ -15,7 +16,7 @@ import { timingOf } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { type Continuation, joinedTo } from './continuation.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
-import { tagsFor } from './engine.ts';
+import { providerOf, tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
 import type { Pace } from './pace.ts';
@@ -64,6 +65,7 @@ class AttemptSession implements Session {
   readonly #run: Run;
   readonly #asking: Asking;
   readonly #tags: Tags;
+  readonly #maxAnswerBytes: number;
   readonly #openedAt: number;
   /** When its turn came: the wait before is not the target's. */
   #startedAt: number;
@@ -78,7 +80,8 @@ class AttemptSession implements Session {
   constructor(run: Run, target: ResolvedTarget, asking: Asking) {
     const { engine, call } = run;
     this.target = target;
-    this.collected = createCollected(asking.continuation);
+    this.#maxAnswerBytes = providerOf(engine, target).maxAnswerBytes ?? defaults.maxAnswerBytes;
+    this.collected = createCollected(asking.continuation, this.#maxAnswerBytes);
     this.#run = run;
     this.#asking = asking;
     this.#tags = tagsFor(call, target);
@@ -195,6 +198,7 @@ class AttemptSession implements Session {
       clocks,
       wire: call.task.wireFor(optionsFor(call, target)),
       keepRaw: call.options.raw === true,
+      maxAnswerBytes: this.#maxAnswerBytes,
       onLimits: (told) => this.#place?.told(told),
       see: continuation === undefined ? this.#see : () => undefined,
     });

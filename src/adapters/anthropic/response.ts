@@ -3,6 +3,7 @@ import { lastOf } from '../../internal/last-of.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
+import { checkCount } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { TextEvent } from '../../transport/repeated-event.ts';
 import { citation } from '../common/citations.ts';
@@ -215,6 +216,7 @@ class MessageReader implements AnswerReader {
         break;
       default:
         this.#foreign.set(place, { block, input: '' });
+        checkCount(this.#foreign.size, 'blocks');
     }
   }
 

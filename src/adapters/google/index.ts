@@ -3,6 +3,7 @@ import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-f
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { lazily } from '../common/lazily.ts';
 import { objectOf } from '../common/read.ts';
+import { answerBoundOf } from '../common/settings.ts';
 import { geminiEmbeddings, geminiProvider } from './gemini-provider.ts';
 import {
   type GoogleSettings,
@@ -122,5 +123,10 @@ export function google(settings: GoogleSettings = {}): Provider {
     if (read.own !== undefined) await loadWebSdk();
   };
   const keyCount = keyCountOf(read.own?.apiKey);
-  return { ...geminiProvider({ road, preload }), ...geminiEmbeddings(road), keyCount };
+  return {
+    ...geminiProvider({ road, preload }),
+    ...geminiEmbeddings(road),
+    ...answerBoundOf(settings),
+    keyCount,
+  };
 }

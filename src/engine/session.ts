@@ -1,4 +1,3 @@
-import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import type { SignalboxError } from '../errors.ts';
 import { lastOf } from '../internal/last-of.ts';
@@ -16,7 +15,7 @@ import { timingOf } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { type Continuation, joinedTo } from './continuation.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
-import { providerOf, tagsFor } from './engine.ts';
+import { answerBoundFor, tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
 import type { Pace } from './pace.ts';
@@ -65,7 +64,6 @@ class AttemptSession implements Session {
   readonly #run: Run;
   readonly #asking: Asking;
   readonly #tags: Tags;
-  readonly #maxAnswerBytes: number;
   readonly #openedAt: number;
   /** When its turn came: the wait before is not the target's. */
   #startedAt: number;
@@ -80,8 +78,7 @@ class AttemptSession implements Session {
   constructor(run: Run, target: ResolvedTarget, asking: Asking) {
     const { engine, call } = run;
     this.target = target;
-    this.#maxAnswerBytes = providerOf(engine, target).maxAnswerBytes ?? defaults.maxAnswerBytes;
-    this.collected = createCollected(asking.continuation, this.#maxAnswerBytes);
+    this.collected = createCollected(asking.continuation, answerBoundFor(engine, target));
     this.#run = run;
     this.#asking = asking;
     this.#tags = tagsFor(call, target);
@@ -198,7 +195,7 @@ class AttemptSession implements Session {
       clocks,
       wire: call.task.wireFor(optionsFor(call, target)),
       keepRaw: call.options.raw === true,
-      maxAnswerBytes: this.#maxAnswerBytes,
+      maxAnswerBytes: answerBoundFor(engine, target),
       onLimits: (told) => this.#place?.told(told),
       see: continuation === undefined ? this.#see : () => undefined,
     });
@@ -210,12 +207,11 @@ class AttemptSession implements Session {
   /** Its turn has come. */
   #begin(): void {
     const { engine, call, trail } = this.#run;
-    const target = this.target.id;
     this.#startedAt = engine.runtime.now();
     this.#attempt = trail.begin();
-    this.#permit = engine.health.enter(target, call.tier.circuit);
-    this.#emit('attempt-start', { target, attempt: this.#attempt });
-    trail.tellCircuit(target, this.#permit.change, this.#tags);
+    this.#permit = engine.health.enter(this.target.id, call.tier.circuit);
+    this.#emit('attempt-start', { target: this.target.id, attempt: this.#attempt });
+    trail.tellCircuit(this.target.id, this.#permit.change, this.#tags);
   }
 
   readonly #see = (part: ProviderPart): void => {

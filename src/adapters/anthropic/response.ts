@@ -11,6 +11,7 @@ import { createPartAssembler, type PartAssembler } from '../common/part-assemble
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
+import { type ForeignBlock, withInput } from './foreign-block.ts';
 import { mergeUsage, toUsage } from './usage.ts';
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
@@ -31,9 +32,6 @@ const fieldByDelta: Readonly<Record<string, 'text' | 'thinking'>> = {
 
 /** Who made the answer, for the replay data in it. */
 export type Issuer = { readonly provider: string; readonly model: string };
-
-/** A block that is not text, thinking or a call of the caller's tools, such as a server tool's result. */
-type ForeignBlock = { readonly block: JsonObject; input: string };
 
 export function notAMessage(): SignalboxError {
   return new SignalboxError(
@@ -279,13 +277,4 @@ class MessageReader implements AnswerReader {
 
 export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
   return new MessageReader(issuer, facts);
-}
-
-function withInput({ block, input }: ForeignBlock): JsonObject {
-  if (input === '') return block;
-  try {
-    return { ...block, input: JSON.parse(input) };
-  } catch {
-    return block;
-  }
 }

@@ -35,8 +35,12 @@ export function piecesFetch(answer: () => AnswerInPieces, served?: Served): Fetc
   };
 }
 
-/** The same in pieces of one byte. */
-export function* bytewise(text: string | Uint8Array): Generator<Uint8Array> {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; at++) yield bytes.subarray(at, at + 1);
+/** Bytes in pieces of `size`. */
+export function* piecewise(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** A text in pieces of one byte. */
+export function bytewise(text: string): Generator<Uint8Array> {
+  return piecewise(Buffer.from(text), 1);
 }

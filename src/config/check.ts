@@ -117,6 +117,11 @@ export function findTier(config: ResolvedConfig, name: string): ResolvedTier {
   );
 }
 
+/** A bound that is no number would be none. */
+function isBound(value: unknown): boolean {
+  return value === undefined || (Number.isSafeInteger(value) && Number(value) > 0);
+}
+
 const providerMembers = ['capabilities', 'preload', 'prepare'] as const;
 
 /** What is wrong with the providers; all of it, to be told along with the rest of the configuration. */
@@ -147,6 +152,9 @@ export function providerProblems(providers: unknown): readonly Problem[] {
         path,
         message: 'must be a provider, such as openai(), called with parentheses',
       });
+    } else if (!isBound(Reflect.get(provider, 'maxAnswerBytes'))) {
+      const message = 'must be a whole number of bytes, 1 at least';
+      problems.push({ path: [...path, 'maxAnswerBytes'], message });
     }
   }
   return problems;

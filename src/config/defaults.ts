@@ -7,6 +7,7 @@ import type {
   WhenAllOpen,
 } from '../protocol/config.ts';
 import type { OnUnsupported, WireMode } from '../protocol/request.ts';
+import { defaultMaxAnswerBytes } from '../transport/answer-bound.ts';
 
 /** Every default of the router, each with its reason. */
 export const defaults = {
@@ -63,6 +64,8 @@ export const defaults = {
   credentialMs: 60_000,
   /** A model that does not exist: the same. */
   modelMs: 60_000,
+  /** 64 MB: an answer with images fits, and an endless one does not end a small process. */
+  maxAnswerBytes: defaultMaxAnswerBytes,
   /** A fire drill's `slow`: well above what a first token usually takes, below the patience of callers. */
   drillDelayMs: 2_000,
   /** A fire drill's `cut` and `truncated`: the reader has seen something, and most is still to come. */

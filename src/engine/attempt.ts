@@ -19,6 +19,8 @@ export type AttemptOptions = {
   readonly clocks: Clocks;
   readonly wire: WireMode;
   readonly keepRaw: boolean;
+  /** Most bytes that the answer may have. */
+  readonly maxAnswerBytes?: number | undefined;
   /** Which of the provider's keys, from 0. */
   readonly key?: number;
   /** Hears what the vendor tells of its limits. */
@@ -225,7 +227,7 @@ class RunningAttempt implements AttemptParts {
   }
 
   #begin(): AsyncIterator<ProviderPart> {
-    const { scope, clocks, wire, keepRaw, key, onLimits } = this.#options;
+    const { scope, clocks, wire, keepRaw, maxAnswerBytes, key, onLimits } = this.#options;
     const expire = (phase: DuePhase): void =>
       void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase }));
     this.#clock = new AttemptClock(this.#runtime, this.#deadline, expire);
@@ -236,6 +238,7 @@ class RunningAttempt implements AttemptParts {
       signal: this.#controller.signal,
       wire,
       keepRaw,
+      maxAnswerBytes,
       watch: {
         connected: () => this.#deadline.connected(),
         bytes: () => this.#deadline.bytes(this.#runtime.now()),

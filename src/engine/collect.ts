@@ -1,7 +1,10 @@
+import { defaults } from '../config/defaults.ts';
+import { memoryOf } from '../internal/memory-of.ts';
 import type { PartialAnswer, Warning } from '../protocol/completion.ts';
 import type { NormalMessage, Part } from '../protocol/message.ts';
 import type { ProviderPart, StreamPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
+import { AnswerMeter, maxWarnings } from './answer-meter.ts';
 
 /** About four characters make a token; used only where the vendor reports nothing, and marked as estimated. */
 export const charactersPerToken = 4;
@@ -10,6 +13,7 @@ type Finish = Extract<ProviderPart, { type: 'finish' }>;
 
 /** What has arrived of one attempt's answer so far. */
 export interface Collected {
+  /** @throws SignalboxError `invalid_response` when the answer has become too large */
   add(part: ProviderPart): void;
   readonly content: readonly Part[];
   readonly vectors: readonly (readonly number[])[];
@@ -27,13 +31,22 @@ export interface Collected {
   partial(target: string): PartialAnswer;
 }
 
+/** How long a value is as JSON. What is nested too deeply for that is estimated: a count must not fail a call. */
+function jsonLengthOf(value: unknown): number {
+  try {
+    return JSON.stringify(value)?.length ?? 0;
+  } catch {
+    return memoryOf(value, defaults.maxAnswerBytes);
+  }
+}
+
 function lengthOf(parts: readonly Part[]): number {
   return parts.reduce(
     (sum, part) =>
       sum +
       ('text' in part ? part.text.length : 0) +
-      (part.type === 'tool-result' ? JSON.stringify(part.output).length : 0) +
-      (part.type === 'tool-call' ? (part.rawInput ?? JSON.stringify(part.input) ?? '').length : 0),
+      (part.type === 'tool-result' ? jsonLengthOf(part.output) : 0) +
+      (part.type === 'tool-call' ? (part.rawInput?.length ?? jsonLengthOf(part.input)) : 0),
     0,
   );
 }
@@ -59,10 +72,12 @@ class CollectedParts implements Collected {
   /** Text of the part under way, which only a broken answer leaves unfinished. */
   #openText: string;
   readonly #lengthBefore: number;
+  readonly #meter: AnswerMeter;
   #early: Usage | undefined;
   #opened: Extract<ProviderPart, { type: 'open' }> | undefined;
 
-  constructor(before: Before | undefined) {
+  constructor(before: Before | undefined, maxBytes: number) {
+    this.#meter = new AnswerMeter(maxBytes);
     this.content = [...(before?.content ?? [])];
     this.#openText = before?.text ?? '';
     this.#lengthBefore = lengthOf(this.#all());
@@ -81,6 +96,7 @@ class CollectedParts implements Collected {
   }
 
   add(part: ProviderPart): void {
+    this.#meter.add(part);
     switch (part.type) {
       case 'open':
         this.#opened = part;
@@ -89,7 +105,7 @@ class CollectedParts implements Collected {
         this.#early = part.usage;
         break;
       case 'warning':
-        this.warnings.push(part.warning);
+        this.#warn(part.warning);
         break;
       case 'text-delta':
         this.#openText += part.delta;
@@ -137,15 +153,30 @@ class CollectedParts implements Collected {
     return { target, content, text: textOf(content), ...(usage !== undefined && { usage }) };
   }
 
+  #warn(warning: Warning): void {
+    const { length } = this.warnings;
+    if (length < maxWarnings) this.warnings.push(warning);
+    else if (length === maxWarnings) {
+      const message = `more than ${maxWarnings} warnings: the rest is left out`;
+      this.warnings.push({ code: 'compat', message });
+    }
+  }
+
   #all(): readonly Part[] {
     if (this.#openText === '') return this.content;
     return [...this.content, { type: 'text', text: this.#openText }];
   }
 }
 
-/** Gathers the parts of one attempt; `before` is what an earlier one had said, for an attempt that goes on from it. */
-export function createCollected(before?: Before): Collected {
-  return new CollectedParts(before);
+/**
+ * Gathers the parts of one attempt; `before` is what an earlier one had said, for an attempt that goes on from it.
+ * `maxBytes` bounds what they add up to.
+ */
+export function createCollected(
+  before?: Before,
+  maxBytes: number = defaults.maxAnswerBytes,
+): Collected {
+  return new CollectedParts(before, maxBytes);
 }
 
 /** The text of an answer: its text parts and refusals, in order. */

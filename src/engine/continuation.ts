@@ -135,12 +135,20 @@ export function joinedTo(
 ): AttemptParts {
   const joiner = createJoiner(text);
   let ready: readonly ProviderPart[] = [];
+  function seen(part: ProviderPart): void {
+    try {
+      see(part);
+    } catch (error) {
+      parts.leave();
+      throw error;
+    }
+  }
   function read(): Read<AttemptStep> {
     for (;;) {
       const [value, ...rest] = ready;
       ready = rest;
       if (value !== undefined) {
-        see(value);
+        seen(value);
         return { done: false, value };
       }
       const step = parts.read();

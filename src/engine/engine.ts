@@ -1,3 +1,4 @@
+import { defaults } from '../config/defaults.ts';
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import type { Pricing } from '../pricing/pricing.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
@@ -63,6 +64,11 @@ export function providerOf(engine: Engine, target: ResolvedTarget): Provider {
   const provider = engine.providers.get(target.provider);
   if (provider === undefined) throw new Error(`provider "${target.provider}" is not configured`);
   return provider;
+}
+
+/** Most bytes that an answer of the target may have. */
+export function answerBoundFor(engine: Engine, target: ResolvedTarget): number {
+  return providerOf(engine, target).maxAnswerBytes ?? defaults.maxAnswerBytes;
 }
 
 /** The target as the price lists want it. */

@@ -14,7 +14,7 @@ import { timingOf } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
 import { type Continuation, joinedTo } from './continuation.ts';
 import { countsAsFailure, type Decision } from './decide.ts';
-import { tagsFor } from './engine.ts';
+import { answerBoundFor, tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
 import { loadingFor } from './loading.ts';
@@ -79,7 +79,7 @@ class AttemptSession implements Session {
   constructor(run: Run, target: ResolvedTarget, asking: Asking) {
     const { engine, call } = run;
     this.target = target;
-    this.collected = createCollected(asking.continuation);
+    this.collected = createCollected(asking.continuation, answerBoundFor(engine, target));
     this.#run = run;
     this.#asking = asking;
     this.#tags = tagsFor(call, target);
@@ -204,6 +204,7 @@ class AttemptSession implements Session {
       clocks,
       wire: call.task.wireFor(optionsFor(call, target)),
       keepRaw: call.options.raw === true,
+      maxAnswerBytes: answerBoundFor(engine, target),
       onLimits: (told) => this.#place?.told(told),
       see: continuation === undefined ? this.#see : () => undefined,
     });

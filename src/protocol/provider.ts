@@ -48,6 +48,11 @@ export type AttemptContext = {
   readonly key?: number;
   /** Keep the vendor's response and hand it over in `finish.raw`. */
   readonly keepRaw: boolean;
+  /**
+   * Most bytes that the body of the answer may have, decompressed: {@link Provider.maxAnswerBytes}. What exceeds it
+   * fails as `invalid_response`, with its socket closed. @default 67 108 864 (64 MB)
+   */
+  readonly maxAnswerBytes?: number | undefined;
 };
 
 /** A request put into the vendor's words, not yet sent. */
@@ -91,6 +96,11 @@ export interface Provider {
    * attempt. @default 1
    */
   readonly keyCount?: number;
+  /**
+   * Most bytes of one answer, whatever the vendor sends. The router hands it to every `send`, and ends an attempt whose
+   * parts together exceed it. @default 67 108 864 (64 MB)
+   */
+  readonly maxAnswerBytes?: number;
   /** What `model` can do, as far as we know; unknown models get the wire's usual set. */
   capabilities(model: string): ReadonlySet<Capability>;
   /** Loads the vendor's SDK. Throws `config` with an install command when it is missing. */

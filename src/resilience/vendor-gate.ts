@@ -10,6 +10,9 @@ const toleranceMs = 1_500;
 /** What may come at once although it is spread, in milliseconds' worth. */
 const slackMs = 1_000;
 
+/** A vendor has ten; the names come from it, and each is looked at with every attempt. */
+const maxLimits = 50;
+
 /** What is known of one of the vendor's limits. */
 type Budget = {
   readonly unit: RateLimit['unit'];
@@ -119,6 +122,7 @@ export function createVendorGate(): VendorGate {
     const resetAt = now + resetMs;
     const left = Math.max(0, remaining - others);
     const before = budgets.get(name);
+    if (before === undefined && budgets.size >= maxLimits) return;
     // The vendor's new window may be told a moment before the old one has ended by our clock.
     const isNew = before === undefined || before.isGuess || now >= before.resetAt - toleranceMs;
     const refill = isNew ? before?.refill : refillOf(before, told, resetAt);

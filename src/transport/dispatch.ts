@@ -17,6 +17,9 @@ export type WireRequest = {
 /** Bytes that may lie unread before the socket is told to wait. */
 const maxUnreadBytes = 65_536;
 
+/** What a piece takes beside its bytes: a vendor may send one byte at a time. */
+const pieceBytes = 128;
+
 /** The socket's end of a request; undici 7 and later call it the controller. */
 type Control = { abort(reason: unknown): void; pause?(): void; resume?(): void };
 
@@ -55,6 +58,8 @@ class Receiver implements Body, Carrier {
   #tap: Tap | undefined;
   #control: Control | undefined;
   #pieces: Uint8Array[] = [];
+  /** The next piece to be read. Not shifted out: that moves all others. */
+  #at = 0;
   #unreadBytes = 0;
   #isPaused = false;
   /** Who waits for a piece, or the end. */
@@ -68,19 +73,25 @@ class Receiver implements Body, Carrier {
   }
 
   read(): Read<Uint8Array | undefined> {
-    const piece = this.#pieces.shift();
+    const piece = this.#pieces[this.#at];
     if (piece !== undefined) {
-      this.#unreadBytes -= piece.length;
-      if (this.#isPaused && this.#pieces.length === 0) {
-        this.#isPaused = false;
-        this.#control?.resume?.();
-      }
+      this.#at += 1;
+      if (this.#at === this.#pieces.length) this.#drained();
       return piece;
     }
     if (this.#failure !== undefined) throw this.#failure.reason;
     if (this.hasArrived) return undefined;
     this.#waiting ??= Promise.withResolvers();
     return this.#waiting.promise;
+  }
+
+  #drained(): void {
+    this.#pieces = [];
+    this.#at = 0;
+    this.#unreadBytes = 0;
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#control?.resume?.();
   }
 
   cancel(): void {
@@ -123,7 +134,7 @@ class Receiver implements Body, Carrier {
 
   #take(piece: Uint8Array): boolean {
     this.#pieces.push(piece);
-    this.#unreadBytes += piece.length;
+    this.#unreadBytes += piece.length + pieceBytes;
     // Who waits takes it in this turn.
     this.#isPaused ||= this.#waiting === undefined && this.#unreadBytes > maxUnreadBytes;
     this.#wake();

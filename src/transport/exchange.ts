@@ -43,13 +43,13 @@ export async function exchange(
   send: (tap: Tap) => PromiseLike<unknown>,
   noCredentials?: string,
 ): Promise<Reply> {
-  const { signal, watch, key = 0 } = context;
+  const { signal, watch, key = 0, maxAnswerBytes } = context;
   signal.throwIfAborted();
   let answer: Answer | undefined;
   try {
     answer = await answerTo(send, new Tap({ signal, watch, key }));
     tellLimits(answer.headers, watch);
-    const reply = readReply(answer, watch);
+    const reply = readReply(answer, watch, maxAnswerBytes);
     return reply instanceof Promise ? await reply : reply;
   } catch (error) {
     // Whatever the cut looks like, an abort is an abort.

@@ -3,10 +3,14 @@ import { type Read, readOn } from '../internal/reads.ts';
 import type { Watch } from '../protocol/provider.ts';
 import { systemRuntime } from '../runtime.ts';
 import type { Body } from './answer.ts';
+import { answerTooLarge } from './answer-bound.ts';
 import { interruptedError } from './network-error.ts';
 
 /** How long a vendor may take to end a body after its terminal marker before the socket is closed. */
 const readOutMs = 1_000;
+
+/** What it may send by then: a terminal marker is followed by a few bytes at most. */
+const readOutBytes = 262_144;
 
 /**
  * Reads a body to its end in the background, so that its connection can be used for the next request. A body
@@ -16,7 +20,13 @@ async function readOut(body: Body): Promise<void> {
   if (body.hasArrived) return;
   const callOff = systemRuntime.alarm(readOutMs, () => body.cancel());
   try {
-    while ((await readOn(() => body.read())) !== undefined);
+    let left = readOutBytes;
+    for (;;) {
+      const piece = await readOn(() => body.read());
+      if (piece === undefined) return;
+      left -= piece.length;
+      if (left < 0) return body.cancel();
+    }
   } catch {
     // The connection broke after the answer was whole: nobody needs it any more.
   } finally {
@@ -24,14 +34,18 @@ async function readOut(body: Body): Promise<void> {
   }
 }
 
-/** A body, whose every piece feeds the idle clock. */
+/** A body, whose every piece feeds the idle clock, and whose pieces together do not exceed a bound. */
 export class Pieces {
+  /** Most bytes that the body may have, decompressed. */
+  readonly maxBytes: number;
   readonly #body: Body;
   readonly #watch: Watch;
+  #bytes = 0;
   #isComplete = false;
   #hasEnded = false;
 
-  constructor(body: Body, watch: Watch) {
+  constructor(body: Body, watch: Watch, maxBytes: number) {
+    this.maxBytes = maxBytes;
     this.#body = body;
     this.#watch = watch;
   }
@@ -41,9 +55,17 @@ export class Pieces {
     return this.#hasEnded ? undefined : this.#body.read();
   }
 
+  /** @throws SignalboxError `invalid_response` when the body exceeds its bound; the connection is closed then */
   took(piece: Uint8Array | undefined): void {
-    if (piece === undefined) this.#hasEnded = true;
-    else this.#watch.bytes();
+    if (piece === undefined) {
+      this.#hasEnded = true;
+      return;
+    }
+    this.#watch.bytes();
+    this.#bytes += piece.length;
+    if (this.#bytes <= this.maxBytes) return;
+    this.leave();
+    throw answerTooLarge(this.maxBytes);
   }
 
   /** The error for a reading that failed. */

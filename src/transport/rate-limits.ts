@@ -87,6 +87,7 @@ function wordsOf(header: string): Words | undefined {
 
 /** A vendor's names are few, and come with every answer. */
 const maxKnownNames = 200;
+const maxKnownLength = 100;
 const knownWords = new Map<string, Words | 'something else'>();
 
 /** {@link wordsOf} of a header, told once for each name. */
@@ -94,7 +95,9 @@ function aboutOf(header: string): Words | 'something else' {
   const known = knownWords.get(header);
   if (known !== undefined) return known;
   const words = wordsOf(header) ?? 'something else';
-  if (knownWords.size < maxKnownNames) knownWords.set(header, words);
+  if (knownWords.size < maxKnownNames && header.length <= maxKnownLength) {
+    knownWords.set(header, words);
+  }
   return words;
 }
 

@@ -2,8 +2,12 @@ import { SignalboxError } from '../errors.ts';
 import type { Read } from '../internal/reads.ts';
 import type { Watch } from '../protocol/provider.ts';
 import type { Answer, AnswerHeaders } from './answer.ts';
-import { createFrameDecoder, isFrameStart } from './aws-event-stream.ts';
+import { defaultMaxAnswerBytes } from './answer-bound.ts';
+import { createFrameDecoder, isFrameStart, isFrameType } from './aws-event-stream.ts';
+import { readStart } from './body-start.ts';
+import { ByteCollector, TextCollector } from './collectors.ts';
 import { interruptedError } from './network-error.ts';
+import { parseJson } from './parse-json.ts';
 import { Pieces } from './pieces.ts';
 import type { TextEvent } from './repeated-event.ts';
 import { requestIdOf } from './response-facts.ts';
@@ -34,7 +38,7 @@ export type Reply = {
 );
 
 /** Enough to classify an error by, and too little to be a burden when a proxy answers with a website. */
-const maxErrorBodyLength = 65_536;
+const maxErrorBodyBytes = 65_536;
 
 /**
  * The events of a body, as they come. Reading and decoding are apart, so that who reads can wait for the body's
@@ -122,25 +126,7 @@ function createTextDecoder() {
   return new StringDecoder('utf8');
 }
 
-/** Nothing yet, or the beginning of a field name of an event stream: too little to tell what the body is. */
-const undecided = /^\s*(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?\s*$/;
-
 type TextDecoding = ReturnType<typeof createTextDecoder>;
-
-/** Reads on until something other than white space shows what the body is. */
-async function peek(
-  first: Uint8Array | undefined,
-  pieces: Pieces,
-  text: TextDecoding,
-): Promise<string> {
-  let head = '';
-  for (let piece = first; ; piece = await pieces.next()) {
-    if (piece === undefined) return head + text.end();
-    head += text.write(piece);
-    if (head.startsWith('\uFEFF')) head = head.slice(1);
-    if (!undecided.test(head)) return head;
-  }
-}
 
 /** `{` and `[`. */
 function isJsonStart(byte: number | undefined): boolean {
@@ -151,58 +137,56 @@ function isJsonStart(byte: number | undefined): boolean {
 function jsonFrom(first: Uint8Array, pieces: Pieces): unknown {
   const second = pieces.next();
   if (second === undefined) {
-    return wholeJson(Buffer.from(first.buffer, first.byteOffset, first.length).toString());
+    return wholeJson(textOf(first), pieces);
   }
-  return collectFrom(first, second, pieces).then(wholeJson);
+  return collectFrom(first, second, pieces);
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
 }
 
 async function collectFrom(
   first: Uint8Array,
   second: Uint8Array | Promise<Uint8Array | undefined>,
   pieces: Pieces,
-): Promise<string> {
-  const text = createTextDecoder();
-  const head = text.write(first);
-  const next = await second;
-  return next === undefined ? head + text.end() : collect(head + text.write(next), pieces, text);
+): Promise<unknown> {
+  const bytes = new ByteCollector();
+  bytes.add(first);
+  for (let piece = await second; piece !== undefined; piece = await pieces.next()) bytes.add(piece);
+  return wholeJson(textOf(bytes.take()), pieces);
 }
 
-async function collect(head: string, pieces: Pieces, text: TextDecoding): Promise<string> {
-  let whole = head;
+async function collectText(head: string, pieces: Pieces, decoding: TextDecoding): Promise<string> {
+  const text = new TextCollector();
+  text.add(head);
   for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
-    whole += text.write(piece);
+    text.add(decoding.write(piece));
   }
-  return whole + text.end();
+  text.add(decoding.end());
+  return text.take();
 }
 
-async function readRefusal({ status, headers, body }: Answer, watch: Watch): Promise<Refusal> {
-  const pieces = new Pieces(body, watch);
-  const text = createTextDecoder();
-  let told = '';
+async function readRefusal({ status, headers }: Answer, pieces: Pieces): Promise<Refusal> {
+  const bytes = new ByteCollector();
   try {
-    while (told.length < maxErrorBodyLength) {
+    while (bytes.length < maxErrorBodyBytes) {
       const piece = await pieces.next();
       if (piece === undefined) break;
-      told += text.write(piece);
+      // A piece of a caller's own fetch may be of any size.
+      bytes.add(piece.subarray(0, maxErrorBodyBytes));
     }
   } catch {
     // The status alone says enough when the error's own body is cut.
   } finally {
     pieces.leave();
   }
-  return { status, headers, body: parse(told) ?? told };
+  const told = textOf(bytes.take());
+  return { status, headers, body: parseJson(told, pieces.maxBytes) ?? told };
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function wholeJson(text: string): unknown {
-  const body = parse(text);
+function wholeJson(text: string, { maxBytes }: Pieces): unknown {
+  const body = parseJson(text, maxBytes);
   if (body === undefined) throw interruptedError('its JSON is not whole');
   return body;
 }
@@ -225,19 +209,24 @@ type Facts = Pick<Reply, 'requestId' | 'headers'>;
 
 /**
  * Reads the vendor's answer for what it is rather than for what was asked: servers ignore `stream`, proxies
- * answer with a web page and status 200, and content types lie. Looks at the first bytes only. AWS's binary
- * event stream is read as the events inside it. At once, where all that takes has come.
+ * answer with a web page and status 200, and content types lie. Looks at the first bytes only. AWS's binary event
+ * stream is read as the events inside it, where the content type says so too. At once, where all that takes has come.
+ * `maxBytes` bounds the body, in bytes after decompression.
  *
- * @throws SignalboxError `invalid_response` for a 2xx that is neither JSON nor an event stream, and
- * `stream_interrupted` when the connection breaks.
+ * @throws SignalboxError `invalid_response` for a 2xx that is neither JSON nor an event stream or exceeds `maxBytes`,
+ * and `stream_interrupted` when the connection breaks.
  */
-export function readReply(answer: Answer, watch: Watch): Reply | Promise<Reply> {
+export function readReply(
+  answer: Answer,
+  watch: Watch,
+  maxBytes: number = defaultMaxAnswerBytes,
+): Reply | Promise<Reply> {
   const { status, headers } = answer;
   const facts: Facts = { requestId: requestIdOf(headers), headers };
+  const pieces = new Pieces(answer.body, watch, maxBytes);
   if (status < 200 || status > 299) {
-    return readRefusal(answer, watch).then((refusal) => ({ ...facts, kind: 'refusal', refusal }));
+    return readRefusal(answer, pieces).then((refusal) => ({ ...facts, kind: 'refusal', refusal }));
   }
-  const pieces = new Pieces(answer.body, watch);
   const piece = pieces.next();
   if (piece instanceof Promise) return piece.then((first) => readFrom(first, pieces, facts));
   return readFrom(piece, pieces, facts);
@@ -249,16 +238,17 @@ function readFrom(
   pieces: Pieces,
   facts: Facts,
 ): Reply | Promise<Reply> {
-  if (piece !== undefined && isFrameStart(piece[0])) {
-    const frames = createFrameDecoder();
-    frames.take(piece);
-    const events = new DecodedEvents(pieces, frames, frames.take);
-    return { ...facts, kind: 'events', events };
-  }
   if (piece !== undefined && isJsonStart(piece[0])) {
     const json = jsonFrom(piece, pieces);
     if (json instanceof Promise) return json.then((body) => ({ ...facts, kind: 'json', body }));
     return { ...facts, kind: 'json', body: json };
+  }
+  const isFrames = isFrameStart(piece?.[0]) && isFrameType(facts.headers.get('content-type'));
+  if (piece !== undefined && isFrames) {
+    const frames = createFrameDecoder(pieces.maxBytes);
+    frames.take(piece);
+    const events = new DecodedEvents(pieces, frames, frames.take);
+    return { ...facts, kind: 'events', events };
   }
   return readText(piece, pieces, facts);
 }
@@ -268,21 +258,21 @@ async function readText(
   pieces: Pieces,
   facts: Facts,
 ): Promise<Reply> {
-  const text = createTextDecoder();
-  const head = await peek(piece, pieces, text);
-  const start = head.trimStart();
-  const first = start.charAt(0);
+  const decoding = createTextDecoder();
+  const start = await readStart(piece, pieces, decoding);
+  const first = start.text.charAt(0);
   if (first === '{' || first === '[') {
-    return { ...facts, kind: 'json', body: wholeJson(await collect(head, pieces, text)) };
+    const whole = await collectText(start.text, pieces, decoding);
+    return { ...facts, kind: 'json', body: wholeJson(whole, pieces) };
   }
-  if (!/^(:|data|event|id|retry)/.test(start)) {
+  if (!/^(:|data|event|id|retry)/.test(start.text)) {
     pieces.leave();
     throw invalid(wordsFor(first));
   }
-  const decoder = createEventDecoder();
-  decoder.take(head);
+  const decoder = createEventDecoder(pieces.maxBytes);
+  decoder.take(start.isIndented ? ` ${start.text}` : start.text);
   const feed: Feed = (bytes) =>
-    bytes === undefined ? decoder.end(text.end()) : decoder.take(text.write(bytes));
+    bytes === undefined ? decoder.end(decoding.end()) : decoder.take(decoding.write(bytes));
   const events = new DecodedEvents(pieces, decoder, feed);
   return { ...facts, kind: 'events', events };
 }

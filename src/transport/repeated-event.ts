@@ -19,7 +19,7 @@ type Gap = 'text' | 'string' | 'number' | 'spaces';
  * A field and its value, a string or digits. The quote before the name follows a brace or a comma, so it is not
  * escaped; and it cannot end a string, or a name would follow that.
  */
-const fields = /(?<=[{,]\s*)"(\w+)"\s*:\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|(\d+))/g;
+const fields = /[{,]\s*"(\w+)"\s*:\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|(\d+))/g;
 
 /** Anthropic pads events so. The brace is the last of the event. */
 const padding = /(?<! ) +(?=\}\n+$)/;

@@ -1,3 +1,6 @@
+import { checkCount, defaultMaxAnswerBytes } from './answer-bound.ts';
+import { TextCollector } from './collectors.ts';
+import { parseJson } from './parse-json.ts';
 import { type RepeatedEvent, repeatedEvent, type TextEvent } from './repeated-event.ts';
 
 /** One event of a server-sent event stream, its data already decoded. */
@@ -32,15 +35,17 @@ export interface EventDecoder {
 }
 
 /** `undefined` for nothing but white space. */
-function decodeData(name: string | undefined, data: string): ServerSentEvent | undefined {
-  if (data === '[DONE]') return { type: 'done' };
-  try {
-    return { type: 'event', name, data: JSON.parse(data) };
-  } catch {
-    const word = data.trim();
-    if (word === '') return undefined;
-    return { type: word === '[DONE]' ? 'done' : 'malformed' };
-  }
+function decodeData(
+  name: string | undefined,
+  text: string,
+  maxBytes: number,
+): ServerSentEvent | undefined {
+  if (text === '[DONE]') return { type: 'done' };
+  const data = parseJson(text, maxBytes);
+  if (data !== undefined) return { type: 'event', name, data };
+  const word = text.trim();
+  if (word === '') return undefined;
+  return { type: word === '[DONE]' ? 'done' : 'malformed' };
 }
 
 /** After so many in a row that were expected again and did not come, no more are. */
@@ -53,18 +58,25 @@ class TextEventDecoder implements EventDecoder {
   #at = 0;
   #start = -1;
   /** The beginning of a line, from pieces before. */
-  #rest = '';
+  readonly #rest = new TextCollector();
   /** The last piece ended with a carriage return: a line feed that comes next belongs to it. */
   #isHalfBreak = false;
   #name: string | undefined;
-  /** `undefined` until there is a `data` line. */
+  /** What the `data` lines say; `undefined` until there is one. The second and all others are in `#moreData`. */
   #data: string | undefined;
+  #moreData: string[] | undefined;
   /** How the text event told last looks with other texts. */
   #repeated: RepeatedEvent | undefined;
   /** Whether it is the event told last: behind another one, what it says besides its text may mean something. */
   #isLast = false;
   /** How many events have been expected in vain. */
   #expected = 0;
+
+  readonly #maxBytes: number;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   take(piece: string): void {
     if (piece === '') return;
@@ -87,13 +99,12 @@ class TextEventDecoder implements EventDecoder {
       // Only the piece is searched: a line that comes in a thousand pieces is put together once.
       const end = this.#text.indexOf('\n', this.#at);
       if (end < 0) {
-        this.#rest += this.#text.slice(this.#at);
+        this.#rest.add(this.#text.slice(this.#at));
         this.#text = '';
         this.#at = 0;
         return undefined;
       }
-      const line = this.#rest + this.#text.slice(this.#at, end);
-      this.#rest = '';
+      const line = this.#rest.take() + this.#text.slice(this.#at, end);
       this.#at = end + 1;
       const event = this.#take(line);
       if (event === undefined) continue;
@@ -117,7 +128,7 @@ class TextEventDecoder implements EventDecoder {
 
   /** Whether nothing of an event is there yet. */
   #isBetween(): boolean {
-    return this.#rest === '' && this.#data === undefined && this.#name === undefined;
+    return this.#rest.isEmpty && this.#data === undefined && this.#name === undefined;
   }
 
   #again(): ServerSentEvent | undefined {
@@ -135,8 +146,16 @@ class TextEventDecoder implements EventDecoder {
     if (colon === 0) return;
     const key = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
-    if (key === 'data') this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
-    else if (key === 'event') this.#name = value;
+    if (key === 'event') this.#name = value;
+    else if (key !== 'data') return;
+    else if (this.#data === undefined) this.#data = value;
+    else this.#addData(value);
+  }
+
+  #addData(value: string): void {
+    this.#moreData ??= [];
+    this.#moreData.push(value);
+    checkCount(this.#moreData.length, 'lines in one event');
   }
 
   /** A line, or the blank one that ends an event. */
@@ -145,10 +164,15 @@ class TextEventDecoder implements EventDecoder {
       this.#field(line);
       return undefined;
     }
-    const event = this.#data === undefined ? undefined : decodeData(this.#name, this.#data);
+    const name = this.#name;
+    const first = this.#data;
+    const more = this.#moreData;
     this.#name = undefined;
     this.#data = undefined;
-    return event;
+    this.#moreData = undefined;
+    if (first === undefined) return undefined;
+    const data = more === undefined ? first : [first, ...more].join('\n');
+    return decodeData(name, data, this.#maxBytes);
   }
 
   /** The piece with line feeds for all line endings. */
@@ -163,8 +187,9 @@ class TextEventDecoder implements EventDecoder {
  * A decoder of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): any line
  * ending, comments ignored, several `data` lines joined. Two departures, both because vendors do it: an event
  * that the end of the stream leaves without its blank line is still told, and an empty `data` is skipped. Knows
- * no terminal marker: that is the wire's business.
+ * no terminal marker: that is the wire's business. `maxBytes` bounds what an event takes once it is parsed; the body is
+ * bounded by whoever reads it.
  */
-export function createEventDecoder(): EventDecoder {
-  return new TextEventDecoder();
+export function createEventDecoder(maxBytes: number = defaultMaxAnswerBytes): EventDecoder {
+  return new TextEventDecoder(maxBytes);
 }

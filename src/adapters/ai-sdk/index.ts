@@ -2,8 +2,14 @@ import type { AttemptContext, Capability, Provider } from '../../protocol/provid
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { tellLimits } from '../../transport/rate-limits.ts';
+import { RawEvents } from '../common/raw-events.ts';
 import { objectOf } from '../common/read.ts';
-import { checkSettings } from '../common/settings.ts';
+import {
+  type AnswerSettings,
+  answerBoundOf,
+  answerShape,
+  checkSettings,
+} from '../common/settings.ts';
 import { aiSdkEmbeddings } from './embeddings.ts';
 import { aiSdkError } from './errors.ts';
 import {
@@ -19,7 +25,7 @@ import { createAnswerReader, type Issuer } from './response.ts';
 
 export type { AiSdkEmbeddingModel, AiSdkModel } from './model.ts';
 
-export type AiSdkSettings = {
+export type AiSdkSettings = AnswerSettings & {
   /** The vendor's name in price lists. Without one, `prices` of the configuration must name its models. */
   readonly priceList?: string;
   /** What the model's provider calls its own options. @default what stands before the dot of its name */
@@ -31,6 +37,7 @@ export type AiSdkSettings = {
 const shape = {
   priceList: 'string',
   optionsName: 'string',
+  ...answerShape,
   embedding: {
     accepts: (value: unknown) =>
       typeof value === 'function' || typeof objectOf(value).doEmbed === 'function',
@@ -101,15 +108,15 @@ async function* answer(
   const headers = headersOf(result);
   tellLimits(headers, context.watch);
   const reader = createAnswerReader(issuer, headers, tell);
-  const raw: unknown[] = [];
+  const raw = new RawEvents(context.maxAnswerBytes);
   for await (const part of readStream(result.stream, context)) {
-    if (context.keepRaw) raw.push(part);
+    if (context.keepRaw) raw.add(part);
     reader.read(part);
     for (const each of told.splice(0)) yield each;
     if (reader.isEnded()) break;
   }
   if (!reader.isEnded()) throw interruptedError('it ended without a finish');
-  reader.finish(context.keepRaw ? raw : undefined);
+  reader.finish(context.keepRaw ? raw.events : undefined);
   for (const part of told) yield part;
 }
 
@@ -134,6 +141,7 @@ export function fromAiSdk(
   const { priceList, embedding, optionsName } = settings;
   return {
     wire,
+    ...answerBoundOf(settings),
     ...(priceList !== undefined && { priceList }),
     capabilities: () => new Set(capabilities),
     preload: async () => undefined,

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
+import { checkCount } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { requestIdOf } from '../../transport/response-facts.ts';
 import { citation } from '../common/citations.ts';
@@ -125,7 +126,7 @@ export function createAnswerReader(
     const { url, title, id: sourceId, filename } = part;
     const facts = { url: textOf(url), title: textOf(title) ?? textOf(filename) };
     const name = facts.url === undefined ? textOf(sourceId) : undefined;
-    sources.push(citation({ ...facts, source: name }, part));
+    checkCount(sources.push(citation({ ...facts, source: name }, part)), 'sources');
   }
 
   function toolCall(part: JsonObject): void {

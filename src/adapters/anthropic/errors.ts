@@ -2,7 +2,12 @@ import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
-import { refusalFailure, type VendorError, vendorFailure } from '../common/classify.ts';
+import {
+  maxMessageLength,
+  refusalFailure,
+  type VendorError,
+  vendorFailure,
+} from '../common/classify.ts';
 import { objectOf, textOf } from '../common/read.ts';
 
 /**
@@ -49,7 +54,10 @@ function readError(body: unknown): VendorError {
   const { error } = whole;
   const { type, message, details } = objectOf(error);
   const bare = textOf(whole.message) ?? textOf(whole.Message);
-  const said = textOf(message) ?? textOf(error) ?? bare ?? textOf(body) ?? '';
+  const said = (textOf(message) ?? textOf(error) ?? bare ?? textOf(body) ?? '').slice(
+    0,
+    maxMessageLength,
+  );
   const words = [
     wordByMessage.find(([pattern]) => pattern.test(said))?.[1],
     textOf(objectOf(details).error_code),

@@ -14,6 +14,7 @@ import { lazily, whenReady } from '../common/lazily.ts';
 import { PlainRequests, unparsed } from '../common/plain-request.ts';
 import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
 import { lazySdk } from '../common/sdk.ts';
+import { answerBoundOf } from '../common/settings.ts';
 import { refusalError } from './errors.ts';
 import { factsOf } from './models.ts';
 import {
@@ -126,6 +127,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
     wire: 'anthropic',
     priceList: read.priceList,
     keyCount: keyCountOf(read.own?.apiKey),
+    ...answerBoundOf(settings),
     capabilities: capabilitiesOf,
     async preload() {
       if (read.own !== undefined) await loadSdk();

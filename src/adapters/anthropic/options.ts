@@ -1,7 +1,13 @@
 import { SignalboxError } from '../../errors.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import type { ApiKey } from '../common/api-key.ts';
-import { checkSettings, transportShape } from '../common/settings.ts';
+import {
+  type AnswerSettings,
+  answerShape,
+  besideClient,
+  checkSettings,
+  transportShape,
+} from '../common/settings.ts';
 
 /**
  * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do its variants:
@@ -13,39 +19,39 @@ export interface AnthropicClient {
 }
 
 /** How to reach an API that speaks Anthropic Messages. */
-export type AnthropicSettings = {
+export type AnthropicSettings = AnswerSettings & {
   /**
    * The vendor's name in price lists.
    * @default 'anthropic', or the cloud's of a client: 'aws' of Bedrock, 'google' of Vertex, 'azure' of Foundry
    */
   readonly priceList?: string;
 } & (
-  | (TransportSettings & {
-      /**
-       * The key, or a function that gives the current one for each attempt.
-       * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent to `api.anthropic.com` and to
-       * this machine only
-       */
-      readonly apiKey?: ApiKey;
-      /** Without `/v1`. @default 'https://api.anthropic.com' */
-      readonly baseURL?: string;
-      /** Sent with every request, over signalbox's own. */
-      readonly headers?: Readonly<Record<string, string>>;
-      /**
-       * The `anthropic-version` header. Before `2026-10-21` the API takes `temperature`, `topP` and `topK`;
-       * from then on they are left out, with a warning.
-       * @default '2026-10-21'
-       */
-      readonly anthropicVersion?: string;
-      /** How the key travels; many compatible servers want `x-api-key`. @default 'bearer' */
-      readonly authStyle?: 'bearer' | 'x-api-key';
-      readonly client?: undefined;
-    })
-  | {
-      /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
-      readonly client: AnthropicClient;
-    }
-);
+    | (TransportSettings & {
+        /**
+         * The key, or a function that gives the current one for each attempt.
+         * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent to `api.anthropic.com`
+         * and to this machine only
+         */
+        readonly apiKey?: ApiKey;
+        /** Without `/v1`. @default 'https://api.anthropic.com' */
+        readonly baseURL?: string;
+        /** Sent with every request, over signalbox's own. */
+        readonly headers?: Readonly<Record<string, string>>;
+        /**
+         * The `anthropic-version` header. Before `2026-10-21` the API takes `temperature`, `topP` and `topK`;
+         * from then on they are left out, with a warning.
+         * @default '2026-10-21'
+         */
+        readonly anthropicVersion?: string;
+        /** How the key travels; many compatible servers want `x-api-key`. @default 'bearer' */
+        readonly authStyle?: 'bearer' | 'x-api-key';
+        readonly client?: undefined;
+      })
+    | {
+        /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
+        readonly client: AnthropicClient;
+      }
+  );
 
 /** Settings of a client that signalbox makes, with its defaults filled in; the key stays lazy. */
 export type OwnClientSettings = {
@@ -67,6 +73,7 @@ const shape = {
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
+  ...answerShape,
   anthropicVersion: 'string',
   authStyle: ['bearer', 'x-api-key'],
   client: 'object',
@@ -105,11 +112,9 @@ export function readSettings(settings: AnthropicSettings): ReadSettings {
   checkSettings('anthropic', settings, shape);
   const priceList = settings.priceList ?? priceListOf(settings.client);
   if (settings.client !== undefined) {
-    const others = Object.entries(settings).filter(
-      ([name, value]) => !['client', 'priceList'].includes(name) && value !== undefined,
-    );
+    const others = besideClient(settings, ['client', 'priceList', 'maxAnswerBytes']);
     if (others.length > 0) {
-      const names = others.map(([name]) => `anthropic().${name}`).join(', ');
+      const names = others.map((name) => `anthropic().${name}`).join(', ');
       throw new SignalboxError(
         'config',
         `${names}: cannot be set beside client, which has its own`,

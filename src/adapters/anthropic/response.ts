@@ -2,6 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
+import { checkCount } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { TextEvent } from '../../transport/repeated-event.ts';
 import { citation } from '../common/citations.ts';
@@ -9,6 +10,7 @@ import { createPartAssembler, type PartAssembler } from '../common/part-assemble
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
+import { type ForeignBlock, withInput } from './foreign-block.ts';
 import { mergeUsage, toUsage } from './usage.ts';
 
 // Maps, because the words come from outside.
@@ -30,9 +32,6 @@ const fieldByDelta: ReadonlyMap<unknown, 'text' | 'thinking'> = new Map([
 
 /** Who made the answer, for the replay data in it. */
 export type Issuer = { readonly provider: string; readonly model: string };
-
-/** A block that is not text, thinking or a call of the caller's tools, such as a server tool's result. */
-type ForeignBlock = { readonly block: JsonObject; input: string };
 
 export function notAMessage(): SignalboxError {
   return new SignalboxError(
@@ -214,6 +213,7 @@ class MessageReader implements AnswerReader {
         break;
       default:
         this.#foreign.set(place, { block, input: '' });
+        checkCount(this.#foreign.size, 'blocks');
     }
   }
 
@@ -276,13 +276,4 @@ class MessageReader implements AnswerReader {
 
 export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
   return new MessageReader(issuer, facts);
-}
-
-function withInput({ block, input }: ForeignBlock): JsonObject {
-  if (input === '') return block;
-  try {
-    return { ...block, input: JSON.parse(input) };
-  } catch {
-    return block;
-  }
 }

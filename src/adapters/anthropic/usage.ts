@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import { checkUsage } from '../common/check-usage.ts';
 import { countOf, isObject, objectOf } from '../common/read.ts';
 
 /**
@@ -12,6 +13,7 @@ export function mergeUsage(before: JsonObject | undefined, later: unknown): Json
   for (const [name, value] of Object.entries(later)) {
     if (value !== null && value !== undefined) merged[name] = value;
   }
+  checkUsage(merged);
   return merged;
 }
 

@@ -4,36 +4,42 @@ import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import type { ApiKey } from '../common/api-key.ts';
 import { type ConnectionRules, openAIConnection } from '../common/openai-client.ts';
 import { openAIFactsOf } from '../common/openai-models.ts';
-import { checkSettings, transportShape } from '../common/settings.ts';
+import {
+  type AnswerSettings,
+  answerShape,
+  checkSettings,
+  transportShape,
+} from '../common/settings.ts';
 import { type ChatDialect, chatProvider, openAIDialect } from '../openai-chat/index.ts';
 import { responsesProvider } from '../openai-responses/index.ts';
 
 /** How to reach Azure OpenAI. A model of yours is named by its deployment. */
-export type AzureOpenAISettings = TransportSettings & {
-  /** The name of the resource: its address is `https://<resource>.openai.azure.com`. */
-  readonly resource?: string;
-  /** The whole address of the resource instead, with or without `/openai/v1`. */
-  readonly baseURL?: string;
-  /**
-   * A dated API version, `2024-10-21` or later: requests then go to `/openai/deployments/<deployment>`.
-   * @default none: requests go to `/openai/v1`, which needs no version
-   */
-  readonly apiVersion?: string;
-  /** Which of OpenAI's wires to speak. @default 'responses', or 'chat' with an `apiVersion` */
-  readonly wire?: 'responses' | 'chat';
-  /**
-   * The key, or a function that gives the current one for each attempt; it travels as `api-key`.
-   * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent to Azure's own hosts and to
-   * this machine only
-   */
-  readonly apiKey?: ApiKey;
-  /** Gives a Microsoft Entra token for each attempt, in place of a key. Caching it is yours to do. */
-  readonly token?: () => string | Promise<string>;
-  /** Sent with every request, over signalbox's own. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** The vendor's name in price lists. @default 'azure' */
-  readonly priceList?: string;
-};
+export type AzureOpenAISettings = TransportSettings &
+  AnswerSettings & {
+    /** The name of the resource: its address is `https://<resource>.openai.azure.com`. */
+    readonly resource?: string;
+    /** The whole address of the resource instead, with or without `/openai/v1`. */
+    readonly baseURL?: string;
+    /**
+     * A dated API version, `2024-10-21` or later: requests then go to `/openai/deployments/<deployment>`.
+     * @default none: requests go to `/openai/v1`, which needs no version
+     */
+    readonly apiVersion?: string;
+    /** Which of OpenAI's wires to speak. @default 'responses', or 'chat' with an `apiVersion` */
+    readonly wire?: 'responses' | 'chat';
+    /**
+     * The key, or a function that gives the current one for each attempt; it travels as `api-key`.
+     * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent to Azure's own hosts
+     * and to this machine only
+     */
+    readonly apiKey?: ApiKey;
+    /** Gives a Microsoft Entra token for each attempt, in place of a key. Caching it is yours to do. */
+    readonly token?: () => string | Promise<string>;
+    /** Sent with every request, over signalbox's own. */
+    readonly headers?: Readonly<Record<string, string>>;
+    /** The vendor's name in price lists. @default 'azure' */
+    readonly priceList?: string;
+  };
 
 const shape = {
   resource: 'string',
@@ -44,6 +50,7 @@ const shape = {
   token: 'function',
   headers: 'headers',
   ...transportShape,
+  ...answerShape,
   priceList: 'string',
 } as const;
 
@@ -93,6 +100,7 @@ function dialectOf(deployment: string): ChatDialect {
 export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   checkSettings('azureOpenAI', settings, shape);
   const { apiVersion, apiKey, token, headers, fetch, dispatcher, priceList = 'azure' } = settings;
+  const { maxAnswerBytes } = settings;
   const { wire = apiVersion === undefined ? 'responses' : 'chat' } = settings;
   if (apiKey !== undefined && token !== undefined) {
     throw new SignalboxError('config', 'azureOpenAI().token: cannot be set beside apiKey');
@@ -114,6 +122,7 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
     ...(headers !== undefined && { headers }),
     fetch,
     dispatcher,
+    maxAnswerBytes,
   };
   const pathOf = (deployment: string): string => `/deployments/${encodeURIComponent(deployment)}`;
   const chat = chatProvider({

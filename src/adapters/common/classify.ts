@@ -1,9 +1,16 @@
 import { SignalboxError } from '../../errors.ts';
+import { memoryOf } from '../../internal/memory-of.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
 import { requestIdOf, retryAfterMsOf } from '../../transport/response-facts.ts';
 import { awsWordsOf, codeByAwsException } from './aws-errors.ts';
+
+/** How much of a vendor's words is read, in characters: what matters stands in the first sentence. */
+export const maxMessageLength = 2_000;
+
+/** How large a body is kept for `cause`, in bytes. */
+const maxKeptBytes = 262_144;
 
 /** What an error says in the vendor's words, dug out of its body. */
 export type VendorError = {
@@ -193,7 +200,8 @@ export function vendorFailure(
     retryAfterMs: (headers && retryAfterMsOf(headers)) ?? error.retryAfterMs,
     requestId: headers && requestIdOf(headers),
     cause: new VendorWords(error.message === '' ? 'the vendor gave no message' : error.message, {
-      cause: facts.body,
+      cause:
+        memoryOf(facts.body, maxKeptBytes) > maxKeptBytes ? 'too large to be kept' : facts.body,
     }),
   });
 }

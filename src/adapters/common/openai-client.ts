@@ -22,7 +22,15 @@ import { isHostOf, type KeyVariables, keyVariablesFor } from './key-hosts.ts';
 import { lazily, whenReady } from './lazily.ts';
 import { PlainRequests, unparsed } from './plain-request.ts';
 import { lazySdk } from './sdk.ts';
-import { checkSettings, type SettingKind, transportShape } from './settings.ts';
+import {
+  type AnswerSettings,
+  answerBoundOf,
+  answerShape,
+  besideClient,
+  checkSettings,
+  type SettingKind,
+  transportShape,
+} from './settings.ts';
 
 /**
  * What signalbox uses of an OpenAI client. An `OpenAI` or `AzureOpenAI` of the package `openai` fits, whatever
@@ -39,30 +47,33 @@ export interface OpenAIClient {
 }
 
 /** How to reach an API that speaks one of OpenAI's wires. */
-export type OpenAIConnectionSettings =
-  | (TransportSettings & {
-      /**
-       * The key, or a function that gives the current one for each attempt.
-       * @default the environment variable `OPENAI_API_KEY`, read at each call. It is sent to OpenAI's own hosts and
-       * to this machine only; through `openaiChat()` every other host gets the key `none`.
-       */
-      readonly apiKey?: ApiKey;
-      /** With its version. @default 'https://api.openai.com/v1' */
-      readonly baseURL?: string;
-      /** Sent with every request, over signalbox's own. */
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly client?: undefined;
-    })
-  | {
-      /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
-      readonly client: OpenAIClient;
-    };
+export type OpenAIConnectionSettings = AnswerSettings &
+  (
+    | (TransportSettings & {
+        /**
+         * The key, or a function that gives the current one for each attempt.
+         * @default the environment variable `OPENAI_API_KEY`, read at each call. It is sent to OpenAI's own
+         * hosts and to this machine only; through `openaiChat()` every other host gets the key `none`.
+         */
+        readonly apiKey?: ApiKey;
+        /** With its version. @default 'https://api.openai.com/v1' */
+        readonly baseURL?: string;
+        /** Sent with every request, over signalbox's own. */
+        readonly headers?: Readonly<Record<string, string>>;
+        readonly client?: undefined;
+      })
+    | {
+        /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
+        readonly client: OpenAIClient;
+      }
+  );
 
 export const connectionShape = {
   apiKey: 'key',
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
+  ...answerShape,
   client: 'object',
 } as const satisfies Record<string, SettingKind>;
 
@@ -101,6 +112,8 @@ export type OpenAIConnection = {
   readonly isOpenAI: boolean;
   /** How many keys there are, for a pool. */
   readonly keyCount: number;
+  /** The bound of an answer, where one is set. */
+  readonly bound: { readonly maxAnswerBytes?: number };
   preload(): Promise<void>;
   /**
    * The client for a model, made on first use; from then on it is there at once.
@@ -229,11 +242,9 @@ export function openAIConnection(
       `${factory}().client: must be a client of the package openai`,
     );
   }
-  const beside = Object.entries(settings).filter(
-    ([name, value]) => name !== 'client' && value !== undefined,
-  );
+  const beside = besideClient(settings, ['client', 'maxAnswerBytes']);
   if (given !== undefined && beside.length > 0) {
-    const names = beside.map(([name]) => `${factory}().${name}`).join(', ');
+    const names = beside.map((name) => `${factory}().${name}`).join(', ');
     throw new SignalboxError('config', `${names}: cannot be set beside client, which has its own`);
   }
   const own = settings.client === undefined ? settings : {};
@@ -265,6 +276,7 @@ export function openAIConnection(
   }
   return {
     isOpenAI,
+    bound: answerBoundOf(settings),
     keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
     preload: async () => {
       if (given === undefined) await loadOpenAI();

@@ -2,7 +2,7 @@ import type { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
-import { type VendorError, vendorFailure } from './classify.ts';
+import { maxMessageLength, type VendorError, vendorFailure } from './classify.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from './openai-error-words.ts';
 import { isObject, objectOf, textOf } from './read.ts';
 
@@ -16,6 +16,15 @@ function wordsIn(from: JsonObject): readonly string[] {
     .map((value) => value.toLowerCase());
 }
 
+/** What is nested too deeply for that says nothing. */
+function jsonOf(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return '';
+  }
+}
+
 const proseKeys = ['message', 'Message', 'msg', 'detail', 'error'];
 
 /** Mistral's `message` and the `detail` of many may hold a list of complaints. */
@@ -23,7 +32,7 @@ function messageIn(from: JsonObject): string {
   for (const key of proseKeys) {
     const value = from[key];
     if (typeof value === 'string') return value;
-    if (typeof value === 'object' && value !== null) return JSON.stringify(value);
+    if (typeof value === 'object' && value !== null) return jsonOf(value);
   }
   return '';
 }
@@ -56,16 +65,17 @@ function read(body: unknown): VendorError {
   const error = errorObjectOf(body);
   const metadata = objectOf(error.metadata);
   // OpenRouter hands on what the vendor behind it said.
-  const message = [messageIn(error), textOf(metadata.raw) ?? ''].filter(Boolean).join(' ');
+  const message = [messageIn(error), textOf(metadata.raw) ?? '']
+    .filter(Boolean)
+    .map((words) => words.slice(0, maxMessageLength))
+    .join(' ');
   return {
     words: [error, objectOf(error.innererror), metadata].flatMap(wordsIn),
-    message: message.slice(0, maxMessageLength),
+    message,
     param: typeof error.param === 'string' ? error.param : undefined,
     retryAfterMs: waitMsIn(message),
   };
 }
-
-const maxMessageLength = 2000;
 
 function withPhrases(error: VendorError, status: number | undefined): VendorError {
   const words = wordByPhrase

@@ -1,6 +1,8 @@
 import type { Json } from '../../protocol/json.ts';
 import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { checkCount } from '../../transport/answer-bound.ts';
+import { isTooDeep } from './json-depth.ts';
 
 /** A citation, once the whole text is known: vendors count bytes, or only quote what is supported. */
 type Cite = (text: string) => Citation | undefined;
@@ -36,11 +38,15 @@ function parseToolInput(raw: string):
     } {
   // Models that call a tool without parameters send nothing at all.
   if (raw.trim() === '') return { input: {} };
-  try {
-    return { input: JSON.parse(raw) };
-  } catch {
-    return { input: raw, rawInput: raw, invalid: true };
+  // Deeper than that nothing can be done with them: whatever reads them runs out of stack.
+  if (!isTooDeep(raw)) {
+    try {
+      return { input: JSON.parse(raw) };
+    } catch {
+      // Kept below.
+    }
   }
+  return { input: raw, rawInput: raw, invalid: true };
 }
 
 export interface PartAssembler {
@@ -73,6 +79,8 @@ function finished(building: Building): Part {
 class OpenParts implements PartAssembler {
   readonly #tell: Tell;
   readonly #open = new Map<string, Building>();
+  #begun = 0;
+  #cited = 0;
 
   constructor(tell: Tell) {
     this.#tell = tell;
@@ -82,7 +90,7 @@ class OpenParts implements PartAssembler {
     let building = this.#open.get(place);
     if (building === undefined || building.type === 'tool-call') {
       building = { type, text: '', citations: [] };
-      this.#open.set(place, building);
+      this.#begin(place, building);
     }
     if (delta === '') return;
     building.text += delta;
@@ -93,7 +101,7 @@ class OpenParts implements PartAssembler {
   }
 
   toolCall(place: string, id: string, name: string): void {
-    this.#open.set(place, { type: 'tool-call', id, name, raw: '' });
+    this.#begin(place, { type: 'tool-call', id, name, raw: '' });
     this.#tell({ type: 'tool-call-start', id, name });
   }
 
@@ -111,7 +119,9 @@ class OpenParts implements PartAssembler {
 
   cite(place: string, cite: Cite): void {
     const building = this.#open.get(place);
-    if (building?.type === 'text') building.citations.push(cite);
+    if (building?.type !== 'text') return;
+    building.citations.push(cite);
+    checkCount(++this.#cited, 'citations');
   }
 
   has(place: string): boolean {
@@ -125,6 +135,11 @@ class OpenParts implements PartAssembler {
     const blank = building.type !== 'tool-call' && building.text === '';
     if (blank && building.opaque === undefined) return;
     this.#tell({ type: 'part-end', part: finished(building) });
+  }
+
+  #begin(place: string, building: Building): void {
+    this.#open.set(place, building);
+    checkCount(++this.#begun, 'parts');
   }
 
   closeAll(): void {

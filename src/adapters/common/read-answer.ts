@@ -2,10 +2,12 @@ import type { SignalboxError } from '../../errors.ts';
 import type { AttemptContext, ReadyParts } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
+import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { EventSource, Refusal, Reply } from '../../transport/read-reply.ts';
 import type { TextEvent } from '../../transport/repeated-event.ts';
 import type { Tell } from './part-assembler.ts';
+import { RawEvents } from './raw-events.ts';
 
 /** What is known of an answer before any of it is read. */
 export type AnswerFacts = {
@@ -77,7 +79,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
   #more: Promise<void> | undefined;
   #events: EventSource | undefined;
   #reader: AnswerReader | undefined;
-  readonly #raw: unknown[] = [];
+  readonly #raw: RawEvents;
   #malformed = 0;
   #isOdd = false;
 
@@ -85,6 +87,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     this.#context = context;
     this.#wire = wire;
     this.#ask = ask;
+    this.#raw = new RawEvents(context.maxAnswerBytes);
   }
 
   [Symbol.asyncIterator](): this {
@@ -172,7 +175,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
       return;
     }
     const { headers, requestId } = reply;
-    const tell: Tell = (part) => void this.#parts.push(part);
+    const tell: Tell = (part) => checkCount(this.#parts.push(part), 'parts', maxAnswerParts);
     const reader = this.#wire.open({ headers, requestId, tell });
     this.#reader = reader;
     try {
@@ -224,7 +227,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
 
   #readEvent(data: unknown, reader: AnswerReader, events: EventSource): void {
     const { keepRaw } = this.#context;
-    if (keepRaw) this.#raw.push(data);
+    if (keepRaw) this.#raw.add(data);
     reader.readEvent(data);
     this.#isOdd = !reader.isBegun();
     if (keepRaw || !events.canExpect()) return;
@@ -252,7 +255,7 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     if (this.#reader?.isEnded() !== true) {
       throw interruptedError('it ended without its terminal marker');
     }
-    this.#reader.finish(this.#context.keepRaw ? this.#raw : undefined);
+    this.#reader.finish(this.#context.keepRaw ? this.#raw.events : undefined);
     this.#isOver = true;
   }
 

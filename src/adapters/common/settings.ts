@@ -47,11 +47,39 @@ const kinds = {
   },
   function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },
   dispatcher: { accepts: isDispatcher, wants: 'a dispatcher of undici, such as an Agent' },
+  bytes: {
+    accepts: (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0,
+    wants: 'a whole number of bytes, 1 at least',
+  },
   object: {
     accepts: (value: unknown) => typeof value === 'object' && value !== null,
     wants: 'an object',
   },
 } as const;
+
+/** The bound of an answer, which every factory takes; beside a client of the caller's, too. */
+export type AnswerSettings = {
+  /**
+   * Most bytes of one answer, after decompression. A vendor that sends more is cut off, and the attempt fails as
+   * `invalid_response`; so does one whose answer would take several times that in memory.
+   * @default 67 108 864 (64 MB)
+   */
+  readonly maxAnswerBytes?: number | undefined;
+};
+
+export const answerShape = { maxAnswerBytes: 'bytes' } as const;
+
+/** What a provider says of the bound that its factory was given. */
+export function answerBoundOf({ maxAnswerBytes }: AnswerSettings): { maxAnswerBytes?: number } {
+  return maxAnswerBytes === undefined ? {} : { maxAnswerBytes };
+}
+
+/** Which settings stand beside a client that the caller made, which has them itself. */
+export function besideClient(settings: object, allowed: readonly string[]): readonly string[] {
+  return Object.entries(settings)
+    .filter(([name, value]) => value !== undefined && !allowed.includes(name))
+    .map(([name]) => name);
+}
 
 /** The settings of who sends the requests. */
 export const transportShape = { fetch: 'function', dispatcher: 'dispatcher' } as const;

@@ -2,7 +2,12 @@ import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
-import { refusalFailure, type VendorError, vendorFailure } from '../common/classify.ts';
+import {
+  maxMessageLength,
+  refusalFailure,
+  type VendorError,
+  vendorFailure,
+} from '../common/classify.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 
 /**
@@ -56,7 +61,7 @@ function durationMs(value: unknown): number | undefined {
 function readError(body: unknown): VendorError {
   const error = errorOf(body);
   const { message, status, details } = objectOf(error);
-  const said = textOf(message) ?? textOf(error) ?? textOf(body) ?? '';
+  const said = (textOf(message) ?? textOf(error) ?? textOf(body) ?? '').slice(0, maxMessageLength);
   const facts = listOf(details).map(objectOf);
   const violations = facts.flatMap(({ violations }) => listOf(violations)).map(objectOf);
   const isSpent =

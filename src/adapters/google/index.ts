@@ -4,6 +4,7 @@ import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.
 import { keyVariablesFor } from '../common/key-hosts.ts';
 import { lazily } from '../common/lazily.ts';
 import { objectOf } from '../common/read.ts';
+import { answerBoundOf } from '../common/settings.ts';
 import { geminiEmbeddings, geminiProvider } from './gemini-provider.ts';
 import {
   type GoogleSettings,
@@ -125,5 +126,10 @@ export function google(settings: GoogleSettings = {}): Provider {
     if (read.own !== undefined) await loadWebSdk();
   };
   const keyCount = keyCountOf(read.own?.apiKey);
-  return { ...geminiProvider({ road, preload }), ...geminiEmbeddings(road), keyCount };
+  return {
+    ...geminiProvider({ road, preload }),
+    ...geminiEmbeddings(road),
+    ...answerBoundOf(settings),
+    keyCount,
+  };
 }

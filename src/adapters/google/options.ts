@@ -2,7 +2,13 @@ import { SignalboxError } from '../../errors.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import type { ApiKey } from '../common/api-key.ts';
 import { lazySdk } from '../common/sdk.ts';
-import { checkSettings, transportShape } from '../common/settings.ts';
+import {
+  type AnswerSettings,
+  answerShape,
+  besideClient,
+  checkSettings,
+  transportShape,
+} from '../common/settings.ts';
 
 /** The web entry: the same API, a quarter of the weight, and deaf to the environment. */
 export const loadWebSdk = lazySdk('@google/genai', () => import('@google/genai/web'));
@@ -20,26 +26,28 @@ export interface GoogleClient {
 }
 
 /** How to reach the Gemini API. */
-export type GoogleSettings =
-  | (TransportSettings & {
-      /**
-       * The key, or a function that gives the current one for each attempt.
-       * @default the environment variable `GOOGLE_API_KEY` or else `GEMINI_API_KEY`, read at each call; sent to hosts
-       * of `googleapis.com` and to this machine only
-       */
-      readonly apiKey?: ApiKey;
-      /** Without the version. @default 'https://generativelanguage.googleapis.com' */
-      readonly baseURL?: string;
-      /** Sent with every request, over signalbox's own. */
-      readonly headers?: Readonly<Record<string, string>>;
-      /** The API version in the path. Preview models and features need `v1beta`. @default 'v1beta' */
-      readonly apiVersion?: string;
-      readonly client?: undefined;
-    })
-  | {
-      /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
-      readonly client: GoogleClient;
-    };
+export type GoogleSettings = AnswerSettings &
+  (
+    | (TransportSettings & {
+        /**
+         * The key, or a function that gives the current one for each attempt.
+         * @default the environment variable `GOOGLE_API_KEY` or else `GEMINI_API_KEY`, read at each call;
+         * sent to hosts of `googleapis.com` and to this machine only
+         */
+        readonly apiKey?: ApiKey;
+        /** Without the version. @default 'https://generativelanguage.googleapis.com' */
+        readonly baseURL?: string;
+        /** Sent with every request, over signalbox's own. */
+        readonly headers?: Readonly<Record<string, string>>;
+        /** The API version in the path. Preview models and features need `v1beta`. @default 'v1beta' */
+        readonly apiVersion?: string;
+        readonly client?: undefined;
+      })
+    | {
+        /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
+        readonly client: GoogleClient;
+      }
+  );
 
 /** Settings of a client that signalbox makes, with its defaults filled in; the key stays lazy. */
 export type OwnClientSettings = {
@@ -57,6 +65,7 @@ const shape = {
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
+  ...answerShape,
   apiVersion: 'string',
   client: 'object',
 } as const;
@@ -80,11 +89,9 @@ export function readSettings(
   | { readonly own: OwnClientSettings } {
   checkSettings('google', settings, shape);
   if (settings.client !== undefined) {
-    const others = Object.entries(settings).filter(
-      ([name, value]) => name !== 'client' && value !== undefined,
-    );
+    const others = besideClient(settings, ['client', 'maxAnswerBytes']);
     if (others.length > 0) {
-      const names = others.map(([name]) => `google().${name}`).join(', ');
+      const names = others.map((name) => `google().${name}`).join(', ');
       throw new SignalboxError(
         'config',
         `${names}: cannot be set beside client, which has its own`,

@@ -3,11 +3,13 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
+import { checkUsage } from '../common/check-usage.ts';
 import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { citationsOf, groundingOf } from './citations.ts';
 import { inBandError, isErrorBody } from './errors.ts';
+import { SegmentFinder } from './segment-finder.ts';
 import { toUsage } from './usage.ts';
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
@@ -82,6 +84,7 @@ class GeminiReader implements AnswerReader {
   #finishDetail: string | undefined;
   #blockReason: string | undefined;
   #grounding: JsonObject = {};
+  readonly #segments = new SegmentFinder();
 
   constructor(issuer: Issuer, facts: AnswerFacts) {
     this.#issuer = issuer;
@@ -98,6 +101,7 @@ class GeminiReader implements AnswerReader {
     this.#id ??= textOf(chunk.responseId);
     this.#servedModel = textOf(chunk.modelVersion) ?? this.#servedModel;
     if (isObject(chunk.usageMetadata)) this.#usage = { ...this.#usage, ...chunk.usageMetadata };
+    checkUsage(this.#usage);
     this.#open(chunk);
     this.#blockReason ??= blocked;
     if (candidate === undefined) return;
@@ -161,7 +165,8 @@ class GeminiReader implements AnswerReader {
   #closeText(): void {
     const place = String(this.#places);
     if (this.#current === 'text') {
-      for (const cite of citationsOf(this.#grounding)) this.#assembler.cite(place, cite);
+      for (const cite of citationsOf(this.#grounding, this.#segments))
+        this.#assembler.cite(place, cite);
     }
     if (this.#current !== undefined) this.#assembler.close(place);
     this.#current = undefined;

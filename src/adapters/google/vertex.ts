@@ -6,31 +6,38 @@ import { currentKey, headerTable, withKey } from '../common/api-key.ts';
 import { mayGetAmbientKey } from '../common/key-hosts.ts';
 import { lazily } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
-import { checkSettings, transportShape } from '../common/settings.ts';
+import {
+  type AnswerSettings,
+  answerBoundOf,
+  answerShape,
+  checkSettings,
+  transportShape,
+} from '../common/settings.ts';
 import { geminiProvider } from './gemini-provider.ts';
 import { type GoogleClient, keyHosts, loadWebSdk } from './options.ts';
 import { sdkRoad } from './road.ts';
 import { vertexEmbeddings } from './vertex-embeddings.ts';
 
 /** How to reach Gemini on Google Cloud. */
-export type VertexSettings = TransportSettings & {
-  /** The id of the Google Cloud project that pays. */
-  readonly project: string;
-  /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
-  readonly location?: string;
-  /**
-   * Gives an access token for each attempt, and keeps the SDK's Node entry out of the process. Caching it is
-   * yours to do. @default Google's application-default credentials, found by the SDK; sent to hosts of
-   * `googleapis.com` and to this machine only
-   */
-  readonly token?: () => string | Promise<string>;
-  /** Without the version. @default the address of the location */
-  readonly baseURL?: string;
-  /** Sent with every request, over signalbox's own. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** The API version in the path. @default 'v1beta1' */
-  readonly apiVersion?: string;
-};
+export type VertexSettings = TransportSettings &
+  AnswerSettings & {
+    /** The id of the Google Cloud project that pays. */
+    readonly project: string;
+    /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
+    readonly location?: string;
+    /**
+     * Gives an access token for each attempt, and keeps the SDK's Node entry out of the process. Caching it is
+     * yours to do. @default Google's application-default credentials, found by the SDK; sent to
+     * hosts of `googleapis.com` and to this machine only
+     */
+    readonly token?: () => string | Promise<string>;
+    /** Without the version. @default the address of the location */
+    readonly baseURL?: string;
+    /** Sent with every request, over signalbox's own. */
+    readonly headers?: Readonly<Record<string, string>>;
+    /** The API version in the path. @default 'v1beta1' */
+    readonly apiVersion?: string;
+  };
 
 /** Both become part of the address. Projects of old organisations are named `example.com:project`. */
 const idKind = {
@@ -50,6 +57,7 @@ const shape = {
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
+  ...answerShape,
   apiVersion: 'string',
 } as const;
 
@@ -155,5 +163,6 @@ export function vertex(settings: VertexSettings): Provider {
       exchange: exchangeWith,
     }),
     ...vertexEmbeddings({ road, exchange: exchangeWith }),
+    ...answerBoundOf(settings),
   };
 }

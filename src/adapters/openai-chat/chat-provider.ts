@@ -35,6 +35,7 @@ export function chatProvider(brand: ChatBrand): Provider {
   return {
     wire,
     keyCount: connection.keyCount,
+    ...connection.bound,
     ...(priceList !== undefined && { priceList }),
     capabilities: (model) => new Set(brand.capabilities(model)),
     preload: connection.preload,

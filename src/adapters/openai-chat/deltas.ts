@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
+import { checkCount } from '../../transport/answer-bound.ts';
 import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
@@ -183,6 +184,7 @@ class ChatDeltas implements DeltaReader {
     const place = `call ${++this.#callCount}`;
     const call = { place, id: id ?? `call_${this.#callCount}`, begun: false, held: '' };
     this.#calls.set(at, call);
+    checkCount(this.#callCount, 'tool calls');
     this.#latestIndex = Math.max(this.#latestIndex, at);
     return call;
   }

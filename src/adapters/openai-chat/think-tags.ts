@@ -27,6 +27,8 @@ function tailLike(text: string, tag: string): number {
 class TagReader implements ThinkTags {
   #state: 'start' | 'thinking' | 'plain' = 'start';
   #held = '';
+  /** White space before anything else, which is text if no tag follows. A list, since it may come in any number of pieces. */
+  #blanks: string[] = [];
   /** Blank space after a tag belongs to nobody. */
   #isAfterTag = false;
 
@@ -36,17 +38,20 @@ class TagReader implements ThinkTags {
     if (this.#state === 'thinking') return this.#think(ahead);
     if (this.#state === 'plain') return this.#piece('text', ahead);
     const begun = ahead.trimStart();
+    const blank = ahead.slice(0, ahead.length - begun.length);
+    if (blank !== '') this.#blanks.push(blank);
     if (begun.startsWith(opening)) {
       this.#state = 'thinking';
+      this.#blanks = [];
       this.#isAfterTag = true;
       return this.#think(begun.slice(opening.length));
     }
     if (opening.startsWith(begun)) {
-      this.#held = ahead;
+      this.#held = begun;
       return [];
     }
     this.#state = 'plain';
-    return this.#piece('text', ahead);
+    return this.#piece('text', this.#takeBlanks() + begun);
   }
 
   areDone(): boolean {
@@ -54,11 +59,17 @@ class TagReader implements ThinkTags {
   }
 
   rest(): readonly TaggedText[] {
-    const left = this.#held;
+    const left = this.#takeBlanks() + this.#held;
     this.#held = '';
     const type = this.#state === 'thinking' ? 'reasoning' : 'text';
     this.#state = 'plain';
     return this.#piece(type, left);
+  }
+
+  #takeBlanks(): string {
+    const blanks = this.#blanks.join('');
+    this.#blanks = [];
+    return blanks;
   }
 
   #piece(type: TaggedText['type'], text: string): readonly TaggedText[] {

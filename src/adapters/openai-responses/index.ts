@@ -47,6 +47,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     wire,
     priceList,
     keyCount: connection.keyCount,
+    ...connection.bound,
     capabilities: (model) =>
       new Set(openAIFactsOf(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,

@@ -1,5 +1,6 @@
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
+import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
 import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
@@ -117,6 +118,7 @@ class OpenItems implements ItemReader {
   #text(place: string, type: 'text' | 'refusal', delta: string): void {
     if (delta === '') return;
     this.#told.add(place);
+    checkCount(this.#told.size, 'items');
     if (type === 'refusal') this.#refusal += delta;
     this.#assembler.text(place, type, delta);
   }
@@ -134,6 +136,7 @@ class OpenItems implements ItemReader {
     const isNext = this.#paragraphs.has(index) && this.#paragraphs.get(index) !== paragraph;
     this.#paragraphs.set(index, paragraph);
     this.#told.add(place);
+    checkCount(this.#told.size, 'items');
     this.#assembler.text(place, 'reasoning', isNext ? `\n\n${delta}` : delta);
   }
 
@@ -148,6 +151,7 @@ class OpenItems implements ItemReader {
   #input(index: number, delta: string): void {
     if (delta === '') return;
     this.#told.add(String(index));
+    checkCount(this.#told.size, 'items');
     this.#assembler.toolInput(String(index), delta);
   }
 
@@ -194,6 +198,7 @@ class OpenItems implements ItemReader {
   #whole(index: number, item: unknown): void {
     if (!isObject(item) || this.#done.has(index)) return;
     this.#done.add(index);
+    checkCount(this.#done.size, 'items');
     const key = own(inputKeyByType, textOf(item.type) ?? '');
     if (key !== undefined) this.#call(index, item, key);
     else if (item.type === 'message') this.#message(index, item);
@@ -206,6 +211,7 @@ class OpenItems implements ItemReader {
     const id = textOf(event.item_id) ?? textOf(item.id);
     if (id !== undefined) this.#indexById.set(id, index);
     if (item.type !== undefined) this.#typeByIndex.set(index, item.type);
+    checkCount(this.#indexById.size + this.#typeByIndex.size, 'items', 2 * maxAnswerItems);
   }
 
   /** Which item of the events an item of the final response is: by its id, else by its place and type. */

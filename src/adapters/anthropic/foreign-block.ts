@@ -1,0 +1,14 @@
+import type { JsonObject } from '../../protocol/json.ts';
+
+/** A block that is not text, thinking or a call of the caller's tools, such as a server tool's result. */
+export type ForeignBlock = { readonly block: JsonObject; input: string };
+
+/** The block as the vendor wants it back. */
+export function withInput({ block, input }: ForeignBlock): JsonObject {
+  if (input === '') return block;
+  try {
+    return { ...block, input: JSON.parse(input) };
+  } catch {
+    return block;
+  }
+}

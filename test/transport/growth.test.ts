@@ -1,0 +1,333 @@
+import { describe, expect, it } from 'vitest';
+import { anthropic } from '../../src/anthropic.ts';
+import { google } from '../../src/google.ts';
+import { openai, openaiChat } from '../../src/openai.ts';
+import type { JsonSchema } from '../../src/protocol/json.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
+import { createRouter } from '../../src/router.ts';
+import { awsChunk } from '../support/aws-frames.ts';
+import { type AnswerInPieces, bytewise, piecesFetch, piecewise } from '../support/pieces-fetch.ts';
+
+/**
+ * Whatever a vendor sends is read in time that grows with its length, and not with the square of it. Each answer is read
+ * at one length and at four times that, by the CPU time of this thread: four times the work is expected, sixteen times
+ * would be the square.
+ */
+const times = 4;
+const mostTimes = 9;
+/** Below this, in milliseconds, a measurement says nothing. */
+const noiseMs = 120;
+
+type Wire = 'chat' | 'responses' | 'anthropic' | 'google';
+
+function providerOf(wire: Wire, answer: () => AnswerInPieces): Provider {
+  const settings = { apiKey: 'k', baseURL: 'http://vendor.test', fetch: piecesFetch(answer) };
+  switch (wire) {
+    case 'responses':
+      return openai(settings);
+    case 'anthropic':
+      return anthropic(settings);
+    case 'google':
+      return google(settings);
+    default:
+      return openaiChat(settings);
+  }
+}
+
+type Case = {
+  readonly wire?: Wire;
+  readonly n: number;
+  readonly schema?: JsonSchema;
+  /** What the vendor answers, its length being about `n`. */
+  readonly answer: (n: number) => AnswerInPieces;
+};
+
+const sse = (events: Iterable<unknown>): AnswerInPieces => ({
+  headers: { 'content-type': 'text/event-stream' },
+  pieces: (function* () {
+    for (const event of events) yield `data: ${JSON.stringify(event)}\n\n`;
+    yield 'data: [DONE]\n\n';
+  })(),
+});
+
+function* repeat<Value>(n: number, make: (index: number) => Value): Generator<Value> {
+  for (let index = 0; index < n; index++) yield make(index);
+}
+
+function* joined<Value>(...all: readonly Iterable<Value>[]): Generator<Value> {
+  for (const each of all) yield* each;
+}
+
+const chunk = (delta: object, finish_reason: string | null = null) => ({
+  id: 'c',
+  choices: [{ index: 0, delta, finish_reason }],
+});
+const completion = (content: string) =>
+  JSON.stringify({
+    id: 'c',
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+  });
+const gemini = (parts: readonly object[], more: object = {}, facts: object = {}) => ({
+  candidates: [{ content: { role: 'model', parts }, index: 0, ...more }],
+  ...facts,
+});
+const stop = [chunk({}, 'stop')];
+const text = (n: number, of: string) => of.repeat(Math.ceil(n / of.length)).slice(0, n);
+
+const cases: Readonly<Record<string, Case>> = {
+  'white space before a body': {
+    n: 200_000,
+    answer: (n) => ({ pieces: [' '.repeat(n), completion('hi')] }),
+  },
+  'white space before a body, byte by byte': {
+    n: 5_000,
+    answer: (n) => ({
+      pieces: joined<string | Uint8Array>(bytewise(text(n, ' \n\t')), [completion('hi')]),
+    }),
+  },
+  'white space behind the beginning of a field name': {
+    n: 5_000,
+    answer: (n) => ({ pieces: joined<string | Uint8Array>(['dat'], bytewise(' '.repeat(n))) }),
+  },
+  'a JSON body byte by byte': {
+    n: 30_000,
+    answer: (n) => ({ pieces: bytewise(completion('a'.repeat(n))) }),
+  },
+  'one line of an event stream byte by byte': {
+    n: 30_000,
+    answer: (n) => ({
+      pieces: joined<string | Uint8Array>(
+        bytewise(`data: ${JSON.stringify(chunk({ content: 'a'.repeat(n) }))}\n\n`),
+        [`data: ${JSON.stringify(stop[0])}\n\n`],
+      ),
+    }),
+  },
+  'many data lines of one event': {
+    n: 20_000,
+    answer: (n) => ({ pieces: [`data:\n`.repeat(n), `data: ${completion('hi')}\n\n`] }),
+  },
+  'carriage returns': {
+    n: 100_000,
+    answer: (n) => ({ pieces: ['data: 1', '\r'.repeat(n), ...repeat(n / 20, () => '\r')] }),
+  },
+  'an AWS frame in small pieces': {
+    wire: 'anthropic',
+    n: 300_000,
+    answer: (n) => ({
+      headers: { 'content-type': 'application/vnd.amazon.eventstream' },
+      pieces: piecewise(awsChunk({ type: 'ping', of: 'a'.repeat(n) }), 64),
+    }),
+  },
+  'deltas of one character': {
+    n: 4_000,
+    answer: (n) =>
+      sse(
+        joined(
+          repeat(n, () => chunk({ content: 'a' })),
+          stop,
+        ),
+      ),
+  },
+  'beginnings of a think tag': {
+    n: 4_000,
+    answer: (n) =>
+      sse(
+        joined(
+          repeat(n, () => chunk({ content: '<' })),
+          stop,
+        ),
+      ),
+  },
+  'white space before a think tag': {
+    n: 8_000,
+    answer: (n) =>
+      sse(
+        joined(
+          repeat(n, () => chunk({ content: ' ' })),
+          stop,
+        ),
+      ),
+  },
+  'beginnings of the end of a think tag': {
+    n: 4_000,
+    answer: (n) =>
+      sse(
+        joined(
+          [chunk({ content: '<think>' })],
+          repeat(n, () => chunk({ content: '</' })),
+          stop,
+        ),
+      ),
+  },
+  'arguments of one character': {
+    n: 4_000,
+    answer: (n) =>
+      sse(
+        joined(
+          [
+            chunk({
+              tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '{"a":"' } }],
+            }),
+          ],
+          repeat(n, () => chunk({ tool_calls: [{ index: 0, function: { arguments: '[' } }] })),
+          [chunk({ tool_calls: [{ index: 0, function: { arguments: '"}' } }] }, 'tool_calls')],
+        ),
+      ),
+  },
+  'arguments before the name': {
+    n: 4_000,
+    answer: (n) =>
+      sse(
+        joined(
+          repeat(n, () => chunk({ tool_calls: [{ index: 0, function: { arguments: ' ' } }] })),
+          [chunk({ tool_calls: [{ index: 0, function: { name: 'f', arguments: '{}' } }] }, 'stop')],
+        ),
+      ),
+  },
+  'details of reasoning with ever new members': {
+    n: 2_000,
+    answer: (n) =>
+      sse(
+        joined(
+          repeat(n, (index) => chunk({ reasoning_details: [{ type: 't', [`m${index}`]: 1 }] })),
+          stop,
+        ),
+      ),
+  },
+  'fences without an end': {
+    n: 100_000,
+    schema: {},
+    answer: (n) => ({ pieces: [completion(`\`\`\`json ${text(n, '``` `')}x`)] }),
+  },
+  'white space behind a fence': {
+    n: 100_000,
+    schema: {},
+    answer: (n) => ({ pieces: [completion(`\`\`\`json${' '.repeat(n)}x`)] }),
+  },
+  'lists in lists': {
+    n: 20_000,
+    answer: (n) => ({ pieces: ['['.repeat(n), ']'.repeat(n)] }),
+  },
+  'white space in events that are like the one before': {
+    n: 900,
+    answer: (n) => ({
+      pieces: repeat(200, (index) =>
+        index % 4 < 2
+          ? `data: {${' '.repeat(n)}"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n`
+          : `data: {"choices":[{"index":0,${' '.repeat(n)}"delta":{"content":"b"}}]}\n\n`,
+      ),
+    }),
+  },
+  'an error body of one long word': {
+    n: 60_000,
+    answer: (n) => ({
+      status: 400,
+      pieces: [JSON.stringify({ error: { message: text(n, 'exceeds the retry in 1') } })],
+    }),
+  },
+  'an error inside a 200': {
+    n: 400_000,
+    answer: (n) => ({
+      pieces: [JSON.stringify({ error: { message: text(n, 'input token count try again in 1') } })],
+    }),
+  },
+  'headers about limits and waits': {
+    n: 50_000,
+    answer: (n) => ({
+      status: 429,
+      headers: {
+        'retry-after': text(n, '1m'),
+        'retry-after-ms': text(n, '9'),
+        date: text(n, '('),
+        'x-ratelimit-reset-requests': `${text(n, '1m')}x`,
+        'x-ratelimit-remaining-requests': `${'1'.repeat(n)}.`,
+        ratelimit: text(n, 'limit=1,;'),
+      },
+      pieces: ['{}'],
+    }),
+  },
+  'sources of a text': {
+    wire: 'google',
+    n: 2_000,
+    answer: (n) => {
+      const words = 'é '.repeat(20 * n);
+      const groundingSupports = Array.from({ length: n }, (_, index) => ({
+        segment: { startIndex: 30 * index, endIndex: 30 * index + 3, text: `x${index}` },
+        groundingChunkIndices: [0],
+      }));
+      const groundingMetadata = { groundingChunks: [{ web: { uri: 'u' } }], groundingSupports };
+      const body = gemini([{ text: words }], { finishReason: 'STOP', groundingMetadata });
+      return { pieces: [JSON.stringify(body)] };
+    },
+  },
+  'sources with ever new members': {
+    wire: 'google',
+    n: 1_500,
+    answer: (n) =>
+      sse(
+        repeat(n, (index) => gemini([{ text: 'a' }], { groundingMetadata: { [`m${index}`]: 1 } })),
+      ),
+  },
+  'usage with ever new members': {
+    wire: 'google',
+    n: 1_500,
+    answer: (n) =>
+      sse(
+        repeat(n, (index) => gemini([{ text: 'a' }], {}, { usageMetadata: { [`m${index}`]: 1 } })),
+      ),
+  },
+  'blocks of one character': {
+    wire: 'anthropic',
+    n: 3_000,
+    answer: (n) =>
+      sse(
+        joined<unknown>(
+          [{ type: 'message_start', message: { id: 'm', model: 'm' } }],
+          repeat(n, (index) => ({
+            type: 'content_block_start',
+            index,
+            content_block: { type: 'text', text: 'a' },
+          })),
+        ),
+      ),
+  },
+  'items of a response': {
+    wire: 'responses',
+    n: 1_500,
+    answer: (n) => {
+      const output = Array.from({ length: n }, (_, index) => ({
+        type: 'message',
+        id: `m${index}`,
+        content: [{ type: 'output_text', text: 'a', annotations: [{ type: 'x', url: 'u' }] }],
+      }));
+      return { pieces: [JSON.stringify({ id: 'r', status: 'completed', output })] };
+    },
+  },
+};
+
+/** The CPU time of reading the answer, in milliseconds, with what became of it. */
+async function cpuMsOf({ wire = 'chat', answer, schema }: Case, n: number): Promise<number> {
+  const router = createRouter({
+    providers: { v: providerOf(wire, () => answer(n)) },
+    tiers: { t: { targets: ['v/m'], maxAttempts: 1 } },
+  });
+  const before = process.threadCpuUsage();
+  const options = schema === undefined ? {} : { schema, repairAttempts: 0 };
+  await router.complete('t', 'hi', options).catch(() => undefined);
+  const { user, system } = process.threadCpuUsage(before);
+  await router.close();
+  return (user + system) / 1_000;
+}
+
+async function leastOf(one: Case, n: number): Promise<number> {
+  return Math.min(await cpuMsOf(one, n), await cpuMsOf(one, n));
+}
+
+describe('the time to read an answer grows with its length', () => {
+  it.each(Object.entries(cases))('%s', async (_, one) => {
+    await cpuMsOf(one, Math.ceil(one.n / 4));
+    const short = await leastOf(one, one.n);
+    const long = await leastOf(one, one.n * times);
+    expect(long).toBeLessThan(Math.max(noiseMs, short * mostTimes));
+  });
+});

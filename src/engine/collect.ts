@@ -3,6 +3,7 @@ import type { PartialAnswer, Warning } from '../protocol/completion.ts';
 import type { NormalMessage, Part } from '../protocol/message.ts';
 import type { ProviderPart, StreamPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
+import { usageForEvents } from '../telemetry/event-usage.ts';
 
 /** About four characters make a token; used only where the vendor reports nothing, and marked as estimated. */
 export const charactersPerToken = 4;
@@ -136,7 +137,8 @@ class CollectedParts implements Collected {
   partial(target: string): PartialAnswer {
     const usage = this.usage();
     const content = this.#all();
-    return { target, content, text: textOf(content), ...(usage !== undefined && { usage }) };
+    const told = usage === undefined ? {} : { usage: usageForEvents(usage) };
+    return { target, content, text: textOf(content), ...told };
   }
 
   #all(): readonly Part[] {

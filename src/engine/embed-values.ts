@@ -39,7 +39,9 @@ function batchSize(engine: Engine, config: ResolvedConfig, tier: string): number
     .filter(({ adapter }) => adapter.prepareEmbedding !== undefined)
     .map(({ model, adapter: { maxEmbeddingBatch = defaults.embedBatch } }) =>
       typeof maxEmbeddingBatch === 'number' ? maxEmbeddingBatch : maxEmbeddingBatch(model),
-    );
+    )
+    // A provider that knows no number, or none that makes sense, takes what most do.
+    .map((size) => (Number.isInteger(size) && size > 0 ? size : defaults.embedBatch));
   return sizes.length === 0 ? defaults.embedBatch : Math.min(...sizes);
 }
 

@@ -19,6 +19,7 @@ import { tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
 import type { Pace } from './pace.ts';
+import { repeatsPrompt } from './repeats-prompt.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { toCompletion } from './to-completion.ts';
@@ -130,7 +131,7 @@ class AttemptSession implements Session {
     if (this.#attempt === undefined) return raw;
     const { target, collected } = this;
     const message = `${heldUnder(target).target}: ${raw.message}`;
-    const requestId = raw.requestId ?? collected.requestId;
+    const requestId = this.#requestIdOf(raw);
     const error = raw.with({ target: target.id, message, requestId });
     const left = error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
     // An answer that came whole but is of no use says nothing against the target's health.
@@ -171,6 +172,15 @@ class AttemptSession implements Session {
       error: failure.error,
       ...(usd !== undefined && { usd }),
     });
+  }
+
+  /** An error is made into events: an id that repeats the prompt is no id. */
+  #requestIdOf(error: SignalboxError): string | undefined {
+    const requestId = error.requestId ?? this.collected.requestId;
+    if (requestId === undefined) return undefined;
+    const { system } = optionsFor(this.#run.call, this.target);
+    const isEcho = repeatsPrompt(requestId, this.#asking.messages, system);
+    return isEcho ? undefined : requestId;
   }
 
   /** It has a place: its turn has come, unless things have changed while it waited. */

@@ -1,5 +1,6 @@
 /** What comes and goes with calls. */
 type Kind =
+  | 'answerHeaders'
   | 'answerParts'
   | 'attempt'
   | 'attemptClock'
@@ -28,6 +29,7 @@ type Kind =
   | 'session'
   | 'tagReader'
   | 'tap'
+  | 'tokenCounts'
   | 'trail';
 
 /**

@@ -72,9 +72,7 @@ class MessageReader implements AnswerReader {
       case 'message_start':
         this.#start(objectOf(data.message));
         // For a stream that is cut.
-        if (this.#usage !== undefined) {
-          this.#facts.tell({ type: 'usage', usage: toUsage(this.#usage) });
-        }
+        this.#tellUsage();
         break;
       case 'content_block_start':
         this.#begun = true;
@@ -216,6 +214,11 @@ class MessageReader implements AnswerReader {
       default:
         this.#foreign.set(place, { block, input: '' });
     }
+  }
+
+  #tellUsage(): void {
+    const usage = this.#usage && toUsage(this.#usage);
+    if (usage !== undefined) this.#facts.tell({ type: 'usage', usage });
   }
 
   #sign(place: string, told: unknown): void {

@@ -10,6 +10,7 @@ import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 import type { Outcome, Permit } from '../resilience/health.ts';
 import { type AttemptParts, runAttempt } from './attempt.ts';
+import { attemptError } from './attempt-error.ts';
 import { Bill } from './bill.ts';
 import { timingOf } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
@@ -19,7 +20,6 @@ import { tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
 import type { Pace } from './pace.ts';
-import { repeatsPrompt } from './repeats-prompt.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { toCompletion } from './to-completion.ts';
@@ -130,9 +130,8 @@ class AttemptSession implements Session {
     // It was still waiting for its turn: the target was not asked, and is not to blame.
     if (this.#attempt === undefined) return raw;
     const { target, collected } = this;
-    const message = `${heldUnder(target).target}: ${raw.message}`;
-    const requestId = this.#requestIdOf(raw);
-    const error = raw.with({ target: target.id, message, requestId });
+    const about = { call: this.#run.call, target, messages: this.#asking.messages };
+    const error = attemptError(raw, collected.requestId, about);
     const left = error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
     // An answer that came whole but is of no use says nothing against the target's health.
     const outcome = collected.finish !== undefined ? 'success' : 'neither';
@@ -172,15 +171,6 @@ class AttemptSession implements Session {
       error: failure.error,
       ...(usd !== undefined && { usd }),
     });
-  }
-
-  /** An error is made into events: an id that repeats the prompt is no id. */
-  #requestIdOf(error: SignalboxError): string | undefined {
-    const requestId = error.requestId ?? this.collected.requestId;
-    if (requestId === undefined) return undefined;
-    const { system } = optionsFor(this.#run.call, this.target);
-    const isEcho = repeatsPrompt(requestId, this.#asking.messages, system);
-    return isEcho ? undefined : requestId;
   }
 
   /** It has a place: its turn has come, unless things have changed while it waited. */
@@ -255,9 +245,7 @@ class AttemptSession implements Session {
     const refused = error?.code === 'rate_limited' ? 'limited' : undefined;
     const busy = error?.code === 'overloaded' ? 'overloaded' : 'other';
     const isOk = error === undefined || collected.finish !== undefined;
-    if (isOk && usage !== undefined) {
-      this.#run.engine.limits.answered(target, usage.outputTokens);
-    }
+    if (isOk && usage) this.#run.engine.limits.answered(target, usage.outputTokens);
     this.#place?.leave({
       outcome: isOk ? 'ok' : (refused ?? busy),
       toldWhen: error?.retryAfterMs !== undefined,

@@ -10,7 +10,7 @@ import { createPartAssembler, type PartAssembler } from '../common/part-assemble
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
-import { mergeUsage, toUsage } from './usage.ts';
+import { mergeUsage, tellEarlyUsage, toUsage } from './usage.ts';
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
   end_turn: 'stop',
@@ -72,7 +72,7 @@ class MessageReader implements AnswerReader {
       case 'message_start':
         this.#start(objectOf(data.message));
         // For a stream that is cut.
-        this.#tellUsage();
+        tellEarlyUsage(this.#usage, this.#facts.tell);
         break;
       case 'content_block_start':
         this.#begun = true;
@@ -214,11 +214,6 @@ class MessageReader implements AnswerReader {
       default:
         this.#foreign.set(place, { block, input: '' });
     }
-  }
-
-  #tellUsage(): void {
-    const usage = this.#usage && toUsage(this.#usage);
-    if (usage !== undefined) this.#facts.tell({ type: 'usage', usage });
   }
 
   #sign(place: string, told: unknown): void {

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import type { Tell } from '../common/part-assembler.ts';
 import { isObject, objectOf } from '../common/read.ts';
 import { TokenCounts } from '../common/token-counts.ts';
 
@@ -55,4 +56,10 @@ export function toUsage(raw: JsonObject): Usage | undefined {
     ...counts.certainty,
     raw,
   };
+}
+
+/** Tells what is known before the end, if it can be believed. */
+export function tellEarlyUsage(raw: JsonObject | undefined, tell: Tell): void {
+  const usage = raw && toUsage(raw);
+  if (usage !== undefined) tell({ type: 'usage', usage });
 }

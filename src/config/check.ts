@@ -98,6 +98,13 @@ export function findTier(config: ResolvedConfig, name: string): ResolvedTier {
   throw configError([{ path: ['tier'], message: `there is no tier "${name}"${hint}` }], 'call');
 }
 
+/** Each key of a pool is a candidate in every call. */
+const maxKeyCount = 1_000;
+
+function isKeyCount(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxKeyCount;
+}
+
 const providerMembers = ['capabilities', 'preload', 'prepare'] as const;
 
 /** What is wrong with the providers; all of it, to be told along with the rest of the configuration. */
@@ -125,6 +132,10 @@ export function providerProblems(providers: unknown): readonly Problem[] {
         path,
         message: 'must be a provider, such as openai(), called with parentheses',
       });
+    }
+    const keyCount: unknown = isProvider ? Reflect.get(provider, 'keyCount') : undefined;
+    if (keyCount !== undefined && !isKeyCount(keyCount)) {
+      problems.push({ path, message: `keyCount must be a whole number from 1 to ${maxKeyCount}` });
     }
   }
   return problems;

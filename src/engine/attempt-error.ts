@@ -9,6 +9,11 @@ import { optionsFor } from './request.ts';
 /** Between the words of an identifier, where the prompt has blanks. */
 const separators = /[-_.]+/g;
 
+/** What base64 may mean, behind a prefix of any length. */
+function decoded(text: string): readonly string[] {
+  return [0, 1, 2, 3].map((at) => Buffer.from(text.slice(at), 'base64').toString());
+}
+
 function textsOf(part: Part): readonly string[] {
   if ('text' in part) return [part.text];
   if (part.type === 'tool-result') return [JSON.stringify(part.output)];
@@ -22,9 +27,8 @@ function repeatsPrompt(
   messages: readonly NormalMessage[],
   system: string | undefined,
 ): boolean {
-  const words = text.replace(separators, ' ');
-  const isIn = (source: string): boolean =>
-    sharesRun(text, source) || (words !== text && sharesRun(words, source));
+  const forms = [...new Set([text, text.replace(separators, ' '), ...decoded(text)])];
+  const isIn = (source: string): boolean => forms.some((form) => sharesRun(form, source));
   if (system !== undefined && isIn(system)) return true;
   return messages.some(({ content }) => content.some((part) => textsOf(part).some(isIn)));
 }

@@ -1,5 +1,5 @@
-/** Deeper than anything that a vendor documents, and shallow enough for every recursive reader. */
-const maxDepth = 32;
+/** Deeper than what any vendor or model nests, and shallow enough for every recursive reader. */
+const maxDepth = 128;
 
 /** How deep a value is nested, as far as `limit`; without recursion, which a deep value would overflow. */
 function isDeeperThan(value: unknown, limit: number): boolean {

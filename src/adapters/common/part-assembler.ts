@@ -1,4 +1,5 @@
 import { lastOf } from '../../internal/last-of.ts';
+import { shallowJson } from '../../internal/shallow-json.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
@@ -38,10 +39,13 @@ function parseToolInput(raw: string):
   // Models that call a tool without parameters send nothing at all.
   if (raw.trim() === '') return { input: {} };
   try {
-    return { input: JSON.parse(raw) };
+    // Nested deeper, it could not even be written as JSON again.
+    const input: Json | undefined = shallowJson(JSON.parse(raw));
+    if (input !== undefined) return { input };
   } catch {
-    return { input: raw, rawInput: raw, invalid: true };
+    // It is not JSON.
   }
+  return { input: raw, rawInput: raw, invalid: true };
 }
 
 export interface PartAssembler {

@@ -122,6 +122,13 @@ function isBound(value: unknown): boolean {
   return value === undefined || (Number.isSafeInteger(value) && Number(value) > 0);
 }
 
+/** Each key of a pool is a candidate in every call. */
+const maxKeyCount = 1_000;
+
+function isKeyCount(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxKeyCount;
+}
+
 const providerMembers = ['capabilities', 'preload', 'prepare'] as const;
 
 /** What is wrong with the providers; all of it, to be told along with the rest of the configuration. */
@@ -155,6 +162,10 @@ export function providerProblems(providers: unknown): readonly Problem[] {
     } else if (!isBound(Reflect.get(provider, 'maxAnswerBytes'))) {
       const message = 'must be a whole number of bytes, 1 at least';
       problems.push({ path: [...path, 'maxAnswerBytes'], message });
+    }
+    const keyCount: unknown = isProvider ? Reflect.get(provider, 'keyCount') : undefined;
+    if (keyCount !== undefined && !isKeyCount(keyCount)) {
+      problems.push({ path, message: `keyCount must be a whole number from 1 to ${maxKeyCount}` });
     }
   }
   return problems;

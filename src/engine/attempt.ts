@@ -12,6 +12,7 @@ import {
   type DuePhase,
 } from '../resilience/deadline.ts';
 import type { Scope } from './scope.ts';
+import { soundError, soundLimits, soundPart } from './sound-parts.ts';
 
 export type AttemptOptions = {
   /** The call's, or that of its hedge. */
@@ -242,7 +243,7 @@ class RunningAttempt implements AttemptParts {
       watch: {
         connected: () => this.#deadline.connected(),
         bytes: () => this.#deadline.bytes(this.#runtime.now()),
-        limits: onLimits,
+        limits: (told) => onLimits(soundLimits(told)),
       },
     });
     return parts[Symbol.asyncIterator]();
@@ -258,10 +259,11 @@ class RunningAttempt implements AttemptParts {
       this.#deadline.firstPart(this.#runtime.now());
       this.#clock?.arm();
     }
-    this.#isFinished = next.value.type === 'finish';
-    this.#options.see(next.value);
+    const value = soundPart(next.value);
+    this.#isFinished = value.type === 'finish';
+    this.#options.see(value);
     if (this.#isFinished) this.#end();
-    return next;
+    return value === next.value ? next : { done: false, value };
   }
 
   /** Closes the socket; what has come by then is still told. */
@@ -277,7 +279,7 @@ class RunningAttempt implements AttemptParts {
   }
 
   #failed(error: unknown): SignalboxError {
-    const told = asAttemptError(this.#cut === undefined ? error : this.#cut.reason);
+    const told = soundError(asAttemptError(this.#cut === undefined ? error : this.#cut.reason));
     this.#end();
     return told;
   }

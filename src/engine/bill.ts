@@ -1,6 +1,7 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
 import type { Completion, Tags } from '../protocol/completion.ts';
 import type { Usage } from '../protocol/usage.ts';
+import { usageForEvents } from '../telemetry/event-usage.ts';
 import type { Collected } from './collect.ts';
 import { pricedTarget } from './engine.ts';
 import type { Run } from './run.ts';
@@ -12,7 +13,7 @@ export class Bill {
   readonly #tags: Tags;
   /** Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer. */
   readonly #prices: Promise<void> | undefined;
-  /** What was booked, if anything; `usd` is `null` where nobody knows the price. */
+  /** What was booked, if anything, with the usage as events have it; `usd` is `null` where nobody knows the price. */
   booked: { readonly usage: Usage; readonly usd: number | null } | undefined;
 
   /** `tags` are the attempt's. */
@@ -35,9 +36,10 @@ export class Bill {
     const { engine, trail } = this.#run;
     const answer = { usage, servedModel, serviceTier: finish?.serviceTier };
     const cost = engine.pricing.price(this.#priced, answer);
-    this.booked = { usage, usd: cost.usd };
+    const told = usageForEvents(usage);
+    this.booked = { usage: told, usd: cost.usd };
     trail.bill(cost.usd);
-    trail.emit('cost', { ...cost, target: this.#priced.target, usage }, this.#tags);
+    trail.emit('cost', { ...cost, target: this.#priced.target, usage: told }, this.#tags);
     return { ...cost, attemptsUsd: trail.usd };
   }
 }

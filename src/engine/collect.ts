@@ -4,6 +4,7 @@ import type { PartialAnswer, Warning } from '../protocol/completion.ts';
 import type { NormalMessage, Part } from '../protocol/message.ts';
 import type { ProviderPart, StreamPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
+import { usageForEvents } from '../telemetry/event-usage.ts';
 import { AnswerMeter, maxWarnings } from './answer-meter.ts';
 
 /** About four characters make a token; used only where the vendor reports nothing, and marked as estimated. */
@@ -150,7 +151,8 @@ class CollectedParts implements Collected {
   partial(target: string): PartialAnswer {
     const usage = this.usage();
     const content = this.#all();
-    return { target, content, text: textOf(content), ...(usage !== undefined && { usage }) };
+    const told = usage === undefined ? {} : { usage: usageForEvents(usage) };
+    return { target, content, text: textOf(content), ...told };
   }
 
   #warn(warning: Warning): void {

@@ -40,7 +40,8 @@ function batchSize(engine: Engine, config: ResolvedConfig, tier: string): number
     .map(({ model, adapter: { maxEmbeddingBatch = defaults.embedBatch } }) =>
       typeof maxEmbeddingBatch === 'number' ? maxEmbeddingBatch : maxEmbeddingBatch(model),
     )
-    .filter((size) => size >= 1);
+    // A provider that knows no number, or none that makes sense, takes what most do.
+    .map((size) => (Number.isInteger(size) && size > 0 ? size : defaults.embedBatch));
   return sizes.length === 0 ? defaults.embedBatch : Math.min(...sizes);
 }
 

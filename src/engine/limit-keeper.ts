@@ -1,6 +1,7 @@
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../config/resolve.ts';
 import { own } from '../internal/own.ts';
+import { timestamp } from '../internal/timestamp.ts';
 import type { RateLimit } from '../protocol/provider.ts';
 import type { LimitsSnapshot } from '../protocol/router.ts';
 import type { Runtime } from '../protocol/runtime.ts';
@@ -86,6 +87,9 @@ class HeldPlace implements Place {
 
 /** How much the latest answer counts for the usual length. */
 const weight = 0.1;
+
+/** How much longer than usual an answer is taken to be: a slip of the vendor's must not hold up what follows. */
+const longerThanUsual = { times: 10, tokens: 10_000 } as const;
 
 export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper {
   const queue = createAdmissionQueue(runtime);
@@ -197,12 +201,16 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
       const forecast = queue.forecast(gatesOf(call, target), loadOf(call, target));
       if (forecast === undefined) return undefined;
       const until = forecast.waitMs > 0 ? runtime.now() + forecast.waitMs : undefined;
-      const time = until === undefined ? '' : ` until ${new Date(until).toISOString()}`;
+      const time = until === undefined ? '' : ` until ${timestamp(until)}`;
       return { reason: `${forecast.gate} is used up${time}`, until, waits: true };
     },
     answered({ id }, outputTokens) {
-      const usual = usualOutput.get(id) ?? outputTokens;
-      usualOutput.set(id, usual + weight * (outputTokens - usual));
+      const before = usualOutput.get(id);
+      const { times, tokens } = longerThanUsual;
+      const most = (before ?? defaults.outputTokens) * times + tokens;
+      const latest = Math.min(outputTokens, most);
+      const usual = before ?? latest;
+      usualOutput.set(id, usual + weight * (latest - usual));
     },
     snapshot(target) {
       const now = runtime.now();

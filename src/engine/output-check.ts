@@ -67,6 +67,15 @@ export function repairHint(error: SignalboxError): string {
 /** Models without native support wrap JSON in a Markdown fence. */
 const fence = /^```(?:json)?\s([\s\S]*)```$/i;
 
+/** Vendors' words for an answer that the model spoiled; others may be anything, and have no place in a message. */
+const knownFailures: ReadonlySet<string> = new Set([
+  'MALFORMED_FUNCTION_CALL',
+  'UNEXPECTED_TOOL_CALL',
+  'TOO_MANY_TOOL_CALLS',
+  'MALFORMED_RESPONSE',
+  'NO_IMAGE',
+]);
+
 /** Reasons to stop that promise an answer; the others explain why there may be none. */
 const answeringReasons: readonly FinishReason[] = ['stop', 'tool_calls', 'other'];
 
@@ -130,7 +139,8 @@ function checkFinish(check: OutputCheck, completion: Completion): void {
     throw new SignalboxError('context_length', 'the answer ran into the end of the context window');
   }
   if (finishReason === 'error') {
-    const word = completion.rawFinishReason ?? 'an error';
+    const { rawFinishReason = '' } = completion;
+    const word = knownFailures.has(rawFinishReason) ? rawFinishReason : 'an error';
     throw invalidOutput(`it ended with ${word}`, 'it was malformed, a tool call most likely');
   }
   if (isEmpty(completion) && answeringReasons.includes(finishReason))

@@ -9,6 +9,7 @@ import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 import type { Outcome, Permit } from '../resilience/health.ts';
 import { type AttemptParts, runAttempt } from './attempt.ts';
+import { attemptError } from './attempt-error.ts';
 import { Bill } from './bill.ts';
 import { timingOf } from './clocks.ts';
 import { type Collected, createCollected, estimateUsage } from './collect.ts';
@@ -138,9 +139,8 @@ class AttemptSession implements Session {
     // It was still waiting for its turn: the target was not asked, and is not to blame.
     if (this.#attempt === undefined) return raw;
     const { target, collected } = this;
-    const message = `${heldUnder(target).target}: ${raw.message}`;
-    const requestId = raw.requestId ?? collected.requestId;
-    const error = raw.with({ target: target.id, message, requestId });
+    const about = { call: this.#run.call, target, messages: this.#asking.messages };
+    const error = attemptError(raw, collected.requestId, about);
     const left = error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
     // An answer that came whole but is of no use says nothing against the target's health.
     const outcome = collected.finish !== undefined ? 'success' : 'neither';
@@ -255,9 +255,7 @@ class AttemptSession implements Session {
     const refused = error?.code === 'rate_limited' ? 'limited' : undefined;
     const busy = error?.code === 'overloaded' ? 'overloaded' : 'other';
     const isOk = error === undefined || collected.finish !== undefined;
-    if (isOk && usage !== undefined) {
-      this.#run.engine.limits.answered(target, usage.outputTokens);
-    }
+    if (isOk && usage) this.#run.engine.limits.answered(target, usage.outputTokens);
     this.#place?.leave({
       outcome: isOk ? 'ok' : (refused ?? busy),
       toldWhen: error?.retryAfterMs !== undefined,

@@ -33,7 +33,10 @@ function warningsOf({ prepared, collected, usage }: Whole): readonly Warning[] {
   if (usage.estimated !== true) return warnings;
   return [
     ...warnings,
-    { code: 'usage-missing', message: 'the vendor reported no usage: it is estimated' },
+    {
+      code: 'usage-missing',
+      message: 'the vendor reported no usage, or counts that cannot be right: it is estimated',
+    },
   ];
 }
 

@@ -1,3 +1,5 @@
+import { longestWaitMs } from '../internal/believed-wait.ts';
+import { timestamp } from '../internal/timestamp.ts';
 import type { CircuitSettings } from '../protocol/config.ts';
 import type { Unavailability } from '../protocol/events.ts';
 import {
@@ -43,12 +45,6 @@ const reasons: Record<Unavailability, string> = {
   credential: 'key rejected',
   model: 'model not found',
 };
-
-/** A vendor's word is taken for a day at most: one slip in a header must not lose a target for ever. */
-const longestWithholdMs = 86_400_000;
-
-/** The last time that a `Date` can tell. */
-const endOfTime = 8.64e15;
 
 const healthy: TargetHealth = { circuit: closedCircuit, unavailable: {} };
 
@@ -147,7 +143,7 @@ export function createHealth(now: () => number, random: () => number): Health {
     },
     withhold(key, kind, until) {
       const before = get(key);
-      const believed = Math.min(until, now() + longestWithholdMs);
+      const believed = Math.min(until, now() + longestWaitMs);
       const later = Math.max(believed, before.unavailable[kind] ?? 0);
       byKey.set(key, {
         ...before,
@@ -182,10 +178,6 @@ export function keySuffix(key: number): string {
 /** The name that a key's suffix may stand behind. */
 export function withoutKeySuffix(name: string): string {
   return name.replace(/ key \d+$/, '');
-}
-
-function timestamp(at: number): string {
-  return new Date(Math.min(at, endOfTime)).toISOString();
 }
 
 export interface Health {

@@ -80,7 +80,9 @@ export function createRateGate(settings: {
         leave({ tokens }, at) {
           if (unit === 'requests' || tokens === undefined) return;
           passed.correct(tokens - amount, now, at);
-          level -= tokens - amount;
+          // A minute's worth is the most that is paid off: a count that cannot be right must not close it for longer.
+          const lowest = Math.min(level, -(perMinute(at) ?? 0));
+          level = Math.max(lowest, level - (tokens - amount));
         },
       };
     },

@@ -4,6 +4,22 @@ import { Pulled, type Read } from '../internal/reads.ts';
 export interface AnswerHeaders {
   get(name: string): string | null;
   keys(): Iterable<string>;
+  /** Whether the text repeats a part of a credential that the request was sent with, as it is or in base64. */
+  repeatsCredential?(text: string): boolean;
+  /** The text without the credentials that the request was sent with. */
+  withoutCredentials?(text: string): string;
+}
+
+/** Headers that another library hands over as an object. What is not a string counts as absent. */
+export function headersOfObject(given: unknown): AnswerHeaders {
+  if (given instanceof Headers) return given;
+  const values = new Map<string, string>();
+  if (typeof given === 'object' && given !== null) {
+    for (const [name, value] of Object.entries(given)) {
+      if (typeof value === 'string') values.set(name.toLowerCase(), value);
+    }
+  }
+  return { get: (name) => values.get(name) ?? null, keys: () => values.keys() };
 }
 
 /** The bytes of an answer, for one reader. */

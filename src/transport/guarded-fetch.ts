@@ -84,8 +84,9 @@ function sendWith(
 ): void {
   const { method = 'GET', body } = init;
   const { signal, watch } = tap.take();
+  const url = input instanceof Request ? input.url : String(input);
+  tap.sends({ url, headers });
   if (options.fetch === undefined) {
-    const url = String(input);
     const dispatcher = options.dispatcher ?? (isPlain(url, body) ? processDispatcher() : undefined);
     if (dispatcher !== undefined) {
       dispatchRequest(dispatcher, { url, method, headers, body }, tap);

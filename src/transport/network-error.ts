@@ -3,12 +3,21 @@ import { own } from '../internal/own.ts';
 
 const causeDepth = 5;
 
+/**
+ * What Node, undici, llhttp and OpenSSL call what went wrong. A `fetch` of the user's, or a model of the AI SDK, may
+ * have put something else there.
+ */
+const networkCode =
+  /^(?:E[A-Z0-9]{2,14}|EAI_[A-Z]{4,12}|(?:UND_ERR|ERR|HPE|CERT|CRL|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)_[A-Z0-9_]{3,40})$/;
+
 /** The codes in an error's chain of causes (`ECONNRESET`, `UND_ERR_SOCKET`, …), outermost first. */
 function codesOf(error: unknown): readonly string[] {
   const codes: string[] = [];
   let each = error;
   for (let depth = 0; depth < causeDepth && typeof each === 'object' && each !== null; depth++) {
-    if ('code' in each && typeof each.code === 'string') codes.push(each.code);
+    if ('code' in each && typeof each.code === 'string' && networkCode.test(each.code)) {
+      codes.push(each.code);
+    }
     each = 'cause' in each ? each.cause : undefined;
   }
   return codes;

@@ -1,3 +1,4 @@
+import { believedWaitMs } from '../internal/believed-wait.ts';
 import { own } from '../internal/own.ts';
 import type { RateLimit, Watch } from '../protocol/provider.ts';
 import { systemRuntime } from '../runtime.ts';
@@ -29,17 +30,31 @@ const number = /^\d+(\.\d+)?$/;
 /** `1s`, `6m0s`, `1h2m`, `120ms`, `1.5s`. */
 const duration = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
 
+/** No vendor's number or time is longer; longer ones are not looked at. */
+const maxValueLength = 64;
+
+/** No vendor allows as many; a larger number is no limit that anybody could reach. */
+const mostAllowed = 1e12;
+
+/** Longer names are no vendor's. */
+const maxNameLength = 64;
+
+/** Vendors have six limits at most. */
+const maxLimits = 16;
+
 /** What is larger is no number of seconds but a time: of 2001 in seconds, of 1970 in milliseconds. */
 const leastEpochSeconds = 1e9;
 const leastEpochMs = 1e11;
 
 function numberOf(text: string | undefined): number | undefined {
-  return text !== undefined && number.test(text) ? Number(text) : undefined;
+  if (text === undefined || text.length > maxValueLength || !number.test(text)) return undefined;
+  const value = Number(text);
+  return value <= mostAllowed ? value : undefined;
 }
 
 /** Milliseconds until a reset, told as seconds, a duration, an epoch in seconds or milliseconds, or a date. */
 function resetMsOf(text: string | undefined, now: () => number): number | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined || text.length > maxValueLength) return undefined;
   if (number.test(text)) {
     const value = Number(text);
     if (value >= leastEpochMs) return Math.max(0, value - now());
@@ -75,7 +90,7 @@ type Words = { readonly field: Field; readonly name: string };
  */
 function wordsOf(header: string): Words | undefined {
   const [, rest] = /^(?:x-|anthropic-)?ratelimit(?:bysize)?-(.+)$/.exec(header) ?? [];
-  if (rest === undefined) return undefined;
+  if (rest === undefined || rest.length > maxNameLength) return undefined;
   const words = rest.split('-');
   const at = words.findIndex((word) => fields.includes(word));
   if (at < 0) return undefined;
@@ -125,7 +140,8 @@ function limitOf(
 ): RateLimit | undefined {
   const remaining = numberOf(told.remaining);
   if (remaining === undefined) return undefined;
-  const fullMs = resetMsOf(told.reset, () => sentAt(headers) ?? now) ?? windowMsOf(name);
+  const fullMs =
+    believedWaitMs(resetMsOf(told.reset, () => sentAt(headers) ?? now)) ?? windowMsOf(name);
   if (fullMs === undefined) return undefined;
   // A bucket may take minutes to be full and give the next one in a second: a refusal says when.
   const resetMs = remaining === 0 ? Math.min(fullMs, retryAfterMsOf(headers) ?? fullMs) : fullMs;
@@ -155,7 +171,7 @@ export function rateLimitsOf(headers: AnswerHeaders, now: number): readonly Rate
   const limits: RateLimit[] = [];
   for (const [name, told] of byName) {
     const limit = limitOf(name, told, headers, now);
-    if (limit !== undefined) limits.push(limit);
+    if (limit !== undefined && limits.length < maxLimits) limits.push(limit);
   }
   return limits;
 }

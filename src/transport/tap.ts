@@ -1,5 +1,6 @@
 import type { Watch } from '../protocol/provider.ts';
 import type { Answer } from './answer.ts';
+import { HeadersOfAnswer, type SentRequest } from './sent-credentials.ts';
 
 /** What the guard has to know of an attempt. */
 export type Listener = {
@@ -28,6 +29,7 @@ export class Tap {
   #isTaken = false;
   #settle: PromiseWithResolvers<Answer> | undefined;
   #carrier: Carrier | undefined;
+  #sent: SentRequest | undefined;
   /** A function: Node keeps a listener that is an object until the next full collection of garbage. */
   readonly #onAbort = (): void => this.#abort();
 
@@ -54,6 +56,11 @@ export class Tap {
     return this.#listener;
   }
 
+  /** What goes out, so that it is known in the answer. */
+  sends(sent: SentRequest): void {
+    this.#sent = sent;
+  }
+
   /** Who is to be told when the attempt is given up, until {@link Tap.close}. */
   carriedBy(carrier: Carrier): void {
     this.#carrier = carrier;
@@ -67,8 +74,14 @@ export class Tap {
   /** The vendor's answer has begun; one that comes too late is not read, and its connection closed. */
   answered(answer: Answer): void {
     if (this.#settle === undefined) answer.body.cancel();
-    this.#settle?.resolve(answer);
+    const sent = this.#sent;
+    this.#settle?.resolve(
+      sent === undefined
+        ? answer
+        : { ...answer, headers: new HeadersOfAnswer(answer.headers, sent) },
+    );
     this.#settle = undefined;
+    this.#sent = undefined;
   }
 
   /** There will be no answer. Does nothing once there is one. */
@@ -83,6 +96,7 @@ export class Tap {
     this.#listener?.signal.removeEventListener('abort', this.#onAbort);
     this.#listener = undefined;
     this.#settle = undefined;
+    this.#sent = undefined;
     this.#carrier = undefined;
   }
 

@@ -166,9 +166,12 @@ describe('a finish', () => {
   });
 
   test('by an error is no answer, and the vendor’s word for it is told', async () => {
-    const broken = said('half', { finishReason: 'error', rawFinishReason: 'MALFORMED_CALL' });
+    const broken = said('half', {
+      finishReason: 'error',
+      rawFinishReason: 'MALFORMED_FUNCTION_CALL',
+    });
     expect(await hintOf(check({}, broken))).toContain('it was malformed');
-    await expect(check({}, broken)).rejects.toThrow('it ended with MALFORMED_CALL');
+    await expect(check({}, broken)).rejects.toThrow('it ended with MALFORMED_FUNCTION_CALL');
   });
 });
 

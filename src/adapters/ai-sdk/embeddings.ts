@@ -1,10 +1,12 @@
 import { SignalboxError } from '../../errors.ts';
+import { tokenCountOf } from '../../internal/token-count.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
+import { headersOfObject } from '../../transport/answer.ts';
 import { requestIdOf } from '../../transport/response-facts.ts';
 import { droppedParam } from '../common/openai-params.ts';
-import { countOf, listOf, objectOf } from '../common/read.ts';
+import { listOf, objectOf } from '../common/read.ts';
 import { aiSdkError } from './errors.ts';
 import { type AiSdkEmbeddingModel, checkModel, optionsNameOf, specificationOf } from './model.ts';
 
@@ -49,8 +51,8 @@ function prepare(
         const result = objectOf(await model.doEmbed(options as never));
         const vectors = vectorsOf(result);
         const { headers, body } = objectOf(result.response);
-        const requestId = requestIdOf(new Headers(objectOf(headers) as Record<string, string>));
-        const inputTokens = countOf(objectOf(result.usage).tokens);
+        const requestId = requestIdOf(headersOfObject(headers));
+        const inputTokens = tokenCountOf(objectOf(result.usage).tokens);
         yield { type: 'open', requestId };
         yield { type: 'vectors', vectors };
         yield {

@@ -1,4 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { headersOfObject } from '../../transport/answer.ts';
 import { connectionError, interruptedError } from '../../transport/network-error.ts';
 import { openAIRefusal } from '../common/openai-errors.ts';
 import { isObject, textOf } from '../common/read.ts';
@@ -21,10 +22,8 @@ export function aiSdkError(error: unknown, hasBegun: () => boolean): SignalboxEr
   if (!isObject(error))
     return new SignalboxError('server_error', 'the model failed', { cause: error });
   const { statusCode, responseHeaders, responseBody, name } = error;
-  if (typeof statusCode === 'number' && statusCode >= 300) {
-    const headers = new Headers(
-      isObject(responseHeaders) ? (responseHeaders as Record<string, string>) : {},
-    );
+  if (typeof statusCode === 'number' && statusCode >= 300 && statusCode < 1000) {
+    const headers = headersOfObject(responseHeaders);
     return openAIRefusal({ status: statusCode, headers, body: bodyOf(responseBody) });
   }
   if (textOf(name) === 'AI_UnsupportedFunctionalityError') {

@@ -1,5 +1,6 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { type AnswerHeaders, headersOfObject } from '../../transport/answer.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { tellLimits } from '../../transport/rate-limits.ts';
 import { RawEvents } from '../common/raw-events.ts';
@@ -55,10 +56,8 @@ const capabilities: readonly Capability[] = [
 ];
 
 /** The headers of the vendor's answer, as far as the model passes them on. */
-function headersOf(result: unknown): Headers {
-  return new Headers(
-    objectOf(objectOf(objectOf(result).response).headers) as Record<string, string>,
-  );
+function headersOf(result: unknown): AnswerHeaders {
+  return headersOfObject(objectOf(objectOf(result).response).headers);
 }
 
 /** @throws SignalboxError `config` for what is no language model of a known specification. */

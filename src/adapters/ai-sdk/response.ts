@@ -9,7 +9,8 @@ import { interruptedError } from '../../transport/network-error.ts';
 import { requestIdOf } from '../../transport/response-facts.ts';
 import { citation } from '../common/citations.ts';
 import { createPartAssembler, type Tell } from '../common/part-assembler.ts';
-import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import { TokenCounts } from '../common/token-counts.ts';
 import { wire } from './request.ts';
 
 export type Issuer = { readonly provider: string; readonly model: string };
@@ -38,12 +39,14 @@ function sidesOf(raw: JsonObject): { readonly input: JsonObject; readonly output
 /** Counts of the AI SDK, whose totals include what is cached, written and reasoned. */
 function usageOf(raw: unknown): Usage | undefined {
   const { input, output } = sidesOf(objectOf(raw));
-  const inputTokens = countOf(input.total);
-  const outputTokens = countOf(output.total);
+  const counts = new TokenCounts();
+  const inputTokens = counts.of(input.total);
+  const outputTokens = counts.of(output.total);
+  if (counts.isDoubtful) return undefined;
   if (inputTokens === undefined && outputTokens === undefined) return undefined;
-  const cachedInputTokens = countOf(input.cacheRead);
-  const cacheWriteTokens = countOf(input.cacheWrite);
-  const reasoningTokens = countOf(output.reasoning);
+  const cachedInputTokens = counts.of(input.cacheRead);
+  const cacheWriteTokens = counts.of(input.cacheWrite);
+  const reasoningTokens = counts.of(output.reasoning);
   return {
     inputTokens: inputTokens ?? 0,
     outputTokens: outputTokens ?? 0,
@@ -51,6 +54,7 @@ function usageOf(raw: unknown): Usage | undefined {
     ...(cachedInputTokens !== undefined && { cachedInputTokens }),
     ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
     ...(reasoningTokens !== undefined && { reasoningTokens }),
+    ...counts.certainty,
     raw: objectOf(raw).raw ?? raw,
   };
 }

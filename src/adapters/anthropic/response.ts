@@ -11,7 +11,7 @@ import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { type ForeignBlock, withInput } from './foreign-block.ts';
-import { mergeUsage, toUsage } from './usage.ts';
+import { mergeUsage, tellEarlyUsage, toUsage } from './usage.ts';
 
 // Maps, because the words come from outside.
 const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
@@ -70,9 +70,7 @@ class MessageReader implements AnswerReader {
       case 'message_start':
         this.#start(objectOf(data.message));
         // For a stream that is cut.
-        if (this.#usage !== undefined) {
-          this.#facts.tell({ type: 'usage', usage: toUsage(this.#usage) });
-        }
+        tellEarlyUsage(this.#usage, this.#facts.tell);
         break;
       case 'content_block_start':
         this.#begun = true;

@@ -1,4 +1,5 @@
 import { own } from '../../internal/own.ts';
+import { shallowJson } from '../../internal/shallow-json.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from './read.ts';
@@ -11,8 +12,8 @@ type Facts = {
 /** A citation without what is not known. */
 export function citation(facts: Facts, raw: unknown): Citation {
   const known = Object.entries(facts).filter(([, value]) => value !== undefined);
-  // It came out of JSON, so it is JSON.
-  return { ...Object.fromEntries(known), raw: raw as Json };
+  // It came out of JSON, so it is JSON; nested too deep, it could not be written as JSON again.
+  return { ...Object.fromEntries(known), raw: (shallowJson(raw) ?? null) as Json };
 }
 
 /** An annotation of OpenAI's wires: the Responses API has its facts at the top, Chat Completions one level down. */

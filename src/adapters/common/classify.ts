@@ -1,10 +1,13 @@
 import { SignalboxError } from '../../errors.ts';
+import { believedWaitMs } from '../../internal/believed-wait.ts';
 import { memoryOf } from '../../internal/memory-of.ts';
+import { shallowJson } from '../../internal/shallow-json.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import type { Refusal } from '../../transport/read-reply.ts';
 import { requestIdOf, retryAfterMsOf } from '../../transport/response-facts.ts';
 import { awsWordsOf, codeByAwsException } from './aws-errors.ts';
+import { isKnownWord, knownParam } from './vendor-words.ts';
 
 /** How much of a vendor's words is read, in characters: what matters stands in the first sentence. */
 export const maxMessageLength = 2_000;
@@ -155,12 +158,27 @@ const titles: Record<AttemptErrorCode, string> = {
   aborted: 'aborted',
 };
 
-/** Vendors' machine words are identifiers; anything longer or with blanks could be a piece of a prompt. */
-const identifier = /^[a-z][a-z0-9_.-]{1,63}$/i;
+/** Stands for machine words that no vendor is known to have: they may be a key, or a piece of the prompt. */
+const unknownWord = 'unknown code';
 
 /** The vendor's own words, kept out of messages because they may echo a prompt. */
 class VendorWords extends Error {
   override readonly name = 'VendorError';
+}
+
+/** They may be logged in the end: credentials are taken out, and what is nested too deep to be written. */
+function vendorWords(message: string, { headers, body }: Facts): VendorWords {
+  const conceal = (text: string): string => headers?.withoutCredentials?.(text) ?? text;
+  const said = message === '' ? 'the vendor gave no message' : conceal(message);
+  if (typeof body === 'string') return new VendorWords(said, { cause: conceal(body) });
+  if (memoryOf(body, maxKeptBytes) > maxKeptBytes) {
+    return new VendorWords(said, { cause: 'too large to be kept' });
+  }
+  const shallow = shallowJson(body);
+  if (typeof shallow !== 'object') return new VendorWords(said, { cause: shallow });
+  const json = JSON.stringify(shallow);
+  const concealed = conceal(json);
+  return new VendorWords(said, { cause: concealed === json ? shallow : concealed });
 }
 
 export type Facts = {
@@ -184,25 +202,21 @@ export function vendorFailure(
   const word = words.find((each) => Object.hasOwn(codes, each));
   const worded = word === undefined ? undefined : codes[word];
   const code = refine(worded ?? codeOfStatus(facts.status ?? 500), { ...error, words });
-  const said = words.find((each) => identifier.test(each));
-  const details = [
-    facts.status,
-    said,
-    error.param !== undefined && identifier.test(error.param) && `param ${error.param}`,
-  ]
-    .filter((each) => each !== undefined && each !== false)
+  const said =
+    words.find((each) => Object.hasOwn(codes, each) || isKnownWord(each)) ??
+    (words.length === 0 ? undefined : unknownWord);
+  const param = knownParam(error.param);
+  const details = [facts.status, said, param === undefined ? undefined : `param ${param}`]
+    .filter((each) => each !== undefined)
     .join(', ');
   const hint = advice[code];
   const message = `${titles[code]}${details === '' ? '' : ` (${details})`}${hint === undefined ? '' : `: ${hint}`}`;
   const headers = facts.headers;
   return new SignalboxError(code, message, {
     status: facts.status,
-    retryAfterMs: (headers && retryAfterMsOf(headers)) ?? error.retryAfterMs,
+    retryAfterMs: (headers && retryAfterMsOf(headers)) ?? believedWaitMs(error.retryAfterMs),
     requestId: headers && requestIdOf(headers),
-    cause: new VendorWords(error.message === '' ? 'the vendor gave no message' : error.message, {
-      cause:
-        memoryOf(facts.body, maxKeptBytes) > maxKeptBytes ? 'too large to be kept' : facts.body,
-    }),
+    cause: vendorWords(error.message, facts),
   });
 }
 

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { countOf, isObject, objectOf } from './read.ts';
+import { isObject, objectOf } from './read.ts';
+import { TokenCounts } from './token-counts.ts';
 
 /** The names under which a wire tells its counts. */
 export type UsageNames = {
@@ -25,13 +26,13 @@ function hiddenOutput(
   return rest > 0 && (reasoning === undefined || reasoning === rest) ? rest : 0;
 }
 
-function cacheWrites(details: JsonObject): Partial<Usage> {
+function cacheWrites(details: JsonObject, counts: TokenCounts): Partial<Usage> {
   // The second name is Qwen's.
   const written =
-    countOf(details.cache_write_tokens) ?? countOf(details.cache_creation_input_tokens);
+    counts.of(details.cache_write_tokens) ?? counts.of(details.cache_creation_input_tokens);
   const split = objectOf(details.cache_write_tokens_details);
   const byTtl = (['30m', '12h'] as const).flatMap((ttl) => {
-    const count = countOf(split[`ttl_${ttl}_tokens`]);
+    const count = counts.of(split[`ttl_${ttl}_tokens`]);
     return count === undefined || count === 0 ? [] : [[ttl, count] as const];
   });
   return {
@@ -40,31 +41,36 @@ function cacheWrites(details: JsonObject): Partial<Usage> {
   };
 }
 
-/** Usage as all wires count it, from the object of one of OpenAI's; `undefined` when it counts nothing. */
+/**
+ * Usage as all wires count it, from the object of one of OpenAI's; `undefined` when it counts nothing, or its input or
+ * output cannot be right.
+ */
 export function openAIUsage(raw: unknown, names: UsageNames): Usage | undefined {
   if (!isObject(raw)) return undefined;
-  const told = countOf(raw[names.input]);
-  const output = countOf(raw[names.output]);
-  if (told === undefined && output === undefined) return undefined;
+  const counts = new TokenCounts();
+  const told = counts.of(raw[names.input]);
+  const output = counts.of(raw[names.output]);
+  if (counts.isDoubtful || (told === undefined && output === undefined)) return undefined;
   const inputDetails = objectOf(raw[names.inputDetails]);
   // DeepSeek's older name, and Moonshot's and Together's place.
   const cached =
-    countOf(inputDetails.cached_tokens) ??
-    countOf(raw.prompt_cache_hit_tokens) ??
-    countOf(raw.cached_tokens);
+    counts.of(inputDetails.cached_tokens) ??
+    counts.of(raw.prompt_cache_hit_tokens) ??
+    counts.of(raw.cached_tokens);
   // Some xAI models count cached input apart, which shows when there is more of it than of input.
   const isApart = cached !== undefined && cached > (told ?? 0);
   const inputTokens = (told ?? 0) + (isApart ? cached : 0);
-  const reasoning = countOf(objectOf(raw[names.outputDetails]).reasoning_tokens);
-  const total = countOf(raw.total_tokens);
+  const reasoning = counts.of(objectOf(raw[names.outputDetails]).reasoning_tokens);
+  const total = counts.of(raw.total_tokens);
   const outputTokens = (output ?? 0) + hiddenOutput(told ?? 0, output ?? 0, total, reasoning);
   return {
     inputTokens,
     outputTokens,
     totalTokens: isApart ? inputTokens + outputTokens : (total ?? inputTokens + outputTokens),
     ...(cached !== undefined && { cachedInputTokens: cached }),
-    ...cacheWrites(inputDetails),
+    ...cacheWrites(inputDetails, counts),
     ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    ...counts.certainty,
     raw,
   };
 }

@@ -1,8 +1,8 @@
+import { shallowJson } from '../../internal/shallow-json.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
-import { isTooDeep } from './json-depth.ts';
 
 /** A citation, once the whole text is known: vendors count bytes, or only quote what is supported. */
 type Cite = (text: string) => Citation | undefined;
@@ -38,13 +38,12 @@ function parseToolInput(raw: string):
     } {
   // Models that call a tool without parameters send nothing at all.
   if (raw.trim() === '') return { input: {} };
-  // Deeper than that nothing can be done with them: whatever reads them runs out of stack.
-  if (!isTooDeep(raw)) {
-    try {
-      return { input: JSON.parse(raw) };
-    } catch {
-      // Kept below.
-    }
+  try {
+    // Nested deeper, it could not even be written as JSON again.
+    const input: Json | undefined = shallowJson(JSON.parse(raw));
+    if (input !== undefined) return { input };
+  } catch {
+    // It is not JSON.
   }
   return { input: raw, rawInput: raw, invalid: true };
 }

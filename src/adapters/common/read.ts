@@ -21,6 +21,15 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/** No answer has as many pieces. */
+const maxIndex = 100_000;
+
+/** The number, if it can be the place of a piece in an answer. */
+export function indexOf(value: unknown): number | undefined {
+  const isIndex = Number.isInteger(value) && Number(value) >= 0 && Number(value) <= maxIndex;
+  return isIndex ? Number(value) : undefined;
+}
+
 /** The number, if it can count something. */
 export function countOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;

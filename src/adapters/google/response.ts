@@ -3,6 +3,7 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
+import { checkedRequestId } from '../../transport/response-facts.ts';
 import { checkUsage } from '../common/check-usage.ts';
 import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
@@ -236,9 +237,10 @@ class GeminiReader implements AnswerReader {
   #open(chunk: JsonObject): void {
     if (this.#opened) return;
     this.#opened = true;
-    const { requestId = this.#id, tell } = this.#facts;
+    const { headers, requestId = checkedRequestId(this.#id, headers), tell } = this.#facts;
     tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
-    if (isObject(chunk.usageMetadata)) tell({ type: 'usage', usage: toUsage(chunk.usageMetadata) });
+    const usage = isObject(chunk.usageMetadata) ? toUsage(chunk.usageMetadata) : undefined;
+    if (usage !== undefined) tell({ type: 'usage', usage });
   }
 
   #reason(): FinishReason {

@@ -3,7 +3,8 @@ import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { mergeBody } from '../common/merge-body.ts';
-import { countOf, isObject, listOf, objectOf } from '../common/read.ts';
+import { isObject, listOf, objectOf } from '../common/read.ts';
+import { TokenCounts } from '../common/token-counts.ts';
 import type { GeminiHost } from './gemini-provider.ts';
 import { readEmbeddings } from './other-tasks.ts';
 import { toUsage } from './usage.ts';
@@ -45,10 +46,11 @@ function rowsOf({ predictions, embedding }: JsonObject): readonly unknown[] {
 /** `:embedContent` counts as all answers do, `:predict` with each vector. */
 function usageOf(body: JsonObject): Usage | undefined {
   if (isObject(body.usageMetadata)) return toUsage(body.usageMetadata);
+  const read = new TokenCounts();
   const counts = rowsOf(body)
-    .map((row) => countOf(objectOf(objectOf(row).statistics).token_count))
+    .map((row) => read.of(objectOf(objectOf(row).statistics).token_count))
     .filter((count) => count !== undefined);
-  if (counts.length === 0) return undefined;
+  if (counts.length === 0 || read.isDoubtful) return undefined;
   const inputTokens = counts.reduce((sum, count) => sum + count, 0);
   return { inputTokens, outputTokens: 0, totalTokens: inputTokens, raw: body.metadata };
 }

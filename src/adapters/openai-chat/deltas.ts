@@ -3,7 +3,7 @@ import type { Citation, Opaque } from '../../protocol/message.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
-import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
 import { createReasoningDetails } from './reasoning-details.ts';
@@ -217,7 +217,7 @@ class ChatDeltas implements DeltaReader {
     const described = objectOf(value.function);
     const custom = objectOf(value.custom);
     const name = textOf(described.name) ?? textOf(custom.name);
-    const at = typeof value.index === 'number' ? value.index : index;
+    const at = indexOf(value.index) ?? index;
     const call = this.#callAt(at, id, name !== undefined);
     if (!call.begun && id !== undefined) call.id = id;
     // A custom tool's input is free text: as JSON it is a string.

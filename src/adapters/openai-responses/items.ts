@@ -3,7 +3,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
 import { openAICitation } from '../common/citations.ts';
 import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
-import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { encryptedReasoning, messagePhase } from './opaque.ts';
 
 /** Who made the answer, for the replay data in it. */
@@ -49,7 +49,7 @@ const unheardIndex = 1_000_000;
 
 /** Where in the answer an event's text belongs. */
 export function contentPlace(event: JsonObject): string {
-  return `${Number(event.output_index ?? 0)}.${Number(event.content_index ?? 0)}`;
+  return `${indexOf(event.output_index) ?? 0}.${indexOf(event.content_index) ?? 0}`;
 }
 
 /** See {@link createItemReader}. A class, as is all that each call has: closures would be one set for each. */
@@ -76,7 +76,7 @@ class OpenItems implements ItemReader {
 
   event(type: unknown, event: JsonObject): void {
     const kind = textOf(type) ?? '';
-    const index = Number(event.output_index ?? 0);
+    const index = indexOf(event.output_index) ?? 0;
     this.#hear(index, event);
     const delta = textOf(event.delta) ?? '';
     const textType = own(textTypeByEvent, kind);

@@ -47,6 +47,10 @@ export function embedTask(
       if (length === 0 || vectors.some((vector) => vector.length !== length)) {
         throw unusable(`not all of them have ${length} dimensions`);
       }
+      // JSON has no word for infinity, but 1e999 is read as one, and bytes may be anything.
+      if (!vectors.every((vector) => vector.every(Number.isFinite))) {
+        throw unusable('not all of them are finite numbers');
+      }
       return completion;
     },
     ...(tier.vectors === 'same-model' && {

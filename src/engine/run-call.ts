@@ -10,6 +10,7 @@ import type { Call, Engine } from './engine.ts';
 import { tryHedged } from './hedge.ts';
 import type { Run } from './run.ts';
 import type { CallScope } from './scope.ts';
+import type { InvalidCall } from './session.ts';
 import { withTrail } from './to-completion.ts';
 import { openTrail, type Trail } from './trail.ts';
 import { breakOff } from './try-target.ts';
@@ -33,6 +34,8 @@ export async function* runCall(
   // A reader who leaves gives no other sign than that nothing below is reached.
   let outcome: Completion | SignalboxError | undefined;
   let delivering: Committed | undefined;
+  /** The call that the last answer was ended for; none once another answer has begun. */
+  let invalidCall: InvalidCall | undefined;
   try {
     const chain = openChain(engine, call, scope, trail);
     let run: Run = { engine, call, scope, trail, chain };
@@ -41,6 +44,7 @@ export async function* runCall(
       if (tried.verdict !== 'done') continue;
       const { session, rest, completion } = tried.answer;
       delivering = tried.answer;
+      invalidCall = undefined;
       try {
         if (call.mode === 'stream') yield beginningOf(tried.answer, run.broken);
         if (completion === undefined) yield rest;
@@ -54,12 +58,15 @@ export async function* runCall(
         rest.leave();
         // An answer that has come whole cannot fail any more: the call was ended while its parts were passed on.
         if (completion !== undefined) throw raw;
+        invalidCall = session.invalidCall;
         run = { ...run, broken: await breakOff(run, session, raw) };
       }
     }
     throw chain.exhausted(run.broken?.partial);
   } catch (raw) {
     outcome = asCallError(raw).with({ trail: [...trail.lines] });
+    const isRead = scope.reason === undefined;
+    if (isRead && invalidCall !== undefined) yield [{ type: 'invalid-tool-call', ...invalidCall }];
     throw outcome;
   } finally {
     if (delivering !== undefined) await letGo(delivering, readerLeft());

@@ -4,7 +4,7 @@ import { lastOf } from '../internal/last-of.ts';
 import type { Attempt } from '../protocol/attempt.ts';
 import type { Completion, Tags } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
-import type { NormalMessage } from '../protocol/message.ts';
+import type { NormalMessage, ToolCallPart } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
@@ -32,6 +32,8 @@ export interface Session {
   readonly collected: Collected;
   /** Whether its answer goes on from that of another target. */
   readonly continues: boolean;
+  /** The tool call that a stream ended for, since no such call may be made. The reader has not seen it. */
+  readonly invalidCall: InvalidCall | undefined;
   /** Waits for its turn, then hands out the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts>;
   /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
@@ -43,6 +45,8 @@ export interface Session {
   /** Writes the failure's line once the verdict is known. */
   judge(error: SignalboxError, decision: Decision): void;
 }
+
+export type InvalidCall = Pick<ToolCallPart, 'id' | 'name'>;
 
 /** What the trail and the events tell of an attempt. */
 type Told = Pick<Attempt, 'target' | 'key' | 'durationMs' | 'queuedMs' | 'firstTokenMs' | 'usage'>;
@@ -61,6 +65,7 @@ export type Asking = {
 class AttemptSession implements Session {
   readonly target: ResolvedTarget;
   readonly collected: Collected;
+  invalidCall: InvalidCall | undefined;
   readonly #run: Run;
   readonly #asking: Asking;
   readonly #tags: Tags;
@@ -104,10 +109,9 @@ class AttemptSession implements Session {
     const { collected } = this;
     const usage = collected.usage() ?? estimateUsage(this.#asking.messages, collected.content);
     const cost = this.#bill.book(usage, collected);
-    const { task } = this.#run.call;
     return cost instanceof Promise
-      ? cost.then((known) => task.check(this.#whole(usage, known)))
-      : task.check(this.#whole(usage, cost));
+      ? cost.then((known) => this.#checked(this.#whole(usage, known)))
+      : this.#checked(this.#whole(usage, cost));
   }
 
   succeed(completion: Completion): Completion {
@@ -142,7 +146,7 @@ class AttemptSession implements Session {
     }
     // After what was learned of the target has been told: the next in the queue goes by it.
     this.#makeRoom(error);
-    const usage = collected.usage();
+    const usage = collected.usage() ?? this.#usageOfRefused();
     if (this.#bill.booked === undefined && usage !== undefined) {
       await this.#bill.book(usage, collected);
     }
@@ -196,7 +200,7 @@ class AttemptSession implements Session {
       wire: call.task.wireFor(optionsFor(call, target)),
       keepRaw: call.options.raw === true,
       onLimits: (told) => this.#place?.told(told),
-      see: continuation === undefined ? this.#see : () => undefined,
+      see: continuation === undefined ? this.#see : this.#refuseInvalidCall,
     });
     return continuation === undefined
       ? attemptParts
@@ -217,6 +221,7 @@ class AttemptSession implements Session {
   readonly #see = (part: ProviderPart): void => {
     const { collected } = this;
     const { engine, onBegun } = this.#run;
+    this.#refuseInvalidCall(part);
     collected.add(part);
     if (this.#firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
       this.#firstTokenMs = engine.runtime.now() - this.#startedAt;
@@ -226,6 +231,44 @@ class AttemptSession implements Session {
     }
     this.#pace?.seen(part, engine.runtime.now());
   };
+
+  /**
+   * Ends a stream at a call that may not be made, as soon as its name is known, so that its reader never sees it.
+   * A whole answer is judged at its end, when all of its usage has been reported.
+   */
+  readonly #refuseInvalidCall = (part: ProviderPart): void => {
+    if (part.type !== 'tool-call-start' && part.type !== 'part-end') return;
+    const begun = part.type === 'part-end' ? part.part : part;
+    if (begun.type !== 'tool-call-start' && begun.type !== 'tool-call') return;
+    if (this.#run.call.mode !== 'stream') return;
+    const { id, name } = begun;
+    const problem = this.#callProblem(name);
+    if (problem === undefined) return;
+    this.invalidCall = { id, name };
+    throw problem;
+  };
+
+  #callProblem(name: string): SignalboxError | undefined {
+    const { target } = this;
+    const { call } = this.#run;
+    const { warnings } = this.#asking.prepared;
+    return call.task.callProblem?.(name, { target, options: optionsFor(call, target), warnings });
+  }
+
+  #checked(completion: Completion): Completion | Promise<Completion> {
+    for (const { name } of completion.toolCalls) {
+      const problem = this.#callProblem(name);
+      if (problem !== undefined) throw problem;
+    }
+    return this.#run.call.task.check(completion);
+  }
+
+  /** A stream that we ended is billed by its vendor, which had no time to report the usage. */
+  #usageOfRefused(): Usage | undefined {
+    if (this.invalidCall === undefined) return undefined;
+    const { content } = this.collected.partial(this.target.id);
+    return estimateUsage(this.#asking.messages, content);
+  }
 
   #emit<Name extends EventName>(type: Name, payload: Payload<Name>): void {
     this.#run.trail.emit(type, payload, this.#tags);

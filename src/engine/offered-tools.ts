@@ -1,0 +1,98 @@
+import type { SignalboxError } from '../errors.ts';
+import type { Json } from '../protocol/json.ts';
+import type { ToolChoice } from '../protocol/request.ts';
+import { invalidOutput } from './output-check.ts';
+import type { AnsweredRequest } from './task.ts';
+
+type JsonObject = { readonly [key: string]: Json };
+
+/**
+ * Request fields that refer to something on the vendor's side which may offer tools: a stored prompt (OpenAI) and a
+ * cached context (Gemini). Which tools these are cannot be known here.
+ */
+const fieldsWithUnknownTools = ['prompt', 'cachedContent', 'cached_content'];
+
+/** Gemini's computer use: its calls are for the caller to run, under names that the request does not hold. */
+const toolsWithUnknownNames = ['computerUse', 'computer_use'];
+
+/** A name that a model made up may be of any length. */
+const maxQuotedCharacters = 64;
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function listOf(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Whether a tool, as one of the vendors wants it described, offers what is called `name`. */
+function offers(tool: Json | undefined, name: string): boolean {
+  if (!isObject(tool)) return false;
+  if (toolsWithUnknownNames.some((key) => key in tool)) return true;
+  // OpenAI's two kinds of tools, and lists of them: Gemini's, and the namespaces of OpenAI.
+  const lists = [tool.functionDeclarations, tool.function_declarations, tool.tools];
+  return (
+    tool.name === name ||
+    offers(tool.function, name) ||
+    offers(tool.custom, name) ||
+    lists.some((list) => listOf(list).some((each) => offers(each, name)))
+  );
+}
+
+/** Whether the caller's own addition to the request body offers the tool. */
+function isOfferedIn(body: JsonObject | undefined, name: string): boolean {
+  if (body === undefined) return false;
+  return (
+    fieldsWithUnknownTools.some((field) => field in body) ||
+    [...listOf(body.tools), ...listOf(body.functions)].some((tool) => offers(tool, name))
+  );
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, maxQuotedCharacters).toWellFormed());
+}
+
+/** The one tool that may be called; `undefined` where the target was not asked for it, which a warning then says. */
+function forcedTool(
+  { warnings }: AnsweredRequest,
+  choice: ToolChoice | undefined,
+): string | undefined {
+  if (typeof choice !== 'object') return undefined;
+  return warnings.some(({ param }) => param === 'toolChoice') ? undefined : choice.name;
+}
+
+/**
+ * Why an answer must not call a tool: it was not offered, or `toolChoice` excludes it. `undefined` when it may be
+ * called. Names are compared as they are: a tool under another spelling is another tool.
+ */
+export function callProblem(
+  toolNames: ReadonlySet<string>,
+  name: string,
+  request: AnsweredRequest,
+): SignalboxError | undefined {
+  const { target, options } = request;
+  const { toolChoice, providerOptions } = options;
+  if (isOfferedIn(providerOptions?.[target.provider], name)) return undefined;
+  const called = `it called the tool ${quoted(name)}`;
+  if (!toolNames.has(name)) {
+    const names = [...toolNames].map(quoted).join(', ');
+    const offered = names === '' ? 'there are no tools to call' : `the tools are ${names}`;
+    return invalidOutput(
+      'it calls a tool that was not offered; see cause',
+      `${called}, which does not exist; ${offered}`,
+    );
+  }
+  if (toolChoice === 'none') {
+    return invalidOutput(
+      "it calls a tool, though toolChoice is 'none'",
+      `${called}, but no tool may be called now`,
+    );
+  }
+  const forced = forcedTool(request, toolChoice);
+  if (forced === undefined || forced === name || !toolNames.has(forced)) return undefined;
+  return invalidOutput(
+    'it calls another tool than the one in toolChoice; see cause',
+    `${called}, but only the tool ${quoted(forced)} may be called now`,
+  );
+}

@@ -36,7 +36,7 @@ export function brokenOff(session: Session, error: SignalboxError): Broken {
     error: summarizeError(error),
     partial: collected.partial(target.id),
     // What comes after a call that may not be made is asked for again, with the reason.
-    isText: collected.isText && session.invalidCall === undefined,
+    isText: collected.isText && session.toolCalls.invalidCall === undefined,
   };
 }
 

@@ -1,8 +1,19 @@
+import type { ResolvedTarget } from '../config/resolve.ts';
 import type { SignalboxError } from '../errors.ts';
+import type { Completion, Warning } from '../protocol/completion.ts';
 import type { Json } from '../protocol/json.ts';
+import type { NormalMessage, ToolCallPart } from '../protocol/message.ts';
 import type { ToolChoice } from '../protocol/request.ts';
+import type { ProviderPart } from '../protocol/stream-part.ts';
+import type { Usage } from '../protocol/usage.ts';
+import { type Collected, estimateUsage } from './collect.ts';
+import type { Call } from './engine.ts';
 import { invalidOutput } from './output-check.ts';
+import { optionsFor } from './request.ts';
 import type { AnsweredRequest } from './task.ts';
+
+/** A call that may not be made, as far as it is known. */
+export type InvalidCall = Pick<ToolCallPart, 'id' | 'name'>;
 
 type JsonObject = { readonly [key: string]: Json };
 
@@ -95,4 +106,61 @@ export function callProblem(
     'it calls another tool than the one in toolChoice; see cause',
     `${called}, but only the tool ${quoted(forced)} may be called now`,
   );
+}
+
+/** The tool call that begins or ends with the part. */
+function calledIn(part: ProviderPart): InvalidCall | undefined {
+  if (part.type === 'tool-call-start') return part;
+  return part.type === 'part-end' && part.part.type === 'tool-call' ? part.part : undefined;
+}
+
+/** Checks the tool calls of one attempt's answer. */
+export class CallGuard {
+  /** The call that a stream was ended for. The reader has not seen it. */
+  invalidCall: InvalidCall | undefined;
+  readonly #call: Call;
+  readonly #target: ResolvedTarget;
+  readonly #warnings: readonly Warning[];
+
+  constructor(call: Call, target: ResolvedTarget, warnings: readonly Warning[]) {
+    this.#call = call;
+    this.#target = target;
+    this.#warnings = warnings;
+  }
+
+  /**
+   * Ends a stream at a call that may not be made, as soon as its name is known, so that its reader never sees it.
+   * A whole answer is checked at its end, when all of its usage has been reported.
+   *
+   * @throws SignalboxError `invalid_output`
+   */
+  readonly see = (part: ProviderPart): void => {
+    const called = calledIn(part);
+    if (called === undefined || this.#call.mode !== 'stream') return;
+    const problem = this.#problemOf(called.name);
+    if (problem === undefined) return;
+    this.invalidCall = { id: called.id, name: called.name };
+    throw problem;
+  };
+
+  /** The whole answer once it has passed all checks. @throws SignalboxError when it is of no use */
+  check(completion: Completion): Completion | Promise<Completion> {
+    for (const { name } of completion.toolCalls) {
+      const problem = this.#problemOf(name);
+      if (problem !== undefined) throw problem;
+    }
+    return this.#call.task.check(completion);
+  }
+
+  /** The usage of a stream that was ended here: its vendor bills it, but had no time to report the usage. */
+  estimate(messages: readonly NormalMessage[], collected: Collected): Usage | undefined {
+    if (this.invalidCall === undefined) return undefined;
+    return estimateUsage(messages, collected.partial(this.#target.id).content);
+  }
+
+  #problemOf(name: string): SignalboxError | undefined {
+    const options = optionsFor(this.#call, this.#target);
+    const request = { target: this.#target, options, warnings: this.#warnings };
+    return this.#call.task.callProblem?.(name, request);
+  }
 }

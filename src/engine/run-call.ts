@@ -8,9 +8,9 @@ import { type Committed, letGo } from './commit.ts';
 import type { Broken } from './continuation.ts';
 import type { Call, Engine } from './engine.ts';
 import { tryHedged } from './hedge.ts';
+import type { InvalidCall } from './offered-tools.ts';
 import type { Run } from './run.ts';
 import type { CallScope } from './scope.ts';
-import type { InvalidCall } from './session.ts';
 import { withTrail } from './to-completion.ts';
 import { openTrail, type Trail } from './trail.ts';
 import { breakOff } from './try-target.ts';
@@ -58,7 +58,7 @@ export async function* runCall(
         rest.leave();
         // An answer that has come whole cannot fail any more: the call was ended while its parts were passed on.
         if (completion !== undefined) throw raw;
-        invalidCall = session.invalidCall;
+        invalidCall = session.toolCalls.invalidCall;
         run = { ...run, broken: await breakOff(run, session, raw) };
       }
     }

@@ -4,7 +4,7 @@ import { lastOf } from '../internal/last-of.ts';
 import type { Attempt } from '../protocol/attempt.ts';
 import type { Completion, Tags } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
-import type { NormalMessage, ToolCallPart } from '../protocol/message.ts';
+import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall } from '../protocol/provider.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
@@ -18,6 +18,7 @@ import { countsAsFailure, type Decision } from './decide.ts';
 import { tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
+import { CallGuard } from './offered-tools.ts';
 import type { Pace } from './pace.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
@@ -32,8 +33,8 @@ export interface Session {
   readonly collected: Collected;
   /** Whether its answer goes on from that of another target. */
   readonly continues: boolean;
-  /** The tool call that a stream ended for, since no such call may be made. The reader has not seen it. */
-  readonly invalidCall: InvalidCall | undefined;
+  /** Checks the tool calls of its answer. */
+  readonly toolCalls: CallGuard;
   /** Waits for its turn, then hands out the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts>;
   /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
@@ -45,8 +46,6 @@ export interface Session {
   /** Writes the failure's line once the verdict is known. */
   judge(error: SignalboxError, decision: Decision): void;
 }
-
-export type InvalidCall = Pick<ToolCallPart, 'id' | 'name'>;
 
 /** What the trail and the events tell of an attempt. */
 type Told = Pick<Attempt, 'target' | 'key' | 'durationMs' | 'queuedMs' | 'firstTokenMs' | 'usage'>;
@@ -65,7 +64,8 @@ export type Asking = {
 class AttemptSession implements Session {
   readonly target: ResolvedTarget;
   readonly collected: Collected;
-  invalidCall: InvalidCall | undefined;
+  readonly continues: boolean;
+  readonly toolCalls: CallGuard;
   readonly #run: Run;
   readonly #asking: Asking;
   readonly #tags: Tags;
@@ -84,17 +84,15 @@ class AttemptSession implements Session {
     const { engine, call } = run;
     this.target = target;
     this.collected = createCollected(asking.continuation);
+    this.continues = asking.continuation !== undefined;
     this.#run = run;
+    this.toolCalls = new CallGuard(call, target, asking.prepared.warnings);
     this.#asking = asking;
     this.#tags = tagsFor(call, target);
     this.#openedAt = engine.runtime.now();
     this.#startedAt = this.#openedAt;
     this.#bill = new Bill(run, target, this.#tags);
     lastOf.session = this;
-  }
-
-  get continues(): boolean {
-    return this.#asking.continuation !== undefined;
   }
 
   start(): AttemptParts | Promise<AttemptParts> {
@@ -110,8 +108,8 @@ class AttemptSession implements Session {
     const usage = collected.usage() ?? estimateUsage(this.#asking.messages, collected.content);
     const cost = this.#bill.book(usage, collected);
     return cost instanceof Promise
-      ? cost.then((known) => this.#checked(this.#whole(usage, known)))
-      : this.#checked(this.#whole(usage, cost));
+      ? cost.then((known) => this.toolCalls.check(this.#whole(usage, known)))
+      : this.toolCalls.check(this.#whole(usage, cost));
   }
 
   succeed(completion: Completion): Completion {
@@ -122,10 +120,9 @@ class AttemptSession implements Session {
     engine.health.restore(id, provider, key);
     engine.retryBudget.success();
     this.#book('success');
-    const { usd } = completion.cost;
     const told = { ...this.#facts(), outcome: 'ok', verdict: 'done' } as const;
-    trail.end({ ...told, startedAt: this.#startedAt, cost: usd });
-    this.#emit('attempt-end', { ...told, attempt: this.#attempt ?? 0, usd });
+    trail.end({ ...told, startedAt: this.#startedAt, cost: completion.cost.usd });
+    this.#emit('attempt-end', { ...told, attempt: this.#attempt ?? 0, usd: completion.cost.usd });
     return completion;
   }
 
@@ -146,10 +143,9 @@ class AttemptSession implements Session {
     }
     // After what was learned of the target has been told: the next in the queue goes by it.
     this.#makeRoom(error);
-    const usage = collected.usage() ?? this.#usageOfRefused();
-    if (this.#bill.booked === undefined && usage !== undefined) {
-      await this.#bill.book(usage, collected);
-    }
+    const usage = collected.usage() ?? this.toolCalls.estimate(this.#asking.messages, collected);
+    const isUnbilled = this.#bill.booked === undefined && usage !== undefined;
+    if (isUnbilled) await this.#bill.book(usage, collected);
     return error;
   }
 
@@ -200,7 +196,7 @@ class AttemptSession implements Session {
       wire: call.task.wireFor(optionsFor(call, target)),
       keepRaw: call.options.raw === true,
       onLimits: (told) => this.#place?.told(told),
-      see: continuation === undefined ? this.#see : this.#refuseInvalidCall,
+      see: continuation === undefined ? this.#see : this.toolCalls.see,
     });
     return continuation === undefined
       ? attemptParts
@@ -221,7 +217,7 @@ class AttemptSession implements Session {
   readonly #see = (part: ProviderPart): void => {
     const { collected } = this;
     const { engine, onBegun } = this.#run;
-    this.#refuseInvalidCall(part);
+    this.toolCalls.see(part);
     collected.add(part);
     if (this.#firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
       this.#firstTokenMs = engine.runtime.now() - this.#startedAt;
@@ -231,44 +227,6 @@ class AttemptSession implements Session {
     }
     this.#pace?.seen(part, engine.runtime.now());
   };
-
-  /**
-   * Ends a stream at a call that may not be made, as soon as its name is known, so that its reader never sees it.
-   * A whole answer is judged at its end, when all of its usage has been reported.
-   */
-  readonly #refuseInvalidCall = (part: ProviderPart): void => {
-    if (part.type !== 'tool-call-start' && part.type !== 'part-end') return;
-    const begun = part.type === 'part-end' ? part.part : part;
-    if (begun.type !== 'tool-call-start' && begun.type !== 'tool-call') return;
-    if (this.#run.call.mode !== 'stream') return;
-    const { id, name } = begun;
-    const problem = this.#callProblem(name);
-    if (problem === undefined) return;
-    this.invalidCall = { id, name };
-    throw problem;
-  };
-
-  #callProblem(name: string): SignalboxError | undefined {
-    const { target } = this;
-    const { call } = this.#run;
-    const { warnings } = this.#asking.prepared;
-    return call.task.callProblem?.(name, { target, options: optionsFor(call, target), warnings });
-  }
-
-  #checked(completion: Completion): Completion | Promise<Completion> {
-    for (const { name } of completion.toolCalls) {
-      const problem = this.#callProblem(name);
-      if (problem !== undefined) throw problem;
-    }
-    return this.#run.call.task.check(completion);
-  }
-
-  /** A stream that we ended is billed by its vendor, which had no time to report the usage. */
-  #usageOfRefused(): Usage | undefined {
-    if (this.invalidCall === undefined) return undefined;
-    const { content } = this.collected.partial(this.target.id);
-    return estimateUsage(this.#asking.messages, content);
-  }
 
   #emit<Name extends EventName>(type: Name, payload: Payload<Name>): void {
     this.#run.trail.emit(type, payload, this.#tags);
@@ -317,8 +275,7 @@ class AttemptSession implements Session {
     };
     if (this.#startedAt > this.#openedAt) told.queuedMs = this.#startedAt - this.#openedAt;
     if (this.#firstTokenMs !== undefined) told.firstTokenMs = this.#firstTokenMs;
-    const { booked } = this.#bill;
-    if (booked !== undefined) told.usage = booked.usage;
+    if (this.#bill.booked !== undefined) told.usage = this.#bill.booked.usage;
     return told;
   }
 

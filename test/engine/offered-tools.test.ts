@@ -143,14 +143,16 @@ describe('complete', () => {
   it('quotes no more of a long name than helps', async () => {
     const { router, asked } = setUp({ a: [calls('x'.repeat(100_000)), 'Fine.'] });
     await router.complete('t', 'hi', { tools });
-    expect(hintIn(asked('a')[1]?.messages).length).toBeLessThan(400);
+    const hint = hintIn(asked('a')[1]?.messages);
+    expect(hint).toContain(`"${'x'.repeat(64)}"`);
+    expect(hint.length).toBeLessThan(400);
   });
 
   it('bills an answer that it refused by what the vendor reported', async () => {
     const usage = { inputTokens: 100, outputTokens: 20 };
     const { router } = setUp({ a: [{ ...calls('search'), usage }, 'Fine.'] });
     const { trail } = await router.complete('t', 'hi', { tools });
-    expect(trail[0]).toMatchObject({ usage: { ...usage, totalTokens: 120 } });
+    expect(trail[0]).toMatchObject({ verdict: 'retry', usage: { ...usage, totalTokens: 120 } });
   });
 
   it('does not mind calls of former tools in the history', async () => {

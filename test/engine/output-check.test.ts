@@ -126,7 +126,6 @@ describe('calls of tools', () => {
       'the input of tool "typed" does not fit: n: ',
     );
   });
-
 });
 
 describe('a finish', () => {

@@ -95,6 +95,50 @@ describe('identical calls under way', () => {
     expect(runtime.pending).toBe(0);
   });
 
+  it.each(['before its first part', 'in the middle of it'])(
+    'go on for the others when the first caller aborts: %s',
+    async (when) => {
+      const { runtime, fake, router, events } = setUp();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const first = router.complete('t', 'hi', { signal });
+      const aborted = expect(first).rejects.toMatchObject({ code: 'aborted', cause: 'left' });
+      const joiner = router.complete('t', 'hi', { tags: { user: 'b' } });
+      const own = new AbortController();
+      const third = router.complete('t', 'hi', { signal: own.signal });
+      await runtime.advance(when === 'before its first part' ? 50 : 250);
+      controller.abort('left');
+      await aborted;
+      // Somebody who comes only now joins too.
+      const late = router.complete('t', 'hi');
+      await runtime.advance(1_000);
+      for (const answer of await Promise.all([joiner, third, late])) {
+        expect(answer).toMatchObject({ text: 'one two three', shared: true });
+      }
+      expect(fake.calls.map(({ outcome }) => outcome)).toEqual(['ok']);
+      expect(events.of('call-end')).toMatchObject([{ status: 'ok' }]);
+    },
+  );
+
+  it('stream on for the others when the first reader leaves or aborts', async () => {
+    for (const way of ['leaves', 'aborts'] as const) {
+      const { runtime, fake, router } = setUp();
+      const controller = new AbortController();
+      const reader = router
+        .stream('t', 'hi', { signal: controller.signal })
+        [Symbol.asyncIterator]();
+      const begun = reader.next();
+      const joiner = textOf(router.stream('t', 'hi'));
+      await runtime.advance(150);
+      await begun;
+      if (way === 'aborts') controller.abort();
+      else await reader.return?.();
+      await runtime.advance(1_000);
+      expect(await joiner).toBe('one two three');
+      expect(fake.calls.map(({ outcome }) => outcome)).toEqual(['ok']);
+    }
+  });
+
   it('are not joined once they were given up', async () => {
     const { runtime, fake, router } = setUp();
     const controller = new AbortController();

@@ -152,6 +152,33 @@ describe('identical calls under way', () => {
     expect(fake.calls).toHaveLength(2);
   });
 
+  it('are not joined from the moment they are given up, although the request has not ended yet', async () => {
+    const { runtime, fake, router } = setUp();
+    const controller = new AbortController();
+    const first = router.complete('t', 'hi', { signal: controller.signal });
+    const aborted = expect(first).rejects.toMatchObject({ code: 'aborted' });
+    await runtime.advance(50);
+    controller.abort();
+    await aborted;
+    const next = router.complete('t', 'hi');
+    await runtime.advance(1_000);
+    expect((await next).text).toBe('one two three');
+    expect(fake.calls).toHaveLength(2);
+  });
+
+  it('end for a reader that has aborted, although more parts are there for it', async () => {
+    const { runtime, router } = setUp();
+    const controller = new AbortController();
+    const parts = router.stream('t', 'hi', { signal: controller.signal })[Symbol.asyncIterator]();
+    const other = textOf(router.stream('t', 'hi'));
+    const first = parts.next();
+    await runtime.advance(1_000);
+    expect(await first).toMatchObject({ value: { type: 'start' } });
+    expect(await other).toBe('one two three');
+    controller.abort('left');
+    await expect(parts.next()).rejects.toMatchObject({ code: 'aborted', cause: 'left' });
+  });
+
   const schema = z.object({ a: z.number() });
   it.each<[string, CallOptions<'fake'>, CallOptions<'fake'>, number]>([
     ['the same options', { temperature: 1, seed: 2 }, { temperature: 1, seed: 2 }, 1],

@@ -34,7 +34,7 @@ export async function* runCall(
   // A reader who leaves gives no other sign than that nothing below is reached.
   let outcome: Completion | SignalboxError | undefined;
   let delivering: Committed | undefined;
-  /** The call that the last answer was ended for; none once another answer has begun. */
+  /** The call that the last answer was ended for. */
   let invalidCall: InvalidCall | undefined;
   try {
     const chain = openChain(engine, call, scope, trail);
@@ -44,7 +44,6 @@ export async function* runCall(
       if (tried.verdict !== 'done') continue;
       const { session, rest, completion } = tried.answer;
       delivering = tried.answer;
-      invalidCall = undefined;
       try {
         if (call.mode === 'stream') yield beginningOf(tried.answer, run.broken);
         if (completion === undefined) yield rest;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isSignalboxError, SignalboxError } from '../../src/errors.ts';
 import type { MidStream } from '../../src/protocol/config.ts';
-import type { Message } from '../../src/protocol/message.ts';
+import type { Message, NormalMessage, TextPart } from '../../src/protocol/message.ts';
 import type { Provider } from '../../src/protocol/provider.ts';
 import type { ProviderPart, StreamPart } from '../../src/protocol/stream-part.ts';
 import type { Usage } from '../../src/protocol/usage.ts';
@@ -94,6 +94,74 @@ describe('what an answer that breaks off leaves', () => {
     );
     expect(types).toContain('restart');
     expect(types).not.toContain('continue');
+  });
+});
+
+describe('a continued answer', () => {
+  /** What a second target makes of the parts that it continues with, and what it was asked. */
+  async function continued(before: readonly ProviderPart[], after: readonly ProviderPart[]) {
+    const asked: NormalMessage[] = [];
+    const second: Provider = {
+      ...cutAfter(),
+      prepare: ({ messages }) => ({
+        warnings: [],
+        async *send() {
+          asked.push(...messages);
+          yield* after;
+          yield { type: 'finish', finishReason: 'stop' };
+        },
+      }),
+    };
+    const router = createRouter({
+      runtime: fakeRuntime({ time: 'auto' }),
+      providers: { a: cutAfter(...before), b: second },
+      tiers: { t: { targets: ['a/m', 'b/m'], midStream: 'continue', retry: { attempts: 0 } } },
+    });
+    const types: StreamPart['type'][] = [];
+    let shown = '';
+    const stream = router.stream('t', 'hi');
+    for await (const part of stream) {
+      types.push(part.type);
+      if (part.type === 'text-delta') shown += part.delta;
+    }
+    return { types, shown, asked, completion: await stream.completion };
+  }
+  const whole = (text: string, more: Partial<TextPart> = {}): ProviderPart => ({
+    type: 'part-end',
+    part: { type: 'text', text, ...more },
+  });
+
+  it('moves citations with their text, less the white space that came twice', async () => {
+    const cited = { start: 1, end: 4, raw: null };
+    const { completion } = await continued(
+      [says('One ')],
+      [says(' two'), whole(' two', { citations: [cited] })],
+    );
+    expect(completion.content).toEqual([
+      { type: 'text', text: 'One two', citations: [{ start: 4, end: 7, raw: null }] },
+    ]);
+  });
+
+  it('loses no white space but that at the joint', async () => {
+    const { completion, shown } = await continued(
+      [says('One ')],
+      [says('two'), says(' three'), whole('two three')],
+    );
+    expect(completion.text).toBe('One two three');
+    expect(shown).toBe('One two three');
+  });
+
+  it('sends no reasoning of one model as the beginning of a turn of another', async () => {
+    const thought: ProviderPart = { type: 'part-end', part: { type: 'reasoning', text: 'hm' } };
+    const { asked, types } = await continued([thought, says('One')], [says(' two'), whole(' two')]);
+    expect(types).toContain('continue');
+    expect(asked.at(-1)).toEqual({ role: 'assistant', content: [{ type: 'text', text: 'One' }] });
+  });
+
+  it('restarts where only white space had come', async () => {
+    const { types, asked } = await continued([says(' \n')], [says('Fine.'), whole('Fine.')]);
+    expect(types).toContain('restart');
+    expect(asked.map(({ role }) => role)).toEqual(['user']);
   });
 });
 

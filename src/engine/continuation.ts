@@ -35,7 +35,8 @@ export function brokenOff(session: Session, error: SignalboxError): Broken {
     from: target.id,
     error: summarizeError(error),
     partial: collected.partial(target.id),
-    isText: collected.isText,
+    // What comes after a call that may not be made is asked for again, with the reason.
+    isText: collected.isText && session.toolCalls.invalidCall === undefined,
   };
 }
 

@@ -11,7 +11,7 @@ export type OutputCheck = {
   readonly schema?: { readonly plain: JsonSchema; readonly validator: StandardSchema };
   /** The Standard Schemas among the tools' inputs. */
   readonly toolInputs: ReadonlyMap<string, StandardSchema>;
-  readonly toolNames: ReadonlySet<string> | undefined;
+  readonly hasTools: boolean;
   readonly fallbackOn: readonly string[];
   readonly validate: CallOptions['validate'];
 };
@@ -38,7 +38,7 @@ export function outputCheck(options: CallOptions, fallbackOn: readonly string[])
       },
     }),
     toolInputs: tools === undefined ? none : toolInputsOf(tools),
-    toolNames: tools && new Set(tools.map((tool) => tool.name)),
+    hasTools: tools !== undefined,
     fallbackOn,
     validate,
   };
@@ -49,7 +49,8 @@ class OutputProblem extends Error {
   override readonly name = 'OutputProblem';
 }
 
-function invalidOutput(what: string, reason: string): SignalboxError {
+/** An `invalid_output`: `what` for people, `reason` for the model. */
+export function invalidOutput(what: string, reason: string): SignalboxError {
   return unusable(what, new OutputProblem(reason));
 }
 
@@ -94,9 +95,8 @@ async function checkToolCalls(
   const checked: ToolCallPart[] = [];
   for (const call of calls) {
     const schema = check.toolInputs.get(call.name);
-    const unknownTool = check.toolNames !== undefined && !check.toolNames.has(call.name);
-    if (schema === undefined || unknownTool) {
-      checked.push(unknownTool ? { ...call, invalid: true } : call);
+    if (schema === undefined) {
+      checked.push(call);
       continue;
     }
     const where = `the input of tool "${call.name}"`;
@@ -172,18 +172,20 @@ export function checkOutput(
   completion: Completion,
 ): Completion | Promise<Completion> {
   checkFinish(check, completion);
-  const { toolNames, schema, validate } = check;
-  const isAllowed = toolNames === undefined && schema === undefined && validate === undefined;
+  const { hasTools, schema, validate } = check;
+  const isAllowed = !hasTools && schema === undefined && validate === undefined;
   return isAllowed ? completion : checkContent(check, completion);
 }
 
 async function checkContent(check: OutputCheck, completion: Completion): Promise<Completion> {
   let checked = completion;
-  if (check.toolNames !== undefined && completion.toolCalls.length > 0) {
+  if (check.hasTools && completion.toolCalls.length > 0) {
     checked = { ...checked, toolCalls: await checkToolCalls(check, completion.toolCalls) };
   }
-  // A turn that calls tools has no object yet: that comes with the turn that answers.
-  if (check.schema !== undefined && completion.toolCalls.length === 0) {
+  // A turn that calls tools has no object yet: that comes with the turn that answers. A caller who set no `tools`
+  // has the type of an answer with an object, though, and may have offered tools in `providerOptions` only.
+  const hasObject = !check.hasTools || completion.toolCalls.length === 0;
+  if (check.schema !== undefined && hasObject) {
     const value = parseObject(completion.text);
     const result = await checkAgainst(check.schema.validator, value).catch((thrown: unknown) => {
       throw unusable('the schema threw; see cause', thrown);

@@ -9,6 +9,7 @@ import { type Committed, letGo } from './commit.ts';
 import type { Broken } from './continuation.ts';
 import type { Call, Engine } from './engine.ts';
 import { tryHedged } from './hedge.ts';
+import type { InvalidCall } from './offered-tools.ts';
 import type { Run } from './run.ts';
 import type { CallScope } from './scope.ts';
 import { withTrail } from './to-completion.ts';
@@ -34,6 +35,8 @@ export async function* runCall(
   // A reader who leaves gives no other sign than that nothing below is reached.
   let outcome: Completion | SignalboxError | undefined;
   let delivering: Committed | undefined;
+  /** The call that the last answer was ended for. */
+  let invalidCall: InvalidCall | undefined;
   try {
     const chain = openChain(engine, call, scope, trail);
     let run: Run = { engine, call, scope, trail, chain };
@@ -55,12 +58,15 @@ export async function* runCall(
         rest.leave();
         // An answer that has come whole cannot fail any more: the call was ended while its parts were passed on.
         if (completion !== undefined) throw raw;
+        invalidCall = session.toolCalls.invalidCall;
         run = { ...run, broken: await breakOff(run, session, raw) };
       }
     }
     throw chain.exhausted(run.broken?.partial);
   } catch (raw) {
     outcome = asCallError(raw).with({ trail: [...trail.lines] });
+    const isRead = scope.reason === undefined;
+    if (isRead && invalidCall !== undefined) yield [{ type: 'invalid-tool-call', ...invalidCall }];
     throw outcome;
   } finally {
     if (delivering !== undefined) await letGo(delivering, readerLeft());

@@ -19,6 +19,7 @@ import { answerBoundFor, tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
 import { loadingFor } from './loading.ts';
+import { CallGuard } from './offered-tools.ts';
 import type { Pace } from './pace.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
@@ -33,6 +34,8 @@ export interface Session {
   readonly collected: Collected;
   /** Whether its answer goes on from that of another target. */
   readonly continues: boolean;
+  /** Checks the tool calls of its answer. */
+  readonly toolCalls: CallGuard;
   /** Waits for its turn, then hands out the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts>;
   /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
@@ -62,6 +65,8 @@ export type Asking = {
 class AttemptSession implements Session {
   readonly target: ResolvedTarget;
   readonly collected: Collected;
+  readonly continues: boolean;
+  readonly toolCalls: CallGuard;
   readonly #run: Run;
   readonly #asking: Asking;
   readonly #tags: Tags;
@@ -81,15 +86,13 @@ class AttemptSession implements Session {
     const { engine, call } = run;
     this.target = target;
     this.collected = createCollected(asking.continuation, answerBoundFor(engine, target));
+    this.continues = asking.continuation !== undefined;
     this.#run = run;
+    this.toolCalls = new CallGuard(call, target, asking.prepared.warnings);
     this.#asking = asking;
     this.#tags = tagsFor(call, target);
     this.#startedAt = engine.runtime.now();
     this.#bill = new Bill(run, target, this.#tags);
-  }
-
-  get continues(): boolean {
-    return this.#asking.continuation !== undefined;
   }
 
   start(): AttemptParts | Promise<AttemptParts> {
@@ -114,10 +117,9 @@ class AttemptSession implements Session {
     const { collected } = this;
     const usage = collected.usage() ?? estimateUsage(this.#asking.messages, collected.content);
     const cost = this.#bill.book(usage, collected);
-    const { task } = this.#run.call;
     return cost instanceof Promise
-      ? cost.then((known) => task.check(this.#whole(usage, known)))
-      : task.check(this.#whole(usage, cost));
+      ? cost.then((known) => this.toolCalls.check(this.#whole(usage, known)))
+      : this.toolCalls.check(this.#whole(usage, cost));
   }
 
   succeed(completion: Completion): Completion {
@@ -128,10 +130,9 @@ class AttemptSession implements Session {
     engine.health.restore(id, provider, key);
     engine.retryBudget.success();
     this.#book('success');
-    const { usd } = completion.cost;
     const told = { ...this.#facts(), outcome: 'ok', verdict: 'done' } as const;
-    trail.end({ ...told, startedAt: this.#startedAt, cost: usd });
-    this.#emit('attempt-end', { ...told, attempt: this.#attempt ?? 0, usd });
+    trail.end({ ...told, startedAt: this.#startedAt, cost: completion.cost.usd });
+    this.#emit('attempt-end', { ...told, attempt: this.#attempt ?? 0, usd: completion.cost.usd });
     return completion;
   }
 
@@ -151,10 +152,9 @@ class AttemptSession implements Session {
     }
     // After what was learned of the target has been told: the next in the queue goes by it.
     this.#makeRoom(error);
-    const usage = collected.usage();
-    if (this.#bill.booked === undefined && usage !== undefined) {
-      await this.#bill.book(usage, collected);
-    }
+    const usage = collected.usage() ?? this.toolCalls.estimate(this.#asking.messages, collected);
+    const isUnbilled = this.#bill.booked === undefined && usage !== undefined;
+    if (isUnbilled) await this.#bill.book(usage, collected);
     return error;
   }
 
@@ -206,7 +206,7 @@ class AttemptSession implements Session {
       keepRaw: call.options.raw === true,
       maxAnswerBytes: answerBoundFor(engine, target),
       onLimits: (told) => this.#place?.told(told),
-      see: continuation === undefined ? this.#see : () => undefined,
+      see: continuation === undefined ? this.#see : this.toolCalls.see,
     });
     return continuation === undefined
       ? attemptParts
@@ -227,6 +227,7 @@ class AttemptSession implements Session {
   readonly #see = (part: ProviderPart): void => {
     const { collected } = this;
     const { engine, onBegun } = this.#run;
+    this.toolCalls.see(part);
     collected.add(part);
     if (this.#firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
       this.#firstTokenMs = engine.runtime.now() - this.#startedAt;
@@ -282,8 +283,7 @@ class AttemptSession implements Session {
     };
     if (this.#queuedMs !== undefined) told.queuedMs = this.#queuedMs;
     if (this.#firstTokenMs !== undefined) told.firstTokenMs = this.#firstTokenMs;
-    const { booked } = this.#bill;
-    if (booked !== undefined) told.usage = booked.usage;
+    if (this.#bill.booked !== undefined) told.usage = this.#bill.booked.usage;
     return told;
   }
 

@@ -1,5 +1,7 @@
 import type { ResolvedTarget } from '../config/resolve.ts';
+import type { SignalboxError } from '../errors.ts';
 import type { CallDefaults } from '../protocol/call-options.ts';
+import type { Warning } from '../protocol/completion.ts';
 import type { NormalMessage } from '../protocol/message.ts';
 import type { PreparedCall, Provider } from '../protocol/provider.ts';
 import type { WireMode } from '../protocol/request.ts';
@@ -11,6 +13,13 @@ export type Asked = {
   readonly target: ResolvedTarget;
   readonly options: CallDefaults;
   readonly repair: readonly NormalMessage[];
+};
+
+/** The request that an answer is for: the options that held for its target, and what the target did not get. */
+export type AnsweredRequest = {
+  readonly target: ResolvedTarget;
+  readonly options: CallDefaults;
+  readonly warnings: readonly Warning[];
 };
 
 /**
@@ -32,6 +41,8 @@ export interface Task {
    * @throws SignalboxError when it is of no use.
    */
   check(completion: WholeCompletion): WholeCompletion | Promise<WholeCompletion>;
+  /** Why an answer must not call the tool, if so; absent where answers call none. */
+  callProblem?(name: string, request: AnsweredRequest): SignalboxError | undefined;
   /** Targets of different families cannot stand in for each other; absent where all can. */
   familyOf?(target: ResolvedTarget): string;
 }

@@ -81,9 +81,12 @@ export type CallOptions<
   Schema extends StandardSchema | JsonSchema | undefined = StandardSchema | JsonSchema | undefined,
   Tools extends readonly Tool[] | undefined = readonly Tool[] | undefined,
 > = CallDefaults<Provider> & {
-  /** Tools the model may call. */
+  /** Tools the model may call. A call of any other is unusable output. */
   readonly tools?: Tools;
-  /** The shape of the answer; `object` then has its type. The answer is checked against it. */
+  /**
+   * The shape of the answer; `object` then has its type, or is `undefined` with `tools`, which an answer may call
+   * instead. The answer is checked against it.
+   */
   readonly schema?: Schema;
   /** Merged over the tags of the router, tier and target, and carried by every event and the completion. */
   readonly tags?: Tags;
@@ -94,7 +97,7 @@ export type CallOptions<
   readonly route?: Route<Provider>;
   /** Looks at a whole answer; one that does not pass counts as `invalid_output`. A throw does not pass. */
   readonly validate?: (
-    completion: Completion<NoInfer<ObjectOf<Schema>>, NoInfer<ToolCallOf<Tools>>>,
+    completion: Completion<NoInfer<ObjectOf<Schema, Tools>>, NoInfer<ToolCallOf<Tools>>>,
   ) => Validation | Promise<Validation>;
   /**
    * Share the request of an identical call that is under way: same tier, messages and options, `signal` and

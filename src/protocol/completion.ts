@@ -40,9 +40,20 @@ export type ToolCallOf<Tools> = Tools extends readonly (infer Each)[]
     : never
   : ToolCallPart;
 
-/** The type of `object`: what `schema` promises, and `undefined` without one. */
-export type ObjectOf<Schema> = Schema extends StandardSchema | JsonSchema
-  ? InferOutput<Schema>
+/** `undefined` where tools may be given: an answer that calls them has no object. `never` where there are none. */
+type MissingObject<Tools> = [Tools] extends [undefined]
+  ? // Both hold for `any`, of which nothing is known.
+    [unknown] extends [Tools]
+    ? undefined
+    : never
+  : undefined;
+
+/**
+ * The type of `object`: what `schema` promises, and `undefined` without one. With `tools` it is `undefined` too when
+ * the answer calls tools.
+ */
+export type ObjectOf<Schema, Tools = undefined> = Schema extends StandardSchema | JsonSchema
+  ? InferOutput<Schema> | MissingObject<Tools>
   : undefined;
 
 /** A whole answer. */

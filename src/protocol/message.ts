@@ -83,8 +83,7 @@ export type RefusalPart = { readonly type: 'refusal'; readonly text: string };
 
 /**
  * A call of one of the caller's tools.
- * `invalid` marks arguments that are not JSON, or a tool that was not offered; `rawInput` then
- * holds the vendor's text as it came.
+ * `invalid` marks arguments that are not JSON; `rawInput` then holds the vendor's text as it came.
  */
 export type ToolCallPart<Name extends string = string, Input = Json> = {
   readonly type: 'tool-call';

@@ -17,7 +17,7 @@ export type CompletionOf<
   Tier extends string,
   Schema extends AnySchema,
   Tools extends readonly Tool[] | undefined,
-> = Completion<ObjectOf<Schema>, ToolCallOf<Tools>, Tier>;
+> = Completion<ObjectOf<Schema, Tools>, ToolCallOf<Tools>, Tier>;
 
 /**
  * Which targets a call would try, in order, and why each other one would not be. A target at its limit, while

@@ -19,6 +19,12 @@ export type StreamPart<Answer = Completion> =
       readonly delta: string;
     }
   | { readonly type: 'part-end'; readonly part: Part }
+  /**
+   * The answer ends here: the model called a tool that was not offered, or that `toolChoice` excludes, and the answer
+   * is not restarted. `id` and `name` are the model's own; there is no such call in `toolCalls` or `partial`, and
+   * nothing to answer. The error `invalid_output` follows, or `all_targets_failed` when the others failed too.
+   */
+  | { readonly type: 'invalid-tool-call'; readonly id: string; readonly name: string }
   /** Discard all that came before: another target answers from the start. */
   | {
       readonly type: 'restart';

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSignalboxError } from '../../src/errors.ts';
+import { isSignalboxError, SignalboxError } from '../../src/errors.ts';
 import type { Completion } from '../../src/protocol/completion.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
+import type { Reasoning } from '../../src/protocol/request.ts';
+import type { ProviderPart, StreamPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';
 import { type FakeEntry, fakeProvider } from '../../src/testing/fake-provider.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
@@ -91,5 +94,106 @@ describe('the commit of a stream', () => {
       ),
       { numRuns: 300 },
     );
+  });
+});
+
+/** A provider that yields parts and then fails. */
+function failingAfter(...parts: readonly ProviderPart[]): Provider {
+  return {
+    wire: 'mine',
+    capabilities: () => new Set(['tools']),
+    preload: async () => undefined,
+    prepare: () => ({
+      warnings: [],
+      async *send() {
+        yield* parts;
+        throw new SignalboxError('server_error', 'broke off');
+      },
+    }),
+  };
+}
+
+async function readTo(stream: AsyncIterable<StreamPart>) {
+  const parts: StreamPart[] = [];
+  try {
+    for await (const part of stream) parts.push(part);
+  } catch (error) {
+    if (!isSignalboxError(error)) throw error;
+    return { parts, error };
+  }
+  return { parts, error: undefined };
+}
+
+describe('what commits a stream to its target', () => {
+  const thought: readonly ProviderPart[] = [
+    { type: 'open' },
+    { type: 'usage', usage: { inputTokens: 1, outputTokens: 0, totalTokens: 1 } },
+    { type: 'warning', warning: { code: 'compat', message: 'odd' } },
+    { type: 'reasoning-delta', delta: 'hm' },
+  ];
+  const wholeThought: ProviderPart = {
+    type: 'part-end',
+    part: { type: 'reasoning', text: 'hm' },
+  };
+  function routerOf(provider: Provider, reasoning?: Reasoning) {
+    const runtime = fakeRuntime({ time: 'auto' });
+    return createRouter({
+      runtime,
+      providers: { a: provider, b: fakeProvider('two', { runtime }) },
+      tiers: {
+        t: {
+          targets: [{ target: 'a/m', ...(reasoning !== undefined && { reasoning }) }, 'b/m'],
+          retry: { attempts: 0 },
+        },
+      },
+    });
+  }
+
+  it.each<[string, Reasoning | undefined]>([
+    ['nobody asked about reasoning', undefined],
+    ['an effort was asked for', { effort: 'high' }],
+    ['it is not to be included', { include: false }],
+  ])('is not reasoning where %s', async (_, reasoning) => {
+    for (const parts of [thought, [...thought, wholeThought], [wholeThought]]) {
+      const router = routerOf(failingAfter(...parts));
+      const options = reasoning === undefined ? {} : { reasoning };
+      const told = await readTo(router.stream('t', 'hi', options));
+      expect(told.error).toBeUndefined();
+      expect(told.parts.map(({ type }) => type)).not.toContain('reasoning-delta');
+      expect(told.parts.at(-1)).toMatchObject({ completion: { target: 'b/m', text: 'two' } });
+    }
+  });
+
+  it('is reasoning that was asked for, by the call or by the target', async () => {
+    const include = { include: true };
+    for (const [own, asked] of [
+      [undefined, { reasoning: include }],
+      [include, {}],
+    ] as const) {
+      const told = await readTo(routerOf(failingAfter(...thought), own).stream('t', 'hi', asked));
+      expect(told.parts.map(({ type }) => type)).toEqual(['start', 'reasoning-delta']);
+      expect(told.error).toMatchObject({ code: 'server_error', target: 'a/m' });
+    }
+  });
+
+  it.each<[string, ProviderPart]>([
+    ['text', { type: 'text-delta', delta: 'one' }],
+    ['a tool call that begins', { type: 'tool-call-start', id: '1', name: 'f' }],
+    ['a piece of its input', { type: 'tool-call-delta', id: '1', delta: '{' }],
+    ['a whole text', { type: 'part-end', part: { type: 'text', text: 'one' } }],
+    ['a refusal', { type: 'part-end', part: { type: 'refusal', text: 'no' } }],
+    [
+      'a picture',
+      {
+        type: 'part-end',
+        part: { type: 'image', source: { data: 'AA==', mediaType: 'image/png' } },
+      },
+    ],
+  ])('is %s', async (_, part) => {
+    const router = routerOf(failingAfter({ type: 'open' }, part));
+    const tools = [{ name: 'f', inputSchema: { type: 'object' } }];
+    const told = await readTo(router.stream('t', 'hi', { tools }));
+    expect(told.parts.map(({ type }) => type)).toEqual(['start', part.type]);
+    expect(told.error).toMatchObject({ code: 'server_error', target: 'a/m' });
   });
 });

@@ -126,16 +126,6 @@ describe('calls of tools', () => {
       'the input of tool "typed" does not fit: n: ',
     );
   });
-
-  test('of a tool that was not offered are marked', async () => {
-    const { toolCalls } = await check({ tools }, calling({ name: 'other' }));
-    expect(toolCalls).toMatchObject([{ name: 'other', invalid: true }]);
-  });
-
-  test('are left alone when the caller offered none: the vendor may have its own', async () => {
-    const turn = calling({ name: 'web_search' });
-    expect((await check({}, turn)).toolCalls).toEqual(turn.toolCalls);
-  });
 });
 
 describe('a finish', () => {

@@ -95,6 +95,50 @@ describe('identical calls under way', () => {
     expect(runtime.pending).toBe(0);
   });
 
+  it.each(['before its first part', 'in the middle of it'])(
+    'go on for the others when the first caller aborts: %s',
+    async (when) => {
+      const { runtime, fake, router, events } = setUp();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const first = router.complete('t', 'hi', { signal });
+      const aborted = expect(first).rejects.toMatchObject({ code: 'aborted', cause: 'left' });
+      const joiner = router.complete('t', 'hi', { tags: { user: 'b' } });
+      const own = new AbortController();
+      const third = router.complete('t', 'hi', { signal: own.signal });
+      await runtime.advance(when === 'before its first part' ? 50 : 250);
+      controller.abort('left');
+      await aborted;
+      // Somebody who comes only now joins too.
+      const late = router.complete('t', 'hi');
+      await runtime.advance(1_000);
+      for (const answer of await Promise.all([joiner, third, late])) {
+        expect(answer).toMatchObject({ text: 'one two three', shared: true });
+      }
+      expect(fake.calls.map(({ outcome }) => outcome)).toEqual(['ok']);
+      expect(events.of('call-end')).toMatchObject([{ status: 'ok' }]);
+    },
+  );
+
+  it('stream on for the others when the first reader leaves or aborts', async () => {
+    for (const way of ['leaves', 'aborts'] as const) {
+      const { runtime, fake, router } = setUp();
+      const controller = new AbortController();
+      const reader = router
+        .stream('t', 'hi', { signal: controller.signal })
+        [Symbol.asyncIterator]();
+      const begun = reader.next();
+      const joiner = textOf(router.stream('t', 'hi'));
+      await runtime.advance(150);
+      await begun;
+      if (way === 'aborts') controller.abort();
+      else await reader.return?.();
+      await runtime.advance(1_000);
+      expect(await joiner).toBe('one two three');
+      expect(fake.calls.map(({ outcome }) => outcome)).toEqual(['ok']);
+    }
+  });
+
   it('are not joined once they were given up', async () => {
     const { runtime, fake, router } = setUp();
     const controller = new AbortController();
@@ -106,6 +150,33 @@ describe('identical calls under way', () => {
     await runtime.advance(1_000);
     expect((await call).text).toBe('one two three');
     expect(fake.calls).toHaveLength(2);
+  });
+
+  it('are not joined from the moment they are given up, although the request has not ended yet', async () => {
+    const { runtime, fake, router } = setUp();
+    const controller = new AbortController();
+    const first = router.complete('t', 'hi', { signal: controller.signal });
+    const aborted = expect(first).rejects.toMatchObject({ code: 'aborted' });
+    await runtime.advance(50);
+    controller.abort();
+    await aborted;
+    const next = router.complete('t', 'hi');
+    await runtime.advance(1_000);
+    expect((await next).text).toBe('one two three');
+    expect(fake.calls).toHaveLength(2);
+  });
+
+  it('end for a reader that has aborted, although more parts are there for it', async () => {
+    const { runtime, router } = setUp();
+    const controller = new AbortController();
+    const parts = router.stream('t', 'hi', { signal: controller.signal })[Symbol.asyncIterator]();
+    const other = textOf(router.stream('t', 'hi'));
+    const first = parts.next();
+    await runtime.advance(1_000);
+    expect(await first).toMatchObject({ value: { type: 'start' } });
+    expect(await other).toBe('one two three');
+    controller.abort('left');
+    await expect(parts.next()).rejects.toMatchObject({ code: 'aborted', cause: 'left' });
   });
 
   const schema = z.object({ a: z.number() });

@@ -116,6 +116,17 @@ describe('what the list says', () => {
     expect(priceUsage({ usage, card: listed() }).usd).toBe(0.01);
   });
 
+  test('more reasoning than output is not priced: the output bounds it', () => {
+    const usage = usageOf({ outputTokens: 1000, reasoningTokens: 4000 });
+    const expensive = priceUsage({ usage, card: listed({ output_reasoning_mtok: 30 }) });
+    expect(expensive).toMatchObject({ usd: 0.03, breakdown: { output: 0.03 } });
+    const cheap = priceUsage({ usage, card: listed({ output_reasoning_mtok: 3 }) });
+    expect(cheap).toMatchObject({ usd: 0.003, breakdown: { output: 0.003 } });
+    const raw = { completion_tokens_details: { audio_tokens: 500 } };
+    const card = listed({ output_reasoning_mtok: 3, output_audio_mtok: 100 });
+    expect(priceUsage({ usage: { ...usage, raw }, card }).usd).toBe(0.003);
+  });
+
   test('fees for the request and for web searches count as input', () => {
     const usage = usageOf({ raw: { server_tool_use: { web_search_requests: 2 } } });
     const card = listed({ requests_kcount: 5, web_searches_kcount: 10 });

@@ -31,6 +31,70 @@ const json = await router.complete('fast', 'Where?', {
 });
 expectType<Equal<typeof json.object, unknown>>(true);
 
+// With tools an answer may be tool calls, which have no object.
+const aTool = { name: 'weather', inputSchema: z.object({ city: z.string() }) } as const;
+type MaybeCity = { city: string; people: number } | undefined;
+const either = await router.complete('fast', 'Where?', { schema: City, tools: [aTool] });
+expectType<Equal<typeof either.object, MaybeCity>>(true);
+// @ts-expect-error
+either.object.city.toUpperCase();
+const eitherStream = router.stream('fast', 'Where?', { schema: City, tools: [aTool] });
+expectType<Equal<Awaited<typeof eitherStream.completion>['object'], MaybeCity>>(true);
+for await (const part of eitherStream) {
+  if (part.type === 'finish') {
+    expectType<Equal<typeof part.completion.object, MaybeCity>>(true);
+    // @ts-expect-error
+    part.completion.object.city.toUpperCase();
+  }
+}
+await router.complete('fast', 'Where?', {
+  schema: City,
+  tools: [aTool],
+  // @ts-expect-error
+  validate: ({ object: found }) => found.people > 0,
+});
+// No choice and no list promises an object: a type must not depend on the values of either.
+const chosenNone = await router.complete('fast', 'Where?', {
+  schema: City,
+  tools: [aTool],
+  toolChoice: 'none',
+});
+expectType<Equal<typeof chosenNone.object, MaybeCity>>(true);
+const emptyList = await router.complete('fast', 'Where?', { schema: City, tools: [] });
+expectType<Equal<typeof emptyList.object, MaybeCity>>(true);
+// Tools that may be there count as there.
+declare const maybeTools: readonly (typeof aTool)[] | undefined;
+const maybe = await router.complete('fast', 'Where?', { schema: City, tools: maybeTools });
+expectType<Equal<typeof maybe.object, MaybeCity>>(true);
+declare const wide: CallOptions<'openai', typeof City>;
+const byWide = await router.complete('fast', 'Where?', wide);
+expectType<Equal<typeof byWide.object, MaybeCity>>(true);
+const bySpread = await router.complete('fast', 'Where?', { ...wide, schema: City });
+expectType<Equal<typeof bySpread.object, MaybeCity>>(true);
+declare const mayHaveTools:
+  | { schema: typeof City }
+  | { schema: typeof City; tools: [typeof aTool] };
+const byUnion = await router.complete('fast', 'Where?', mayHaveTools);
+expectType<Equal<typeof byUnion.object, MaybeCity>>(true);
+declare const anyTools: ReturnType<typeof JSON.parse>;
+const byAny = await router.complete('fast', 'Where?', { schema: City, tools: anyTools });
+expectType<Equal<typeof byAny.object, MaybeCity>>(true);
+declare const wrapped: { schema: typeof City; tools?: readonly (typeof aTool)[] };
+const byWrapped = await router.complete('fast', 'Where?', wrapped);
+expectType<Equal<typeof byWrapped.object, MaybeCity>>(true);
+// Without tools the object is there.
+const noTools = await router.complete('fast', 'Where?', { schema: City, tools: undefined });
+expectType<Equal<typeof noTools.object, { city: string; people: number }>>(true);
+declare const withoutTools: CallOptions<'openai', typeof City, undefined>;
+const byNone = await router.complete('fast', 'Where?', withoutTools);
+expectType<Equal<typeof byNone.object, { city: string; people: number }>>(true);
+// Defaults hold no tools.
+createRouter({
+  providers: { openai: fakeProvider() },
+  // @ts-expect-error
+  tiers: { fast: { targets: ['openai/gpt-5.4-mini'], tools: [aTool] } },
+});
+
 // Tool calls are told apart by name, and `input` is typed by a Standard Schema.
 const withTools = await router.complete('fast', 'Book it', {
   tools: [

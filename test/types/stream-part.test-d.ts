@@ -27,6 +27,9 @@ for await (const part of stream) {
     case 'part-end':
       expectType<Equal<typeof part.part, Part>>(true);
       break;
+    case 'invalid-tool-call':
+      expectType<Equal<typeof part.id | typeof part.name, string>>(true);
+      break;
     case 'restart':
     case 'continue':
       expectType<Equal<typeof part.error, ErrorSummary>>(true);

@@ -176,9 +176,11 @@ export function createAnswerReader(
       assembler.close(`reasoning ${part.id}`);
     },
     'tool-input-start'(part) {
-      if (part.providerExecuted === true) return;
+      const name = textOf(part.toolName);
+      // Without its name it is not begun yet: the whole call has it.
+      if (part.providerExecuted === true || name === undefined) return;
       const callId = textOf(part.id) ?? '';
-      assembler.toolCall(`call ${callId}`, callId, textOf(part.toolName) ?? '');
+      assembler.toolCall(`call ${callId}`, callId, name);
     },
     'tool-input-delta': (part) => assembler.toolInput(`call ${part.id}`, textOf(part.delta) ?? ''),
     'tool-call': toolCall,

@@ -4,6 +4,7 @@ import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { needsOf } from '../../routing/eligible.ts';
+import { callProblem } from '../offered-tools.ts';
 import { checkOutput, type OutputCheck, outputCheck } from '../output-check.ts';
 import { checkToolChoice, normalizeMessages, normalizeTools } from '../request.ts';
 import type { Asked, Task } from '../task.ts';
@@ -76,11 +77,13 @@ export function chatTask(
     output: outputCheck(options, fallbackOn),
   };
   checkToolChoice(options.toolChoice, chat.tools);
+  const toolNames = new Set(chat.tools?.map(({ name }) => name));
   return {
     messages: chat.messages,
     needs: needsOf(chat.messages, options),
     wireFor: ({ wire = defaults.wire }) => wire,
     prepare: (provider, asked) => provider.prepare(requestFor(chat, asked)),
     check: (completion) => checkOutput(chat.output, completion),
+    callProblem: (name, request) => callProblem(toolNames, name, request),
   };
 }

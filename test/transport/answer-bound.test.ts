@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { crc32, gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it, test } from 'vitest';
+import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { fromAiSdk } from '../../src/ai-sdk.ts';
 import { anthropic } from '../../src/anthropic.ts';
 import { mistral } from '../../src/compatible.ts';
@@ -13,6 +13,9 @@ import { createRouter } from '../../src/router.ts';
 import { awsChunk, awsFrame } from '../support/aws-frames.ts';
 import { type AnswerInPieces, piecesFetch, type Served } from '../support/pieces-fetch.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
+
+// These work rather than wait, and a busy machine works slowly.
+vi.setConfig({ testTimeout: 60_000 });
 
 const maxAnswerBytes = 1_000_000;
 const baseURL = 'http://vendor.test';
@@ -120,6 +123,25 @@ describe('an answer without end', () => {
     expect(failure).toMatchObject({ code: 'rate_limited', status: 429 });
     expect(served.isCancelled).toBe(true);
     expect(served.bytes).toBeLessThan(100_000);
+  });
+
+  test('behind a whole answer is not read for long', async () => {
+    const served: Served = { bytes: 0, isCancelled: false };
+    const fetch = piecesFetch(
+      () => ({
+        pieces: (function* () {
+          yield chatEvent({ content: 'hi' });
+          yield 'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n';
+          yield 'data: [DONE]\n\n';
+          for (let at = 0; at < 1_000; at++) yield kilobytes;
+        })(),
+      }),
+      served,
+    );
+    const router = routerOver(openaiChat({ apiKey: 'k', baseURL, fetch }));
+    expect((await router.complete('t', 'hi')).text).toBe('hi');
+    await expect.poll(() => served.isCancelled).toBe(true);
+    expect(served.bytes).toBeLessThan(300_000);
   });
 
   test('closes its socket', async () => {

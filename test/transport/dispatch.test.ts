@@ -99,6 +99,7 @@ describe('a request through a dispatcher', () => {
     const { body, told, fill } = await openBody();
     for (let round = 1; round < 4; round++) {
       const count = fill(1_000);
+      expect(count).toBe(Math.floor(65_536 / 1_128) + 1);
       for (let read = 1; read < count; read++) expect(body.read()).toHaveLength(1_000);
       expect(told.at(-1)).toBe('pause');
       expect(body.read()).toHaveLength(1_000);

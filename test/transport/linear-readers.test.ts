@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { isTooDeep } from '../../src/adapters/common/json-depth.ts';
 import { SegmentFinder } from '../../src/adapters/google/segment-finder.ts';
 import { createThinkTags } from '../../src/adapters/openai-chat/think-tags.ts';
@@ -10,6 +10,9 @@ import { ByteCollector, TextCollector } from '../../src/transport/collectors.ts'
 import { parseJson } from '../../src/transport/parse-json.ts';
 import { Pieces } from '../../src/transport/pieces.ts';
 import { awsChunk } from '../support/aws-frames.ts';
+
+// These work rather than wait, and a busy machine works slowly.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** What is read in linear time means the same as what it replaced, which was shorter. */
 

@@ -14,9 +14,12 @@ export type Usage = {
   readonly cacheWriteTokensByTtl?: Readonly<Record<string, number>>;
   /** The part of `outputTokens` spent on reasoning. */
   readonly reasoningTokens?: number;
-  /** True when the vendor reported nothing (a cut stream) and we counted what was seen. */
+  /**
+   * True when the vendor reported nothing (a cut stream) and we counted what was seen, or reported a count that cannot be
+   * right.
+   */
   readonly estimated?: boolean;
-  /** The vendor's own usage object. */
+  /** The vendor's own usage object. In events and trails: its numbers, under names that usage is known to have. */
   readonly raw?: unknown;
 };
 

@@ -240,7 +240,7 @@ class TargetChain implements Chain {
 
   /** Passes the target over for the time being; returns why. */
   #postpone(target: ResolvedTarget, reason: string): string {
-    if (this.state(target).tries === 0) this.#later = [...this.#later, target];
+    this.#later = [...this.#later, target];
     return reason;
   }
 

@@ -73,7 +73,9 @@ class Leg {
     this.#cut = new SignalboxError('aborted', `${winner.target.id} began to answer first`);
     this.#scope.abort(this.#cut);
     if (this.#isOver) return this.#cut;
-    this.#run.chain.state(this.target).tries -= 1;
+    const state = this.#run.chain.state(this.target);
+    state.tries -= 1;
+    state.isWaiting = false;
     this.#run.chain.again(this.target);
     return this.#cut;
   }

@@ -125,30 +125,26 @@ export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried
   chain.asking(target);
   const state = chain.state(target);
   startWaiting(state);
-  try {
-    for (;;) {
-      const session = openSession(run, target, asked);
-      try {
-        return { verdict: 'done', answer: await holdUntilCommitted(session, call) };
-      } catch (raw) {
-        const error = await session.fail(asError(raw));
-        state.isWaiting = false;
-        // Nothing was sent.
-        if (wasTurnedAway(error)) state.tries -= 1;
-        const decision = judge(run, session, error);
-        if (decision.verdict === 'next') {
-          chain.failed(target, error);
-          return { verdict: 'next' };
-        }
-        // What ended the call speaks for the call, not for the target.
-        if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
-        startWaiting(state);
-        await engine.runtime.sleep(decision.delayMs, scope.signal);
+  for (;;) {
+    const session = openSession(run, target, asked);
+    try {
+      return { verdict: 'done', answer: await holdUntilCommitted(session, call) };
+    } catch (raw) {
+      const error = await session.fail(asError(raw));
+      state.isWaiting = false;
+      // Nothing was sent.
+      if (wasTurnedAway(error)) state.tries -= 1;
+      const decision = judge(run, session, error);
+      if (decision.verdict === 'next') {
+        chain.failed(target, error);
+        return { verdict: 'next' };
       }
+      // What ended the call speaks for the call, not for the target.
+      if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
       asked = asking(run, target);
+      startWaiting(state);
+      await engine.runtime.sleep(decision.delayMs, scope.signal);
     }
-  } finally {
-    state.isWaiting = false;
   }
 }
 

@@ -104,6 +104,34 @@ describe('a hedge', () => {
     ]);
   });
 
+  it('that begins in the same moment does not end the first target', async () => {
+    const runtime = fakeRuntime({ time: 'manual' });
+    const gate = Promise.withResolvers<void>();
+    const answering = (text: string): Provider => ({
+      ...fakeProvider(text, { runtime }),
+      prepare: () => ({
+        warnings: [],
+        async *send() {
+          await gate.promise;
+          yield { type: 'text-delta', delta: text };
+          for (let turn = 0; turn < 10; turn += 1) await undefined;
+          yield { type: 'part-end', part: { type: 'text', text } };
+          yield { type: 'finish', finishReason: 'stop' };
+        },
+      }),
+    });
+    const router = createRouter({
+      runtime,
+      providers: { a: answering('a'), b: answering('b') },
+      tiers: { t: { targets: ['a/m', 'b/m'], hedge: { afterMs: 300, maxExtra: 1 } } },
+    });
+    const calling = router.complete('t', 'hi');
+    await runtime.advance(400);
+    gate.resolve();
+    expect((await calling).text).toBe('a');
+    expect(runtime.pending).toBe(0);
+  });
+
   it('goes to a target of another provider if there is one', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
@@ -117,6 +145,32 @@ describe('a hedge', () => {
     const events = recordEvents(router);
     expect((await router.complete('t', 'hi')).text).toBe('prompt');
     expect(events.of('hedge')).toMatchObject([{ from: 'a/m', to: 'b/m' }]);
+  });
+
+  it('lets the silence of the first target be known in its statistics', async () => {
+    const { timed, router } = setUp(late, prompt);
+    await timed();
+    expect(router.snapshot().targets['a/m']?.p50FirstTokenMs).toBe(350);
+  });
+
+  it('is not sent when no attempt is left for it, and takes no token', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const router = createRouter({
+      runtime,
+      providers: { a: fakeProvider(late, { runtime }), b: fakeProvider(prompt, { runtime }) },
+      tiers: {
+        t: {
+          targets: ['a/m', 'b/m'],
+          hedge: { afterMs: 300, maxExtra: 1 },
+          maxAttempts: 1,
+        },
+      },
+    });
+    const events = recordEvents(router);
+    const before = router.snapshot().retryBudget;
+    expect((await router.complete('t', 'hi')).text).toBe('late');
+    expect(events.of('hedge')).toHaveLength(0);
+    expect(router.snapshot().retryBudget).toBeGreaterThanOrEqual(before);
   });
 
   it('does so for a stream too', async () => {

@@ -310,6 +310,44 @@ describe('tokens a minute', () => {
   });
 });
 
+describe('the tokens that an answer is expected to take', () => {
+  const usage = { inputTokens: 10, outputTokens: 10 };
+
+  it.each([
+    ['whole', {}],
+    ['of no use', { validate: () => false }],
+  ])('are those of the answers before, %s or not', async (_, options) => {
+    const { complete, router, runtime } = setUp(
+      {
+        a: [
+          { text: 'one', usage },
+          { text: 'two', usage, firstTokenDelayMs: 1_000 },
+        ],
+      },
+      { a: { tpm: 1_000 } },
+      { repairAttempts: 0 },
+    );
+    const left = (): number => router.snapshot().targets['a/m']?.limits?.tokensLeft ?? 0;
+    await complete(options).catch(() => undefined);
+    await runtime.sleep(70_000);
+    const before = left();
+    const running = complete();
+    await runtime.sleep(500);
+    expect(before - left()).toBe(1 + usage.outputTokens);
+    await running;
+  });
+
+  it('are given back when the vendor refused the request', async () => {
+    const { fails, router } = setUp(
+      { a: { error: 'rate_limited', retryAfterMs: 1_000 } },
+      { a: { tpm: 1_000 } },
+      { retry: { attempts: 0 } },
+    );
+    await fails();
+    expect(router.snapshot().targets['a/m']?.limits?.tokensLeft).toBe(1_000);
+  });
+});
+
 /** A provider that tells its limits with each answer, for each key. */
 function telling(
   limitsOf: (key: number | undefined, call: number) => readonly RateLimit[],

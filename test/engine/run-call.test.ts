@@ -140,6 +140,11 @@ describe('a call', () => {
     expect(calls()).toEqual({ a: 2, b: 1 });
   });
 
+  it('says when the first of its targets may be asked again', async () => {
+    const { fails } = setUp({ a: { error: 'quota_exhausted' }, b: { error: 'auth' } });
+    expect((await fails()).retryAfterMs).toBe(60_000);
+  });
+
   it('is all_targets_failed even with one target', async () => {
     expect((await setUp({ a: { error: 'auth' } }).fails()).code).toBe('all_targets_failed');
   });
@@ -369,6 +374,14 @@ describe('the four clocks', () => {
     const { complete } = setUp({ a: [{ text, usage }, slow], b: 'two' });
     await complete();
     expect((await complete({ timeouts: { totalMs: 10_000 } })).target).toBe('a/m');
+  });
+
+  it('give the last attempt all the time there is', async () => {
+    const { fails, runtime } = setUp({ a: { hang: true }, b: 'two' }, { maxAttempts: 1 });
+    const before = runtime.now();
+    const error = await fails({ timeouts: { totalMs: 8_000 } });
+    expect(error).toMatchObject({ code: 'timeout', phase: 'total' });
+    expect(runtime.now() - before).toBe(8_000);
   });
 
   it('leave no timer behind', async () => {

@@ -237,7 +237,41 @@ describe('the keys of a pool', () => {
   });
 });
 
+describe('a key that was passed over', () => {
+  const failing = { error: 'timeout', firstTokenDelayMs: 61_000 } as const;
+  const options = { timeouts: { firstTokenMs: 100_000 } };
+
+  it.each([
+    ['before', 1],
+    ['after', 0],
+  ])('%s another failed is not asked in the end when the target is at fault', async (_, more) => {
+    const answers = Array.from({ length: 1 + more }, () => 'one');
+    const { complete, fails, calls } = setUp(
+      { a: [{ error: 'auth' }, ...answers, failing, 'the first key'] },
+      { keys: { a: 2 } },
+    );
+    for (let call = 0; call <= more; call += 1) await complete();
+    await fails(options);
+    expect(calls()).toEqual({ a: 3 + more });
+  });
+});
+
 describe('a target that was passed over', () => {
+  it('is asked before one that would have to wait', async () => {
+    const { complete, fails, calls } = setUp(
+      {
+        a: [{ text: 'long', firstTokenDelayMs: 50_000 }, 'waited for'],
+        b: { error: 'timeout', firstTokenDelayMs: 8_000 },
+        c: [down, down, down, 'back'],
+      },
+      { targets: { a: { limits: { concurrency: 1 } } } },
+    );
+    await fails({ route: { only: ['c'] } });
+    const [, { text }] = await Promise.all([complete({ route: { only: ['a'] } }), complete()]);
+    expect(text).toBe('back');
+    expect(calls()).toEqual({ a: 1, b: 1, c: 4 });
+  });
+
   it('is asked in the end when its circuit lets it through by then', async () => {
     const { complete, fails, calls, events } = setUp({
       a: [{ text: 'one' }, { error: 'timeout', firstTokenDelayMs: 8_000 }],
@@ -294,6 +328,53 @@ describe('a target that was passed over', () => {
     expect(calls()).toEqual({ a: 2, b: 2 });
   });
 
+  it('is asked in the end when its circuit opened during the call, and lets it through by then', async () => {
+    const { complete, fails, calls, runtime } = setUp({
+      a: { error: 'timeout', firstTokenDelayMs: 2_000 },
+      b: [down, down, down, 'back'],
+      c: { error: 'timeout', firstTokenDelayMs: 8_000 },
+    });
+    const calling = complete();
+    await runtime.sleep(100);
+    await fails({ route: { only: ['b'] } });
+    const { text, trail } = await calling;
+    expect(text).toBe('back');
+    expect(trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
+      'a/m error',
+      'b/m skipped',
+      'c/m error',
+      'b/m ok',
+    ]);
+    expect(calls()).toEqual({ a: 1, b: 4, c: 1 });
+  });
+
+  it('is asked before the next key of one that was asked, with the last attempt', async () => {
+    const { complete, fails, calls } = setUp(
+      {
+        a: [{ error: 'auth', firstTokenDelayMs: 8_000 }, 'second key'],
+        b: [down, down, down, 'back'],
+      },
+      { keys: { a: 2 }, tier: { maxAttempts: 2, retry: { attempts: 2 } } },
+    );
+    for (let call = 0; call < 2; call += 1) await fails({ route: { only: ['b'] } });
+    expect((await complete()).text).toBe('back');
+    expect(calls()).toEqual({ a: 1, b: 4 });
+  });
+
+  it('is not asked when no attempt is left', async () => {
+    const { fails, calls } = setUp(
+      { a: { error: 'timeout', firstTokenDelayMs: 8_000 }, b: [down, 'back'] },
+      { tier: { maxAttempts: 1, circuit: { consecutiveFailures: 1 } } },
+    );
+    await fails({ route: { only: ['b'] } });
+    const { trail } = await fails();
+    expect(trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
+      'a/m error',
+      'b/m skipped',
+    ]);
+    expect(calls()).toEqual({ a: 1, b: 1 });
+  });
+
   it('is asked in the end although it is usually too slow', async () => {
     const slow: FakeAnswer = { text: 'one', firstTokenDelayMs: 6_000 };
     const quick: FakeAnswer = { text: 'quick this time', firstTokenDelayMs: 100 };
@@ -340,6 +421,61 @@ describe('the target that a hedge was sent in place of', () => {
     const { complete, calls } = setUp({ a: late, b: '' }, { tier: { hedge, maxAttempts: 3 } });
     expect((await complete()).text).toBe('late');
     expect(calls()).toEqual({ a: 2, b: 1 });
+  });
+});
+
+describe('a first target that failed before the hedge began', () => {
+  it('is not asked again when the answer of the hedge breaks off', async () => {
+    const { fails, calls } = setUp(
+      {
+        a: { error: 'auth', firstTokenDelayMs: 320 },
+        b: [{ chunks: ['a', 'b', 'c'], firstTokenDelayMs: 100, cutAfter: 1 }, { error: 'auth' }],
+      },
+      { tier: { hedge: { afterMs: 300, maxExtra: 1 } } },
+    );
+    await fails();
+    expect(calls()).toEqual({ a: 1, b: 2 });
+  });
+});
+
+describe('an attempt that was turned away', () => {
+  it('holds no attempt back from the others', async () => {
+    const { complete, calls } = setUp(
+      {
+        a: { text: 'one', firstTokenDelayMs: 9_000 },
+        b: [{ text: 'two', firstTokenDelayMs: 4_000 }, down, 'retried'],
+      },
+      {
+        tier: { maxAttempts: 2 },
+        targets: {
+          a: { limits: { concurrency: 1, maxQueueMs: 1_000 } },
+          b: { limits: { concurrency: 1 } },
+        },
+      },
+    );
+    const [, , third] = await Promise.all([
+      complete({ route: { only: ['a'] } }),
+      complete({ route: { only: ['b'] } }),
+      complete(),
+    ]);
+    expect(third?.text).toBe('retried');
+    expect(calls()).toEqual({ a: 1, b: 3 });
+  });
+});
+
+describe('a retry that a hedge has made needless', () => {
+  it('leaves its attempt to the repair of the hedge', async () => {
+    const { complete, calls, events } = setUp(
+      {
+        a: { error: 'overloaded', retryAfterMs: 900, firstTokenDelayMs: 100 },
+        b: ['', 'repaired'],
+      },
+      { tier: { hedge: { afterMs: 300, maxExtra: 1 }, maxAttempts: 3 } },
+    );
+    expect((await complete()).text).toBe('repaired');
+    expect(events.of('retry')).toHaveLength(2);
+    expect(events.of('hedge')).toHaveLength(1);
+    expect(calls()).toEqual({ a: 1, b: 2 });
   });
 });
 

@@ -207,24 +207,28 @@ describe('many changes of the configuration', () => {
     }),
   };
 
-  it.each(Object.entries(changes))('of %s leave nothing behind', async (_, config) => {
-    const runtime = fakeRuntime({ time: 'auto' });
-    const answers = fakeProvider('hi', { runtime });
-    // The fake keeps what it was asked.
-    const p = { ...answers, prepare: (r: never) => fakeProvider('hi', { runtime }).prepare(r) };
-    const router = createRouter({ runtime, providers: { p }, ...config(0) });
-    async function change(from: number, to: number): Promise<void> {
-      for (let at = from; at < to; at++) {
-        const next = config(at);
-        router.reconfigure(next);
-        for (const tier of Object.keys(next.tiers)) await router.complete(tier, 'hi');
+  it.each(Object.entries(changes))(
+    'of %s leave nothing behind',
+    async (_, config) => {
+      const runtime = fakeRuntime({ time: 'auto' });
+      const answers = fakeProvider('hi', { runtime });
+      // The fake keeps what it was asked.
+      const p = { ...answers, prepare: (r: never) => fakeProvider('hi', { runtime }).prepare(r) };
+      const router = createRouter({ runtime, providers: { p }, ...config(0) });
+      async function change(from: number, to: number): Promise<void> {
+        for (let at = from; at < to; at++) {
+          const next = config(at);
+          router.reconfigure(next);
+          for (const tier of Object.keys(next.tiers)) await router.complete(tier, 'hi');
+        }
       }
-    }
-    await change(0, 100);
-    const before = bytesUsed();
-    await change(100, 500);
-    // Ten kilobytes for each change would be four megabytes.
-    expect(bytesUsed() - before).toBeLessThan(1_500_000);
-    await router.close();
-  }, 60_000);
+      await change(0, 100);
+      const before = bytesUsed();
+      await change(100, 500);
+      // Ten kilobytes for each change would be four megabytes.
+      expect(bytesUsed() - before).toBeLessThan(1_500_000);
+      await router.close();
+    },
+    60_000,
+  );
 });

@@ -1,0 +1,208 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { anthropic } from '../../src/anthropic.ts';
+import { groq } from '../../src/compatible.ts';
+import { SignalboxError } from '../../src/errors.ts';
+import { google } from '../../src/google.ts';
+import { azureOpenAI, openai } from '../../src/openai.ts';
+import type { TierSettings } from '../../src/protocol/config.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
+import type { Runtime } from '../../src/protocol/runtime.ts';
+import { createRouter } from '../../src/router.ts';
+import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { recordEvents } from '../../src/testing/record-events.ts';
+import {
+  type SimulatedProviders,
+  simulateProviders,
+} from '../../src/testing/simulate-providers.ts';
+
+const missing = new SignalboxError(
+  'config',
+  'the package "sdk" could not be loaded; install it: npm i sdk',
+);
+
+/** A provider whose SDK takes so long to load, and cannot be loaded the first few times. */
+function slowToLoad(runtime: Runtime, ms: number, failures = 0, script: FakeScript = 'hi') {
+  const fake = fakeProvider(script, { runtime });
+  let loads = 0;
+  const provider: Provider = {
+    ...fake,
+    async preload() {
+      loads += 1;
+      const isMissing = loads <= failures;
+      await runtime.sleep(ms);
+      if (isMissing) throw missing;
+    },
+  };
+  return { provider, calls: fake.calls, loads: () => loads };
+}
+
+function setUp(ms: number, failures = 0, tier: TierSettings = {}, script: FakeScript = 'hi') {
+  const runtime = fakeRuntime({ time: 'auto' });
+  const { provider, calls, loads } = slowToLoad(runtime, ms, failures, script);
+  const spare = fakeProvider('spare', { runtime });
+  const router = createRouter({
+    runtime,
+    providers: { slow: provider, spare },
+    tiers: {
+      t: { ...tier, targets: ['slow/m'] },
+      both: { ...tier, targets: ['slow/m', 'spare/m'] },
+    },
+  });
+  return { runtime, router, calls, loads, events: recordEvents(router) };
+}
+
+const healthy = { circuit: 'closed', failures: 0, unavailableUntil: {} };
+
+describe('an SDK that takes long to load', () => {
+  it('takes nothing from the clocks of the target, and is no wait for a turn', async () => {
+    const { router } = setUp(5_000, 0, { timeouts: { firstTokenMs: 100, connectMs: 50 } });
+    const { text, trail, latency } = await router.complete('both', 'hi');
+    expect(text).toBe('hi');
+    expect(trail).toHaveLength(1);
+    expect(trail[0]).toMatchObject({ target: 'slow/m', durationMs: 0, firstTokenMs: 0 });
+    expect(trail[0]).not.toHaveProperty('queuedMs');
+    expect(latency.totalMs).toBe(5_000);
+    expect(router.snapshot().targets['slow/m']).toMatchObject({ ...healthy, p50FirstTokenMs: 0 });
+  });
+
+  it('is loaded once for all calls', async () => {
+    const { router, loads } = setUp(5_000);
+    await Promise.all([router.complete('t', 'a'), router.complete('t', 'b')]);
+    for await (const _ of router.stream('t', 'c'));
+    await router.preload();
+    expect(loads()).toBe(1);
+  });
+
+  it('holds no place under the limits of the target meanwhile', async () => {
+    const { router } = setUp(5_000, 0, { limits: { concurrency: 1 } }, [
+      { text: 'hi', firstTokenDelayMs: 70 },
+    ]);
+    const answers = await Promise.all([router.complete('t', 'a'), router.complete('t', 'b')]);
+    expect(answers.map(({ trail }) => trail[0]?.queuedMs)).toEqual([undefined, 70]);
+  });
+
+  it('does not make the target late for a hedge', async () => {
+    const { router, events } = setUp(5_000, 0, { hedge: { afterMs: 100, maxExtra: 1 } });
+    expect((await router.complete('both', 'hi')).target).toBe('slow/m');
+    expect(events.names).not.toContain('hedge');
+  });
+
+  it.each(['complete', 'stream'] as const)('is not waited for after an abort: %s', async (mode) => {
+    const { router, runtime, calls, events } = setUp(5_000);
+    const controller = new AbortController();
+    const startedAt = runtime.now();
+    const options = { signal: controller.signal };
+    const answer =
+      mode === 'complete'
+        ? router.complete('t', 'hi', options)
+        : router.stream('t', 'hi', options).completion;
+    void runtime.sleep(1_000).then(() => controller.abort());
+    await expect(answer).rejects.toMatchObject({ code: 'aborted' });
+    expect(runtime.now() - startedAt).toBe(1_000);
+    await runtime.advance(10_000);
+    expect(calls).toHaveLength(0);
+    expect(events.names).not.toContain('attempt-start');
+    expect(router.snapshot().targets['slow/m']).toMatchObject({ ...healthy, calls: 0 });
+  });
+
+  it('is waited for no longer than the call may take', async () => {
+    const { router, runtime } = setUp(5_000, 0, { timeouts: { totalMs: 2_000 } });
+    const startedAt = runtime.now();
+    await expect(router.complete('both', 'hi')).rejects.toMatchObject({
+      code: 'timeout',
+      phase: 'total',
+      message: 'slow/m: not asked, its SDK was being loaded; no answer within 2000 ms (totalMs)',
+    });
+    expect(runtime.now() - startedAt).toBe(2_000);
+    expect(router.snapshot().targets['slow/m']).toMatchObject({ ...healthy, calls: 0 });
+  });
+});
+
+describe('an SDK that cannot be loaded', () => {
+  it('fails a call that no other target can answer, and says what to install', async () => {
+    const { router } = setUp(10, 5);
+    for (let call = 0; call < 4; call++) {
+      await expect(router.complete('t', 'hi')).rejects.toMatchObject({
+        code: 'config',
+        target: 'slow/m',
+        message: 'slow/m: the package "sdk" could not be loaded; install it: npm i sdk',
+      });
+    }
+    expect(router.snapshot().targets['slow/m']).toMatchObject({ ...healthy, calls: 0 });
+  });
+
+  it('lets the next target answer', async () => {
+    const { router } = setUp(10, 5);
+    const { target, trail } = await router.complete('both', 'hi');
+    expect(target).toBe('spare/m');
+    expect(trail[0]).toMatchObject({
+      outcome: 'error',
+      error: { code: 'config' },
+      verdict: 'next',
+    });
+    expect(router.snapshot().targets['slow/m']).toMatchObject({ ...healthy, calls: 0 });
+  });
+
+  it('is tried again by the next call', async () => {
+    const { router, loads } = setUp(10, 1);
+    await expect(router.complete('t', 'hi')).rejects.toMatchObject({ code: 'config' });
+    expect((await router.complete('t', 'hi')).text).toBe('hi');
+    expect(loads()).toBe(2);
+  });
+});
+
+it('reports no wait for a turn where there was none, however time passes', async () => {
+  let now = 1_800_000_000_000;
+  const runtime: Runtime = { ...fakeRuntime(), now: () => (now += 0.01) };
+  const fake = fakeProvider('hi');
+  const router = createRouter({ runtime, providers: { fake }, tiers: { t: ['fake/m'] } });
+  const events = recordEvents(router);
+  const { trail } = await router.complete('t', 'hi');
+  expect(trail[0]).not.toHaveProperty('queuedMs');
+  expect(events.of('attempt-end')[0]).not.toHaveProperty('queuedMs');
+});
+
+describe('the SDKs themselves', () => {
+  let simulators: SimulatedProviders;
+  beforeAll(async () => {
+    simulators = await simulateProviders();
+  });
+  afterAll(() => simulators.close());
+
+  it.each([
+    [
+      'google',
+      'gemini-3-flash-preview',
+      () => google({ baseURL: simulators.google.baseURL, apiKey: 'k' }),
+    ],
+    [
+      'anthropic',
+      'claude-haiku-4-5',
+      () => anthropic({ baseURL: simulators.anthropic.baseURL, apiKey: 'k' }),
+    ],
+    ['openai', 'gpt-5.4-mini', () => openai({ baseURL: simulators.openai.baseURL, apiKey: 'k' })],
+    [
+      'azure',
+      'gpt-5.4-mini',
+      () => azureOpenAI({ baseURL: simulators.openai.baseURL, apiKey: 'k' }),
+    ],
+    ['groq', 'm', () => groq({ baseURL: simulators.compatible.baseURL, apiKey: 'k' })],
+  ] as const)('%s is loaded when its first attempt begins', async (_, model, make) => {
+    const provider = make();
+    const router = createRouter({ providers: { p: provider }, tiers: { t: [`p/${model}`] } });
+    const began = Promise.withResolvers<boolean>();
+    router.on('attempt-start', async () => {
+      let isLoaded = false;
+      void provider.preload().then(() => {
+        isLoaded = true;
+      });
+      await turn();
+      began.resolve(isLoaded);
+    });
+    router.complete('t', 'hi').catch(() => undefined);
+    expect(await began.promise).toBe(true);
+    await router.close();
+  });
+});

@@ -9,6 +9,7 @@ import {
   recordOutcome,
   releaseCircuit,
 } from './circuit.ts';
+import { createRefusalRecords, type RefusalRecords } from './refusal-records.ts';
 
 /** Why a target may not be asked now, and until when (`undefined`: until a probe under way ends). */
 type Refusal = {
@@ -58,6 +59,7 @@ const healthy: TargetHealth = { circuit: closedCircuit, unavailable: {} };
  */
 export function createHealth(now: () => number, random: () => number): Health {
   const byKey = new Map<string, TargetHealth>();
+  const refusals = createRefusalRecords(now);
   let probes = 0;
   const get = (key: string): TargetHealth => byKey.get(key) ?? healthy;
 
@@ -155,8 +157,9 @@ export function createHealth(now: () => number, random: () => number): Health {
       });
     },
     restore(target, provider, key) {
-      if (key === undefined && isSpotless(target) && isSpotless(provider)) return;
       const pooled = key === undefined ? '' : keySuffix(key);
+      refusals.answered(target + pooled);
+      if (key === undefined && isSpotless(target) && isSpotless(provider)) return;
       for (const held of [target, target + pooled, provider + pooled]) {
         const before = byKey.get(held);
         if (before === undefined) continue;
@@ -166,6 +169,7 @@ export function createHealth(now: () => number, random: () => number): Health {
       }
     },
     get,
+    refusals,
   };
 }
 
@@ -196,4 +200,6 @@ export interface Health {
   /** A success proves that key, account and model work again. A rate limit still holds until its time. */
   restore(target: string, provider: string, key?: number): void;
   get(key: string): TargetHealth;
+  /** What each target refused of late, by target and key. */
+  readonly refusals: RefusalRecords;
 }

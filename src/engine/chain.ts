@@ -1,7 +1,9 @@
+import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { SignalboxError, summarizeError } from '../errors.ts';
 import type { PartialAnswer } from '../protocol/completion.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
+import { rateLimitBackoffMs } from '../resilience/backoff.ts';
 import type { Unavailable } from '../routing/candidate.ts';
 import type { Plan } from '../routing/plan.ts';
 import { failureTable, isAttemptErrorCode, isNeededByUntried, leftToUntried } from './decide.ts';
@@ -61,6 +63,8 @@ class TargetChain implements Chain {
   readonly #isForced: boolean;
   readonly #states = new TargetStates();
   #limited: readonly { readonly target: ResolvedTarget; readonly until: number }[] = [];
+  /** When each target that failed may answer, as it told this call. */
+  readonly #toldUntil = new Map<string, number>();
   #lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
   /** Passed over for the time being: those that could answer in the end are asked then. */
   #later: readonly ResolvedTarget[] = [];
@@ -148,15 +152,19 @@ class TargetChain implements Chain {
   }
 
   failed(target: ResolvedTarget, error: SignalboxError): void {
-    const { runtime, health } = this.#engine;
+    const { runtime } = this.#engine;
     this.#lastFailed = { target, error };
     if (error.code === 'context_length') {
       this.#refusedWindows ??= new RefusedWindows(this.#engine, this.#call);
       this.#refusedWindows.add(target);
     }
     if (wasTurnedAway(error)) this.#postpone(target, error.message);
+    const { target: held } = heldUnder(target);
+    const toldUntil = error.retryAfterMs && runtime.now() + error.retryAfterMs;
+    if (toldUntil === undefined) this.#toldUntil.delete(held);
+    else this.#toldUntil.set(held, toldUntil);
     if (error.code === 'rate_limited' && !wasTurnedAway(error)) {
-      const until = health.get(heldUnder(target).target).unavailable.limited ?? runtime.now();
+      const until = toldUntil ?? runtime.now() + this.#backoffMs(target);
       const others = this.#limited.filter((each) => each.target !== target);
       this.#limited = [...others, { target, until }];
     }
@@ -195,8 +203,7 @@ class TargetChain implements Chain {
     const untils = tiersOf(config, tier)
       .flatMap(({ targets }) => targets)
       .flatMap((target) => keysOf(engine, target)?.map((key) => ({ ...target, key })) ?? [target])
-      .map((target) => unavailability(engine, this.#call, target)?.until)
-      .filter((until) => until !== undefined);
+      .flatMap((target) => this.#availableAt(target) ?? []);
     const retryAfterMs =
       untils.length === 0
         ? undefined
@@ -213,6 +220,22 @@ class TargetChain implements Chain {
         ...(last !== undefined && isAttemptErrorCode(last.code) && { cause: last }),
       },
     );
+  }
+
+  /** When the target may answer again, as far as anything says so: as it told this call, or as is known of it. */
+  #availableAt(target: ResolvedTarget): number | undefined {
+    const known = unavailability(this.#engine, this.#call, target)?.until;
+    const told = this.#toldUntil.get(heldUnder(target).target);
+    return known === undefined || told === undefined ? (known ?? told) : Math.max(known, told);
+  }
+
+  /** How long this call waits for a target that refused it without a time. */
+  #backoffMs(target: ResolvedTarget): number {
+    const { maxMs = defaults.retryMaxMs } = {
+      ...this.#call.tier.retry,
+      ...this.#call.options.retry,
+    };
+    return rateLimitBackoffMs(this.state(target).tries, maxMs, this.#engine.runtime.random());
   }
 
   #attemptsLeft(): number {
@@ -280,13 +303,16 @@ class TargetChain implements Chain {
     this.#later = this.#later.filter((other) => other.id !== id);
   }
 
-  /** Waits until a rate limit is over, if that is before the deadline. */
-  async #waitFor(until: number): Promise<boolean> {
-    const { runtime } = this.#engine;
-    const waitMs = until - runtime.now();
-    if (waitMs >= this.#scope.remainingMs()) return false;
-    if (waitMs > 0) await runtime.sleep(waitMs, this.#scope.signal);
-    return true;
+  /** Waits until a rate limit is over, if that is before the deadline. Other calls may make it longer meanwhile. */
+  async #waitFor(target: ResolvedTarget, until: number): Promise<boolean> {
+    const { runtime, health } = this.#engine;
+    for (let at = until; ; ) {
+      const waitMs = at - runtime.now();
+      if (waitMs >= this.#scope.remainingMs()) return false;
+      if (waitMs > 0) await runtime.sleep(waitMs, this.#scope.signal);
+      at = health.get(heldUnder(target).target).unavailable.limited ?? 0;
+      if (at <= runtime.now()) return true;
+    }
   }
 
   /** With nothing fresh left, the target whose rate limit is over first gets another chance. */
@@ -298,7 +324,7 @@ class TargetChain implements Chain {
     if (soonest === undefined || this.#attemptsLeft() <= 0) return undefined;
     const { target, until } = soonest;
     this.#limited = this.#limited.filter((each) => each !== soonest);
-    return (await this.#waitFor(until)) ? target : undefined;
+    return (await this.#waitFor(target, until)) ? target : undefined;
   }
 }
 

@@ -24,6 +24,14 @@ function healthUnder(real: Health, own: Health, targets: ReadonlySet<string>): H
     restore: (target, provider, key) => of(target).restore(target, provider, key),
     get: (name) => heldFor(name).get(name),
     prune: (isNamed) => own.prune(isNamed),
+    refusals: {
+      sent: (name) => heldFor(name).refusals.sent(name),
+      refused: (name, refusal, usual) => heldFor(name).refusals.refused(name, refusal, usual),
+      answered: (name) => heldFor(name).refusals.answered(name),
+      avoid: (name, until) => heldFor(name).refusals.avoid(name, until),
+      isAvoided: (name) => heldFor(name).refusals.isAvoided(name),
+      prune: (isNamed) => own.refusals.prune(isNamed),
+    },
   };
 }
 

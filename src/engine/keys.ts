@@ -13,12 +13,20 @@ export function isKeyFailure(code: ErrorCode): boolean {
 /** Whose turn it is among the keys of each pool, so that the load is spread. */
 export type KeyTurns = Map<string, number>;
 
-/** The keys of the target's pool, the one whose turn it is first; `undefined` without a pool. */
+/**
+ * The keys of the target's pool, the one whose turn it is first, and last those that have just refused; `undefined`
+ * without a pool.
+ */
 export function keysOf(engine: Engine, target: ResolvedTarget): readonly number[] | undefined {
   const { keyCount = 1 } = providerOf(engine, target);
   if (keyCount <= 1) return undefined;
   const first = engine.keyTurns.get(target.provider) ?? 0;
-  return Array.from({ length: keyCount }, (_, index) => (first + index) % keyCount);
+  const keys = Array.from({ length: keyCount }, (_, index) => (first + index) % keyCount);
+  const { refusals } = engine.health;
+  const isAvoided = (key: number): boolean => refusals.isAvoided(target.id + keySuffix(key));
+  const avoided = keys.filter(isAvoided);
+  if (avoided.length === 0) return keys;
+  return [...keys.filter((key) => !isAvoided(key)), ...avoided];
 }
 
 /** Lets the next call begin with the next key. */

@@ -4,7 +4,7 @@ import type { Attempt } from '../protocol/attempt.ts';
 import type { Completion, Tags } from '../protocol/completion.ts';
 import type { EventName } from '../protocol/events.ts';
 import type { NormalMessage } from '../protocol/message.ts';
-import type { PreparedCall } from '../protocol/provider.ts';
+import type { PreparedCall, RateLimit } from '../protocol/provider.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 import type { Outcome, Permit } from '../resilience/health.ts';
@@ -24,7 +24,7 @@ import type { Pace } from './pace.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { toCompletion } from './to-completion.ts';
-import { failureOf, type Payload } from './trail.ts';
+import { failureOf, type Payload, type Trail } from './trail.ts';
 import { notAsked, wasTurnedAway } from './turned-away.ts';
 import { withhold } from './withhold.ts';
 
@@ -77,6 +77,10 @@ class AttemptSession implements Session {
   readonly #bill: Bill;
   /** Its number; none while it waits for its turn, which it may never get. */
   #attempt: number | undefined;
+  /** Its number among those of its target. */
+  #sent = 0;
+  /** When there is more again, if the vendor said that nothing is left. */
+  #emptyUntil: number | undefined;
   #firstTokenMs: number | undefined;
   #permit: Permit | undefined;
   #place: Place | undefined;
@@ -146,12 +150,19 @@ class AttemptSession implements Session {
     // An answer that came whole but is of no use says nothing against the target's health.
     const outcome = collected.finish !== undefined ? 'success' : 'neither';
     this.#leave(countsAsFailure(error) ? 'failure' : outcome, error);
+    let isTargetLimited = false;
     if (!left) {
-      withhold(this.#run.engine, target, error, (type, payload) => this.#emit(type, payload));
+      const attempt = {
+        number: this.#sent,
+        sentAt: this.#startedAt,
+        emptyUntil: this.#emptyUntil,
+      };
+      const emit: Trail['emit'] = (type, payload) => this.#emit(type, payload);
+      isTargetLimited = withhold(this.#run.engine, target, error, attempt, emit);
       this.#book('failure');
     }
     // After what was learned of the target has been told: the next in the queue goes by it.
-    this.#makeRoom(error);
+    this.#makeRoom(error, isTargetLimited);
     const usage = collected.usage() ?? this.toolCalls.estimate(this.#asking.messages, collected);
     const isUnbilled = this.#bill.booked === undefined && usage !== undefined;
     if (isUnbilled) await this.#bill.book(usage, collected);
@@ -205,7 +216,7 @@ class AttemptSession implements Session {
       wire: call.task.wireFor(optionsFor(call, target)),
       keepRaw: call.options.raw === true,
       maxAnswerBytes: answerBoundFor(engine, target),
-      onLimits: (told) => this.#place?.told(told),
+      onLimits: (told) => this.#told(told),
       see: continuation === undefined ? this.#see : this.toolCalls.see,
     });
     return continuation === undefined
@@ -220,8 +231,16 @@ class AttemptSession implements Session {
     this.#startedAt = engine.runtime.now();
     this.#attempt = chain.begin(this.target);
     this.#permit = engine.health.enter(target, call.tier.circuit);
+    this.#sent = engine.health.refusals.sent(heldUnder(this.target).target);
     this.#emit('attempt-start', { target, attempt: this.#attempt });
     trail.tellCircuit(target, this.#permit.change, this.#tags);
+  }
+
+  #told(limits: readonly RateLimit[]): void {
+    const now = this.#run.engine.runtime.now();
+    const untils = limits.filter(({ remaining }) => remaining <= 0).map(({ resetMs }) => resetMs);
+    this.#emptyUntil = untils.length === 0 ? undefined : now + Math.max(...untils);
+    this.#place?.told(limits);
   }
 
   readonly #see = (part: ProviderPart): void => {
@@ -250,7 +269,7 @@ class AttemptSession implements Session {
   }
 
   /** Gives back the place under the limits, which may let the next one in; once. */
-  #makeRoom(error?: SignalboxError): void {
+  #makeRoom(error?: SignalboxError, isTargetLimited = false): void {
     const { target, collected } = this;
     const usage = collected.usage();
     const refused = error?.code === 'rate_limited' ? 'limited' : undefined;
@@ -259,6 +278,7 @@ class AttemptSession implements Session {
     if (isOk && usage) this.#run.engine.limits.answered(target, usage.outputTokens);
     this.#place?.leave({
       outcome: isOk ? 'ok' : (refused ?? busy),
+      isTargetLimited,
       toldWhen: error?.retryAfterMs !== undefined,
       tokens: refused === undefined ? usage?.totalTokens : 0,
     });

@@ -5,24 +5,67 @@ import type { Engine } from './engine.ts';
 import { heldUnder } from './keys.ts';
 import type { Trail } from './trail.ts';
 
-/** Keeps calls away from a target that said "not now" or "not you", for as long as it said or as is usual. */
+/** What is known of the attempt that failed. */
+export type FailedAttempt = {
+  /** Its number among those of its target; see `RefusalRecords`. */
+  readonly number: number;
+  readonly sentAt: number;
+  /** When there is more again, if the vendor's headers said that nothing is left. */
+  readonly emptyUntil: number | undefined;
+};
+
+/**
+ * Books a rate limit. It binds the call that received it, and all calls only when too many of the target's last
+ * attempts were refused, or when nothing is left. Returns whether the target is limited.
+ */
+function limit(
+  { health, runtime }: Engine,
+  target: ResolvedTarget,
+  error: SignalboxError,
+  { number, sentAt, emptyUntil }: FailedAttempt,
+  emit: Trail['emit'],
+): boolean {
+  const held = heldUnder(target).target;
+  const now = runtime.now();
+  const emptyMs = emptyUntil === undefined ? undefined : emptyUntil - now;
+  const until = health.refusals.refused(
+    held,
+    {
+      number,
+      sentAt,
+      retryAfterMs: error.retryAfterMs ?? emptyMs,
+      nothingLeft: emptyUntil !== undefined,
+    },
+    { minMs: defaults.limitedMs, maxMs: defaults.retryMaxMs },
+  );
+  // The other keys of a pool are no worse for it.
+  if (target.key !== undefined) {
+    health.refusals.avoid(held, now + (error.retryAfterMs ?? defaults.limitedMs));
+  }
+  if (until === undefined) return false;
+  health.withhold(held, 'limited', until);
+  emit('rate-limited', { target: target.id, until, kind: 'limited' });
+  return true;
+}
+
+/**
+ * Keeps calls away from a target that said "not now" or "not you", for as long as it said or as is usual. Returns
+ * whether the target is rate limited.
+ */
 export function withhold(
   engine: Engine,
   target: ResolvedTarget,
   error: SignalboxError,
+  attempt: FailedAttempt,
   emit: Trail['emit'],
-): void {
+): boolean {
   const { health } = engine;
   const held = heldUnder(target);
   const now = engine.runtime.now();
   const toldOr = (usualMs: number): number => now + (error.retryAfterMs ?? usualMs);
   switch (error.code) {
-    case 'rate_limited': {
-      const until = toldOr(defaults.limitedMs);
-      health.withhold(held.target, 'limited', until);
-      emit('rate-limited', { target: target.id, until, kind: 'limited' });
-      break;
-    }
+    case 'rate_limited':
+      return limit(engine, target, error, attempt, emit);
     case 'quota_exhausted': {
       // Vendors send the wait of a rate limit along with an empty account too: it would be too short.
       const until = Math.max(toldOr(0), now + defaults.exhaustedMs);
@@ -45,4 +88,5 @@ export function withhold(
       break;
     default:
   }
+  return false;
 }

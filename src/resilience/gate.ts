@@ -8,6 +8,8 @@ export type Load = {
 export type Departure = {
   /** `limited`: the vendor said that it was too much; `overloaded`: that it is too busy. */
   readonly outcome: 'ok' | 'limited' | 'overloaded' | 'other';
+  /** Of `limited`: whether so many are refused that nobody is to be sent now, and not only this call. */
+  readonly isTargetLimited?: boolean;
   /** Of `limited`: whether the vendor said when to come again. */
   readonly toldWhen?: boolean;
   /** Tokens it took in the end; `undefined` when nobody said. */

@@ -11,6 +11,7 @@ import {
   recordOutcome,
   releaseCircuit,
 } from './circuit.ts';
+import { createRefusalRecords, type RefusalRecords } from './refusal-records.ts';
 
 /** Why a target may not be asked now, and until when (`undefined`: until a probe under way ends). */
 type Refusal = {
@@ -54,6 +55,7 @@ const healthy: TargetHealth = { circuit: closedCircuit, unavailable: {} };
  */
 export function createHealth(now: () => number, random: () => number): Health {
   const byKey = new Map<string, TargetHealth>();
+  const refusals = createRefusalRecords(now);
   let probes = 0;
   const get = (key: string): TargetHealth => byKey.get(key) ?? healthy;
 
@@ -151,8 +153,9 @@ export function createHealth(now: () => number, random: () => number): Health {
       });
     },
     restore(target, provider, key) {
-      if (key === undefined && isSpotless(target) && isSpotless(provider)) return;
       const pooled = key === undefined ? '' : keySuffix(key);
+      refusals.answered(target + pooled);
+      if (key === undefined && isSpotless(target) && isSpotless(provider)) return;
       for (const held of [target, target + pooled, provider + pooled]) {
         const before = byKey.get(held);
         if (before === undefined) continue;
@@ -163,10 +166,11 @@ export function createHealth(now: () => number, random: () => number): Health {
     },
     get,
     prune(isNamed) {
-      for (const key of byKey.keys()) {
-        if (!isNamed(key) && !isNamed(withoutKeySuffix(key))) byKey.delete(key);
-      }
+      const isKept = (key: string): boolean => isNamed(key) || isNamed(withoutKeySuffix(key));
+      for (const key of byKey.keys()) if (!isKept(key)) byKey.delete(key);
+      refusals.prune(isKept);
     },
+    refusals,
   };
 }
 
@@ -195,4 +199,6 @@ export interface Health {
   get(key: string): TargetHealth;
   /** Forgets targets and providers whose name does not count any more. */
   prune(isNamed: (name: string) => boolean): void;
+  /** What each target refused of late, by target and key. */
+  readonly refusals: RefusalRecords;
 }

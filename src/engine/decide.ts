@@ -142,8 +142,6 @@ function goOn(row: Row, error: SignalboxError, situation: Situation): Decision {
 
 /** What to do after a failed attempt: the same target again, the next one, or none. */
 export function decide(error: SignalboxError, situation: Situation): Decision {
-  // A target that cannot be used, as without its SDK: another one can, and where there is none, this is what to fix.
-  if (error.code === 'config' && situation.othersFree) return { verdict: 'next' };
   if (!isAttemptErrorCode(error.code)) return { verdict: 'stop' };
   if (error.code === 'timeout' && error.phase === 'total') {
     return { verdict: 'stop', reason: "the call's deadline has passed" };

@@ -18,7 +18,6 @@ import { countsAsFailure, type Decision } from './decide.ts';
 import { answerBoundFor, tagsFor } from './engine.ts';
 import { heldUnder, toldKey } from './keys.ts';
 import type { Place } from './limit-keeper.ts';
-import { loadingFor } from './loading.ts';
 import { CallGuard } from './offered-tools.ts';
 import type { Pace } from './pace.ts';
 import { optionsFor } from './request.ts';
@@ -100,21 +99,12 @@ class AttemptSession implements Session {
   }
 
   start(): AttemptParts | Promise<AttemptParts> {
-    // Before the attempt begins: what the process loads is neither the target's time nor its failure.
-    const loading = loadingFor(this.#run, this.target);
-    return loading === undefined ? this.#enter() : loading.then(() => this.#enter());
-  }
-
-  #enter(): AttemptParts | Promise<AttemptParts> {
     const { engine, call, scope } = this.#run;
     const entered = engine.limits.enter(call, scope, this.target);
     // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
     if (!(entered instanceof Promise)) return this.#startAt(entered);
     const askedAt = engine.runtime.now();
-    return entered.then((place) => {
-      this.#queuedMs = engine.runtime.now() - askedAt;
-      return this.#startAt(place);
-    });
+    return entered.then((place) => this.#startAt(place, engine.runtime.now() - askedAt));
   }
 
   conclude(): Completion | Promise<Completion> {
@@ -194,11 +184,12 @@ class AttemptSession implements Session {
   }
 
   /** It has a place: its turn has come, unless things have changed while it waited. */
-  #startAt(place: Place): AttemptParts {
+  #startAt(place: Place, queuedMs?: number): AttemptParts {
     const { target } = this;
     const { engine, call, scope, trail, chain } = this.#run;
     const { prepared, continuation } = this.#asking;
     this.#place = place;
+    this.#queuedMs = queuedMs;
     // While it waited, a hedge may have taken the last attempt, or another call the only place of a probe.
     const isOneTooMany = trail.attempts >= call.tier.maxAttempts;
     const refusal = isOneTooMany ? 'maxAttempts reached' : chain.unwell(target)?.reason;

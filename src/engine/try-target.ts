@@ -12,11 +12,13 @@ import {
 } from './continuation.ts';
 import { askAgain, type Decision, decide, isAttemptErrorCode, type Situation } from './decide.ts';
 import { toldKey } from './keys.ts';
+import { loadingFor } from './loading.ts';
 import { prepareAttempt, repairTurns } from './prepare.ts';
 import { optionsFor } from './request.ts';
 import type { Run } from './run.ts';
 import { type Asking, openSession, type Session } from './session.ts';
 import type { TargetState } from './target-states.ts';
+import { failureOf } from './trail.ts';
 import { wasTurnedAway } from './turned-away.ts';
 
 export type Tried =
@@ -113,6 +115,18 @@ function startWaiting(state: TargetState): void {
   state.isWaiting = true;
 }
 
+/** It could not be loaded, or the call has ended meanwhile. @throws SignalboxError unless another target is free */
+function passOverUnloaded(run: Run, target: ResolvedTarget, error: SignalboxError): Tried {
+  const { engine, trail, chain } = run;
+  const isNext = error.code === 'config' && chain.othersFree(target, error.code);
+  const verdict = isNext ? 'next' : 'stop';
+  const told = { target: target.id, ...toldKey(target), startedAt: engine.runtime.now() };
+  trail.end({ ...told, durationMs: 0, ...failureOf(error, verdict, error.message) }, error);
+  if (!isNext) throw error;
+  chain.failed(target, error);
+  return { verdict: 'next' };
+}
+
 /**
  * Tries one target until it commits to an answer or the failure table says to go on.
  *
@@ -120,6 +134,15 @@ function startWaiting(state: TargetState): void {
  */
 export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried> {
   const { engine, call, scope, chain } = run;
+  // Before it is asked whether the target is free: by then another call may have taken its place.
+  const loading = loadingFor(run, target);
+  if (loading !== undefined) {
+    try {
+      await loading;
+    } catch (raw) {
+      return passOverUnloaded(run, target, asError(raw));
+    }
+  }
   let asked = admit(run, target);
   if (asked === undefined) return { verdict: 'next' };
   chain.asking(target);

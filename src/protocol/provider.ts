@@ -85,7 +85,7 @@ export interface ReadyParts {
  * - every failure is a `SignalboxError` with one of the attempt codes, with no prompt, key or vendor text
  *   in its message (the vendor's own words go to `cause`);
  * - when `signal` aborts or the reader leaves, the socket is closed and nothing listens on the signal;
- * - nothing vendor-made is loaded before `preload` or the first `send`.
+ * - nothing vendor-made is loaded before `preload`.
  */
 export interface Provider {
   readonly wire: Wire;
@@ -103,7 +103,10 @@ export interface Provider {
   readonly maxAnswerBytes?: number;
   /** What `model` can do, as far as we know; unknown models get the wire's usual set. */
   capabilities(model: string): ReadonlySet<Capability>;
-  /** Loads the vendor's SDK. Throws `config` with an install command when it is missing. */
+  /**
+   * Loads the vendor's SDK. Awaited before the first attempt, outside of its timeouts; once it has resolved, it is not
+   * called again. Rejects with `config` and an install command when the SDK is missing.
+   */
   preload(): Promise<void>;
   /** Pure: no I/O, no clock. Throws `unsupported` or `invalid_request` for what cannot be said at all. */
   prepare(request: ProviderRequest): PreparedCall;

@@ -179,7 +179,8 @@ export interface Router<Tier extends string = string, Provider extends string = 
 
   /**
    * Replaces tiers, defaults, prices, limits and tags at once. Calls in flight finish under what they began
-   * with; health and statistics stay. Providers cannot be replaced.
+   * with; they count against limits that change. Health and statistics of targets that stay are kept. Providers
+   * cannot be replaced.
    * @throws SignalboxError `config`, and then nothing has changed.
    */
   reconfigure(routing: RoutingConfig<Provider, Tier>): void;

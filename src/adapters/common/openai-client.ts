@@ -105,6 +105,9 @@ const openAIHosts = ['api.openai.com'];
 /** The longest delay of Node's timers: in effect no timeout, since the engine has its own. */
 const noTimeoutMs = 2 ** 31 - 1;
 
+/** Far more than one process has deployments at a time; a configuration may change for ever. */
+const mostPaths = 500;
+
 const loadOpenAI = lazySdk('openai', () => import('openai'));
 
 export type OpenAIConnection = {
@@ -270,9 +273,12 @@ export function openAIConnection(
   });
   const atPaths = new Map<string, OpenAIClient>();
   function clientAt(path: string, made: OpenAIClient): OpenAIClient {
-    const known = atPaths.get(path) ?? made.withOptions({ baseURL: `${baseURL}${path}` });
-    atPaths.set(path, known);
-    return known;
+    const known = atPaths.get(path);
+    if (known !== undefined) return known;
+    if (atPaths.size >= mostPaths) atPaths.clear();
+    const client = made.withOptions({ baseURL: `${baseURL}${path}` });
+    atPaths.set(path, client);
+    return client;
   }
   return {
     isOpenAI,

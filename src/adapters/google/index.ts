@@ -94,12 +94,16 @@ async function ownRoad(settings: OwnClientSettings): Promise<Road> {
       let url = known.get(place);
       if (url === undefined) {
         url = await ask(method, model);
+        if (known.size >= mostAddresses) known.clear();
         known.set(place, url);
       }
       sendGuarded(guard, url, { method: 'POST', body: JSON.stringify(body) }, tap);
     },
   };
 }
+
+/** Far more than one process has models at a time; a configuration may change for ever. */
+const mostAddresses = 500;
 
 /** The client's own `fetch`, which is kept in its HTTP options. */
 function fetchOf(client: object): Fetch | undefined {

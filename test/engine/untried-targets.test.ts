@@ -392,6 +392,26 @@ describe('a target that was passed over', () => {
   });
 });
 
+it('a target that is usually too slow, and one that would have to wait, are not put off for each other', async () => {
+  const slow: FakeAnswer = { text: 'one', firstTokenDelayMs: 6_000 };
+  const { complete, calls } = setUp(
+    {
+      a: [slow, slow, { text: 'quick this time', firstTokenDelayMs: 100 }],
+      b: { error: 'auth' },
+      c: { text: 'long', firstTokenDelayMs: 50_000 },
+    },
+    { targets: { c: { limits: { concurrency: 1 } } } },
+  );
+  await complete();
+  await complete();
+  const [, { text }] = await Promise.all([
+    complete({ route: { only: ['c'] } }),
+    complete({ timeouts: { totalMs: 5_000 } }),
+  ]);
+  expect(text).toBe('quick this time');
+  expect(calls()).toEqual({ a: 3, b: 1, c: 1 });
+});
+
 describe('the target that a hedge was sent in place of', () => {
   const hedge = { afterMs: 300, maxExtra: 1 };
 

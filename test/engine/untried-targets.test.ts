@@ -448,7 +448,7 @@ describe('a first target that failed before the hedge began', () => {
   it('is not asked again when the answer of the hedge breaks off', async () => {
     const { fails, calls } = setUp(
       {
-        a: { error: 'auth', firstTokenDelayMs: 320 },
+        a: { error: 'timeout', firstTokenDelayMs: 320 },
         b: [{ chunks: ['a', 'b', 'c'], firstTokenDelayMs: 100, cutAfter: 1 }, { error: 'auth' }],
       },
       { tier: { hedge: { afterMs: 300, maxExtra: 1 } } },

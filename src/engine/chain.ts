@@ -287,7 +287,8 @@ class TargetChain implements Chain {
     if (this.#mustWait(target)) return this.#postpone(target, leftToUntried.reason);
     const usualMs = this.#engine.statistics(target.id).percentile('firstTokenMs', 0.5);
     const isTooSlow = usualMs !== undefined && usualMs > this.#scope.remainingMs();
-    if (!isTooSlow || !this.#steps.some((step) => step.ask !== undefined)) return undefined;
+    // One that could be asked at once, or else the two would be put off for each other without end.
+    if (!isTooSlow || !this.#steps.some(({ ask }) => ask && this.#isFree(ask))) return undefined;
     const reason = `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
     return this.#postpone(target, reason);
   }

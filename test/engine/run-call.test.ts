@@ -245,11 +245,12 @@ describe('two rate limits', () => {
     const { complete, calls, runtime } = setUp({
       a: [{ error: 'rate_limited', retryAfterMs: 20_000 }, 'one'],
       b: [{ error: 'rate_limited', retryAfterMs: 5_000 }, 'two'],
+      c: { error: 'auth' },
     });
     const before = runtime.now();
     expect((await complete()).text).toBe('two');
     expect(runtime.now() - before).toBe(5_000);
-    expect(calls()).toEqual({ a: 1, b: 2 });
+    expect(calls()).toEqual({ a: 1, b: 2, c: 1 });
   });
 });
 

@@ -392,6 +392,26 @@ describe('a target that was passed over', () => {
   });
 });
 
+it('a target that is usually too slow, and one that would have to wait, are not put off for each other', async () => {
+  const slow: FakeAnswer = { text: 'one', firstTokenDelayMs: 6_000 };
+  const { complete, calls } = setUp(
+    {
+      a: [slow, slow, { text: 'quick this time', firstTokenDelayMs: 100 }],
+      b: { error: 'auth' },
+      c: { text: 'long', firstTokenDelayMs: 50_000 },
+    },
+    { targets: { c: { limits: { concurrency: 1 } } } },
+  );
+  await complete();
+  await complete();
+  const [, { text }] = await Promise.all([
+    complete({ route: { only: ['c'] } }),
+    complete({ timeouts: { totalMs: 5_000 } }),
+  ]);
+  expect(text).toBe('quick this time');
+  expect(calls()).toEqual({ a: 3, b: 1, c: 1 });
+});
+
 describe('the target that a hedge was sent in place of', () => {
   const hedge = { afterMs: 300, maxExtra: 1 };
 
@@ -428,7 +448,7 @@ describe('a first target that failed before the hedge began', () => {
   it('is not asked again when the answer of the hedge breaks off', async () => {
     const { fails, calls } = setUp(
       {
-        a: { error: 'auth', firstTokenDelayMs: 320 },
+        a: { error: 'timeout', firstTokenDelayMs: 320 },
         b: [{ chunks: ['a', 'b', 'c'], firstTokenDelayMs: 100, cutAfter: 1 }, { error: 'auth' }],
       },
       { tier: { hedge: { afterMs: 300, maxExtra: 1 } } },

@@ -33,12 +33,6 @@ export const mutations: readonly Mutation[] = [
     replace: '',
   },
   {
-    name: 'a hedge takes the attempt that another target waits for',
-    file: 'engine/session.ts',
-    search: 'trail.attempts >= call.tier.maxAttempts;',
-    replace: 'trail.attempts > call.tier.maxAttempts + 9;',
-  },
-  {
     name: 'an answer that ends without its finish is an answer',
     file: 'engine/attempt.ts',
     search: "throw new SignalboxError('stream_interrupted', 'the adapter ended without a finish');",

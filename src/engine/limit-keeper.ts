@@ -5,7 +5,7 @@ import type { Limits } from '../protocol/config.ts';
 import type { RateLimit } from '../protocol/provider.ts';
 import type { LimitsSnapshot } from '../protocol/router.ts';
 import type { Runtime } from '../protocol/runtime.ts';
-import { createAdaptiveConcurrency, createAdaptiveRate } from '../resilience/adaptive-gate.ts';
+import { createAdaptiveGates } from '../resilience/adaptive-gate.ts';
 import { type Admission, type Bound, createAdmissionQueue } from '../resilience/admission-queue.ts';
 import { createConcurrencyGate } from '../resilience/concurrency-gate.ts';
 import type { Departure, Gate, Load } from '../resilience/gate.ts';
@@ -45,9 +45,7 @@ export interface LimitKeeper {
 }
 
 /** What is learned of a target with one key. */
-type Learned = {
-  readonly concurrency: ReturnType<typeof createAdaptiveConcurrency>;
-  readonly rate: ReturnType<typeof createAdaptiveRate>;
+type Learned = ReturnType<typeof createAdaptiveGates> & {
   readonly vendor: VendorGate;
   readonly withheld: WithheldGate;
 };
@@ -145,8 +143,7 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
   function learnedOf(target: ResolvedTarget): Learned {
     const key = heldUnder(target).target;
     const known = learned.get(key) ?? {
-      concurrency: createAdaptiveConcurrency(),
-      rate: createAdaptiveRate(),
+      ...createAdaptiveGates(),
       vendor: createVendorGate(),
       withheld: createWithheldGate(() => health.get(key).unavailable.limited),
     };

@@ -27,7 +27,7 @@ function healthUnder(real: Health, own: Health, targets: ReadonlySet<string>): H
     refusals: {
       sent: (name) => heldFor(name).refusals.sent(name),
       refused: (name, refusal, usual) => heldFor(name).refusals.refused(name, refusal, usual),
-      answered: (name) => heldFor(name).refusals.answered(name),
+      answered: (name, attempt) => heldFor(name).refusals.answered(name, attempt),
       avoid: (name, until) => heldFor(name).refusals.avoid(name, until),
       isAvoided: (name) => heldFor(name).refusals.isAvoided(name),
       prune: (isNamed) => own.refusals.prune(isNamed),

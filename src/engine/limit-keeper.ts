@@ -5,7 +5,7 @@ import { timestamp } from '../internal/timestamp.ts';
 import type { RateLimit } from '../protocol/provider.ts';
 import type { LimitsSnapshot } from '../protocol/router.ts';
 import type { Runtime } from '../protocol/runtime.ts';
-import { createAdaptiveConcurrency, createAdaptiveRate } from '../resilience/adaptive-gate.ts';
+import { createAdaptiveGates } from '../resilience/adaptive-gate.ts';
 import { type Admission, type Bound, createAdmissionQueue } from '../resilience/admission-queue.ts';
 import type { Departure, Gate, Load } from '../resilience/gate.ts';
 import type { Health } from '../resilience/health.ts';
@@ -49,9 +49,7 @@ export interface LimitKeeper {
 }
 
 /** What is learned of a target with one key. */
-type Learned = {
-  readonly concurrency: ReturnType<typeof createAdaptiveConcurrency>;
-  readonly rate: ReturnType<typeof createAdaptiveRate>;
+type Learned = ReturnType<typeof createAdaptiveGates> & {
   readonly vendor: VendorGate;
   readonly withheld: WithheldGate;
 };
@@ -109,8 +107,7 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
     if (known !== undefined) return known;
     const { target: name } = heldUnder(target);
     const made: Learned = {
-      concurrency: createAdaptiveConcurrency(),
-      rate: createAdaptiveRate(),
+      ...createAdaptiveGates(),
       vendor: createVendorGate(),
       withheld: createWithheldGate(() => health.get(name).unavailable.limited),
     };

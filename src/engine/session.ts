@@ -8,6 +8,7 @@ import type { PreparedCall, RateLimit } from '../protocol/provider.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 import type { Outcome, Permit } from '../resilience/health.ts';
+import type { Sent } from '../resilience/refused-share.ts';
 import { type AttemptParts, runAttempt } from './attempt.ts';
 import { attemptError } from './attempt-error.ts';
 import { Bill } from './bill.ts';
@@ -76,8 +77,8 @@ class AttemptSession implements Session {
   readonly #bill: Bill;
   /** Its number; none while it waits for its turn, which it may never get. */
   #attempt: number | undefined;
-  /** Its number among those of its target. */
-  #sent = 0;
+  /** What its target's refusals are counted with. */
+  #sent: Sent | undefined;
   /** When there is more again, if the vendor said that nothing is left. */
   #emptyUntil: number | undefined;
   #firstTokenMs: number | undefined;
@@ -122,6 +123,9 @@ class AttemptSession implements Session {
     this.#leave('success');
     this.#makeRoom();
     engine.health.restore(id, provider, key);
+    if (this.#sent !== undefined) {
+      engine.health.refusals.answered(heldUnder(this.target).target, this.#sent);
+    }
     engine.retryBudget.success();
     this.#book('success');
     const told = { ...this.#facts(), outcome: 'ok', verdict: 'done' } as const;
@@ -141,12 +145,8 @@ class AttemptSession implements Session {
     const outcome = collected.finish !== undefined ? 'success' : 'neither';
     this.#leave(countsAsFailure(error) ? 'failure' : outcome, error);
     let isTargetLimited = false;
-    if (!left) {
-      const attempt = {
-        number: this.#sent,
-        sentAt: this.#startedAt,
-        emptyUntil: this.#emptyUntil,
-      };
+    if (!left && this.#sent !== undefined) {
+      const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil };
       const emit: Trail['emit'] = (type, payload) => this.#emit(type, payload);
       isTargetLimited = withhold(this.#run.engine, target, error, attempt, emit);
       this.#book('failure');

@@ -1,15 +1,14 @@
 import { defaults } from '../config/defaults.ts';
 import type { ResolvedTarget } from '../config/resolve.ts';
 import { type SignalboxError, summarizeError } from '../errors.ts';
+import type { Sent } from '../resilience/refused-share.ts';
 import type { Engine } from './engine.ts';
 import { heldUnder } from './keys.ts';
 import type { Trail } from './trail.ts';
 
 /** What is known of the attempt that failed. */
 export type FailedAttempt = {
-  /** Its number among those of its target; see `RefusalRecords`. */
-  readonly number: number;
-  readonly sentAt: number;
+  readonly sent: Sent;
   /** When there is more again, if the vendor's headers said that nothing is left. */
   readonly emptyUntil: number | undefined;
 };
@@ -22,7 +21,7 @@ function limit(
   { health, runtime }: Engine,
   target: ResolvedTarget,
   error: SignalboxError,
-  { number, sentAt, emptyUntil }: FailedAttempt,
+  { sent, emptyUntil }: FailedAttempt,
   emit: Trail['emit'],
 ): boolean {
   const held = heldUnder(target).target;
@@ -31,8 +30,7 @@ function limit(
   const until = health.refusals.refused(
     held,
     {
-      number,
-      sentAt,
+      attempt: sent,
       retryAfterMs: error.retryAfterMs ?? emptyMs,
       nothingLeft: emptyUntil !== undefined,
     },

@@ -153,9 +153,8 @@ export function createHealth(now: () => number, random: () => number): Health {
       });
     },
     restore(target, provider, key) {
-      const pooled = key === undefined ? '' : keySuffix(key);
-      refusals.answered(target + pooled);
       if (key === undefined && isSpotless(target) && isSpotless(provider)) return;
+      const pooled = key === undefined ? '' : keySuffix(key);
       for (const held of [target, target + pooled, provider + pooled]) {
         const before = byKey.get(held);
         if (before === undefined) continue;

@@ -1,11 +1,9 @@
-import { createSendWindow, isTargetLimited, type SendWindow } from './refused-share.ts';
+import { createSendWindow, isTargetLimited, type SendWindow, type Sent } from './refused-share.ts';
 
 /** A vendor's refusal of one attempt: "too many". */
 export type LimitRefusal = {
-  /** The number of the attempt; see {@link RefusalRecords.sent}. */
-  readonly number: number;
-  /** When the attempt was sent. */
-  readonly sentAt: number;
+  /** See {@link RefusalRecords.sent}. */
+  readonly attempt: Sent;
   /** After how long the vendor wants to be asked again, if it said so. */
   readonly retryAfterMs: number | undefined;
   /** The vendor said that nothing is left, for anybody. */
@@ -27,14 +25,15 @@ type TargetRecord = {
 
 /** Which of the last attempts each target, or each key of it, has refused. */
 export interface RefusalRecords {
-  /** Counts an attempt that is sent now. Returns its number. */
-  sent(key: string): number;
+  /** Counts an attempt that is sent now. */
+  sent(key: string): Sent;
   /**
    * Books a refusal. Returns until when the target is limited; `undefined` when the refusal binds only the call that
    * received it.
    */
   refused(key: string, refusal: LimitRefusal, usual: UsualWait): number | undefined;
-  answered(key: string): void;
+  /** The attempt was answered. */
+  answered(key: string, attempt: Sent): void;
   /** Another key is better until then. */
   avoid(key: string, until: number): void;
   isAvoided(key: string): boolean;
@@ -56,21 +55,20 @@ export function createRefusalRecords(now: () => number): RefusalRecords {
 
   return {
     sent: (key) => recordOf(key).window.send(now()),
-    refused(key, { number, sentAt, retryAfterMs, nothingLeft }, { minMs, maxMs }) {
+    refused(key, { attempt, retryAfterMs, nothingLeft }, { minMs, maxMs }) {
       const record = recordOf(key);
-      const { window } = record;
-      window.refuse(number);
-      if (!nothingLeft && !isTargetLimited(window.refused(), window.size())) return undefined;
+      const share = record.window.refuse(attempt);
+      if (!nothingLeft && !isTargetLimited(share)) return undefined;
       if (retryAfterMs !== undefined) return now() + retryAfterMs;
       // What was sent before the limit says nothing new about it.
-      if (sentAt < record.until) return record.until;
+      if (attempt.batch.at < record.until) return record.until;
       record.until = now() + Math.min(maxMs, minMs * 2 ** record.row);
       record.row += 1;
       return record.until;
     },
-    answered(key) {
+    answered(key, { batch }) {
       const record = records.get(key);
-      if (record !== undefined) record.row = 0;
+      if (record !== undefined && batch.at >= record.until) record.row = 0;
     },
     avoid(key, until) {
       const record = recordOf(key);

@@ -7,68 +7,77 @@ const leastRefusals = 3;
 /** After so long without an attempt, what happened before says nothing any more. */
 const forgetMs = 600_000;
 
+/** So many attempts are remembered: some may be refused long after many more were sent. */
+const remembered = 1_024;
+
+/** Attempts that were sent at the same time, in epoch milliseconds. */
+type Batch = { readonly at: number; last: number };
+
+/** An attempt that was sent. */
+export type Sent = {
+  /** Its position in the order of sending, from 1. */
+  readonly number: number;
+  readonly batch: Batch;
+};
+
+export type RefusedShare = {
+  readonly refused: number;
+  /** 20, or fewer at the beginning. */
+  readonly attempts: number;
+};
+
 /** The attempts that were sent last, in the order in which they were sent, and which of them were refused. */
 export interface SendWindow {
-  /** Counts an attempt that is sent now. Returns its number. */
-  send(now: number): number;
-  /** The vendor refused the attempt with that number; one sent before the last twenty does not count. */
-  refuse(number: number): void;
-  /** Whether the attempt with that number is one of the last twenty. */
-  has(number: number): boolean;
-  /** Refused of the last twenty. */
-  refused(): number;
-  /** The last twenty, or fewer at the beginning. */
-  size(): number;
-  /** Starts over: attempts sent so far do not count any more. */
-  clear(): void;
+  /** Counts an attempt that is sent now. */
+  send(now: number): Sent;
+  /**
+   * The vendor refused the attempt. Returns how many of the last twenty were refused: up to the latest refused one, as
+   * those sent later may be refused yet.
+   */
+  refuse(sent: Sent): RefusedShare;
+  /** Attempts sent so far do not count any more. */
+  startOver(): void;
 }
 
 /**
  * In the order of sending, since a refusal comes back sooner than an answer: of a hundred attempts sent at once, the
  * first to come back would all be refusals. An attempt without an outcome counts as not refused.
- *
- * `onOld` gets each attempt that is no longer one of the last twenty.
  */
-export function createSendWindow(onOld: (wasRefused: boolean) => void = () => {}): SendWindow {
-  /** The latest attempt is the lowest bit. */
-  let bits = 0;
-  let size = 0;
+export function createSendWindow(): SendWindow {
+  const wasRefused = new Uint8Array(remembered);
   let sent = 0;
-  let lastAt = Number.NEGATIVE_INFINITY;
-  const isRefused = (age: number): boolean => ((bits >>> age) & 1) === 1;
-
-  function clear(): void {
-    bits = 0;
-    size = 0;
-  }
+  let batch: Batch = { at: Number.NEGATIVE_INFINITY, last: 0 };
+  /** The last one that does not count. */
+  let before = 0;
+  /** The last one that may have been refused by now. */
+  let latest = 0;
 
   return {
     send(now) {
-      if (now - lastAt > forgetMs) clear();
-      lastAt = now;
-      if (size === lookback) onOld(isRefused(lookback - 1));
-      bits = (bits << 1) & (2 ** lookback - 1);
-      size = Math.min(lookback, size + 1);
+      if (now - batch.at > forgetMs) before = sent;
+      if (now !== batch.at) batch = { at: now, last: sent };
       sent += 1;
-      return sent;
+      batch.last = sent;
+      wasRefused[sent % remembered] = 0;
+      return { number: sent, batch };
     },
-    refuse(number) {
-      const age = sent - number;
-      if (age < size) bits |= 1 << age;
+    refuse({ number, batch: { last } }) {
+      if (sent - number < remembered) wasRefused[number % remembered] = 1;
+      latest = Math.max(latest, last);
+      const first = Math.max(before, latest - lookback, sent - remembered) + 1;
+      let refused = 0;
+      for (let each = first; each <= latest; each += 1)
+        refused += wasRefused[each % remembered] ?? 0;
+      return { refused, attempts: Math.max(0, latest - first + 1) };
     },
-    has: (number) => sent - number < size,
-    refused() {
-      let count = 0;
-      for (let age = 0; age < size; age += 1) if (isRefused(age)) count += 1;
-      return count;
+    startOver() {
+      before = sent;
     },
-    size: () => size,
-    clear,
   };
 }
 
 /** Whether so many refusals of the last attempts speak of the target, and not of single calls. */
-export function isTargetLimited(refused: number, attempts: number): boolean {
+export function isTargetLimited({ refused, attempts }: RefusedShare): boolean {
   return refused >= leastRefusals && refused * 3 >= attempts;
 }
 

@@ -127,6 +127,16 @@ describe('what the list says', () => {
     expect(priceUsage({ usage: { ...usage, raw }, card }).usd).toBe(0.003);
   });
 
+  test('more cached audio than cached input is not priced either', () => {
+    const raw = { cacheTokensDetails: [{ modality: 'AUDIO', tokenCount: 5000 }] };
+    const usage = usageOf({ inputTokens: 1000, cachedInputTokens: 1000, raw });
+    const card = listed({ cache_audio_read_mtok: 1 });
+    expect(priceUsage({ usage, card })).toMatchObject({
+      usd: 0.001,
+      breakdown: { cachedInput: 0.001 },
+    });
+  });
+
   test('fees for the request and for web searches count as input', () => {
     const usage = usageOf({ raw: { server_tool_use: { web_search_requests: 2 } } });
     const card = listed({ requests_kcount: 5, web_searches_kcount: 10 });

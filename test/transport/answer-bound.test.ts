@@ -10,6 +10,8 @@ import { azureOpenAI, openai, openaiChat } from '../../src/openai.ts';
 import type { Provider } from '../../src/protocol/provider.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';
+import { answerTooLarge } from '../../src/transport/answer-bound.ts';
+import { readReply } from '../../src/transport/read-reply.ts';
 import { awsChunk, awsFrame } from '../support/aws-frames.ts';
 import { type AnswerInPieces, piecesFetch, type Served } from '../support/pieces-fetch.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
@@ -436,5 +438,32 @@ describe('what is nested too deeply', () => {
   it('is no completion', async () => {
     const { failure } = await failureOf(() => ({ pieces: [deep] }));
     expect(failure).toMatchObject({ code: 'invalid_response' });
+  });
+});
+
+describe('a body that exceeds its bound', () => {
+  it.each([
+    ['JSON', '{"a":"'],
+    ['an event stream', 'data: "'],
+    ['white space', ' '],
+    ['an error', '{"a":"', 500],
+  ])('of %s is closed by whoever reads it', async (_, head, status = 200) => {
+    let isCancelled = false;
+    const left = [head, 'a'.repeat(100)].map((text) => Buffer.from(text));
+    const body = {
+      hasArrived: false,
+      read: () => left.shift() ?? new Promise<void>(() => undefined),
+      cancel: () => {
+        isCancelled = true;
+      },
+    };
+    const quiet = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
+    const reading = async () => {
+      const reply = await readReply({ status, headers: new Headers(), body }, quiet, 50);
+      if (reply.kind === 'events') reply.events.take(Buffer.from(String(reply.events.read())));
+      else if (reply.kind === 'refusal') throw answerTooLarge(50);
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'invalid_response' });
+    expect(isCancelled).toBe(true);
   });
 });

@@ -30,6 +30,15 @@ describe('a compressed body', () => {
     expect(cancel).toHaveBeenCalledOnce();
   });
 
+  it('gives out nothing more once it is closed', async () => {
+    const { body } = silentAfter(gzipSync('a'.repeat(1_000_000)));
+    const plain = decoded(body, 'gzip');
+    await readOn(() => plain.read());
+    plain.cancel();
+    const rest = readOn(() => plain.read()).catch(() => undefined);
+    expect(await rest).toBeUndefined();
+  });
+
   it('is left as it is in an encoding that we do not know', () => {
     const { body } = silentAfter();
     expect(decoded(body, 'rot13')).toBe(body);

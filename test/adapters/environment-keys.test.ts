@@ -259,6 +259,22 @@ describe.each(Object.entries(rows))('the key of the environment for %s', (_, row
   });
 });
 
+describe('of two variables', () => {
+  it.each<[string, string, Row['make']]>([
+    ['GOOGLE_API_KEY', 'GEMINI_API_KEY', google],
+    ['CO_API_KEY', 'COHERE_API_KEY', cohere],
+    ['META_API_KEY', 'LLAMA_API_KEY', meta],
+  ])('%s goes before %s, unless it is blank', async (first, second, make) => {
+    const header = make === google ? 'x-goog-api-key' : 'authorization';
+    vi.stubEnv(first, 'the-first');
+    vi.stubEnv(second, 'the-second');
+    const row = { make, variable: first, header, host: '' };
+    expect(keyIn(await sentBy(row, {}), header)).toBe('the-first');
+    vi.stubEnv(first, ' ');
+    expect(keyIn(await sentBy(row, {}), header)).toBe('the-second');
+  });
+});
+
 describe('a profile of your own', () => {
   const sentWith = (profile: Profile, baseURL?: string) => {
     vi.stubEnv('MY_KEY', 'mine');
@@ -277,6 +293,15 @@ describe('a profile of your own', () => {
     expect(await keyAt('https://eu.llm.example')).toBe('mine');
     expect(await keyAt('https://llm.example.evil.example')).toBeUndefined();
     expect(await keyAt('https://evil.example.')).toBeUndefined();
+  });
+
+  it('takes a header of its credential in place of the key, however its name is written', async () => {
+    vi.stubEnv('MY_KEY', 'from-env');
+    const profile = { baseURL: 'https://llm.example', keyVariables, authHeader: 'X-Key' };
+    const make = ({ fetch }: Settings) =>
+      openaiCompatible({ profile, headers: { 'x-kEy': 'mine' }, ...(fetch && { fetch }) });
+    const row = { make, variable: 'MY_KEY', header: 'x-key', host: 'llm.example' };
+    expect((await sentBy(row, {}))[0]?.headers.get('x-key')).toBe('mine');
   });
 
   it('without an address is made for the one that is set', async () => {

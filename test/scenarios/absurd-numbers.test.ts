@@ -88,6 +88,14 @@ describe('a token count that cannot be right', () => {
     expect(answer.usage.estimated).toBe(true);
   });
 
+  it('leaves the rest as it is reported where it is beside the point: cached input of Gemini', async () => {
+    const json = `{"candidates":[{"content":{"parts":[{"text":"hi"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":1,"cachedContentTokenCount":1e300}}`;
+    const { router } = routerOver(factories.gemini?.(await vendor(json)) as Provider);
+    const { usage } = await router.complete('t', 'hi');
+    expect(usage).toMatchObject({ inputTokens: 5, outputTokens: 1, estimated: true });
+    expect(usage.cachedInputTokens).toBeUndefined();
+  });
+
   it.each(['1e9', '1e300'])('does not close a tpm gate: %s', async (slip) => {
     let total = slip;
     const server = await startScriptedServer((response) => {

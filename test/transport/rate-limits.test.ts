@@ -36,6 +36,40 @@ describe('the limits that a vendor tells in its headers', () => {
     expect(told).toEqual([{ name: 'requests', unit: 'requests', remaining: 3, resetMs }]);
   });
 
+  test.each([
+    ['999999999', 86_400_000],
+    ['9'.repeat(40), 86_400_000],
+    ['9999-12-31T23:59:59Z', 86_400_000],
+    ['400d', 86_400_000],
+  ])('take %s for a reset in a day', (reset, resetMs) => {
+    const told = limitsOf({ 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': reset });
+    expect(told).toEqual([{ name: 'requests', unit: 'requests', remaining: 3, resetMs }]);
+  });
+
+  test('are left out where a number cannot be right', () => {
+    const rest = { 'x-ratelimit-reset': '1s' };
+    for (const remaining of ['9'.repeat(400), '1e3', '-1', 'NaN', '9'.repeat(20)]) {
+      expect(limitsOf({ ...rest, 'x-ratelimit-remaining': remaining })).toEqual([]);
+    }
+    const contradicting = { ...rest, 'x-ratelimit-remaining': '9', 'x-ratelimit-limit': '5' };
+    expect(limitsOf(contradicting)).toEqual([
+      { name: 'requests', unit: 'requests', remaining: 9, resetMs: 1_000 },
+    ]);
+  });
+
+  test('are few, whatever the names', () => {
+    const headers = Object.fromEntries(
+      Array.from({ length: 100 }, (_, at) => [`x-ratelimit-remaining-day-${at}`, '1']),
+    );
+    const resets = Object.fromEntries(
+      Object.keys(headers).map((name) => [name.replace('remaining', 'reset'), '1s']),
+    );
+    expect(limitsOf({ ...headers, ...resets })).toHaveLength(16);
+    const long = 'x'.repeat(100);
+    const named = { [`x-ratelimit-remaining-${long}`]: '1', [`x-ratelimit-reset-${long}`]: '1s' };
+    expect(limitsOf(named)).toEqual([]);
+  });
+
   test('of Anthropic: dates, measured against its own clock', () => {
     const told = limitsOf({
       date: 'Thu, 01 Jan 2026 13:00:00 GMT',

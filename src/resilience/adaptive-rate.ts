@@ -78,8 +78,8 @@ export function createAdaptiveRate(concurrency: AdaptiveConcurrency): AdaptiveGa
   let filledAt = 0;
   /** When the limit was last found to be far too high. */
   let cutAt = Number.NEGATIVE_INFINITY;
-  /** Sent since the limit was changed last, and refused of those. */
-  let epoch = { sent: 0, refused: 0 };
+  /** Sent since the limit was changed last, and how those ended. */
+  let epoch = { sent: 0, refused: 0, answered: 0 };
   /** The same since it is tried higher. */
   let trial = { sent: 0, refused: 0 };
   /** The share that was refused before the limit was lowered, while it is seen whether that helps. */
@@ -115,7 +115,7 @@ export function createAdaptiveRate(concurrency: AdaptiveConcurrency): AdaptiveGa
     learned = next;
     accepted = 0;
     alarmAt = now;
-    epoch = { sent: 0, refused: 0 };
+    epoch = { sent: 0, refused: 0, answered: 0 };
     trial = { sent: 0, refused: 0 };
     level = Math.min(level, 1);
   }
@@ -159,6 +159,8 @@ export function createAdaptiveRate(concurrency: AdaptiveConcurrency): AdaptiveGa
 
   /** Whether the limit is too high, although never many are refused at once. */
   function isTooHigh(): boolean {
+    // A vendor that refuses everything for a while says nothing about the rate.
+    if (epoch.answered === 0) return false;
     const share = judge.usualShare();
     if (isMoreThan(share * trial.sent, trial.refused, trialDoubt)) return true;
     return epoch.refused >= leastRefused && isMoreThan(share * epoch.sent, epoch.refused, doubt);
@@ -194,6 +196,7 @@ export function createAdaptiveRate(concurrency: AdaptiveConcurrency): AdaptiveGa
       lately.add(1, enteredAt);
       return {
         leave({ outcome }, now) {
+          if (outcome === 'ok' && enteredAt >= alarmAt) epoch.answered += 1;
           if (outcome !== 'limited') return;
           lately.correct(-1, enteredAt, now);
           const judged = judge.refuse(sent, isUsual);

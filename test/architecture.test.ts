@@ -64,7 +64,7 @@ const allowed: Record<string, readonly string[]> = {
 };
 
 const vendorSdks = ['openai', '@anthropic-ai/sdk', '@google/genai'];
-const maxLinesOfCode = 250;
+const maxLinesOfCode = 350;
 const root = join(import.meta.dirname, '..', 'src');
 
 /** The room of a path below `src`; entry points have none and may import what they name. */
@@ -126,7 +126,7 @@ describe('architecture', () => {
     }
   });
 
-  it.each(files.map((file) => [file.path, file] as const))('%s stays a page', (_, file) => {
+  it.each(files.map((file) => [file.path, file] as const))('%s holds one idea', (_, file) => {
     expect(linesOfCode(file.text)).toBeLessThanOrEqual(maxLinesOfCode);
   });
 

@@ -364,7 +364,7 @@ describe('what a fire drill ruins', () => {
   });
 
   it('leaves a target alone that is truly out of use', async () => {
-    const { drill, ask } = setUp({ a: { error: 'rate_limited', retryAfterMs: 60_000 } });
+    const { drill, ask } = setUp({ a: { error: 'quota_exhausted' } });
     await ask(1);
     const running = drill();
     await ask(1);

@@ -43,7 +43,7 @@ describe('a pool of keys', () => {
     expect(used).toEqual([0, 1, 2, 0]);
   });
 
-  it.each(['rate_limited', 'quota_exhausted', 'auth', 'permission'] as const)(
+  it.each(['quota_exhausted', 'auth', 'permission'] as const)(
     'passes over a key that is %s while another works, in this call and the next',
     async (code) => {
       const { router, used } = pool({ 0: [code, { retryAfterMs: 60_000 }] });
@@ -60,6 +60,14 @@ describe('a pool of keys', () => {
     },
   );
 
+  it('leaves a rate limited key for the others until its time', async () => {
+    const { router, used } = pool({ 0: ['rate_limited', { retryAfterMs: 60_000 }] });
+    const first = await router.complete('t', 'hi');
+    expect(first.text).toBe('key 1');
+    for (let each = 0; each < 5; each++) await router.complete('t', 'hi');
+    expect(used.filter((key) => key === 0)).toHaveLength(1);
+  });
+
   it('keeps a refused key away from all models of the provider, and the others in use', async () => {
     const { router, used } = pool({ 0: ['auth'] });
     await router.complete('two', 'hi');
@@ -73,6 +81,8 @@ describe('a pool of keys', () => {
     const { router, used } = pool({ 0: limited, 1: limited, 2: limited });
     expect((await router.complete('t', 'hi')).text).toBe('spare');
     expect(used).toEqual([0, 1, 2]);
+    for (let each = 0; each < 2; each++) await router.complete('t', 'hi');
+    // Refused three times, each key is limited: none is asked until its time.
     const { trail } = await router.complete('t', 'hi');
     expect(trail.slice(0, 3).every(({ reason }) => reason?.startsWith('rate limited until'))).toBe(
       true,
@@ -96,7 +106,7 @@ describe('a pool of keys', () => {
   });
 
   it('counts its keys from 1 wherever it tells of them', async () => {
-    const { router } = pool({ 0: ['rate_limited', { retryAfterMs: 60_000 }] });
+    const { router } = pool({ 0: ['quota_exhausted'] });
     await router.complete('alone', 'hi');
     const { candidates, skipped } = router.explain('alone', 'hi');
     expect(candidates.map(({ key }) => key).toSorted()).toEqual([2, 3]);

@@ -275,7 +275,7 @@ describe('a call that never gets its turn', () => {
 });
 
 describe('after "not before"', () => {
-  it('those who waited go by and by, and none is lost', async () => {
+  it('those who waited go after its time, and none is lost', async () => {
     let limited = true;
     const script: FakeScript = () =>
       limited
@@ -291,7 +291,6 @@ describe('after "not before"', () => {
     const later = timesOf('a').filter((at) => at > started + 1_000);
     expect(Math.min(...later)).toBeGreaterThanOrEqual(started + 5_000);
     expect(later).toHaveLength(36);
-    expect(later.filter((at) => at < started + 5_500).length).toBeLessThanOrEqual(8);
   });
 });
 

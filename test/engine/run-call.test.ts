@@ -179,10 +179,20 @@ it('a success puts a tenth of a token into the retry budget', async () => {
 });
 
 describe('a rate limit', () => {
-  it('goes to another target at once, and leaves the limited one alone until its time', async () => {
+  it('goes to another target at once, and binds no other call', async () => {
     const limited = { error: 'rate_limited', retryAfterMs: 5_000 } as const;
-    const { complete, calls, router, runtime } = setUp({ a: [limited, 'one'], b: 'two' });
+    const { complete, calls, router } = setUp({ a: [limited, 'one'], b: 'two' });
     expect((await complete()).text).toBe('two');
+    expect((await complete()).text).toBe('one');
+    expect(calls()).toEqual({ a: 2, b: 1 });
+    expect(router.snapshot().targets['a/m']?.unavailableUntil).toEqual({});
+  });
+
+  it('leaves a target alone until its time once it has refused three of a few', async () => {
+    const limited = { error: 'rate_limited', retryAfterMs: 5_000 } as const;
+    const script = [limited, limited, limited, 'one'];
+    const { complete, calls, router, runtime } = setUp({ a: script, b: 'two' });
+    for (let each = 0; each < 3; each++) expect((await complete()).text).toBe('two');
     const second = await complete();
     expect(second.text).toBe('two');
     expect(second.trail[0]).toMatchObject({ target: 'a/m', outcome: 'skipped' });
@@ -190,7 +200,7 @@ describe('a rate limit', () => {
     expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
     await runtime.advance(5_001);
     expect((await complete()).text).toBe('one');
-    expect(calls()).toEqual({ a: 2, b: 2 });
+    expect(calls()).toEqual({ a: 4, b: 4 });
   });
 
   it('is waited for when no other target is free', async () => {

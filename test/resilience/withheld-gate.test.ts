@@ -3,12 +3,15 @@ import { createWithheldGate } from '../../src/resilience/withheld-gate.ts';
 
 const load = { tokens: 1 };
 const gone = { tokens: undefined };
-const never = Number.POSITIVE_INFINITY;
+/** An attempt that was not refused by then is being answered. */
+const waitMs = 3_000;
 
 describe('a target that has refused', () => {
   test('is left alone until the time it said, and is then open to all', () => {
     const gate = createWithheldGate(() => 3_000);
-    gate.enter(load, 0).leave({ ...gone, outcome: 'limited', toldWhen: true }, 10);
+    gate
+      .enter(load, 0)
+      .leave({ ...gone, outcome: 'limited', toldWhen: true, isTargetLimited: true }, 10);
     expect(gate.opensAt(load, 10)).toBe(3_000);
     gate.enter(load, 3_000);
     expect(gate.opensAt(load, 3_000)).toBe(3_000);
@@ -17,7 +20,9 @@ describe('a target that has refused', () => {
   describe('without a time', () => {
     const refused = () => {
       const gate = createWithheldGate(() => undefined);
-      gate.enter(load, 0).leave({ ...gone, outcome: 'limited', toldWhen: false }, 10);
+      gate
+        .enter(load, 0)
+        .leave({ ...gone, outcome: 'limited', toldWhen: false, isTargetLimited: true }, 10);
       return gate;
     };
 
@@ -25,7 +30,7 @@ describe('a target that has refused', () => {
       const gate = refused();
       expect(gate.opensAt(load, 20)).toBe(20);
       const scout = gate.enter(load, 20);
-      expect(gate.opensAt(load, 20)).toBe(never);
+      expect(gate.opensAt(load, 20)).toBe(20 + waitMs);
       scout.leave({ ...gone, outcome: 'other' }, 30);
       expect(gate.opensAt(load, 30)).toBe(30);
     });
@@ -50,10 +55,20 @@ describe('a target that has refused', () => {
     test('is not opened by the answer to what was sent before', () => {
       const gate = createWithheldGate(() => undefined);
       const early = gate.enter(load, 0);
-      gate.enter(load, 0).leave({ ...gone, outcome: 'limited', toldWhen: false }, 10);
+      gate
+        .enter(load, 0)
+        .leave({ ...gone, outcome: 'limited', toldWhen: false, isTargetLimited: true }, 10);
       early.leave({ ...gone, outcome: 'ok' }, 15);
       gate.enter(load, 20);
-      expect(gate.opensAt(load, 20)).toBe(never);
+      expect(gate.opensAt(load, 20)).toBe(20 + waitMs);
+    });
+
+    test('stays open after a refusal that binds its call only', () => {
+      const gate = createWithheldGate(() => undefined);
+      const single = { ...gone, outcome: 'limited', toldWhen: false } as const;
+      gate.enter(load, 0).leave({ ...single, isTargetLimited: false }, 10);
+      gate.enter(load, 20);
+      expect(gate.opensAt(load, 20)).toBe(20);
     });
   });
 });

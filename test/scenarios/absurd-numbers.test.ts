@@ -235,8 +235,9 @@ describe("a provider of the user's own", () => {
       message: 'v/m: slow down',
       ...kept,
     });
-    const [limited] = events.of('rate-limited');
-    expect(limited?.until).toBeLessThan(Date.now() + day + 60_000);
+    // The third refusal limits the target.
+    for (let each = 0; each < 2; each++) await router.complete('t', 'hi').catch(() => undefined);
+    expect(events.of('rate-limited')[0]?.until).toBeLessThan(Date.now() + day + 60_000);
   });
 
   it.each([
@@ -319,6 +320,7 @@ describe('a wait that cannot be', () => {
     const failure: unknown = await router.complete('t', 'hi').catch((error: unknown) => error);
     if (!isSignalboxError(failure)) throw failure;
     expect(failure.errors?.[0]?.retryAfterMs).toBe(retryAfterMs);
+    for (let each = 0; each < 2; each++) await router.complete('t', 'hi').catch(() => undefined);
     expect(events.of('rate-limited')[0]?.until).toBeLessThan(Date.now() + day + 60_000);
   });
 
@@ -361,7 +363,8 @@ describe('what is nested too deep', () => {
     const choices = [{ index: 0, message, finish_reason: 'tool_calls' }];
     const url = await vendor(JSON.stringify({ id: 'c', choices }));
     const { router } = routerOver(openaiChat({ apiKey: 'k', baseURL: url }));
-    const { content } = await router.complete('t', 'hi');
+    const tools = [{ name: 'look', inputSchema: { type: 'object' } }];
+    const { content } = await router.complete('t', 'hi', { tools });
     expect(content).toMatchObject([{ type: 'tool-call', rawInput: deep, invalid: true }]);
   });
 });
@@ -390,7 +393,8 @@ describe('an index that cannot be', () => {
     const { router } = routerOver(openaiChat({ apiKey: 'k', baseURL: server.url }), {
       wire: 'stream',
     });
-    const { toolCalls } = await router.complete('t', 'hi');
+    const tools = ['one', 'two'].map((name) => ({ name, inputSchema: { type: 'object' } }));
+    const { toolCalls } = await router.complete('t', 'hi', { tools });
     expect(toolCalls.map(({ name, input }) => [name, input])).toEqual([
       ['one', { a: 1 }],
       ['two', { b: 2 }],

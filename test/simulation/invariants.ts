@@ -186,15 +186,19 @@ function crowdedProbes({ events, world, ledger }: Run): string[] {
   return said;
 }
 
-/** A vendor that names the time is not asked before it. */
+/** A vendor that names the time is not asked before it by the call that it named it to. */
 function askedTooSoon({ ledger, world }: Run): string[] {
   const isPatient = Object.values(world.tiers).every(
     ({ whenAllOpen }) => whenAllOpen === 'fail-fast',
   );
   if (!isPatient) return [];
-  return ledger.flatMap(({ id, target, endedAt = 0, notBefore = 0 }) => {
+  return ledger.flatMap(({ id, call, target, endedAt = 0, notBefore = 0 }) => {
     const next = ledger.find(
-      (other) => other.target === target && other.at > endedAt && other.at < notBefore,
+      (other) =>
+        other.call === call &&
+        other.target === target &&
+        other.at > endedAt &&
+        other.at < notBefore,
     );
     return next === undefined ? [] : [`${target} was asked too soon after request ${id}`];
   });

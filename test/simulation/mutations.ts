@@ -29,7 +29,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what a failed attempt was billed is forgotten',
     file: 'engine/session.ts',
-    search: '      await this.#bill.book(usage, collected);\n',
+    search: '    if (isUnbilled) await this.#bill.book(usage, collected);\n',
     replace: '',
   },
   {
@@ -41,7 +41,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a failed attempt keeps its place under a limit',
     file: 'engine/session.ts',
-    search: '    this.#makeRoom(error);\n',
+    search: '    this.#makeRoom(error, isTargetLimited);\n',
     replace: '',
   },
   {
@@ -58,9 +58,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'Retry-After is ignored',
-    file: 'engine/withhold.ts',
-    search: 'now + (error.retryAfterMs ?? usualMs)',
-    replace: 'now + Math.min(usualMs, error.retryAfterMs ?? usualMs, 1)',
+    file: 'engine/chain.ts',
+    search: 'const until = toldUntil ?? runtime.now() + this.#backoffMs(target);',
+    replace: 'const until = runtime.now() + this.#backoffMs(target);',
   },
   {
     name: 'a reader is not told that another target begins anew',

@@ -423,7 +423,8 @@ describe('what is nested too deeply', () => {
   it('is no input of a tool, but its text is kept', async () => {
     const fetch = piecesFetch(() => ({ pieces: [toolCall(deep)] }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, fetch }));
-    const completion = await router.complete('t', 'hi');
+    const tools = [{ name: 'f', inputSchema: { type: 'object' } }];
+    const completion = await router.complete('t', 'hi', { tools });
     expect(completion.content).toMatchObject([
       { type: 'tool-call', invalid: true, rawInput: deep },
     ]);

@@ -56,7 +56,7 @@ export const defaults = {
   retryMaxMs: 8_000,
   /** The longest `Retry-After` waited for on one target while another is free. */
   patienceMs: 1_000,
-  /** A rate limit without `Retry-After`: most vendors count over seconds or a minute. */
+  /** The first limit without `Retry-After`, doubled while it lasts: most vendors count over seconds or a minute. */
   limitedMs: 2_000,
   /** An empty account: minutes, since somebody has to pay, and hours would outlive the payment. */
   exhaustedMs: 600_000,

@@ -2,7 +2,7 @@
 export const maxDataDepth = 100;
 
 /** Values that nested data may hold, one that is used twice counted twice: more fit into no prompt. */
-export const maxDataValues = 1_000_000;
+const maxDataValues = 1_000_000;
 
 /** Why data cannot be walked or sent. */
 export type DataFlaw = {

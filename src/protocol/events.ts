@@ -110,7 +110,7 @@ type Payloads<TierName extends string> = {
   };
   'circuit-half-open': OfCall<TierName> & { readonly target: string };
   'circuit-close': OfCall<TierName> & { readonly target: string };
-  /** The vendor said "not now": the target is passed over until `until`. */
+  /** The target is limited, or its account is empty: every call passes it over until `until`. */
   'rate-limited': OfCall<TierName> & {
     readonly target: string;
     readonly until: number;

@@ -1,7 +1,7 @@
 import { createSendWindow, isTargetLimited, type SendWindow, type Sent } from './refused-share.ts';
 
 /** A vendor's refusal of one attempt: "too many". */
-export type LimitRefusal = {
+type LimitRefusal = {
   /** See {@link RefusalRecords.sent}. */
   readonly attempt: Sent;
   /** After how long the vendor wants to be asked again, if it said so. */

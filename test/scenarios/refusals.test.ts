@@ -31,7 +31,7 @@ const refusalMs = 50;
 /** Callers who ask again as soon as they are answered, for so long; counts what is answered in each minute. */
 async function answeredPerMinute(
   refuses: Refuses,
-  { callers = 20, minutes = 3, retryAfterMs }: Partial<Load> = {},
+  { callers = 20, minutes = 2, retryAfterMs }: Partial<Load> = {},
 ): Promise<readonly number[]> {
   const runtime = fakeRuntime({ time: 'auto', seed: 7 });
   const beganAt = runtime.now();
@@ -109,7 +109,7 @@ it.each([[undefined], [1_000]])(
     const told = retryAfterMs === undefined ? {} : { retryAfterMs };
     const isBurst: Refuses = (elapsedMs) =>
       elapsedMs % 60_000 >= 30_000 && elapsedMs % 60_000 < 31_000;
-    const answered = await answeredPerMinute(isBurst, { ...told, minutes: 6 });
+    const answered = await answeredPerMinute(isBurst, { ...told, minutes: 4 });
     for (const perMinute of answered) expect(perMinute).toBeGreaterThan(0.85 * 6_000);
   },
   60_000,

@@ -1,6 +1,8 @@
 /** A mistake to plant in the engine, as a replacement in one of its files, to see whether the simulation finds it. */
 export type Mutation = {
   readonly name: string;
+  /** Takes more than 300 seeds to be found. */
+  readonly isRare?: true;
   readonly file: string;
   readonly search: string;
   readonly replace: string;
@@ -40,6 +42,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a failed attempt keeps its place under a limit',
+    isRare: true,
     file: 'engine/session.ts',
     search: '    this.#makeRoom(error, isTargetLimited);\n',
     replace: '',
@@ -58,6 +61,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'Retry-After is ignored',
+    isRare: true,
     file: 'engine/chain.ts',
     search: 'const until = toldUntil ?? runtime.now() + this.#backoffMs(target);',
     replace: 'const until = runtime.now() + this.#backoffMs(target);',
@@ -70,12 +74,14 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a silent target may use up the whole deadline',
+    isRare: true,
     file: 'engine/clocks.ts',
     search: 'Math.min(share, remainingMs * (1 - keptForOthers))',
     replace: 'Math.max(share, remainingMs * 2)',
   },
   {
     name: 'a stalled answer may use up the whole deadline',
+    isRare: true,
     file: 'engine/clocks.ts',
     search: 'const stallShare = 0.5;',
     replace: 'const stallShare = 50;',

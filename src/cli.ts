@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runCommand } from './cli/run-command.ts';
+import { runCommand } from './apps/cli/run-command.ts';
 
 const { exitCode, output, problem } = await runCommand(process.argv.slice(2));
 if (problem !== '') process.stderr.write(`${problem}\n`);

@@ -1,4 +1,3 @@
-export type { AnswerSettings } from './adapters/common/settings.ts';
 export {
   type ApiKey,
   type ChatQuirks,
@@ -13,4 +12,5 @@ export {
   type ProfileName,
 } from './adapters/compatible/index.ts';
 export * from './adapters/compatible/presets.ts';
+export type { AnswerSettings } from './adapters/shared/settings.ts';
 export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

@@ -1,5 +1,4 @@
 export { type AzureOpenAISettings, azureOpenAI } from './adapters/azure/index.ts';
-export type { AnswerSettings } from './adapters/common/settings.ts';
 export { type OpenAIChatSettings, openaiChat } from './adapters/openai-chat/index.ts';
 export {
   type ApiKey,
@@ -8,4 +7,5 @@ export {
   type OpenAISettings,
   openai,
 } from './adapters/openai-responses/index.ts';
+export type { AnswerSettings } from './adapters/shared/settings.ts';
 export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

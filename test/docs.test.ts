@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { drillHelp } from '../src/cli/drill-arguments.ts';
+import { drillHelp } from '../src/apps/cli/drill-arguments.ts';
 import { defaults } from '../src/config/defaults.ts';
 import { callOptionsSchema } from '../src/config/option-schemas.ts';
 import { routingSchema } from '../src/config/schema.ts';
-import { failureTable } from '../src/engine/decide.ts';
-import { retryBudgetRules } from '../src/resilience/retry-budget.ts';
+import { failureTable } from '../src/engine/failures/decide.ts';
+import { retryBudgetRules } from '../src/limits/retry-budget.ts';
 import { checkFences } from './docs/check-fences.ts';
 import { anchorsOf, fencesOf, linksOf, pages, readPage, root, rowsOf } from './docs/markdown.ts';
 

@@ -1,9 +1,9 @@
-import { createPartAssembler } from '../adapters/common/part-assembler.ts';
 import type { FinishReason, Warning } from '../protocol/completion.ts';
 import type { Json } from '../protocol/json.ts';
 import type { ProviderRequest, WireMode } from '../protocol/request.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
+import { createPartAssembler } from '../wires/shared/part-assembler.ts';
 import { splitText } from './simulator/answer.ts';
 import { schemaExample } from './simulator/schema-example.ts';
 

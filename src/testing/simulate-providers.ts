@@ -1,8 +1,8 @@
+import { anthropicWire } from '../wires/anthropic/write.ts';
+import { geminiWire } from '../wires/gemini/write.ts';
+import { compatibleChatWire, openaiChatWire } from '../wires/openai-chat/write.ts';
+import { openaiResponsesWire } from '../wires/openai-responses/write.ts';
 import { checkOptions } from './check-arguments.ts';
-import { anthropicWire } from './simulator/anthropic.ts';
-import { geminiWire } from './simulator/gemini.ts';
-import { compatibleChatWire, openaiChatWire } from './simulator/openai-chat.ts';
-import { openaiResponsesWire } from './simulator/openai-responses.ts';
 import {
   geminiEmbeddingsWire,
   openaiEmbeddingsWire,

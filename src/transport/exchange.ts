@@ -1,10 +1,10 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
 import type { AttemptContext } from '../protocol/provider.ts';
-import type { Answer } from './answer.ts';
+import { tellLimits } from './body/rate-limit-headers.ts';
+import { type Reply, readReply } from './body/read-reply.ts';
+import type { Answer } from './body/response.ts';
 import { connectionError } from './network-error.ts';
-import { tellLimits } from './rate-limits.ts';
-import { type Reply, readReply } from './read-reply.ts';
-import { Tap } from './tap.ts';
+import { Tap } from './response-capture.ts';
 
 /** An SDK that gave up before it sent anything. */
 class SdkFailure extends Error {}

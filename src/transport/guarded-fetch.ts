@@ -1,8 +1,8 @@
-import { answerOf } from './answer.ts';
-import { dispatchRequest } from './dispatch.ts';
-import { type Dispatcher, processDispatcher } from './dispatcher.ts';
-import type { Listener, Tap } from './tap.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../internal/until-aborted.ts';
+import { answerOf } from './body/response.ts';
+import type { Listener, Tap } from './response-capture.ts';
+import { dispatchRequest } from './undici/dispatch.ts';
+import { type Dispatcher, processDispatcher } from './undici/dispatcher.ts';
 
 export type Fetch = typeof globalThis.fetch;
 

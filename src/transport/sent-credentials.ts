@@ -1,5 +1,5 @@
 import { sharesRun } from '../internal/shares-run.ts';
-import type { AnswerHeaders } from './answer.ts';
+import type { AnswerHeaders } from './body/response.ts';
 
 /** Headers of a request that hold no secret: what is common to all requests, and ids that vendors are to repeat. */
 const openHeaders: ReadonlySet<string> = new Set([

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { compatibleDialect } from '../../src/adapters/openai-chat/dialect.ts';
-import { chatBody } from '../../src/adapters/openai-chat/request.ts';
-import { createAnswerReader as createChatReader } from '../../src/adapters/openai-chat/response.ts';
-import { responsesBody } from '../../src/adapters/openai-responses/request.ts';
-import { createAnswerReader as createResponsesReader } from '../../src/adapters/openai-responses/response.ts';
 import type { NormalMessage, Part } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
+import { compatibleDialect } from '../../src/wires/openai-chat/dialect.ts';
+import { chatBody } from '../../src/wires/openai-chat/request.ts';
+import { createAnswerReader as createChatReader } from '../../src/wires/openai-chat/response.ts';
+import { responsesBody } from '../../src/wires/openai-responses/request.ts';
+import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
 import { requestOf } from '../support/provider-calls.ts';
 import { toldOfBody, toldOfEvents } from '../support/told-parts.ts';
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { drillHelp } from '../../src/cli/drill-arguments.ts';
-import { runCommand } from '../../src/cli/run-command.ts';
+import { drillHelp } from '../../src/apps/cli/drill-arguments.ts';
+import { runCommand } from '../../src/apps/cli/run-command.ts';
 import type { DrillFault, DrillReport } from '../../src/protocol/drill.ts';
 import {
   type SimulatedProviders,

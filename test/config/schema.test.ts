@@ -10,7 +10,7 @@ import {
   type TargetInput,
   type TierInput,
 } from '../../src/config/schema.ts';
-import { failureTable } from '../../src/engine/decide.ts';
+import { failureTable } from '../../src/engine/failures/decide.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type {
   RoutingConfig,

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { runAttempt } from '../../src/engine/attempt.ts';
-import { openScope } from '../../src/engine/scope.ts';
+import { runAttempt } from '../../src/engine/attempt/attempt-stream.ts';
+import { openScope } from '../../src/engine/core/scope.ts';
 import { readOn } from '../../src/internal/reads.ts';
 import type { PreparedCall, ReadyParts } from '../../src/protocol/provider.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { AttemptParts, AttemptStep } from '../../src/engine/attempt.ts';
-import { CallParts, type Step, type Telling } from '../../src/engine/call-parts.ts';
+import type { AttemptParts, AttemptStep } from '../../src/engine/attempt/attempt-stream.ts';
+import { CallParts, type Step, type Telling } from '../../src/engine/call/call-parts.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import { Pulled, readOn } from '../../src/internal/reads.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';

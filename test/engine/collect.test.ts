@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { createCollected, estimateUsage, textOf, toStreamPart } from '../../src/engine/collect.ts';
+import {
+  createCollected,
+  estimateUsage,
+  textOf,
+  toStreamPart,
+} from '../../src/engine/core/collected.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 
 const finish: ProviderPart = { type: 'finish', finishReason: 'stop' };

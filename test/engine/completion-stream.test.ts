@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createCompletionStream } from '../../src/engine/completion-stream.ts';
+import { createCompletionStream } from '../../src/engine/call/completion-stream.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import { Pulled } from '../../src/internal/reads.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';

@@ -6,10 +6,10 @@ import {
   failureTable,
   isAttemptErrorCode,
   type Situation,
-} from '../../src/engine/decide.ts';
+} from '../../src/engine/failures/decide.ts';
 import { SignalboxError, type SignalboxErrorOptions } from '../../src/errors.ts';
+import { QueueRefusal } from '../../src/limits/admission-queue.ts';
 import type { AttemptErrorCode, ErrorCode, TimeoutPhase } from '../../src/protocol/error-code.ts';
-import { QueueRefusal } from '../../src/resilience/admission-queue.ts';
 
 function situation(more: Partial<Situation> = {}): Situation {
   return {

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { checkToolChoice, normalizeMessages, normalizeTools } from '../../src/engine/request.ts';
+import {
+  checkToolChoice,
+  normalizeMessages,
+  normalizeTools,
+} from '../../src/engine/tasks/request.ts';
 import type { Message, Part } from '../../src/protocol/message.ts';
 
 const result = (output: unknown): Message => ({

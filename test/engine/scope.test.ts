@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { openScope, scopeWithin } from '../../src/engine/scope.ts';
+import { openScope, scopeWithin } from '../../src/engine/core/scope.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 

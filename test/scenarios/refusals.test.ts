@@ -7,8 +7,8 @@ import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 const learning = vi.hoisted(() => ({ isOn: true }));
 
 /** Without learning, the limits that refusals teach let everything through. */
-vi.mock('../../src/resilience/adaptive-gate.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../src/resilience/adaptive-gate.ts')>();
+vi.mock('../../src/limits/learned-gates.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/limits/learned-gates.ts')>();
   const open = () => ({
     name: 'open',
     limit: () => undefined,

@@ -1,4 +1,4 @@
-import type { AttemptParts } from '../../src/engine/attempt.ts';
+import type { AttemptParts } from '../../src/engine/attempt/attempt-stream.ts';
 import { readOn } from '../../src/internal/reads.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 

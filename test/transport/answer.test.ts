@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { readOn } from '../../src/internal/reads.ts';
-import { answerOf } from '../../src/transport/answer.ts';
+import { answerOf } from '../../src/transport/body/response.ts';
 
 /** What a `fetch` answers that takes no notice of its signal. */
 function deafAnswer() {

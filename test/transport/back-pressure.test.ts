@@ -2,10 +2,10 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readOn } from '../../src/internal/reads.ts';
-import type { Answer } from '../../src/transport/answer.ts';
-import { dispatchRequest } from '../../src/transport/dispatch.ts';
-import { type Dispatcher, processDispatcher } from '../../src/transport/dispatcher.ts';
-import { Tap } from '../../src/transport/tap.ts';
+import type { Answer } from '../../src/transport/body/response.ts';
+import { Tap } from '../../src/transport/response-capture.ts';
+import { dispatchRequest } from '../../src/transport/undici/dispatch.ts';
+import { type Dispatcher, processDispatcher } from '../../src/transport/undici/dispatcher.ts';
 import { dispatchers } from '../support/transports.ts';
 
 // These work rather than wait, and a busy machine works slowly.

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import { readOn } from '../../src/internal/reads.ts';
-import type { Body } from '../../src/transport/answer.ts';
-import { decoded } from '../../src/transport/content-encoding.ts';
+import { decoded } from '../../src/transport/body/content-encoding.ts';
+import type { Body } from '../../src/transport/body/response.ts';
 
 /** A body of these pieces, after which nothing more comes. */
 function silentAfter(...pieces: Uint8Array[]) {

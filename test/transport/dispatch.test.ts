@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { dispatchRequest } from '../../src/transport/dispatch.ts';
-import { Tap } from '../../src/transport/tap.ts';
+import { Tap } from '../../src/transport/response-capture.ts';
+import { dispatchRequest } from '../../src/transport/undici/dispatch.ts';
 
 type Handler = {
   onRequestStart(controller: object): void;

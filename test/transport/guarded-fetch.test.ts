@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Watch } from '../../src/protocol/provider.ts';
+import { readReply } from '../../src/transport/body/read-reply.ts';
 import {
   type Fetch,
   type GuardOptions,
@@ -9,8 +10,7 @@ import {
   tappedFetch,
   withTap,
 } from '../../src/transport/guarded-fetch.ts';
-import { readReply } from '../../src/transport/read-reply.ts';
-import { Tap } from '../../src/transport/tap.ts';
+import { Tap } from '../../src/transport/response-capture.ts';
 
 const stops: (() => void)[] = [];
 afterEach(() => {

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { SegmentFinder } from '../../src/adapters/google/segment-finder.ts';
-import { createThinkTags } from '../../src/adapters/openai-chat/think-tags.ts';
 import { memoryOf } from '../../src/internal/memory-of.ts';
-import { createFrameDecoder } from '../../src/transport/aws-event-stream.ts';
-import { readStart } from '../../src/transport/body-start.ts';
-import { ByteCollector, TextCollector } from '../../src/transport/collectors.ts';
-import { parseJson } from '../../src/transport/parse-json.ts';
-import { Pieces } from '../../src/transport/pieces.ts';
+import { Pieces } from '../../src/transport/body/body-reader.ts';
+import { readStart } from '../../src/transport/body/body-start.ts';
+import { ByteCollector, TextCollector } from '../../src/transport/body/collectors.ts';
+import { parseJson } from '../../src/transport/body/parse-json.ts';
+import { createFrameDecoder } from '../../src/transport/sse/aws-event-stream.ts';
+import { SegmentFinder } from '../../src/wires/gemini/segment-finder.ts';
+import { createThinkTags } from '../../src/wires/openai-chat/think-tags.ts';
 import { awsChunk } from '../support/aws-frames.ts';
 
 // These work rather than wait, and a busy machine works slowly.

@@ -4,7 +4,7 @@ import {
   createEventDecoder,
   type EventDecoder,
   type ServerSentEvent,
-} from '../../src/transport/server-sent-events.ts';
+} from '../../src/transport/sse/server-sent-events.ts';
 
 function* told(decoder: EventDecoder): Generator<ServerSentEvent> {
   for (let event = decoder.next(); event !== undefined; event = decoder.next()) yield event;

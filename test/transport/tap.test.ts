@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Answer } from '../../src/transport/answer.ts';
-import { Tap } from '../../src/transport/tap.ts';
+import type { Answer } from '../../src/transport/body/response.ts';
+import { Tap } from '../../src/transport/response-capture.ts';
 
 const answer: Answer = {
   status: 200,

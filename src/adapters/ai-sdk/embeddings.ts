@@ -3,10 +3,10 @@ import { tokenCountOf } from '../../internal/token-count.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
-import { headersOfObject } from '../../transport/answer.ts';
-import { requestIdOf } from '../../transport/response-facts.ts';
-import { droppedParam } from '../common/openai-params.ts';
-import { listOf, objectOf } from '../common/read.ts';
+import { headersOfObject } from '../../transport/body/response.ts';
+import { requestIdOf } from '../../transport/body/response-facts.ts';
+import { droppedParam } from '../../wires/openai-shared/params.ts';
+import { listOf, objectOf } from '../../wires/shared/read.ts';
 import { aiSdkError } from './errors.ts';
 import { type AiSdkEmbeddingModel, checkModel, optionsNameOf, specificationOf } from './model.ts';
 

@@ -1,16 +1,16 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { type AnswerHeaders, headersOfObject } from '../../transport/answer.ts';
+import { tellLimits } from '../../transport/body/rate-limit-headers.ts';
+import { type AnswerHeaders, headersOfObject } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import { tellLimits } from '../../transport/rate-limits.ts';
-import { RawEvents } from '../common/raw-events.ts';
-import { objectOf } from '../common/read.ts';
+import { RawEvents } from '../../wires/shared/raw-events.ts';
+import { objectOf } from '../../wires/shared/read.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
   answerShape,
   checkSettings,
-} from '../common/settings.ts';
+} from '../shared/settings.ts';
 import { aiSdkEmbeddings } from './embeddings.ts';
 import { aiSdkError } from './errors.ts';
 import {

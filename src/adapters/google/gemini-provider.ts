@@ -1,10 +1,13 @@
 import type { Capability, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { exchange } from '../../transport/exchange.ts';
-import { whenReady } from '../common/lazily.ts';
-import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
-import { refusalError } from './errors.ts';
-import { factsOf } from './models.ts';
+import { refusalError } from '../../wires/gemini/errors.ts';
+import { factsOf } from '../../wires/gemini/models.ts';
+import { toWireRequest } from '../../wires/gemini/request.ts';
+import { createAnswerReader, notAnAnswer } from '../../wires/gemini/response.ts';
+import { type AnswerWire, readAnswer } from '../../wires/shared/read-answer.ts';
+import { whenReady } from '../shared/lazily.ts';
+import type { Road } from './gemini-sender.ts';
 import {
   embeddingBody,
   geminiPlaces,
@@ -12,9 +15,6 @@ import {
   maxEmbeddingBatch,
   readEmbeddings,
 } from './other-tasks.ts';
-import { toWireRequest } from './request.ts';
-import { createAnswerReader, notAnAnswer } from './response.ts';
-import type { Road } from './road.ts';
 
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
   const facts = factsOf(model);

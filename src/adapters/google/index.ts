@@ -1,11 +1,12 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
-import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
-import { keyVariablesFor } from '../common/key-hosts.ts';
-import { lazily } from '../common/lazily.ts';
-import { objectOf } from '../common/read.ts';
-import { answerBoundOf } from '../common/settings.ts';
+import { objectOf } from '../../wires/shared/read.ts';
+import { currentKey, headerTable, keyCountOf, withKey } from '../shared/api-key.ts';
+import { keyVariablesFor } from '../shared/key-hosts.ts';
+import { lazily } from '../shared/lazily.ts';
+import { answerBoundOf } from '../shared/settings.ts';
 import { geminiEmbeddings, geminiProvider } from './gemini-provider.ts';
+import { type Method, type Road, sdkRoad } from './gemini-sender.ts';
 import {
   type GoogleSettings,
   keyHosts,
@@ -13,9 +14,8 @@ import {
   type OwnClientSettings,
   readSettings,
 } from './options.ts';
-import { type Method, type Road, sdkRoad } from './road.ts';
 
-export type { ApiKey } from '../common/api-key.ts';
+export type { ApiKey } from '../shared/api-key.ts';
 export type { GoogleClient, GoogleSettings } from './options.ts';
 export { type VertexSettings, vertex } from './vertex.ts';
 

@@ -2,12 +2,12 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { mergeBody } from '../common/merge-body.ts';
-import { isObject, listOf, objectOf } from '../common/read.ts';
-import { TokenCounts } from '../common/token-counts.ts';
+import { toUsage } from '../../wires/gemini/usage.ts';
+import { mergeBody } from '../../wires/shared/merge-body.ts';
+import { isObject, listOf, objectOf } from '../../wires/shared/read.ts';
+import { TokenCounts } from '../../wires/shared/token-counts.ts';
 import type { GeminiHost } from './gemini-provider.ts';
 import { readEmbeddings } from './other-tasks.ts';
-import { toUsage } from './usage.ts';
 
 /**
  * Google Cloud has two methods: `:predict` for the older models, `:embedContent` for those of Gemini. Which it is, the

@@ -1,18 +1,18 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
-import { whenReady } from '../common/lazily.ts';
-import { mergeBody } from '../common/merge-body.ts';
-import { type OpenAIConnection, openAIExchange } from '../common/openai-client.ts';
+import type { ChatDialect } from '../../wires/openai-chat/dialect.ts';
+import { notACompletion, refusalError } from '../../wires/openai-chat/errors.ts';
+import { wire } from '../../wires/openai-chat/messages.ts';
+import { chatBody } from '../../wires/openai-chat/request.ts';
+import { createAnswerReader } from '../../wires/openai-chat/response.ts';
+import { mergeBody } from '../../wires/shared/merge-body.ts';
+import { type AnswerWire, readAnswer } from '../../wires/shared/read-answer.ts';
+import { type OpenAIConnection, openAIExchange } from '../openai-shared/openai-client.ts';
 import {
   maxEmbeddingBatch,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
-} from '../common/openai-other-tasks.ts';
-import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
-import type { ChatDialect } from './dialect.ts';
-import { notACompletion, refusalError } from './errors.ts';
-import { wire } from './messages.ts';
-import { chatBody } from './request.ts';
-import { createAnswerReader } from './response.ts';
+} from '../openai-shared/other-tasks.ts';
+import { whenReady } from '../shared/lazily.ts';
 
 /** One brand on the wire. */
 export type ChatBrand = {

@@ -1,18 +1,18 @@
 import type { Capability, Provider } from '../../protocol/provider.ts';
-import { connectionShape, openAIConnection } from '../common/openai-client.ts';
-import { openAIFactsOf } from '../common/openai-models.ts';
-import { checkSettings } from '../common/settings.ts';
+import { compatibleDialect, openAIDialect } from '../../wires/openai-chat/dialect.ts';
+import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { connectionShape, openAIConnection } from '../openai-shared/openai-client.ts';
+import { checkSettings } from '../shared/settings.ts';
 import { chatProvider } from './chat-provider.ts';
-import { compatibleDialect, openAIDialect } from './dialect.ts';
 import type { OpenAIChatSettings } from './options.ts';
 
-export { chatProvider } from './chat-provider.ts';
 export {
   type ChatDialect,
   type ChatQuirks,
   compatibleDialect,
   openAIDialect,
-} from './dialect.ts';
+} from '../../wires/openai-chat/dialect.ts';
+export { chatProvider } from './chat-provider.ts';
 export type { OpenAIChatSettings } from './options.ts';
 
 /** What an unknown vendor is taken to do: a call it cannot take is its to refuse, and the next target's. */

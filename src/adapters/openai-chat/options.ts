@@ -1,4 +1,4 @@
-import type { OpenAIConnectionSettings } from '../common/openai-client.ts';
+import type { OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
 
 /** How to reach an API that speaks Chat Completions, OpenAI's or another vendor's. */
 export type OpenAIChatSettings = OpenAIConnectionSettings & {

@@ -1,28 +1,28 @@
 import type { Provider } from '../../protocol/provider.ts';
-import { whenReady } from '../common/lazily.ts';
-import { mergeBody } from '../common/merge-body.ts';
+import { notAResponse, refusalError } from '../../wires/openai-responses/errors.ts';
+import { wire } from '../../wires/openai-responses/opaque.ts';
+import { responsesBody } from '../../wires/openai-responses/request.ts';
+import { createAnswerReader } from '../../wires/openai-responses/response.ts';
+import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { mergeBody } from '../../wires/shared/merge-body.ts';
+import { type AnswerWire, readAnswer } from '../../wires/shared/read-answer.ts';
 import {
   connectionShape,
   type OpenAIConnection,
   openAIConnection,
   openAIExchange,
-} from '../common/openai-client.ts';
-import { openAIFactsOf } from '../common/openai-models.ts';
+} from '../openai-shared/openai-client.ts';
 import {
   maxEmbeddingBatch,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
-} from '../common/openai-other-tasks.ts';
-import { type AnswerWire, readAnswer } from '../common/read-answer.ts';
-import { checkSettings } from '../common/settings.ts';
-import { notAResponse, refusalError } from './errors.ts';
-import { wire } from './opaque.ts';
+} from '../openai-shared/other-tasks.ts';
+import { whenReady } from '../shared/lazily.ts';
+import { checkSettings } from '../shared/settings.ts';
 import type { OpenAISettings } from './options.ts';
-import { responsesBody } from './request.ts';
-import { createAnswerReader } from './response.ts';
 
-export type { ApiKey } from '../common/api-key.ts';
-export type { OpenAIClient, OpenAIConnectionSettings } from '../common/openai-client.ts';
+export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
+export type { ApiKey } from '../shared/api-key.ts';
 export type { OpenAISettings } from './options.ts';
 
 /**

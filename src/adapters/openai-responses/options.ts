@@ -1,4 +1,4 @@
-import type { OpenAIConnectionSettings } from '../common/openai-client.ts';
+import type { OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
 
 /** How to reach OpenAI's Responses API: with a key, or through a client you made. */
 export type OpenAISettings = OpenAIConnectionSettings & {

@@ -4,10 +4,10 @@ import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { needsOf } from '../../routing/eligible.ts';
-import { callProblem } from '../offered-tools.ts';
-import { checkOutput, type OutputCheck, outputCheck } from '../output-check.ts';
-import { checkToolChoice, normalizeMessages, normalizeTools } from '../request.ts';
-import type { Asked, Task } from '../task.ts';
+import { callProblem } from '../answer/offered-tools.ts';
+import { checkOutput, type OutputCheck, outputCheck } from '../answer/output-check.ts';
+import type { Asked, Task } from '../core/task.ts';
+import { checkToolChoice, normalizeMessages, normalizeTools } from './request.ts';
 
 type Chat = {
   readonly messages: readonly NormalMessage[];

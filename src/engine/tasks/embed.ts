@@ -3,7 +3,7 @@ import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { EmbedOptions } from '../../protocol/other-tasks.ts';
 import { minimumTokensOf } from '../../routing/eligible.ts';
-import type { Task } from '../task.ts';
+import type { Task } from '../core/task.ts';
 
 function unusable(what: string): SignalboxError {
   return new SignalboxError('invalid_response', `unusable vectors: ${what}`);

@@ -3,7 +3,7 @@ import { own } from '../../internal/own.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { ImageOptions, Images } from '../../protocol/other-tasks.ts';
 import { minimumTokensOf } from '../../routing/eligible.ts';
-import type { Task } from '../task.ts';
+import type { Task } from '../core/task.ts';
 
 /** The answer as the caller gets it. */
 export function toImages(answer: Completion): Images {

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import { geminiWire } from './gemini.ts';
+import { geminiWire } from '../../wires/gemini/write.ts';
+import { openaiChatWire } from '../../wires/openai-chat/write.ts';
 import { asList, asObject, asString } from './json-access.ts';
-import { openaiChatWire } from './openai-chat.ts';
 import { onePixelPng, simulatedVector } from './vectors-and-pictures.ts';
 import type { Asked, SimulatedWire } from './wire.ts';
 

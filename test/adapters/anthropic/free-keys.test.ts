@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { hasFreeKeys } from '../../../src/adapters/anthropic/free-keys.ts';
 import { anthropic } from '../../../src/anthropic.ts';
 import { createRouter } from '../../../src/router.ts';
 import { simulateProviders } from '../../../src/testing/simulate-providers.ts';
+import { hasFreeKeys } from '../../../src/wires/anthropic/free-keys.ts';
 
 const plain = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { toWireRequest } from '../../../src/adapters/anthropic/request.ts';
 import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
 import type { ProviderRequest } from '../../../src/protocol/request.ts';
+import { toWireRequest } from '../../../src/wires/anthropic/request.ts';
 import { requestOf } from '../../support/provider-calls.ts';
 
 const model = 'claude-opus-4-6';

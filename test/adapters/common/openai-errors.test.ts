@@ -3,7 +3,7 @@ import {
   isErrorBody,
   openAIErrorInBand,
   openAIRefusal,
-} from '../../../src/adapters/common/openai-errors.ts';
+} from '../../../src/wires/openai-shared/errors.ts';
 
 function refuse(status: number, body: unknown, headers: Record<string, string> = {}) {
   return openAIRefusal({ status, body, headers: new Headers(headers) });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { vectorsOf } from '../../../src/adapters/common/openai-other-tasks.ts';
+import { vectorsOf } from '../../../src/adapters/openai-shared/other-tasks.ts';
 
 describe('the vectors of an answer', () => {
   it('are put in the order of their numbers', () => {

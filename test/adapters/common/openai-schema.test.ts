@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { adaptOutput, adaptTool } from '../../../src/adapters/common/openai-schema.ts';
-import { toJsonSchema } from '../../../src/engine/json-schema.ts';
+import { toJsonSchema } from '../../../src/validation/json-schema.ts';
+import { adaptOutput, adaptTool } from '../../../src/wires/openai-shared/schema.ts';
 
 const output = (schema: z.ZodType) =>
   adaptOutput({ name: 'answer', schema: toJsonSchema(schema, 'schema') });

@@ -5,9 +5,9 @@ import {
   type Composed,
   PlainRequests,
   unparsed,
-} from '../../../src/adapters/common/plain-request.ts';
+} from '../../../src/adapters/openai-shared/plain-request.ts';
 import { type Fetch, withTap } from '../../../src/transport/guarded-fetch.ts';
-import { Tap } from '../../../src/transport/tap.ts';
+import { Tap } from '../../../src/transport/response-capture.ts';
 
 const body = { model: 'm', messages: [{ role: 'user', content: 'ä "quoted" \n' }], stream: true };
 const asked = { method: 'post', path: '/v1/ask', body } as const;

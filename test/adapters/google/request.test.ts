@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { toWireRequest } from '../../../src/adapters/google/request.ts';
 import type { NormalMessage, Opaque, Part } from '../../../src/protocol/message.ts';
 import type { ProviderRequest } from '../../../src/protocol/request.ts';
+import { toWireRequest } from '../../../src/wires/gemini/request.ts';
 import { requestOf } from '../../support/provider-calls.ts';
 
 const model = 'gemini-3-flash';

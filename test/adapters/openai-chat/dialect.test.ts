@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type ChatQuirks, compatibleDialect } from '../../../src/adapters/openai-chat/dialect.ts';
-import { chatBody } from '../../../src/adapters/openai-chat/request.ts';
 import type { Part } from '../../../src/protocol/message.ts';
 import type { ProviderRequest, Reasoning } from '../../../src/protocol/request.ts';
+import { type ChatQuirks, compatibleDialect } from '../../../src/wires/openai-chat/dialect.ts';
+import { chatBody } from '../../../src/wires/openai-chat/request.ts';
 import { requestOf } from '../../support/provider-calls.ts';
 
 const bodyOf = (quirks: Partial<ChatQuirks>, more: Partial<ProviderRequest> = {}) =>

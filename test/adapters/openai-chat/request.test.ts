@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { compatibleDialect, openAIDialect } from '../../../src/adapters/openai-chat/dialect.ts';
-import { chatBody } from '../../../src/adapters/openai-chat/request.ts';
 import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
 import type { ProviderRequest } from '../../../src/protocol/request.ts';
+import { compatibleDialect, openAIDialect } from '../../../src/wires/openai-chat/dialect.ts';
+import { chatBody } from '../../../src/wires/openai-chat/request.ts';
 import { requestOf } from '../../support/provider-calls.ts';
 
 const model = 'gpt-4o';

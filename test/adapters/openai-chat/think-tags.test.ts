@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createThinkTags } from '../../../src/adapters/openai-chat/think-tags.ts';
+import { createThinkTags } from '../../../src/wires/openai-chat/think-tags.ts';
 
 /** What the pieces come to, with neighbours of one kind joined. */
 function told(pieces: readonly string[]) {

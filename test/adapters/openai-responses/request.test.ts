@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { responsesBody } from '../../../src/adapters/openai-responses/request.ts';
 import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
+import { responsesBody } from '../../../src/wires/openai-responses/request.ts';
 import { requestOf } from '../../support/provider-calls.ts';
 
 const model = 'gpt-5.4';

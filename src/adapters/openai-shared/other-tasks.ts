@@ -1,0 +1,172 @@
+import { SignalboxError } from '../../errors.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { ImagePart } from '../../protocol/message.ts';
+import type { EmbeddingRequest, ImageRequest } from '../../protocol/other-tasks.ts';
+import type { AttemptContext, PreparedCall } from '../../protocol/provider.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Reply } from '../../transport/body/read-reply.ts';
+import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../../wires/openai-shared/errors.ts';
+import { openAIUsage, type UsageNames } from '../../wires/openai-shared/usage.ts';
+import { mergeBody } from '../../wires/shared/merge-body.ts';
+import { countOf, isObject, listOf, textOf } from '../../wires/shared/read.ts';
+import { type OpenAIConnection, openAIExchange } from './openai-client.ts';
+
+/** Values in one embedding request (OpenAI's API reference, Create embeddings). */
+export const maxEmbeddingBatch = 2_048;
+
+const embeddingUsage: UsageNames = {
+  input: 'prompt_tokens',
+  inputDetails: 'prompt_tokens_details',
+  output: 'completion_tokens',
+  outputDetails: 'completion_tokens_details',
+};
+
+const imageUsage: UsageNames = {
+  input: 'input_tokens',
+  inputDetails: 'input_tokens_details',
+  output: 'output_tokens',
+  outputDetails: 'output_tokens_details',
+};
+
+/** Models that answer with an address unless asked for the bytes; the newer ones refuse the question. */
+const modelsToAskForBytes = /^dall-e-/;
+
+function unusable(what: string): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    `the answer holds ${what}: check baseURL and model`,
+  );
+}
+
+/** The one JSON body of an answer that is never a stream. */
+function bodyOf(reply: Reply): JsonObject {
+  if (reply.kind === 'refusal') throw openAIRefusal(reply.refusal);
+  if (reply.kind === 'events') throw unusable('events where a whole body was asked for');
+  if (isErrorBody(reply.body)) throw openAIErrorInBand(reply.body, reply.headers);
+  if (!isObject(reply.body)) throw unusable('no object');
+  return reply.body;
+}
+
+function* opening(reply: Reply, body: JsonObject): Generator<ProviderPart> {
+  const servedModel = textOf(body.model);
+  yield {
+    type: 'open',
+    servedModel,
+    requestId: reply.requestId,
+  };
+}
+
+function* ending(
+  body: JsonObject,
+  names: UsageNames,
+  { keepRaw }: AttemptContext,
+): Generator<ProviderPart> {
+  const usage = openAIUsage(body.usage, names);
+  const servedModel = textOf(body.model);
+  yield {
+    type: 'finish',
+    finishReason: 'stop',
+    usage,
+    servedModel,
+    ...(keepRaw && { raw: body }),
+  };
+}
+
+/** A vector as numbers, or as the bytes of 32-bit floats in base64, which some servers send unasked. */
+function vectorOf(embedding: unknown): readonly number[] {
+  if (typeof embedding === 'string') {
+    const bytes = Buffer.from(embedding, 'base64');
+    const length = Math.floor(bytes.length / 4);
+    return Array.from({ length }, (_, index) => bytes.readFloatLE(index * 4));
+  }
+  const numbers = listOf(embedding).filter((each) => typeof each === 'number');
+  if (numbers.length === 0) throw unusable('no vector');
+  return numbers;
+}
+
+/** The vectors in the order of the values: the vendor numbers them and may send them in another. */
+export function vectorsOf(data: unknown): readonly (readonly number[])[] {
+  const rows = listOf(data).filter(isObject);
+  if (rows.length === 0) throw unusable('no vectors');
+  return rows
+    .map((row, index) => ({ index: countOf(row.index) ?? index, vector: vectorOf(row.embedding) }))
+    .sort((a, b) => a.index - b.index)
+    .map(({ vector }) => vector);
+}
+
+/** Puts an embedding request into OpenAI's words, for both of its wires and those who imitate them. */
+export function prepareOpenAIEmbedding(
+  connection: OpenAIConnection,
+  request: EmbeddingRequest,
+): PreparedCall {
+  const { provider: _, model, values, dimensions, userId, extraBody, ...rest } = request;
+  rest satisfies Record<string, never>;
+  const body = mergeBody(
+    {
+      model,
+      input: values,
+      // Said outright: the SDK would ask for base64, which imitators do not know.
+      encoding_format: 'float',
+      ...(dimensions !== undefined && { dimensions }),
+      ...(userId !== undefined && { user: userId }),
+    },
+    extraBody,
+  );
+  return {
+    warnings: [],
+    async *send(context) {
+      const client = await connection.client(model);
+      const reply = await openAIExchange(context, (options) =>
+        client.embeddings.create(body, options),
+      );
+      const answer = bodyOf(reply);
+      yield* opening(reply, answer);
+      yield { type: 'vectors', vectors: vectorsOf(answer.data) };
+      yield* ending(answer, embeddingUsage, context);
+    },
+  };
+}
+
+function imageOf(row: JsonObject, mediaType: string): ImagePart {
+  const data = textOf(row.b64_json);
+  if (data !== undefined) return { type: 'image', source: { data, mediaType } };
+  const url = textOf(row.url);
+  if (url === undefined) throw unusable('no picture');
+  return { type: 'image', source: { url } };
+}
+
+/** Puts an image request into OpenAI's words. */
+export function prepareOpenAIImage(
+  connection: OpenAIConnection,
+  request: ImageRequest,
+): PreparedCall {
+  const { provider: _, model, prompt, count, size, userId, extraBody, ...rest } = request;
+  rest satisfies Record<string, never>;
+  const body = mergeBody(
+    {
+      model,
+      prompt,
+      ...(count !== undefined && { n: count }),
+      ...(size !== undefined && { size }),
+      ...(userId !== undefined && { user: userId }),
+      ...(modelsToAskForBytes.test(model) && { response_format: 'b64_json' }),
+    },
+    extraBody,
+  );
+  return {
+    warnings: [],
+    async *send(context) {
+      const client = await connection.client(model);
+      const reply = await openAIExchange(context, (options) =>
+        client.images.generate(body, options),
+      );
+      const answer = bodyOf(reply);
+      yield* opening(reply, answer);
+      const mediaType = `image/${textOf(answer.output_format) ?? 'png'}`;
+      for (const row of listOf(answer.data).filter(isObject)) {
+        yield { type: 'part-end', part: imageOf(row, mediaType) };
+      }
+      yield* ending(answer, imageUsage, context);
+    },
+  };
+}

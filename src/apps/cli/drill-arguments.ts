@@ -1,0 +1,111 @@
+import { parseArgs } from 'node:util';
+import type { DrillOptions } from '../../protocol/drill.ts';
+import { UsageProblem } from './usage-problem.ts';
+
+export type DrillArguments = {
+  readonly config: string;
+  readonly drill: DrillOptions;
+  readonly calls: number;
+  readonly concurrency: number;
+  readonly prompt: string;
+  readonly mode: 'complete' | 'stream';
+  readonly format: 'table' | 'json';
+};
+
+export const drillHelp = `signalbox drill: targets of a tier fail on purpose; do the others stand in?
+
+  --config <module>       exports a configuration or a router
+  --tier <name>
+  --fault <fault>         connection, timeout, rate_limited, server_error, overloaded,
+                          slow, cut, truncated, invalid_output
+  --target <target>       a target that fails; may be repeated (default: the tier's first)
+  --share <0..1>          share of the calls that are drilled (default: 1)
+  --calls <n>             calls to make (default: 20)
+  --concurrency <n>       calls under way at once (default: 4)
+  --prompt <text>         what is asked (default: Reply with the word "ok".)
+  --stream                read the answers as streams
+  --delay-ms <n>          of slow
+  --after-parts <n>       of cut and truncated
+  --retry-after-ms <n>    of rate_limited
+  --json                  print the report as JSON
+
+The calls are real: targets that do not fail are asked, and bill. Exit code 0: passed, 1: not passed, 2: not made.`;
+
+/** The calls end the drill; should they never end, this does. */
+const longestDrillMs = 86_400_000;
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+
+const options = {
+  config: text,
+  tier: text,
+  fault: text,
+  target: { type: 'string', multiple: true },
+  share: { type: 'string', default: '1' },
+  calls: { type: 'string', default: '20' },
+  concurrency: { type: 'string', default: '4' },
+  prompt: { type: 'string', default: 'Reply with the word "ok".' },
+  stream: flag,
+  'delay-ms': text,
+  'after-parts': text,
+  'retry-after-ms': text,
+  json: flag,
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** Options that are settings of the fault. */
+const faultSettings = {
+  'delay-ms': 'delayMs',
+  'after-parts': 'afterParts',
+  'retry-after-ms': 'retryAfterMs',
+} as const;
+
+function required(name: string, value: string | undefined): string {
+  if (value === undefined) throw new UsageProblem(`--${name} is needed\n\n${drillHelp}`);
+  return value;
+}
+
+function numberOf(name: string, value: string): number {
+  const number = value.trim() === '' ? Number.NaN : Number(value);
+  if (Number.isNaN(number)) throw new UsageProblem(`--${name}: "${value}" is no number`);
+  return number;
+}
+
+function countOf(name: string, value: string): number {
+  const count = numberOf(name, value);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new UsageProblem(`--${name}: must be a whole number from 1`);
+}
+
+/**
+ * What was asked for; `undefined` when it was help. The router checks the drill's own options.
+ * @throws UsageProblem
+ */
+export function parseDrillArguments(args: readonly string[]): DrillArguments | undefined {
+  const { values } = parseArgs({ args: [...args], options, strict: true });
+  if (values.help === true) return undefined;
+  const config = required('config', values.config);
+  const tier = required('tier', values.tier);
+  const type = required('fault', values.fault);
+  const settings = Object.entries(faultSettings).flatMap(([name, setting]) => {
+    const value = values[name as keyof typeof faultSettings];
+    return value === undefined ? [] : [[setting, numberOf(name, value)] as const];
+  });
+  const drill = {
+    tier,
+    fault: { type, ...Object.fromEntries(settings) },
+    share: numberOf('share', values.share),
+    forMs: longestDrillMs,
+    ...(values.target !== undefined && { targets: values.target }),
+  };
+  return {
+    config,
+    drill: drill as unknown as DrillOptions,
+    calls: countOf('calls', values.calls),
+    concurrency: countOf('concurrency', values.concurrency),
+    prompt: values.prompt,
+    mode: values.stream === true ? 'stream' : 'complete',
+    format: values.json === true ? 'json' : 'table',
+  };
+}

@@ -1,0 +1,207 @@
+import { SignalboxError } from '../../errors.ts';
+import type { CallOptions, Validation } from '../../protocol/call-options.ts';
+import type { Completion, FinishReason } from '../../protocol/completion.ts';
+import type { JsonSchema } from '../../protocol/json.ts';
+import type { ToolCallPart } from '../../protocol/message.ts';
+import type { StandardSchema } from '../../protocol/standard-schema.ts';
+import {
+  checkAgainst,
+  isStandardSchema,
+  toJsonSchema,
+  validatorOf,
+} from '../../validation/json-schema.ts';
+
+/** What the caller expects of an answer, made ready once for all attempts of a call. */
+export type OutputCheck = {
+  readonly schema?: { readonly plain: JsonSchema; readonly validator: StandardSchema };
+  /** The Standard Schemas among the tools' inputs. */
+  readonly toolInputs: ReadonlyMap<string, StandardSchema>;
+  readonly hasTools: boolean;
+  readonly fallbackOn: readonly string[];
+  readonly validate: CallOptions['validate'];
+};
+
+const none: ReadonlyMap<string, StandardSchema> = new Map();
+
+function toolInputsOf(
+  tools: NonNullable<CallOptions['tools']>,
+): ReadonlyMap<string, StandardSchema> {
+  const toolInputs = new Map<string, StandardSchema>();
+  for (const { name, inputSchema } of tools) {
+    if (isStandardSchema(inputSchema)) toolInputs.set(name, inputSchema);
+  }
+  return toolInputs;
+}
+
+export function outputCheck(options: CallOptions, fallbackOn: readonly string[]): OutputCheck {
+  const { schema, tools, validate } = options;
+  return {
+    ...(schema !== undefined && {
+      schema: {
+        plain: toJsonSchema(schema, 'schema'),
+        validator: validatorOf(schema, 'schema'),
+      },
+    }),
+    toolInputs: tools === undefined ? none : toolInputsOf(tools),
+    hasTools: tools !== undefined,
+    fallbackOn,
+    validate,
+  };
+}
+
+/** Why an answer is no good, in words that may be shown to the model. They may quote it, so they are no message. */
+class OutputProblem extends Error {
+  override readonly name = 'OutputProblem';
+}
+
+/** An `invalid_output`: `what` for people, `reason` for the model. */
+export function invalidOutput(what: string, reason: string): SignalboxError {
+  return unusable(what, new OutputProblem(reason));
+}
+
+function unusable(what: string, cause: unknown): SignalboxError {
+  return new SignalboxError('invalid_output', `unusable output: ${what}`, { cause });
+}
+
+/** What the model is told about an answer that was refused; of what the user's code threw, nothing. */
+export function repairHint(error: SignalboxError): string {
+  const reason =
+    error.cause instanceof OutputProblem ? error.cause.message : 'it did not pass the check';
+  return `Your last answer could not be used: ${reason}. Answer again, and mend this.`;
+}
+
+/** Models without native support wrap JSON in a Markdown fence. */
+const fence = /^```(?:json)?\s([\s\S]*)```$/i;
+
+/** Vendors' words for an answer that the model spoiled; others may be anything, and have no place in a message. */
+const knownFailures: ReadonlySet<string> = new Set([
+  'MALFORMED_FUNCTION_CALL',
+  'UNEXPECTED_TOOL_CALL',
+  'TOO_MANY_TOOL_CALLS',
+  'MALFORMED_RESPONSE',
+  'NO_IMAGE',
+]);
+
+/** Reasons to stop that promise an answer; the others explain why there may be none. */
+const answeringReasons: readonly FinishReason[] = ['stop', 'tool_calls', 'other'];
+
+function parseObject(text: string): unknown {
+  try {
+    return JSON.parse(fence.exec(text.trim())?.[1] ?? text);
+  } catch {
+    throw invalidOutput('not JSON, though a schema was asked for', 'it is not valid JSON');
+  }
+}
+
+async function checkToolCalls(
+  check: OutputCheck,
+  calls: readonly ToolCallPart[],
+): Promise<readonly ToolCallPart[]> {
+  const checked: ToolCallPart[] = [];
+  for (const call of calls) {
+    const schema = check.toolInputs.get(call.name);
+    if (schema === undefined) {
+      checked.push(call);
+      continue;
+    }
+    const where = `the input of tool "${call.name}"`;
+    const result = await checkAgainst(schema, call.input).catch((thrown: unknown) => {
+      throw unusable(`the schema threw at ${where}; see cause`, thrown);
+    });
+    if (!result.ok) {
+      throw invalidOutput(
+        `${where} does not fit its schema; see cause`,
+        `${where} does not fit: ${result.issues}`,
+      );
+    }
+    checked.push({ ...call, input: result.value as ToolCallPart['input'] });
+  }
+  return checked;
+}
+
+/** Whether nothing was said or done: reasoning is no answer, but a step of a tool of the vendor's own is. */
+function isEmpty({ content }: Completion): boolean {
+  return content.every(
+    (part) =>
+      (part.type === 'reasoning' && part.opaque?.kind !== 'item') ||
+      (part.type === 'text' && part.text.trim() === ''),
+  );
+}
+
+/**
+ * A filtered or refused answer is an answer, and says so, unless the tier wants another target to try or the
+ * caller was promised an object.
+ */
+function checkFinish(check: OutputCheck, completion: Completion): void {
+  const { finishReason } = completion;
+  if (finishReason === 'content_filter' || finishReason === 'refusal') {
+    if (check.schema === undefined && !check.fallbackOn.includes(finishReason)) return;
+    const what =
+      finishReason === 'refusal' ? 'refused by the model' : 'blocked by the content filter';
+    throw new SignalboxError(finishReason, what);
+  }
+  if (finishReason === 'context_length' && check.fallbackOn.includes(finishReason)) {
+    throw new SignalboxError('context_length', 'the answer ran into the end of the context window');
+  }
+  if (finishReason === 'error') {
+    const { rawFinishReason = '' } = completion;
+    const word = knownFailures.has(rawFinishReason) ? rawFinishReason : 'an error';
+    throw invalidOutput(`it ended with ${word}`, 'it was malformed, a tool call most likely');
+  }
+  if (isEmpty(completion) && answeringReasons.includes(finishReason))
+    throw invalidOutput('empty', 'it was empty');
+  if (check.schema !== undefined && finishReason === 'length') {
+    throw invalidOutput(
+      'cut at maxOutputTokens, so its JSON is not whole',
+      'it was cut off; be brief',
+    );
+  }
+}
+
+async function verdictOf(check: OutputCheck, completion: Completion): Promise<Validation> {
+  try {
+    return await check.validate?.(completion);
+  } catch (thrown) {
+    throw unusable('validate threw; see cause', thrown);
+  }
+}
+
+/**
+ * Holds a whole answer against what the caller expects: a usable finish, the schema, the tools' schemas and
+ * `validate`, in this order. Returns it with `object` and checked tool inputs.
+ *
+ * @throws SignalboxError `invalid_output`, `content_filter`, `refusal` or `context_length`.
+ */
+export function checkOutput(
+  check: OutputCheck,
+  completion: Completion,
+): Completion | Promise<Completion> {
+  checkFinish(check, completion);
+  const { hasTools, schema, validate } = check;
+  const isAllowed = !hasTools && schema === undefined && validate === undefined;
+  return isAllowed ? completion : checkContent(check, completion);
+}
+
+async function checkContent(check: OutputCheck, completion: Completion): Promise<Completion> {
+  let checked = completion;
+  if (check.hasTools && completion.toolCalls.length > 0) {
+    checked = { ...checked, toolCalls: await checkToolCalls(check, completion.toolCalls) };
+  }
+  // A turn that calls tools has no object yet: that comes with the turn that answers. A caller who set no `tools`
+  // has the type of an answer with an object, though, and may have offered tools in `providerOptions` only.
+  const hasObject = !check.hasTools || completion.toolCalls.length === 0;
+  if (check.schema !== undefined && hasObject) {
+    const value = parseObject(completion.text);
+    const result = await checkAgainst(check.schema.validator, value).catch((thrown: unknown) => {
+      throw unusable('the schema threw; see cause', thrown);
+    });
+    if (!result.ok) throw invalidOutput('it does not fit the schema; see cause', result.issues);
+    checked = { ...checked, object: result.value };
+  }
+  const verdict = await verdictOf(check, checked);
+  if (verdict === false || typeof verdict === 'string') {
+    const reason = verdict || 'it did not pass the check';
+    throw invalidOutput('validate did not pass it', reason);
+  }
+  return checked;
+}

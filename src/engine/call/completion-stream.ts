@@ -1,0 +1,215 @@
+import { SignalboxError } from '../../errors.ts';
+import type { Read } from '../../internal/reads.ts';
+import type { CompletionStream, ReadableFormat, StreamPart } from '../../protocol/stream-part.ts';
+
+function left(): SignalboxError {
+  return new SignalboxError('aborted', 'the reader left before the answer was whole');
+}
+
+type Step<Answer> = IteratorResult<StreamPart<Answer>, void>;
+
+const over = { done: true, value: undefined } as const;
+
+/** What is read, one part at a time. */
+type Source<Answer> = {
+  read(): Read<Step<Answer>>;
+  return(): Promise<unknown>;
+};
+
+/** One stream: who reads it, and what has come of it. See {@link createCompletionStream}. */
+class LazyStream<Answer> implements CompletionStream<Answer> {
+  readonly #start: (leaving: AbortSignal) => Promise<Source<Answer>>;
+  readonly #leaving = new AbortController();
+  readonly #answer = Promise.withResolvers<Answer>();
+  readonly textStream: AsyncIterable<string> = { [Symbol.asyncIterator]: () => this.#text() };
+  #opening: Promise<Source<Answer>> | undefined;
+  #source: Source<Answer> | undefined;
+  /** How many parts are being waited for, and the last of them. */
+  #asked = 0;
+  #last: Promise<Step<Answer>> | undefined;
+  #isWhole = false;
+  #hasReader = false;
+  #hasLeft = false;
+  #hasFailed = false;
+  /** Parts that `completion` drove out before a reader came. */
+  readonly #kept: StreamPart<Answer>[] = [];
+  #draining: Promise<void> | undefined;
+
+  constructor(start: (leaving: AbortSignal) => Promise<Source<Answer>>) {
+    this.#start = start;
+    this.#answer.promise.catch(() => undefined);
+  }
+
+  /** Parts that are asked for at once come one after the other. */
+  #pull(): Promise<Step<Answer>> {
+    this.#asked += 1;
+    const step = this.#last === undefined ? this.#read() : this.#last.then(this.#read, this.#read);
+    if (this.#asked > 0) this.#last = step;
+    return step;
+  }
+
+  // Not async, but for the first part: thousands of streams wait at a time.
+  readonly #read = (): Promise<Step<Answer>> => {
+    if (this.#hasLeft || this.#hasFailed) return Promise.resolve(this.#took(over));
+    if (this.#source === undefined) return this.#open();
+    try {
+      const step = this.#next();
+      return step instanceof Promise ? step : Promise.resolve(step);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+
+  async #open(): Promise<Step<Answer>> {
+    try {
+      this.#opening ??= this.#start(this.#leaving.signal);
+      this.#source = await this.#opening;
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    return this.#next();
+  }
+
+  readonly #next = (): Step<Answer> | Promise<Step<Answer>> => {
+    try {
+      const step = this.#source?.read() ?? over;
+      return step instanceof Promise ? step.then(this.#next) : this.#took(step);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  };
+
+  #took(next: Step<Answer>): Step<Answer> {
+    this.#settle();
+    if (next.done !== true && next.value.type === 'finish') {
+      this.#isWhole = true;
+      this.#answer.resolve(next.value.completion);
+    }
+    if (next.done === true && !this.#isWhole) this.#answer.reject(left());
+    return next;
+  }
+
+  #failed(error: unknown): unknown {
+    this.#settle();
+    this.#hasFailed = true;
+    this.#answer.reject(error);
+    return error;
+  }
+
+  #settle(): void {
+    this.#asked -= 1;
+    if (this.#asked === 0) this.#last = undefined;
+  }
+
+  async #leave(): Promise<void> {
+    this.#hasReader = true;
+    this.#hasLeft = true;
+    if (this.#asked > 0) this.#leaving.abort(left());
+    await this.#source?.return();
+    if (!this.#isWhole) this.#answer.reject(left());
+  }
+
+  async #drain(): Promise<void> {
+    while (!this.#hasReader) {
+      const next = await this.#pull();
+      if (next.done === true) return;
+      this.#kept.push(next.value);
+    }
+  }
+
+  /** Claims the stream; the parts that a drain has kept come first, and its failure after them. */
+  async *#readKept(): AsyncGenerator<StreamPart<Answer>, void> {
+    if (this.#hasReader) throw new SignalboxError('config', 'this stream is being read already');
+    this.#hasReader = true;
+    try {
+      await this.#draining?.catch(() => undefined);
+      yield* this.#kept.splice(0);
+      await this.#draining;
+      for (let next = await this.#pull(); next.done !== true; next = await this.#pull()) {
+        yield next.value;
+      }
+    } finally {
+      await this.#leave();
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<StreamPart<Answer>, void> {
+    let kept: AsyncGenerator<StreamPart<Answer>, void> | undefined;
+    let hasBegun = false;
+    // By hand, and not with a generator, which would make as many promises again for each part.
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: () => {
+        if (!hasBegun && (this.#hasReader || this.#draining !== undefined)) kept = this.#readKept();
+        if (!hasBegun) this.#hasReader ||= kept === undefined;
+        hasBegun = true;
+        return kept === undefined ? this.#pull() : kept.next();
+      },
+      return: async () => {
+        if (kept !== undefined) return kept.return();
+        if (hasBegun) await this.#leave();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  async *#text(): AsyncGenerator<string, void> {
+    for await (const part of this) {
+      if (part.type === 'text-delta') yield part.delta;
+      if (part.type === 'restart') {
+        throw new SignalboxError(
+          'stream_interrupted',
+          `${part.from} broke off and ${part.to} answers from the start, which text alone cannot say; read the parts instead`,
+          { target: part.from },
+        );
+      }
+    }
+  }
+
+  async *#events(): AsyncGenerator<string, void> {
+    for await (const part of this) yield `event: ${part.type}\ndata: ${JSON.stringify(part)}\n\n`;
+  }
+
+  toReadableStream(format: ReadableFormat = 'text'): ReadableStream<Uint8Array> {
+    const chunks = format === 'text' ? this.#text() : this.#events();
+    const encoder = new TextEncoder();
+    let isReader = false;
+    return new ReadableStream(
+      {
+        pull: async (controller) => {
+          isReader = true;
+          const next = await chunks.next();
+          if (next.done === true) controller.close();
+          else controller.enqueue(encoder.encode(next.value));
+        },
+        cancel: async () => {
+          if (isReader || !this.#hasReader) await this.#leave();
+        },
+      },
+      // Nothing is pulled before somebody reads.
+      { highWaterMark: 0 },
+    );
+  }
+
+  get completion(): Promise<Answer> {
+    if (!this.#hasReader && this.#draining === undefined) {
+      this.#draining = this.#drain();
+      this.#draining.catch(() => undefined);
+    }
+    return this.#answer.promise;
+  }
+}
+
+/**
+ * A stream over `start()`, which is called at the first read and never before.
+ * Whoever awaits `completion` without reading drives the answer; parts are then kept for a later reader, so
+ * that the order of the two does not matter. `leaving` aborts when the reader goes while a part is being
+ * waited for: the source's `return()` alone would wait for that part.
+ */
+export function createCompletionStream<Answer>(
+  start: (leaving: AbortSignal) => Promise<Source<Answer>>,
+): CompletionStream<Answer> {
+  return new LazyStream(start);
+}

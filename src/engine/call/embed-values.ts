@@ -1,0 +1,158 @@
+import pLimit from 'p-limit';
+import { checkCallOptions, findTier } from '../../config/check.ts';
+import { defaults } from '../../config/defaults.ts';
+import type { ResolvedConfig } from '../../config/resolve.ts';
+import { SignalboxError } from '../../errors.ts';
+import { addUsd } from '../../pricing/money.ts';
+import type { Embeddings, EmbedOptions } from '../../protocol/other-tasks.ts';
+import type { Cost, Usage } from '../../protocol/usage.ts';
+import type { WholeCompletion } from '../answer/to-completion.ts';
+import { tiersOf } from '../chain/plan-call.ts';
+import type { Call } from '../core/engine.ts';
+import { type Engine, providerOf } from '../core/engine.ts';
+import { embedTask } from '../tasks/embed.ts';
+import { openCall } from './open-call.ts';
+
+/** Runs one call to its end. */
+type Run = (call: Call) => Promise<WholeCompletion>;
+
+function checkValues(values: string | readonly string[]): readonly string[] {
+  const list = typeof values === 'string' ? [values] : values;
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new SignalboxError(
+      'config',
+      'values: must be a string or a list with at least one string',
+    );
+  }
+  const bad = list.findIndex((value) => typeof value !== 'string' || value.trim() === '');
+  if (bad >= 0) {
+    throw new SignalboxError('config', `values[${bad}]: must be a string that is not blank`);
+  }
+  return list;
+}
+
+/** What the smallest of the tier's targets takes, so that a batch can go to any of them. */
+function batchSize(engine: Engine, config: ResolvedConfig, tier: string): number {
+  const sizes = tiersOf(config, findTier(config, tier))
+    .flatMap((each) => each.targets)
+    .map((target) => ({ ...target, adapter: providerOf(engine, target) }))
+    .filter(({ adapter }) => adapter.prepareEmbedding !== undefined)
+    .map(({ model, adapter: { maxEmbeddingBatch = defaults.embedBatch } }) =>
+      typeof maxEmbeddingBatch === 'number' ? maxEmbeddingBatch : maxEmbeddingBatch(model),
+    )
+    // A provider that knows no number, or none that makes sense, takes what most do.
+    .map((size) => (Number.isInteger(size) && size > 0 ? size : defaults.embedBatch));
+  return sizes.length === 0 ? defaults.embedBatch : Math.min(...sizes);
+}
+
+function batchesOf(values: readonly string[], size: number): readonly (readonly string[])[] {
+  const count = Math.ceil(values.length / size);
+  return Array.from({ length: count }, (_, index) =>
+    values.slice(index * size, (index + 1) * size),
+  );
+}
+
+function sumUsage(batches: readonly WholeCompletion[]): Usage {
+  const sum = (of: (usage: Usage) => number): number =>
+    batches.reduce((total, { usage }) => total + of(usage), 0);
+  return {
+    inputTokens: sum((usage) => usage.inputTokens),
+    outputTokens: sum((usage) => usage.outputTokens),
+    totalTokens: sum((usage) => usage.totalTokens),
+    ...(batches.some(({ usage }) => usage.estimated) && { estimated: true }),
+    raw: batches.map(({ usage }) => usage.raw),
+  };
+}
+
+const certainty = ['exact', 'estimated', 'unknown'] as const satisfies readonly Cost['priced'][];
+
+function sumCost(batches: readonly WholeCompletion[]): Cost {
+  const costs = batches.map(({ cost }) => cost);
+  const known = costs.map(({ usd }) => usd).filter((usd) => usd !== null);
+  const worst = Math.max(...costs.map(({ priced }) => certainty.indexOf(priced)));
+  return {
+    usd: known.length === costs.length ? addUsd(known) : null,
+    breakdown: {
+      input: addUsd(costs.map(({ breakdown }) => breakdown.input)),
+      cachedInput: addUsd(costs.map(({ breakdown }) => breakdown.cachedInput)),
+      cacheWrite: addUsd(costs.map(({ breakdown }) => breakdown.cacheWrite)),
+      output: addUsd(costs.map(({ breakdown }) => breakdown.output)),
+    },
+    priced: certainty[worst] ?? 'unknown',
+    attemptsUsd: addUsd(costs.map(({ attemptsUsd }) => attemptsUsd)),
+  };
+}
+
+function toEmbeddings(batches: readonly WholeCompletion[], totalMs: number): Embeddings {
+  const last = batches.at(-1);
+  if (last === undefined) throw new Error('there is at least one batch');
+  const vectors = batches.flatMap((batch) => batch.vectors ?? []);
+  return {
+    vectors,
+    dimensions: vectors[0]?.length ?? 0,
+    tier: last.tier,
+    target: last.target,
+    provider: last.provider,
+    model: last.model,
+    usage: batches.length === 1 ? last.usage : sumUsage(batches),
+    cost: batches.length === 1 ? last.cost : sumCost(batches),
+    latency: { totalMs },
+    ...(last.requestId !== undefined && { requestId: last.requestId }),
+    trail: batches.flatMap((batch) => batch.trail),
+    warnings: batches.flatMap((batch) => batch.warnings),
+    tags: last.tags,
+  };
+}
+
+/**
+ * Embeds values, in as many calls as the vendor's limit asks for, a few at once. Each batch is a call of its
+ * own in events and limits; the first that fails ends the others.
+ */
+export async function embedValues(
+  engine: Engine,
+  config: ResolvedConfig,
+  run: Run,
+  asked: {
+    readonly tier: string;
+    readonly values: string | readonly string[];
+    readonly options: EmbedOptions | undefined;
+  },
+): Promise<Embeddings> {
+  const startedAt = engine.runtime.now();
+  if (asked.options !== undefined) checkCallOptions(asked.options, engine.providers, 'embed');
+  const values = checkValues(asked.values);
+  const batches = batchesOf(values, batchSize(engine, config, asked.tier));
+  const { signal, ...options } = asked.options ?? {};
+  const others = new AbortController();
+  const leave = (): void => others.abort(signal?.reason);
+  if (signal?.aborted) leave();
+  else signal?.addEventListener('abort', leave, { once: true });
+  const limit = pLimit({
+    concurrency: options.concurrency ?? defaults.embedConcurrency,
+    rejectOnClear: true,
+  });
+  const embed = (batch: readonly string[]): Promise<WholeCompletion> =>
+    limit(() =>
+      run(
+        openCall(engine, config, {
+          tier: asked.tier,
+          options: { ...options, signal: others.signal },
+          kind: 'embed',
+          mode: 'complete',
+          task: (tier, checked) => embedTask(tier, batch, checked),
+        }),
+      ),
+    );
+  let answers: readonly Promise<WholeCompletion>[] = [];
+  try {
+    answers = batches.map(embed);
+    return toEmbeddings(await Promise.all(answers), engine.runtime.now() - startedAt);
+  } catch (error) {
+    limit.clearQueue();
+    others.abort(error);
+    await Promise.allSettled(answers);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', leave);
+  }
+}

@@ -1,0 +1,86 @@
+import type { SignalboxError } from '../../errors.ts';
+import type { AttemptErrorCode } from '../../protocol/error-code.ts';
+import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { AnswerHeaders } from '../../transport/body/response.ts';
+import {
+  maxMessageLength,
+  refusalFailure,
+  type VendorError,
+  vendorFailure,
+} from '../shared/classify.ts';
+import { objectOf, textOf } from '../shared/read.ts';
+
+/**
+ * `error.type` and `error.details.error_code` (https://platform.claude.com/docs/en/api/errors and the error
+ * classes of @anthropic-ai/sdk 1.11.0). `invalid_request_error` says no more than its status and is not here.
+ */
+const codeByWord = {
+  authentication_error: 'auth',
+  permission_error: 'permission',
+  not_found_error: 'model_not_found',
+  request_too_large: 'request_too_large',
+  billing_error: 'quota_exhausted',
+  rate_limit_error: 'rate_limited',
+  timeout_error: 'server_error',
+  api_error: 'server_error',
+  overloaded_error: 'overloaded',
+  conflict_error: 'conflict',
+  organization_on_hold: 'permission',
+  contract_spend_limit_reached: 'quota_exhausted',
+  enforced_spend_limit_reached: 'quota_exhausted',
+  linked_organization_spend_limit_reached: 'quota_exhausted',
+  ramp_limit_exceeded: 'rate_limited',
+  compaction_unavailable: 'overloaded',
+  spent: 'quota_exhausted',
+  filtered: 'content_filter',
+} as const satisfies Record<string, AttemptErrorCode>;
+
+/** In a stream there is no status to fall back on. */
+const codeByWordInStream = {
+  ...codeByWord,
+  invalid_request_error: 'invalid_request',
+} as const satisfies Record<string, AttemptErrorCode>;
+
+/** What the API says in words only, with status 400 and `invalid_request_error`. */
+const wordByMessage: readonly (readonly [pattern: RegExp, word: keyof typeof codeByWord])[] = [
+  // No credit left, or the account's own limit.
+  [/credit balance is too low|reached your specified .{0,20}usage limits/i, 'spent'],
+  [/blocked by content filtering policy/i, 'filtered'],
+];
+
+/** Google wraps the errors of a stream in a list, and AWS tells a bare `message` or `Message`. */
+function readError(body: unknown): VendorError {
+  const whole = objectOf(Array.isArray(body) ? body[0] : body);
+  const { error } = whole;
+  const { type, message, details } = objectOf(error);
+  const bare = textOf(whole.message) ?? textOf(whole.Message);
+  const said = (textOf(message) ?? textOf(error) ?? bare ?? textOf(body) ?? '').slice(
+    0,
+    maxMessageLength,
+  );
+  const words = [
+    wordByMessage.find(([pattern]) => pattern.test(said))?.[1],
+    textOf(objectOf(details).error_code),
+    textOf(type),
+  ];
+  return {
+    words: words.filter((word) => word !== undefined).map((word) => word.toLowerCase()),
+    message: said,
+  };
+}
+
+/** The error of an HTTP answer other than 2xx. */
+export function refusalError(refusal: Refusal): SignalboxError {
+  return refusalFailure(refusal, readError, codeByWord);
+}
+
+/** The error that a 2xx answer or an event of a stream turned out to be. */
+export function inBandError(body: unknown, headers: AnswerHeaders): SignalboxError {
+  return vendorFailure(readError(body), codeByWordInStream, { headers, body });
+}
+
+/** Whether a body or event is an error: `{ "type": "error" }`, or the bare `{ "error": … }` of proxies. */
+export function isErrorBody(body: unknown): boolean {
+  const { type, error } = objectOf(Array.isArray(body) ? body[0] : body);
+  return type === 'error' || (type === undefined && error !== undefined && error !== null);
+}

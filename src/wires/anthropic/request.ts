@@ -1,0 +1,196 @@
+import type { Warning } from '../../protocol/completion.ts';
+import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
+import type { ProviderRequest } from '../../protocol/request.ts';
+import { relaxSchema } from '../shared/json-schema.ts';
+import { mergeBody } from '../shared/merge-body.ts';
+import { limitBreakpoints } from './cache.ts';
+import { hasFreeKeys } from './free-keys.ts';
+import { cacheControl, toMessages, type WireConversation } from './messages.ts';
+import { factsOf, type ModelFacts } from './models.ts';
+import { planThinking } from './thinking.ts';
+import { toTool, toToolChoice } from './tools.ts';
+import { adjusted, dropped } from './warnings.ts';
+
+export type WireRequest = {
+  readonly body: JsonObject;
+  readonly warnings: readonly Warning[];
+};
+
+/** Sent when the model is unknown and the caller sets no limit: the API requires one. */
+const fallbackMaxTokens = 4096;
+
+function limitTokens(
+  wanted: number | undefined,
+  facts: ModelFacts & { readonly known: boolean },
+  warnings: Warning[],
+): number {
+  if (wanted === undefined) {
+    if (facts.known) return facts.maxOutputTokens;
+    warnings.push(
+      adjusted(
+        'maxOutputTokens',
+        `maxOutputTokens is required for a model signalbox does not know; ${fallbackMaxTokens} was sent`,
+      ),
+    );
+    return fallbackMaxTokens;
+  }
+  if (!facts.known || wanted <= facts.maxOutputTokens) return wanted;
+  warnings.push(
+    adjusted(
+      'maxOutputTokens',
+      `maxOutputTokens was lowered to ${facts.maxOutputTokens}, the most this model writes`,
+    ),
+  );
+  return facts.maxOutputTokens;
+}
+
+const samplingParams = ['temperature', 'topP', 'topK'] as const;
+
+/** What other vendors take and this one does not. */
+const unknownParams = ['frequencyPenalty', 'presencePenalty', 'seed'] as const;
+
+function toSampling(
+  request: ProviderRequest,
+  sampling: ModelFacts['sampling'],
+  thinks: boolean,
+  warnings: Warning[],
+): JsonObject {
+  const { temperature, topP, topK } = request;
+  if (sampling === 'none' || thinks) {
+    const why = thinks && sampling !== 'none' ? 'the model thinks' : 'this model does not take it';
+    for (const param of samplingParams) {
+      if (request[param] !== undefined) warnings.push(dropped(param, why));
+    }
+    return {};
+  }
+  if (temperature !== undefined && temperature > 1) {
+    warnings.push(adjusted('temperature', 'temperature was lowered to 1, the most this API takes'));
+  }
+  const both = temperature !== undefined && topP !== undefined;
+  const keepTopP = topP !== undefined && !(both && sampling === 'temperature-or-top-p');
+  if (topP !== undefined && !keepTopP) {
+    warnings.push(dropped('topP', 'this model takes either temperature or topP'));
+  }
+  return {
+    ...(temperature !== undefined && { temperature: Math.min(temperature, 1) }),
+    ...(keepTopP && { top_p: topP }),
+    ...(topK !== undefined && { top_k: topK }),
+  };
+}
+
+/** Whether the turn that the tool results answer has lost the thinking block it must begin with. */
+function lostThinking({ messages }: WireConversation): boolean {
+  const last = messages.at(-1);
+  const before = messages.at(-2);
+  if (last?.content.some((block) => block.type === 'tool_result') !== true) return false;
+  return !/^(redacted_)?thinking$/.test(String(before?.content[0]?.type));
+}
+
+/**
+ * The request in the API's words, without `stream`.
+ * `takesSampling` is false from API version 2026-10-21 on, for every model.
+ * @throws SignalboxError `unsupported` or `invalid_request` for a conversation that cannot be said.
+ */
+export function toWireRequest(request: ProviderRequest, takesSampling: boolean): WireRequest {
+  const {
+    provider: _provider,
+    model,
+    messages: _messages,
+    tools,
+    toolChoice,
+    parallelToolCalls: _parallelToolCalls,
+    output,
+    reasoning,
+    cache,
+    userId,
+    maxOutputTokens,
+    temperature: _temperature,
+    topP: _topP,
+    topK: _topK,
+    frequencyPenalty: _frequencyPenalty,
+    presencePenalty: _presencePenalty,
+    stop,
+    seed: _seed,
+    extraBody,
+    ...rest
+  } = request;
+  rest satisfies Record<string, never>;
+  const facts = factsOf(model);
+  const warnings: Warning[] = [];
+
+  for (const param of unknownParams) {
+    if (request[param] === undefined) continue;
+    warnings.push(dropped(param, 'Anthropic Messages has no such parameter'));
+  }
+  const stops = stop?.filter((sequence) => sequence.trim() !== '') ?? [];
+  if (stops.length < (stop?.length ?? 0)) {
+    warnings.push(dropped('stop', 'the API refuses stop sequences of white space only'));
+  }
+  const conversation = toMessages(request, facts);
+  warnings.push(...conversation.warnings);
+  const maxTokens = limitTokens(maxOutputTokens, facts, warnings);
+  const plan = planThinking(reasoning, facts, maxTokens, lostThinking(conversation));
+  warnings.push(...plan.warnings);
+
+  const hasTools = tools !== undefined && tools.length > 0;
+  if (!hasTools && (toolChoice === 'required' || typeof toolChoice === 'object')) {
+    warnings.push(dropped('toolChoice', 'there are no tools'));
+  }
+  const choice = hasTools ? toToolChoice(request, facts, plan.on, warnings) : undefined;
+  const format = toFormat(output, facts, warnings);
+  const outputConfig = {
+    ...(plan.effort !== undefined && { effort: plan.effort }),
+    ...(format.native !== undefined && { format: format.native }),
+  };
+  const system = [...conversation.system, ...format.instructions];
+
+  const body = {
+    model,
+    max_tokens: maxTokens,
+    ...(system.length > 0 && { system }),
+    messages: conversation.messages,
+    ...(hasTools && { tools: tools.map((tool) => toTool(tool, facts, warnings)) }),
+    ...(choice !== undefined && { tool_choice: choice }),
+    ...(plan.thinking !== undefined && { thinking: plan.thinking }),
+    ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
+    ...toSampling(request, takesSampling ? facts.sampling : 'none', plan.on, warnings),
+    ...(stops.length > 0 && { stop_sequences: stops }),
+    ...(userId !== undefined && { metadata: { user_id: userId } }),
+    ...cacheControl(cache),
+  };
+  return { body: mergeBody(limitBreakpoints(body, warnings), extraBody), warnings };
+}
+
+type Format = { readonly native?: JsonObject; readonly instructions: readonly JsonObject[] };
+
+function inWords(schema: JsonSchema): Format {
+  const text = `Answer with nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(schema)}`;
+  return { instructions: [{ type: 'text', text }] };
+}
+
+/** Structured output: enforced where the model can, asked for in words where it cannot. */
+function toFormat(
+  output: ProviderRequest['output'],
+  facts: ModelFacts,
+  warnings: Warning[],
+): Format {
+  if (output === undefined) return { instructions: [] };
+  if (!facts.structuredOutput) {
+    warnings.push(adjusted('schema', 'this model does not enforce schemas; it was asked in words'));
+    return inWords(output.schema);
+  }
+  if (hasFreeKeys(output.schema)) {
+    const message = 'the vendor knows no objects with free keys; the model was asked in words';
+    warnings.push({ code: 'schema-relaxed', param: 'schema', message });
+    return inWords(output.schema);
+  }
+  const { schema, relaxed } = relaxSchema(output.schema, 'anthropic');
+  if (relaxed.length > 0) {
+    warnings.push({
+      code: 'schema-relaxed',
+      param: 'schema',
+      message: `the vendor does not enforce ${relaxed.join(', ')}; signalbox checks them afterwards`,
+    });
+  }
+  return { native: { type: 'json_schema', schema }, instructions: [] };
+}

@@ -1,0 +1,277 @@
+import { SignalboxError } from '../../errors.ts';
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { Opaque } from '../../protocol/message.ts';
+import { checkCount } from '../../transport/answer-bound.ts';
+import { interruptedError } from '../../transport/network-error.ts';
+import type { TextEvent } from '../../transport/sse/event-template.ts';
+import { citation } from '../shared/citations.ts';
+import { createPartAssembler, type PartAssembler } from '../shared/part-assembler.ts';
+import { countOf, isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import type { AnswerFacts, AnswerReader } from '../shared/read-answer.ts';
+import { inBandError, isErrorBody } from './errors.ts';
+import { type ForeignBlock, withInput } from './foreign-block.ts';
+import { mergeUsage, tellEarlyUsage, toUsage } from './usage.ts';
+
+// Maps, because the words come from outside.
+const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
+  ['end_turn', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['max_tokens', 'length'],
+  ['tool_use', 'tool_calls'],
+  ['pause_turn', 'pause'],
+  ['refusal', 'refusal'],
+  ['model_context_window_exceeded', 'context_length'],
+]);
+
+/** Deltas that do nothing but add to a text, and where they have it. */
+const fieldByDelta: ReadonlyMap<unknown, 'text' | 'thinking'> = new Map([
+  ['text_delta', 'text'],
+  ['thinking_delta', 'thinking'],
+]);
+
+/** Who made the answer, for the replay data in it. */
+export type Issuer = { readonly provider: string; readonly model: string };
+
+export function notAMessage(): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    'the answer is not an Anthropic message: check baseURL and any proxy in between',
+  );
+}
+
+/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+class MessageReader implements AnswerReader {
+  readonly #issuer: Issuer;
+  readonly #facts: AnswerFacts;
+  readonly #assembler: PartAssembler;
+  readonly #foreign = new Map<string, ForeignBlock>();
+  /** Arguments that came whole with the start of a call; used unless they also come in pieces. */
+  readonly #wholeInputs = new Map<string, unknown>();
+  #id: string | undefined;
+  #begun = false;
+  #servedModel: string | undefined;
+  #usage: JsonObject | undefined;
+  #stopReason: string | undefined;
+  #stopDetails: JsonObject = {};
+  #complete = false;
+
+  constructor(issuer: Issuer, facts: AnswerFacts) {
+    this.#issuer = issuer;
+    this.#facts = facts;
+    this.#assembler = createPartAssembler(facts.tell);
+  }
+
+  readEvent(event: unknown): void {
+    if (isErrorBody(event)) throw inBandError(event, this.#facts.headers);
+    const data = objectOf(event);
+    const place = String(countOf(data.index) ?? 0);
+    switch (data.type) {
+      case 'message_start':
+        this.#start(objectOf(data.message));
+        // For a stream that is cut.
+        tellEarlyUsage(this.#usage, this.#facts.tell);
+        break;
+      case 'content_block_start':
+        this.#begun = true;
+        this.#startBlock(place, objectOf(data.content_block));
+        break;
+      case 'content_block_delta':
+        this.#continueBlock(place, objectOf(data.delta));
+        break;
+      case 'content_block_stop':
+        this.#stopBlock(place);
+        break;
+      case 'message_delta':
+        this.#end(data);
+        break;
+      case 'message_stop':
+        this.#complete = true;
+        break;
+      default:
+      // `ping`, and events that later versions add.
+    }
+  }
+
+  textEvent(event: unknown): TextEvent | undefined {
+    const { type, index, delta } = objectOf(event);
+    const told = type === 'content_block_delta' ? objectOf(delta) : {};
+    const field = fieldByDelta.get(told.type);
+    const text = field === undefined ? undefined : textOf(told[field]);
+    if (field === undefined || text === undefined) return undefined;
+    return { place: String(countOf(index) ?? 0), field, text, idle: [] };
+  }
+
+  readAgain({ place, field }: TextEvent, text: string): void {
+    this.#assembler.text(place, field === 'text' ? 'text' : 'reasoning', text);
+  }
+
+  readBody(body: unknown): void {
+    if (isErrorBody(body)) throw inBandError(body, this.#facts.headers);
+    const message = objectOf(body);
+    if (!Array.isArray(message.content)) throw notAMessage();
+    this.#start(message);
+    for (const [index, block] of listOf(message.content).entries()) {
+      this.#startBlock(String(index), objectOf(block));
+      this.#stopBlock(String(index));
+    }
+    this.#end({ delta: message });
+    this.#complete = true;
+  }
+
+  isComplete(): boolean {
+    return this.#complete;
+  }
+
+  isEnded(): boolean {
+    return this.#complete || this.#stopReason !== undefined;
+  }
+
+  // After the stop reason only `message_stop` is missing, which says nothing more.
+  forgives(): boolean {
+    return this.isEnded();
+  }
+
+  isBegun(): boolean {
+    return this.#begun;
+  }
+
+  finish(raw: unknown): void {
+    this.#assembler.closeAll();
+    this.#facts.tell({
+      type: 'finish',
+      finishReason: finishReasons.get(this.#stopReason ?? '') ?? 'other',
+      rawFinishReason: this.#stopReason,
+      finishDetail: textOf(this.#stopDetails.category) ?? textOf(this.#stopDetails.explanation),
+      id: this.#id,
+      servedModel: this.#servedModel,
+      serviceTier: textOf(this.#usage?.service_tier),
+      usage: this.#usage && toUsage(this.#usage),
+      raw,
+    });
+  }
+
+  #opaque(kind: Opaque['kind'], data: string): Opaque {
+    return { wire: 'anthropic', ...this.#issuer, kind, data };
+  }
+
+  /** A block's citations support the whole of its text; the places they name are those of the source. */
+  #cite(place: string, told: unknown): void {
+    const { document_index, document_title, title, cited_text, url, source, file_id } =
+      objectOf(told);
+    const index = countOf(document_index);
+    const facts = {
+      url: textOf(url),
+      title: textOf(document_title) ?? textOf(title),
+      citedText: textOf(cited_text),
+      source: textOf(source) ?? textOf(file_id) ?? (index === undefined ? undefined : `${index}`),
+    };
+    this.#assembler.cite(place, () => citation(facts, told));
+  }
+
+  #start(message: JsonObject): void {
+    const id = textOf(message.id);
+    if (this.#begun) {
+      // Gateways repeat the event; a lost and retried upstream splices a second answer into the first.
+      if (id === this.#id) return;
+      throw interruptedError('a second answer began inside the first');
+    }
+    this.#begun = true;
+    this.#id = id;
+    this.#servedModel = textOf(message.model);
+    this.#usage = mergeUsage(this.#usage, message.usage);
+    const { requestId, tell } = this.#facts;
+    tell({ type: 'open', id, servedModel: this.#servedModel, requestId });
+  }
+
+  #startBlock(place: string, block: JsonObject): void {
+    const assembler = this.#assembler;
+    switch (block.type) {
+      case 'text':
+        assembler.text(place, 'text', textOf(block.text) ?? '');
+        for (const told of listOf(block.citations)) this.#cite(place, told);
+        break;
+      case 'thinking':
+        assembler.text(place, 'reasoning', textOf(block.thinking) ?? '');
+        this.#sign(place, block.signature);
+        break;
+      case 'redacted_thinking':
+        assembler.text(place, 'reasoning', '');
+        assembler.opaque(place, this.#opaque('redacted', textOf(block.data) ?? ''));
+        break;
+      case 'tool_use':
+        assembler.toolCall(place, textOf(block.id) ?? `call_${place}`, textOf(block.name) ?? '');
+        if (isObject(block.input) && Object.keys(block.input).length > 0) {
+          this.#wholeInputs.set(place, block.input);
+        }
+        break;
+      case 'fallback':
+        // The vendor let another of its models answer.
+        this.#servedModel = textOf(objectOf(block.to).model) ?? this.#servedModel;
+        break;
+      default:
+        this.#foreign.set(place, { block, input: '' });
+        checkCount(this.#foreign.size, 'blocks');
+    }
+  }
+
+  #sign(place: string, told: unknown): void {
+    const signature = textOf(told);
+    if (signature !== undefined) {
+      this.#assembler.opaque(place, this.#opaque('signature', signature));
+    }
+  }
+
+  #continueBlock(place: string, delta: JsonObject): void {
+    const assembler = this.#assembler;
+    switch (delta.type) {
+      case 'text_delta':
+        assembler.text(place, 'text', textOf(delta.text) ?? '');
+        break;
+      case 'thinking_delta':
+        assembler.text(place, 'reasoning', textOf(delta.thinking) ?? '');
+        break;
+      case 'signature_delta':
+        this.#sign(place, delta.signature);
+        break;
+      case 'input_json_delta': {
+        const piece = textOf(delta.partial_json);
+        const block = this.#foreign.get(place);
+        if (piece === undefined) break;
+        if (block !== undefined) block.input += piece;
+        this.#wholeInputs.delete(place);
+        assembler.toolInput(place, piece);
+        break;
+      }
+      case 'citations_delta':
+        this.#cite(place, delta.citation);
+        break;
+      default:
+      // What later versions add changes nothing in what the model said.
+    }
+  }
+
+  #stopBlock(place: string): void {
+    const assembler = this.#assembler;
+    const whole = this.#wholeInputs.get(place);
+    if (whole !== undefined) assembler.toolInput(place, JSON.stringify(whole));
+    const block = this.#foreign.get(place);
+    if (block !== undefined) {
+      // Kept without being shown: a paused turn and a server tool's citations need it back.
+      assembler.text(place, 'reasoning', '');
+      assembler.opaque(place, this.#opaque('item', JSON.stringify(withInput(block))));
+    }
+    assembler.close(place);
+  }
+
+  #end(event: JsonObject): void {
+    const delta = objectOf(event.delta);
+    this.#usage = mergeUsage(this.#usage, event.usage);
+    this.#stopReason = textOf(delta.stop_reason) ?? this.#stopReason;
+    if (isObject(delta.stop_details)) this.#stopDetails = delta.stop_details;
+  }
+}
+
+export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
+  return new MessageReader(issuer, facts);
+}

@@ -1,0 +1,69 @@
+import type { Warning } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
+import { relaxSchema } from '../shared/json-schema.ts';
+import { cacheControl } from './messages.ts';
+import type { ModelFacts } from './models.ts';
+import { adjusted, dropped } from './warnings.ts';
+
+/** The API wants an object at the root. */
+function toolSchema(tool: NormalTool, strict: boolean, warnings: Warning[]): JsonObject {
+  const schema = { type: 'object', ...tool.inputSchema };
+  if (!strict) return schema;
+  const { schema: sent, relaxed } = relaxSchema(schema, 'anthropic');
+  if (relaxed.length > 0) {
+    warnings.push({
+      code: 'schema-relaxed',
+      param: `tools.${tool.name}`,
+      message: `the vendor does not enforce ${relaxed.join(', ')} of tool "${tool.name}"`,
+    });
+  }
+  return sent;
+}
+
+/** One tool in the API's words; its schema is enforced only where it asks for that. */
+export function toTool(tool: NormalTool, facts: ModelFacts, warnings: Warning[]): JsonObject {
+  const { name, description, inputSchema, strict, cache, ...rest } = tool;
+  rest satisfies Record<string, never>;
+  const enforced = strict === true && facts.structuredOutput;
+  if (strict === true && !enforced) {
+    warnings.push(dropped('tools.strict', 'this model does not enforce schemas'));
+  }
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    input_schema: toolSchema({ name, inputSchema }, enforced, warnings),
+    ...(enforced && { strict: true }),
+    ...cacheControl(cache),
+  };
+}
+
+/** The tool choice, as far as the model lets itself be made to call one. */
+export function toToolChoice(
+  request: ProviderRequest,
+  facts: ModelFacts,
+  thinks: boolean,
+  warnings: Warning[],
+): JsonObject | undefined {
+  const { toolChoice, parallelToolCalls } = request;
+  const noParallel = parallelToolCalls === false && { disable_parallel_tool_use: true };
+  if (toolChoice === 'none') return { type: 'none' };
+  if (toolChoice === undefined || toolChoice === 'auto') {
+    return toolChoice === undefined && noParallel === false
+      ? undefined
+      : { type: 'auto', ...noParallel };
+  }
+  const refused =
+    facts.forcedTools === 'never' || (facts.forcedTools === 'unless-thinking' && thinks);
+  if (refused) {
+    warnings.push(
+      adjusted(
+        'toolChoice',
+        `${facts.forcedTools === 'never' ? 'this model' : 'a thinking model'} cannot be made to call a tool; toolChoice was sent as "auto"`,
+      ),
+    );
+    return { type: 'auto', ...noParallel };
+  }
+  if (toolChoice === 'required') return { type: 'any', ...noParallel };
+  return { type: 'tool', name: toolChoice.name, ...noParallel };
+}

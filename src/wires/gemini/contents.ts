@@ -1,0 +1,240 @@
+import { SignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
+import type { Warning } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type {
+  Media,
+  NormalMessage,
+  Opaque,
+  Part,
+  ReasoningPart,
+  ToolCallPart,
+  ToolResultPart,
+} from '../../protocol/message.ts';
+import type { ProviderRequest } from '../../protocol/request.ts';
+import { outputParts, wireMedia } from '../shared/media.ts';
+import {
+  hoistSystem,
+  isOwn,
+  joinText,
+  mergeNeighbours,
+  withoutBlanks,
+} from '../shared/messages.ts';
+import { isObject } from '../shared/read.ts';
+import { pairToolResults } from '../shared/tool-turns.ts';
+import type { ModelFacts } from './models.ts';
+
+type WirePart = JsonObject;
+
+/** Addresses whose content the API knows or finds out: its own files, Cloud Storage and YouTube. */
+const ownAddress =
+  /^(?:gs:\/\/|https:\/\/generativelanguage\.googleapis\.com\/|https:\/\/(?:www\.)?youtube\.com\/|https:\/\/youtu\.be\/)/;
+
+/** Stands for a signature on calls that another model made, which Gemini 3 would otherwise refuse. */
+const foreignCallSignature = 'skip_thought_signature_validator';
+
+/** Ids of ours, for calls that came without one: the API pairs those by their order. */
+const mintedId = /^call_\d+$/;
+
+function unsupported(what: string): SignalboxError {
+  return new SignalboxError('unsupported', `Gemini takes no ${what}`);
+}
+
+/** For other addresses the API wants to be told what is there: https://ai.google.dev/gemini-api/docs/file-input-methods */
+const mediaTypeByExtension: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  webp: 'image/webp',
+  gif: 'image/gif',
+  heic: 'image/heic',
+  pdf: 'application/pdf',
+  txt: 'text/plain',
+  csv: 'text/csv',
+  html: 'text/html',
+  mp3: 'audio/mpeg',
+  wav: 'audio/wav',
+  mp4: 'video/mp4',
+};
+
+function urlPart(url: string, mediaType: string | undefined, facts: ModelFacts): WirePart {
+  if (ownAddress.test(url)) {
+    return { fileData: { fileUri: url, ...(mediaType !== undefined && { mimeType: mediaType }) } };
+  }
+  if (!facts.fetchesUrls) throw unsupported('public address for this model: send the bytes');
+  const extension = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase() ?? '';
+  const mimeType = mediaType ?? own(mediaTypeByExtension, extension);
+  if (mimeType === undefined) throw unsupported('address without a mediaType: say what is there');
+  return { fileData: { fileUri: url, mimeType } };
+}
+
+function mediaPart(source: Media, provider: string, facts: ModelFacts): WirePart {
+  const media = wireMedia(source);
+  if (media.kind === 'base64') {
+    return { inlineData: { mimeType: media.mediaType, data: media.data } };
+  }
+  if (media.kind === 'ref' && media.provider !== provider) {
+    throw unsupported('file that was uploaded to another provider');
+  }
+  if (media.kind === 'url') return urlPart(media.url, media.mediaType, facts);
+  const mimeType = media.mediaType === undefined ? {} : { mimeType: media.mediaType };
+  return { fileData: { fileUri: media.id, ...mimeType } };
+}
+
+function signature(opaque: Opaque | undefined, request: ProviderRequest): JsonObject {
+  const own = opaque?.kind === 'thought-signature' && isOwn(opaque, request, 'gemini');
+  return own ? { thoughtSignature: opaque.data } : {};
+}
+
+/** Thoughts go back only with their signature, and only to whom they came from. */
+function reasoningPart(part: ReasoningPart, request: ProviderRequest): WirePart | undefined {
+  const { opaque } = part;
+  if (opaque === undefined || !isOwn(opaque, request, 'gemini')) return undefined;
+  if (opaque.kind === 'item') {
+    const item: unknown = JSON.parse(opaque.data);
+    return isObject(item) ? item : undefined;
+  }
+  if (opaque.kind !== 'thought-signature') return undefined;
+  return { text: part.text, thought: true, thoughtSignature: opaque.data };
+}
+
+function wireId(id: string): JsonObject {
+  return mintedId.test(id) ? {} : { id };
+}
+
+function callPart(part: ToolCallPart, request: ProviderRequest): WirePart {
+  const args = isObject(part.input) ? part.input : { input: part.rawInput ?? part.input };
+  return {
+    functionCall: { ...wireId(part.id), name: part.name, args },
+    ...signature(part.opaque, request),
+  };
+}
+
+function resultParts(
+  part: ToolResultPart,
+  request: ProviderRequest,
+  facts: ModelFacts,
+): readonly WirePart[] {
+  const parts = outputParts(part.output);
+  const output = parts === undefined ? part.output : joinText(parts);
+  const media = (parts ?? []).flatMap((each) =>
+    each.type === 'text' ? [] : [mediaPart(each.source, request.provider, facts)],
+  );
+  const functionResponse = {
+    ...wireId(part.id),
+    name: part.name,
+    response: part.isError === true ? { error: output } : { output },
+    ...(facts.mediaInResults && media.length > 0 && { parts: media }),
+  };
+  return [{ functionResponse }, ...(facts.mediaInResults ? [] : media)];
+}
+
+function wireParts(part: Part, request: ProviderRequest, facts: ModelFacts): readonly WirePart[] {
+  switch (part.type) {
+    case 'text':
+      return [{ text: part.text, ...signature(part.opaque, request) }];
+    case 'refusal':
+      return [{ text: part.text }];
+    case 'image':
+    case 'audio':
+    case 'file':
+      return [mediaPart(part.source, request.provider, facts)];
+    case 'reasoning':
+      return [reasoningPart(part, request)].filter((each) => each !== undefined);
+    case 'tool-call':
+      return [callPart(part, request)];
+    case 'tool-result':
+      return resultParts(part, request, facts);
+    default:
+      return part satisfies never;
+  }
+}
+
+/** Signs the first call of a turn in another's stead; the API looks at no other. */
+function signFirstCall(parts: readonly WirePart[], warnings: Warning[]): readonly WirePart[] {
+  const first = parts.findIndex((part) => 'functionCall' in part);
+  if (first < 0 || 'thoughtSignature' in (parts[first] ?? {})) return parts;
+  if (!warnings.some((warning) => warning.param === 'thoughtSignature')) {
+    warnings.push({
+      code: 'compat',
+      param: 'thoughtSignature',
+      message: 'tool calls of another model were sent without their thoughts',
+    });
+  }
+  return parts.map((part, index) =>
+    index === first ? { ...part, thoughtSignature: foreignCallSignature } : part,
+  );
+}
+
+function withoutInnerSystem(
+  messages: readonly NormalMessage[],
+  warnings: Warning[],
+): readonly NormalMessage[] {
+  return messages.map((message) => {
+    if (message.role !== 'system') return message;
+    warnings.push({
+      code: 'compat',
+      message: 'a system message inside the conversation was sent as a user message',
+    });
+    return { ...message, role: 'user' };
+  });
+}
+
+type Content = { readonly role: string; readonly parts: readonly WirePart[] };
+
+export type WireConversation = {
+  readonly system: readonly WirePart[];
+  readonly contents: readonly Content[];
+  readonly warnings: readonly Warning[];
+};
+
+/**
+ * The conversation in the API's words: system apart, turns alternating and begun by the user, the results of
+ * each turn's calls together and in their order.
+ * @throws SignalboxError `unsupported` for media it cannot reach and for a begun answer; `invalid_request`
+ * when there is nothing to say.
+ */
+export function toContents(request: ProviderRequest, facts: ModelFacts): WireConversation {
+  const warnings: Warning[] = [];
+  const hoisted = hoistSystem(withoutBlanks(request.messages));
+  const paired = pairToolResults(hoisted.rest);
+  warnings.push(...paired.warnings);
+  const turns = mergeNeighbours(withoutInnerSystem(paired.messages, warnings), (message) =>
+    message.role === 'assistant' ? 'assistant' : 'user',
+  );
+  const contents = turns
+    .map(({ role, content }): Content => {
+      const parts = content.flatMap((part) => wireParts(part, request, facts));
+      if (role !== 'assistant') return { role: 'user', parts };
+      return {
+        role: 'model',
+        parts: facts.wantsSignatures ? signFirstCall(parts, warnings) : parts,
+      };
+    })
+    .filter(({ parts }) => parts.length > 0);
+  const system = hoisted.system.map(({ text }) => ({ text }));
+
+  if (contents.length === 0) {
+    if (system.length === 0) {
+      throw new SignalboxError('invalid_request', 'the conversation is empty: add a user message');
+    }
+    warnings.push({ code: 'compat', message: 'the system message was sent as a user message' });
+    return { system: [], contents: [{ role: 'user', parts: system }], warnings };
+  }
+  if (contents[0]?.role === 'model') {
+    warnings.push({
+      code: 'compat',
+      message: 'the conversation began with the assistant; a user message was put before it',
+    });
+    contents.unshift({ role: 'user', parts: [{ text: '(continued)' }] });
+  }
+  if (contents.at(-1)?.role === 'model') throw unsupported('answer begun by the caller');
+  if (facts.systemInstruction || system.length === 0) return { system, contents, warnings };
+  const [first, ...others] = contents;
+  warnings.push({
+    code: 'compat',
+    message: 'the system message was sent as part of the first one',
+  });
+  const opening = { role: 'user', parts: [...system, ...(first?.parts ?? [])] };
+  return { system: [], contents: [opening, ...others], warnings };
+}

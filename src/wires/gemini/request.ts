@@ -1,0 +1,202 @@
+import type { Warning } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
+import { relaxSchema } from '../shared/json-schema.ts';
+import { mergeBody } from '../shared/merge-body.ts';
+import { isObject } from '../shared/read.ts';
+import { toContents } from './contents.ts';
+import { factsOf, type ModelFacts } from './models.ts';
+import { planThinking } from './thinking.ts';
+
+export type WireRequest = {
+  readonly body: JsonObject;
+  readonly warnings: readonly Warning[];
+};
+
+/** https://ai.google.dev/api/generate-content#generationconfig */
+const maxStopSequences = 5;
+const maxTemperature = 2;
+
+/** https://cloud.google.com/resource-manager/docs/labels-overview#requirements: others are refused. */
+const labelValue = /^[a-z0-9_-]{1,63}$/;
+
+function dropped(param: string, why: string): Warning {
+  return { code: 'dropped-param', param, message: `${param} was left out: ${why}` };
+}
+
+function adjusted(param: string, message: string): Warning {
+  return { code: 'adjusted-param', param, message };
+}
+
+function relaxed(param: string, paths: readonly string[], warnings: Warning[]): void {
+  if (paths.length === 0) return;
+  warnings.push({
+    code: 'schema-relaxed',
+    param,
+    message: `the vendor does not enforce ${paths.join(', ')}; signalbox checks them afterwards`,
+  });
+}
+
+/** `strict` and `cache` are wishes for which this API has no words. */
+function toDeclaration(tool: NormalTool, warnings: Warning[]): JsonObject {
+  const { name, description, inputSchema, strict: _strict, cache: _cache, ...rest } = tool;
+  rest satisfies Record<string, never>;
+  const { schema, relaxed: paths } = relaxSchema(inputSchema, 'gemini');
+  relaxed(`tools.${name}`, paths, warnings);
+  // An object without properties is refused; a tool without parameters says so by having none.
+  const takesNothing = !isObject(schema.properties) || Object.keys(schema.properties).length === 0;
+  const isBare = takesNothing && (schema.type ?? 'object') === 'object' && !('anyOf' in schema);
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    ...(!isBare && { parametersJsonSchema: schema }),
+  };
+}
+
+function toToolConfig(choice: ProviderRequest['toolChoice']): JsonObject {
+  if (choice === undefined) return {};
+  const modes = { auto: 'AUTO', none: 'NONE', required: 'ANY' } as const;
+  const functionCallingConfig =
+    typeof choice === 'string'
+      ? { mode: modes[choice] }
+      : { mode: 'ANY', allowedFunctionNames: [choice.name] };
+  return { toolConfig: { functionCallingConfig } };
+}
+
+type Format = { readonly config: JsonObject; readonly instructions: readonly JsonObject[] };
+
+/** Structured output: enforced where the model can, asked for in words where it cannot. */
+function toFormat(
+  request: ProviderRequest,
+  facts: ModelFacts,
+  hasTools: boolean,
+  warnings: Warning[],
+): Format {
+  const { output, toolChoice } = request;
+  if (output === undefined) return { config: {}, instructions: [] };
+  const isForced = toolChoice === 'required' || typeof toolChoice === 'object';
+  const enforced = facts.structuredOutput && (!hasTools || (facts.schemaWithTools && !isForced));
+  if (!enforced) {
+    const why = hasTools
+      ? 'this model does not enforce a schema beside tools'
+      : 'this model does not enforce schemas';
+    warnings.push(adjusted('schema', `${why}; it was asked in words`));
+    const text = `When you answer, write nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(output.schema)}`;
+    return { config: {}, instructions: [{ text }] };
+  }
+  const { schema, relaxed: paths } = relaxSchema(output.schema, 'gemini');
+  relaxed('schema', paths, warnings);
+  return {
+    config: { responseMimeType: 'application/json', responseJsonSchema: schema },
+    instructions: [],
+  };
+}
+
+function toSampling(request: ProviderRequest, warnings: Warning[]): JsonObject {
+  const { temperature, topP, topK, frequencyPenalty, presencePenalty, seed } = request;
+  const { maxOutputTokens, stop } = request;
+  if (temperature !== undefined && temperature > maxTemperature) {
+    warnings.push(adjusted('temperature', `temperature was lowered to ${maxTemperature}`));
+  }
+  if (stop !== undefined && stop.length > maxStopSequences) {
+    warnings.push(adjusted('stop', `only the first ${maxStopSequences} stop sequences were sent`));
+  }
+  return {
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(temperature !== undefined && { temperature: Math.min(temperature, maxTemperature) }),
+    ...(topP !== undefined && { topP }),
+    ...(topK !== undefined && { topK }),
+    ...(frequencyPenalty !== undefined && { frequencyPenalty }),
+    ...(presencePenalty !== undefined && { presencePenalty }),
+    ...(seed !== undefined && { seed }),
+    ...(stop !== undefined &&
+      stop.length > 0 && { stopSequences: stop.slice(0, maxStopSequences) }),
+  };
+}
+
+/**
+ * The request in the words of the REST API, without the model, which stands in its path.
+ * @throws SignalboxError `unsupported` or `invalid_request` for a conversation that cannot be said.
+ */
+export function toWireRequest(request: ProviderRequest): WireRequest {
+  const {
+    provider: _provider,
+    model,
+    messages: _messages,
+    tools,
+    toolChoice,
+    parallelToolCalls,
+    output: _output,
+    reasoning,
+    // Caching is implicit here.
+    cache: _cache,
+    userId,
+    maxOutputTokens: _maxOutputTokens,
+    temperature: _temperature,
+    topP: _topP,
+    topK: _topK,
+    frequencyPenalty: _frequencyPenalty,
+    presencePenalty: _presencePenalty,
+    stop: _stop,
+    seed: _seed,
+    extraBody,
+    ...rest
+  } = request;
+  rest satisfies Record<string, never>;
+  const facts = factsOf(model);
+  const warnings: Warning[] = [];
+
+  const conversation = toContents(request, facts);
+  warnings.push(...conversation.warnings);
+  const asked = tools !== undefined && tools.length > 0 ? tools : [];
+  const offered = facts.tools ? asked : [];
+  if (offered.length < asked.length) warnings.push(dropped('tools', 'this model calls none'));
+  if (offered.length === 0 && (toolChoice === 'required' || typeof toolChoice === 'object')) {
+    warnings.push(dropped('toolChoice', 'there are no tools'));
+  }
+  if (parallelToolCalls === false && offered.length > 0) {
+    warnings.push(
+      dropped('parallelToolCalls', 'the model decides how many tools it calls at once'),
+    );
+  }
+  const labelled = userId !== undefined && labelValue.test(userId);
+  if (userId !== undefined && !labelled) {
+    warnings.push(dropped('userId', 'a label takes lower-case letters, digits, "_" and "-" only'));
+  }
+  const format = toFormat(request, facts, offered.length > 0, warnings);
+  const plan = planThinking(reasoning, facts);
+  warnings.push(...plan.warnings);
+  const generationConfig = {
+    ...toSampling(request, warnings),
+    ...format.config,
+    ...(plan.thinkingConfig !== undefined && { thinkingConfig: plan.thinkingConfig }),
+  };
+  const body = {
+    ...withInstructions(conversation, format.instructions, facts),
+    ...(offered.length > 0 && {
+      tools: [{ functionDeclarations: offered.map((tool) => toDeclaration(tool, warnings)) }],
+      ...toToolConfig(toolChoice),
+    }),
+    ...(Object.keys(generationConfig).length > 0 && { generationConfig }),
+    ...(labelled && { labels: { user_id: userId } }),
+  };
+  return { body: mergeBody(body, extraBody), warnings };
+}
+
+/** Instructions of ours go with the system's, or with the last turn where the model has no system's. */
+function withInstructions(
+  { system, contents }: ReturnType<typeof toContents>,
+  instructions: readonly JsonObject[],
+  facts: ModelFacts,
+): JsonObject {
+  const parts = facts.systemInstruction ? [...system, ...instructions] : system;
+  const last = contents.at(-1);
+  const moved = facts.systemInstruction || last === undefined ? [] : instructions;
+  return {
+    contents:
+      moved.length === 0 || last === undefined
+        ? contents
+        : [...contents.slice(0, -1), { ...last, parts: [...last.parts, ...moved] }],
+    ...(parts.length > 0 && { systemInstruction: { parts } }),
+  };
+}

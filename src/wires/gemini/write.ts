@@ -1,0 +1,168 @@
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import { splitText } from '../../testing/simulator/answer.ts';
+import { asList, asObject, asString } from '../../testing/simulator/json-access.ts';
+import { onePixelPng } from '../../testing/simulator/vectors-and-pictures.ts';
+import type { AnswerTurn, Asked, Frame, SimulatedWire } from '../../testing/simulator/wire.ts';
+import { bearer } from '../openai-shared/write.ts';
+import { geminiError, geminiErrorBody } from './write-errors.ts';
+
+const finishReasons = {
+  stop: 'STOP',
+  length: 'MAX_TOKENS',
+  // The vendor has no word for calls: the reader finds them among the parts.
+  tool_calls: 'STOP',
+  content_filter: 'SAFETY',
+  refusal: 'SAFETY',
+  context_length: 'MAX_TOKENS',
+  pause: 'CONTINUATION',
+  error: 'MALFORMED_FUNCTION_CALL',
+  other: 'OTHER',
+} as const satisfies Record<FinishReason, string>;
+
+/** Version, project and location before `models/` are free: the Gemini API and Vertex both fit. */
+const pathPattern = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/;
+
+/** Gemini's `generateContent` and `streamGenerateContent?alt=sse`. */
+export const geminiWire: SimulatedWire = {
+  name: 'gemini',
+  accepts: (path) => pathPattern.test(path),
+  read: (path) => {
+    const [, model, method] = pathPattern.exec(path) ?? [];
+    return { model: decodeURIComponent(model ?? ''), stream: method === 'streamGenerateContent' };
+  },
+  credential: (headers, query) => headers['x-goog-api-key'] ?? query.get('key') ?? bearer(headers),
+  missingKey: 'permission',
+  asked,
+  complaint: ({ body }) =>
+    asList(body.contents).length === 0
+      ? '* GenerateContentRequest.contents: contents is not specified'
+      : undefined,
+  headers: () => ({
+    'x-gemini-service-tier': 'standard',
+    vary: 'Origin, X-Origin, Referer',
+    server: 'scaffolding on HTTPServer2',
+  }),
+  unary: (turn) => {
+    const pieces = parts(
+      turn,
+      [turn.answer.text].filter((text) => text !== ''),
+    );
+    const last = tail(turn);
+    const ended = last.thoughtSignature === undefined ? pieces : withSignature(pieces, last);
+    return response(turn, ended, finish(turn), turn.answer.usage.outputTokens);
+  },
+  frames,
+  error: geminiError,
+  errorFrames: (error) => [{ data: geminiErrorBody(error), role: 'finish' }],
+  keepAlive: ': keep-alive\n\n',
+};
+
+function asked(body: JsonObject): Asked {
+  const config = asObject(body.generationConfig);
+  const calling = asObject(asObject(body.toolConfig).functionCallingConfig);
+  return {
+    schema:
+      config.responseJsonSchema ??
+      config.responseSchema ??
+      (config.responseMimeType === 'application/json' ? { type: 'object' } : undefined),
+    tools: asList(body.tools)
+      .flatMap((tool) => asList(asObject(tool).functionDeclarations))
+      .map(asObject)
+      .map((tool) => ({
+        name: asString(tool.name) ?? '',
+        schema: tool.parametersJsonSchema ?? tool.parameters,
+      })),
+    forcedTool:
+      calling.mode === 'ANY'
+        ? { name: asString(asList(calling.allowedFunctionNames)[0]) }
+        : undefined,
+  };
+}
+
+function frames(turn: AnswerTurn): readonly Frame[] {
+  const { chunks, usage } = turn.answer;
+  const pieces = parts(turn, chunks);
+  const outputSoFar = (index: number): number =>
+    usage.reasoningTokens +
+    Math.floor(((usage.outputTokens - usage.reasoningTokens) * (index + 1)) / pieces.length);
+  return [
+    ...pieces.map(
+      (piece, index): Frame => ({
+        data: response(turn, [piece], {}, outputSoFar(index)),
+        role: 'content',
+      }),
+    ),
+    { data: response(turn, [tail(turn)], finish(turn), usage.outputTokens), role: 'finish' },
+  ];
+}
+
+/** The parts of the answer. Parallel calls share one signature, on the first. */
+function parts({ answer, request }: AnswerTurn, texts: readonly string[]): readonly JsonObject[] {
+  const config = asObject(request.body.generationConfig);
+  const draws = asList(config.responseModalities).includes('IMAGE');
+  return [
+    ...splitText(answer.reasoning ?? '').map((text) => ({ text, thought: true })),
+    ...texts.map((text) => ({ text })),
+    ...(draws ? [{ inlineData: { mimeType: 'image/png', data: onePixelPng } }] : []),
+    ...answer.toolCalls.map((call, index) => ({
+      functionCall: {
+        name: call.name,
+        args: call.input,
+        ...(call.id !== undefined && { id: call.id }),
+      },
+      ...(index === 0 && signature(answer.reasoningSignature)),
+    })),
+  ];
+}
+
+/** The part that ends a stream: no text, and the signature when no call took it. */
+function tail({ answer }: AnswerTurn): JsonObject {
+  return { text: '', ...(answer.toolCalls.length === 0 && signature(answer.reasoningSignature)) };
+}
+
+function signature(value: string | undefined): JsonObject {
+  return value === undefined ? {} : { thoughtSignature: value };
+}
+
+function withSignature(pieces: readonly JsonObject[], last: JsonObject): readonly JsonObject[] {
+  const { text: _empty, ...signed } = last;
+  return pieces.map((piece, index) =>
+    index === pieces.length - 1 ? { ...piece, ...signed } : piece,
+  );
+}
+
+function finish({ answer }: AnswerTurn): JsonObject {
+  return {
+    finishReason: finishReasons[answer.finishReason],
+    ...(answer.refusal !== undefined && { finishMessage: answer.refusal }),
+  };
+}
+
+function response(
+  { answer, serial }: AnswerTurn,
+  pieces: readonly JsonObject[],
+  ending: JsonObject,
+  outputTokens: number,
+): JsonObject {
+  const { usage } = answer;
+  const thoughts = Math.min(usage.reasoningTokens, outputTokens);
+  const content = pieces.length === 0 ? { role: 'model' } : { parts: pieces, role: 'model' };
+  return {
+    candidates: [{ content, ...ending, index: 0 }],
+    usageMetadata: {
+      promptTokenCount: usage.inputTokens,
+      candidatesTokenCount: outputTokens - thoughts,
+      totalTokenCount: usage.inputTokens + outputTokens,
+      ...(usage.cachedInputTokens > 0 && {
+        cachedContentTokenCount: usage.cachedInputTokens,
+        cacheTokensDetails: [{ modality: 'TEXT', tokenCount: usage.cachedInputTokens }],
+      }),
+      promptTokensDetails: [{ modality: 'TEXT', tokenCount: usage.inputTokens }],
+      ...(thoughts > 0 && { thoughtsTokenCount: thoughts }),
+      serviceTier: answer.serviceTier ?? 'standard',
+    },
+    modelVersion: answer.model,
+    responseId: serial,
+  };
+}

@@ -1,0 +1,228 @@
+import { SignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
+import type { Warning } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type {
+  AudioPart,
+  CacheHint,
+  FilePart,
+  ImagePart,
+  NormalMessage,
+  Part,
+  TextPart,
+  ToolCallPart,
+  ToolResultPart,
+} from '../../protocol/message.ts';
+import type { ProviderRequest } from '../../protocol/request.ts';
+import { cacheBreakpoint } from '../openai-shared/params.ts';
+import { outputParts, outputText, wireMedia } from '../shared/media.ts';
+import { isOwn, joinText } from '../shared/messages.ts';
+import type { ToolIds } from '../shared/tool-ids.ts';
+import type { ChatDialect } from './dialect.ts';
+
+export const wire = 'openai-chat';
+
+/** What the messages of one request are made with. */
+export type MessageContext = {
+  readonly request: ProviderRequest;
+  readonly ids: ToolIds;
+  readonly dialect: ChatDialect;
+  readonly warn: (warning: Warning) => void;
+};
+
+function unsupported(what: string): SignalboxError {
+  return new SignalboxError('unsupported', `Chat Completions cannot take ${what}`);
+}
+
+function breakpoint(hint: CacheHint | undefined, context: MessageContext): JsonObject {
+  return context.dialect.facts.cacheBreakpoints ? cacheBreakpoint(hint) : {};
+}
+
+/** The only two formats of `input_audio`, by media type. */
+const audioFormats: Readonly<Record<string, string>> = {
+  'audio/wav': 'wav',
+  'audio/wave': 'wav',
+  'audio/x-wav': 'wav',
+  'audio/mpeg': 'mp3',
+  'audio/mp3': 'mp3',
+};
+
+function image(part: ImagePart, context: MessageContext): JsonObject {
+  const media = wireMedia(part.source);
+  if (media.kind === 'ref') throw unsupported('an uploaded image; give its URL or its bytes');
+  const url = media.kind === 'url' ? media.url : `data:${media.mediaType};base64,${media.data}`;
+  return {
+    type: 'image_url',
+    image_url: { url, ...(part.detail !== undefined && { detail: part.detail }) },
+    ...breakpoint(part.cache, context),
+  };
+}
+
+function audio(part: AudioPart): JsonObject {
+  const media = wireMedia(part.source);
+  if (media.kind !== 'base64') throw unsupported('audio by its address; give its bytes');
+  const format = own(audioFormats, media.mediaType.toLowerCase());
+  if (format === undefined) throw unsupported('audio other than WAV and MP3');
+  return { type: 'input_audio', input_audio: { data: media.data, format } };
+}
+
+function file(part: FilePart, context: MessageContext): JsonObject {
+  const media = wireMedia(part.source);
+  const extra = breakpoint(part.cache, context);
+  if (media.kind === 'url') throw unsupported('a file by its address; give its bytes');
+  if (media.kind === 'base64') {
+    const file_data = `data:${media.mediaType};base64,${media.data}`;
+    return { type: 'file', file: { filename: part.filename ?? 'file', file_data }, ...extra };
+  }
+  if (media.provider !== context.request.provider) {
+    throw unsupported(`a file that was uploaded to "${media.provider}"`);
+  }
+  return { type: 'file', file: { file_id: media.id }, ...extra };
+}
+
+function dropped(part: Part, role: string): Warning {
+  return {
+    code: 'dropped-part',
+    message: `Chat Completions has no place for ${part.type} in a turn of the ${role}; it was left out`,
+  };
+}
+
+function contentOf(part: Part, role: string, context: MessageContext): readonly JsonObject[] {
+  if (part.type === 'text') {
+    return [{ type: 'text', text: part.text, ...breakpoint(part.cache, context) }];
+  }
+  if (part.type === 'image') return [image(part, context)];
+  if (part.type === 'audio') return [audio(part)];
+  if (part.type === 'file') return [file(part, context)];
+  context.warn(dropped(part, role));
+  return [];
+}
+
+/** Text alone goes as a string, which every imitator of the wire takes; lists are not for all of them. */
+function userContent(
+  message: NormalMessage,
+  context: MessageContext,
+): string | readonly JsonObject[] {
+  const [only, ...more] = message.content;
+  const isMarked = context.dialect.facts.cacheBreakpoints && only?.type === 'text' && only.cache;
+  if (only?.type === 'text' && more.length === 0 && !isMarked) return only.text;
+  return message.content.flatMap((part) => contentOf(part, message.role, context));
+}
+
+/** Gemini, by way of its imitation of this wire, refuses its own calls without their signature. */
+function ownSignature({ opaque }: ToolCallPart, context: MessageContext): JsonObject {
+  const isOurs = opaque?.kind === 'thought-signature' && isOwn(opaque, context.request, wire);
+  return isOurs ? { extra_content: { google: { thought_signature: opaque.data } } } : {};
+}
+
+function toolCall(part: ToolCallPart, context: MessageContext): JsonObject {
+  // Arguments that were not JSON go back as JSON: servers parse them.
+  const input = part.invalid === true ? { invalid: part.rawInput ?? part.input } : part.input;
+  return {
+    id: context.ids.call(part.id),
+    type: 'function',
+    function: { name: part.name, arguments: JSON.stringify(input) },
+    ...ownSignature(part, context),
+  };
+}
+
+/**
+ * Reasoning that the vendor told in a field of its own goes back in the same field, usually inside a tool loop
+ * only: DeepSeek and Moonshot want it there, and refuse or ignore it elsewhere. OpenRouter's details, which hold
+ * the model's signatures, stand for the text.
+ */
+function echoedReasoning(message: NormalMessage, context: MessageContext): JsonObject {
+  const fields: Record<string, string> = {};
+  for (const part of message.content) {
+    const opaque = part.type === 'reasoning' ? part.opaque : undefined;
+    if (part.type !== 'reasoning' || opaque === undefined) continue;
+    if (!isOwn(opaque, context.request, wire)) continue;
+    if (opaque.kind === 'encrypted') return { reasoning_details: JSON.parse(opaque.data) };
+    if (opaque.kind === 'reasoning-content') {
+      fields[opaque.data] = (own(fields, opaque.data) ?? '') + part.text;
+    }
+  }
+  return fields;
+}
+
+const plainAssistantParts: readonly Part['type'][] = ['text', 'refusal', 'reasoning', 'tool-call'];
+
+function assistant(message: NormalMessage, inLoop: boolean, context: MessageContext): JsonObject {
+  for (const part of message.content) {
+    if (!plainAssistantParts.includes(part.type)) context.warn(dropped(part, message.role));
+  }
+  const { echoReasoning } = context.dialect;
+  const isEchoed = echoReasoning === 'always' || (echoReasoning === 'tool-loop' && inLoop);
+  const calls = message.content.filter((part) => part.type === 'tool-call');
+  const refusal = message.content.find((part) => part.type === 'refusal')?.text;
+  const said = joinText(message.content);
+  return {
+    role: 'assistant',
+    content: said === '' ? null : said,
+    ...(refusal !== undefined && { refusal }),
+    ...(calls.length > 0 && { tool_calls: calls.map((call) => toolCall(call, context)) }),
+    ...(isEchoed && echoedReasoning(message, context)),
+  };
+}
+
+function toolResult(part: ToolResultPart, context: MessageContext): JsonObject {
+  const parts = outputParts(part.output);
+  const output = parts === undefined ? outputText(part.output) : joinText(parts);
+  return {
+    role: 'tool',
+    tool_call_id: context.ids.result(part.id),
+    ...(context.dialect.toolResultName && { name: part.name }),
+    // The wire has no flag for errors.
+    content: part.isError === true ? `Error: ${output}` : output,
+  };
+}
+
+/** Tool results hold text only: what else a tool gave follows in a turn of the user's. */
+function toolAttachments(message: NormalMessage, context: MessageContext): readonly JsonObject[] {
+  const content = message.content.flatMap((part) => {
+    const parts = part.type === 'tool-result' ? outputParts(part.output) : undefined;
+    const media = parts?.filter((each) => each.type !== 'text') ?? [];
+    if (part.type !== 'tool-result' || media.length === 0) return [];
+    return [
+      { type: 'text', text: `Given by the tool "${part.name}":` },
+      ...media.flatMap((each) => contentOf(each, 'user', context)),
+    ];
+  });
+  return content.length === 0 ? [] : [{ role: 'user', content }];
+}
+
+/** The conversation in the wire's words. Tool calls must have been paired with their results before. */
+export function wireMessages(
+  messages: readonly NormalMessage[],
+  context: MessageContext,
+): readonly JsonObject[] {
+  const lastUser = messages.findLastIndex((message) => message.role === 'user');
+  return messages.flatMap((message, index) => {
+    if (message.role === 'assistant') {
+      const isSilent = message.content.every((part) => part.type === 'reasoning');
+      return isSilent ? [] : [assistant(message, index > lastUser, context)];
+    }
+    if (message.role === 'tool') {
+      const results = message.content.filter((part) => part.type === 'tool-result');
+      return [
+        ...results.map((part) => toolResult(part, context)),
+        ...toolAttachments(message, context),
+      ];
+    }
+    if (message.role === 'user') {
+      const content = userContent(message, context);
+      return content.length === 0 ? [] : [{ role: 'user', content }];
+    }
+    return [{ role: context.dialect.systemRole, content: systemContent(message, context) }];
+  });
+}
+
+function systemContent(
+  message: NormalMessage,
+  context: MessageContext,
+): string | readonly JsonObject[] {
+  const texts = message.content.filter((part): part is TextPart => part.type === 'text');
+  const isMarked = context.dialect.facts.cacheBreakpoints && texts.some((part) => part.cache);
+  if (!isMarked) return joinText(texts);
+  return texts.flatMap((part) => contentOf(part, message.role, context));
+}

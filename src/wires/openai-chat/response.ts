@@ -1,0 +1,194 @@
+import { isSignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { Citation } from '../../protocol/message.ts';
+import type { Usage } from '../../protocol/usage.ts';
+import type { TextEvent } from '../../transport/sse/event-template.ts';
+import { openAIUsage } from '../openai-shared/usage.ts';
+import { listedCitations } from '../shared/citations.ts';
+import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import type { AnswerFacts, AnswerReader } from '../shared/read-answer.ts';
+import { createDeltaReader, type DeltaReader, type Issuer, textField } from './deltas.ts';
+import type { ChatDialect } from './dialect.ts';
+import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
+
+/** By the vendor's word in lower case. */
+const finishReasons: Readonly<Record<string, FinishReason>> = {
+  stop: 'stop',
+  stop_sequence: 'stop',
+  eos: 'stop', // Together
+  eos_token: 'stop', // Hugging Face
+  end_turn: 'stop',
+  complete: 'stop', // Cohere
+  length: 'length',
+  max_tokens: 'length',
+  model_length: 'length', // Mistral
+  context_length_exceeded: 'context_length',
+  model_context_window_exceeded: 'context_length',
+  tool_calls: 'tool_calls',
+  tool_call: 'tool_calls', // Cohere
+  tool_use: 'tool_calls',
+  function_call: 'tool_calls',
+  content_filter: 'content_filter',
+  safety: 'content_filter',
+  recitation: 'content_filter',
+  sensitive: 'content_filter', // z.ai
+  error_toxic: 'content_filter', // Cohere
+  refusal: 'refusal',
+};
+
+const usageNames = {
+  input: 'prompt_tokens',
+  inputDetails: 'prompt_tokens_details',
+  output: 'completion_tokens',
+  outputDetails: 'completion_tokens_details',
+};
+
+type ChatFacts = AnswerFacts & {
+  readonly issuer: Issuer;
+  /** Where the vendor tells reasoning. @default 'tags' */
+  readonly reasoningOut?: ChatDialect['reasoningOut'];
+};
+
+/** The first choice: with `n` among the extra options there are more, which nobody asked us for. */
+function firstChoice(choices: unknown): JsonObject | undefined {
+  for (const choice of listOf(choices)) {
+    if (isObject(choice) && (choice.index === undefined || choice.index === 0)) return choice;
+  }
+  return undefined;
+}
+
+/** What may differ from one event with text to the next, and is not read: time, and padding (OpenAI's, Mistral's). */
+const idle = ['created', 'obfuscation', 'p'];
+
+/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+class ChatReader implements AnswerReader {
+  readonly #facts: AnswerFacts;
+  readonly #deltas: DeltaReader;
+  #begun = false;
+  #id: string | undefined;
+  #servedModel: string | undefined;
+  #serviceTier: string | undefined;
+  #usage: Usage | undefined;
+  #rawFinishReason: string | undefined;
+  /** `[DONE]`, or the usage that follows the reason: nothing of interest comes after it. */
+  #settled = false;
+  #sources: readonly Citation[] = [];
+
+  constructor(facts: ChatFacts) {
+    this.#facts = facts;
+    this.#deltas = createDeltaReader(facts.issuer, facts.tell, facts.reasoningOut);
+  }
+
+  readEvent(chunk: unknown): void {
+    if (!isObject(chunk)) return;
+    const failure = chunkFailure(chunk, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    if (!Array.isArray(chunk.choices) && !this.#begun && chunk.usage === undefined) return;
+    const choice = firstChoice(chunk.choices);
+    this.#describe(chunk, choice);
+    // A server that streams a whole message calls it `message`.
+    if (choice !== undefined) this.#choose(choice, choice.delta ?? choice.message);
+    else this.#settled = this.#rawFinishReason !== undefined && this.#usage !== undefined;
+  }
+
+  textEvent(chunk: unknown): TextEvent | undefined {
+    const choice = isObject(chunk) ? firstChoice(chunk.choices) : undefined;
+    const said = textField(objectOf(choice?.delta));
+    return said === undefined ? undefined : { place: said.field, ...said, idle };
+  }
+
+  readAgain({ place }: TextEvent, text: string): void {
+    this.#deltas.text(place, text);
+  }
+
+  readBody(body: unknown): void {
+    const failure = chunkFailure(body, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    const choice = isObject(body) ? firstChoice(body.choices) : undefined;
+    if (!isObject(body) || !isObject(choice?.message)) {
+      throw notACompletion();
+    }
+    this.#describe(body, choice);
+    this.#choose(choice, choice.message);
+    // Servers that leave the reason out of a whole message have ended it all the same.
+    this.#rawFinishReason ??= 'stop';
+  }
+
+  readDone(): void {
+    this.#settled = true;
+  }
+
+  isEnded(): boolean {
+    return this.#rawFinishReason !== undefined;
+  }
+
+  // After the finish reason only usage and `[DONE]` are missing.
+  forgives(error: unknown): boolean {
+    return this.isEnded() && isSignalboxError(error, 'stream_interrupted');
+  }
+
+  isComplete(): boolean {
+    return this.#settled;
+  }
+
+  isBegun(): boolean {
+    return this.#begun;
+  }
+
+  finish(raw: unknown): void {
+    this.#deltas.close(this.#sources);
+    this.#facts.tell({
+      type: 'finish',
+      finishReason: this.#finishReason(),
+      rawFinishReason: this.#rawFinishReason,
+      id: this.#id,
+      servedModel: this.#servedModel,
+      serviceTier: this.#serviceTier,
+      usage: this.#usage,
+      raw,
+    });
+  }
+
+  #describe(chunk: JsonObject, choice: JsonObject | undefined): void {
+    this.#id ??= textOf(chunk.id);
+    this.#servedModel ??= textOf(chunk.model);
+    this.#usage =
+      openAIUsage(chunk.usage, usageNames) ??
+      openAIUsage(objectOf(chunk.x_groq).usage, usageNames) ??
+      // Moonshot tells the usage of a stream inside the choice.
+      openAIUsage(choice?.usage, usageNames) ??
+      this.#usage;
+    const listed = listedCitations(chunk);
+    if (listed.length > 0) this.#sources = listed;
+    this.#serviceTier =
+      textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? this.#serviceTier;
+    if (this.#begun) return;
+    this.#begun = true;
+    const { requestId, tell } = this.#facts;
+    tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
+  }
+
+  #choose(choice: JsonObject, said: unknown): void {
+    this.#deltas.read(objectOf(said));
+    const reason = textOf(choice.finish_reason);
+    if (reason === undefined) return;
+    const failure = finishFailure(reason, choice, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    this.#rawFinishReason = reason;
+  }
+
+  #finishReason(): FinishReason {
+    const { toolCalls, refusal } = this.#deltas.seen();
+    const word = (this.#rawFinishReason ?? '').toLowerCase().replace('-', '_');
+    const reason = own(finishReasons, word) ?? 'other';
+    if (reason !== 'stop') return reason;
+    if (toolCalls > 0) return 'tool_calls';
+    return refusal ? 'refusal' : 'stop';
+  }
+}
+
+export function createAnswerReader(facts: ChatFacts): AnswerReader {
+  return new ChatReader(facts);
+}

@@ -1,0 +1,217 @@
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import { splitText } from '../../testing/simulator/answer.ts';
+import { asList, asObject, asString } from '../../testing/simulator/json-access.ts';
+import type { AnswerTurn, Asked, Frame, SimulatedWire } from '../../testing/simulator/wire.ts';
+import {
+  openaiCredential,
+  openaiError,
+  openaiErrorObject,
+  openaiHeaders,
+} from '../openai-shared/write.ts';
+
+/** `other` and `error` are words of compatible vendors; the rest are OpenAI's. */
+const finishWords = {
+  stop: 'stop',
+  length: 'length',
+  tool_calls: 'tool_calls',
+  content_filter: 'content_filter',
+  refusal: 'stop',
+  context_length: 'length',
+  pause: 'stop',
+  error: 'error',
+  other: 'other',
+} as const satisfies Record<FinishReason, string>;
+
+/** What differs between OpenAI and those who copied its wire. */
+type Dialect = {
+  /** Fields that only OpenAI's own messages have. */
+  readonly ownFields: JsonObject;
+  /** Where reasoning is shown; OpenAI does not. */
+  readonly reasoningField: 'reasoning_content' | undefined;
+  readonly serviceTier: string | undefined;
+  readonly headers: SimulatedWire['headers'];
+};
+
+/** Chat Completions as OpenAI speaks it. */
+export const openaiChatWire: SimulatedWire = createChatWire({
+  ownFields: { refusal: null, annotations: [] },
+  reasoningField: undefined,
+  serviceTier: 'default',
+  headers: openaiHeaders,
+});
+
+/** Chat Completions as most other vendors speak it: plainer, with reasoning in `reasoning_content`. */
+export const compatibleChatWire: SimulatedWire = createChatWire({
+  ownFields: {},
+  reasoningField: 'reasoning_content',
+  serviceTier: undefined,
+  headers: (turn) => ({ 'x-request-id': `req_${turn.serial}` }),
+});
+
+function createChatWire(dialect: Dialect): SimulatedWire {
+  return {
+    name: 'openai-chat',
+    accepts: (path) => path.endsWith('/chat/completions'),
+    read: (_path, body) => ({
+      model: asString(body.model) ?? '',
+      stream: body.stream === true,
+    }),
+    credential: openaiCredential,
+    missingKey: 'auth',
+    asked,
+    complaint: ({ body, model }) => {
+      if (model === '') return 'you must provide a model parameter';
+      return asList(body.messages).length === 0 ? "'messages' must not be empty" : undefined;
+    },
+    headers: dialect.headers,
+    unary: (turn) => unary(turn, dialect),
+    frames: (turn) => frames(turn, dialect),
+    error: openaiError,
+    errorFrames: (error) => [{ data: { error: openaiErrorObject(error) }, role: 'finish' }],
+    keepAlive: ': keep-alive\n\n',
+  };
+}
+
+function asked(body: JsonObject): Asked {
+  const format = asObject(body.response_format);
+  const choice = body.tool_choice;
+  const jsonSchema = asObject(format.json_schema).schema;
+  return {
+    schema: jsonSchema ?? (format.type === 'json_object' ? { type: 'object' } : undefined),
+    tools: asList(body.tools).map((tool) => {
+      const definition = asObject(asObject(tool).function);
+      return { name: asString(definition.name) ?? '', schema: definition.parameters };
+    }),
+    forcedTool:
+      choice === 'required'
+        ? { name: undefined }
+        : asObject(choice).type === 'function'
+          ? { name: asString(asObject(asObject(choice).function).name) }
+          : undefined,
+  };
+}
+
+function unary(turn: AnswerTurn, dialect: Dialect): JsonObject {
+  const { answer } = turn;
+  return {
+    id: `chatcmpl-${turn.serial}`,
+    object: 'chat.completion',
+    created: Math.floor(turn.at / 1000),
+    model: answer.model,
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: 'assistant',
+          content: answer.text === '' && hasOtherContent(turn) ? null : answer.text,
+          ...dialect.ownFields,
+          ...(answer.refusal !== undefined && { refusal: answer.refusal }),
+          ...reasoningDelta(answer.reasoning, dialect),
+          ...(answer.toolCalls.length > 0 && {
+            tool_calls: answer.toolCalls.map((call, index) => ({
+              id: call.id ?? toolCallId(turn, index),
+              type: 'function',
+              function: { name: call.name, arguments: call.inputText },
+            })),
+          }),
+        },
+        logprobs: null,
+        finish_reason: finishWords[answer.finishReason],
+      },
+    ],
+    usage: usage(turn),
+    ...serviceTier(turn, dialect),
+    system_fingerprint: null,
+  };
+}
+
+function frames(turn: AnswerTurn, dialect: Dialect): readonly Frame[] {
+  const { answer, request } = turn;
+  const withUsage = asObject(request.body.stream_options).include_usage === true;
+  const chunk = (choices: readonly JsonObject[], total: JsonObject | null): JsonObject => ({
+    id: `chatcmpl-${turn.serial}`,
+    object: 'chat.completion.chunk',
+    created: Math.floor(turn.at / 1000),
+    model: answer.model,
+    ...serviceTier(turn, dialect),
+    system_fingerprint: null,
+    choices,
+    ...(withUsage && { usage: total }),
+  });
+  const delta = (
+    role: Frame['role'],
+    content: JsonObject,
+    finish: string | null = null,
+  ): Frame => ({
+    data: chunk([{ index: 0, delta: content, logprobs: null, finish_reason: finish }], null),
+    role,
+  });
+  const { annotations: _notStreamed, ...ownFields } = dialect.ownFields;
+  const reasoning = dialect.reasoningField === undefined ? '' : (answer.reasoning ?? '');
+  return [
+    delta('preamble', {
+      role: 'assistant',
+      content: hasOtherContent(turn) ? null : '',
+      ...ownFields,
+    }),
+    ...splitText(reasoning).map((piece) => delta('content', reasoningDelta(piece, dialect))),
+    ...answer.chunks.map((piece) => delta('content', { content: piece })),
+    ...splitText(answer.refusal ?? '').map((piece) => delta('content', { refusal: piece })),
+    ...toolCallDeltas(turn).map((call) => delta('content', { tool_calls: [call] })),
+    delta('finish', {}, finishWords[answer.finishReason]),
+    ...(withUsage ? [{ data: chunk([], usage(turn)), role: 'finish' as const }] : []),
+    { data: '[DONE]', role: 'end' },
+  ];
+}
+
+function toolCallDeltas(turn: AnswerTurn): readonly JsonObject[] {
+  return turn.answer.toolCalls.flatMap((call, index) => [
+    {
+      index,
+      id: call.id ?? toolCallId(turn, index),
+      type: 'function',
+      function: { name: call.name, arguments: '' },
+    },
+    ...splitText(call.inputText).map((piece) => ({ index, function: { arguments: piece } })),
+  ]);
+}
+
+/** Whether the message is something else than text, so that `content` is null. */
+function hasOtherContent({ answer }: AnswerTurn): boolean {
+  return answer.refusal !== undefined || (answer.toolCalls.length > 0 && answer.text === '');
+}
+
+function reasoningDelta(reasoning: string | undefined, { reasoningField }: Dialect): JsonObject {
+  if (reasoning === undefined || reasoningField === undefined) return {};
+  return { [reasoningField]: reasoning };
+}
+
+function serviceTier({ answer }: AnswerTurn, dialect: Dialect): JsonObject {
+  const tier = answer.serviceTier ?? dialect.serviceTier;
+  return tier === undefined ? {} : { service_tier: tier };
+}
+
+function toolCallId(turn: AnswerTurn, index: number): string {
+  return `call_${turn.serial}${index}`;
+}
+
+function usage({ answer }: AnswerTurn): JsonObject {
+  const { usage: counted } = answer;
+  return {
+    prompt_tokens: counted.inputTokens,
+    completion_tokens: counted.outputTokens,
+    total_tokens: counted.inputTokens + counted.outputTokens,
+    prompt_tokens_details: {
+      cached_tokens: counted.cachedInputTokens,
+      cache_write_tokens: counted.cacheWriteTokens,
+      audio_tokens: 0,
+    },
+    completion_tokens_details: {
+      reasoning_tokens: counted.reasoningTokens,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import type { JsonObject } from '../../protocol/json.ts';
+import type { Opaque } from '../../protocol/message.ts';
+import { objectOf, textOf } from '../shared/read.ts';
+
+export const wire = 'openai-responses';
+
+/** Keeps a reasoning item for replay: its id and its encrypted content, which belong together. */
+export function encryptedReasoning(
+  item: JsonObject,
+  issuer: { readonly provider: string; readonly model: string },
+): Opaque | undefined {
+  const encrypted = textOf(item.encrypted_content);
+  if (encrypted === undefined) return undefined;
+  const data = JSON.stringify({ id: item.id, encrypted_content: encrypted });
+  return { wire, provider: issuer.provider, model: issuer.model, kind: 'encrypted', data };
+}
+
+/** The fields of the reasoning item, if that is what `opaque` holds. */
+export function readEncryptedReasoning(
+  opaque: Opaque,
+): { readonly id?: string; readonly encrypted_content: string } | undefined {
+  if (opaque.kind !== 'encrypted') return undefined;
+  let kept: JsonObject;
+  try {
+    kept = objectOf(JSON.parse(opaque.data));
+  } catch {
+    return undefined;
+  }
+  const encrypted = textOf(kept.encrypted_content);
+  const id = textOf(kept.id);
+  if (encrypted === undefined) return undefined;
+  return { ...(id !== undefined && { id }), encrypted_content: encrypted };
+}
+
+/** Keeps what a message was for (`commentary` on the way, or the `final_answer`): newer models want it back. */
+export function messagePhase(
+  item: JsonObject,
+  issuer: { readonly provider: string; readonly model: string },
+): Opaque | undefined {
+  const phase = textOf(item.phase);
+  return phase === undefined ? undefined : { wire, ...issuer, kind: 'item', data: phase };
+}

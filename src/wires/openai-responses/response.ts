@@ -1,0 +1,148 @@
+import { own } from '../../internal/own.ts';
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import type { TextEvent } from '../../transport/sse/event-template.ts';
+import { openAIUsage } from '../openai-shared/usage.ts';
+import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import type { AnswerFacts, AnswerReader } from '../shared/read-answer.ts';
+import { eventFailure, notAResponse, responseFailure } from './errors.ts';
+import { contentPlace, createItemReader, type Issuer, type ItemReader } from './items.ts';
+
+/** Why an answer is incomplete. */
+const finishReasonByDetail: Readonly<Record<string, FinishReason>> = {
+  max_output_tokens: 'length',
+  content_filter: 'content_filter',
+};
+
+const usageNames = {
+  input: 'input_tokens',
+  inputDetails: 'input_tokens_details',
+  output: 'output_tokens',
+  outputDetails: 'output_tokens_details',
+};
+
+/** What differs from one event with text to the next, and is not read. */
+const idle = ['sequence_number', 'obfuscation'];
+
+/** Events after which nothing comes. `response.failed` is one too, but throws. */
+const terminalEvents: readonly unknown[] = ['response.completed', 'response.incomplete'];
+
+function finishOf(
+  response: JsonObject,
+  seen: { readonly toolCalls: number; readonly refusal: string },
+): { readonly finishReason: FinishReason; readonly rawFinishReason: string } {
+  const detail = textOf(objectOf(response.incomplete_details).reason);
+  const status = textOf(response.status) ?? 'completed';
+  if (status === 'incomplete') {
+    return {
+      finishReason: own(finishReasonByDetail, detail ?? '') ?? 'other',
+      rawFinishReason: detail ?? status,
+    };
+  }
+  if (seen.toolCalls > 0) return { finishReason: 'tool_calls', rawFinishReason: status };
+  return { finishReason: seen.refusal === '' ? 'stop' : 'refusal', rawFinishReason: status };
+}
+
+function isResponse(body: unknown): body is JsonObject {
+  return isObject(body) && Array.isArray(body.output);
+}
+
+/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+class ResponseReader implements AnswerReader {
+  readonly #facts: AnswerFacts;
+  readonly #items: ItemReader;
+  #opened = false;
+  #final: JsonObject | undefined;
+
+  constructor(issuer: Issuer, facts: AnswerFacts) {
+    this.#facts = facts;
+    this.#items = createItemReader(issuer, facts.tell);
+  }
+
+  readEvent(event: unknown): void {
+    const told = objectOf(event);
+    const { type, response } = told;
+    const failure = eventFailure(event, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    if (isObject(response)) this.#open(response);
+    if (terminalEvents.includes(type)) this.#complete(objectOf(response));
+    else this.#items.event(type, told);
+  }
+
+  textEvent(event: unknown): TextEvent | undefined {
+    const told = objectOf(event);
+    const text = told.type === 'response.output_text.delta' ? textOf(told.delta) : undefined;
+    return text === undefined
+      ? undefined
+      : { place: contentPlace(told), field: 'delta', text, idle };
+  }
+
+  readAgain({ place }: TextEvent, text: string): void {
+    this.#items.text(place, text);
+  }
+
+  readBody(body: unknown): void {
+    const failure = responseFailure(body, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    if (!isResponse(body)) throw notAResponse('not a response of the Responses API');
+    if (body.status === 'queued' || body.status === 'in_progress') {
+      throw notAResponse('still being made, and background mode is not supported');
+    }
+    this.#open(body);
+    this.#complete(body);
+  }
+
+  isBegun(): boolean {
+    return this.#opened;
+  }
+
+  isComplete(): boolean {
+    return this.#final !== undefined;
+  }
+
+  isEnded(): boolean {
+    return this.#final !== undefined;
+  }
+
+  forgives(): boolean {
+    return false;
+  }
+
+  finish(raw: unknown): void {
+    this.#items.close();
+    const response = this.#final ?? {};
+    this.#facts.tell({
+      ...finishOf(response, this.#items.seen()),
+      type: 'finish',
+      id: textOf(response.id),
+      servedModel: textOf(response.model),
+      serviceTier: textOf(response.service_tier),
+      usage: openAIUsage(response.usage, usageNames),
+      raw,
+    });
+  }
+
+  #open(response: JsonObject): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    const { requestId, tell } = this.#facts;
+    tell({
+      type: 'open',
+      id: textOf(response.id),
+      servedModel: textOf(response.model),
+      requestId,
+    });
+  }
+
+  #complete(response: JsonObject): void {
+    const failure = responseFailure(response, this.#facts.headers);
+    if (failure !== undefined) throw failure;
+    // What the events left out: a server that tells items only here, or an event that could not be read.
+    this.#items.final(listOf(response.output));
+    this.#final = response;
+  }
+}
+
+export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
+  return new ResponseReader(issuer, facts);
+}

@@ -1,0 +1,208 @@
+import type { FinishReason } from '../../protocol/completion.ts';
+import type { JsonObject } from '../../protocol/json.ts';
+import { asList, asObject, asString } from '../../testing/simulator/json-access.ts';
+import type {
+  AnswerTurn,
+  Asked,
+  Frame,
+  SimulatedWire,
+  VendorError,
+} from '../../testing/simulator/wire.ts';
+import {
+  openaiCredential,
+  openaiError,
+  openaiErrorObject,
+  openaiHeaders,
+} from '../openai-shared/write.ts';
+import { responseItems } from './write-items.ts';
+
+type Outcome = {
+  readonly status: 'completed' | 'incomplete' | 'failed';
+  readonly reason?: string;
+};
+
+const outcomes = {
+  stop: { status: 'completed' },
+  length: { status: 'incomplete', reason: 'max_output_tokens' },
+  tool_calls: { status: 'completed' },
+  content_filter: { status: 'incomplete', reason: 'content_filter' },
+  refusal: { status: 'completed' },
+  context_length: { status: 'incomplete', reason: 'max_output_tokens' },
+  pause: { status: 'completed' },
+  error: { status: 'failed' },
+  other: { status: 'incomplete', reason: 'steered' },
+} as const satisfies Record<FinishReason, Outcome>;
+
+/** OpenAI's Responses API, stateless part. A failed response is HTTP 200, as with the vendor. */
+export const openaiResponsesWire: SimulatedWire = {
+  name: 'openai-responses',
+  accepts: (path) => path.endsWith('/responses'),
+  read: (_path, body) => ({
+    model: asString(body.model) ?? '',
+    stream: body.stream === true,
+  }),
+  credential: openaiCredential,
+  missingKey: 'auth',
+  asked,
+  complaint: ({ body, model }) => {
+    if (model === '') return "Missing required parameter: 'model'.";
+    const input = body.input;
+    if (typeof input === 'string' || asList(input).length > 0) return undefined;
+    return "Missing required parameter: 'input'.";
+  },
+  headers: openaiHeaders,
+  unary: (turn) => finished(turn),
+  frames: (turn) =>
+    numbered([
+      ...opening(turn),
+      ...responseItems(turn).flatMap((item) => item.frames),
+      closing(turn),
+    ]),
+  error: (error, turn) => {
+    const reply = openaiError(error, turn);
+    // Unlike Chat Completions, this wire answers 400 and not 404, with `param` set.
+    return error.kind === 'model_not_found'
+      ? {
+          ...reply,
+          status: error.status ?? 400,
+          body: { error: { ...openaiErrorObject(error), param: 'model' } },
+        }
+      : reply;
+  },
+  errorFrames: (error, turn, sent) => numbered(failure(error, turn), sent),
+  keepAlive: ': keep-alive\n\n',
+};
+
+function asked(body: JsonObject): Asked {
+  const format = asObject(asObject(body.text).format);
+  const choice = body.tool_choice;
+  return {
+    schema: format.schema ?? (format.type === 'json_object' ? { type: 'object' } : undefined),
+    tools: asList(body.tools)
+      .map(asObject)
+      .filter((tool) => tool.type === 'function')
+      .map((tool) => ({ name: asString(tool.name) ?? '', schema: tool.parameters })),
+    forcedTool:
+      choice === 'required'
+        ? { name: undefined }
+        : asObject(choice).type === 'function'
+          ? { name: asString(asObject(choice).name) }
+          : undefined,
+  };
+}
+
+function opening(turn: AnswerTurn): readonly Frame[] {
+  const response = { ...skeleton(turn), status: 'in_progress' };
+  return ['response.created', 'response.in_progress'].map((type) => ({
+    event: type,
+    data: { type, response },
+    role: 'preamble',
+  }));
+}
+
+function closing(turn: AnswerTurn): Frame {
+  const type = `response.${outcomes[turn.answer.finishReason].status}`;
+  return { event: type, data: { type, response: finished(turn) }, role: 'finish' };
+}
+
+function failure(error: VendorError, turn: AnswerTurn): readonly Frame[] {
+  const { type, code, message, param } = openaiErrorObject(error);
+  const response = {
+    ...skeleton(turn),
+    status: 'failed',
+    error: { code: code ?? type, message },
+  };
+  return [
+    {
+      event: 'error',
+      data: { type: 'error', error: { type, code, message, param } },
+      role: 'finish',
+    },
+    {
+      event: 'response.failed',
+      data: { type: 'response.failed', response },
+      role: 'finish',
+    },
+  ];
+}
+
+function numbered(frames: readonly Frame[], from = 0): readonly Frame[] {
+  return frames.map((frame, index) => ({
+    ...frame,
+    data: { ...asObject(frame.data), sequence_number: from + index },
+  }));
+}
+
+function finished(turn: AnswerTurn): JsonObject {
+  const { answer } = turn;
+  const outcome: Outcome = outcomes[answer.finishReason];
+  return {
+    ...skeleton(turn),
+    status: outcome.status,
+    completed_at: outcome.status === 'completed' ? Math.floor(turn.at / 1000) : null,
+    error:
+      outcome.status === 'failed'
+        ? { code: 'server_error', message: 'The model failed to answer (simulated).' }
+        : null,
+    incomplete_details: outcome.reason === undefined ? null : { reason: outcome.reason },
+    output: responseItems(turn).map((item) => item.done),
+    service_tier: answer.serviceTier ?? 'default',
+    usage: outcome.status === 'failed' ? null : usage(turn),
+  };
+}
+
+/** The response before anything is known about it; it echoes the request. */
+function skeleton({ request, answer, serial, at }: AnswerTurn): JsonObject {
+  const { body } = request;
+  const reasoning = asObject(body.reasoning);
+  return {
+    id: `resp_${serial}`,
+    object: 'response',
+    created_at: Math.floor(at / 1000),
+    status: 'in_progress',
+    background: false,
+    completed_at: null,
+    error: null,
+    frequency_penalty: 0,
+    incomplete_details: null,
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    max_tool_calls: null,
+    model: answer.model,
+    moderation: null,
+    output: [],
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    presence_penalty: 0,
+    previous_response_id: null,
+    prompt_cache_key: body.prompt_cache_key ?? null,
+    prompt_cache_retention: null,
+    reasoning: { effort: reasoning.effort ?? null, summary: reasoning.summary ?? null },
+    safety_identifier: body.safety_identifier ?? null,
+    service_tier: 'auto',
+    store: body.store ?? true,
+    temperature: body.temperature ?? 1,
+    text: { format: { type: 'text' }, verbosity: 'medium', ...asObject(body.text) },
+    tool_choice: body.tool_choice ?? 'auto',
+    tools: body.tools ?? [],
+    top_logprobs: 0,
+    top_p: body.top_p ?? 1,
+    truncation: 'disabled',
+    usage: null,
+    user: null,
+    metadata: body.metadata ?? {},
+  };
+}
+
+function usage({ answer }: AnswerTurn): JsonObject {
+  const { usage: counted } = answer;
+  return {
+    input_tokens: counted.inputTokens,
+    input_tokens_details: {
+      cached_tokens: counted.cachedInputTokens,
+      cache_write_tokens: counted.cacheWriteTokens,
+    },
+    output_tokens: counted.outputTokens,
+    output_tokens_details: { reasoning_tokens: counted.reasoningTokens },
+    total_tokens: counted.inputTokens + counted.outputTokens,
+  };
+}

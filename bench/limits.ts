@@ -117,7 +117,7 @@ function vendorOf(rule: Rule, runtime: FakeRuntime, answerMs: number) {
     preload: async () => undefined,
     prepare: () => ({
       warnings: [],
-      async *send({ signal, watch }): AsyncGenerator<ProviderPart> {
+      async *send({ signal, watch }): AsyncGenerator<readonly ProviderPart[]> {
         watch.connected();
         await runtime.sleep(20 + 30 * runtime.random(), signal);
         const { allowed, limits, retryAfterMs } = rule(runtime.now());
@@ -130,10 +130,10 @@ function vendorOf(rule: Rule, runtime: FakeRuntime, answerMs: number) {
           throw new SignalboxError('rate_limited', 'too many requests', { status: 429, ...more });
         }
         await runtime.sleep(answerMs * (0.5 + runtime.random()), signal);
-        yield { type: 'text-delta', delta: 'yes' };
-        yield { type: 'part-end', part: { type: 'text', text: 'yes' } };
+        yield [{ type: 'text-delta', delta: 'yes' }];
+        yield [{ type: 'part-end', part: { type: 'text', text: 'yes' } }];
         const usage = { inputTokens: 1, outputTokens: 1, totalTokens: 2 };
-        yield { type: 'finish', finishReason: 'stop', usage };
+        yield [{ type: 'finish', finishReason: 'stop', usage }];
       },
     }),
   };

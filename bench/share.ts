@@ -5,11 +5,11 @@ import { cpuOf, median } from './measure.ts';
 const usage = { inputTokens: 20, outputTokens: 100, totalTokens: 120 };
 const deltas = 200;
 
-async function* answer(count: number): AsyncGenerator<ProviderPart> {
-  yield { type: 'open', servedModel: 'gpt-5.4-mini' };
-  for (let each = 0; each < count; each++) yield { type: 'text-delta', delta: 'x' };
-  yield { type: 'part-end', part: { type: 'text', text: 'x'.repeat(count) } };
-  yield { type: 'finish', finishReason: 'stop', usage };
+async function* answer(count: number): AsyncGenerator<readonly ProviderPart[]> {
+  yield [{ type: 'open', servedModel: 'gpt-5.4-mini' }];
+  for (let each = 0; each < count; each++) yield [{ type: 'text-delta', delta: 'x' }];
+  yield [{ type: 'part-end', part: { type: 'text', text: 'x'.repeat(count) } }];
+  yield [{ type: 'finish', finishReason: 'stop', usage }];
 }
 
 const answering = (count: number): Provider => ({

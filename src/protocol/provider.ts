@@ -59,20 +59,11 @@ export type AttemptContext = {
 export interface PreparedCall {
   /** What the target cannot honour. Told before sending, so that the caller's `onUnsupported` can decide. */
   readonly warnings: readonly Warning[];
-  /** Sends it. Nothing happens before the first read. */
-  send(context: AttemptContext): AsyncIterable<ProviderPart>;
-}
-
-/** What an iterator of `send` may have besides: several parts often come at once, and a promise for each is dear. */
-export interface ReadyParts {
-  /** The next part, if it is there already. */
-  ready(): ProviderPart | undefined;
   /**
-   * Where nothing is ready: a promise that settles when there may be something, and no later than the signal
-   * aborts; it never rejects. `undefined` where `next` is to be asked: before anything has come, at the end, and for
-   * what went wrong.
+   * Sends it, and yields the parts of the answer in batches: what one read of the socket brought, so that nothing
+   * waits for more. An answer in one piece is one batch. Nothing happens before the first read.
    */
-  more?(): Promise<void> | undefined;
+  send(context: AttemptContext): AsyncIterable<readonly ProviderPart[]>;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { own } from '../internal/own.ts';
 import { quotedList } from '../internal/quoted.ts';
 import type { Provider } from '../protocol/provider.ts';
+import type { WrittenWire } from '../wires/shared/write.ts';
 import { invalidArgument, isObject } from './check-arguments.ts';
 import { answerCases, finishReasonCases } from './contract/answer-cases.ts';
 import { conversationCases, textInputCases } from './contract/conversation-cases.ts';
@@ -10,7 +11,6 @@ import { errorCases } from './contract/error-cases.ts';
 import { leavingCases } from './contract/leaving-cases.ts';
 import type { ContractCase } from './contract/probe.ts';
 import { type WireFacts, wireFacts } from './contract/wire-facts.ts';
-import type { SimulatedWireName } from './simulator/answer.ts';
 import type { SimulatedProvider } from './simulator/server.ts';
 
 export type { ContractCase } from './contract/probe.ts';
@@ -25,7 +25,7 @@ export type AdapterContractOptions = {
   /** The vendor's side. It is reset before each case. */
   readonly simulator: SimulatedProvider;
   /** What the adapter and the simulator speak. */
-  readonly wire: SimulatedWireName;
+  readonly wire: WrittenWire;
   /**
    * Whether the vendor shows its reasoning.
    * @default 'hidden' on Chat Completions, as at OpenAI, and 'shown' elsewhere

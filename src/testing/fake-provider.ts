@@ -230,7 +230,7 @@ export function fakeProvider(
           for await (const part of play(entry, request, context, runtime)) {
             // The reader may ask for nothing more after this one.
             if (part.type === 'finish') call.outcome = 'ok';
-            yield part;
+            yield [part];
           }
         } catch (error) {
           call.outcome = context.signal.aborted ? 'aborted' : 'error';

@@ -1,28 +1,27 @@
 import { anthropicWire } from '../wires/anthropic/write.ts';
 import { geminiWire } from '../wires/gemini/write.ts';
+import { geminiEmbeddingsWire } from '../wires/gemini/write-embeddings.ts';
 import { compatibleChatWire, openaiChatWire } from '../wires/openai-chat/write.ts';
+import { openaiEmbeddingsWire, openaiImagesWire } from '../wires/openai-chat/write-other-tasks.ts';
 import { openaiResponsesWire } from '../wires/openai-responses/write.ts';
 import { checkOptions } from './check-arguments.ts';
-import {
-  geminiEmbeddingsWire,
-  openaiEmbeddingsWire,
-  openaiImagesWire,
-} from './simulator/other-wires.ts';
 import type { SimulatedProviderOptions, SimulatedVendor } from './simulator/script.ts';
 import { type SimulatedProvider, startProvider } from './simulator/server.ts';
 
 export type {
+  ReceivedRequest as SimulatedRequest,
+  VendorErrorKind as SimulatedErrorKind,
+  WrittenWire as SimulatedWireName,
+} from '../wires/shared/write.ts';
+export type {
   SimulatedAnswer,
-  SimulatedRequest,
   SimulatedToolCall,
   SimulatedUsage,
-  SimulatedWireName,
 } from './simulator/answer.ts';
 export type { LoggedRequest } from './simulator/exchange.ts';
 export type {
   Fault,
   FaultOptions,
-  SimulatedErrorKind,
   SingleFault,
   StatusFault,
 } from './simulator/faults.ts';

@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { runAttempt } from '../../src/engine/attempt/attempt-stream.ts';
 import { openScope } from '../../src/engine/core/scope.ts';
-import { readOn } from '../../src/internal/reads.ts';
-import type { PreparedCall, ReadyParts } from '../../src/protocol/provider.ts';
+import { SignalboxError } from '../../src/errors.ts';
+import type { PreparedCall } from '../../src/protocol/provider.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
-import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { type FakeRuntime, fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import { readAttempt } from '../support/read-attempt.ts';
 
 const finish: ProviderPart = { type: 'finish', finishReason: 'stop' };
@@ -13,18 +13,18 @@ const finish: ProviderPart = { type: 'finish', finishReason: 'stop' };
 /** Runs an attempt whose answer has come whole when the abort comes, and is still on its way through the adapter. */
 async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
   const caller = new AbortController();
-  async function* answer(): AsyncGenerator<ProviderPart> {
-    yield { type: 'open' };
+  type Batches = AsyncGenerator<readonly ProviderPart[]>;
+  async function* answer(): Batches {
+    yield [{ type: 'open' }];
     caller.abort(new Error('enough'));
-    yield finish;
+    yield [finish];
   }
-  const through = async function* (parts: AsyncIterable<ProviderPart>) {
+  const through = async function* (parts: Batches): Batches {
     yield* parts;
   };
   const prepared: PreparedCall = {
     warnings: [],
-    send: () =>
-      Array.from({ length: layers }).reduce<AsyncGenerator<ProviderPart>>(through, answer()),
+    send: () => Array.from({ length: layers }).reduce<Batches>(through, answer()),
   };
   const seen: ProviderPart[] = [];
   const runtime = fakeRuntime();
@@ -47,32 +47,41 @@ it.each([0, 1, 3])(
   },
 );
 
-/** An answer of which all but the first part is there at once. */
-class ReadyAnswer implements AsyncIterableIterator<ProviderPart>, ReadyParts {
+/** An answer whose batches come when they are asked for; the one after the last never comes. */
+class ScriptedAnswer implements AsyncIterableIterator<readonly ProviderPart[]> {
   asked = 0;
-  readonly #rest: ProviderPart[] = [{ type: 'text-delta', delta: 'a' }, finish];
+  hasLeft = false;
+  readonly late = Promise.withResolvers<IteratorResult<readonly ProviderPart[]>>();
+  readonly #batches: (readonly ProviderPart[])[];
+
+  constructor(...batches: (readonly ProviderPart[])[]) {
+    this.#batches = batches;
+  }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  async next(): Promise<IteratorResult<ProviderPart>> {
+  next(): Promise<IteratorResult<readonly ProviderPart[]>> {
     this.asked += 1;
-    return { done: false, value: { type: 'open' } };
+    const value = this.#batches.shift();
+    return value === undefined ? this.late.promise : Promise.resolve({ done: false, value });
   }
 
-  ready(): ProviderPart | undefined {
-    return this.asked === 0 ? undefined : this.#rest.shift();
+  async return(): Promise<IteratorResult<readonly ProviderPart[]>> {
+    this.hasLeft = true;
+    return { done: true, value: undefined };
   }
 }
 
-function runReady<Answer extends ReadyAnswer>(
-  signal: AbortSignal,
-  answer: Answer,
-  runtime = fakeRuntime(),
+const open: ProviderPart = { type: 'open' };
+const text: ProviderPart = { type: 'text-delta', delta: 'a' };
+
+function run(
+  answer: AsyncIterableIterator<readonly ProviderPart[]>,
+  { signal, runtime = fakeRuntime(), see = () => undefined }: Partial<Running> = {},
 ) {
-  const seen: ProviderPart[] = [];
-  const parts = runAttempt(
+  return runAttempt(
     runtime,
     { warnings: [], send: () => answer },
     {
@@ -81,101 +90,103 @@ function runReady<Answer extends ReadyAnswer>(
       wire: 'stream',
       keepRaw: false,
       onLimits: () => undefined,
-      see: (part) => seen.push(part),
+      see,
     },
   );
-  return { answer, seen, parts };
 }
 
-it('takes parts that are there at once without asking for them', async () => {
-  const { answer, seen, parts } = runReady(new AbortController().signal, new ReadyAnswer());
-  const told = await readAttempt(parts);
-  expect(told.map(({ type }) => type)).toEqual(['open', 'text-delta', 'finish']);
-  expect(seen).toEqual(told);
+type Running = {
+  readonly signal: AbortSignal;
+  readonly runtime: FakeRuntime;
+  readonly see: (part: ProviderPart) => void;
+};
+
+it('passes batches on as they come, and ends with the finish', async () => {
+  const seen: ProviderPart[] = [];
+  const answer = new ScriptedAnswer([open], [], [text, finish]);
+  const parts = run(answer, { see: (part) => seen.push(part) });
+  expect(await parts.next()).toEqual([open]);
+  expect(await parts.next()).toEqual([text, finish]);
+  expect(await parts.next()).toBeUndefined();
+  expect(seen).toEqual([open, text, finish]);
+  expect(answer).toMatchObject({ asked: 3, hasLeft: true });
+});
+
+it('passes nothing on that comes behind the finish', async () => {
+  const parts = run(new ScriptedAnswer([finish, text]));
+  expect(await parts.next()).toEqual([finish]);
+  expect(await parts.next()).toBeUndefined();
+});
+
+it('passes on what came before the part that ends it, then fails', async () => {
+  const failure = new SignalboxError('invalid_output', 'no');
+  const answer = new ScriptedAnswer([open, text, finish]);
+  const parts = run(answer, {
+    see: (part) => {
+      if (part === finish) throw failure;
+    },
+  });
+  expect(await parts.next()).toEqual([open, text]);
+  await expect(parts.next()).rejects.toBe(failure);
+  expect(await parts.next()).toBeUndefined();
+  expect(answer.hasLeft).toBe(true);
+});
+
+it('asks for nothing more once it is aborted', async () => {
+  const caller = new AbortController();
+  const answer = new ScriptedAnswer([open], [text, finish]);
+  const parts = run(answer, { signal: caller.signal });
+  await parts.next();
+  const reason = new Error('enough');
+  caller.abort(reason);
+  await expect(parts.next()).rejects.toMatchObject({ cause: reason });
+  expect(await parts.next()).toBeUndefined();
   expect(answer.asked).toBe(1);
 });
 
-it('takes none of them once it is aborted', async () => {
-  const caller = new AbortController();
-  const { parts } = runReady(caller.signal, new ReadyAnswer());
-  await readOn(() => parts.read());
-  const reason = new Error('enough');
-  caller.abort(reason);
-  expect(() => parts.read()).toThrow(expect.objectContaining({ cause: reason }));
-  expect(parts.read()).toEqual({ done: true, value: undefined });
-});
-
-it('tells whoever waits for a part when it is left', async () => {
-  const prepared: PreparedCall = {
-    warnings: [],
-    send: () => ({
-      [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }),
-    }),
-  };
-  const runtime = fakeRuntime();
-  const parts = runAttempt(runtime, prepared, {
-    scope: openScope(runtime, undefined, 10_000),
-    clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
-    wire: 'stream',
-    keepRaw: false,
-    onLimits: () => undefined,
-    see: () => undefined,
-  });
-  const waiting = readOn(() => parts.read());
+it('ends the wait of its reader when it is left', async () => {
+  const parts = run(new ScriptedAnswer());
+  const waiting = parts.next();
   parts.leave();
-  expect(await waiting).toEqual({ done: true, value: undefined });
+  expect(await waiting).toBeUndefined();
 });
-
-/** An answer whose parts come one by one, and whose own promise tells of them. */
-class WaitingAnswer extends ReadyAnswer {
-  waiting = Promise.withResolvers<void>();
-
-  override ready(): ProviderPart | undefined {
-    return undefined;
-  }
-
-  more(): Promise<void> | undefined {
-    return this.asked === 0 ? undefined : this.waiting.promise;
-  }
-}
 
 it('fails with a clock that ran out while its reader was elsewhere', async () => {
   const runtime = fakeRuntime();
-  const { parts } = runReady(new AbortController().signal, new ReadyAnswer(), runtime);
-  await readOn(() => parts.read());
+  const parts = run(new ScriptedAnswer([open]), { runtime });
+  await parts.next();
   await runtime.advance(1_000);
   await nextTurn();
-  expect(() => parts.read()).toThrow(expect.objectContaining({ code: 'timeout' }));
-  expect(parts.read()).toEqual({ done: true, value: undefined });
+  await expect(parts.next()).rejects.toMatchObject({ code: 'timeout' });
+  expect(await parts.next()).toBeUndefined();
 });
 
 it('fails with what the adapter throws at once', async () => {
   const cause = new Error('a defect');
-  const answer = new ReadyAnswer();
+  const answer = new ScriptedAnswer();
   answer.next = () => {
     throw cause;
   };
-  const { parts } = runReady(new AbortController().signal, answer);
-  const waiting = parts.read();
-  await expect(waiting).resolves.toBeUndefined();
-  expect(() => parts.read()).toThrow(expect.objectContaining({ code: 'invalid_response', cause }));
+  await expect(run(answer).next()).rejects.toMatchObject({ code: 'invalid_response', cause });
 });
 
-it('waits for what the adapter waits for, without a promise of its own', async () => {
-  const { answer, parts } = runReady(new AbortController().signal, new WaitingAnswer());
-  await readOn(() => parts.read());
-  expect(parts.read()).toBe(answer.waiting.promise);
-  expect(answer.asked).toBe(1);
+it('fails when the adapter ends without a finish', async () => {
+  const answer = new ScriptedAnswer([text]);
+  const parts = run(answer);
+  await parts.next();
+  answer.late.resolve({ done: true, value: undefined });
+  await expect(parts.next()).rejects.toMatchObject({ code: 'stream_interrupted' });
 });
 
-it('fails with an abort even when the adapter tells of it late', async () => {
+it('fails with an abort even when the adapter ignores its signal', async () => {
   const caller = new AbortController();
-  const { answer, parts } = runReady(caller.signal, new WaitingAnswer());
-  await readOn(() => parts.read());
-  const reading = readOn(() => parts.read());
+  const answer = new ScriptedAnswer([open]);
+  const parts = run(answer, { signal: caller.signal });
+  await parts.next();
   const reason = new Error('enough');
+  const failing = expect(parts.next()).rejects.toMatchObject({ cause: reason });
   caller.abort(reason);
   await nextTurn();
-  answer.waiting.resolve();
-  await expect(reading).rejects.toMatchObject({ cause: reason });
+  answer.late.resolve({ done: false, value: [finish] });
+  await failing;
 });

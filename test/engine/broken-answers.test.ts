@@ -27,8 +27,8 @@ function cutAfter(...parts: readonly ProviderPart[]): Provider {
     prepare: () => ({
       warnings: [],
       async *send() {
-        yield { type: 'open' };
-        yield* parts;
+        yield [{ type: 'open' }];
+        for (const part of parts) yield [part];
         throw new SignalboxError('stream_interrupted', 'broke off');
       },
     }),
@@ -107,8 +107,8 @@ describe('a continued answer', () => {
         warnings: [],
         async *send() {
           asked.push(...messages);
-          yield* after;
-          yield { type: 'finish', finishReason: 'stop' };
+          for (const part of after) yield [part];
+          yield [{ type: 'finish', finishReason: 'stop' }];
         },
       }),
     };

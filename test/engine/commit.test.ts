@@ -106,7 +106,7 @@ function failingAfter(...parts: readonly ProviderPart[]): Provider {
     prepare: () => ({
       warnings: [],
       async *send() {
-        yield* parts;
+        for (const part of parts) yield [part];
         throw new SignalboxError('server_error', 'broke off');
       },
     }),

@@ -2,7 +2,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCompletionStream } from '../../src/engine/call/completion-stream.ts';
 import { SignalboxError } from '../../src/errors.ts';
-import { Pulled } from '../../src/internal/reads.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';
 
 type Answer = { readonly text: string };
@@ -38,17 +37,13 @@ function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
           await new Promise((_, reject) => {
             leaving.addEventListener('abort', () => reject(leaving.reason), { once: true });
           });
-        } else yield part;
+        } else yield [part];
       }
     } finally {
       state.closed = true;
     }
   }
-  const stream = createCompletionStream<Answer>(async (leaving) => {
-    const parts = source(leaving);
-    const steps = new Pulled(() => parts.next());
-    return { read: () => steps.read(), return: () => parts.return() };
-  });
+  const stream = createCompletionStream<Answer>(async (leaving) => source(leaving));
   return { stream, state };
 }
 

@@ -152,9 +152,9 @@ describe('an answer that another target goes on with', () => {
         return {
           ...prepared,
           async *send(context: Parameters<typeof prepared.send>[0]) {
-            for await (const part of prepared.send(context)) {
-              if (part.type === 'finish') throw new Error('cut');
-              yield part;
+            for await (const batch of prepared.send(context)) {
+              if (batch.some(({ type }) => type === 'finish')) throw new Error('cut');
+              yield batch;
             }
           },
         };
@@ -173,16 +173,13 @@ describe('an answer that another target goes on with', () => {
 });
 
 describe('the joint of two attempts', () => {
-  /** An attempt that has to be waited for before each of these parts. */
+  /** An attempt of which each of these parts is a batch. */
   function from(parts: readonly ProviderPart[]): AttemptParts {
     let at = 0;
-    let isLate = false;
     return {
-      read() {
-        isLate = !isLate;
-        if (isLate) return Promise.resolve();
-        const value = parts[at++];
-        return value === undefined ? { done: true, value } : { done: false, value };
+      async next() {
+        const part = parts[at++];
+        return part && [part];
       },
       leave: () => undefined,
     };

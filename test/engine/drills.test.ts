@@ -289,8 +289,8 @@ describe('a fire drill takes', () => {
       prepareEmbedding: ({ values }) => ({
         warnings: [],
         async *send() {
-          yield { type: 'vectors', vectors: values.map(() => [0.5]) };
-          yield { type: 'finish', finishReason: 'stop' };
+          yield [{ type: 'vectors', vectors: values.map(() => [0.5]) }];
+          yield [{ type: 'finish', finishReason: 'stop' }];
         },
       }),
     };

@@ -24,10 +24,10 @@ function embedder({ fails = 0, length = 3, batch = 2 }: Script = {}) {
         asked.push(values);
         if (asked.length <= fails) throw new SignalboxError('overloaded', 'overloaded');
         const vectors = values.map((value) => [Number(value), ...Array(dimensions - 1).fill(0)]);
-        yield { type: 'vectors', vectors };
+        yield [{ type: 'vectors', vectors }];
         const inputTokens = values.length;
         const usage = { inputTokens, outputTokens: 0, totalTokens: inputTokens };
-        yield { type: 'finish', finishReason: 'stop', usage };
+        yield [{ type: 'finish', finishReason: 'stop', usage }];
       },
     }),
   };
@@ -137,8 +137,8 @@ describe('embed', () => {
       prepareEmbedding: () => ({
         warnings: [],
         async *send() {
-          yield { type: 'vectors', vectors: [[1, 2]] };
-          yield { type: 'finish', finishReason: 'stop' };
+          yield [{ type: 'vectors', vectors: [[1, 2]] }];
+          yield [{ type: 'finish', finishReason: 'stop' }];
         },
       }),
     };
@@ -188,10 +188,10 @@ describe('image', () => {
       async *send() {
         for (const data of parts.slice(0, count)) {
           const source = { data, mediaType: 'image/png' };
-          yield { type: 'part-end', part: { type: 'image', source } };
+          yield [{ type: 'part-end', part: { type: 'image', source } }];
         }
         const finishReason = parts.length === 0 ? 'content_filter' : 'stop';
-        yield { type: 'finish', finishReason };
+        yield [{ type: 'finish', finishReason }];
       },
     }),
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Hedge } from '../../src/protocol/config.ts';
-import type { PreparedCall, Provider, ReadyParts } from '../../src/protocol/provider.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
 import type { ProviderPart, StreamPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';
 import type { FakeAnswer } from '../../src/testing/fake-answer.ts';
@@ -38,23 +38,14 @@ function atOnce(provider: Provider): Provider {
     ...provider,
     prepare(request) {
       const prepared = provider.prepare(request);
-      const send: PreparedCall['send'] = (context) => {
-        const inner = prepared.send(context)[Symbol.asyncIterator]();
-        const rest: ProviderPart[] = [];
-        const parts: AsyncIterableIterator<ProviderPart> & ReadyParts = {
-          [Symbol.asyncIterator]: () => parts,
-          ready: () => rest.shift(),
-          async next() {
-            for (let step = await inner.next(); step.done !== true; step = await inner.next()) {
-              rest.push(step.value);
-            }
-            const value = rest.shift();
-            return value === undefined ? { done: true, value } : { done: false, value };
-          },
-        };
-        return parts;
+      return {
+        ...prepared,
+        async *send(context) {
+          const parts: ProviderPart[] = [];
+          for await (const batch of prepared.send(context)) parts.push(...batch);
+          yield parts;
+        },
       };
-      return { ...prepared, send };
     },
   };
 }
@@ -113,10 +104,10 @@ describe('a hedge', () => {
         warnings: [],
         async *send() {
           await gate.promise;
-          yield { type: 'text-delta', delta: text };
+          yield [{ type: 'text-delta', delta: text }];
           for (let turn = 0; turn < 10; turn += 1) await undefined;
-          yield { type: 'part-end', part: { type: 'text', text } };
-          yield { type: 'finish', finishReason: 'stop' };
+          yield [{ type: 'part-end', part: { type: 'text', text } }];
+          yield [{ type: 'finish', finishReason: 'stop' }];
         },
       }),
     });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { StandardIssue, StandardSchema } from '../../src/protocol/standard-schema.ts';
 import {
   checkAgainst,
   isStandardSchema,
   toJsonSchema,
   validatorOf,
-} from '../../src/validation/json-schema.ts';
+} from '../../src/engine/core/json-schema.ts';
+import type { StandardIssue, StandardSchema } from '../../src/protocol/standard-schema.ts';
 
 const withIssues = (issues: readonly StandardIssue[]): StandardSchema => ({
   '~standard': { version: 1, vendor: 'mine', validate: () => ({ issues }) },

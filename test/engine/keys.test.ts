@@ -22,8 +22,8 @@ function pool(failures: Failures) {
         used.push(key);
         const failure = failures[key];
         if (failure !== undefined) throw new SignalboxError(failure[0], failure[0], failure[1]);
-        yield { type: 'part-end', part: { type: 'text', text: `key ${key}` } };
-        yield { type: 'finish', finishReason: 'stop' };
+        yield [{ type: 'part-end', part: { type: 'text', text: `key ${key}` } }];
+        yield [{ type: 'finish', finishReason: 'stop' }];
       },
     }),
   };

@@ -365,8 +365,8 @@ function telling(
         used.push(key);
         watch.connected();
         watch.limits(limitsOf(key, used.length));
-        yield { type: 'part-end', part: { type: 'text', text: `key ${key}` } };
-        yield { type: 'finish', finishReason: 'stop' };
+        yield [{ type: 'part-end', part: { type: 'text', text: `key ${key}` } }];
+        yield [{ type: 'finish', finishReason: 'stop' }];
       },
     }),
   };

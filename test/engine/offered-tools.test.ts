@@ -79,7 +79,7 @@ function partsProvider(...answers: readonly (readonly ProviderPart[])[]) {
         state.hints.push(hintIn(messages));
         const answer = answers[state.sent++] ?? answers.at(-1) ?? [];
         signal.addEventListener('abort', () => state.closed++);
-        for (const part of answer) yield part;
+        for (const part of answer) yield [part];
         if (answer.at(-1)?.type !== 'finish') await new Promise(() => undefined);
       },
     }),

@@ -28,10 +28,12 @@ it('returns what the vendor reported about its answer, and when it came', async 
     prepare: (request) => ({
       warnings: [dropped],
       async *send(context) {
-        for await (const part of fake.prepare(request).send(context)) {
-          yield part.type === 'finish'
-            ? { ...part, serviceTier: 'flex', finishDetail: 'a detail', id: 'msg_1' }
-            : part;
+        for await (const batch of fake.prepare(request).send(context)) {
+          yield batch.map((part) =>
+            part.type === 'finish'
+              ? { ...part, serviceTier: 'flex', finishDetail: 'a detail', id: 'msg_1' }
+              : part,
+          );
         }
       },
     }),

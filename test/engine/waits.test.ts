@@ -128,8 +128,8 @@ describe('a call that leaves the queue', () => {
           connected();
           const left = { limit: 1_000, remaining: 500, resetMs: 30_000 };
           limits([{ name: 'tokens', unit: 'tokens', ...left }]);
-          yield { type: 'part-end', part: { type: 'text', text: 'one' } };
-          yield { type: 'finish', finishReason: 'stop' };
+          yield [{ type: 'part-end', part: { type: 'text', text: 'one' } }];
+          yield [{ type: 'finish', finishReason: 'stop' }];
         },
       }),
     };

@@ -152,7 +152,7 @@ function ownProvider(
       warnings: [],
       async *send({ watch }) {
         if (limits !== undefined) watch.limits([limits]);
-        for (const part of parts) yield part;
+        for (const part of parts) yield [part];
         if (error !== undefined) throw error;
       },
     }),
@@ -280,8 +280,8 @@ describe("a provider of the user's own", () => {
           warnings: [],
           async *send() {
             sizes.push(values.length);
-            yield { type: 'vectors', vectors: values.map(() => [1, 2]) };
-            yield finishWith(usageOf({}));
+            yield [{ type: 'vectors', vectors: values.map(() => [1, 2]) }];
+            yield [finishWith(usageOf({}))];
           },
         }),
       };

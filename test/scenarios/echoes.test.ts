@@ -256,8 +256,8 @@ describe('the usage in events', () => {
       prepare: () => ({
         warnings: [],
         async *send() {
-          yield { type: 'usage', usage } as const;
-          yield { type: 'text-delta', delta: 'hi' } as const;
+          yield [{ type: 'usage', usage } as const];
+          yield [{ type: 'text-delta', delta: 'hi' } as const];
           throw new SignalboxError('stream_interrupted', 'cut', { requestId: 'req_1' });
         },
       }),

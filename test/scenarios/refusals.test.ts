@@ -50,8 +50,8 @@ async function answeredPerMinute(
           throw new SignalboxError('rate_limited', 'too many', { status: 429, ...more });
         }
         await runtime.sleep(answerMs, signal);
-        yield { type: 'part-end', part: { type: 'text', text: 'yes' } };
-        yield { type: 'finish', finishReason: 'stop' };
+        yield [{ type: 'part-end', part: { type: 'text', text: 'yes' } }];
+        yield [{ type: 'finish', finishReason: 'stop' }];
       },
     }),
   };

@@ -37,8 +37,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an answer that ends without its finish is an answer',
     file: 'engine/attempt/attempt-stream.ts',
-    search: "throw new SignalboxError('stream_interrupted', 'the adapter ended without a finish');",
-    replace: "return this.#took({ done: false, value: { type: 'finish', finishReason: 'stop' } });",
+    search: '      this.#onFailure(ended);',
+    replace: "      void ended;\n      this.#take([{ type: 'finish', finishReason: 'stop' }]);",
   },
   {
     name: 'a failed attempt keeps its place under a limit',

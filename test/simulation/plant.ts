@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** A copy of the engine and of the simulation with the mistake in it. */
 async function plant({ file, search, replace }: Mutation): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'signalbox-simulation-'));
-  for (const part of ['src', 'test/simulation', 'package.json']) {
+  for (const part of ['src', 'test/simulation', 'test/support/batches.ts', 'package.json']) {
     await cp(join(root, part), join(copy, part), { recursive: true });
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));

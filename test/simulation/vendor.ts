@@ -8,9 +8,9 @@ import {
   SignalboxError,
   type Usage,
 } from '../../src/index.ts';
+import { inBatches, inUnevenBatches } from '../support/batches.ts';
 import { numberIn, rightAnswer, rightObject } from './answers.ts';
 import type { VirtualTime } from './virtual-time.ts';
-import { WaitingParts } from './waiting-parts.ts';
 import type { Trouble, VendorPlan } from './world.ts';
 
 /** What a vendor knows of one request. */
@@ -37,8 +37,8 @@ const forEver = Number.POSITIVE_INFINITY;
 
 const slowMs = 8_000;
 
-/** Those whose parts are told as our own adapters tell theirs; the others' come from plain generators. */
-const waitingVendors = ['a', 'c'];
+/** Those of which one read of the socket may bring several parts. */
+const unevenVendors = ['a', 'c'];
 
 const codes: Partial<Record<Trouble, readonly [AttemptErrorCode, number | undefined]>> = {
   down: ['connection', undefined],
@@ -194,7 +194,7 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
       warnings: [],
       send(context) {
         const parts = send(request, context);
-        return waitingVendors.includes(plan.name) ? new WaitingParts(parts) : parts;
+        return unevenVendors.includes(plan.name) ? inUnevenBatches(parts) : inBatches(parts);
       },
     }),
   };

@@ -33,7 +33,9 @@ export async function callProvider(
   options: CallOptions = {},
 ): Promise<readonly ProviderPart[]> {
   const parts: ProviderPart[] = [];
-  for await (const part of provider.prepare(request).send(contextOf(options))) parts.push(part);
+  for await (const batch of provider.prepare(request).send(contextOf(options))) {
+    parts.push(...batch);
+  }
   return parts;
 }
 

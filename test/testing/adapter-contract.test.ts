@@ -6,6 +6,7 @@ import type { ProviderRequest } from '../../src/protocol/request.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { adapterContract } from '../../src/testing/adapter-contract.ts';
 import { simulateProviders } from '../../src/testing/simulate-providers.ts';
+import { partsIn } from '../support/batches.ts';
 
 const simulators = await simulateProviders();
 afterAll(() => simulators.close());
@@ -41,14 +42,18 @@ function telling(change: (part: ProviderPart) => readonly ProviderPart[]): Provi
   return sending(
     (send) =>
       async function* (context) {
-        for await (const part of send(context)) yield* change(part);
+        for await (const batch of send(context)) yield batch.flatMap(change);
       },
   );
 }
 
 /** The sound adapter with what it does about a failure. */
 function failing(
-  change: (error: unknown, send: Send, context: AttemptContext) => AsyncIterable<ProviderPart>,
+  change: (
+    error: unknown,
+    send: Send,
+    context: AttemptContext,
+  ) => AsyncIterable<readonly ProviderPart[]>,
 ): Provider {
   return sending(
     (send) =>
@@ -75,10 +80,10 @@ const defects: readonly (readonly [defect: string, provider: Provider, name: str
       (send) =>
         async function* (context) {
           const held: ProviderPart[] = [];
-          for await (const part of send(context)) {
+          for await (const part of partsIn(send(context))) {
             if (part.type === 'open') held.push(part);
-            else yield part;
-            if (part.type === 'text-delta') yield* held.splice(0);
+            else yield [part];
+            if (part.type === 'text-delta') yield held.splice(0);
           }
         },
     ),
@@ -105,7 +110,7 @@ const defects: readonly (readonly [defect: string, provider: Provider, name: str
   [
     'takes a stream that stops for one that ends',
     failing(async function* () {
-      yield { type: 'finish', finishReason: 'stop' };
+      yield [{ type: 'finish', finishReason: 'stop' }];
     }),
     'a stream that ends politely in the middle is an interruption',
   ],

@@ -6,6 +6,7 @@ import type { ProviderRequest } from '../../src/protocol/request.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { partsIn } from '../support/batches.ts';
 
 const request: ProviderRequest = {
   provider: 'fake',
@@ -32,7 +33,8 @@ async function ask(
 ): Promise<Outcome> {
   const parts: ProviderPart[] = [];
   try {
-    for await (const part of provider.prepare(asked).send(contextOf(more))) parts.push(part);
+    for await (const part of partsIn(provider.prepare(asked).send(contextOf(more))))
+      parts.push(part);
   } catch (error) {
     return { parts, error };
   }
@@ -209,7 +211,7 @@ describe('delays and aborts', () => {
       { runtime },
     );
     const times: number[] = [];
-    for await (const part of provider.prepare(request).send(contextOf())) {
+    for await (const part of partsIn(provider.prepare(request).send(contextOf()))) {
       if (part.type === 'text-delta') times.push(runtime.now());
     }
     expect(times).toEqual([1_000, 1_010, 1_020]);
@@ -242,7 +244,9 @@ describe('delays and aborts', () => {
     const provider = fakeProvider({ chunks: ['a', 'b', 'c'] });
     const parts = provider.prepare(request).send(contextOf({ signal: caller.signal }));
     const reading = (async () => {
-      for await (const part of parts) if (part.type === 'text-delta') caller.abort('left');
+      for await (const part of partsIn(parts)) {
+        if (part.type === 'text-delta') caller.abort('left');
+      }
     })();
     await expect(reading).rejects.toBe('left');
   });
@@ -258,10 +262,10 @@ describe('delays and aborts', () => {
 
   test('a reader who leaves is told from one who reads to the finish', async () => {
     const provider = fakeProvider('hello');
-    for await (const part of provider.prepare(request).send(contextOf())) {
+    for await (const part of partsIn(provider.prepare(request).send(contextOf()))) {
       if (part.type === 'text-delta') break;
     }
-    for await (const part of provider.prepare(request).send(contextOf())) {
+    for await (const part of partsIn(provider.prepare(request).send(contextOf()))) {
       if (part.type === 'finish') break;
     }
     expect(provider.calls.map(({ outcome }) => outcome)).toEqual(['aborted', 'ok']);

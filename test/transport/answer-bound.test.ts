@@ -13,6 +13,7 @@ import { createRouter } from '../../src/router.ts';
 import { answerTooLarge } from '../../src/transport/answer-bound.ts';
 import { readReply } from '../../src/transport/body/read-reply.ts';
 import { awsChunk, awsFrame } from '../support/aws-frames.ts';
+import { inBatches } from '../support/batches.ts';
 import { type AnswerInPieces, piecesFetch, type Served } from '../support/pieces-fetch.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
 
@@ -344,7 +345,7 @@ describe('parts of a provider of the user', () => {
       prepare: () => ({
         warnings: [],
         async *send() {
-          yield* parts();
+          yield* inBatches(parts());
         },
       }),
     };

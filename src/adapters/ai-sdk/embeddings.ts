@@ -53,16 +53,18 @@ function prepare(
         const { headers, body } = objectOf(result.response);
         const requestId = requestIdOf(headersOfObject(headers));
         const inputTokens = tokenCountOf(objectOf(result.usage).tokens);
-        yield { type: 'open', requestId };
-        yield { type: 'vectors', vectors };
-        yield {
-          type: 'finish',
-          finishReason: 'stop',
-          ...(inputTokens !== undefined && {
-            usage: { inputTokens, outputTokens: 0, totalTokens: inputTokens, raw: result.usage },
-          }),
-          ...(context.keepRaw && { raw: body }),
-        };
+        yield [
+          { type: 'open', requestId },
+          { type: 'vectors', vectors },
+          {
+            type: 'finish',
+            finishReason: 'stop',
+            ...(inputTokens !== undefined && {
+              usage: { inputTokens, outputTokens: 0, totalTokens: inputTokens, raw: result.usage },
+            }),
+            ...(context.keepRaw && { raw: body }),
+          },
+        ];
       } catch (error) {
         context.signal.throwIfAborted();
         throw aiSdkError(error, () => false);

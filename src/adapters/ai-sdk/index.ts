@@ -89,10 +89,10 @@ async function* answer(
   call: object,
   context: AttemptContext,
   issuer: Issuer,
-): AsyncGenerator<ProviderPart, void> {
+): AsyncGenerator<readonly ProviderPart[], void> {
   const options = { ...call, abortSignal: context.signal } as never;
-  const told: ProviderPart[] = [];
-  const tell = (part: ProviderPart): void => void told.push(part);
+  let batch: ProviderPart[] = [];
+  const tell = (part: ProviderPart): void => void batch.push(part);
   if (context.wire === 'unary') {
     const result = await model.doGenerate(options);
     const headers = headersOf(result);
@@ -100,7 +100,7 @@ async function* answer(
     const reader = createAnswerReader(issuer, headers, tell);
     reader.readWhole(result);
     reader.finish(context.keepRaw ? objectOf(objectOf(result).response).body : undefined);
-    for (const part of told) yield part;
+    yield batch;
     return;
   }
   const result = await model.doStream(options);
@@ -111,12 +111,13 @@ async function* answer(
   for await (const part of readStream(result.stream, context)) {
     if (context.keepRaw) raw.add(part);
     reader.read(part);
-    for (const each of told.splice(0)) yield each;
     if (reader.isEnded()) break;
+    if (batch.length > 0) yield batch;
+    batch = [];
   }
   if (!reader.isEnded()) throw interruptedError('it ended without a finish');
   reader.finish(context.keepRaw ? raw.events : undefined);
-  for (const part of told) yield part;
+  yield batch;
 }
 
 /**
@@ -159,9 +160,9 @@ export function fromAiSdk(
           let begun = false;
           try {
             context.signal.throwIfAborted();
-            for await (const part of answer(chosen, call, context, issuer)) {
+            for await (const batch of answer(chosen, call, context, issuer)) {
               begun = true;
-              yield part;
+              yield batch;
             }
           } catch (error) {
             context.signal.throwIfAborted();

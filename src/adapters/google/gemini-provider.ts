@@ -88,7 +88,7 @@ export function geminiEmbeddings(
         async *send(context) {
           const { send } = await road();
           const reply = await exchange(context, (tap) => send('embedContent', asked, tap));
-          yield* readEmbeddings(reply, context, geminiPlaces);
+          yield readEmbeddings(reply, context, geminiPlaces);
         },
       };
     },

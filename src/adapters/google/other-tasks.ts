@@ -62,29 +62,26 @@ export const geminiPlaces: EmbeddingPlaces = {
 };
 
 /** Reads the answer to an embedding request; the vectors come in the order of the values. */
-export function* readEmbeddings(
+export function readEmbeddings(
   reply: Reply,
   { keepRaw }: AttemptContext,
   { rowsOf, usageOf }: EmbeddingPlaces,
-): Generator<ProviderPart, void> {
+): readonly ProviderPart[] {
   if (reply.kind === 'refusal') throw refusalError(reply.refusal);
   if (reply.kind === 'events') throw unusable('events where a whole body was asked for');
   const { body } = reply;
   if (isErrorBody(body)) throw inBandError(body, reply.headers);
   const rows = rowsOf(objectOf(body));
   if (rows.length === 0) throw unusable('no embeddings');
-  yield { type: 'open', requestId: reply.requestId };
   const vectors = rows.map((row) =>
     listOf(objectOf(row).values).filter((each) => typeof each === 'number'),
   );
-  yield { type: 'vectors', vectors };
   const usage = usageOf(objectOf(body));
-  yield {
-    type: 'finish',
-    finishReason: 'stop',
-    usage,
-    ...(keepRaw && { raw: body }),
-  };
+  return [
+    { type: 'open', requestId: reply.requestId },
+    { type: 'vectors', vectors },
+    { type: 'finish', finishReason: 'stop', usage, ...(keepRaw && { raw: body }) },
+  ];
 }
 
 function aspectRatioOf(size: string): string | undefined {

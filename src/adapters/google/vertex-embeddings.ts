@@ -72,7 +72,7 @@ export function vertexEmbeddings({
         async *send(context) {
           const { send } = await road();
           const reply = await exchange(context, (tap) => send('embedContent', asked, tap));
-          yield* readEmbeddings(reply, context, { rowsOf, usageOf });
+          yield readEmbeddings(reply, context, { rowsOf, usageOf });
         },
       };
     },

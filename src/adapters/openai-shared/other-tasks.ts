@@ -47,23 +47,14 @@ function bodyOf(reply: Reply): JsonObject {
   return reply.body;
 }
 
-function* opening(reply: Reply, body: JsonObject): Generator<ProviderPart> {
-  const servedModel = textOf(body.model);
-  yield {
-    type: 'open',
-    servedModel,
-    requestId: reply.requestId,
-  };
+function opening(reply: Reply, body: JsonObject): ProviderPart {
+  return { type: 'open', servedModel: textOf(body.model), requestId: reply.requestId };
 }
 
-function* ending(
-  body: JsonObject,
-  names: UsageNames,
-  { keepRaw }: AttemptContext,
-): Generator<ProviderPart> {
+function ending(body: JsonObject, names: UsageNames, { keepRaw }: AttemptContext): ProviderPart {
   const usage = openAIUsage(body.usage, names);
   const servedModel = textOf(body.model);
-  yield {
+  return {
     type: 'finish',
     finishReason: 'stop',
     usage,
@@ -120,9 +111,11 @@ export function prepareOpenAIEmbedding(
         client.embeddings.create(body, options),
       );
       const answer = bodyOf(reply);
-      yield* opening(reply, answer);
-      yield { type: 'vectors', vectors: vectorsOf(answer.data) };
-      yield* ending(answer, embeddingUsage, context);
+      yield [
+        opening(reply, answer),
+        { type: 'vectors', vectors: vectorsOf(answer.data) },
+        ending(answer, embeddingUsage, context),
+      ];
     },
   };
 }
@@ -161,12 +154,11 @@ export function prepareOpenAIImage(
         client.images.generate(body, options),
       );
       const answer = bodyOf(reply);
-      yield* opening(reply, answer);
       const mediaType = `image/${textOf(answer.output_format) ?? 'png'}`;
-      for (const row of listOf(answer.data).filter(isObject)) {
-        yield { type: 'part-end', part: imageOf(row, mediaType) };
-      }
-      yield* ending(answer, imageUsage, context);
+      const images = listOf(answer.data)
+        .filter(isObject)
+        .map((row) => ({ type: 'part-end' as const, part: imageOf(row, mediaType) }));
+      yield [opening(reply, answer), ...images, ending(answer, imageUsage, context)];
     },
   };
 }

@@ -8,8 +8,8 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { type Collected, estimateUsage } from '../core/collected.ts';
 import type { Call } from '../core/engine.ts';
+import { optionsFor } from '../core/engine.ts';
 import type { AnsweredRequest } from '../core/task.ts';
-import { optionsFor } from '../tasks/request.ts';
 import { invalidOutput } from './output-check.ts';
 
 /** A call that may not be made, as far as it is known. */

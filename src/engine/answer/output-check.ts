@@ -4,12 +4,7 @@ import type { Completion, FinishReason } from '../../protocol/completion.ts';
 import type { JsonSchema } from '../../protocol/json.ts';
 import type { ToolCallPart } from '../../protocol/message.ts';
 import type { StandardSchema } from '../../protocol/standard-schema.ts';
-import {
-  checkAgainst,
-  isStandardSchema,
-  toJsonSchema,
-  validatorOf,
-} from '../../validation/json-schema.ts';
+import { checkAgainst, isStandardSchema, toJsonSchema, validatorOf } from '../core/json-schema.ts';
 
 /** What the caller expects of an answer, made ready once for all attempts of a call. */
 export type OutputCheck = {

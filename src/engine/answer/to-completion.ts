@@ -5,12 +5,8 @@ import type { Cost, Usage } from '../../protocol/usage.ts';
 import { type Collected, textOf } from '../core/collected.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
+import type { WholeCompletion } from '../core/task.ts';
 import type { Trail } from '../core/trail.ts';
-
-/** A completion and what only the embedding task has; the road is the same for all tasks. */
-export type WholeCompletion = Completion & {
-  readonly vectors?: readonly (readonly number[])[];
-};
 
 type Building = { -readonly [Key in keyof WholeCompletion]: WholeCompletion[Key] };
 

@@ -3,8 +3,8 @@ import type { SignalboxError } from '../../errors.ts';
 import { sharesRun } from '../../internal/shares-run.ts';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { Call } from '../core/engine.ts';
+import { optionsFor } from '../core/engine.ts';
 import { heldUnder } from '../core/keys.ts';
-import { optionsFor } from '../tasks/request.ts';
 
 /** Between the words of an identifier, where the prompt has blanks. */
 const separators = /[-_.]+/g;

@@ -1,6 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
-import type { Read } from '../../internal/reads.ts';
-import type { PreparedCall, ReadyParts, Watch } from '../../protocol/provider.ts';
+import type { PreparedCall, Watch } from '../../protocol/provider.ts';
 import type { WireMode } from '../../protocol/request.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
@@ -101,41 +100,31 @@ function asAttemptError(error: unknown): SignalboxError {
   );
 }
 
-export type AttemptStep = IteratorResult<ProviderPart, void>;
-
-/** The parts of an attempt, for one reader, who reads one at a time. */
+/** The parts of an attempt, for one reader, who reads one batch at a time. */
 export interface AttemptParts {
-  /** The next part, or the end. @throws SignalboxError what the attempt failed with */
-  read(): Read<AttemptStep>;
+  /** The next batch, never empty; `undefined` at the end. @throws SignalboxError what the attempt failed with */
+  next(): Promise<readonly ProviderPart[] | undefined>;
   /** Ends the attempt, and closes its socket unless the answer is whole. */
   leave(): void;
 }
 
-function isReady(parts: object): parts is ReadyParts {
-  return 'ready' in parts && typeof parts.ready === 'function';
-}
+type Batch = readonly ProviderPart[];
 
-const ended = { done: true, value: undefined } as const;
-
-/** What the reader is told at his next read. */
-type Told = { readonly step: AttemptStep } | { readonly error: SignalboxError };
-
-/** See {@link runAttempt}. A class, since a generator makes more promises, and thousands of them wait at a time. */
-class RunningAttempt implements AttemptParts {
+/** See {@link runAttempt}. A class, since a generator could not be ended while it waits. */
+class AttemptStream implements AttemptParts {
   readonly #runtime: Runtime;
   readonly #prepared: PreparedCall;
   readonly #options: AttemptOptions;
   readonly #controller = new AbortController();
-  /** Why it was aborted. Kept beside the signal, which is dear to ask. */
+  /** Why it was aborted. */
   #cut: { readonly reason: unknown } | undefined;
   readonly #deadline: Deadline;
   #clock: AttemptClock | undefined;
-  #parts: AsyncIterator<ProviderPart> | undefined;
-  /** Whoever waits for the adapter's promise: an abort cuts that short, even when an adapter ignores its signal. */
-  #wake: () => void = ignore;
-  #told: Told | undefined;
-  /** Whether the adapter's own wait is under way. */
-  #isWaiting = false;
+  #parts: AsyncIterator<Batch> | undefined;
+  /** The reader, while it waits. An abort ends the wait, even when an adapter ignores its signal. */
+  #waiting: PromiseWithResolvers<Batch | undefined> | undefined;
+  /** What the next read throws: the failure came behind parts that were passed on first. */
+  #failure: SignalboxError | undefined;
   readonly #onAbort = (): void => void this.#cutShort(this.#options.scope.reason);
   #isAnswering = false;
   #isFinished = false;
@@ -148,81 +137,90 @@ class RunningAttempt implements AttemptParts {
     this.#deadline = createDeadline(options.clocks, runtime.now());
   }
 
-  read(): Read<AttemptStep> {
-    if (this.#told !== undefined) return this.#takeTold(this.#told);
-    if (this.#isOver) return ended;
-    this.#parts ??= this.#begin();
-    const parts = this.#parts;
-    const ready = isReady(parts) ? parts : undefined;
-    const step = this.#takeReady(ready);
-    if (step !== undefined) return step;
-    this.#deadline.reading(this.#runtime.now());
-    const more = ready?.more?.();
-    if (more === undefined) return this.#ask(parts);
-    this.#isWaiting = true;
-    return more;
+  next(): Promise<Batch | undefined> {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) return Promise.reject(failure);
+    if (this.#isOver) return Promise.resolve(undefined);
+    if (this.#cut !== undefined) return Promise.reject(this.#failed(this.#cut.reason));
+    const waiting = Promise.withResolvers<Batch | undefined>();
+    this.#waiting = waiting;
+    this.#ask();
+    return waiting.promise;
   }
 
   leave(): void {
-    this.#tell({ step: ended });
     this.#end();
+    this.#answer(undefined);
   }
 
-  #takeTold(told: Told): AttemptStep {
-    this.#told = undefined;
-    if ('error' in told) throw told.error;
-    return told.step;
-  }
-
-  /** A part that is there; what has come by the time of an abort is still taken by who waits for it. */
-  #takeReady(parts: ReadyParts | undefined): AttemptStep | undefined {
-    const wasWaiting = this.#isWaiting;
-    this.#isWaiting = false;
+  #ask(): void {
     try {
-      if (this.#cut === undefined || wasWaiting) {
-        const value = parts?.ready();
-        if (value !== undefined) return this.#took({ done: false, value });
-      }
-    } catch (error) {
-      throw this.#failed(error);
-    }
-    if (this.#cut !== undefined) throw this.#failed(this.#cut.reason);
-    return undefined;
-  }
-
-  #ask(parts: AsyncIterator<ProviderPart>): Promise<void> {
-    return new Promise((wake) => {
-      this.#wake = wake;
-      try {
-        parts.next().then(this.#onNext, this.#onFailure);
-      } catch (error) {
-        this.#onFailure(error);
-      }
-    });
-  }
-
-  // Made once: a stream has thousands of parts, and may be one of thousands.
-  readonly #onNext = (next: IteratorResult<ProviderPart>): void => {
-    if (this.#isOver) return;
-    try {
-      this.#tell({ step: this.#took(next) });
+      this.#parts ??= this.#begin();
+      this.#deadline.reading(this.#runtime.now());
+      this.#parts.next().then(this.#onNext, this.#onFailure);
     } catch (error) {
       this.#onFailure(error);
     }
+  }
+
+  // Made once: a stream has thousands of batches, and may be one of thousands.
+  readonly #onNext = (step: IteratorResult<Batch>): void => {
+    if (this.#isOver) return;
+    this.#deadline.paused();
+    if (step.done === true) {
+      const ended = new SignalboxError('stream_interrupted', 'the adapter ended without a finish');
+      this.#onFailure(ended);
+    } else if (step.value.length === 0) this.#ask();
+    else this.#take(step.value);
   };
 
   readonly #onFailure = (error: unknown): void => {
-    if (!this.#isOver) this.#tell({ error: this.#failed(error) });
+    if (this.#isOver) return;
+    const failure = this.#failed(error);
+    this.#waiting?.reject(failure);
+    this.#waiting = undefined;
   };
 
-  /** Kept for a reader who is elsewhere: to him, too, a failure must not look like the end. */
-  #tell(told: Told): void {
-    this.#told = told;
-    this.#wake();
-    this.#wake = ignore;
+  #answer(batch: Batch | undefined): void {
+    this.#waiting?.resolve(batch);
+    this.#waiting = undefined;
   }
 
-  #begin(): AsyncIterator<ProviderPart> {
+  /** Passes a batch on, up to the part that ends the attempt. */
+  #take(batch: Batch): void {
+    const sound: ProviderPart[] = [];
+    try {
+      for (const part of batch) {
+        sound.push(this.#see(part));
+        if (this.#isFinished) break;
+      }
+    } catch (error) {
+      // What came before the failure is the reader's.
+      if (sound.length === 0) {
+        this.#onFailure(error);
+        return;
+      }
+      this.#failure = this.#failed(error);
+    }
+    this.#answer(sound);
+  }
+
+  /** Shows the part, as far as it can be believed. */
+  #see(told: ProviderPart): ProviderPart {
+    const part = soundPart(told);
+    if (!this.#isAnswering && isFirstPart(part)) {
+      this.#isAnswering = true;
+      this.#deadline.firstPart(this.#runtime.now());
+      this.#clock?.arm();
+    }
+    this.#isFinished = part.type === 'finish';
+    this.#options.see(part);
+    if (this.#isFinished) this.#end();
+    return part;
+  }
+
+  #begin(): AsyncIterator<Batch> {
     const { scope, clocks, wire, keepRaw, maxAnswerBytes, key, onLimits } = this.#options;
     const expire = (phase: DuePhase): void =>
       void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase }));
@@ -244,28 +242,11 @@ class RunningAttempt implements AttemptParts {
     return parts[Symbol.asyncIterator]();
   }
 
-  #took(next: IteratorResult<ProviderPart>): AttemptStep {
-    this.#deadline.paused();
-    if (next.done === true) {
-      throw new SignalboxError('stream_interrupted', 'the adapter ended without a finish');
-    }
-    if (!this.#isAnswering && isFirstPart(next.value)) {
-      this.#isAnswering = true;
-      this.#deadline.firstPart(this.#runtime.now());
-      this.#clock?.arm();
-    }
-    const value = soundPart(next.value);
-    this.#isFinished = value.type === 'finish';
-    this.#options.see(value);
-    if (this.#isFinished) this.#end();
-    return value === next.value ? next : { done: false, value };
-  }
-
-  /** Closes the socket; what has come by then is still told. */
+  /** Closes the socket; what has come by then is still passed on. */
   async #cutShort(reason: unknown): Promise<void> {
     this.#abort(reason);
     for (let turn = 0; turn < turnsThrough; turn++) await undefined;
-    if (!this.#isOver) this.#tell({ error: this.#failed(reason) });
+    if (this.#waiting !== undefined) this.#onFailure(reason);
   }
 
   #abort(reason: unknown): void {
@@ -274,9 +255,9 @@ class RunningAttempt implements AttemptParts {
   }
 
   #failed(error: unknown): SignalboxError {
-    const told = soundError(asAttemptError(this.#cut === undefined ? error : this.#cut.reason));
+    const failure = soundError(asAttemptError(this.#cut === undefined ? error : this.#cut.reason));
     this.#end();
-    return told;
+    return failure;
   }
 
   #end(): void {
@@ -304,5 +285,5 @@ export function runAttempt(
   prepared: PreparedCall,
   options: AttemptOptions,
 ): AttemptParts {
-  return new RunningAttempt(runtime, prepared, options);
+  return new AttemptStream(runtime, prepared, options);
 }

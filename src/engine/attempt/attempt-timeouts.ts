@@ -1,7 +1,7 @@
 import { defaults } from '../../config/defaults.ts';
 import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { Reasoning } from '../../protocol/request.ts';
-import { optionsFor } from '../tasks/request.ts';
+import { optionsFor } from '../core/engine.ts';
 import type { Clocks } from './attempt-deadline.ts';
 import type { Run } from './run.ts';
 import { createPace, type Pace } from './slow-stream-guard.ts';

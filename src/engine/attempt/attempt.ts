@@ -12,20 +12,19 @@ import type { Usage } from '../../protocol/usage.ts';
 import { CallGuard } from '../answer/offered-tools.ts';
 import { toCompletion } from '../answer/to-completion.ts';
 import { type Collected, createCollected, estimateUsage } from '../core/collected.ts';
-import { answerBoundFor, tagsFor } from '../core/engine.ts';
+import type { Place } from '../core/engine.ts';
+import { answerBoundFor, optionsFor, tagsFor } from '../core/engine.ts';
 import { heldUnder, toldKey } from '../core/keys.ts';
 import { failureOf, type Payload, type Trail } from '../core/trail.ts';
 import { countsAsFailure, type Decision } from '../failures/decide.ts';
 import { withhold } from '../failures/mark-unavailable.ts';
 import { notAsked, wasTurnedAway } from '../failures/queue-rejection.ts';
-import type { Place } from '../limits/limit-keeper.ts';
-import { optionsFor } from '../tasks/request.ts';
 import { Bill } from './attempt-cost.ts';
 import { attemptError } from './attempt-error.ts';
 import { type AttemptParts, runAttempt } from './attempt-stream.ts';
 import { timingOf } from './attempt-timeouts.ts';
-import { type Continuation, joinedTo } from './continuation.ts';
-import type { Run } from './run.ts';
+import { joinedTo } from './continuation.ts';
+import type { Continuation, Run } from './run.ts';
 import type { Pace } from './slow-stream-guard.ts';
 
 /** One attempt and all that hangs on it: its place in the queue and the circuit, its parts, its bill. */

@@ -1,35 +1,22 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
 import { type SignalboxError, summarizeError } from '../../errors.ts';
-import type { Read } from '../../internal/reads.ts';
-import type { ErrorSummary } from '../../protocol/attempt.ts';
-import type { PartialAnswer } from '../../protocol/completion.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
-import type { NormalMessage, Part, TextPart } from '../../protocol/message.ts';
+import type { NormalMessage, TextPart } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Collected } from '../core/collected.ts';
 import { providerOf } from '../core/engine.ts';
-import type { Session } from './attempt.ts';
-import type { AttemptParts, AttemptStep } from './attempt-stream.ts';
-import type { Run } from './run.ts';
+import type { AttemptParts } from './attempt-stream.ts';
+import type { Broken, Continuation, Run } from './run.ts';
 
-/** An answer that broke off after the reader had seen a part of it. */
-export type Broken = {
-  readonly from: string;
-  readonly error: ErrorSummary;
-  /** What had arrived, the text under way as its last part. */
-  readonly partial: PartialAnswer;
-  /** Whether it was plain text, so that another target could go on where it ended. */
-  readonly isText: boolean;
+/** An attempt, as far as another one may continue its answer. */
+type Interrupted = {
+  readonly target: ResolvedTarget;
+  readonly collected: Collected;
+  readonly continues: boolean;
+  readonly toolCalls: { readonly invalidCall: object | undefined };
 };
 
-/** What another target is to go on from. */
-export type Continuation = {
-  /** The parts that are whole. */
-  readonly content: readonly Part[];
-  /** The text to go on from; the reader has seen it. */
-  readonly text: string;
-};
-
-export function brokenOff(session: Session, error: SignalboxError): Broken {
+export function brokenOff(session: Interrupted, error: SignalboxError): Broken {
   const { collected, target } = session;
   return {
     from: target.id,
@@ -66,7 +53,7 @@ export function prefillOf({ content, text }: Continuation): NormalMessage {
 const refusals: readonly ErrorCode[] = ['invalid_request', 'unsupported'];
 
 /** Whether the failure is the vendor's way to say that it does not go on with a turn that has begun. */
-export function refusesPrefill(session: Session, error: SignalboxError): boolean {
+export function refusesPrefill(session: Interrupted, error: SignalboxError): boolean {
   return session.continues && !session.collected.begun && refusals.includes(error.code);
 }
 
@@ -134,8 +121,7 @@ export function joinedTo(
   parts: AttemptParts,
   see: (part: ProviderPart) => void,
 ): AttemptParts {
-  const joiner = createJoiner(text);
-  let ready: readonly ProviderPart[] = [];
+  const join = createJoiner(text);
   function seen(part: ProviderPart): void {
     try {
       see(part);
@@ -144,18 +130,13 @@ export function joinedTo(
       throw error;
     }
   }
-  function read(): Read<AttemptStep> {
-    for (;;) {
-      const [value, ...rest] = ready;
-      ready = rest;
-      if (value !== undefined) {
-        seen(value);
-        return { done: false, value };
-      }
-      const step = parts.read();
-      if (step instanceof Promise || step.done === true) return step;
-      ready = joiner(step.value);
+  async function next(): Promise<readonly ProviderPart[] | undefined> {
+    for (let batch = await parts.next(); batch !== undefined; batch = await parts.next()) {
+      const joinedBatch = batch.flatMap(join);
+      for (const part of joinedBatch) seen(part);
+      if (joinedBatch.length > 0) return joinedBatch;
     }
+    return undefined;
   }
-  return { read, leave: () => parts.leave() };
+  return { next, leave: () => parts.leave() };
 }

@@ -2,7 +2,7 @@ import type { SignalboxError } from '../../errors.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Call } from '../core/engine.ts';
-import { optionsFor } from '../tasks/request.ts';
+import { optionsFor } from '../core/engine.ts';
 import type { Session } from './attempt.ts';
 import type { AttemptParts } from './attempt-stream.ts';
 
@@ -41,26 +41,16 @@ function isVisible(part: ProviderPart, reasoningAskedFor: boolean): boolean {
  * its end. Rejects with the attempt's failure as long as nothing was passed on.
  */
 export async function holdUntilCommitted(session: Session, call: Call): Promise<Committed> {
-  const asked = optionsFor(call, session.target).reasoning;
-  const reasoningAskedFor = asked?.include === true;
+  const reasoningAskedFor = optionsFor(call, session.target).reasoning?.include === true;
   const held: ProviderPart[] = [];
-  // What is there at once is not awaited: an answer in one piece comes with all of its parts.
-  const started = session.start();
-  const rest = started instanceof Promise ? await started : started;
-  for (;;) {
-    const next = rest.read();
-    if (next instanceof Promise) {
-      await next;
-      continue;
-    }
-    if (next.done === true) break;
+  const rest = await session.start();
+  for (let batch = await rest.next(); batch !== undefined; batch = await rest.next()) {
     if (call.mode === 'complete') continue;
-    held.push(next.value);
-    if (isVisible(next.value, reasoningAskedFor)) return { session, held, rest };
+    held.push(...batch);
+    if (batch.some((part) => isVisible(part, reasoningAskedFor))) return { session, held, rest };
   }
-  const concluded = session.conclude();
-  const completion = concluded instanceof Promise ? await concluded : concluded;
-  return { session, held, rest, completion: session.succeed(completion) };
+  const completion = session.succeed(await session.conclude());
+  return { session, held, rest, completion };
 }
 
 /** Lets go of an answer that nobody wants any more: its socket is closed, and its line written. */

@@ -1,53 +1,9 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
-import { isSignalboxError, SignalboxError } from '../../errors.ts';
-import type { Provider } from '../../protocol/provider.ts';
+import { isSignalboxError } from '../../errors.ts';
 import { pricedTarget } from '../core/engine.ts';
 import { heldUnder } from '../core/keys.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Run } from './run.ts';
-
-/** Loads the vendors' SDKs, each once. */
-export interface Loading {
-  /**
-   * Loads what the provider of that name needs; `undefined` once it is there. A failure is not remembered: the next
-   * attempt tries again. @throws SignalboxError `config`
-   */
-  load(provider: string): Promise<void> | undefined;
-}
-
-async function preload(name: string, provider: Provider | undefined): Promise<void> {
-  try {
-    await provider?.preload();
-  } catch (cause) {
-    if (isSignalboxError(cause)) throw cause;
-    const message = `provider "${name}" could not be loaded; see cause`;
-    throw new SignalboxError('config', message, { cause });
-  }
-}
-
-export function createLoading(providers: ReadonlyMap<string, Provider>): Loading {
-  const loaded = new Set<string>();
-  const underWay = new Map<string, Promise<void>>();
-  return {
-    load(name) {
-      if (loaded.has(name)) return undefined;
-      const known = underWay.get(name);
-      if (known !== undefined) return known;
-      const loading = preload(name, providers.get(name)).then(
-        () => {
-          loaded.add(name);
-          underWay.delete(name);
-        },
-        (error: unknown) => {
-          underWay.delete(name);
-          throw error;
-        },
-      );
-      underWay.set(name, loading);
-      return loading;
-    },
-  };
-}
 
 /** What `work` comes to, or the reason of the call's end as soon as it ends. The work itself goes on. */
 function untilEnded(work: Promise<unknown>, scope: Scope): Promise<void> {

@@ -4,8 +4,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { PreparedCall } from '../../protocol/provider.ts';
 import { repairHint } from '../answer/output-check.ts';
-import { type Call, type Engine, providerOf } from '../core/engine.ts';
-import { optionsFor } from '../tasks/request.ts';
+import { type Call, type Engine, optionsFor, providerOf } from '../core/engine.ts';
 import type { Session } from './attempt.ts';
 
 const droppedCodes: readonly string[] = ['dropped-param', 'dropped-part'];

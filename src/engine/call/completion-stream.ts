@@ -1,5 +1,4 @@
 import { SignalboxError } from '../../errors.ts';
-import type { Read } from '../../internal/reads.ts';
 import type { CompletionStream, ReadableFormat, StreamPart } from '../../protocol/stream-part.ts';
 
 function left(): SignalboxError {
@@ -10,10 +9,12 @@ type Step<Answer> = IteratorResult<StreamPart<Answer>, void>;
 
 const over = { done: true, value: undefined } as const;
 
-/** What is read, one part at a time. */
+/** What is read, one batch of parts at a time. */
 type Source<Answer> = {
-  read(): Read<Step<Answer>>;
+  next(): Promise<IteratorResult<readonly StreamPart<Answer>[], void>>;
   return(): Promise<unknown>;
+  /** Whether it was ended from outside: what is left of the batch is dropped, and the next read fails. */
+  readonly isEnded?: boolean;
 };
 
 /** One stream: who reads it, and what has come of it. See {@link createCompletionStream}. */
@@ -24,6 +25,9 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   readonly textStream: AsyncIterable<string> = { [Symbol.asyncIterator]: () => this.#text() };
   #opening: Promise<Source<Answer>> | undefined;
   #source: Source<Answer> | undefined;
+  /** The batch that is being read, and how much of it has been. */
+  #batch: readonly StreamPart<Answer>[] = [];
+  #at = 0;
   /** How many parts are being waited for, and the last of them. */
   #asked = 0;
   #last: Promise<Step<Answer>> | undefined;
@@ -48,36 +52,28 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     return step;
   }
 
-  // Not async, but for the first part: thousands of streams wait at a time.
   readonly #read = (): Promise<Step<Answer>> => {
     if (this.#hasLeft || this.#hasFailed) return Promise.resolve(this.#took(over));
-    if (this.#source === undefined) return this.#open();
-    try {
-      const step = this.#next();
-      return step instanceof Promise ? step : Promise.resolve(step);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const part = this.#source?.isEnded === true ? undefined : this.#batch[this.#at];
+    if (part === undefined) return this.#readBatch();
+    this.#at += 1;
+    return Promise.resolve(this.#took({ done: false, value: part }));
   };
 
-  async #open(): Promise<Step<Answer>> {
+  async #readBatch(): Promise<Step<Answer>> {
+    let step: Awaited<ReturnType<Source<Answer>['next']>>;
     try {
       this.#opening ??= this.#start(this.#leaving.signal);
-      this.#source = await this.#opening;
+      this.#source ??= await this.#opening;
+      step = await this.#source.next();
     } catch (error) {
       throw this.#failed(error);
     }
-    return this.#next();
+    const [part, ...rest] = step.done === true ? [] : step.value;
+    this.#batch = rest;
+    this.#at = 0;
+    return this.#took(part === undefined ? over : { done: false, value: part });
   }
-
-  readonly #next = (): Step<Answer> | Promise<Step<Answer>> => {
-    try {
-      const step = this.#source?.read() ?? over;
-      return step instanceof Promise ? step.then(this.#next) : this.#took(step);
-    } catch (error) {
-      throw this.#failed(error);
-    }
-  };
 
   #took(next: Step<Answer>): Step<Answer> {
     this.#settle();

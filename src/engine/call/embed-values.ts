@@ -6,10 +6,10 @@ import { SignalboxError } from '../../errors.ts';
 import { addUsd } from '../../pricing/money.ts';
 import type { Embeddings, EmbedOptions } from '../../protocol/other-tasks.ts';
 import type { Cost, Usage } from '../../protocol/usage.ts';
-import type { WholeCompletion } from '../answer/to-completion.ts';
 import { tiersOf } from '../chain/plan-call.ts';
 import type { Call } from '../core/engine.ts';
 import { type Engine, providerOf } from '../core/engine.ts';
+import type { WholeCompletion } from '../core/task.ts';
 import { embedTask } from '../tasks/embed.ts';
 import { openCall } from './open-call.ts';
 

@@ -4,32 +4,32 @@ import type { Completion } from '../../protocol/completion.ts';
 import type { StreamPart } from '../../protocol/stream-part.ts';
 import type { InvalidCall } from '../answer/offered-tools.ts';
 import { withTrail } from '../answer/to-completion.ts';
-import type { Broken } from '../attempt/continuation.ts';
 import { type Committed, letGo } from '../attempt/hold.ts';
-import type { Run } from '../attempt/run.ts';
+import type { Broken, Run } from '../attempt/run.ts';
 import { openChain } from '../chain/chain.ts';
-import { toStreamPart } from '../core/collected.ts';
+import { shownParts } from '../core/collected.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import type { CallScope } from '../core/scope.ts';
 import { openTrail, type Trail } from '../core/trail.ts';
-import type { Telling } from './call-parts.ts';
 import { tryHedged } from './hedge.ts';
 import { breakOff } from './try-target.ts';
+
+/** The parts of a call, in batches; the completion is what it returns. */
+export type CallRun = AsyncGenerator<readonly StreamPart[], Completion | undefined>;
 
 /**
  * One call from beginning to end. Read this first.
  *
- * The chain hands out targets; each is tried, and tried again, until it commits to an answer or the verdict is to go
- * on. What has come by then is told to the reader, who reads the rest of the attempt himself and comes back when it
- * ends, or with its failure: that is then his to know of, and the tier's `midStream` rule decides. Who wants the
- * whole answer is told nothing but the completion.
+ * The chain hands out targets. Each is tried, and tried again, until an answer is committed to or the verdict is to go
+ * on. From then on the reader sees the answer as it arrives, and a failure can no longer be hidden from it: the tier's
+ * `midStream` rule decides. A caller who wants the whole answer gets nothing but the completion.
  */
 export async function* runCall(
   engine: Engine,
   call: Call,
   scope: CallScope,
   onEnd: () => void,
-): Telling {
+): CallRun {
   const trail = openTrail(engine, call);
   trail.emit('call-start', { mode: call.mode });
   // A reader who leaves gives no other sign than that nothing below is reached.
@@ -45,9 +45,15 @@ export async function* runCall(
       if (tried.verdict !== 'done') continue;
       const { session, rest, completion } = tried.answer;
       delivering = tried.answer;
+      invalidCall = undefined;
       try {
-        if (call.mode === 'stream') yield beginningOf(tried.answer, run.broken);
-        if (completion === undefined) yield rest;
+        if (call.mode === 'stream') {
+          yield beginningOf(tried.answer, run.broken);
+          for (let batch = await rest.next(); batch !== undefined; batch = await rest.next()) {
+            const parts = shownParts(batch);
+            if (parts.length > 0) yield parts;
+          }
+        }
         delivering = undefined;
         const answer = completion ?? session.succeed(await session.conclude());
         outcome = withTrail(answer, trail);
@@ -86,7 +92,7 @@ function beginningOf(
   broken: Broken | undefined,
 ): readonly StreamPart[] {
   const { id, model } = session.target;
-  const parts = held.flatMap((part) => toStreamPart(part) ?? []);
+  const parts = shownParts(held);
   const start: StreamPart = { type: 'start', target: id, model };
   if (broken === undefined) return [start, ...parts];
   const type = session.continues ? 'continue' : 'restart';

@@ -1,13 +1,11 @@
 import { SignalboxError } from '../../errors.ts';
-import { Pulled, readOn } from '../../internal/reads.ts';
 import { untilAborted } from '../../internal/until-aborted.ts';
-import type { Completion } from '../../protocol/completion.ts';
 import type { StreamPart } from '../../protocol/stream-part.ts';
 import type { Call } from '../core/engine.ts';
-import type { PartSource } from './call-parts.ts';
+import type { CallParts } from './running-call.ts';
 
 /** Runs a call for all who share it. */
-type Start = (call: Call) => PartSource;
+type Start = (call: Call) => CallParts;
 
 /** One request under way, and those who wait for it. */
 type Flight = {
@@ -26,7 +24,7 @@ export interface SingleFlight {
    * The parts of the request under `key`: all of them, however late one joins. The last to leave aborts it. A
    * reader who is slow holds nobody up: the parts are kept until the request is over and read.
    */
-  join(key: string, call: Call, leaving?: AbortSignal): PartSource;
+  join(key: string, call: Call, leaving?: AbortSignal): CallParts;
   /** Requests under way. */
   readonly size: number;
 }
@@ -65,9 +63,10 @@ export function createCallKey(): (config: object, asked: unknown) => string {
   };
 }
 
-/** The completion as one who joined sees it: with tags of its own, and a cost that somebody else was billed. */
-function forJoiner(completion: Completion, { tags }: Call): Completion {
-  return { ...completion, tags, shared: true };
+/** The part as a caller who joined sees it: the completion has its own tags, and was billed to another call. */
+function forJoiner(part: StreamPart, { tags }: Call): StreamPart {
+  if (part.type !== 'finish') return part;
+  return { ...part, completion: { ...part.completion, tags, shared: true } };
 }
 
 function leftAlone(): SignalboxError {
@@ -86,9 +85,8 @@ export function createSingleFlight(start: Start): SingleFlight {
     const shared = { ...call, options: { ...call.options, signal: flight.leaving.signal } };
     try {
       const source = start(shared);
-      const next = () => readOn(() => source.read());
-      for (let step = await next(); step.done !== true; step = await next()) {
-        flight.parts.push(step.value);
+      for (let step = await source.next(); step.done !== true; step = await source.next()) {
+        flight.parts.push(...step.value);
         wake(flight);
       }
     } catch (error) {
@@ -124,25 +122,26 @@ export function createSingleFlight(start: Start): SingleFlight {
     key: string,
     call: Call,
     leaving: AbortSignal | undefined,
-  ): AsyncGenerator<StreamPart, void> {
+  ): AsyncGenerator<readonly StreamPart[], void> {
     const own = call.options.signal;
     const signal = AbortSignal.any([own, leaving].filter((each) => each !== undefined));
     const known = flights.get(key);
     const flight = known ?? begin(key, call);
     flight.members += 1;
     try {
-      for (let at = 0; ; at += 1) {
+      let at = 0;
+      for (;;) {
         while (at >= flight.parts.length && !flight.isOver) {
           await untilAborted(() => flight.news.promise, signal);
         }
         signal.throwIfAborted();
-        const part = flight.parts[at];
-        if (part === undefined) {
+        const batch = flight.parts.slice(at);
+        if (batch.length === 0) {
           if (flight.error !== undefined) throw flight.error;
           return;
         }
-        const isJoiner = known !== undefined && part.type === 'finish';
-        yield isJoiner ? { ...part, completion: forJoiner(part.completion, call) } : part;
+        at += batch.length;
+        yield known === undefined ? batch : batch.map((part) => forJoiner(part, call));
       }
     } catch (error) {
       if (!own?.aborted) throw error;
@@ -160,8 +159,13 @@ export function createSingleFlight(start: Start): SingleFlight {
     },
     join(key, call, leaving) {
       const parts = partsOf(key, call, leaving);
-      const steps = new Pulled(() => parts.next());
-      return { read: () => steps.read(), return: () => parts.return() };
+      return {
+        next: () => parts.next(),
+        return: () => parts.return(),
+        get isEnded() {
+          return call.options.signal?.aborted === true;
+        },
+      };
     },
   };
 }

@@ -3,9 +3,9 @@ import { SignalboxError } from '../../errors.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import { openScope } from '../core/scope.ts';
-import { CallParts, type PartSource } from './call-parts.ts';
 import type { InFlight } from './in-flight.ts';
 import { runCall } from './run-call.ts';
+import { type CallParts, RunningCall } from './running-call.ts';
 
 /**
  * Runs a call under a scope of its own, known to the router until it has ended. `leaving` aborts when the
@@ -25,17 +25,16 @@ export function startCall(
   const leave = (): void => scope.abort(leaving?.reason);
   if (leaving?.aborted) leave();
   leaving?.addEventListener('abort', leave, { once: true });
-  const telling = runCall(engine, call, scope, () => {
+  const run = runCall(engine, call, scope, () => {
     leaving?.removeEventListener('abort', leave);
     inFlight.leave(running);
     engine.configs.release(call.config);
   });
-  const parts = new CallParts(telling);
-  let ending: Promise<void> | undefined;
+  const parts = new RunningCall(run);
   const running: Parameters<InFlight['enter']>[0] = {
     abort: (reason) => scope.abort(reason),
     // An abort never waits for a reader who is busy elsewhere.
-    end: () => (ending ??= parts.end(scope.reason)),
+    end: () => parts.end(scope.reason),
   };
   scope.listen(running.end);
   try {
@@ -48,17 +47,11 @@ export function startCall(
   return parts;
 }
 
-/** Reads a call to its end, for callers who want the whole answer. One road for both. */
-export async function collectCall(parts: PartSource): Promise<Completion> {
-  for (;;) {
-    const step = parts.read();
-    // By hand, as where an attempt is read: `readOn` would make a promise for each step of every call.
-    if (step instanceof Promise) {
-      await step;
-      continue;
-    }
-    if (step.done === true) break;
-    if (step.value.type === 'finish') return step.value.completion;
+/** Reads a call to its end, for callers who want the whole answer. */
+export async function collectCall(parts: CallParts): Promise<Completion> {
+  for (let step = await parts.next(); step.done !== true; step = await parts.next()) {
+    const last = step.value.at(-1);
+    if (last?.type === 'finish') return last.completion;
   }
   throw new SignalboxError('stream_interrupted', 'the call ended without an answer');
 }

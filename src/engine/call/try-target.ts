@@ -3,18 +3,13 @@ import type { ResolvedTarget } from '../../config/resolve.ts';
 import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import { type Asking, openSession, type Session } from '../attempt/attempt.ts';
-import {
-  type Broken,
-  brokenOff,
-  continuationOn,
-  prefillOf,
-  refusesPrefill,
-} from '../attempt/continuation.ts';
+import { brokenOff, continuationOn, prefillOf, refusesPrefill } from '../attempt/continuation.ts';
 import { type Committed, holdUntilCommitted } from '../attempt/hold.ts';
 import { loadingFor } from '../attempt/loading.ts';
 import { prepareAttempt, repairTurns } from '../attempt/prepare.ts';
-import type { Run } from '../attempt/run.ts';
+import type { Broken, Run } from '../attempt/run.ts';
 import type { TargetState } from '../chain/target-states.ts';
+import { optionsFor } from '../core/engine.ts';
 import { toldKey } from '../core/keys.ts';
 import { failureOf } from '../core/trail.ts';
 import {
@@ -25,7 +20,6 @@ import {
   type Situation,
 } from '../failures/decide.ts';
 import { wasTurnedAway } from '../failures/queue-rejection.ts';
-import { optionsFor } from '../tasks/request.ts';
 
 export type Tried =
   | { readonly verdict: 'done'; readonly answer: Committed }

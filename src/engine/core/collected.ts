@@ -188,16 +188,20 @@ export function textOf(content: readonly Part[]): string {
     .join('');
 }
 
-/** What a reader of the stream sees of a provider's part; `undefined` for what is ours to keep. */
-export function toStreamPart(part: ProviderPart): StreamPart | undefined {
-  if (
-    part.type === 'open' ||
-    part.type === 'usage' ||
-    part.type === 'warning' ||
-    part.type === 'vectors' ||
-    part.type === 'finish'
-  ) {
-    return undefined;
+function isShown(part: ProviderPart): part is ProviderPart & StreamPart {
+  switch (part.type) {
+    case 'open':
+    case 'usage':
+    case 'warning':
+    case 'vectors':
+    case 'finish':
+      return false;
+    default:
+      return true;
   }
-  return part;
+}
+
+/** What a reader of the stream sees of a provider's parts; the others are the engine's. */
+export function shownParts(parts: readonly ProviderPart[]): readonly StreamPart[] {
+  return parts.filter(isShown);
 }

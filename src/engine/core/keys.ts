@@ -10,9 +10,6 @@ export function isKeyFailure(code: ErrorCode): boolean {
   return keyFailures.includes(code);
 }
 
-/** Whose turn it is among the keys of each pool, so that the load is spread. */
-export type KeyTurns = Map<string, number>;
-
 /**
  * The keys of the target's pool, the one whose turn it is first, and last those that have just refused; `undefined`
  * without a pool.

@@ -1,12 +1,16 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { SignalboxError } from '../../errors.ts';
 import type { CallDefaults } from '../../protocol/call-options.ts';
-import type { Warning } from '../../protocol/completion.ts';
+import type { Completion, Warning } from '../../protocol/completion.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { WireMode } from '../../protocol/request.ts';
 import type { Needs } from '../../routing/candidate.ts';
-import type { WholeCompletion } from '../answer/to-completion.ts';
+
+/** A completion and what only the embedding task has; the road is the same for all tasks. */
+export type WholeCompletion = Completion & {
+  readonly vectors?: readonly (readonly number[])[];
+};
 
 /** What a target is asked, its options already merged and the turns of a repair already made. */
 export type Asked = {

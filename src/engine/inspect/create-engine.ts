@@ -6,9 +6,9 @@ import type { Provider } from '../../protocol/provider.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
 import { createStatistics, type Statistics } from '../../telemetry/statistics.ts';
-import { createLoading } from '../attempt/loading.ts';
-import { createLiveConfigs } from '../call/live-configs.ts';
 import type { Engine } from '../core/engine.ts';
+import { createLiveConfigs } from '../core/live-configs.ts';
+import { createLoading } from '../core/loading.ts';
 import { createLimitKeeper } from '../limits/limit-keeper.ts';
 
 /** What outlives the calls of one router. */

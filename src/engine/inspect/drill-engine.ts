@@ -1,8 +1,7 @@
 import { type Health, withoutKeySuffix } from '../../health/health.ts';
 import type { RouterEvent } from '../../protocol/events.ts';
 import { drilledReason } from '../core/drill-words.ts';
-import type { Drilling, Engine } from '../core/engine.ts';
-import type { LimitKeeper, Place } from '../limits/limit-keeper.ts';
+import type { Drilling, Engine, LimitKeeper, Place } from '../core/engine.ts';
 import { createEngine } from './create-engine.ts';
 
 /**

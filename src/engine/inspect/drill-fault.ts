@@ -20,16 +20,24 @@ function isVisible(part: ProviderPart): boolean {
 
 /** The beginning of the vendor's answer; leaving closes its socket. */
 async function* beginning(
-  answer: AsyncIterable<ProviderPart>,
+  answer: AsyncIterable<readonly ProviderPart[]>,
   partCount: number,
-): AsyncGenerator<ProviderPart, void> {
-  let seen = 0;
-  for await (const part of answer) {
-    if (part.type === 'finish' || (partCount === 0 && isVisible(part))) return;
-    yield part;
-    if (isVisible(part)) seen += 1;
-    // At once: the next part may be long in coming.
-    if (partCount > 0 && seen === partCount) return;
+): AsyncGenerator<readonly ProviderPart[], void> {
+  let left = partCount;
+  for await (const batch of answer) {
+    const kept: ProviderPart[] = [];
+    for (const part of batch) {
+      if (part.type === 'finish' || (left === 0 && isVisible(part))) {
+        if (kept.length > 0) yield kept;
+        return;
+      }
+      kept.push(part);
+      if (isVisible(part)) left -= 1;
+      // At once: the next part may be long in coming.
+      if (partCount > 0 && left === 0) break;
+    }
+    yield kept;
+    if (partCount > 0 && left === 0) return;
   }
 }
 
@@ -45,7 +53,7 @@ async function* play(
   prepared: PreparedCall,
   context: AttemptContext,
   { runtime, strike }: Tools,
-): AsyncGenerator<ProviderPart, void> {
+): AsyncGenerator<readonly ProviderPart[], void> {
   const { signal, watch } = context;
   signal.throwIfAborted();
   switch (fault.type) {
@@ -69,13 +77,15 @@ async function* play(
     case 'invalid_output':
       strike();
       watch.connected();
-      yield { type: 'open' };
-      // No vendor was asked, so nothing is to be billed.
-      yield {
-        type: 'finish',
-        finishReason: 'stop',
-        usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0 },
-      };
+      yield [
+        { type: 'open' },
+        {
+          type: 'finish',
+          finishReason: 'stop',
+          // No vendor was asked, so nothing is to be billed.
+          usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0 },
+        },
+      ];
       return;
     default: {
       strike();

@@ -4,7 +4,7 @@ import { createConcurrencyGate } from '../../limits/concurrency-gate.ts';
 import type { Gate } from '../../limits/gate.ts';
 import { createRateGate, type RateGate } from '../../limits/rate-gate.ts';
 import type { Limits } from '../../protocol/config.ts';
-import type { ConfiguredNames } from '../call/live-configs.ts';
+import type { ConfiguredNames } from '../core/live-configs.ts';
 
 type Rate = 'rpm' | 'tpm';
 

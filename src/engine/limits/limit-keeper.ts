@@ -1,5 +1,5 @@
 import { defaults } from '../../config/defaults.ts';
-import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
+import type { ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
 import type { Health } from '../../health/health.ts';
 import { own } from '../../internal/own.ts';
 import { timestamp } from '../../internal/timestamp.ts';
@@ -9,44 +9,12 @@ import { createAdaptiveGates } from '../../limits/learned-gates.ts';
 import { createWithheldGate, type WithheldGate } from '../../limits/recovery-gate.ts';
 import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
-import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import type { Unavailable } from '../../routing/candidate.ts';
-import type { ConfiguredNames } from '../call/live-configs.ts';
-import type { Call } from '../core/engine.ts';
+import type { Call, LimitKeeper, Place } from '../core/engine.ts';
+import { optionsFor } from '../core/engine.ts';
 import { heldUnder } from '../core/keys.ts';
-import type { Scope } from '../core/scope.ts';
 import { asTurnedAway } from '../failures/queue-rejection.ts';
-import { optionsFor } from '../tasks/request.ts';
 import { ConfiguredLimits } from './configured-limits.ts';
-
-/** A place under all limits of a target, held while it is asked. */
-export interface Place {
-  /** The vendor told its own limits. */
-  told(limits: readonly RateLimit[]): void;
-  /** The first token has come. */
-  begun(): void;
-  /** Gives the place back; once. */
-  leave(departure: Departure): void;
-}
-
-/** Every limit of the router's targets, told and learned, and the one queue in front of them. */
-export interface LimitKeeper {
-  /**
-   * A place under the target's limits, at once or when its turn comes. Rejects with `rate_limited` when it
-   * never will (see `wasTurnedAway`), or with the reason of the call's end.
-   */
-  enter(call: Call, scope: Scope, target: ResolvedTarget): Place | Promise<Place>;
-  /** Why an attempt that came now would have to wait; `undefined` when it would not. */
-  busy(call: Call, target: ResolvedTarget): Unavailable | undefined;
-  /** What the target's answers take, for the estimate of the next one's. */
-  answered(target: ResolvedTarget, outputTokens: number): void;
-  snapshot(target: ResolvedTarget): LimitsSnapshot;
-  /** Goes by the numbers of this configuration from now on, for those who wait already as well. */
-  configure(config: ResolvedConfig): void;
-  /** Forgets what is known of all others. */
-  prune(names: ConfiguredNames): void;
-}
 
 /** What is learned of a target with one key. */
 type Learned = ReturnType<typeof createAdaptiveGates> & {

@@ -1,8 +1,7 @@
-import { formatPath } from '../../config/problems.ts';
 import { SignalboxError } from '../../errors.ts';
-import { dataFlaws } from '../../internal/data-flaws.ts';
 import { mediaProblem } from '../../internal/media-problem.ts';
 import type { Part } from '../../protocol/message.ts';
+import { checkJson } from '../core/check-json.ts';
 
 /** A field of a part, from outside: it may hold anything. */
 type Fields = Readonly<Record<string, unknown>>;
@@ -40,27 +39,6 @@ function checkCache({ cache }: Fields, path: string): void {
   const ttl: unknown = typeof cache === 'object' && cache !== null && Reflect.get(cache, 'ttl');
   if (ttl === undefined || typeof ttl === 'string') return;
   throw wrong(`${path}.cache`, 'must be true, false or { ttl }');
-}
-
-/**
- * Holds that a value can be written as JSON.
- * @throws SignalboxError `config` that names where it cannot.
- */
-export function checkJson(value: unknown, path: string): void {
-  const [flaw] = dataFlaws(value);
-  if (flaw !== undefined) {
-    throw wrong(path, `must be JSON; ${formatPath(flaw.path) || 'it'} ${flaw.message}`);
-  }
-  let json: unknown;
-  try {
-    json = JSON.stringify(value);
-  } catch (cause) {
-    throw new SignalboxError('config', `${path}: must be JSON; this cannot be written as such`, {
-      cause,
-    });
-  }
-  if (json === undefined)
-    throw wrong(path, 'must be JSON; for a tool that gives nothing, say null');
 }
 
 const checkText: Check = (part, path) => {

@@ -1,11 +1,8 @@
-import type { ResolvedTarget } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
 import { quoted, quotedList } from '../../internal/quoted.ts';
-import type { CallDefaults } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, Tool, ToolChoice } from '../../protocol/request.ts';
-import { toJsonSchema } from '../../validation/json-schema.ts';
-import type { Call } from '../core/engine.ts';
+import { toJsonSchema } from '../core/json-schema.ts';
 import { checkPart } from './check-part.ts';
 
 const roles: readonly string[] = ['system', 'user', 'assistant', 'tool'];
@@ -88,22 +85,4 @@ export function checkToolChoice(
   if (typeof choice !== 'object' || names.includes(choice.name)) return;
   const hint = names.length === 0 ? 'there are no tools' : `there is ${quotedList(names)}`;
   throw wrong('toolChoice.name', `no tool is called ${quoted(choice.name)}; ${hint}`);
-}
-
-function isEmpty(options: object): boolean {
-  for (const _ in options) return false;
-  return true;
-}
-
-/** The options that hold for this target: the call's own over those of the configuration. */
-export function optionsFor(call: Call, target: ResolvedTarget): CallDefaults {
-  const { providerOptions } = call.options;
-  if (isEmpty(target.options)) return call.options;
-  return {
-    ...target.options,
-    ...call.options,
-    ...(providerOptions !== undefined && {
-      providerOptions: { ...target.options.providerOptions, ...providerOptions },
-    }),
-  };
 }

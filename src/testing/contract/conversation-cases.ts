@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
-import { asString } from '../simulator/json-access.ts';
+import { textOf } from '../../wires/shared/read.ts';
 import { type CaseBody, lastRequest, type Subject, succeed } from './probe.ts';
 
 const weather: NormalTool = {
@@ -190,7 +190,7 @@ export const conversationCases: Readonly<Record<string, CaseBody>> = {
 
   'extra options are merged last into the body': async (subject) => {
     await succeed(subject, { request: { extraBody: { marker_option: 'extra-marker' } } });
-    assert.equal(asString(lastRequest(subject).body.marker_option), 'extra-marker');
+    assert.equal(textOf(lastRequest(subject).body.marker_option), 'extra-marker');
   },
 };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { summarizeError } from '../../errors.ts';
-import type { SimulatedErrorKind } from '../simulator/faults.ts';
+import type { VendorErrorKind } from '../../wires/shared/write.ts';
 import { ask, type CaseBody, fail, lastRequest, prompt, succeed } from './probe.ts';
 
 const kinds = [
@@ -15,11 +15,11 @@ const kinds = [
   'server_error',
   'invalid_request',
   'unsupported',
-] as const satisfies readonly SimulatedErrorKind[];
+] as const satisfies readonly VendorErrorKind[];
 
 const httpError = 400;
 
-function kindCase(kind: SimulatedErrorKind): CaseBody {
+function kindCase(kind: VendorErrorKind): CaseBody {
   return async (subject) => {
     for (const wire of ['stream', 'unary'] as const) {
       subject.simulator.clear();

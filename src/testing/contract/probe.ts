@@ -119,15 +119,18 @@ export async function ask(subject: Subject, question: Question = {}): Promise<Ou
   let left = false;
   const read = async (): Promise<void> => {
     const prepared = provider.prepare(requestOf(subject, question.request));
-    for await (const part of prepared.send({
+    for await (const batch of prepared.send({
       signal,
       wire: question.wire ?? 'stream',
       keepRaw: question.keepRaw ?? false,
       watch: question.watch ?? deaf,
     })) {
-      parts.push(part);
-      left = question.onPart?.(part) === 'leave';
-      if (left) return;
+      assert.ok(batch.length > 0, 'a batch holds at least one part');
+      for (const part of batch) {
+        parts.push(part);
+        left = question.onPart?.(part) === 'leave';
+        if (left) return;
+      }
     }
   };
   await soon(

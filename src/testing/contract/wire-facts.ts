@@ -1,8 +1,8 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import type { SimulatedWireName } from '../simulator/answer.ts';
-import { asList, asObject } from '../simulator/json-access.ts';
+import { listOf, objectOf } from '../../wires/shared/read.ts';
+import type { WrittenWire } from '../../wires/shared/write.ts';
 
 /** How the calls and their results of a request's body name each other. */
 type ToolIds = { readonly calls: readonly unknown[]; readonly results: readonly unknown[] };
@@ -28,7 +28,7 @@ export type WireFacts = {
 };
 
 function objects(value: unknown): readonly JsonObject[] {
-  return asList(value).map(asObject);
+  return listOf(value).map(objectOf);
 }
 
 /** All parts of all turns. */
@@ -136,12 +136,12 @@ export const wireFacts = {
       const parts = contents(body.contents, 'parts');
       return {
         calls: parts.flatMap(({ functionCall }) =>
-          functionCall === undefined ? [] : [asObject(functionCall).id],
+          functionCall === undefined ? [] : [objectOf(functionCall).id],
         ),
         results: parts.flatMap(({ functionResponse }) =>
-          functionResponse === undefined ? [] : [asObject(functionResponse).id],
+          functionResponse === undefined ? [] : [objectOf(functionResponse).id],
         ),
       };
     },
   },
-} as const satisfies Record<SimulatedWireName, WireFacts>;
+} as const satisfies Record<WrittenWire, WireFacts>;

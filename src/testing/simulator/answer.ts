@@ -1,31 +1,11 @@
 import type { FinishReason } from '../../protocol/completion.ts';
-import type { Json, JsonObject } from '../../protocol/json.ts';
-
-/** The wires that the simulators speak. */
-export type SimulatedWireName = 'openai-responses' | 'openai-chat' | 'anthropic' | 'gemini';
-
-/** APIs beside them, which answer with vectors and pictures. */
-export type SimulatedOtherWireName = 'openai-embeddings' | 'openai-images' | 'gemini-embeddings';
-
-/** Request headers by their names in lower case. */
-export type RequestHeaders = Readonly<Record<string, string | undefined>>;
-
-/** A request as a simulated provider read it. */
-export type SimulatedRequest = {
-  /** Absent for a path that no wire of this provider knows. */
-  readonly wire: SimulatedWireName | SimulatedOtherWireName | undefined;
-  readonly method: string;
-  readonly path: string;
-  /** Names in lower case. Keys are in here: this is for tests, not for logs. */
-  readonly headers: RequestHeaders;
-  /** The parsed JSON body; empty when it is not a JSON object. */
-  readonly body: JsonObject;
-  readonly model: string;
-  /** Whether a stream was asked for. */
-  readonly stream: boolean;
-  /** The API key or access token that came along. */
-  readonly key: string | undefined;
-};
+import type { Json } from '../../protocol/json.ts';
+import {
+  type AnswerToWrite,
+  type CallToWrite,
+  type ReceivedRequest,
+  splitText,
+} from '../../wires/shared/write.ts';
 
 export type SimulatedToolCall = {
   /** @default one in the vendor's style; none on Gemini, which may leave it out */
@@ -77,34 +57,11 @@ export type SimulatedAnswer = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** An answer with nothing left open, which the wires put into their words. */
-export type ResolvedAnswer = {
-  readonly model: string;
-  readonly text: string;
-  readonly chunks: readonly string[];
-  readonly reasoning: string | undefined;
-  readonly reasoningSignature: string | undefined;
-  readonly toolCalls: readonly ResolvedToolCall[];
-  readonly refusal: string | undefined;
-  readonly finishReason: FinishReason;
-  readonly usage: Required<SimulatedUsage>;
-  readonly serviceTier: string | undefined;
-};
-
-export type ResolvedToolCall = {
-  readonly id: string | undefined;
-  readonly name: string;
-  readonly input: Json;
-  readonly inputText: string;
-};
-
 const defaultSignature = Buffer.from('signalbox simulated signature').toString('base64');
-const pieceCharacters = 12;
-const mostPieces = 64;
 const charactersPerToken = 4;
 
 /** Fills in whatever the answer leaves open. */
-export function resolveAnswer(answer: SimulatedAnswer, request: SimulatedRequest): ResolvedAnswer {
+export function resolveAnswer(answer: SimulatedAnswer, request: ReceivedRequest): AnswerToWrite {
   const text = answer.refusal === undefined ? (answer.text ?? answer.chunks?.join('') ?? '') : '';
   const chunks = answer.refusal === undefined ? (answer.chunks ?? splitText(text)) : [];
   const toolCalls = (answer.toolCalls ?? []).map(resolveToolCall);
@@ -135,16 +92,7 @@ export function resolveAnswer(answer: SimulatedAnswer, request: SimulatedRequest
   };
 }
 
-/** The text in pieces of whole characters. */
-export function splitText(text: string): readonly string[] {
-  const characters = [...text];
-  const size = Math.max(pieceCharacters, Math.ceil(characters.length / mostPieces));
-  return Array.from({ length: Math.ceil(characters.length / size) }, (_, index) =>
-    characters.slice(index * size, (index + 1) * size).join(''),
-  );
-}
-
-function resolveToolCall(call: SimulatedToolCall): ResolvedToolCall {
+function resolveToolCall(call: SimulatedToolCall): CallToWrite {
   const input = call.input ?? {};
   return {
     id: call.id,

@@ -1,6 +1,6 @@
-import type { SimulatedAnswer, SimulatedRequest } from './answer.ts';
+import type { Asked, ReceivedRequest } from '../../wires/shared/write.ts';
+import type { SimulatedAnswer } from './answer.ts';
 import { schemaExample } from './schema-example.ts';
-import type { Asked } from './wire.ts';
 
 /**
  * What is answered when nothing else was said: an object that fits the schema asked for, a call of the tool
@@ -8,7 +8,7 @@ import type { Asked } from './wire.ts';
  */
 export function defaultAnswer(
   provider: string,
-  request: SimulatedRequest,
+  request: ReceivedRequest,
   { schema, tools, forcedTool }: Asked,
 ): SimulatedAnswer {
   if (schema !== undefined) return { text: JSON.stringify(schemaExample(schema)) };

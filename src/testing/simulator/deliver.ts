@@ -1,13 +1,13 @@
 import type { JsonObject } from '../../protocol/json.ts';
+import type { AnswerTurn, Frame, WireWriter } from '../../wires/shared/write.ts';
 import type { SimulatedAnswer } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import type { SingleFault } from './faults.ts';
 import { pause } from './pause.ts';
-import type { AnswerTurn, Frame, SimulatedWire } from './wire.ts';
 
 /** A good answer on its way to the client, and what shall go wrong with it. */
 export type Delivery = {
-  readonly wire: SimulatedWire;
+  readonly wire: WireWriter;
   readonly turn: AnswerTurn;
   readonly timing: Pick<SimulatedAnswer, 'chunkDelayMs' | 'firstTokenDelayMs' | 'headers'>;
   readonly fault: SingleFault | undefined;

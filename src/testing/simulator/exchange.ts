@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import type { SimulatedRequest } from './answer.ts';
+import type { ReceivedRequest } from '../../wires/shared/write.ts';
 import type { Fault } from './faults.ts';
 
 /** A request that arrived, and what became of it. The fields after `at` change while it runs. */
-export type LoggedRequest = SimulatedRequest & {
+export type LoggedRequest = ReceivedRequest & {
   /** Epoch milliseconds of its arrival. */
   readonly at: number;
   /** HTTP status of the answer; absent until there is one. */
@@ -32,7 +32,7 @@ export class Exchange {
   #carried: Buffer = Buffer.alloc(0);
   #endedByUs = false;
 
-  constructor(request: SimulatedRequest, at: number, response: ServerResponse) {
+  constructor(request: ReceivedRequest, at: number, response: ServerResponse) {
     const controller = new AbortController();
     this.signal = controller.signal;
     this.closed = new Promise((resolve) => {

@@ -1,24 +1,10 @@
-import type { SimulatedRequest } from './answer.ts';
-
-/** What a vendor complains about, in a word that each wire turns into its own status, body and headers. */
-export type SimulatedErrorKind =
-  | 'rate_limited'
-  | 'quota_exhausted'
-  | 'auth'
-  | 'permission'
-  | 'model_not_found'
-  | 'context_length'
-  | 'content_filter'
-  | 'overloaded'
-  | 'server_error'
-  | 'invalid_request'
-  | 'unsupported';
+import type { ReceivedRequest, VendorErrorKind } from '../../wires/shared/write.ts';
 
 /** An error answer. Give `kind`, `status` or both; alone, each implies the other as the vendor would. */
 export type StatusFault = {
   readonly type: 'status';
   /** @default what `status` usually means, or `server_error` */
-  readonly kind?: SimulatedErrorKind;
+  readonly kind?: VendorErrorKind;
   /** @default the vendor's own for `kind` (which is not the same everywhere) */
   readonly status?: number;
   /** Replaces the body's `error.code` (OpenAI), `error.type` (Anthropic) or `error.status` (Gemini). */
@@ -57,13 +43,13 @@ export type SingleFault =
   | {
       readonly type: 'error-in-stream';
       readonly afterEvents: number;
-      readonly kind: SimulatedErrorKind;
+      readonly kind: VendorErrorKind;
       readonly message?: string;
     }
   /** Status 200 and an HTML page, as from a proxy or a captive portal. */
   | { readonly type: 'html' }
   /** An error body with status 200. @default kind `server_error` */
-  | { readonly type: 'json-error-200'; readonly kind?: SimulatedErrorKind }
+  | { readonly type: 'json-error-200'; readonly kind?: VendorErrorKind }
   /** Status 200 and no body. */
   | { readonly type: 'empty' }
   /** A whole stream without `[DONE]` or `message_stop`. Other wires have no such marker: no change. */
@@ -97,7 +83,7 @@ export type FaultOptions = {
   /** How many requests it strikes; for a sequence, how often it is run through. @default until `clear()`; a sequence once */
   readonly times?: number;
   /** Only requests for which this holds; others neither fail nor count. */
-  readonly when?: (request: SimulatedRequest) => boolean;
+  readonly when?: (request: ReceivedRequest) => boolean;
   /** Only requests that carry this API key. */
   readonly key?: string;
 };
@@ -122,7 +108,7 @@ export class FaultQueue {
   }
 
   /** The fault that strikes this request; counts it. */
-  take(request: SimulatedRequest): SingleFault | undefined {
+  take(request: ReceivedRequest): SingleFault | undefined {
     const rule = this.#rules.find((each) => concerns(each, request));
     if (rule === undefined) return undefined;
     const fault = faultAt(rule.fault, rule.seen);
@@ -132,7 +118,7 @@ export class FaultQueue {
   }
 }
 
-function concerns({ options }: Rule, request: SimulatedRequest): boolean {
+function concerns({ options }: Rule, request: ReceivedRequest): boolean {
   if (options.key !== undefined && options.key !== request.key) return false;
   return options.when?.(request) ?? true;
 }
@@ -153,11 +139,11 @@ function lifetime({ fault, options }: Rule): number {
 }
 
 /** What a bare status usually means. */
-export function kindOfStatus(status: number): SimulatedErrorKind {
+export function kindOfStatus(status: number): VendorErrorKind {
   return kindsByStatus[status] ?? (status >= 500 ? 'server_error' : 'invalid_request');
 }
 
-const kindsByStatus: Readonly<Record<number, SimulatedErrorKind>> = {
+const kindsByStatus: Readonly<Record<number, VendorErrorKind>> = {
   401: 'auth',
   402: 'quota_exhausted',
   403: 'permission',

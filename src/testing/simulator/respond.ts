@@ -1,3 +1,4 @@
+import type { Turn, VendorError, WireWriter } from '../../wires/shared/write.ts';
 import { resolveAnswer, type SimulatedAnswer } from './answer.ts';
 import { defaultAnswer } from './default-answer.ts';
 import {
@@ -10,18 +11,17 @@ import {
 import type { Exchange } from './exchange.ts';
 import { kindOfStatus, type SingleFault, type StatusFault } from './faults.ts';
 import type { Script } from './script.ts';
-import type { SimulatedWire, Turn, VendorError } from './wire.ts';
 
 /** A request, and all that is needed to answer it. */
 export type Errand = {
   readonly script: Script;
   /** Absent for a path that no wire knows. */
-  readonly wire: SimulatedWire | undefined;
+  readonly wire: WireWriter | undefined;
   readonly turn: Turn;
   readonly exchange: Exchange;
 };
 
-type KnownErrand = Errand & { readonly wire: SimulatedWire };
+type KnownErrand = Errand & { readonly wire: WireWriter };
 
 const htmlPage =
   '<!doctype html>\n<html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n';

@@ -1,6 +1,6 @@
 import { own } from '../../internal/own.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
-import { asList, asObject, asString, isObject } from './json-access.ts';
+import { isObject, listOf, objectOf, textOf } from '../../wires/shared/read.ts';
 
 /** Deeper than this, optional properties and array items are left out, so that recursive schemas end. */
 const deepest = 6;
@@ -20,18 +20,18 @@ const stringsByFormat: Readonly<Record<string, string>> = {
  * Does not look at `pattern`, `not` or conditions.
  */
 export function schemaExample(schema: unknown): Json {
-  return example(asObject(schema), asObject(schema), 0);
+  return example(objectOf(schema), objectOf(schema), 0);
 }
 
 function example(schema: JsonObject, root: JsonObject, depth: number): Json {
   if ('const' in schema) return schema.const as Json;
-  const choices = asList(schema.enum);
+  const choices = listOf(schema.enum);
   if (choices.length > 0) return choices[0] as Json;
-  const reference = asString(schema.$ref);
+  const reference = textOf(schema.$ref);
   if (reference !== undefined) return example(dereference(reference, root), root, depth + 1);
-  const parts = asList(schema.allOf).map(asObject);
+  const parts = listOf(schema.allOf).map(objectOf);
   if (parts.length > 0) return example(merge(schema, parts, root), root, depth);
-  const options = [...asList(schema.anyOf), ...asList(schema.oneOf)].map(asObject);
+  const options = [...listOf(schema.anyOf), ...listOf(schema.oneOf)].map(objectOf);
   const option = options.find((each) => each.type !== 'null') ?? options[0];
   if (option !== undefined && depth <= deepest) return example(option, root, depth + 1);
   if (option !== undefined && options.some((each) => each.type === 'null')) return null;
@@ -48,19 +48,19 @@ function exampleOfType(type: string, schema: JsonObject, root: JsonObject, depth
 }
 
 function exampleObject(schema: JsonObject, root: JsonObject, depth: number): Json {
-  const properties = asObject(schema.properties);
-  const required = asList(schema.required).map(String);
+  const properties = objectOf(schema.properties);
+  const required = listOf(schema.required).map(String);
   const optional = required.length === 0 && depth < deepest ? Object.keys(properties) : [];
   return Object.fromEntries(
     [...required, ...optional].map((name) => [
       name,
-      example(asObject(own(properties, name)), root, depth + 1),
+      example(objectOf(own(properties, name)), root, depth + 1),
     ]),
   );
 }
 
 function exampleArray(schema: JsonObject, root: JsonObject, depth: number): Json {
-  const fixed = asList(schema.prefixItems).map((each) => example(asObject(each), root, depth + 1));
+  const fixed = listOf(schema.prefixItems).map((each) => example(objectOf(each), root, depth + 1));
   const wanted = Math.min(
     asNumber(schema.minItems) ?? (depth < deepest ? 1 : 0),
     asNumber(schema.maxItems) ?? Number.POSITIVE_INFINITY,
@@ -71,7 +71,7 @@ function exampleArray(schema: JsonObject, root: JsonObject, depth: number): Json
 }
 
 function exampleString(schema: JsonObject): string {
-  const format = own(stringsByFormat, asString(schema.format) ?? '');
+  const format = own(stringsByFormat, textOf(schema.format) ?? '');
   if (format !== undefined) return format;
   const text = 'text'.padEnd(asNumber(schema.minLength) ?? 0, 'x');
   return text.slice(0, asNumber(schema.maxLength) ?? text.length);
@@ -89,7 +89,7 @@ function exampleNumber(schema: JsonObject): number {
 
 function typeOf(schema: JsonObject): string {
   const types = Array.isArray(schema.type) ? schema.type : [schema.type];
-  const type = asString(types.find((each) => each !== 'null') ?? types[0]);
+  const type = textOf(types.find((each) => each !== 'null') ?? types[0]);
   if (type !== undefined) return type.toLowerCase();
   if ('properties' in schema || 'required' in schema) return 'object';
   return 'items' in schema || 'prefixItems' in schema ? 'array' : 'string';
@@ -99,7 +99,7 @@ function dereference(reference: string, root: JsonObject): JsonObject {
   const path = reference.replace(/^#\/?/, '').split('/').filter(Boolean);
   return path.reduce<JsonObject>((place, step) => {
     const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
-    return asObject(own(place, name));
+    return objectOf(own(place, name));
   }, root);
 }
 
@@ -108,13 +108,13 @@ function merge(schema: JsonObject, parts: readonly JsonObject[], root: JsonObjec
   const all = [rest, ...parts.map((part) => resolved(part, root))];
   return {
     ...Object.assign({}, ...all),
-    properties: Object.assign({}, ...all.map((each) => asObject(each.properties))),
-    required: all.flatMap((each) => asList(each.required)),
+    properties: Object.assign({}, ...all.map((each) => objectOf(each.properties))),
+    required: all.flatMap((each) => listOf(each.required)),
   };
 }
 
 function resolved(part: JsonObject, root: JsonObject): JsonObject {
-  const reference = asString(part.$ref);
+  const reference = textOf(part.$ref);
   return reference === undefined ? part : dereference(reference, root);
 }
 

@@ -1,13 +1,13 @@
-import type { SimulatedAnswer, SimulatedRequest } from './answer.ts';
+import type { ReceivedRequest, WireWriter } from '../../wires/shared/write.ts';
+import type { SimulatedAnswer } from './answer.ts';
 import type { FaultQueue } from './faults.ts';
-import type { SimulatedWire } from './wire.ts';
 
 /** What a simulated provider answers: always the same, or worked out for each request. */
 export type AnswerSource =
   | string
   | SimulatedAnswer
   | ((
-      request: SimulatedRequest,
+      request: ReceivedRequest,
     ) => string | SimulatedAnswer | undefined | Promise<string | SimulatedAnswer | undefined>);
 
 export type SimulatedProviderOptions = {
@@ -20,7 +20,7 @@ export type SimulatedProviderOptions = {
 /** Whose server it is, and what it speaks; errors outside any wire are told in the first. */
 export type SimulatedVendor = {
   readonly name: string;
-  readonly wires: readonly [SimulatedWire, ...SimulatedWire[]];
+  readonly wires: readonly [WireWriter, ...WireWriter[]];
   /** What follows the origin in `baseURL`. */
   readonly basePath: string;
 };

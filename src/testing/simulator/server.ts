@@ -2,14 +2,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { SimulatedRequest } from './answer.ts';
+import { objectOf } from '../../wires/shared/read.ts';
+import type { ReceivedRequest, WireWriter } from '../../wires/shared/write.ts';
 import { deliverBody } from './deliver.ts';
 import { Exchange, type LoggedRequest } from './exchange.ts';
 import { type Fault, type FaultOptions, FaultQueue } from './faults.ts';
-import { asObject } from './json-access.ts';
 import { respond } from './respond.ts';
 import type { AnswerSource, Script, SimulatedProviderOptions, SimulatedVendor } from './script.ts';
-import type { SimulatedWire } from './wire.ts';
 
 /** One vendor's server on loopback, and the strings it is pulled by. */
 export interface SimulatedProvider {
@@ -139,7 +138,7 @@ function readRequest(
   vendor: SimulatedVendor,
   incoming: IncomingMessage,
   bodyText: string,
-): { request: SimulatedRequest; wire: SimulatedWire | undefined } {
+): { request: ReceivedRequest; wire: WireWriter | undefined } {
   const url = new URL(incoming.url ?? '/', 'http://127.0.0.1');
   const path = url.pathname;
   const method = incoming.method ?? 'GET';
@@ -162,7 +161,7 @@ function readRequest(
 
 function parseBody(text: string): JsonObject {
   try {
-    return asObject(JSON.parse(text));
+    return objectOf(JSON.parse(text));
   } catch {
     return {};
   }

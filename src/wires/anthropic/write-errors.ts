@@ -1,6 +1,5 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import type { SimulatedErrorKind } from '../../testing/simulator/faults.ts';
-import type { ErrorReply, Turn, VendorError } from '../../testing/simulator/wire.ts';
+import type { ErrorReply, Turn, VendorError, VendorErrorKind } from '../shared/write.ts';
 
 type AnthropicError = {
   readonly status: number;
@@ -51,7 +50,7 @@ const errors = {
     type: 'invalid_request_error',
     message: 'temperature: Extra inputs are not permitted (simulated)',
   },
-} as const satisfies Record<SimulatedErrorKind, AnthropicError>;
+} as const satisfies Record<VendorErrorKind, AnthropicError>;
 
 /** The body of an error answer, which is also the data of an `error` event. */
 export function anthropicErrorBody({ kind, code, message }: VendorError, turn: Turn): JsonObject {

@@ -1,9 +1,15 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { type SimulatedRequest, splitText } from '../../testing/simulator/answer.ts';
-import { asList, asObject, asString } from '../../testing/simulator/json-access.ts';
-import type { AnswerTurn, Asked, Frame, SimulatedWire } from '../../testing/simulator/wire.ts';
-import { bearer } from '../openai-shared/write.ts';
+import { listOf, objectOf, textOf } from '../shared/read.ts';
+import {
+  type AnswerTurn,
+  type Asked,
+  bearer,
+  type Frame,
+  type ReceivedRequest,
+  splitText,
+  type WireWriter,
+} from '../shared/write.ts';
 import { anthropicError, anthropicErrorBody, anthropicLimits } from './write-errors.ts';
 
 /** `error` and `other` are not the vendor's words: it has none for them, and adapters must survive that. */
@@ -23,11 +29,11 @@ const stopReasons = {
 const versionWithoutSampling = '2026-10-21';
 
 /** Anthropic's Messages API. */
-export const anthropicWire: SimulatedWire = {
+export const anthropicWire: WireWriter = {
   name: 'anthropic',
   accepts: (path) => path.endsWith('/messages'),
   read: (_path, body) => ({
-    model: asString(body.model) ?? '',
+    model: textOf(body.model) ?? '',
     stream: body.stream === true,
   }),
   credential: (headers) => headers['x-api-key'] ?? bearer(headers),
@@ -50,29 +56,29 @@ export const anthropicWire: SimulatedWire = {
 };
 
 function asked(body: JsonObject): Asked {
-  const choice = asObject(body.tool_choice);
+  const choice = objectOf(body.tool_choice);
   return {
-    schema: asObject(asObject(body.output_config).format).schema,
-    tools: asList(body.tools)
-      .map(asObject)
-      .map((tool) => ({ name: asString(tool.name) ?? '', schema: tool.input_schema })),
+    schema: objectOf(objectOf(body.output_config).format).schema,
+    tools: listOf(body.tools)
+      .map(objectOf)
+      .map((tool) => ({ name: textOf(tool.name) ?? '', schema: tool.input_schema })),
     forcedTool:
-      choice.type === 'any' || choice.type === 'tool' ? { name: asString(choice.name) } : undefined,
+      choice.type === 'any' || choice.type === 'tool' ? { name: textOf(choice.name) } : undefined,
   };
 }
 
-function complaint({ body, model, headers }: SimulatedRequest): string | undefined {
+function complaint({ body, model, headers }: ReceivedRequest): string | undefined {
   if (headers['anthropic-version'] === undefined) return 'anthropic-version: header is required';
   if (model === '') return 'model: Field required';
   if (typeof body.max_tokens !== 'number') return 'max_tokens: Field required';
-  if (asList(body.messages).length === 0) return 'messages: at least one message is required';
+  if (listOf(body.messages).length === 0) return 'messages: at least one message is required';
   if (headers['anthropic-version'] >= versionWithoutSampling) {
     const sampling = ['temperature', 'top_p', 'top_k'].find((name) => name in body);
     if (sampling !== undefined) return `${sampling}: Extra inputs are not permitted`;
   }
-  const blank = asList(body.messages)
-    .flatMap((turn) => asList(asObject(turn).content).map(asObject))
-    .some((block) => block.type === 'text' && asString(block.text)?.trim() === '');
+  const blank = listOf(body.messages)
+    .flatMap((turn) => listOf(objectOf(turn).content).map(objectOf))
+    .some((block) => block.type === 'text' && textOf(block.text)?.trim() === '');
   return blank ? 'messages: text content blocks must contain non-whitespace text' : undefined;
 }
 
@@ -168,7 +174,7 @@ function message({ answer, serial }: AnswerTurn): JsonObject {
 
 function stop({ answer, request }: AnswerTurn): JsonObject {
   const reason = stopReasons[answer.finishReason];
-  const sequences = asList(request.body.stop_sequences);
+  const sequences = listOf(request.body.stop_sequences);
   const sequence =
     answer.finishReason === 'stop'
       ? sequences.find((each) => answer.text.endsWith(String(each)))

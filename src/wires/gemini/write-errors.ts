@@ -1,6 +1,5 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import type { SimulatedErrorKind } from '../../testing/simulator/faults.ts';
-import type { ErrorReply, Turn, VendorError } from '../../testing/simulator/wire.ts';
+import type { ErrorReply, Turn, VendorError, VendorErrorKind } from '../shared/write.ts';
 
 type GeminiError = {
   readonly code: number;
@@ -66,7 +65,7 @@ const errors = {
     status: 'INVALID_ARGUMENT',
     message: 'Function calling is not supported for this model (simulated).',
   },
-} as const satisfies Record<SimulatedErrorKind, GeminiError>;
+} as const satisfies Record<VendorErrorKind, GeminiError>;
 
 /** The body of an error. For `content_filter` it is an answer without candidates: a blocked prompt is a 200. */
 export function geminiErrorBody(vendorError: VendorError): JsonObject {

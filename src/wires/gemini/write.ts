@@ -1,10 +1,15 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { splitText } from '../../testing/simulator/answer.ts';
-import { asList, asObject, asString } from '../../testing/simulator/json-access.ts';
-import { onePixelPng } from '../../testing/simulator/vectors-and-pictures.ts';
-import type { AnswerTurn, Asked, Frame, SimulatedWire } from '../../testing/simulator/wire.ts';
-import { bearer } from '../openai-shared/write.ts';
+import { listOf, objectOf, textOf } from '../shared/read.ts';
+import {
+  type AnswerTurn,
+  type Asked,
+  bearer,
+  type Frame,
+  splitText,
+  type WireWriter,
+} from '../shared/write.ts';
+import { onePixelPng } from '../shared/write-samples.ts';
 import { geminiError, geminiErrorBody } from './write-errors.ts';
 
 const finishReasons = {
@@ -24,7 +29,7 @@ const finishReasons = {
 const pathPattern = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/;
 
 /** Gemini's `generateContent` and `streamGenerateContent?alt=sse`. */
-export const geminiWire: SimulatedWire = {
+export const geminiWire: WireWriter = {
   name: 'gemini',
   accepts: (path) => pathPattern.test(path),
   read: (path) => {
@@ -35,7 +40,7 @@ export const geminiWire: SimulatedWire = {
   missingKey: 'permission',
   asked,
   complaint: ({ body }) =>
-    asList(body.contents).length === 0
+    listOf(body.contents).length === 0
       ? '* GenerateContentRequest.contents: contents is not specified'
       : undefined,
   headers: () => ({
@@ -59,23 +64,23 @@ export const geminiWire: SimulatedWire = {
 };
 
 function asked(body: JsonObject): Asked {
-  const config = asObject(body.generationConfig);
-  const calling = asObject(asObject(body.toolConfig).functionCallingConfig);
+  const config = objectOf(body.generationConfig);
+  const calling = objectOf(objectOf(body.toolConfig).functionCallingConfig);
   return {
     schema:
       config.responseJsonSchema ??
       config.responseSchema ??
       (config.responseMimeType === 'application/json' ? { type: 'object' } : undefined),
-    tools: asList(body.tools)
-      .flatMap((tool) => asList(asObject(tool).functionDeclarations))
-      .map(asObject)
+    tools: listOf(body.tools)
+      .flatMap((tool) => listOf(objectOf(tool).functionDeclarations))
+      .map(objectOf)
       .map((tool) => ({
-        name: asString(tool.name) ?? '',
+        name: textOf(tool.name) ?? '',
         schema: tool.parametersJsonSchema ?? tool.parameters,
       })),
     forcedTool:
       calling.mode === 'ANY'
-        ? { name: asString(asList(calling.allowedFunctionNames)[0]) }
+        ? { name: textOf(listOf(calling.allowedFunctionNames)[0]) }
         : undefined,
   };
 }
@@ -99,8 +104,8 @@ function frames(turn: AnswerTurn): readonly Frame[] {
 
 /** The parts of the answer. Parallel calls share one signature, on the first. */
 function parts({ answer, request }: AnswerTurn, texts: readonly string[]): readonly JsonObject[] {
-  const config = asObject(request.body.generationConfig);
-  const draws = asList(config.responseModalities).includes('IMAGE');
+  const config = objectOf(request.body.generationConfig);
+  const draws = listOf(config.responseModalities).includes('IMAGE');
   return [
     ...splitText(answer.reasoning ?? '').map((text) => ({ text, thought: true })),
     ...texts.map((text) => ({ text })),

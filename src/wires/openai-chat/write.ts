@@ -1,14 +1,19 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { splitText } from '../../testing/simulator/answer.ts';
-import { asList, asObject, asString } from '../../testing/simulator/json-access.ts';
-import type { AnswerTurn, Asked, Frame, SimulatedWire } from '../../testing/simulator/wire.ts';
 import {
   openaiCredential,
   openaiError,
   openaiErrorObject,
   openaiHeaders,
 } from '../openai-shared/write.ts';
+import { listOf, objectOf, textOf } from '../shared/read.ts';
+import {
+  type AnswerTurn,
+  type Asked,
+  type Frame,
+  splitText,
+  type WireWriter,
+} from '../shared/write.ts';
 
 /** `other` and `error` are words of compatible vendors; the rest are OpenAI's. */
 const finishWords = {
@@ -30,11 +35,11 @@ type Dialect = {
   /** Where reasoning is shown; OpenAI does not. */
   readonly reasoningField: 'reasoning_content' | undefined;
   readonly serviceTier: string | undefined;
-  readonly headers: SimulatedWire['headers'];
+  readonly headers: WireWriter['headers'];
 };
 
 /** Chat Completions as OpenAI speaks it. */
-export const openaiChatWire: SimulatedWire = createChatWire({
+export const openaiChatWire: WireWriter = createChatWire({
   ownFields: { refusal: null, annotations: [] },
   reasoningField: undefined,
   serviceTier: 'default',
@@ -42,19 +47,19 @@ export const openaiChatWire: SimulatedWire = createChatWire({
 });
 
 /** Chat Completions as most other vendors speak it: plainer, with reasoning in `reasoning_content`. */
-export const compatibleChatWire: SimulatedWire = createChatWire({
+export const compatibleChatWire: WireWriter = createChatWire({
   ownFields: {},
   reasoningField: 'reasoning_content',
   serviceTier: undefined,
   headers: (turn) => ({ 'x-request-id': `req_${turn.serial}` }),
 });
 
-function createChatWire(dialect: Dialect): SimulatedWire {
+function createChatWire(dialect: Dialect): WireWriter {
   return {
     name: 'openai-chat',
     accepts: (path) => path.endsWith('/chat/completions'),
     read: (_path, body) => ({
-      model: asString(body.model) ?? '',
+      model: textOf(body.model) ?? '',
       stream: body.stream === true,
     }),
     credential: openaiCredential,
@@ -62,7 +67,7 @@ function createChatWire(dialect: Dialect): SimulatedWire {
     asked,
     complaint: ({ body, model }) => {
       if (model === '') return 'you must provide a model parameter';
-      return asList(body.messages).length === 0 ? "'messages' must not be empty" : undefined;
+      return listOf(body.messages).length === 0 ? "'messages' must not be empty" : undefined;
     },
     headers: dialect.headers,
     unary: (turn) => unary(turn, dialect),
@@ -74,20 +79,20 @@ function createChatWire(dialect: Dialect): SimulatedWire {
 }
 
 function asked(body: JsonObject): Asked {
-  const format = asObject(body.response_format);
+  const format = objectOf(body.response_format);
   const choice = body.tool_choice;
-  const jsonSchema = asObject(format.json_schema).schema;
+  const jsonSchema = objectOf(format.json_schema).schema;
   return {
     schema: jsonSchema ?? (format.type === 'json_object' ? { type: 'object' } : undefined),
-    tools: asList(body.tools).map((tool) => {
-      const definition = asObject(asObject(tool).function);
-      return { name: asString(definition.name) ?? '', schema: definition.parameters };
+    tools: listOf(body.tools).map((tool) => {
+      const definition = objectOf(objectOf(tool).function);
+      return { name: textOf(definition.name) ?? '', schema: definition.parameters };
     }),
     forcedTool:
       choice === 'required'
         ? { name: undefined }
-        : asObject(choice).type === 'function'
-          ? { name: asString(asObject(asObject(choice).function).name) }
+        : objectOf(choice).type === 'function'
+          ? { name: textOf(objectOf(objectOf(choice).function).name) }
           : undefined,
   };
 }
@@ -128,7 +133,7 @@ function unary(turn: AnswerTurn, dialect: Dialect): JsonObject {
 
 function frames(turn: AnswerTurn, dialect: Dialect): readonly Frame[] {
   const { answer, request } = turn;
-  const withUsage = asObject(request.body.stream_options).include_usage === true;
+  const withUsage = objectOf(request.body.stream_options).include_usage === true;
   const chunk = (choices: readonly JsonObject[], total: JsonObject | null): JsonObject => ({
     id: `chatcmpl-${turn.serial}`,
     object: 'chat.completion.chunk',

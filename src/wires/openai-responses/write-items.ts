@@ -1,7 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import { type ResolvedToolCall, splitText } from '../../testing/simulator/answer.ts';
-import { asObject } from '../../testing/simulator/json-access.ts';
-import type { AnswerTurn, Frame } from '../../testing/simulator/wire.ts';
+import { objectOf } from '../shared/read.ts';
+import { type AnswerTurn, type CallToWrite, type Frame, splitText } from '../shared/write.ts';
 
 /** One output item of a response: the events that stream it, and how it looks when done. */
 export type ResponseItem = { readonly frames: readonly Frame[]; readonly done: JsonObject };
@@ -20,7 +19,7 @@ export function responseItems(turn: AnswerTurn): readonly ResponseItem[] {
 function reasoningItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
   const { answer, request, serial } = turn;
   const id = `rs_${serial}`;
-  const wantsSummary = asObject(request.body.reasoning).summary !== undefined;
+  const wantsSummary = objectOf(request.body.reasoning).summary !== undefined;
   const text = wantsSummary ? (answer.reasoning ?? '') : '';
   const item = (summary: readonly JsonObject[], encrypted: string | undefined): JsonObject => ({
     id,
@@ -82,7 +81,7 @@ function messageItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
 }
 
 function functionCallItem(
-  call: ResolvedToolCall,
+  call: CallToWrite,
   index: number,
 ): (turn: AnswerTurn, outputIndex: number) => ResponseItem {
   return (turn, outputIndex) => {

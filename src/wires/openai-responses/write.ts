@@ -1,19 +1,13 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { asList, asObject, asString } from '../../testing/simulator/json-access.ts';
-import type {
-  AnswerTurn,
-  Asked,
-  Frame,
-  SimulatedWire,
-  VendorError,
-} from '../../testing/simulator/wire.ts';
 import {
   openaiCredential,
   openaiError,
   openaiErrorObject,
   openaiHeaders,
 } from '../openai-shared/write.ts';
+import { listOf, objectOf, textOf } from '../shared/read.ts';
+import type { AnswerTurn, Asked, Frame, VendorError, WireWriter } from '../shared/write.ts';
 import { responseItems } from './write-items.ts';
 
 type Outcome = {
@@ -34,11 +28,11 @@ const outcomes = {
 } as const satisfies Record<FinishReason, Outcome>;
 
 /** OpenAI's Responses API, stateless part. A failed response is HTTP 200, as with the vendor. */
-export const openaiResponsesWire: SimulatedWire = {
+export const openaiResponsesWire: WireWriter = {
   name: 'openai-responses',
   accepts: (path) => path.endsWith('/responses'),
   read: (_path, body) => ({
-    model: asString(body.model) ?? '',
+    model: textOf(body.model) ?? '',
     stream: body.stream === true,
   }),
   credential: openaiCredential,
@@ -47,7 +41,7 @@ export const openaiResponsesWire: SimulatedWire = {
   complaint: ({ body, model }) => {
     if (model === '') return "Missing required parameter: 'model'.";
     const input = body.input;
-    if (typeof input === 'string' || asList(input).length > 0) return undefined;
+    if (typeof input === 'string' || listOf(input).length > 0) return undefined;
     return "Missing required parameter: 'input'.";
   },
   headers: openaiHeaders,
@@ -74,19 +68,19 @@ export const openaiResponsesWire: SimulatedWire = {
 };
 
 function asked(body: JsonObject): Asked {
-  const format = asObject(asObject(body.text).format);
+  const format = objectOf(objectOf(body.text).format);
   const choice = body.tool_choice;
   return {
     schema: format.schema ?? (format.type === 'json_object' ? { type: 'object' } : undefined),
-    tools: asList(body.tools)
-      .map(asObject)
+    tools: listOf(body.tools)
+      .map(objectOf)
       .filter((tool) => tool.type === 'function')
-      .map((tool) => ({ name: asString(tool.name) ?? '', schema: tool.parameters })),
+      .map((tool) => ({ name: textOf(tool.name) ?? '', schema: tool.parameters })),
     forcedTool:
       choice === 'required'
         ? { name: undefined }
-        : asObject(choice).type === 'function'
-          ? { name: asString(asObject(choice).name) }
+        : objectOf(choice).type === 'function'
+          ? { name: textOf(objectOf(choice).name) }
           : undefined,
   };
 }
@@ -129,7 +123,7 @@ function failure(error: VendorError, turn: AnswerTurn): readonly Frame[] {
 function numbered(frames: readonly Frame[], from = 0): readonly Frame[] {
   return frames.map((frame, index) => ({
     ...frame,
-    data: { ...asObject(frame.data), sequence_number: from + index },
+    data: { ...objectOf(frame.data), sequence_number: from + index },
   }));
 }
 
@@ -154,7 +148,7 @@ function finished(turn: AnswerTurn): JsonObject {
 /** The response before anything is known about it; it echoes the request. */
 function skeleton({ request, answer, serial, at }: AnswerTurn): JsonObject {
   const { body } = request;
-  const reasoning = asObject(body.reasoning);
+  const reasoning = objectOf(body.reasoning);
   return {
     id: `resp_${serial}`,
     object: 'response',
@@ -181,7 +175,7 @@ function skeleton({ request, answer, serial, at }: AnswerTurn): JsonObject {
     service_tier: 'auto',
     store: body.store ?? true,
     temperature: body.temperature ?? 1,
-    text: { format: { type: 'text' }, verbosity: 'medium', ...asObject(body.text) },
+    text: { format: { type: 'text' }, verbosity: 'medium', ...objectOf(body.text) },
     tool_choice: body.tool_choice ?? 'auto',
     tools: body.tools ?? [],
     top_logprobs: 0,

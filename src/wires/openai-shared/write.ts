@@ -1,6 +1,11 @@
-import type { RequestHeaders } from '../../testing/simulator/answer.ts';
-import type { SimulatedErrorKind } from '../../testing/simulator/faults.ts';
-import type { ErrorReply, Turn, VendorError } from '../../testing/simulator/wire.ts';
+import type {
+  ErrorReply,
+  RequestHeaders,
+  Turn,
+  VendorError,
+  VendorErrorKind,
+} from '../shared/write.ts';
+import { bearer } from '../shared/write.ts';
 
 /** What OpenAI's two wires have in common: keys, headers and errors. */
 
@@ -83,7 +88,7 @@ const errors = {
     param: 'temperature',
     message: "Unsupported parameter: 'temperature' is not supported with this model (simulated).",
   },
-} as const satisfies Record<SimulatedErrorKind, OpenAIError>;
+} as const satisfies Record<VendorErrorKind, OpenAIError>;
 
 /** The vendor's error object, as it stands in bodies and in streams. */
 export function openaiErrorObject({ kind, code, message }: VendorError): {
@@ -138,9 +143,4 @@ export function openaiHeaders(turn: Turn): Readonly<Record<string, string>> {
 /** `Authorization: Bearer`, or Azure's `api-key`. */
 export function openaiCredential(headers: RequestHeaders): string | undefined {
   return bearer(headers) ?? headers['api-key'];
-}
-
-/** The token of an `Authorization` header; absent when it is empty. */
-export function bearer(headers: RequestHeaders): string | undefined {
-  return /^bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1];
 }

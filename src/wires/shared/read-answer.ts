@@ -1,5 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
-import type { AttemptContext, ReadyParts } from '../../protocol/provider.ts';
+import { readOn } from '../../internal/reads.ts';
+import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
 import type { EventSource, Refusal, Reply } from '../../transport/body/read-reply.ts';
@@ -59,163 +60,53 @@ const malformedEvent: ProviderPart = {
   },
 };
 
-const over = { done: true, value: undefined } as const;
-
-const left = Promise.resolve(over);
-
-type Step = IteratorResult<ProviderPart, void>;
-
-/** See {@link readAnswer}. A class that makes no promise for a piece: thousands of streams wait at a time. */
-class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyParts {
+/** The events of one answer on their way into its reader. */
+class EventReading {
   readonly #context: AttemptContext;
   readonly #wire: AnswerWire;
-  #ask: (() => Reply | Promise<Reply>) | undefined;
-  #parts: ProviderPart[] = [];
-  #at = 0;
-  /** Thrown after the parts that were told before it. */
-  #failure: { readonly error: unknown } | undefined;
-  #isOver = false;
-  /** Settles when the body has more, or is over. */
-  #more: Promise<void> | undefined;
-  #events: EventSource | undefined;
-  #reader: AnswerReader | undefined;
+  readonly #reader: AnswerReader;
+  readonly #events: EventSource;
+  readonly #addPart: Tell;
   readonly #raw: RawEvents;
   #malformed = 0;
   #isOdd = false;
+  isOver = false;
 
-  constructor(context: AttemptContext, wire: AnswerWire, ask: () => Reply | Promise<Reply>) {
+  constructor(
+    context: AttemptContext,
+    wire: AnswerWire,
+    reader: AnswerReader,
+    events: EventSource,
+    addPart: Tell,
+  ) {
     this.#context = context;
     this.#wire = wire;
-    this.#ask = ask;
     this.#raw = new RawEvents(context.maxAnswerBytes);
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  ready(): ProviderPart | undefined {
-    this.#more = undefined;
-    for (;;) {
-      const part = this.#parts[this.#at];
-      if (part !== undefined) {
-        this.#at += 1;
-        return part;
-      }
-      if (this.#at > 0) this.#parts = [];
-      this.#at = 0;
-      const events = this.#events;
-      if (events === undefined || this.#isOver || this.#failure !== undefined) return undefined;
-      this.#readFrom(events);
-      if (this.#more !== undefined) return undefined;
-    }
-  }
-
-  more(): Promise<void> | undefined {
-    return this.#more;
-  }
-
-  next(): Promise<IteratorResult<ProviderPart, void>> {
-    try {
-      const step = this.#step();
-      return step instanceof Promise ? step : Promise.resolve(step);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  return(): Promise<IteratorResult<ProviderPart, void>> {
-    this.#close();
-    return left;
-  }
-
-  /** What comes next: a part or the end, or a promise of it; what failed is thrown after the parts before it. */
-  #step(): Step | Promise<Step> {
-    for (;;) {
-      const value = this.ready();
-      if (value !== undefined) return { done: false, value };
-      if (this.#more !== undefined) return this.#more.then(this.#onMore);
-      if (this.#failure !== undefined) {
-        const { error } = this.#failure;
-        this.#close();
-        throw error;
-      }
-      const ask = this.#ask;
-      if (this.#isOver || ask === undefined) return over;
-      // It holds the whole request, which is not needed while the answer is read.
-      this.#ask = undefined;
-      const reply = ask();
-      if (reply instanceof Promise) return reply.then(this.#onReply);
-      this.#takeReply(reply);
-    }
-  }
-
-  readonly #onReply = (reply: Reply): Step | Promise<Step> => {
-    this.#takeReply(reply);
-    return this.#step();
-  };
-
-  readonly #onMore = (): Step | Promise<Step> => this.#step();
-
-  #readFrom(events: EventSource): void {
-    let piece: ReturnType<EventSource['read']>;
-    try {
-      piece = events.read();
-    } catch (cause) {
-      this.#wasCut(cause);
-      return;
-    }
-    if (piece instanceof Promise) this.#more = piece;
-    else this.#takePiece(events, piece);
-  }
-
-  #takeReply(reply: Reply): void {
-    if (reply.kind === 'refusal') {
-      this.#failure = { error: this.#wire.refused(reply.refusal) };
-      return;
-    }
-    const { headers, requestId } = reply;
-    const tell: Tell = (part) => checkCount(this.#parts.push(part), 'parts', maxAnswerParts);
-    const reader = this.#wire.open({ headers, requestId, tell });
     this.#reader = reader;
-    try {
-      if (reply.kind === 'events') {
-        this.#events = reply.events;
-        this.#readEvents(reply.events);
-        return;
-      }
-      reader.readBody(reply.body);
-      reader.finish(this.#context.keepRaw ? reply.body : undefined);
-      this.#isOver = true;
-    } catch (error) {
-      this.#failure = { error };
-    }
+    this.#events = events;
+    this.#addPart = addPart;
   }
 
-  #takePiece(events: EventSource, piece: Uint8Array | undefined): void {
+  /** Waits for more bytes, and reads the events that they complete. */
+  async readMore(): Promise<void> {
+    let bytes: Uint8Array | undefined;
     try {
-      events.take(piece);
-      this.#readEvents(events);
-      if (piece === undefined && !this.#isOver) this.#end();
-    } catch (error) {
-      this.#failure = { error };
+      bytes = await readOn(() => this.#events.read());
+    } catch (cause) {
+      return this.#breakOff(this.#events.cut(cause));
     }
+    this.#events.take(bytes);
+    this.readEvents();
+    if (bytes === undefined && !this.isOver) this.#end();
   }
 
-  #wasCut(cause: unknown): void {
-    try {
-      this.#brokeOff(this.#events?.cut(cause));
-    } catch (error) {
-      this.#failure = { error };
-    }
-  }
-
-  #readEvents(events: EventSource): void {
+  /** Reads the events that have arrived. */
+  readEvents(): void {
     const reader = this.#reader;
-    if (reader === undefined) return;
+    const events = this.#events;
     for (let event = events.next(); event !== undefined; event = events.next()) {
       if (event.type === 'again') reader.readAgain?.(event.of, event.text);
-      else if (event.type === 'event') this.#readEvent(event.data, reader, events);
+      else if (event.type === 'event') this.#readEvent(event.data);
       else if (event.type === 'done') reader.readDone?.();
       else this.#skip();
       if (!reader.isComplete()) continue;
@@ -225,57 +116,85 @@ class AnswerParts implements AsyncIterableIterator<ProviderPart, void>, ReadyPar
     }
   }
 
-  #readEvent(data: unknown, reader: AnswerReader, events: EventSource): void {
+  #readEvent(data: unknown): void {
     const { keepRaw } = this.#context;
     if (keepRaw) this.#raw.add(data);
-    reader.readEvent(data);
-    this.#isOdd = !reader.isBegun();
-    if (keepRaw || !events.canExpect()) return;
-    const text = reader.textEvent?.(data);
-    if (text !== undefined) events.expectAgain(text);
+    this.#reader.readEvent(data);
+    this.#isOdd = !this.#reader.isBegun();
+    if (keepRaw || !this.#events.canExpect()) return;
+    const text = this.#reader.textEvent?.(data);
+    if (text !== undefined) this.#events.expectAgain(text);
   }
 
   #skip(): void {
     if (++this.#malformed > maxMalformedEvents) throw interruptedError('its events are not JSON');
-    this.#parts.push(malformedEvent);
+    this.#addPart(malformedEvent);
   }
 
-  #brokeOff(error: unknown): void {
+  #breakOff(error: unknown): void {
     // Whatever the cut looks like, an abort is an abort.
     this.#context.signal.throwIfAborted();
-    if (this.#reader?.forgives(error) !== true) throw error;
+    if (!this.#reader.forgives(error)) throw error;
     this.#end();
   }
 
   /** No more events come: the answer is whole, or it is none. */
   #end(): void {
-    this.#events?.leave();
     this.#context.signal.throwIfAborted();
     if (this.#isOdd) throw this.#wire.odd();
-    if (this.#reader?.isEnded() !== true) {
-      throw interruptedError('it ended without its terminal marker');
-    }
+    if (!this.#reader.isEnded()) throw interruptedError('it ended without its terminal marker');
     this.#reader.finish(this.#context.keepRaw ? this.#raw.events : undefined);
-    this.#isOver = true;
-  }
-
-  #close(): void {
-    this.#events?.leave();
-    this.#failure = undefined;
-    this.#ask = undefined;
-    this.#isOver = true;
+    this.isOver = true;
   }
 }
 
 /**
- * Asks, and tells the parts of the answer as they come. One undecodable event is skipped and told as a warning,
- * in the hope that the rest is whole; a second one ends the answer. Stops reading when the wire's terminal marker
- * has come, without waiting for the vendor to hang up. Nothing happens before the first read.
+ * Sends the request, and yields the parts of the answer as they arrive. One undecodable event is skipped, with a
+ * warning, in the hope that the rest is whole; a second one ends the answer. Stops reading when the wire's terminal
+ * marker has come, without waiting for the vendor to hang up. Parts that came before a failure are yielded before it
+ * is thrown. Nothing happens before the first read.
  */
-export function readAnswer(
+export async function* readAnswer(
   context: AttemptContext,
   wire: AnswerWire,
   ask: (context: AttemptContext) => Reply | Promise<Reply>,
-): AsyncIterableIterator<ProviderPart, void> {
-  return new AnswerParts(context, wire, () => ask(context));
+): AsyncGenerator<readonly ProviderPart[], void> {
+  const reply = await ask(context);
+  if (reply.kind === 'refusal') throw wire.refused(reply.refusal);
+  let batch: ProviderPart[] = [];
+  const addPart = (part: ProviderPart): void =>
+    checkCount(batch.push(part), 'parts', maxAnswerParts);
+  const { headers, requestId } = reply;
+  const reader = wire.open({ headers, requestId, tell: addPart });
+  let failure: { readonly error: unknown } | undefined;
+  if (reply.kind === 'json') {
+    try {
+      reader.readBody(reply.body);
+      reader.finish(context.keepRaw ? reply.body : undefined);
+    } catch (error) {
+      failure = { error };
+    }
+    if (batch.length > 0) yield batch;
+    if (failure !== undefined) throw failure.error;
+    return;
+  }
+  const { events } = reply;
+  const reading = new EventReading(context, wire, reader, events, addPart);
+  try {
+    let hasBegun = false;
+    while (!reading.isOver && failure === undefined) {
+      try {
+        if (hasBegun) await reading.readMore();
+        else reading.readEvents();
+        hasBegun = true;
+      } catch (error) {
+        failure = { error };
+      }
+      if (batch.length > 0) yield batch;
+      batch = [];
+    }
+    if (failure !== undefined) throw failure.error;
+  } finally {
+    events.leave();
+  }
 }

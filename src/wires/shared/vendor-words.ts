@@ -1,5 +1,5 @@
-import { codeByWordInBand } from '../openai-shared/error-words.ts';
 import { codeByAwsException } from './aws-errors.ts';
+import { codeByWordInBand } from './error-words.ts';
 
 /**
  * Machine words of errors (`type`, `code`, `status`, `reason`) that decide nothing, as vendors write them, in lower

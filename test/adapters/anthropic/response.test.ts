@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { anthropic } from '../../../src/adapters/anthropic/index.ts';
+import { partsIn } from '../../support/batches.ts';
 import {
   type CallOptions,
   callProvider,
@@ -326,7 +327,7 @@ describe('Anthropic answer', () => {
     server = await startScriptedServer(answerEvents(hello, { ending: 'stall' }));
     const closed = server.closed();
     const { prepare } = anthropic({ apiKey: 'k', baseURL: server.url });
-    for await (const part of prepare(requestOf({ model })).send(contextOf())) {
+    for await (const part of partsIn(prepare(requestOf({ model })).send(contextOf()))) {
       if (part.type === 'text-delta') break;
     }
     await closed;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { toJsonSchema } from '../../../src/validation/json-schema.ts';
+import { toJsonSchema } from '../../../src/engine/core/json-schema.ts';
 import { adaptOutput, adaptTool } from '../../../src/wires/openai-shared/schema.ts';
 
 const output = (schema: z.ZodType) =>

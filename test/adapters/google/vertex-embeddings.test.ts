@@ -29,7 +29,7 @@ async function embed(
 ): Promise<readonly ProviderPart[]> {
   const prepared = provider.prepareEmbedding?.({ provider: 'mine', ...request });
   const parts: ProviderPart[] = [];
-  for await (const part of prepared?.send(contextOf()) ?? []) parts.push(part);
+  for await (const batch of prepared?.send(contextOf()) ?? []) parts.push(...batch);
   return parts;
 }
 

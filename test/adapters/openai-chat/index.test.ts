@@ -1,6 +1,7 @@
 import { AzureOpenAI } from 'openai';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openaiChat } from '../../../src/adapters/openai-chat/index.ts';
+import { partsIn } from '../../support/batches.ts';
 import { callProvider, requestOf } from '../../support/provider-calls.ts';
 import {
   answerEvents,
@@ -95,7 +96,7 @@ describe('openaiChat()', () => {
         keepRaw: false,
         watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       };
-      for await (const part of call.send(context)) {
+      for await (const part of partsIn(call.send(context))) {
         if (part.type === 'text-delta') controller.abort(reason);
       }
     })();

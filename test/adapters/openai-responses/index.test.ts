@@ -1,6 +1,7 @@
 import { OpenAI } from 'openai';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openai } from '../../../src/adapters/openai-responses/index.ts';
+import { partsIn } from '../../support/batches.ts';
 import { callProvider, finishOf, requestOf } from '../../support/provider-calls.ts';
 import {
   answerEvents,
@@ -134,7 +135,7 @@ describe('openai()', () => {
         keepRaw: false,
         watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       };
-      for await (const part of call.send(context)) {
+      for await (const part of partsIn(call.send(context))) {
         if (part.type === 'open') controller.abort(reason);
       }
     })();
@@ -153,7 +154,7 @@ describe('openai()', () => {
       keepRaw: false,
       watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
     };
-    for await (const part of call.send(context)) {
+    for await (const part of partsIn(call.send(context))) {
       if (part.type === 'text-delta') break;
     }
     await closed;

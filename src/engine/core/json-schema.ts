@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { checkJson } from '../engine/tasks/check-part.ts';
-import { isSignalboxError, SignalboxError } from '../errors.ts';
-import { shortened } from '../internal/quoted.ts';
-import type { JsonSchema } from '../protocol/json.ts';
-import type { StandardIssue, StandardSchema } from '../protocol/standard-schema.ts';
+import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { shortened } from '../../internal/quoted.ts';
+import type { JsonSchema } from '../../protocol/json.ts';
+import type { StandardIssue, StandardSchema } from '../../protocol/standard-schema.ts';
+import { checkJson } from './check-json.ts';
 
 export function isStandardSchema(schema: StandardSchema | JsonSchema): schema is StandardSchema {
   return '~standard' in schema;

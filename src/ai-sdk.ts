@@ -4,4 +4,4 @@ export {
   type AiSdkSettings,
   fromAiSdk,
 } from './adapters/ai-sdk/index.ts';
-export type { AnswerSettings } from './adapters/shared/settings.ts';
+export type { AnswerSettings } from './adapters/common/settings.ts';

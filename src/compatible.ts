@@ -1,3 +1,4 @@
+export type { AnswerSettings } from './adapters/common/settings.ts';
 export {
   type ApiKey,
   type ChatQuirks,
@@ -12,5 +13,4 @@ export {
   type ProfileName,
 } from './adapters/compatible/index.ts';
 export * from './adapters/compatible/presets.ts';
-export type { AnswerSettings } from './adapters/shared/settings.ts';
 export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

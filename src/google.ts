@@ -1,3 +1,4 @@
+export type { AnswerSettings } from './adapters/common/settings.ts';
 export {
   type ApiKey,
   type GoogleClient,
@@ -6,5 +7,4 @@ export {
   type VertexSettings,
   vertex,
 } from './adapters/google/index.ts';
-export type { AnswerSettings } from './adapters/shared/settings.ts';
 export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

@@ -1,4 +1,5 @@
 export { type AzureOpenAISettings, azureOpenAI } from './adapters/azure/index.ts';
+export type { AnswerSettings } from './adapters/common/settings.ts';
 export { type OpenAIChatSettings, openaiChat } from './adapters/openai-chat/index.ts';
 export {
   type ApiKey,
@@ -7,5 +8,4 @@ export {
   type OpenAISettings,
   openai,
 } from './adapters/openai-responses/index.ts';
-export type { AnswerSettings } from './adapters/shared/settings.ts';
 export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

@@ -6,8 +6,8 @@ const words = ['protocol', 'internal'];
 const rank1 = [...words, 'errors', 'runtime'];
 const rank2 = ['routing', 'health', 'limits', 'pricing', 'telemetry', 'transport'];
 const rooms2 = [...rank1, ...rank2];
-const openai = [...rooms2, 'wires/shared', 'wires/openai-shared'];
-const adapters = [...rooms2, 'wires', 'adapters/shared', 'adapters/openai-shared'];
+const openai = [...rooms2, 'wires/common', 'wires/openai-shared'];
+const adapters = [...rooms2, 'wires', 'adapters/common', 'adapters/openai-shared'];
 
 /** From the bottom up: each may import those before it. */
 const engine = [
@@ -29,15 +29,15 @@ const allowed: Record<string, readonly string[]> = {
   errors: words,
   runtime: words,
   ...Object.fromEntries(rank2.map((room) => [room, rank1])),
-  'wires/shared': rooms2,
-  'wires/openai-shared': [...rooms2, 'wires/shared'],
+  'wires/common': rooms2,
+  'wires/openai-shared': [...rooms2, 'wires/common'],
   'wires/openai-chat': openai,
   'wires/openai-responses': openai,
-  'wires/anthropic': [...rooms2, 'wires/shared'],
-  'wires/gemini': [...rooms2, 'wires/shared'],
+  'wires/anthropic': [...rooms2, 'wires/common'],
+  'wires/gemini': [...rooms2, 'wires/common'],
   config: rooms2,
-  'adapters/shared': [...rooms2, 'wires'],
-  'adapters/openai-shared': [...rooms2, 'wires', 'adapters/shared'],
+  'adapters/common': [...rooms2, 'wires'],
+  'adapters/openai-shared': [...rooms2, 'wires', 'adapters/common'],
   adapters,
   // Brands are rows on a wire.
   'adapters/compatible': [...adapters, 'adapters/openai-chat'],

@@ -1,7 +1,7 @@
 import { own } from '../internal/own.ts';
 import { quotedList } from '../internal/quoted.ts';
 import type { Provider } from '../protocol/provider.ts';
-import type { WrittenWire } from '../wires/shared/write.ts';
+import type { WrittenWire } from '../wires/common/write.ts';
 import { invalidArgument, isObject } from './check-arguments.ts';
 import { answerCases, finishReasonCases } from './contract/answer-cases.ts';
 import { conversationCases, textInputCases } from './contract/conversation-cases.ts';

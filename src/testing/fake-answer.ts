@@ -3,8 +3,8 @@ import type { Json } from '../protocol/json.ts';
 import type { ProviderRequest, WireMode } from '../protocol/request.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
-import { createPartAssembler } from '../wires/shared/part-assembler.ts';
-import { splitText } from '../wires/shared/write.ts';
+import { createPartAssembler } from '../wires/common/part-assembler.ts';
+import { splitText } from '../wires/common/write.ts';
 import { schemaExample } from './simulator/schema-example.ts';
 
 export type FakeToolCall = {

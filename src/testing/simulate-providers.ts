@@ -12,7 +12,7 @@ export type {
   ReceivedRequest as SimulatedRequest,
   VendorErrorKind as SimulatedErrorKind,
   WrittenWire as SimulatedWireName,
-} from '../wires/shared/write.ts';
+} from '../wires/common/write.ts';
 export type {
   SimulatedAnswer,
   SimulatedToolCall,

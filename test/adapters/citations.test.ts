@@ -3,10 +3,10 @@ import { createAnswerReader as createAiSdkReader } from '../../src/adapters/ai-s
 import type { Citation } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { createAnswerReader as createAnthropicReader } from '../../src/wires/anthropic/response.ts';
+import type { AnswerFacts } from '../../src/wires/common/read-answer.ts';
 import { createAnswerReader as createGeminiReader } from '../../src/wires/gemini/response.ts';
 import { createAnswerReader as createChatReader } from '../../src/wires/openai-chat/response.ts';
 import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
-import type { AnswerFacts } from '../../src/wires/shared/read-answer.ts';
 import { toldBy, toldOfBody, toldOfEvents } from '../support/told-parts.ts';
 
 const issuer = { provider: 'p', model: 'm' };

@@ -1,5 +1,5 @@
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
-import type { AnswerFacts, AnswerReader } from '../../src/wires/shared/read-answer.ts';
+import type { AnswerFacts, AnswerReader } from '../../src/wires/common/read-answer.ts';
 
 /** What an answer's reader tells while it is given the answer. */
 export function toldBy<Reader extends Pick<AnswerReader, 'finish'>>(

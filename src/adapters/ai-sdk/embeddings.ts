@@ -5,8 +5,8 @@ import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
 import { headersOfObject } from '../../transport/body/response.ts';
 import { requestIdOf } from '../../transport/body/response-facts.ts';
+import { listOf, objectOf } from '../../wires/common/read.ts';
 import { droppedParam } from '../../wires/openai-shared/params.ts';
-import { listOf, objectOf } from '../../wires/shared/read.ts';
 import { aiSdkError } from './errors.ts';
 import { type AiSdkEmbeddingModel, checkModel, optionsNameOf, specificationOf } from './model.ts';
 

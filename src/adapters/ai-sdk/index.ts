@@ -3,14 +3,14 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { tellLimits } from '../../transport/body/rate-limit-headers.ts';
 import { type AnswerHeaders, headersOfObject } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import { RawEvents } from '../../wires/shared/raw-events.ts';
-import { objectOf } from '../../wires/shared/read.ts';
+import { RawEvents } from '../../wires/common/raw-events.ts';
+import { objectOf } from '../../wires/common/read.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
   answerShape,
   checkSettings,
-} from '../shared/settings.ts';
+} from '../common/settings.ts';
 import { aiSdkEmbeddings } from './embeddings.ts';
 import { aiSdkError } from './errors.ts';
 import {

@@ -2,9 +2,9 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalMessage, Part, ToolResultPart } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
-import { outputParts } from '../../wires/shared/media.ts';
-import { isOwn, withoutBlanks } from '../../wires/shared/messages.ts';
-import { pairToolResults } from '../../wires/shared/tool-turns.ts';
+import { outputParts } from '../../wires/common/media.ts';
+import { isOwn, withoutBlanks } from '../../wires/common/messages.ts';
+import { pairToolResults } from '../../wires/common/tool-turns.ts';
 import { promptFile, resultFile } from './files.ts';
 import type { Specification } from './model.ts';
 

@@ -7,10 +7,10 @@ import { checkCount } from '../../transport/answer-bound.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { requestIdOf } from '../../transport/body/response-facts.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import { citation } from '../../wires/shared/citations.ts';
-import { createPartAssembler, type Tell } from '../../wires/shared/part-assembler.ts';
-import { isObject, listOf, objectOf, textOf } from '../../wires/shared/read.ts';
-import { TokenCounts } from '../../wires/shared/token-counts.ts';
+import { citation } from '../../wires/common/citations.ts';
+import { createPartAssembler, type Tell } from '../../wires/common/part-assembler.ts';
+import { isObject, listOf, objectOf, textOf } from '../../wires/common/read.ts';
+import { TokenCounts } from '../../wires/common/token-counts.ts';
 import { wire } from './request.ts';
 
 export type Issuer = { readonly provider: string; readonly model: string };

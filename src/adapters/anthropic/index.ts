@@ -11,14 +11,14 @@ import { refusalError } from '../../wires/anthropic/errors.ts';
 import { factsOf } from '../../wires/anthropic/models.ts';
 import { toWireRequest } from '../../wires/anthropic/request.ts';
 import { createAnswerReader, notAMessage } from '../../wires/anthropic/response.ts';
-import { type AnswerWire, readAnswer } from '../../wires/shared/read-answer.ts';
+import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
+import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
+import { exchangeOfClient } from '../common/exchange-of-client.ts';
+import { keyVariablesFor } from '../common/key-hosts.ts';
+import { lazily, whenReady } from '../common/lazily.ts';
+import { lazySdk } from '../common/sdk.ts';
+import { answerBoundOf } from '../common/settings.ts';
 import { PlainRequests, unparsed } from '../openai-shared/plain-request.ts';
-import { currentKey, headerTable, keyCountOf, withKey } from '../shared/api-key.ts';
-import { exchangeOfClient } from '../shared/exchange-of-client.ts';
-import { keyVariablesFor } from '../shared/key-hosts.ts';
-import { lazily, whenReady } from '../shared/lazily.ts';
-import { lazySdk } from '../shared/sdk.ts';
-import { answerBoundOf } from '../shared/settings.ts';
 import {
   type AnthropicClient,
   type AnthropicSettings,
@@ -27,7 +27,7 @@ import {
   readSettings,
 } from './options.ts';
 
-export type { ApiKey } from '../shared/api-key.ts';
+export type { ApiKey } from '../common/api-key.ts';
 export type { AnthropicClient, AnthropicSettings } from './options.ts';
 
 const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));

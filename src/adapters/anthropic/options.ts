@@ -1,13 +1,13 @@
 import { SignalboxError } from '../../errors.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
-import type { ApiKey } from '../shared/api-key.ts';
+import type { ApiKey } from '../common/api-key.ts';
 import {
   type AnswerSettings,
   answerShape,
   besideClient,
   checkSettings,
   transportShape,
-} from '../shared/settings.ts';
+} from '../common/settings.ts';
 
 /**
  * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do its variants:

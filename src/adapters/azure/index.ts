@@ -2,16 +2,16 @@ import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
-import { type ChatDialect, chatProvider, openAIDialect } from '../openai-chat/index.ts';
-import { responsesProvider } from '../openai-responses/index.ts';
-import { type ConnectionRules, openAIConnection } from '../openai-shared/openai-client.ts';
-import type { ApiKey } from '../shared/api-key.ts';
+import type { ApiKey } from '../common/api-key.ts';
 import {
   type AnswerSettings,
   answerShape,
   checkSettings,
   transportShape,
-} from '../shared/settings.ts';
+} from '../common/settings.ts';
+import { type ChatDialect, chatProvider, openAIDialect } from '../openai-chat/index.ts';
+import { responsesProvider } from '../openai-responses/index.ts';
+import { type ConnectionRules, openAIConnection } from '../openai-shared/openai-client.ts';
 
 /** How to reach Azure OpenAI. A model of yours is named by its deployment. */
 export type AzureOpenAISettings = TransportSettings &

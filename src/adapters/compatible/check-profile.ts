@@ -1,13 +1,13 @@
 import { SignalboxError } from '../../errors.ts';
 import { dataFlaws, maxDataDepth } from '../../internal/data-flaws.ts';
 import { everyElement } from '../../internal/every-element.ts';
-import { isObject } from '../../wires/shared/read.ts';
+import { isObject } from '../../wires/common/read.ts';
 import {
   fieldProblems,
   type OwnKind,
   type SettingKind,
   settingsError,
-} from '../shared/settings.ts';
+} from '../common/settings.ts';
 import type { Profile, ProfileName } from './profile.ts';
 import { profiles } from './profiles.ts';
 

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
+import { checkSettings } from '../common/settings.ts';
 import {
   type ChatDialect,
   type ChatQuirks,
@@ -12,13 +13,12 @@ import {
   type OpenAIConnectionSettings,
   openAIConnection,
 } from '../openai-shared/openai-client.ts';
-import { checkSettings } from '../shared/settings.ts';
 import { readProfile } from './check-profile.ts';
 import type { Profile, ProfileName } from './profile.ts';
 
+export type { ApiKey } from '../common/api-key.ts';
 export type { ChatQuirks } from '../openai-chat/index.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
-export type { ApiKey } from '../shared/api-key.ts';
 export type { ModelCapabilities, ModelQuirks, Profile, ProfileName } from './profile.ts';
 
 /** How to reach a vendor that speaks Chat Completions: with a key, or through a client you made. */

@@ -1,12 +1,12 @@
 import type { Capability, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { exchange } from '../../transport/exchange.ts';
+import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { refusalError } from '../../wires/gemini/errors.ts';
 import { factsOf } from '../../wires/gemini/models.ts';
 import { toWireRequest } from '../../wires/gemini/request.ts';
 import { createAnswerReader, notAnAnswer } from '../../wires/gemini/response.ts';
-import { type AnswerWire, readAnswer } from '../../wires/shared/read-answer.ts';
-import { whenReady } from '../shared/lazily.ts';
+import { whenReady } from '../common/lazily.ts';
 import type { Road } from './gemini-sender.ts';
 import {
   embeddingBody,

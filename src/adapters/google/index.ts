@@ -1,10 +1,10 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
-import { objectOf } from '../../wires/shared/read.ts';
-import { currentKey, headerTable, keyCountOf, withKey } from '../shared/api-key.ts';
-import { keyVariablesFor } from '../shared/key-hosts.ts';
-import { lazily } from '../shared/lazily.ts';
-import { answerBoundOf } from '../shared/settings.ts';
+import { objectOf } from '../../wires/common/read.ts';
+import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
+import { keyVariablesFor } from '../common/key-hosts.ts';
+import { lazily } from '../common/lazily.ts';
+import { answerBoundOf } from '../common/settings.ts';
 import { geminiEmbeddings, geminiProvider } from './gemini-provider.ts';
 import { type Method, type Road, sdkRoad } from './gemini-sender.ts';
 import {
@@ -15,7 +15,7 @@ import {
   readSettings,
 } from './options.ts';
 
-export type { ApiKey } from '../shared/api-key.ts';
+export type { ApiKey } from '../common/api-key.ts';
 export type { GoogleClient, GoogleSettings } from './options.ts';
 export { type VertexSettings, vertex } from './vertex.ts';
 

@@ -1,14 +1,14 @@
 import { SignalboxError } from '../../errors.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
-import type { ApiKey } from '../shared/api-key.ts';
-import { lazySdk } from '../shared/sdk.ts';
+import type { ApiKey } from '../common/api-key.ts';
+import { lazySdk } from '../common/sdk.ts';
 import {
   type AnswerSettings,
   answerShape,
   besideClient,
   checkSettings,
   transportShape,
-} from '../shared/settings.ts';
+} from '../common/settings.ts';
 
 /** The web entry: the same API, a quarter of the weight, and deaf to the environment. */
 export const loadWebSdk = lazySdk('@google/genai', () => import('@google/genai/web'));

@@ -7,10 +7,10 @@ import type { ProviderRequest } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { Reply } from '../../transport/body/read-reply.ts';
+import { mergeBody } from '../../wires/common/merge-body.ts';
+import { isObject, listOf, objectOf } from '../../wires/common/read.ts';
 import { inBandError, isErrorBody, refusalError } from '../../wires/gemini/errors.ts';
 import { toUsage } from '../../wires/gemini/usage.ts';
-import { mergeBody } from '../../wires/shared/merge-body.ts';
-import { isObject, listOf, objectOf } from '../../wires/shared/read.ts';
 
 /** Values in one `batchEmbedContents` (Gemini API reference, Embeddings). */
 export const maxEmbeddingBatch = 100;

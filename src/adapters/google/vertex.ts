@@ -2,17 +2,17 @@ import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
-import { currentKey, headerTable, withKey } from '../shared/api-key.ts';
-import { mayGetAmbientKey } from '../shared/key-hosts.ts';
-import { lazily } from '../shared/lazily.ts';
-import { lazySdk } from '../shared/sdk.ts';
+import { currentKey, headerTable, withKey } from '../common/api-key.ts';
+import { mayGetAmbientKey } from '../common/key-hosts.ts';
+import { lazily } from '../common/lazily.ts';
+import { lazySdk } from '../common/sdk.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
   answerShape,
   checkSettings,
   transportShape,
-} from '../shared/settings.ts';
+} from '../common/settings.ts';
 import { geminiProvider } from './gemini-provider.ts';
 import { sdkRoad } from './gemini-sender.ts';
 import { type GoogleClient, keyHosts, loadWebSdk } from './options.ts';

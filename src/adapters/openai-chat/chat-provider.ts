@@ -1,18 +1,18 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
+import { mergeBody } from '../../wires/common/merge-body.ts';
+import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import type { ChatDialect } from '../../wires/openai-chat/dialect.ts';
 import { notACompletion, refusalError } from '../../wires/openai-chat/errors.ts';
 import { wire } from '../../wires/openai-chat/messages.ts';
 import { chatBody } from '../../wires/openai-chat/request.ts';
 import { createAnswerReader } from '../../wires/openai-chat/response.ts';
-import { mergeBody } from '../../wires/shared/merge-body.ts';
-import { type AnswerWire, readAnswer } from '../../wires/shared/read-answer.ts';
+import { whenReady } from '../common/lazily.ts';
 import { type OpenAIConnection, openAIExchange } from '../openai-shared/openai-client.ts';
 import {
   maxEmbeddingBatch,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../openai-shared/other-tasks.ts';
-import { whenReady } from '../shared/lazily.ts';
 
 /** One brand on the wire. */
 export type ChatBrand = {

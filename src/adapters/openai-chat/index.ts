@@ -1,8 +1,8 @@
 import type { Capability, Provider } from '../../protocol/provider.ts';
 import { compatibleDialect, openAIDialect } from '../../wires/openai-chat/dialect.ts';
 import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { checkSettings } from '../common/settings.ts';
 import { connectionShape, openAIConnection } from '../openai-shared/openai-client.ts';
-import { checkSettings } from '../shared/settings.ts';
 import { chatProvider } from './chat-provider.ts';
 import type { OpenAIChatSettings } from './options.ts';
 

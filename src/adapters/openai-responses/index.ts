@@ -1,11 +1,13 @@
 import type { Provider } from '../../protocol/provider.ts';
+import { mergeBody } from '../../wires/common/merge-body.ts';
+import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { notAResponse, refusalError } from '../../wires/openai-responses/errors.ts';
 import { wire } from '../../wires/openai-responses/opaque.ts';
 import { responsesBody } from '../../wires/openai-responses/request.ts';
 import { createAnswerReader } from '../../wires/openai-responses/response.ts';
 import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
-import { mergeBody } from '../../wires/shared/merge-body.ts';
-import { type AnswerWire, readAnswer } from '../../wires/shared/read-answer.ts';
+import { whenReady } from '../common/lazily.ts';
+import { checkSettings } from '../common/settings.ts';
 import {
   connectionShape,
   type OpenAIConnection,
@@ -17,12 +19,10 @@ import {
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../openai-shared/other-tasks.ts';
-import { whenReady } from '../shared/lazily.ts';
-import { checkSettings } from '../shared/settings.ts';
 import type { OpenAISettings } from './options.ts';
 
+export type { ApiKey } from '../common/api-key.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
-export type { ApiKey } from '../shared/api-key.ts';
 export type { OpenAISettings } from './options.ts';
 
 /**

@@ -16,11 +16,11 @@ import {
   keyCountOf,
   optionalKey,
   withKey,
-} from '../shared/api-key.ts';
-import { exchangeOfClient } from '../shared/exchange-of-client.ts';
-import { isHostOf, type KeyVariables, keyVariablesFor } from '../shared/key-hosts.ts';
-import { lazily, whenReady } from '../shared/lazily.ts';
-import { lazySdk } from '../shared/sdk.ts';
+} from '../common/api-key.ts';
+import { exchangeOfClient } from '../common/exchange-of-client.ts';
+import { isHostOf, type KeyVariables, keyVariablesFor } from '../common/key-hosts.ts';
+import { lazily, whenReady } from '../common/lazily.ts';
+import { lazySdk } from '../common/sdk.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
@@ -29,7 +29,7 @@ import {
   checkSettings,
   type SettingKind,
   transportShape,
-} from '../shared/settings.ts';
+} from '../common/settings.ts';
 import { PlainRequests, unparsed } from './plain-request.ts';
 
 /**

@@ -5,10 +5,10 @@ import type { EmbeddingRequest, ImageRequest } from '../../protocol/other-tasks.
 import type { AttemptContext, PreparedCall } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Reply } from '../../transport/body/read-reply.ts';
+import { mergeBody } from '../../wires/common/merge-body.ts';
+import { countOf, isObject, listOf, textOf } from '../../wires/common/read.ts';
 import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../../wires/openai-shared/errors.ts';
 import { openAIUsage, type UsageNames } from '../../wires/openai-shared/usage.ts';
-import { mergeBody } from '../../wires/shared/merge-body.ts';
-import { countOf, isObject, listOf, textOf } from '../../wires/shared/read.ts';
 import { type OpenAIConnection, openAIExchange } from './openai-client.ts';
 
 /** Values in one embedding request (OpenAI's API reference, Create embeddings). */

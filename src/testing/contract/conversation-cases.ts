@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
-import { textOf } from '../../wires/shared/read.ts';
+import { textOf } from '../../wires/common/read.ts';
 import { type CaseBody, lastRequest, type Subject, succeed } from './probe.ts';
 
 const weather: NormalTool = {

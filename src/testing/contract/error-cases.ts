@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { summarizeError } from '../../errors.ts';
-import type { VendorErrorKind } from '../../wires/shared/write.ts';
+import type { VendorErrorKind } from '../../wires/common/write.ts';
 import { ask, type CaseBody, fail, lastRequest, prompt, succeed } from './probe.ts';
 
 const kinds = [

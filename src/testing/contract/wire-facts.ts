@@ -1,8 +1,8 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import { listOf, objectOf } from '../../wires/shared/read.ts';
-import type { WrittenWire } from '../../wires/shared/write.ts';
+import { listOf, objectOf } from '../../wires/common/read.ts';
+import type { WrittenWire } from '../../wires/common/write.ts';
 
 /** How the calls and their results of a request's body name each other. */
 type ToolIds = { readonly calls: readonly unknown[]; readonly results: readonly unknown[] };

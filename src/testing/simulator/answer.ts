@@ -5,7 +5,7 @@ import {
   type CallToWrite,
   type ReceivedRequest,
   splitText,
-} from '../../wires/shared/write.ts';
+} from '../../wires/common/write.ts';
 
 export type SimulatedToolCall = {
   /** @default one in the vendor's style; none on Gemini, which may leave it out */

@@ -1,4 +1,4 @@
-import type { Asked, ReceivedRequest } from '../../wires/shared/write.ts';
+import type { Asked, ReceivedRequest } from '../../wires/common/write.ts';
 import type { SimulatedAnswer } from './answer.ts';
 import { schemaExample } from './schema-example.ts';
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import type { AnswerTurn, Frame, WireWriter } from '../../wires/shared/write.ts';
+import type { AnswerTurn, Frame, WireWriter } from '../../wires/common/write.ts';
 import type { SimulatedAnswer } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import type { SingleFault } from './faults.ts';

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { ReceivedRequest } from '../../wires/shared/write.ts';
+import type { ReceivedRequest } from '../../wires/common/write.ts';
 import type { Fault } from './faults.ts';
 
 /** A request that arrived, and what became of it. The fields after `at` change while it runs. */

@@ -1,4 +1,4 @@
-import type { ReceivedRequest, VendorErrorKind } from '../../wires/shared/write.ts';
+import type { ReceivedRequest, VendorErrorKind } from '../../wires/common/write.ts';
 
 /** An error answer. Give `kind`, `status` or both; alone, each implies the other as the vendor would. */
 export type StatusFault = {

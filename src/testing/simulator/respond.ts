@@ -1,4 +1,4 @@
-import type { Turn, VendorError, WireWriter } from '../../wires/shared/write.ts';
+import type { Turn, VendorError, WireWriter } from '../../wires/common/write.ts';
 import { resolveAnswer, type SimulatedAnswer } from './answer.ts';
 import { defaultAnswer } from './default-answer.ts';
 import {

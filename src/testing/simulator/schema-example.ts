@@ -1,6 +1,6 @@
 import { own } from '../../internal/own.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
-import { isObject, listOf, objectOf, textOf } from '../../wires/shared/read.ts';
+import { isObject, listOf, objectOf, textOf } from '../../wires/common/read.ts';
 
 /** Deeper than this, optional properties and array items are left out, so that recursive schemas end. */
 const deepest = 6;

@@ -1,4 +1,4 @@
-import type { ReceivedRequest, WireWriter } from '../../wires/shared/write.ts';
+import type { ReceivedRequest, WireWriter } from '../../wires/common/write.ts';
 import type { SimulatedAnswer } from './answer.ts';
 import type { FaultQueue } from './faults.ts';
 

@@ -1,6 +1,6 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { isObject } from '../shared/read.ts';
+import { isObject } from '../common/read.ts';
 import { adjusted } from './warnings.ts';
 
 /** The API refuses a fifth breakpoint. */

@@ -7,8 +7,8 @@ import {
   refusalFailure,
   type VendorError,
   vendorFailure,
-} from '../shared/classify.ts';
-import { objectOf, textOf } from '../shared/read.ts';
+} from '../common/classify.ts';
+import { objectOf, textOf } from '../common/read.ts';
 
 /**
  * `error.type` and `error.details.error_code` (https://platform.claude.com/docs/en/api/errors and the error

@@ -1,4 +1,4 @@
-import { isObject } from '../shared/read.ts';
+import { isObject } from '../common/read.ts';
 
 /**
  * Whether some object of the schema may have keys that it does not name, as a map from names to values has.

@@ -12,11 +12,11 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import { outputParts, outputText, wireMedia } from '../shared/media.ts';
-import { hoistSystem, isOwn, mergeNeighbours, withoutBlanks } from '../shared/messages.ts';
-import { isObject } from '../shared/read.ts';
-import { createToolIds, type ToolIds } from '../shared/tool-ids.ts';
-import { pairToolResults } from '../shared/tool-turns.ts';
+import { outputParts, outputText, wireMedia } from '../common/media.ts';
+import { hoistSystem, isOwn, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
+import { isObject } from '../common/read.ts';
+import { createToolIds, type ToolIds } from '../common/tool-ids.ts';
+import { pairToolResults } from '../common/tool-turns.ts';
 import type { ModelFacts } from './models.ts';
 
 type Block = JsonObject;

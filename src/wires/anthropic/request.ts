@@ -1,8 +1,8 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import { relaxSchema } from '../shared/json-schema.ts';
-import { mergeBody } from '../shared/merge-body.ts';
+import { relaxSchema } from '../common/json-schema.ts';
+import { mergeBody } from '../common/merge-body.ts';
 import { limitBreakpoints } from './cache.ts';
 import { hasFreeKeys } from './free-keys.ts';
 import { cacheControl, toMessages, type WireConversation } from './messages.ts';

@@ -1,7 +1,7 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
-import { relaxSchema } from '../shared/json-schema.ts';
+import { relaxSchema } from '../common/json-schema.ts';
 import { cacheControl } from './messages.ts';
 import type { ModelFacts } from './models.ts';
 import { adjusted, dropped } from './warnings.ts';

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { checkUsage } from '../shared/check-usage.ts';
-import type { Tell } from '../shared/part-assembler.ts';
-import { isObject, objectOf } from '../shared/read.ts';
-import { TokenCounts } from '../shared/token-counts.ts';
+import { checkUsage } from '../common/check-usage.ts';
+import type { Tell } from '../common/part-assembler.ts';
+import { isObject, objectOf } from '../common/read.ts';
+import { TokenCounts } from '../common/token-counts.ts';
 
 /**
  * Lays what a later event tells over what an earlier one told. Counts are cumulative, and a field that a

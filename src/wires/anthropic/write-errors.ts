@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import type { ErrorReply, Turn, VendorError, VendorErrorKind } from '../shared/write.ts';
+import type { ErrorReply, Turn, VendorError, VendorErrorKind } from '../common/write.ts';
 
 type AnthropicError = {
   readonly status: number;

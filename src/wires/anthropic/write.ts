@@ -1,6 +1,6 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { listOf, objectOf, textOf } from '../shared/read.ts';
+import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
   type Asked,
@@ -9,7 +9,7 @@ import {
   type ReceivedRequest,
   splitText,
   type WireWriter,
-} from '../shared/write.ts';
+} from '../common/write.ts';
 import { anthropicError, anthropicErrorBody, anthropicLimits } from './write-errors.ts';
 
 /** `error` and `other` are not the vendor's words: it has none for them, and adapters must survive that. */

@@ -1,8 +1,8 @@
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
-import { citation } from '../shared/citations.ts';
-import { countOf, isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { citation } from '../common/citations.ts';
+import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { SegmentFinder } from './segment-finder.ts';
 
 type Cite = (text: string) => Citation | undefined;

@@ -12,16 +12,16 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import { outputParts, wireMedia } from '../shared/media.ts';
+import { outputParts, wireMedia } from '../common/media.ts';
 import {
   hoistSystem,
   isOwn,
   joinText,
   mergeNeighbours,
   withoutBlanks,
-} from '../shared/messages.ts';
-import { isObject } from '../shared/read.ts';
-import { pairToolResults } from '../shared/tool-turns.ts';
+} from '../common/messages.ts';
+import { isObject } from '../common/read.ts';
+import { pairToolResults } from '../common/tool-turns.ts';
 import type { ModelFacts } from './models.ts';
 
 type WirePart = JsonObject;

@@ -7,8 +7,8 @@ import {
   refusalFailure,
   type VendorError,
   vendorFailure,
-} from '../shared/classify.ts';
-import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+} from '../common/classify.ts';
+import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 
 /**
  * `error.status` (https://cloud.google.com/apis/design/errors) and the reasons in its details, which come

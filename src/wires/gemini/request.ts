@@ -1,9 +1,9 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
-import { relaxSchema } from '../shared/json-schema.ts';
-import { mergeBody } from '../shared/merge-body.ts';
-import { isObject } from '../shared/read.ts';
+import { relaxSchema } from '../common/json-schema.ts';
+import { mergeBody } from '../common/merge-body.ts';
+import { isObject } from '../common/read.ts';
 import { toContents } from './contents.ts';
 import { factsOf, type ModelFacts } from './models.ts';
 import { planThinking } from './thinking.ts';

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { TokenCounts } from '../shared/token-counts.ts';
+import { TokenCounts } from '../common/token-counts.ts';
 
 /**
  * Thoughts are counted apart from the candidates, and the input of server tools apart from the prompt. `undefined`

@@ -1,6 +1,6 @@
-import { countOf, listOf, objectOf, textOf } from '../shared/read.ts';
-import { nothingAsked, type WireWriter } from '../shared/write.ts';
-import { simulatedVector } from '../shared/write-samples.ts';
+import { countOf, listOf, objectOf, textOf } from '../common/read.ts';
+import { nothingAsked, type WireWriter } from '../common/write.ts';
+import { simulatedVector } from '../common/write-samples.ts';
 import { geminiWire } from './write.ts';
 
 const embedPath = /\/models\/([^/:]+):batchEmbedContents$/;

@@ -1,6 +1,6 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import { listOf, objectOf, textOf } from '../shared/read.ts';
+import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
   type Asked,
@@ -8,8 +8,8 @@ import {
   type Frame,
   splitText,
   type WireWriter,
-} from '../shared/write.ts';
-import { onePixelPng } from '../shared/write-samples.ts';
+} from '../common/write.ts';
+import { onePixelPng } from '../common/write-samples.ts';
 import { geminiError, geminiErrorBody } from './write-errors.ts';
 
 const finishReasons = {

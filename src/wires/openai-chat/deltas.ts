@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
-import { openAICitation } from '../shared/citations.ts';
-import { createPartAssembler, type PartAssembler, type Tell } from '../shared/part-assembler.ts';
-import { indexOf, isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { openAICitation } from '../common/citations.ts';
+import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
+import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
 import { createReasoningDetails } from './reasoning-details.ts';

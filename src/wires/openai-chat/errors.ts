@@ -3,8 +3,8 @@ import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Refusal } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
+import { isObject, objectOf } from '../common/read.ts';
 import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../openai-shared/errors.ts';
-import { isObject, objectOf } from '../shared/read.ts';
 import type { ChatDialect } from './dialect.ts';
 
 /** The error of an HTTP refusal, which some vendors leave without a word. */

@@ -1,7 +1,7 @@
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
-import { isObject, listOf } from '../shared/read.ts';
+import { isObject, listOf } from '../common/read.ts';
 
 /** A vendor's have ten; each new one would be looked at again with every piece. */
 const maxMembers = 100;

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import { listOf, textOf } from '../shared/read.ts';
-import { nothingAsked, type WireWriter } from '../shared/write.ts';
-import { onePixelPng, simulatedVector } from '../shared/write-samples.ts';
+import { listOf, textOf } from '../common/read.ts';
+import { nothingAsked, type WireWriter } from '../common/write.ts';
+import { onePixelPng, simulatedVector } from '../common/write-samples.ts';
 import { openaiChatWire } from './write.ts';
 
 const charactersPerToken = 4;

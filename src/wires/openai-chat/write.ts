@@ -1,19 +1,19 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import {
-  openaiCredential,
-  openaiError,
-  openaiErrorObject,
-  openaiHeaders,
-} from '../openai-shared/write.ts';
-import { listOf, objectOf, textOf } from '../shared/read.ts';
+import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
   type Asked,
   type Frame,
   splitText,
   type WireWriter,
-} from '../shared/write.ts';
+} from '../common/write.ts';
+import {
+  openaiCredential,
+  openaiError,
+  openaiErrorObject,
+  openaiHeaders,
+} from '../openai-shared/write.ts';
 
 /** `other` and `error` are words of compatible vendors; the rest are OpenAI's. */
 const finishWords = {

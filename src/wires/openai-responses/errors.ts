@@ -1,8 +1,8 @@
 import { SignalboxError } from '../../errors.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
+import { objectOf } from '../common/read.ts';
 import { isErrorBody, openAIErrorInBand } from '../openai-shared/errors.ts';
-import { objectOf } from '../shared/read.ts';
 
 export { openAIRefusal as refusalError } from '../openai-shared/errors.ts';
 

@@ -13,10 +13,10 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
+import { outputParts, outputText, wireMedia } from '../common/media.ts';
+import { isOwn } from '../common/messages.ts';
+import type { ToolIds } from '../common/tool-ids.ts';
 import { cacheBreakpoint } from '../openai-shared/params.ts';
-import { outputParts, outputText, wireMedia } from '../shared/media.ts';
-import { isOwn } from '../shared/messages.ts';
-import type { ToolIds } from '../shared/tool-ids.ts';
 import { readEncryptedReasoning, wire } from './opaque.ts';
 
 /** What the items of one request are made with. */

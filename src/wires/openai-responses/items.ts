@@ -1,9 +1,9 @@
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
-import { openAICitation } from '../shared/citations.ts';
-import { createPartAssembler, type PartAssembler, type Tell } from '../shared/part-assembler.ts';
-import { indexOf, isObject, listOf, objectOf, textOf } from '../shared/read.ts';
+import { openAICitation } from '../common/citations.ts';
+import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
+import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { encryptedReasoning, messagePhase } from './opaque.ts';
 
 /** Who made the answer, for the replay data in it. */

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
-import { objectOf, textOf } from '../shared/read.ts';
+import { objectOf, textOf } from '../common/read.ts';
 
 export const wire = 'openai-responses';
 

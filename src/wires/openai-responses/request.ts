@@ -1,6 +1,9 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ProviderRequest, ToolChoice } from '../../protocol/request.ts';
+import { hoistSystem, joinText, withoutBlanks } from '../common/messages.ts';
+import { createToolIds } from '../common/tool-ids.ts';
+import { pairToolResults } from '../common/tool-turns.ts';
 import { openAIFactsOf } from '../openai-shared/models.ts';
 import {
   adaptEffort,
@@ -10,9 +13,6 @@ import {
   nothingToSay,
 } from '../openai-shared/params.ts';
 import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';
-import { hoistSystem, joinText, withoutBlanks } from '../shared/messages.ts';
-import { createToolIds } from '../shared/tool-ids.ts';
-import { pairToolResults } from '../shared/tool-turns.ts';
 import { inputItems } from './input.ts';
 
 /** What the wire takes as `call_id`. */

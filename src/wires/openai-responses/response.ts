@@ -2,9 +2,9 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { TextEvent } from '../../transport/sse/event-template.ts';
+import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
 import { openAIUsage } from '../openai-shared/usage.ts';
-import { isObject, listOf, objectOf, textOf } from '../shared/read.ts';
-import type { AnswerFacts, AnswerReader } from '../shared/read-answer.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
 import { contentPlace, createItemReader, type Issuer, type ItemReader } from './items.ts';
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import { objectOf } from '../shared/read.ts';
-import { type AnswerTurn, type CallToWrite, type Frame, splitText } from '../shared/write.ts';
+import { objectOf } from '../common/read.ts';
+import { type AnswerTurn, type CallToWrite, type Frame, splitText } from '../common/write.ts';
 
 /** One output item of a response: the events that stream it, and how it looks when done. */
 export type ResponseItem = { readonly frames: readonly Frame[]; readonly done: JsonObject };

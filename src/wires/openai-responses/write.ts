@@ -1,13 +1,13 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
+import { listOf, objectOf, textOf } from '../common/read.ts';
+import type { AnswerTurn, Asked, Frame, VendorError, WireWriter } from '../common/write.ts';
 import {
   openaiCredential,
   openaiError,
   openaiErrorObject,
   openaiHeaders,
 } from '../openai-shared/write.ts';
-import { listOf, objectOf, textOf } from '../shared/read.ts';
-import type { AnswerTurn, Asked, Frame, VendorError, WireWriter } from '../shared/write.ts';
 import { responseItems } from './write-items.ts';
 
 type Outcome = {

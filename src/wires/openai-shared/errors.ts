@@ -2,9 +2,9 @@ import type { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Refusal } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { maxMessageLength, type VendorError, vendorFailure } from '../shared/classify.ts';
-import { codeByWord, codeByWordInBand, wordByPhrase } from '../shared/error-words.ts';
-import { isObject, objectOf, textOf } from '../shared/read.ts';
+import { maxMessageLength, type VendorError, vendorFailure } from '../common/classify.ts';
+import { codeByWord, codeByWordInBand, wordByPhrase } from '../common/error-words.ts';
+import { isObject, objectOf, textOf } from '../common/read.ts';
 
 /** Machine words sit in these places; `status` is Google's on its compatible endpoint, `error_type` Cohere's. */
 const wordKeys = ['code', 'type', 'status', 'error_type'];

@@ -1,8 +1,8 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonSchema } from '../../protocol/json.ts';
 import type { NormalTool } from '../../protocol/request.ts';
-import { relaxSchema } from '../shared/json-schema.ts';
-import { guidanceSchema, isStrictCompatible } from '../shared/strict-schema.ts';
+import { relaxSchema } from '../common/json-schema.ts';
+import { guidanceSchema, isStrictCompatible } from '../common/strict-schema.ts';
 
 /** What OpenAI takes as the name of a schema. */
 function schemaName(name: string): string {

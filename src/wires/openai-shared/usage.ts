@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { isObject, objectOf } from '../shared/read.ts';
-import { TokenCounts } from '../shared/token-counts.ts';
+import { isObject, objectOf } from '../common/read.ts';
+import { TokenCounts } from '../common/token-counts.ts';
 
 /** The names under which a wire tells its counts. */
 export type UsageNames = {

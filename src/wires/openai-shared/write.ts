@@ -4,8 +4,8 @@ import type {
   Turn,
   VendorError,
   VendorErrorKind,
-} from '../shared/write.ts';
-import { bearer } from '../shared/write.ts';
+} from '../common/write.ts';
+import { bearer } from '../common/write.ts';
 
 /** What OpenAI's two wires have in common: keys, headers and errors. */
 

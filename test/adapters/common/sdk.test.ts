@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { lazySdk } from '../../../src/adapters/shared/sdk.ts';
+import { lazySdk } from '../../../src/adapters/common/sdk.ts';
 
 it('loads an SDK once, and again after a failure', async () => {
   let loads = 0;

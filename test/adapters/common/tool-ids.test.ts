@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createToolIds } from '../../../src/wires/shared/tool-ids.ts';
+import { createToolIds } from '../../../src/wires/common/tool-ids.ts';
 
 const rule = { accepts: (id: string) => id.length < 8, mint: (n: number) => `call_${n}` };
 

@@ -32,7 +32,7 @@ async function read(tier: 'short' | 'long'): Promise<void> {
   for await (const _ of router.stream(tier, 'hi'));
 }
 
-const call = () => router.complete('short', 'hi', { wire: 'unary' });
+const call = () => router.complete('short', 'hi', { transfer: 'unary' });
 /** What the provider's own generator costs, which is not ours. */
 async function bare(count: number): Promise<void> {
   for await (const _ of answer(count));

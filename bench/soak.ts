@@ -20,7 +20,7 @@ let made = 0;
 async function call(): Promise<void> {
   made += 1;
   if (made % 10 > 0) {
-    await router.complete('fast', 'hi', { wire: 'unary', signal });
+    await router.complete('fast', 'hi', { transfer: 'unary', signal });
     return;
   }
   for await (const _ of router.stream('fast', 'hi', { signal }));

@@ -81,7 +81,7 @@ export type {
   Sampling,
   Tool,
   ToolChoice,
-  WireMode,
+  Transfer,
 } from './protocol/request.ts';
 export type {
   CompletionOf,

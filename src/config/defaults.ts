@@ -6,7 +6,7 @@ import type {
   Vectors,
   WhenAllOpen,
 } from '../protocol/config.ts';
-import type { OnUnsupported, WireMode } from '../protocol/request.ts';
+import type { OnUnsupported, Transfer } from '../protocol/request.ts';
 import { defaultMaxAnswerBytes } from '../transport/answer-bound.ts';
 
 /** Every default of the router, each with its reason. */
@@ -14,7 +14,7 @@ export const defaults = {
   /** The order in which a reader would expect a list to be tried. */
   strategy: 'priority' satisfies Strategy,
   /** Only with a stream can a silent vendor be told from a thinking one. */
-  wire: 'stream' satisfies WireMode,
+  transfer: 'stream' satisfies Transfer,
   /** Never a silent splice: whoever shows text as it comes must opt in to taking it back. */
   midStream: 'fail' satisfies MidStream,
   /** A circuit is a guess about the future; with nothing else to ask, a guess should not fail a call. */

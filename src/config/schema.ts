@@ -111,7 +111,7 @@ export const callDefaults = {
   onUnsupported: z.enum(['warn', 'error', 'skip-target']).optional(),
   providerOptions: z.record(z.string(), jsonObject).optional(),
   priority: z.enum(['high', 'normal', 'low']).optional(),
-  wire: z.enum(['stream', 'unary']).optional(),
+  transfer: z.enum(['stream', 'unary']).optional(),
   repairAttempts: count.optional(),
 };
 

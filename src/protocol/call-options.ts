@@ -1,7 +1,7 @@
 import type { Completion, ObjectOf, Tags, ToolCallOf } from './completion.ts';
 import type { Json, JsonSchema } from './json.ts';
 import type { CacheHint } from './message.ts';
-import type { OnUnsupported, Reasoning, Sampling, Tool, ToolChoice, WireMode } from './request.ts';
+import type { OnUnsupported, Reasoning, Sampling, Tool, ToolChoice, Transfer } from './request.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
 /** Whose turn it is where attempts wait for a limit; of those that are too many, low ones are shed first. */
@@ -15,7 +15,7 @@ export type Timeouts = {
   /** Until the request is on a connected socket. Not applied with a `fetch` of your own. @default 10_000 */
   readonly connectMs?: number;
   /**
-   * Until the first part of the answer, reasoning and tool calls included. Not applied to `wire: 'unary'`
+   * Until the first part of the answer, reasoning and tool calls included. Not applied to `transfer: 'unary'`
    * unless set. @default 60_000, or 300_000 when the call asks for a reasoning effort of medium or more
    */
   readonly firstTokenMs?: number;
@@ -59,7 +59,7 @@ export type CallDefaults<Provider extends string = string> = Sampling & {
   /** Whose turn it is first, when attempts wait for a limit. @default 'normal' */
   readonly priority?: Priority;
   /** Ask the vendor for a stream or for one piece. @default 'stream' */
-  readonly wire?: WireMode;
+  readonly transfer?: Transfer;
   /** Times that a target is shown why its output was refused before the next one is asked. @default 1 */
   readonly repairAttempts?: number;
 };

@@ -1,7 +1,7 @@
 import type { Warning } from './completion.ts';
 import type { Wire } from './message.ts';
 import type { EmbeddingRequest, ImageRequest } from './other-tasks.ts';
-import type { ProviderRequest, WireMode } from './request.ts';
+import type { ProviderRequest, Transfer } from './request.ts';
 import type { ProviderPart } from './stream-part.ts';
 
 /** What a model can take or do; a call that needs one a target lacks passes that target over. */
@@ -42,7 +42,7 @@ export interface Watch {
 export type AttemptContext = {
   /** Aborted when the attempt must end, for whatever reason. The adapter then closes its socket. */
   readonly signal: AbortSignal;
-  readonly wire: WireMode;
+  readonly transfer: Transfer;
   readonly watch: Watch;
   /** Which of the provider's keys to use, from 0; see {@link Provider.keyCount}. */
   readonly key?: number;

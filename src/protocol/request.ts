@@ -31,7 +31,7 @@ export type Reasoning = {
 export type OnUnsupported = 'warn' | 'error' | 'skip-target';
 
 /** How the vendor is asked to answer. */
-export type WireMode = 'stream' | 'unary';
+export type Transfer = 'stream' | 'unary';
 
 /** A tool as adapters see it: the schema is plain JSON Schema. */
 export type NormalTool = Omit<Tool, 'inputSchema'> & {

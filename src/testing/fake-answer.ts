@@ -1,6 +1,6 @@
 import type { FinishReason, Warning } from '../protocol/completion.ts';
 import type { Json } from '../protocol/json.ts';
-import type { ProviderRequest, WireMode } from '../protocol/request.ts';
+import type { ProviderRequest, Transfer } from '../protocol/request.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
 import { createPartAssembler } from '../wires/common/part-assembler.ts';
@@ -66,11 +66,11 @@ export function defaultFakeAnswer(request: ProviderRequest): FakeAnswer {
 }
 
 /** The chunks of the answer's text, as the wire mode delivers them. */
-export function fakeChunks(answer: FakeAnswer, wire: WireMode): readonly string[] {
+export function fakeChunks(answer: FakeAnswer, transfer: Transfer): readonly string[] {
   const object = answer.object === undefined ? undefined : JSON.stringify(answer.object);
   const text = answer.text ?? object;
   const chunks = answer.chunks ?? (text === undefined ? [] : splitText(text));
-  return wire === 'unary' && chunks.length > 0 ? [chunks.join('')] : chunks;
+  return transfer === 'unary' && chunks.length > 0 ? [chunks.join('')] : chunks;
 }
 
 /** All parts between `open` and `finish`, in the order of a real answer: reasoning, text, tool calls. */

@@ -3,7 +3,7 @@ import { everyElement } from '../internal/every-element.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { Wire } from '../protocol/message.ts';
 import type { AttemptContext, Capability, Provider } from '../protocol/provider.ts';
-import type { ProviderRequest, WireMode } from '../protocol/request.ts';
+import type { ProviderRequest, Transfer } from '../protocol/request.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import { systemRuntime } from '../runtime.ts';
@@ -58,7 +58,7 @@ export type FakeProviderSettings = {
 /** One attempt that reached the fake. */
 export type FakeCall = {
   readonly request: ProviderRequest;
-  readonly wire: WireMode;
+  readonly transfer: Transfer;
   /** Epoch milliseconds by the fake's runtime. */
   readonly at: number;
   /** How it ended; `aborted` also when the reader left. */
@@ -160,7 +160,7 @@ async function* play(
   const stall = (): Promise<void> => runtime.sleep(Number.POSITIVE_INFINITY, signal);
   const failure = 'error' in entry ? errorOf(entry) : undefined;
   const answer: FakeAnswer = 'error' in entry ? { chunks: entry.chunks ?? [] } : entry;
-  const chunks = fakeChunks(answer, failure === undefined ? context.wire : 'stream');
+  const chunks = fakeChunks(answer, failure === undefined ? context.transfer : 'stream');
   const breakOff = breakOffOf(answer, failure, stall);
 
   watch.connected();
@@ -220,7 +220,7 @@ export function fakeProvider(
         context.signal.throwIfAborted();
         const call: (typeof calls)[number] = {
           request,
-          wire: context.wire,
+          transfer: context.transfer,
           at: runtime.now(),
           outcome: 'running',
         };

@@ -46,7 +46,7 @@ describe('the options of a call', () => {
       providerOptions: { openai: { store: false } },
       raw: true,
       onUnsupported: 'error',
-      wire: 'unary',
+      transfer: 'unary',
       repairAttempts: 0,
     };
     expect(checkCallOptions(options, providers)).toBe(options);

@@ -308,7 +308,7 @@ describe('options of a call', () => {
               prices: { input: 1, output: 1 },
               limits: {},
               tags: {},
-              wire: 'unary',
+              transfer: 'unary',
             },
           ],
           fallbackTier: 'slow',
@@ -322,7 +322,7 @@ describe('options of a call', () => {
         slow: fast,
       },
     });
-    expect(tiers.get('fast')?.targets[0]?.options).toEqual({ wire: 'unary' });
+    expect(tiers.get('fast')?.targets[0]?.options).toEqual({ transfer: 'unary' });
   });
 
   test('that are undefined hide nothing', () => {
@@ -365,10 +365,10 @@ test('the price of a target wins over the list of prices', () => {
 });
 
 test('every default is valid in a configuration', () => {
-  const { strategy, wire, midStream, whenAllOpen, onUnsupported, circuit } = defaults;
+  const { strategy, transfer, midStream, whenAllOpen, onUnsupported, circuit } = defaults;
   const { maxAttempts, repairAttempts, connectMs, firstTokenMs, idleMs, totalMs } = defaults;
   const timeouts = { connectMs, firstTokenMs, idleMs, totalMs };
-  const all = { strategy, wire, midStream, whenAllOpen, onUnsupported, circuit, timeouts };
+  const all = { strategy, transfer, midStream, whenAllOpen, onUnsupported, circuit, timeouts };
   const { tiers } = resolve({ tiers: { fast }, defaults: { ...all, maxAttempts, repairAttempts } });
   expect(tiers.get('fast')).toMatchObject({ strategy, midStream, circuit, timeouts });
 });

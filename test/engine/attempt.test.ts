@@ -31,7 +31,7 @@ async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
   const parts = runAttempt(runtime, prepared, {
     scope: openScope(runtime, caller.signal, 10_000),
     clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
-    wire: 'stream',
+    transfer: 'stream',
     keepRaw: false,
     onLimits: () => undefined,
     see: (part) => seen.push(part),
@@ -87,7 +87,7 @@ function run(
     {
       scope: openScope(runtime, signal, 10_000),
       clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
-      wire: 'stream',
+      transfer: 'stream',
       keepRaw: false,
       onLimits: () => undefined,
       see,

@@ -288,9 +288,9 @@ describe('a stream that has shown nothing yet', () => {
     expect(state).toMatchObject({ sent: 2, closed: 1 });
   });
 
-  it.each(['stream', 'unary'] as const)('bills what it ended, with wire %s', async (wire) => {
+  it.each(['stream', 'unary'] as const)('bills what it ended, transfer %s', async (transfer) => {
     const { router } = setUp({ a: [calls('search'), 'Fine.'] });
-    const stream = router.stream('t', 'a long question', { tools, wire });
+    const stream = router.stream('t', 'a long question', { tools, transfer });
     const { trail } = await stream.completion;
     expect(trail[0]?.usage).toMatchObject({ inputTokens: 4, estimated: true });
     expect(trail[0]?.cost).toBeGreaterThan(0);

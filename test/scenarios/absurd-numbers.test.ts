@@ -35,7 +35,7 @@ async function vendor(json: string, status = 200, headers: Record<string, string
 function routerOver(provider: Provider, tier: TierSettings = {}) {
   const router = createRouter({
     providers: { v: provider },
-    tiers: { t: { wire: 'unary', maxAttempts: 1, ...tier, targets: ['v/m'] } },
+    tiers: { t: { transfer: 'unary', maxAttempts: 1, ...tier, targets: ['v/m'] } },
     prices: { 'v/m': price },
   });
   return { router, events: recordEvents(router) };
@@ -391,7 +391,7 @@ describe('an index that cannot be', () => {
     });
     servers.push(server);
     const { router } = routerOver(openaiChat({ apiKey: 'k', baseURL: server.url }), {
-      wire: 'stream',
+      transfer: 'stream',
     });
     const tools = ['one', 'two'].map((name) => ({ name, inputSchema: { type: 'object' } }));
     const { toolCalls } = await router.complete('t', 'hi', { tools });

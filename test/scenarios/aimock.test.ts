@@ -66,7 +66,7 @@ async function failureOf(call: Promise<unknown>): Promise<unknown> {
 
 describe.each(wires)("against another project's mock server, the %s wire", (wire) => {
   it.each(['stream', 'unary'] as const)('answers (%s)', async (mode) => {
-    const answer = await router.complete(wire, 'say it', { wire: mode });
+    const answer = await router.complete(wire, 'say it', { transfer: mode });
     expect(answer).toMatchObject({ text: sentence, finishReason: 'stop' });
     // On the other wires it reports no tokens.
     if (wire === 'chat') expect(answer.usage.outputTokens).toBeGreaterThan(0);
@@ -81,7 +81,10 @@ describe.each(wires)("against another project's mock server, the %s wire", (wire
   it.each(['stream', 'unary'] as const)('calls two tools at once (%s)', async (mode) => {
     const inputSchema = { type: 'object', properties: { city: { type: 'string' } } };
     const tools = [{ name: 'weather', inputSchema }] as const;
-    const { toolCalls, finishReason } = await router.complete(wire, 'both', { tools, wire: mode });
+    const { toolCalls, finishReason } = await router.complete(wire, 'both', {
+      tools,
+      transfer: mode,
+    });
     expect(toolCalls.map(({ input }) => input)).toEqual([{ city: 'Bern' }, { city: 'Rome' }]);
     expect(new Set(toolCalls.map(({ id }) => id)).size).toBe(2);
     expect(finishReason).toBe('tool_calls');

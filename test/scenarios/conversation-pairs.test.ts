@@ -109,7 +109,7 @@ function routerOf() {
 }
 
 /** The first turn on one vendor: it reasons, and calls both tools at once. */
-async function begin(name: Name, wire: 'stream' | 'unary'): Promise<readonly Part[]> {
+async function begin(name: Name, transfer: 'stream' | 'unary'): Promise<readonly Part[]> {
   const { simulator } = vendor(name);
   simulator.answer({
     reasoning: `thoughts of ${name}`,
@@ -120,7 +120,12 @@ async function begin(name: Name, wire: 'stream' | 'unary'): Promise<readonly Par
       { name: 'time', input: { city: 'Bern' } },
     ],
   });
-  const answer = await routerOf().complete(name, [question], { system, tools, reasoning, wire });
+  const answer = await routerOf().complete(name, [question], {
+    system,
+    tools,
+    reasoning,
+    transfer,
+  });
   expect(answer.toolCalls.map((call) => call.name)).toEqual(['weather', 'time']);
   expect(answer.finishReason).toBe('tool_calls');
   return answer.content;
@@ -138,14 +143,19 @@ const pairs = names.flatMap((from) => names.map((to) => [from, to] as const));
 
 describe.each(['stream', 'unary'] as const)(
   'a conversation with tools and reasoning (%s)',
-  (wire) => {
+  (transfer) => {
     it.each(pairs)('that began on %s continues on %s', async (from, to) => {
-      const content = await begin(from, wire);
+      const content = await begin(from, transfer);
       const { simulator } = vendor(to);
       simulator.reset();
       simulator.answer('Fine, and noon.');
       const messages = continued(content);
-      const answer = await routerOf().complete(to, messages, { system, tools, reasoning, wire });
+      const answer = await routerOf().complete(to, messages, {
+        system,
+        tools,
+        reasoning,
+        transfer,
+      });
       expect(answer.text).toBe('Fine, and noon.');
 
       const body = simulator.log[0]?.body ?? {};

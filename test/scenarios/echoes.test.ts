@@ -36,7 +36,7 @@ async function settle(
 ) {
   const router = createRouter({
     providers: { v: provider },
-    tiers: { t: { targets: ['v/m'], maxAttempts: 1, wire: 'unary' } },
+    tiers: { t: { targets: ['v/m'], maxAttempts: 1, transfer: 'unary' } },
   });
   const events = recordEvents(router);
   const options = system === undefined ? {} : { system };

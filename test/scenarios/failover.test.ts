@@ -153,7 +153,7 @@ describe.each(waysAndWires)('over %s, on the %s wire', (way, name) => {
     const { simulator } = vendor();
     simulator.answer(whole);
     simulator.fault({ type: 'stream-anyway' });
-    const answer = await routerFor(vendor()).complete('t', 'hi', { wire: 'unary' });
+    const answer = await routerFor(vendor()).complete('t', 'hi', { transfer: 'unary' });
     expect(answer).toMatchObject({ provider: 'main', text: whole });
   });
 

@@ -78,7 +78,7 @@ async function told(wire: WireName, key: string, mode: 'stream' | 'unary') {
     const completion =
       mode === 'stream'
         ? await router.stream('t', prompt).completion
-        : await router.complete('t', prompt, { wire: 'unary' });
+        : await router.complete('t', prompt, { transfer: 'unary' });
     lines.push(JSON.stringify(completion.trail));
   } catch (error) {
     if (!isSignalboxError(error)) throw error;

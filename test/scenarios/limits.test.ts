@@ -85,7 +85,7 @@ describe.each(Object.entries(vendors))('%s', (_, vendor) => {
     server = await startScriptedServer(answer);
     const router = createRouter({
       providers: { v: vendor.provider(server.url), spare: fakeProvider('spare') },
-      tiers: { t: { targets: ['v/m', 'spare/m'], wire: 'unary' } },
+      tiers: { t: { targets: ['v/m', 'spare/m'], transfer: 'unary' } },
     });
     expect((await router.complete('t', 'hi')).text).toBe('yes');
     expect(router.snapshot().targets['v/m']?.limits?.requestsLeft).toBe(0);

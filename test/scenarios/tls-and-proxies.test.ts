@@ -96,7 +96,7 @@ async function askTwice(provider: ReturnType<typeof openai>, model = 'gpt-5.4-mi
     providers: { main: provider },
     tiers: { t: { targets: [`main/${model}`], retry: { attempts: 1 } } },
   });
-  const { text } = await router.complete('t', 'hi', { wire: 'unary' });
+  const { text } = await router.complete('t', 'hi', { transfer: 'unary' });
   const streamed = await router.stream('t', 'hi').completion;
   return [text, streamed.text];
 }

@@ -71,7 +71,7 @@ export async function makeCall(
   };
   const options = {
     signal,
-    wire: plan.wire,
+    transfer: plan.transfer,
     priority: plan.priority,
     singleFlight: plan.singleFlight,
     tags: { plan: String(plan.number) },

@@ -68,7 +68,7 @@ function isExcused(run: Run, outcome: Outcome): boolean {
   const { plan, error, completion, hasLeft, seen } = outcome;
   if (completion !== undefined || hasLeft || error === undefined) return true;
   if (plan.abortAfterMs !== undefined || run.world.closeAtMs !== undefined) return true;
-  if (plan.singleFlight || plan.readMs > 0 || plan.wire === 'unary') return true;
+  if (plan.singleFlight || plan.readMs > 0 || plan.transfer === 'unary') return true;
   if (stops.includes(error.code)) return true;
   if (error.trail.some((line) => stops.includes(line.error?.code ?? ''))) return true;
   const { midStream } = run.world.tiers[plan.tier] ?? {};

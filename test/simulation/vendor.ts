@@ -141,7 +141,7 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
       entry.told = usage(1);
       yield { type: 'usage', usage: usage(1) };
     }
-    const perChunk = context.wire === 'unary' ? words.length : plan.wordsPerChunk;
+    const perChunk = context.transfer === 'unary' ? words.length : plan.wordsPerChunk;
     const half = Math.max(1, Math.floor(words.length / 2));
     for (let at = 0; at < words.length; at += perChunk) {
       if (at > 0 && at >= half) {

@@ -52,7 +52,7 @@ export type CallPlan = {
   readonly atMs: number;
   readonly tier: string;
   readonly mode: 'complete' | 'stream';
-  readonly wire: 'stream' | 'unary';
+  readonly transfer: 'stream' | 'unary';
   readonly wantsObject: boolean;
   readonly totalMs: number | undefined;
   readonly abortAfterMs: number | undefined;
@@ -156,7 +156,7 @@ function callOf(dice: Dice, number: number, tiers: readonly string[]): CallPlan 
     atMs: dice.chance(0.5) ? dice.between(0, 8) * 10_000 : dice.between(0, runMs),
     tier: dice.oneOf(tiers),
     mode: dice.oneOf(['complete', 'stream']),
-    wire: dice.chance(0.1) ? 'unary' : 'stream',
+    transfer: dice.chance(0.1) ? 'unary' : 'stream',
     wantsObject: dice.chance(0.1),
     totalMs: maybe(0.2, 1_000, 20_000),
     abortAfterMs: maybe(0.12, 0, 3_000),

@@ -1,5 +1,5 @@
 import type { AttemptContext, Provider } from '../../src/protocol/provider.ts';
-import type { ProviderRequest, WireMode } from '../../src/protocol/request.ts';
+import type { ProviderRequest, Transfer } from '../../src/protocol/request.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 
 /** A short request, with whatever a test is about laid over it. */
@@ -12,15 +12,15 @@ export function requestOf(more: Partial<ProviderRequest> & { model: string }): P
 }
 
 export type CallOptions = {
-  readonly wire?: WireMode;
+  readonly transfer?: Transfer;
   readonly signal?: AbortSignal;
   readonly keepRaw?: boolean;
 };
 
-export function contextOf({ wire, signal, keepRaw }: CallOptions = {}): AttemptContext {
+export function contextOf({ transfer, signal, keepRaw }: CallOptions = {}): AttemptContext {
   return {
     signal: signal ?? new AbortController().signal,
-    wire: wire ?? 'stream',
+    transfer: transfer ?? 'stream',
     watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
     keepRaw: keepRaw ?? false,
   };

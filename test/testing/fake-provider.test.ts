@@ -17,7 +17,7 @@ const request: ProviderRequest = {
 function contextOf(more: Partial<AttemptContext> = {}): AttemptContext {
   return {
     signal: new AbortController().signal,
-    wire: 'stream',
+    transfer: 'stream',
     keepRaw: false,
     watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
     ...more,
@@ -77,7 +77,7 @@ describe('what a fake provider answers', () => {
     const provider = fakeProvider({ chunks: ['Hel', 'lo'] });
     const stream = await ask(provider);
     expect(typesOf(stream)).toEqual(['open', 'text-delta', 'text-delta', 'part-end', 'finish']);
-    const unary = await ask(provider, { wire: 'unary' });
+    const unary = await ask(provider, { transfer: 'unary' });
     expect(typesOf(unary)).toEqual(['open', 'text-delta', 'part-end', 'finish']);
     expect(textOf(unary)).toBe('Hello');
   });
@@ -276,10 +276,10 @@ describe('what a fake provider tells of itself', () => {
   test('is every attempt with its request and wire', async () => {
     const provider = fakeProvider(['ok', { error: 'auth' }]);
     await ask(provider);
-    await ask(provider, { wire: 'unary' });
+    await ask(provider, { transfer: 'unary' });
     expect(provider.calls).toMatchObject([
-      { request, wire: 'stream', outcome: 'ok' },
-      { request, wire: 'unary', outcome: 'error' },
+      { request, transfer: 'stream', outcome: 'ok' },
+      { request, transfer: 'unary', outcome: 'error' },
     ]);
   });
 

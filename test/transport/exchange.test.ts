@@ -7,7 +7,7 @@ import { type Fetch, guardedFetch, withTap } from '../../src/transport/guarded-f
 function contextWith(signal = new AbortController().signal): AttemptContext {
   return {
     signal,
-    wire: 'stream',
+    transfer: 'stream',
     keepRaw: false,
     watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
   };

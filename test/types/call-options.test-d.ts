@@ -147,7 +147,7 @@ await router.complete('fast', [{ role: 'user', content: 'hello' }], {
   signal,
   timeouts: { connectMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
   retry: { attempts: 0, minMs: 1, maxMs: 1 },
-  wire: 'unary',
+  transfer: 'unary',
   route: {
     only: ['openai'],
     ignore: ['anthropic/claude-haiku-4-5'],

@@ -93,7 +93,7 @@ async function* answer(
   const options = { ...call, abortSignal: context.signal } as never;
   let batch: ProviderPart[] = [];
   const tell = (part: ProviderPart): void => void batch.push(part);
-  if (context.wire === 'unary') {
+  if (context.transfer === 'unary') {
     const result = await model.doGenerate(options);
     const headers = headersOf(result);
     tellLimits(headers, context.watch);

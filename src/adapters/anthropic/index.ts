@@ -144,7 +144,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
         warnings,
         send: (context) =>
           readAnswer(context, answers, () => {
-            const stream = context.wire === 'stream';
+            const stream = context.transfer === 'stream';
             const whole: JsonObject = { ...body, stream };
             // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
             return whenReady(client(), (sdk) =>

@@ -52,7 +52,8 @@ export function geminiProvider(host: GeminiHost): Provider {
       warnings,
       send: (context) =>
         readAnswer(context, answers, () => {
-          const method = context.wire === 'stream' ? 'generateContentStream' : 'generateContent';
+          const method =
+            context.transfer === 'stream' ? 'generateContentStream' : 'generateContent';
           return whenReady(road(), ({ send }) =>
             exchangeWith(context, (tap) => send(method, asked, tap)),
           );

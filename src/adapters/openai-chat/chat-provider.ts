@@ -24,7 +24,7 @@ export type ChatBrand = {
 
 /** What is sent besides the body, by the way the answer is to come. */
 function modeOf(context: AttemptContext, { streamUsage }: ChatDialect): object {
-  if (context.wire !== 'stream') return { stream: false };
+  if (context.transfer !== 'stream') return { stream: false };
   if (streamUsage === 'always') return { stream: true };
   return { stream: true, stream_options: { include_usage: true } };
 }

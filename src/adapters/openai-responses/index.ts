@@ -66,7 +66,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
         warnings,
         send: (context) =>
           readAnswer(context, answers, () => {
-            const mode = { stream: context.wire === 'stream' };
+            const mode = { stream: context.transfer === 'stream' };
             const whole = mergeBody({ ...body, ...mode }, request.extraBody);
             return whenReady(connection.client(request.model), (client) =>
               openAIExchange(context, (options) => client.responses.create(whole, options)),

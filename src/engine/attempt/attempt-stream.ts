@@ -1,6 +1,6 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { PreparedCall, Watch } from '../../protocol/provider.ts';
-import type { WireMode } from '../../protocol/request.ts';
+import type { Transfer } from '../../protocol/request.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { setAlarm } from '../core/alarm.ts';
@@ -12,7 +12,7 @@ export type AttemptOptions = {
   /** The call's, or that of its hedge. */
   readonly scope: Pick<Scope, 'reason' | 'listen' | 'unlisten'>;
   readonly clocks: Clocks;
-  readonly wire: WireMode;
+  readonly transfer: Transfer;
   readonly keepRaw: boolean;
   /** Most bytes that the answer may have. */
   readonly maxAnswerBytes?: number | undefined;
@@ -221,7 +221,7 @@ class AttemptStream implements AttemptParts {
   }
 
   #begin(): AsyncIterator<Batch> {
-    const { scope, clocks, wire, keepRaw, maxAnswerBytes, key, onLimits } = this.#options;
+    const { scope, clocks, transfer, keepRaw, maxAnswerBytes, key, onLimits } = this.#options;
     const expire = (phase: DuePhase): void =>
       void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase }));
     this.#clock = new AttemptClock(this.#runtime, this.#deadline, expire);
@@ -230,7 +230,7 @@ class AttemptStream implements AttemptParts {
     const parts = this.#prepared.send({
       ...(key !== undefined && { key }),
       signal: this.#controller.signal,
-      wire,
+      transfer,
       keepRaw,
       maxAnswerBytes,
       watch: {

@@ -44,7 +44,7 @@ function clocksWithin(run: Run, target: ResolvedTarget, shareMs: number): Clocks
     : defaults.firstTokenMs;
   // In one piece, the first part comes with the last: only a limit that was asked for makes sense.
   const firstTokenMs =
-    set.firstTokenMs ?? (call.task.wireFor(options) === 'unary' ? undefined : usual);
+    set.firstTokenMs ?? (call.task.transferFor(options) === 'unary' ? undefined : usual);
   return {
     connectMs: set.connectMs ?? defaults.connectMs,
     firstTokenMs: firstTokenMs === undefined ? undefined : Math.min(firstTokenMs, shareMs),

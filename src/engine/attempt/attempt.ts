@@ -203,7 +203,7 @@ class AttemptSession implements Session {
       ...(target.key !== undefined && { key: target.key }),
       scope,
       clocks,
-      wire: call.task.wireFor(optionsFor(call, target)),
+      transfer: call.task.transferFor(optionsFor(call, target)),
       keepRaw: call.options.raw === true,
       maxAnswerBytes: answerBoundFor(engine, target),
       onLimits: (told) => this.#told(told),

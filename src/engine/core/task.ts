@@ -4,7 +4,7 @@ import type { CallDefaults } from '../../protocol/call-options.ts';
 import type { Completion, Warning } from '../../protocol/completion.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
-import type { WireMode } from '../../protocol/request.ts';
+import type { Transfer } from '../../protocol/request.ts';
 import type { Needs } from '../../routing/candidate.ts';
 
 /** A completion and what only the embedding task has; the road is the same for all tasks. */
@@ -34,7 +34,7 @@ export interface Task {
   /** What is asked, as far as counting and estimating go. */
   readonly messages: readonly NormalMessage[];
   readonly needs: Needs;
-  wireFor(options: CallDefaults): WireMode;
+  transferFor(options: CallDefaults): Transfer;
   /**
    * Puts the request into the target's words.
    * @throws SignalboxError `unsupported` or `invalid_request`

@@ -81,7 +81,7 @@ export function chatTask(
   return {
     messages: chat.messages,
     needs: needsOf(chat.messages, options),
-    wireFor: ({ wire = defaults.wire }) => wire,
+    transferFor: ({ transfer = defaults.transfer }) => transfer,
     prepare: (provider, asked) => provider.prepare(requestFor(chat, asked)),
     check: (completion) => checkOutput(chat.output, completion),
     callProblem: (name, request) => callProblem(toolNames, name, request),

@@ -24,7 +24,7 @@ export function embedTask(
   return {
     messages: [{ role: 'user', content: values.map((text) => ({ type: 'text', text })) }],
     needs: { capabilities: new Set(['embeddings']), minimumTokens: minimumTokensOf(longest) },
-    wireFor: () => 'unary',
+    transferFor: () => 'unary',
     prepare(provider, { target, options }) {
       const extraBody = own(options.providerOptions ?? {}, target.provider);
       const prepared = provider.prepareEmbedding?.({

@@ -40,7 +40,7 @@ export function imageTask(prompt: string, { count, size }: ImageOptions): Task {
       capabilities: new Set(['image-output']),
       minimumTokens: minimumTokensOf(prompt.length),
     },
-    wireFor: () => 'unary',
+    transferFor: () => 'unary',
     prepare(provider, { target, options }) {
       const extraBody = own(options.providerOptions ?? {}, target.provider);
       const prepared = provider.prepareImage?.({

@@ -73,15 +73,15 @@ export const answerCases: Readonly<Record<string, CaseBody>> = {
 
   'a unary answer is asked for as one, and read': async (subject) => {
     subject.simulator.answer(germanText);
-    const outcome = await succeed(subject, { wire: 'unary' });
+    const outcome = await succeed(subject, { transfer: 'unary' });
     assert.equal(outcome.text, germanText);
     assert.equal(lastRequest(subject).stream, false);
   },
 
   'an empty answer is an answer without parts': async (subject) => {
     subject.simulator.answer({ text: '' });
-    for (const wire of ['stream', 'unary'] as const) {
-      const outcome = await succeed(subject, { wire });
+    for (const transfer of ['stream', 'unary'] as const) {
+      const outcome = await succeed(subject, { transfer });
       assert.equal(outcome.text, '');
       assert.deepEqual(outcome.content, []);
     }
@@ -99,7 +99,7 @@ export const answerCases: Readonly<Record<string, CaseBody>> = {
   'a stream and a unary answer give the same parts': async (subject) => {
     subject.simulator.answer(rich);
     const stream = await succeed(subject, richQuestion);
-    const unary = await succeed(subject, { ...richQuestion, wire: 'unary' });
+    const unary = await succeed(subject, { ...richQuestion, transfer: 'unary' });
     assert.deepEqual(shape(stream), shape(unary));
   },
 
@@ -112,17 +112,17 @@ export const answerCases: Readonly<Record<string, CaseBody>> = {
 
   'a stream in answer to a unary request is understood': async (subject) => {
     subject.simulator.answer(rich);
-    const asked = await succeed(subject, { ...richQuestion, wire: 'unary' });
+    const asked = await succeed(subject, { ...richQuestion, transfer: 'unary' });
     subject.simulator.fault({ type: 'stream-anyway' });
-    const streamed = await succeed(subject, { ...richQuestion, wire: 'unary' });
+    const streamed = await succeed(subject, { ...richQuestion, transfer: 'unary' });
     assert.equal(streamed.text, asked.text);
     assert.deepEqual(streamed.content.map(withoutOpaque), asked.content.map(withoutOpaque));
   },
 
   'usage counts cached, written and reasoning tokens in the totals': async (subject) => {
     subject.simulator.answer(rich);
-    for (const wire of ['stream', 'unary'] as const) {
-      const { usage } = (await succeed(subject, { ...richQuestion, wire })).finish;
+    for (const transfer of ['stream', 'unary'] as const) {
+      const { usage } = (await succeed(subject, { ...richQuestion, transfer })).finish;
       assert.equal(usage?.inputTokens, 20, 'inputTokens include what the cache held');
       assert.equal(usage?.outputTokens, 30, 'outputTokens include reasoning');
       assert.equal(usage?.totalTokens, 50);
@@ -134,10 +134,10 @@ export const answerCases: Readonly<Record<string, CaseBody>> = {
   },
 
   "the vendor's response is kept when asked for, and only then": async (subject) => {
-    for (const wire of ['stream', 'unary'] as const) {
-      const kept = await succeed(subject, { wire, keepRaw: true });
+    for (const transfer of ['stream', 'unary'] as const) {
+      const kept = await succeed(subject, { transfer, keepRaw: true });
       assert.ok(JSON.stringify(kept.finish.raw).includes(subject.model));
-      const not = await succeed(subject, { wire });
+      const not = await succeed(subject, { transfer });
       assert.equal(not.finish.raw, undefined);
     }
   },
@@ -146,7 +146,7 @@ export const answerCases: Readonly<Record<string, CaseBody>> = {
     subject.simulator.answer(germanText);
     subject.simulator.fault({ type: 'odd-bytes', size: 1 });
     assert.equal((await succeed(subject)).text, germanText);
-    assert.equal((await succeed(subject, { wire: 'unary' })).text, germanText);
+    assert.equal((await succeed(subject, { transfer: 'unary' })).text, germanText);
   },
 
   'a surrogate pair survives being split over two deltas': async (subject) => {
@@ -184,8 +184,8 @@ export function finishReasonCases(facts: WireFacts): Readonly<Record<string, Cas
       async (subject) => {
         const refusal = reason === 'refusal' ? { refusal: 'I would rather not.' } : {};
         subject.simulator.answer({ text: 'Some text.', ...refusal, finishReason: reason });
-        for (const wire of ['stream', 'unary'] as const) {
-          const { finish } = await succeed(subject, { wire });
+        for (const transfer of ['stream', 'unary'] as const) {
+          const { finish } = await succeed(subject, { transfer });
           assert.equal(finish.finishReason, read);
           assert.ok((finish.rawFinishReason ?? '') !== '', "the vendor's own word is kept");
         }

@@ -99,8 +99,11 @@ export const conversationCases: Readonly<Record<string, CaseBody>> = {
         { name: 'weather', input: { city_marker: '東京' } },
       ],
     });
-    for (const wire of ['stream', 'unary'] as const) {
-      const { content, finish } = await succeed(subject, { wire, request: { tools: [weather] } });
+    for (const transfer of ['stream', 'unary'] as const) {
+      const { content, finish } = await succeed(subject, {
+        transfer,
+        request: { tools: [weather] },
+      });
       assertInOrder(sentBody(subject), ['weather-marker', 'city_marker']);
       const calls = content.filter((part) => part.type === 'tool-call');
       assert.deepEqual(
@@ -166,8 +169,8 @@ export const conversationCases: Readonly<Record<string, CaseBody>> = {
   'reasoning is told apart from text': async (subject) => {
     subject.simulator.answer({ reasoning: 'Pondering at length.', text: 'An answer.' });
     const request = { reasoning: { effort: 'low', include: true } } as const;
-    for (const wire of ['stream', 'unary'] as const) {
-      const { text: said, content } = await succeed(subject, { wire, request });
+    for (const transfer of ['stream', 'unary'] as const) {
+      const { text: said, content } = await succeed(subject, { transfer, request });
       assert.equal(said, 'An answer.');
       const thought = content.map((part) => (part.type === 'reasoning' ? part.text : ''));
       const wanted = subject.facts.showsReasoning ? 'Pondering at length.' : '';

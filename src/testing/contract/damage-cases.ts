@@ -13,11 +13,11 @@ async function breakMidway(subject: Subject, fault: SingleFault, code: string): 
 }
 
 async function failWith(subject: Subject, fault: SingleFault, code: string): Promise<void> {
-  for (const wire of ['stream', 'unary'] as const) {
+  for (const transfer of ['stream', 'unary'] as const) {
     subject.simulator.clear();
     subject.simulator.fault(fault);
-    const { error, text } = await fail(subject, { wire });
-    assert.equal(error.code, code, `over the ${wire} wire`);
+    const { error, text } = await fail(subject, { transfer });
+    assert.equal(error.code, code, `by ${transfer}`);
     assert.equal(text, '');
   }
 }
@@ -49,7 +49,7 @@ export const damageCases: Readonly<Record<string, CaseBody>> = {
     for (const type of ['cut', 'truncate'] as const) {
       subject.simulator.clear();
       subject.simulator.fault({ type, afterEvents: 0 });
-      const { error } = await fail(subject, { wire: 'unary' });
+      const { error } = await fail(subject, { transfer: 'unary' });
       assert.equal(error.code, 'stream_interrupted');
     }
   },

@@ -43,8 +43,8 @@ export const environmentCases: Readonly<Record<string, CaseBody>> = {
   'ambient variables change neither the address nor the headers': (subject) =>
     withEnvironment(hostileEnvironment, async () => {
       const provider = await subject.another();
-      for (const wire of ['stream', 'unary'] as const) {
-        await succeed({ ...subject, provider }, { wire });
+      for (const transfer of ['stream', 'unary'] as const) {
+        await succeed({ ...subject, provider }, { transfer });
         const { path, headers, body, key } = lastRequest(subject);
         assert.ok(!JSON.stringify({ path, headers, body, key }).includes('hostile'));
       }

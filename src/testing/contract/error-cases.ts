@@ -21,10 +21,10 @@ const httpError = 400;
 
 function kindCase(kind: VendorErrorKind): CaseBody {
   return async (subject) => {
-    for (const wire of ['stream', 'unary'] as const) {
+    for (const transfer of ['stream', 'unary'] as const) {
       subject.simulator.clear();
       subject.simulator.fault({ type: 'status', kind });
-      const { error, finish } = await ask(subject, { wire });
+      const { error, finish } = await ask(subject, { transfer });
       const { status = 0 } = lastRequest(subject);
       if (status < httpError) {
         // A blocked prompt may be a good answer that says nothing.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { SignalboxError } from '../../errors.ts';
-import type { WireMode } from '../../protocol/request.ts';
+import type { Transfer } from '../../protocol/request.ts';
 import type { SingleFault } from '../simulator/faults.ts';
 import {
   ask,
@@ -28,7 +28,7 @@ async function assertSocketClosed(subject: Subject): Promise<void> {
 
 type Stage = {
   readonly fault: SingleFault;
-  readonly wire?: WireMode;
+  readonly transfer?: Transfer;
   /** When the caller has enough. */
   readonly isReached: (subject: Subject, told: number) => boolean;
 };
@@ -42,7 +42,7 @@ async function abortAt(subject: Subject, stage: Stage): Promise<void> {
   let told = 0;
   const failing = fail(subject, {
     controller,
-    wire: stage.wire ?? 'stream',
+    transfer: stage.transfer ?? 'stream',
     onPart: (part) => {
       if (part.type === 'text-delta') told++;
       return undefined;
@@ -77,7 +77,7 @@ export const leavingCases: Readonly<Record<string, CaseBody>> = {
       model: subject.model,
       messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello.' }] }],
     } as const;
-    const context = { signal, wire: 'stream', keepRaw: false, watch: deaf } as const;
+    const context = { signal, transfer: 'stream', keepRaw: false, watch: deaf } as const;
     subject.provider.prepare(request).send(context);
     // Had that one been sent, it would have arrived before this one.
     await succeed(subject);
@@ -96,14 +96,14 @@ export const leavingCases: Readonly<Record<string, CaseBody>> = {
   'an abort while a unary answer is awaited closes the socket': (subject) =>
     abortAt(subject, {
       fault: { type: 'slow-first-token', ms: forEverMs },
-      wire: 'unary',
+      transfer: 'unary',
       isReached: requestArrived,
     }),
 
   'an abort in the middle of a unary answer closes the socket': (subject) =>
     abortAt(subject, {
       fault: { type: 'stall', afterEvents: 0 },
-      wire: 'unary',
+      transfer: 'unary',
       isReached: headersSent,
     }),
 

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isSignalboxError, type SignalboxError } from '../../errors.ts';
 import type { Part } from '../../protocol/message.ts';
 import type { Provider, Watch } from '../../protocol/provider.ts';
-import type { ProviderRequest, WireMode } from '../../protocol/request.ts';
+import type { ProviderRequest, Transfer } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { LoggedRequest } from '../simulator/exchange.ts';
 import type { SimulatedProvider } from '../simulator/server.ts';
@@ -40,7 +40,7 @@ export type Outcome = {
 
 type Question = {
   readonly request?: Partial<ProviderRequest>;
-  readonly wire?: WireMode;
+  readonly transfer?: Transfer;
   readonly controller?: AbortController;
   readonly watch?: Watch;
   readonly keepRaw?: boolean;
@@ -121,7 +121,7 @@ export async function ask(subject: Subject, question: Question = {}): Promise<Ou
     const prepared = provider.prepare(requestOf(subject, question.request));
     for await (const batch of prepared.send({
       signal,
-      wire: question.wire ?? 'stream',
+      transfer: question.transfer ?? 'stream',
       keepRaw: question.keepRaw ?? false,
       watch: question.watch ?? deaf,
     })) {

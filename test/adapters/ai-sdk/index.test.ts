@@ -69,14 +69,14 @@ describe.each([
   ['v3', 'unary'],
   ['v4', 'stream'],
   ['v4', 'unary'],
-] as const)('a model of the AI SDK (%s, %s)', (version, wire) => {
+] as const)('a model of the AI SDK (%s, %s)', (version, transfer) => {
   it('answers, with usage, id and what it was asked', async () => {
     simulators.compatible.answer({
       text: 'Hello.',
       usage: { inputTokens: 9, outputTokens: 4, cachedInputTokens: 3 },
     });
     const answer = await routerOver(version).complete('alone', 'hi', {
-      wire,
+      transfer,
       system: 'Be brief.',
       temperature: 0.5,
       maxOutputTokens: 50,
@@ -111,7 +111,7 @@ describe.each([
     });
     const router = routerOver(version);
     const first = await router.complete('alone', 'weather?', {
-      wire,
+      transfer,
       tools,
       toolChoice: 'required',
     });
@@ -128,7 +128,7 @@ describe.each([
         { role: 'assistant', content: first.content },
         { role: 'tool', content: results },
       ],
-      { wire, tools },
+      { transfer, tools },
     );
     expect(second.text).toBe('Fine.');
     const ids = first.toolCalls.map(({ id }) => id);
@@ -142,7 +142,7 @@ describe.each([
   it('gives an object for a schema', async () => {
     simulators.compatible.answer('{"n":1}');
     const { object } = await routerOver(version).complete('alone', 'n?', {
-      wire,
+      transfer,
       schema: z.object({ n: z.number() }),
     });
     expect(object.n).toBe(1);
@@ -153,7 +153,7 @@ describe.each([
 
   it('shows its reasoning', async () => {
     simulators.compatible.answer({ text: 'Yes.', reasoning: 'Because.' });
-    expect((await routerOver(version).complete('alone', 'why?', { wire })).reasoningText).toBe(
+    expect((await routerOver(version).complete('alone', 'why?', { transfer })).reasoningText).toBe(
       'Because.',
     );
   });
@@ -272,7 +272,7 @@ describe.each(['v2', 'v3', 'v4'] as const)('the words of specification %s', (ver
     const messages = [
       { role: 'user', content: [{ type: 'text', text: 'Look' }, ...content] },
     ] as const;
-    const answer = await router.complete('t', messages, { wire: 'unary', ...more });
+    const answer = await router.complete('t', messages, { transfer: 'unary', ...more });
     return { answer, asked: asked[0] ?? {} };
   };
 
@@ -305,7 +305,7 @@ describe.each(['v2', 'v3', 'v4'] as const)('the words of specification %s', (ver
         { role: 'assistant', content: [call] },
         { role: 'tool', content: [{ type: 'tool-result', id: 'c1', name: 'look', output }] },
       ],
-      { wire: 'unary' },
+      { transfer: 'unary' },
     );
     const sent = {
       v2: { type: 'media', data: 'AAAA', mediaType: 'image/png' },

@@ -71,7 +71,7 @@ describe('anthropic() with a client of Bedrock', () => {
 
   it('asks for a whole answer at the address of the model', async () => {
     const provider = await bedrock(answerJson(message, 200, { 'x-amzn-requestid': 'aws-1' }));
-    const parts = await callProvider(provider, request, { wire: 'unary' });
+    const parts = await callProvider(provider, request, { transfer: 'unary' });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi there' }]);
     expect(finishOf(parts)).toMatchObject(answered);
     expect(parts[0]).toMatchObject({ type: 'open', requestId: 'aws-1' });
@@ -111,7 +111,7 @@ describe('anthropic() with a client of Bedrock', () => {
       awsRegion: 'eu-west-1',
       baseURL,
     });
-    await callProvider(anthropic({ client }), request, { wire: 'unary' });
+    await callProvider(anthropic({ client }), request, { transfer: 'unary' });
     expect(server?.seen[0]?.headers.authorization).toMatch(/^AWS4-HMAC-SHA256 Credential=AKIA\//);
   });
 
@@ -253,9 +253,9 @@ describe('anthropic() with a client of Vertex', () => {
   it.each([
     ['unary', answerJson(message), 'rawPredict'],
     ['stream', answerEvents(events), 'streamRawPredict'],
-  ] as const)('answers (%s)', async (wire, answer, method) => {
+  ] as const)('answers (%s)', async (transfer, answer, method) => {
     const provider = await vertex(answer);
-    const parts = await callProvider(provider, request, { wire });
+    const parts = await callProvider(provider, request, { transfer });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi there' }]);
     expect(finishOf(parts)).toMatchObject(answered);
     const seen = server?.seen[0];
@@ -295,9 +295,11 @@ describe('anthropic() with a client of Foundry', () => {
   it.each([
     ['unary', answerJson(message)],
     ['stream', answerEvents(events)],
-  ] as const)('answers (%s)', async (wire, answer) => {
+  ] as const)('answers (%s)', async (transfer, answer) => {
     const provider = await foundry(answer);
-    const parts = await callProvider(provider, requestOf({ model: 'claude-opus-4-6' }), { wire });
+    const parts = await callProvider(provider, requestOf({ model: 'claude-opus-4-6' }), {
+      transfer,
+    });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi there' }]);
     expect(server?.seen[0]).toMatchObject({
       path: '/v1/messages',

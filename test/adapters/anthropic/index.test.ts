@@ -145,7 +145,7 @@ describe('anthropic()', () => {
     server = await startScriptedServer(answer);
     const provider = anthropic({ apiKey: 'k', baseURL: server.url });
     const request = requestOf({ model, maxOutputTokens: 60_000 });
-    await callProvider(provider, request, { wire: 'unary' });
+    await callProvider(provider, request, { transfer: 'unary' });
     expect(server.seen[0]?.body.max_tokens).toBe(60_000);
   });
 

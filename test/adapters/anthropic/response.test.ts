@@ -212,32 +212,38 @@ describe('Anthropic answer', () => {
     expect(finishOf(parts).servedModel).toBe('claude-b');
   });
 
-  it.each(['stream', 'unary'] as const)('understands JSON when asked for a %s', async (wire) => {
-    const body = {
-      id: 'msg_1',
-      type: 'message',
-      model: 'claude-haiku-4-5-1',
-      content: [
-        { type: 'thinking', thinking: 'Hm', signature: 'sig' },
+  it.each(['stream', 'unary'] as const)(
+    'understands JSON when asked for a %s',
+    async (transfer) => {
+      const body = {
+        id: 'msg_1',
+        type: 'message',
+        model: 'claude-haiku-4-5-1',
+        content: [
+          { type: 'thinking', thinking: 'Hm', signature: 'sig' },
+          { type: 'text', text: 'Hello' },
+          { type: 'tool_use', id: 't', name: 'add', input: { a: 1 } },
+        ],
+        stop_reason: 'tool_use',
+        usage: { input_tokens: 1, output_tokens: 2 },
+      };
+      const parts = await ask(answerJson(body), { transfer, keepRaw: true });
+      expect(server?.seen[0]?.body.stream).toBe(transfer === 'stream');
+      expect(contentOf(parts)).toMatchObject([
+        { type: 'reasoning', text: 'Hm', opaque: { data: 'sig' } },
         { type: 'text', text: 'Hello' },
-        { type: 'tool_use', id: 't', name: 'add', input: { a: 1 } },
-      ],
-      stop_reason: 'tool_use',
-      usage: { input_tokens: 1, output_tokens: 2 },
-    };
-    const parts = await ask(answerJson(body), { wire, keepRaw: true });
-    expect(server?.seen[0]?.body.stream).toBe(wire === 'stream');
-    expect(contentOf(parts)).toMatchObject([
-      { type: 'reasoning', text: 'Hm', opaque: { data: 'sig' } },
-      { type: 'text', text: 'Hello' },
-      { type: 'tool-call', id: 't', input: { a: 1 } },
-    ]);
-    expect(finishOf(parts)).toMatchObject({ usage: { inputTokens: 1, totalTokens: 3 }, raw: body });
-  });
+        { type: 'tool-call', id: 't', input: { a: 1 } },
+      ]);
+      expect(finishOf(parts)).toMatchObject({
+        usage: { inputTokens: 1, totalTokens: 3 },
+        raw: body,
+      });
+    },
+  );
 
   it('understands events when asked for one piece, and keeps them raw', async () => {
     const events = [...hello, end('end_turn'), done];
-    const parts = await ask(answerEvents(events), { wire: 'unary', keepRaw: true });
+    const parts = await ask(answerEvents(events), { transfer: 'unary', keepRaw: true });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
     expect(finishOf(parts).raw).toEqual(events);
   });

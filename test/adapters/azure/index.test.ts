@@ -30,7 +30,7 @@ describe('azureOpenAI()', () => {
   it('speaks Responses at the address without a version', async () => {
     const baseURL = await start(answerJson(responsesAnswer));
     const parts = await callProvider(azureOpenAI({ baseURL, apiKey: 'k' }), request, {
-      wire: 'unary',
+      transfer: 'unary',
     });
     expect(contentOf(parts)).toEqual(said);
     expect(server?.seen[0]).toMatchObject({
@@ -69,7 +69,7 @@ describe('azureOpenAI()', () => {
     const embedding = provider.prepareEmbedding?.({ provider: 'a', model: 'e', values: ['x'] });
     const parts = embedding?.send({
       signal: new AbortController().signal,
-      wire: 'unary',
+      transfer: 'unary',
       watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       keepRaw: false,
     });

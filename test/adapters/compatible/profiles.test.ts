@@ -269,12 +269,12 @@ describe.each(names)('%s()', (name) => {
   });
 
   it('answers as a whole and as a stream', async () => {
-    for (const [wire, answering] of [
+    for (const [transfer, answering] of [
       ['unary', whole],
       ['stream', streamed],
     ] as const) {
       const baseURL = await start(answering);
-      const parts = await callProvider(make(name, { apiKey: 'k', baseURL }), request, { wire });
+      const parts = await callProvider(make(name, { apiKey: 'k', baseURL }), request, { transfer });
       expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi there' }]);
       expect(finishOf(parts)).toMatchObject({
         finishReason: 'stop',

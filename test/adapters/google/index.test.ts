@@ -23,7 +23,7 @@ afterEach(async () => {
 async function requestSent(settings: (url: string) => GoogleSettings) {
   server = await startScriptedServer(answer);
   const request = requestOf({ model, temperature: 0.5, extraBody: { safetySettings: [] } });
-  await callProvider(google(settings(server.url)), request, { wire: 'unary' });
+  await callProvider(google(settings(server.url)), request, { transfer: 'unary' });
   expect(server.seen).toHaveLength(1);
   return server.seen[0];
 }
@@ -43,7 +43,7 @@ describe('google()', () => {
 
   it.each(['unary', 'stream'] as const)(
     'asks what the client of the SDK would ask, in the same place (%s)',
-    async (wire) => {
+    async (transfer) => {
       server = await startScriptedServer(answer);
       const { url } = server;
       const httpOptions = { baseUrl: url, apiVersion: 'v1beta' };
@@ -63,7 +63,7 @@ describe('google()', () => {
         tools: [{ name: 'look', inputSchema: { type: 'object', properties: {} } }],
       });
       for (const settings of [{ client }, { apiKey: 'k', baseURL: url }]) {
-        await callProvider(google(settings), request, { wire });
+        await callProvider(google(settings), request, { transfer });
       }
       const [theirs, ours] = server.seen;
       expect(ours?.path).toBe(theirs?.path);
@@ -80,9 +80,11 @@ describe('google()', () => {
     });
     const asks = ['gemini-3-pro', 'models/gemini-3-pro', 'tunedModels/mine', 'gemini-3-pro']
       .map((name) => requestOf({ model: name }))
-      .flatMap((request) => (['unary', 'stream'] as const).map((wire) => ({ request, wire })));
+      .flatMap((request) =>
+        (['unary', 'stream'] as const).map((transfer) => ({ request, transfer })),
+      );
     for (const provider of [google({ client }), google({ apiKey: 'k', baseURL: url })]) {
-      for (const { request, wire } of asks) await callProvider(provider, request, { wire });
+      for (const { request, transfer } of asks) await callProvider(provider, request, { transfer });
     }
     const paths = server.seen.map(({ path }) => path);
     expect(new Set(paths).size).toBe(4);

@@ -149,15 +149,18 @@ describe('Gemini answer', () => {
     expect(finishOf(parts)).toMatchObject({ finishReason, rawFinishReason: word });
   });
 
-  it.each(['stream', 'unary'] as const)('reads a blocked prompt as filtered (%s)', async (wire) => {
-    const body = { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, responseId: 'r1' };
-    const answer = wire === 'stream' ? answerEvents([body]) : answerJson(body);
-    const parts = await ask(answer, { wire });
-    expect(finishOf(parts)).toMatchObject({
-      finishReason: 'content_filter',
-      rawFinishReason: 'PROHIBITED_CONTENT',
-    });
-  });
+  it.each(['stream', 'unary'] as const)(
+    'reads a blocked prompt as filtered (%s)',
+    async (transfer) => {
+      const body = { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, responseId: 'r1' };
+      const answer = transfer === 'stream' ? answerEvents([body]) : answerJson(body);
+      const parts = await ask(answer, { transfer });
+      expect(finishOf(parts)).toMatchObject({
+        finishReason: 'content_filter',
+        rawFinishReason: 'PROHIBITED_CONTENT',
+      });
+    },
+  );
 
   it('reads on when every chunk has a finish reason', async () => {
     const parts = await ask(
@@ -166,20 +169,23 @@ describe('Gemini answer', () => {
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
   });
 
-  it.each(['stream', 'unary'] as const)('understands JSON when asked for a %s', async (wire) => {
-    const body = chunk([{ text: 'Hello' }], stop);
-    const parts = await ask(answerJson(body), { wire, keepRaw: true });
-    const method = wire === 'stream' ? 'streamGenerateContent?alt=sse' : 'generateContent';
-    expect(server?.seen[0]?.path).toBe(`/v1beta/models/${model}:${method}`);
-    expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
-    expect(finishOf(parts).raw).toEqual(body);
-  });
+  it.each(['stream', 'unary'] as const)(
+    'understands JSON when asked for a %s',
+    async (transfer) => {
+      const body = chunk([{ text: 'Hello' }], stop);
+      const parts = await ask(answerJson(body), { transfer, keepRaw: true });
+      const method = transfer === 'stream' ? 'streamGenerateContent?alt=sse' : 'generateContent';
+      expect(server?.seen[0]?.path).toBe(`/v1beta/models/${model}:${method}`);
+      expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
+      expect(finishOf(parts).raw).toEqual(body);
+    },
+  );
 
   it('understands a list of chunks, and events when asked for one piece', async () => {
     const chunks = [chunk([{ text: 'Hel' }]), chunk([{ text: 'lo' }], stop)];
     expect(contentOf(await ask(answerJson(chunks)))).toEqual([{ type: 'text', text: 'Hello' }]);
     await server?.stop();
-    const parts = await ask(answerEvents(chunks), { wire: 'unary', keepRaw: true });
+    const parts = await ask(answerEvents(chunks), { transfer: 'unary', keepRaw: true });
     expect(finishOf(parts).raw).toEqual(chunks);
   });
 

@@ -54,15 +54,15 @@ describe('vertex()', () => {
   it.each([
     ['unary', `${model}:generateContent`],
     ['stream', `${model}:streamGenerateContent?alt=sse`],
-  ] as const)('sends a token of yours (%s)', async (wire, path) => {
-    answering = wire === 'unary' ? answerJson(answer) : answerEvents([answer]);
+  ] as const)('sends a token of yours (%s)', async (transfer, path) => {
+    answering = transfer === 'unary' ? answerJson(answer) : answerEvents([answer]);
     const token = vi
       .fn<() => Promise<string>>()
       .mockResolvedValueOnce('one')
       .mockResolvedValue('two');
     const provider = vertex({ project, token, baseURL: server.url });
     for (let attempt = 0; attempt < 2; attempt++) {
-      const parts = await callProvider(provider, request, { wire });
+      const parts = await callProvider(provider, request, { transfer });
       expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi' }]);
     }
     expect(server.seen.map((seen) => seen.path)).toEqual([path, path]);

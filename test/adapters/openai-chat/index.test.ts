@@ -53,7 +53,7 @@ describe('openaiChat()', () => {
     const baseURL = await start();
     const provider = openaiChat({ baseURL });
     await callProvider(provider, request);
-    await callProvider(provider, request, { wire: 'unary' });
+    await callProvider(provider, request, { transfer: 'unary' });
     const [streamed, whole] = server?.seen ?? [];
     expect(streamed?.body).toMatchObject({ stream: true, stream_options: { include_usage: true } });
     expect(whole?.body).toMatchObject({ stream: false });
@@ -92,7 +92,7 @@ describe('openaiChat()', () => {
     const reading = (async () => {
       const context = {
         signal: controller.signal,
-        wire: 'stream' as const,
+        transfer: 'stream' as const,
         keepRaw: false,
         watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       };
@@ -113,7 +113,7 @@ describe('openaiChat()', () => {
     });
     const { signal } = controller;
     await expect(
-      callProvider(openaiChat({ baseURL }), request, { wire: 'unary', signal }),
+      callProvider(openaiChat({ baseURL }), request, { transfer: 'unary', signal }),
     ).rejects.toBe(reason);
   });
 

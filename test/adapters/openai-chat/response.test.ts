@@ -69,22 +69,22 @@ describe('Chat Completions answer', () => {
     ]);
   });
 
-  it.each(['stream', 'unary'] as const)('reads one body when asked for %s', async (wire) => {
+  it.each(['stream', 'unary'] as const)('reads one body when asked for %s', async (transfer) => {
     const body = {
       id: 'chatcmpl-1',
       model: 'm-1',
       choices: [{ index: 0, finish_reason: 'stop', message: { content: 'Hello' } }],
       usage,
     };
-    const parts = await ask(answerJson(body), { wire, keepRaw: true });
+    const parts = await ask(answerJson(body), { transfer, keepRaw: true });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
     expect(finishOf(parts)).toMatchObject({ finishReason: 'stop', raw: body });
-    expect(server?.seen[0]?.body.stream).toBe(wire === 'stream');
+    expect(server?.seen[0]?.body.stream).toBe(transfer === 'stream');
   });
 
   it('reads a stream when asked for one body, and keeps its events', async () => {
     const chunks = [chunk({ content: 'Hello' }), end()];
-    const parts = await ask(answerText(chatStream(chunks)), { wire: 'unary', keepRaw: true });
+    const parts = await ask(answerText(chatStream(chunks)), { transfer: 'unary', keepRaw: true });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
     expect(finishOf(parts)).toMatchObject({ raw: chunks });
   });
@@ -321,7 +321,7 @@ describe('Chat Completions answer', () => {
     ['something else', { hello: 'world' }, 'invalid_response'],
     ['a list', [1, 2], 'invalid_response'],
   ])('throws %s with status 200', async (_what, body, code) => {
-    await expect(ask(answerJson(body), { wire: 'unary' })).rejects.toMatchObject({ code });
+    await expect(ask(answerJson(body), { transfer: 'unary' })).rejects.toMatchObject({ code });
   });
 
   it('throws a stream of another wire', async () => {

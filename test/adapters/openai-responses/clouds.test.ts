@@ -62,9 +62,9 @@ describe.each(Object.entries(clouds))(
     it.each([
       ['unary', answerJson(whole)],
       ['stream', answerEvents(events)],
-    ] as const)('answers through openai() (%s)', async (wire, answer) => {
+    ] as const)('answers through openai() (%s)', async (transfer, answer) => {
       const provider = openai({ client: client(`${await start(answer)}/v1`), priceList: 'aws' });
-      const parts = await callProvider(provider, request, { wire });
+      const parts = await callProvider(provider, request, { transfer });
       expect(contentOf(parts)).toMatchObject([{ type: 'text', text: 'Hi there' }]);
       expect(finishOf(parts)).toMatchObject({ usage: { inputTokens: 3, outputTokens: 2 } });
       expect(server?.seen[0]).toMatchObject({

@@ -131,7 +131,7 @@ describe('openai()', () => {
     const reading = (async () => {
       const context = {
         signal: controller.signal,
-        wire: 'stream' as const,
+        transfer: 'stream' as const,
         keepRaw: false,
         watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       };
@@ -150,7 +150,7 @@ describe('openai()', () => {
     const call = openai({ apiKey: 'k', baseURL }).prepare(request);
     const context = {
       signal: new AbortController().signal,
-      wire: 'stream' as const,
+      transfer: 'stream' as const,
       keepRaw: false,
       watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
     };

@@ -106,15 +106,15 @@ describe('Responses answer', () => {
     ]);
   });
 
-  it.each(['stream', 'unary'] as const)('reads one body when asked for %s', async (wire) => {
+  it.each(['stream', 'unary'] as const)('reads one body when asked for %s', async (transfer) => {
     const body = response({ output: [message('Hello'), call('{"x":1}')] });
-    const parts = await ask(answerJson(body), { wire, keepRaw: true });
+    const parts = await ask(answerJson(body), { transfer, keepRaw: true });
     expect(contentOf(parts)).toEqual([
       { type: 'text', text: 'Hello' },
       { type: 'tool-call', id: 'call_a', name: 'look', input: { x: 1 } },
     ]);
     expect(finishOf(parts)).toMatchObject({ finishReason: 'tool_calls', raw: body });
-    expect(server?.seen[0]?.body.stream).toBe(wire === 'stream');
+    expect(server?.seen[0]?.body.stream).toBe(transfer === 'stream');
   });
 
   it('joins the arguments of a call', async () => {
@@ -284,7 +284,7 @@ describe('Responses answer', () => {
     ['an error body', { error: { code: 'invalid_api_key' } }, 'auth'],
     ['a chat completion', { choices: [] }, 'invalid_response'],
   ])('throws %s with status 200', async (_what, body, code) => {
-    await expect(ask(answerJson(body), { wire: 'unary' })).rejects.toMatchObject({ code });
+    await expect(ask(answerJson(body), { transfer: 'unary' })).rejects.toMatchObject({ code });
   });
 
   it.each(['end', 'cut'] as const)(

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +18,19 @@ function packagesIn(name: string): readonly string[] {
     .map((specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/'));
 }
 
+/** The files of `src` that are in a built file, and in those that it imports. */
+function sourcesBehind(entry: string): readonly string[] {
+  const reached = new Set([entry]);
+  for (const name of reached) {
+    const text = readFileSync(join(dist, name), 'utf8');
+    for (const [, local] of text.matchAll(/['"]\.\/([\w-]+\.js)['"]/g)) if (local) reached.add(local);
+  }
+  return [...reached].flatMap((name) => {
+    const { sources } = JSON.parse(readFileSync(join(dist, `${name}.map`), 'utf8'));
+    return sources.map((source: string) => source.replace(/^.*\bsrc\//, ''));
+  });
+}
+
 describe('the package', () => {
   const known = [
     ...Object.keys(manifest.dependencies),
@@ -35,13 +48,9 @@ describe('the package', () => {
     expect(strangers).toEqual([]);
   });
 
-  it('shares no settings with a zod of the application', () => {
-    const texts = files.map((name) => readFileSync(join(dist, name), 'utf8')).join('');
-    expect(texts).toContain('__signalbox_zod_globalConfig');
-    expect(texts).not.toMatch(/\b__zod_/);
-  });
-
-  it('ships the licence of what is built into it', () => {
-    expect(existsSync(join(dist, 'zod.LICENSE'))).toBe(true);
+  it('reaches no adapter, plugin or app from its main entry', () => {
+    const rooms = new Set(sourcesBehind('index.js').map((source) => source.split('/')[0]));
+    expect(rooms).toContain('engine');
+    for (const room of ['adapters', 'plugins', 'apps', 'testing']) expect(rooms).not.toContain(room);
   });
 });

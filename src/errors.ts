@@ -11,6 +11,8 @@ export type SignalboxErrorOptions = {
   readonly retryAfterMs?: number | undefined;
   readonly requestId?: string | undefined;
   readonly phase?: TimeoutPhase | undefined;
+  readonly policy?: string | undefined;
+  readonly rule?: string | undefined;
   readonly partial?: PartialAnswer | undefined;
   readonly trail?: readonly Attempt[] | undefined;
   readonly errors?: readonly SignalboxError[] | undefined;
@@ -37,6 +39,10 @@ export class SignalboxError extends Error {
   declare readonly requestId?: string;
   /** Which clock ran out, with code `timeout`. */
   declare readonly phase?: TimeoutPhase;
+  /** The plugin, with code `policy_blocked` or `plugin_failed`. */
+  declare readonly policy?: string;
+  /** The plugin's rule that blocked the call, with code `policy_blocked`. */
+  declare readonly rule?: string;
   /** What had arrived, when a stream broke off. */
   declare readonly partial?: PartialAnswer;
   /** Every attempt of the call and every target passed over, in order. */
@@ -53,6 +59,8 @@ export class SignalboxError extends Error {
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
     if (options.requestId !== undefined) this.requestId = options.requestId;
     if (options.phase !== undefined) this.phase = options.phase;
+    if (options.policy !== undefined) this.policy = options.policy;
+    if (options.rule !== undefined) this.rule = options.rule;
     if (options.partial !== undefined) this.partial = options.partial;
     if (options.errors !== undefined) this.errors = options.errors;
     Object.defineProperty(this, brand, { value: true });
@@ -74,6 +82,8 @@ function copyOf(error: SignalboxError, { message, ...options }: More): Signalbox
     retryAfterMs: error.retryAfterMs,
     requestId: error.requestId,
     phase: error.phase,
+    policy: error.policy,
+    rule: error.rule,
     partial: error.partial,
     trail: error.trail,
     errors: error.errors,
@@ -107,5 +117,7 @@ export function summarizeError(error: SignalboxError): ErrorSummary {
     }),
     ...(error.requestId !== undefined && { requestId: error.requestId }),
     ...(error.phase !== undefined && { phase: error.phase }),
+    ...(error.policy !== undefined && { policy: error.policy }),
+    ...(error.rule !== undefined && { rule: error.rule }),
   };
 }

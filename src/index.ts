@@ -20,13 +20,13 @@ export type {
   Warning,
 } from './protocol/completion.ts';
 export type {
+  BuiltInStrategy,
   CircuitSettings,
   Hedge,
   Limits,
   MidStream,
   RouterConfig,
   RoutingConfig,
-  Strategy,
   TargetObject,
   Tier,
   TierObject,
@@ -65,6 +65,17 @@ export type {
   Images,
 } from './protocol/other-tasks.ts';
 export type {
+  PartsHook,
+  Plugin,
+  PluginAnswer,
+  PluginAttempt,
+  PluginAttemptResult,
+  PluginCall,
+  PluginParts,
+  PluginRequest,
+  ToolCallDecision,
+} from './protocol/plugin.ts';
+export type {
   AttemptContext,
   Capability,
   PreparedCall,
@@ -98,6 +109,12 @@ export type {
   StandardResult,
   StandardSchema,
 } from './protocol/standard-schema.ts';
+export type {
+  Strategy,
+  StrategyCandidate,
+  StrategyContext,
+  TargetKnowledge,
+} from './protocol/strategy.ts';
 export type {
   CompletionStream,
   ProviderPart,

@@ -23,7 +23,8 @@ function sourcesBehind(entry: string): readonly string[] {
   const reached = new Set([entry]);
   for (const name of reached) {
     const text = readFileSync(join(dist, name), 'utf8');
-    for (const [, local] of text.matchAll(/['"]\.\/([\w-]+\.js)['"]/g)) if (local) reached.add(local);
+    for (const [, local] of text.matchAll(/['"]\.\/([\w-]+\.js)['"]/g))
+      if (local) reached.add(local);
   }
   return [...reached].flatMap((name) => {
     const { sources } = JSON.parse(readFileSync(join(dist, `${name}.map`), 'utf8'));
@@ -51,6 +52,7 @@ describe('the package', () => {
   it('reaches no adapter, plugin or app from its main entry', () => {
     const rooms = new Set(sourcesBehind('index.js').map((source) => source.split('/')[0]));
     expect(rooms).toContain('engine');
-    for (const room of ['adapters', 'plugins', 'apps', 'testing']) expect(rooms).not.toContain(room);
+    for (const room of ['adapters', 'plugins', 'apps', 'testing'])
+      expect(rooms).not.toContain(room);
   });
 });

@@ -1,8 +1,8 @@
 import type { Priority } from '../protocol/call-options.ts';
 import type {
+  BuiltInStrategy,
   CircuitSettings,
   MidStream,
-  Strategy,
   Vectors,
   WhenAllOpen,
 } from '../protocol/config.ts';
@@ -12,7 +12,7 @@ import { defaultMaxAnswerBytes } from '../transport/answer-bound.ts';
 /** Every default of the router, each with its reason. */
 export const defaults = {
   /** The order in which a reader would expect a list to be tried. */
-  strategy: 'priority' satisfies Strategy,
+  strategy: 'priority' satisfies BuiltInStrategy,
   /** Only with a stream can a silent vendor be told from a thinking one. */
   transfer: 'stream' satisfies Transfer,
   /** Never a silent splice: whoever shows text as it comes must opt in to taking it back. */

@@ -1,4 +1,5 @@
 import { dataFlaws } from '../internal/data-flaws.ts';
+import { quoted } from '../internal/quoted.ts';
 import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type {
@@ -6,13 +7,14 @@ import type {
   Hedge,
   Limits,
   MidStream,
-  Strategy,
   Vectors,
   WhenAllOpen,
 } from '../protocol/config.ts';
 import type { AttemptErrorCode } from '../protocol/error-code.ts';
+import type { Strategy } from '../protocol/strategy.ts';
 import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
+import type { NamedStrategy } from '../routing/strategy.ts';
 import { crossCheck, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
@@ -38,7 +40,7 @@ export type ResolvedTier = {
   readonly name: string;
   readonly targets: readonly ResolvedTarget[];
   readonly fallbackTier?: string;
-  readonly strategy: Strategy;
+  readonly strategy: NamedStrategy;
   readonly fallbackOn: readonly AttemptErrorCode[];
   readonly midStream: MidStream;
   /** Only what was set: which clock has a default depends on the call. */
@@ -143,14 +145,22 @@ function resolveHedge({ afterMs, percentile, maxExtra }: Hedge): ResolvedHedge {
   };
 }
 
-function resolveTier(name: string, tier: TierInput, input: RoutingInput): ResolvedTier {
+function resolveTier(
+  name: string,
+  tier: TierInput,
+  input: RoutingInput,
+  strategies: KnownNames['strategies'],
+): ResolvedTier {
   const all = input.defaults ?? {};
+  const strategyName = tier.strategy ?? all.strategy ?? defaults.strategy;
+  const strategy = strategies.get(strategyName);
+  if (strategy === undefined) throw new Error(`strategy "${strategyName}" is not defined`);
   const hedge = tier.hedge ?? all.hedge;
   return {
     name,
     targets: tier.targets.map((target) => resolveTarget(name, tier, target, input)),
     ...(tier.fallbackTier !== undefined && { fallbackTier: tier.fallbackTier }),
-    strategy: tier.strategy ?? all.strategy ?? defaults.strategy,
+    strategy: { name: strategyName, strategy },
     fallbackOn: tier.fallbackOn ?? all.fallbackOn ?? [],
     midStream: tier.midStream ?? all.midStream ?? defaults.midStream,
     ...(hedge !== undefined && { hedge: resolveHedge(hedge as Hedge) }),
@@ -166,13 +176,38 @@ function resolveTier(name: string, tier: TierInput, input: RoutingInput): Resolv
   };
 }
 
+/** What a configuration can name without defining it. */
+export type KnownNames = {
+  readonly providers: readonly string[];
+  readonly strategies: ReadonlyMap<string, Strategy>;
+};
+
+function strategyProblems(
+  { tiers, defaults: all }: RoutingInput,
+  strategies: KnownNames['strategies'],
+): readonly Problem[] {
+  const known = [...strategies.keys()];
+  const named = [
+    { path: ['defaults', 'strategy'], name: all?.strategy },
+    ...Object.entries(tiers).map(([tier, { strategy }]) => ({
+      path: ['tiers', tier, 'strategy'],
+      name: strategy,
+    })),
+  ];
+  return named.flatMap(({ path, name }) => {
+    if (name === undefined || strategies.has(name)) return [];
+    const hint = { name, known, otherwise: 'list' } as const;
+    return [{ path, message: `strategy ${quoted(name)} is not defined`, hint }];
+  });
+}
+
 /**
  * Unknown in, resolved out. `found` are problems that are known already, to be told along with the rest.
  * @throws SignalboxError `config` that lists every problem with its path, never just the first.
  */
 export function resolveConfig(
   routing: unknown,
-  providers: readonly string[],
+  known: KnownNames,
   found: readonly Problem[] = [],
 ): ResolvedConfig {
   const flaws = dataFlaws(routing);
@@ -187,12 +222,13 @@ export function resolveConfig(
     // The schema says what else is no number.
     ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
     ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
-    ...crossCheck(routing, providers),
+    ...crossCheck(routing, known.providers),
+    ...(parsed.success ? strategyProblems(parsed.data, known.strategies) : []),
   ];
   if (!parsed.success || problems.length > 0) throw configError(problems);
   const { data } = parsed;
   const tiers = Object.entries(data.tiers).map(
-    ([name, tier]) => [name, resolveTier(name, tier, data)] as const,
+    ([name, tier]) => [name, resolveTier(name, tier, data, known.strategies)] as const,
   );
   return {
     tiers: new Map(tiers),

@@ -117,7 +117,7 @@ export const callDefaults = {
 
 const tierSettings = {
   ...callDefaults,
-  strategy: z.enum(['priority', 'cheapest']).optional(),
+  strategy: z.string().optional(),
   fallbackOn: z.array(z.enum(attemptErrorCodes)).optional(),
   midStream: z.enum(['fail', 'restart', 'continue']).optional(),
   hedge: hedge.optional(),

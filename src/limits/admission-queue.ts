@@ -2,105 +2,107 @@ import type { Priority } from '../protocol/call-options.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { Departure, Gate, Load, Pass } from './gate.ts';
 
-/** An attempt let through all its gates. Let it leave once; twice does nothing. */
+/** An attempt that all its gates let through. Call `leave` once; a second call does nothing. */
 export interface Admission {
   leave(departure: Departure): void;
-  /** Looks again at who may pass: something became known that a gate goes by. */
+  /** Checks again which attempts may pass, because a gate has learned something. */
   review(): void;
   /** The pass through that gate. */
   pass<Kind extends Pass>(gate: { enter(load: Load, now: number): Kind }): Kind | undefined;
 }
 
-/** So many may wait under that name. */
+/** How many attempts may wait under a name. */
 export type Bound = { readonly key: string; readonly max: number };
 
-export type Ask = {
+export type QueueRequest = {
   readonly gates: readonly Gate[];
   readonly load: Load;
   readonly priority: Priority;
-  /** Epoch milliseconds since which the call is under way: of equals, the older one goes first. */
+  /** Epoch milliseconds at which the call started: of equal priority, the older call goes first. */
   readonly since: number;
-  /** Epoch milliseconds at which the call ends: its signal aborts then. */
+  /** Epoch milliseconds at which the call times out: its signal aborts then. */
   readonly deadline: number;
-  /** Epoch milliseconds at which it is turned away if it still waits; may be infinite. */
+  /** Epoch milliseconds after which it no longer waits; may be infinite. */
   readonly expiresAt: number;
   readonly bounds: readonly Bound[];
   readonly signal: AbortSignal;
 };
 
-/** Why it was turned away without having been let through. */
-export class QueueRefusal extends Error {
+/** Why an attempt was not let through. */
+export class QueueRejection extends Error {
   readonly reason: 'full' | 'too-late' | 'expired';
-  /** The name of the gate that it waited for. */
+  /** The gate that it waited for. */
   readonly gate: string;
-  /** About how long its turn was away, in milliseconds. */
+  /** The remaining wait, estimated, in milliseconds. */
   readonly waitMs: number;
+  /** The queue that is full, and how many may wait in it. */
+  readonly bound: Bound | undefined;
 
-  constructor(reason: QueueRefusal['reason'], gate: string, waitMs: number) {
+  constructor(reason: QueueRejection['reason'], gate: string, waitMs: number, bound?: Bound) {
     super(`${reason}: ${gate}`);
     this.reason = reason;
     this.gate = gate;
     this.waitMs = waitMs;
+    this.bound = bound;
   }
 }
 
 export interface AdmissionQueue {
-  /** Lets an attempt through at once where all gates are open and nobody waits for them; else `undefined`. */
+  /** Lets an attempt through if all gates are open and no other attempt waits for them; otherwise `undefined`. */
   pass(gates: readonly Gate[], load: Load): Admission | undefined;
   /**
-   * Lets an attempt through at once where all gates are open and nobody waits for them; else when its turn
-   * comes. Rejects with a {@link QueueRefusal}, or with the signal's reason as soon as it aborts.
+   * The same, but waits for its turn. Rejects with a {@link QueueRejection}, or with the signal's reason as soon as it
+   * aborts.
    */
-  enter(ask: Ask): Admission | Promise<Admission>;
-  /** How long one that came now would wait, and for what; `undefined` when it would not. Takes nothing. */
+  enter(request: QueueRequest): Admission | Promise<Admission>;
+  /** How long an attempt would wait now, and for which gate; `undefined` when it would not. Changes nothing. */
   forecast(
     gates: readonly Gate[],
     load: Load,
   ): { readonly waitMs: number; readonly gate: string } | undefined;
-  /** How many wait under that name. */
+  /** How many attempts wait under that name. */
   waiting(key: string): number;
-  /** Looks again at who may pass: a limit has changed. */
+  /** Checks again which attempts may pass, because a limit has changed. */
   review(): void;
 }
 
 const ranks = { high: 0, normal: 1, low: 2 } as const satisfies Record<Priority, number>;
 
-type Ticket = Ask & {
+type Ticket = QueueRequest & {
   /** The gate that it waits for. */
   gate: Gate | undefined;
   readonly admit: (admission: Admission) => void;
-  readonly refuse: (reason: unknown) => void;
+  readonly reject: (reason: unknown) => void;
 };
 
 /** What an attempt needs to pass. */
-type Wish = Pick<Ask, 'gates' | 'load'>;
+type Passage = Pick<QueueRequest, 'gates' | 'load'>;
 
 type Closed = { readonly gate: Gate; readonly at: number };
 
-const rearmed = new Error('the queue has looked again');
+const rearmed = new Error('the timer was set again');
 
-function comesBefore(a: Ask, b: Ask): boolean {
+function comesBefore(a: QueueRequest, b: QueueRequest): boolean {
   const rank = ranks[a.priority] - ranks[b.priority];
   return rank === 0 ? a.since < b.since : rank < 0;
 }
 
-/** What one who was let through needs of the queue. */
-type QueueBehind = {
+/** The queue as an admitted attempt sees it. */
+type Queue = {
   now(): number;
-  /** Lets through whoever may pass now. */
+  /** Lets through every attempt that may pass now. */
   pump(): void;
-  /** The same, where anybody waits. */
+  /** The same, if any attempt waits. */
   pumpIfNeeded(): void;
 };
 
-/** A class, as is all that each call has. */
 class Passed implements Admission {
-  readonly #queue: QueueBehind;
+  readonly #queue: Queue;
   readonly #gates: readonly Gate[];
   readonly #passes: readonly Pass[];
   #hasLeft = false;
 
-  constructor(queue: QueueBehind, gates: readonly Gate[], load: Load) {
+  constructor(queue: Queue, gates: readonly Gate[], load: Load) {
     const now = queue.now();
     this.#queue = queue;
     this.#gates = gates;
@@ -125,18 +127,16 @@ class Passed implements Admission {
 }
 
 /**
- * One queue for all gates. Who waits for a gate holds back those behind it who need that gate too, so that
- * none is overtaken by smaller ones for ever, and nobody else. Of high, normal and low priority, the higher
- * goes first; of equals, the older call.
+ * One queue for all gates. An attempt that waits for a gate holds back later ones that need the same gate, so that small
+ * requests do not overtake a large one forever; it holds back no others. Higher priority goes first, then the older call.
  */
 export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   const tickets: Ticket[] = [];
-  /** Gates that somebody waits for. */
+  /** Gates that an attempt waits for. */
   let held = new Set<Gate>();
   let timer: { readonly at: number; readonly stop: AbortController } | undefined;
 
-  /** Made once for all who are let through. */
-  const queue: QueueBehind = {
+  const queue: Queue = {
     now: () => runtime.now(),
     pump,
     pumpIfNeeded() {
@@ -144,13 +144,13 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     },
   };
 
-  function passThrough({ gates, load }: Wish): Admission {
+  function passThrough({ gates, load }: Passage): Admission {
     return new Passed(queue, gates, load);
   }
 
-  /** The gate that keeps it longest, of those that are closed to it or that somebody waits for. */
+  /** The gate with the longest wait, of those that are closed to it or that another attempt waits for. */
   function closedGate(
-    { gates, load }: Wish,
+    { gates, load }: Passage,
     before: ReadonlySet<Gate>,
     now: number,
   ): Closed | undefined {
@@ -163,8 +163,8 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     return longest;
   }
 
-  /** How long it would wait behind those tickets. */
-  function estimateMs({ gates, load }: Wish, ahead: readonly Ticket[], now: number): number {
+  /** How long it would wait after those tickets. */
+  function estimateMs({ gates, load }: Passage, ahead: readonly Ticket[], now: number): number {
     const waits = gates.map((gate) => {
       const at = gate.opensAt(load, now);
       const others = ahead.filter((ticket) => ticket.gates.includes(gate));
@@ -179,19 +179,19 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     if (index >= 0) tickets.splice(index, 1);
   }
 
-  function refuse(ticket: Ticket, reason: QueueRefusal['reason'], waitMs: number): void {
+  function expire(ticket: Ticket): void {
     remove(ticket);
-    ticket.refuse(new QueueRefusal(reason, ticket.gate?.name ?? 'its turn', waitMs));
+    ticket.reject(new QueueRejection('expired', ticket.gate?.name ?? 'a limit', 0));
   }
 
-  /** Lets through whoever may pass now, in their order, and sleeps until the next one may. */
+  /** Lets through every attempt that may pass now, in order, and sleeps until the next one may. */
   function pump(): void {
     const now = runtime.now();
     const before = new Set<Gate>();
     let next = Number.POSITIVE_INFINITY;
     for (const ticket of [...tickets]) {
       if (ticket.expiresAt <= now) {
-        refuse(ticket, 'expired', 0);
+        expire(ticket);
         continue;
       }
       next = Math.min(next, ticket.expiresAt);
@@ -231,60 +231,64 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     );
   }
 
-  /** Sheds the newest of the lowest priority where too many wait; it may be the one that has just come. */
-  function shed({ bounds }: Ticket): void {
-    for (const { key, max } of bounds) {
-      const under = tickets.filter((each) => each.bounds.some((bound) => bound.key === key));
-      const last = under.at(-1);
-      if (under.length <= max || last === undefined) continue;
-      refuse(last, 'full', Math.ceil(estimateMs(last, under.slice(0, -1), runtime.now())));
+  /** Rejects the newest attempt of the lowest priority where too many wait; it may be the one that just came. */
+  function rejectOverflow({ bounds }: Ticket): void {
+    for (const bound of bounds) {
+      const waiting = tickets.filter((each) => each.bounds.some(({ key }) => key === bound.key));
+      const last = waiting.at(-1);
+      if (waiting.length <= bound.max || last === undefined) continue;
+      remove(last);
+      const waitMs = Math.ceil(estimateMs(last, waiting.slice(0, -1), runtime.now()));
+      last.reject(new QueueRejection('full', last.gate?.name ?? 'a limit', waitMs, bound));
     }
   }
 
-  function wait(ask: Ask): Promise<Admission> {
+  function wait(request: QueueRequest): Promise<Admission> {
     const { promise, resolve, reject } = Promise.withResolvers<Admission>();
     const leave = (): void => {
       remove(ticket);
-      reject(ask.signal.reason);
+      reject(request.signal.reason);
       pump();
     };
-    const quiet = (): void => ask.signal.removeEventListener('abort', leave);
+    const quiet = (): void => request.signal.removeEventListener('abort', leave);
     const ticket: Ticket = {
-      ...ask,
+      ...request,
       gate: undefined,
       admit(admission) {
         quiet();
         resolve(admission);
       },
-      refuse(reason) {
+      reject(reason) {
         quiet();
         reject(reason);
       },
     };
-    ask.signal.addEventListener('abort', leave, { once: true });
+    request.signal.addEventListener('abort', leave, { once: true });
     const at = tickets.findLastIndex((each) => !comesBefore(ticket, each)) + 1;
     tickets.splice(at, 0, ticket);
     pump();
-    shed(ticket);
+    rejectOverflow(ticket);
     return promise;
   }
 
   return {
     pass(gates, load) {
-      const wish = { gates, load };
-      return closedGate(wish, held, runtime.now()) === undefined ? passThrough(wish) : undefined;
+      const passage = { gates, load };
+      return closedGate(passage, held, runtime.now()) === undefined
+        ? passThrough(passage)
+        : undefined;
     },
-    enter(ask) {
-      if (ask.signal.aborted) return Promise.reject(ask.signal.reason);
+    enter(request) {
+      if (request.signal.aborted) return Promise.reject(request.signal.reason);
       const now = runtime.now();
-      const closed = closedGate(ask, held, now);
-      if (closed === undefined) return passThrough(ask);
-      const ahead = tickets.filter((each) => !comesBefore(ask, each));
-      const waitMs = Math.ceil(estimateMs(ask, ahead, now));
-      if (now + waitMs >= Math.min(ask.deadline, ask.expiresAt)) {
-        return Promise.reject(new QueueRefusal('too-late', closed.gate.name, waitMs));
+      const closed = closedGate(request, held, now);
+      if (closed === undefined) return passThrough(request);
+      const ahead = tickets.filter((each) => !comesBefore(request, each));
+      const waitMs = Math.ceil(estimateMs(request, ahead, now));
+      if (now + waitMs >= Math.min(request.deadline, request.expiresAt)) {
+        return Promise.reject(new QueueRejection('too-late', closed.gate.name, waitMs));
       }
-      return wait(ask);
+      return wait(request);
     },
     forecast(gates, load) {
       const now = runtime.now();

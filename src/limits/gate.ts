@@ -11,7 +11,7 @@ export type Departure = {
   /** Of `limited`: whether so many are refused that nobody is to be sent now, and not only this call. */
   readonly isTargetLimited?: boolean;
   /** Of `limited`: whether the vendor said when to come again. */
-  readonly toldWhen?: boolean;
+  readonly hasRetryAfter?: boolean;
   /** Tokens it took in the end; `undefined` when nobody said. */
   readonly tokens: number | undefined;
 };

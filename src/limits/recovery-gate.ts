@@ -2,7 +2,7 @@ import type { Gate, Load, Pass } from './gate.ts';
 
 interface WithheldPass extends Pass {
   /** The vendor has begun to answer: it refuses no more. */
-  begun(): void;
+  answered(): void;
 }
 
 export interface WithheldGate extends Gate {
@@ -40,15 +40,15 @@ export function createWithheldGate(limitedUntil: () => number | undefined): With
         scouts += 1;
         scoutAt = enteredAt;
       }
-      function begun(): void {
+      function answered(): void {
         if (enteredAt >= (refusedAt ?? enteredAt)) refusedAt = undefined;
       }
       return {
-        begun,
-        leave({ outcome, toldWhen, isTargetLimited }, now) {
+        answered,
+        leave({ outcome, hasRetryAfter, isTargetLimited }, now) {
           if (isScout) scouts -= 1;
-          if (isTargetLimited === true && toldWhen !== true) refusedAt = now;
-          else if (outcome === 'ok') begun();
+          if (isTargetLimited === true && hasRetryAfter !== true) refusedAt = now;
+          else if (outcome === 'ok') answered();
         },
       };
     },

@@ -45,7 +45,7 @@ type VendorLimit = {
 
 /** An attempt that may yet bring word of the vendor's limits. */
 interface VendorPass extends Pass {
-  told(limits: readonly RateLimit[], now: number): void;
+  reported(limits: readonly RateLimit[], now: number): void;
 }
 
 /** The vendor's own limits, as its answers tell them. Without word of them it lets everything through. */
@@ -172,7 +172,7 @@ export function createVendorGate(): VendorGate {
         untold.tokens -= load.tokens;
       }
       return {
-        told(limits, at) {
+        reported(limits, at) {
           wasTold();
           for (const told of limits) learn(told, untold[told.unit], at);
         },

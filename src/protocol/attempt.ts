@@ -12,6 +12,9 @@ export type ErrorSummary = {
   readonly retryAfterMs?: number;
   readonly requestId?: string;
   readonly phase?: TimeoutPhase;
+  /** The plugin, and its rule, that ended the call. */
+  readonly policy?: string;
+  readonly rule?: string;
 };
 
 /** One line of the trail: a try of one target, or why it was passed over. */

@@ -1,12 +1,14 @@
 import type { CallDefaults, RetrySettings, TargetId, Timeouts } from './call-options.ts';
 import type { Tags } from './completion.ts';
 import type { AttemptErrorCode } from './error-code.ts';
+import type { Plugin } from './plugin.ts';
 import type { Provider } from './provider.ts';
 import type { Runtime } from './runtime.ts';
+import type { Strategy } from './strategy.ts';
 import type { Price } from './usage.ts';
 
 /** How a tier orders its targets: as listed, or by list price. */
-export type Strategy = 'priority' | 'cheapest';
+export type BuiltInStrategy = 'priority' | 'cheapest';
 
 /**
  * What becomes of an answer that breaks off after the reader has seen a part of it: it fails; another one begins
@@ -85,9 +87,12 @@ export type TargetObject<ProviderName extends string = string> = CallDefaults<Pr
 };
 
 /** What a tier may set, and `defaults` for all tiers. */
-export type TierSettings<ProviderName extends string = string> = CallDefaults<ProviderName> & {
-  /** @default 'priority' */
-  readonly strategy?: Strategy;
+export type TierSettings<
+  ProviderName extends string = string,
+  StrategyName extends string = never,
+> = CallDefaults<ProviderName> & {
+  /** A built-in strategy, or the name of one in `strategies`. @default 'priority' */
+  readonly strategy?: BuiltInStrategy | StrategyName;
   /** Failure codes that go on to the next target although the failure table says they stop. */
   readonly fallbackOn?: readonly AttemptErrorCode[];
   /** @default 'fail' */
@@ -115,24 +120,32 @@ export type TierSettings<ProviderName extends string = string> = CallDefaults<Pr
 export type TierObject<
   ProviderName extends string = string,
   TierName extends string = string,
-> = TierSettings<ProviderName> & {
+  StrategyName extends string = never,
+> = TierSettings<ProviderName, StrategyName> & {
   readonly targets: readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[];
   /** The tier whose targets follow when those of this one are used up. */
   readonly fallbackTier?: TierName;
 };
 
-export type Tier<ProviderName extends string = string, TierName extends string = string> =
+export type Tier<
+  ProviderName extends string = string,
+  TierName extends string = string,
+  StrategyName extends string = never,
+> =
   | readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[]
-  | TierObject<ProviderName, TierName>;
+  | TierObject<ProviderName, TierName, StrategyName>;
 
 /** The part of the configuration that is plain JSON data and can be replaced while the process runs. */
 export type RoutingConfig<
   ProviderName extends string = string,
   TierName extends string = string,
+  StrategyName extends string = never,
 > = {
-  readonly tiers: Readonly<Record<TierName, Tier<NoInfer<ProviderName>, NoInfer<TierName>>>>;
+  readonly tiers: Readonly<
+    Record<TierName, Tier<NoInfer<ProviderName>, NoInfer<TierName>, NoInfer<StrategyName>>>
+  >;
   /** For every tier that does not say otherwise. */
-  readonly defaults?: TierSettings<NoInfer<ProviderName>>;
+  readonly defaults?: TierSettings<NoInfer<ProviderName>, NoInfer<StrategyName>>;
   /** US dollars per million tokens for each `provider/model`; wins over the price list. */
   readonly prices?: Readonly<Record<string, Price>>;
   /** For each provider, over all its targets. */
@@ -146,8 +159,13 @@ export type RoutingConfig<
 export type RouterConfig<
   ProviderName extends string = string,
   TierName extends string = string,
-> = RoutingConfig<ProviderName, TierName> & {
+  StrategyName extends string = never,
+> = RoutingConfig<ProviderName, TierName, StrategyName> & {
   readonly providers: Readonly<Record<ProviderName, Provider>>;
+  /** Strategies of your own, by the name that a tier's `strategy` uses. */
+  readonly strategies?: Readonly<Record<StrategyName, Strategy>>;
+  /** Layers around every call, the outermost first. */
+  readonly plugins?: readonly Plugin[];
   /** Time and chance, for tests: `fakeRuntime()` of `signalbox/testing`. @default the system's */
   readonly runtime?: Runtime;
 };

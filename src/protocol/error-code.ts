@@ -26,12 +26,18 @@ export type ErrorCode =
   | 'config'
   | 'budget_exceeded'
   | 'policy_blocked'
+  | 'plugin_failed'
   | 'closed';
 
 /** The codes that one attempt can end with: the rows of the failure table. */
 export type AttemptErrorCode = Exclude<
   ErrorCode,
-  'all_targets_failed' | 'config' | 'budget_exceeded' | 'policy_blocked' | 'closed'
+  | 'all_targets_failed'
+  | 'config'
+  | 'budget_exceeded'
+  | 'policy_blocked'
+  | 'plugin_failed'
+  | 'closed'
 >;
 
 /** Which of the four clocks ran out; `pace`: the answer came too slowly to be whole before the last of them. */

@@ -93,6 +93,8 @@ export type ToolCallPart<Name extends string = string, Input = Json> = {
   readonly rawInput?: string;
   readonly invalid?: boolean;
   readonly opaque?: Opaque;
+  /** A plugin denied the call: it is not in `toolCalls`, and must not be run. */
+  readonly denied?: { readonly plugin: string; readonly rule: string };
 };
 export type ToolResultPart = {
   readonly type: 'tool-result';

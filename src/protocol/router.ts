@@ -87,7 +87,11 @@ export type Snapshot = {
 };
 
 /** An in-process LLM router. Two routers share nothing. */
-export interface Router<Tier extends string = string, Provider extends string = string> {
+export interface Router<
+  Tier extends string = string,
+  Provider extends string = string,
+  Strategy extends string = never,
+> {
   /**
    * Asks a tier for a whole answer.
    *
@@ -183,7 +187,7 @@ export interface Router<Tier extends string = string, Provider extends string = 
    * cannot be replaced.
    * @throws SignalboxError `config`, and then nothing has changed.
    */
-  reconfigure(routing: RoutingConfig<Provider, Tier>): void;
+  reconfigure(routing: RoutingConfig<Provider, Tier, Strategy>): void;
 
   /** Loads the vendors' SDKs and the price list now rather than with the first call. */
   preload(): Promise<void>;

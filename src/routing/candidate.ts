@@ -4,7 +4,7 @@ import type { Limits } from '../protocol/config.ts';
 import type { Capability } from '../protocol/provider.ts';
 import type { Price } from '../protocol/usage.ts';
 
-/** A target as the plan sees it, with what the other rooms know of it already looked up. */
+/** One target of one tier, with all that the configuration sets for it. */
 export type Candidate = {
   /** `provider/model`. */
   readonly id: string;
@@ -16,36 +16,36 @@ export type Candidate = {
   readonly price?: Price;
   /** Which of the provider's keys, from 0; only with a pool of them. */
   readonly key?: number;
-  /** Models whose vectors mix have the same. */
+  /** Models whose vectors can be compared have the same family. */
   readonly family?: string;
   readonly limits: Limits;
   readonly tags: Tags;
   readonly options: CallDefaults;
 };
 
-/** What a call needs of whoever takes it. */
+/** What a call requires of a target. */
 export type Needs = {
   readonly capabilities: ReadonlySet<Capability>;
-  /** At least so many tokens, counted so low that nothing that could fit is turned away. */
+  /** Tokens at least, counted so low that no request that could fit is excluded. */
   readonly minimumTokens: number;
 };
 
-/** What the rooms next door know; handed in as plain functions, since siblings never meet. */
+/** What the plan asks about a target. Plain functions, since rooms of one rank do not import each other. */
 export type Knowledge = {
   readonly capabilities: (candidate: Candidate) => ReadonlySet<Capability>;
   readonly contextWindow: (candidate: Candidate) => number | undefined;
-  /** The provider's keys in the order to try them; only with a pool of them. */
-  readonly keys: (candidate: Candidate) => readonly number[] | undefined;
-  /** Why the target may not be asked now. */
+  /** The candidate once for each of its provider's keys, in the order to try them; itself without a pool. */
+  readonly keyed: (candidate: Candidate) => readonly Candidate[];
+  /** Why it cannot be tried now. */
   readonly unavailable: (candidate: Candidate) => Unavailable | undefined;
-  /** US dollars per million tokens in and out together; `undefined` when nobody knows. */
-  readonly listPrice: (candidate: Candidate) => number | undefined;
+  /** Why a plugin excludes it. */
+  readonly excluded: (candidate: Candidate) => string | undefined;
 };
 
 export type Unavailable = {
   readonly reason: string;
   readonly until: number | undefined;
-  /** It is well: a limit is used up for the moment, and a call may wait for its turn. */
+  /** It is healthy, but a limit is used up for now, and a call can wait for its turn. */
   readonly waits?: true;
 };
 

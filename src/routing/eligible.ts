@@ -5,8 +5,8 @@ import type { Capability } from '../protocol/provider.ts';
 import type { Candidate, Knowledge, Needs, RouteOptions } from './candidate.ts';
 
 /**
- * Characters for one token that no tokenizer exceeds on natural text (they average about four). The
- * estimate only turns away what surely does not fit; the vendor decides the rest.
+ * Characters for one token that no tokenizer exceeds on natural text (they average about four). The estimate excludes only
+ * what surely does not fit; the vendor decides the rest.
  */
 const mostCharactersPerToken = 8;
 
@@ -29,12 +29,12 @@ function textLength(part: Part): number {
   return 'text' in part && typeof part.text === 'string' ? part.text.length : 0;
 }
 
-/** At least so many tokens make so many characters. */
+/** The tokens that so many characters have at least. */
 export function minimumTokensOf(characters: number): number {
   return Math.floor(characters / mostCharactersPerToken);
 }
 
-/** What the messages and options ask of a target. */
+/** What the messages and options require of a target. */
 export function needsOf(
   messages: readonly NormalMessage[],
   options: Pick<CallOptions, 'tools' | 'schema'>,
@@ -60,12 +60,12 @@ export function needsOf(
   };
 }
 
-/** Whether one of the names means this candidate: its target, or its whole provider. */
+/** Whether the list names the candidate: its target, or its provider. */
 function isNamed(candidate: Candidate, list: ReadonlySet<string>): boolean {
   return list.has(candidate.id) || list.has(candidate.provider);
 }
 
-/** The lists of `route` as sets: each is asked about every target. */
+/** The lists of `route` as sets. */
 export type RouteNames = {
   readonly only: ReadonlySet<string> | undefined;
   readonly ignore: ReadonlySet<string> | undefined;
@@ -78,7 +78,7 @@ export function namesOf(route: RouteOptions | undefined): RouteNames {
   return { only: route.only && new Set(route.only), ignore: route.ignore && new Set(route.ignore) };
 }
 
-/** Why the candidate can never take this call; `undefined` when it can. Health is asked apart. */
+/** Why the candidate can never take this call; `undefined` when it can. Health is checked elsewhere. */
 export function ineligible(
   candidate: Candidate,
   needs: Needs,
@@ -97,5 +97,5 @@ export function ineligible(
   if (window !== undefined && needs.minimumTokens > window) {
     return `context window of ${window} tokens is too small`;
   }
-  return undefined;
+  return knowledge.excluded(candidate);
 }

@@ -1,42 +1,28 @@
-import type { Strategy, WhenAllOpen } from '../protocol/config.ts';
+import type { WhenAllOpen } from '../protocol/config.ts';
 import type { Candidate, Knowledge, Needs, RouteOptions, Unavailable } from './candidate.ts';
 import { ineligible, namesOf } from './eligible.ts';
-import { cheapest } from './strategies/cheapest.ts';
-
-type Order = (candidates: readonly Candidate[], knowledge: Knowledge) => readonly Candidate[];
-
-const strategies: Record<Strategy, Order> = {
-  priority: (candidates) => candidates,
-  cheapest,
-};
-
-/** One tier's part of the chain: its targets, and how it orders them. */
-export type PlanTier = {
-  readonly strategy: Strategy;
-  readonly targets: readonly Candidate[];
-};
 
 type Skipped = {
-  /** Which of the provider's keys, from 1 as people count. */
-  readonly key?: number;
   readonly target: string;
+  /** Which of the provider's keys, from 1. */
+  readonly key?: number;
   readonly reason: string;
-  /** When it may be asked again; absent when it can never take this call. */
+  /** When it can be tried again; absent when it can never take this call. */
   readonly until?: number;
 };
 
-/** One place in the chain: a target to ask, or to pass over. `later` is set when it may become available. */
+/** One step of the chain: a target to try, or to pass over. `later` is set when it may become available. */
 type Step =
-  | { readonly ask: Candidate; readonly skip?: undefined; readonly later?: undefined }
-  | { readonly ask?: undefined; readonly skip: Skipped; readonly later?: Candidate };
+  | { readonly try: Candidate; readonly skip?: undefined; readonly later?: undefined }
+  | { readonly try?: undefined; readonly skip: Skipped; readonly later?: Candidate };
 
 export type Plan = {
   /** The whole chain in its order. */
   readonly steps: readonly Step[];
-  /** Whom to ask, in this order: those that wait for a limit last, and told as skipped in their place. */
+  /** The targets to try, in this order; those that wait for a limit come last, and are in `skipped` too. */
   readonly candidates: readonly Candidate[];
   readonly skipped: readonly Skipped[];
-  /** Set when nobody was available and the least bad one was taken all the same: why it was not. */
+  /** Set when no target was available and the least bad one is tried anyway: why it was unavailable. */
   readonly leastBad?: Unavailable;
 };
 
@@ -55,93 +41,88 @@ function inOrder(
   return candidates.toSorted((a, b) => rankOf(a) - rankOf(b));
 }
 
-/** When a target may be asked again; one under probe comes last, and one that waits for others first. */
-function backAt({ unavailable }: { readonly unavailable: Unavailable | undefined }): number {
+/** When a target can be tried again; one under probe comes last, and one that waits for other attempts first. */
+function availableAt({ unavailable }: { readonly unavailable: Unavailable | undefined }): number {
   return unavailable?.until ?? (unavailable?.waits === true ? 0 : Number.MAX_VALUE);
 }
 
-/** Of those who are only unavailable, the one that may be asked again first. */
+/** Of the unavailable targets, the one that can be tried again first. */
 function soonest<Each extends { readonly unavailable: Unavailable | undefined }>(
   list: readonly Each[],
 ): Each | undefined {
   return list
     .filter((each) => each.unavailable !== undefined)
-    .sort((a, b) => backAt(a) - backAt(b))[0];
+    .sort((a, b) => availableAt(a) - availableAt(b))[0];
 }
 
-function withKeys(candidate: Candidate, keys: readonly number[] | undefined): readonly Candidate[] {
-  return keys === undefined ? [candidate] : keys.map((key) => ({ ...candidate, key }));
-}
-
-/** Why the candidate's answers do not mix with the first one's. */
-function strangeness(
+/** Why the candidate's vectors cannot be compared with the first one's. */
+function incompatibility(
   candidate: Candidate,
   first: Candidate | undefined,
   familyOf: ((candidate: Candidate) => string) | undefined,
 ): string | undefined {
   if (first === undefined || familyOf === undefined) return undefined;
   if (familyOf(candidate) === familyOf(first)) return undefined;
-  return `its vectors do not mix with those of ${first.id}`;
+  return `its vectors cannot be compared with those of ${first.id}`;
 }
 
 /**
- * Orders the targets of a tier, and of the tiers it falls back to, for one call. Pure: the same knowledge
- * gives the same plan. A target that stands in several tiers is asked once.
+ * The chain of one call. `targets` are those of its tier and of the tiers it falls back to, each tier's in the order of its
+ * strategy; a target that is listed twice is tried once. Pure: the same knowledge gives the same plan.
  */
 export function plan(
-  tiers: readonly PlanTier[],
+  targets: readonly Candidate[],
   needs: Needs,
   options: {
     readonly route: RouteOptions | undefined;
     readonly whenAllOpen: WhenAllOpen;
-    /** Only targets of the first one's family may stand in for it, whether it is well or not. */
+    /** Only targets of the first one's family can replace it. */
     readonly familyOf?: (candidate: Candidate) => string;
   },
   knowledge: Knowledge,
 ): Plan {
-  const chain = tiers.flatMap((tier) => strategies[tier.strategy](tier.targets, knowledge));
   const seen = new Set<string>();
-  const unique = chain.filter(({ id }) => !seen.has(id) && seen.add(id));
-  // A pool's keys are asked one after another before the next target is.
-  const pooled = unique.flatMap((each) => withKeys(each, knowledge.keys(each)));
+  const unique = targets.filter(({ id }) => !seen.has(id) && seen.add(id));
+  // All keys of a pool are tried before the next target.
+  const pooled = unique.flatMap((each) => knowledge.keyed(each));
   const ordered = inOrder(pooled, options.route);
   const routeNames = namesOf(options.route);
   const ineligibility = (candidate: Candidate): string | undefined =>
     ineligible(candidate, needs, routeNames, knowledge);
   const first = options.familyOf && ordered.find((each) => ineligibility(each) === undefined);
-  const looked = ordered.map((candidate) => {
-    const never = ineligibility(candidate) ?? strangeness(candidate, first, options.familyOf);
+  const checked = ordered.map((candidate) => {
+    const never = ineligibility(candidate) ?? incompatibility(candidate, first, options.familyOf);
     const unavailable = never === undefined ? knowledge.unavailable(candidate) : undefined;
     return { candidate, never, unavailable };
   });
-  if (looked.every((each) => each.never === undefined && each.unavailable === undefined)) {
-    return { steps: ordered.map((ask) => ({ ask })), candidates: ordered, skipped: [] };
+  if (checked.every((each) => each.never === undefined && each.unavailable === undefined)) {
+    return { steps: ordered.map((each) => ({ try: each })), candidates: ordered, skipped: [] };
   }
-  const isFree = looked.some((each) => each.never === undefined && each.unavailable === undefined);
+  const isFree = checked.some((each) => each.never === undefined && each.unavailable === undefined);
   const mayTry = !isFree && options.whenAllOpen === 'try-least-bad';
-  const leastBad = mayTry ? soonest(looked) : undefined;
-  // Who only waits for a limit is asked in the end: a wait is better than no answer.
-  const waiting = looked
+  const leastBad = mayTry ? soonest(checked) : undefined;
+  // Targets that only wait for a limit are tried last: a wait is better than no answer.
+  const waiting = checked
     .filter((each) => each.unavailable?.waits === true || each === leastBad)
-    .sort((a, b) => backAt(a) - backAt(b));
+    .sort((a, b) => availableAt(a) - availableAt(b));
   const mayWait = new Set(waiting);
   let turn = 0;
-  const steps = looked.map((each): Step => {
+  const steps = checked.map((each): Step => {
     const { candidate, never, unavailable } = each;
     const { id, key } = candidate;
     const skipped = { target: id, ...(key !== undefined && { key: key + 1 }) };
     if (never !== undefined) return { skip: { ...skipped, reason: never } };
-    if (unavailable === undefined) return { ask: candidate };
+    if (unavailable === undefined) return { try: candidate };
     const next = !isFree && mayWait.has(each) ? waiting[turn++] : undefined;
-    if (next !== undefined) return { ask: next.candidate };
+    if (next !== undefined) return { try: next.candidate };
     const { reason, until } = unavailable;
     const skip = { ...skipped, reason, ...(until !== undefined && { until }) };
     return waiting.includes(each) ? { skip } : { skip, later: candidate };
   });
-  if (isFree) steps.push(...waiting.map(({ candidate }) => ({ ask: candidate })));
+  if (isFree) steps.push(...waiting.map(({ candidate }) => ({ try: candidate })));
   return {
     steps,
-    candidates: steps.flatMap((step) => step.ask ?? []),
+    candidates: steps.flatMap((step) => step.try ?? []),
     skipped: steps.flatMap((step) => step.skip ?? []),
     ...(leastBad?.unavailable !== undefined && { leastBad: leastBad.unavailable }),
   };

@@ -6,6 +6,9 @@ import { isSignalboxError } from '../../src/errors.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { Provider } from '../../src/protocol/provider.ts';
 import { createRouter } from '../../src/router.ts';
+import { builtInStrategies } from '../../src/routing/strategy.ts';
+
+const strategies = new Map(Object.entries(builtInStrategies));
 
 const providers = new Map(['openai', 'google'].map((name) => [name, {}]));
 
@@ -96,10 +99,10 @@ describe('the options of a call', () => {
 });
 
 describe('findTier', () => {
-  const config = resolveConfig({ tiers: { fast: ['openai/x'], smart: ['openai/y'] } }, [
-    'openai',
-    'google',
-  ]);
+  const config = resolveConfig(
+    { tiers: { fast: ['openai/x'], smart: ['openai/y'] } },
+    { providers: ['openai', 'google'], strategies },
+  );
 
   test('finds it', () => {
     expect(findTier(config, 'smart').name).toBe('smart');
@@ -160,7 +163,11 @@ describe('the providers', () => {
     ],
   ])('cannot be %s', (_, value, lines) => {
     const told = () =>
-      resolveConfig({ tiers: { fast: ['openai/x'] } }, ['openai'], providerProblems(value));
+      resolveConfig(
+        { tiers: { fast: ['openai/x'] } },
+        { providers: ['openai'], strategies },
+        providerProblems(value),
+      );
     expect(linesOf(told)).toEqual(lines);
   });
 });

@@ -2,11 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { defaults } from '../../src/config/defaults.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { isSignalboxError } from '../../src/errors.ts';
+import { builtInStrategies } from '../../src/routing/strategy.ts';
 
-const providers = ['openai', 'anthropic', 'google'];
+const known = {
+  providers: ['openai', 'anthropic', 'google'],
+  strategies: new Map(Object.entries(builtInStrategies)),
+};
 
 function resolve(routing: unknown) {
-  return resolveConfig(routing, providers);
+  return resolveConfig(routing, known);
 }
 
 /** The lines of the error, without its title. */
@@ -101,7 +105,7 @@ describe('problems', () => {
     [
       'a strategy that does not exist',
       { tiers: { fast: { targets: fast, strategy: 'random' } } },
-      ['tiers.fast.strategy: Invalid option: expected one of "priority"|"cheapest"'],
+      ['tiers.fast.strategy: strategy "random" is not defined; there is "priority", "cheapest"'],
     ],
     [
       'a price for no target, and one for a provider that is not configured',
@@ -185,7 +189,7 @@ describe('a tier', () => {
           options: {},
         },
       ],
-      strategy: 'priority',
+      strategy: { name: 'priority', strategy: builtInStrategies.priority },
       fallbackOn: [],
       midStream: 'fail',
       singleFlight: false,
@@ -229,7 +233,7 @@ describe('a tier', () => {
       },
     });
     const all = {
-      strategy: 'cheapest',
+      strategy: { name: 'cheapest' },
       fallbackOn: ['refusal'],
       midStream: 'restart',
       whenAllOpen: 'fail-fast',
@@ -370,5 +374,10 @@ test('every default is valid in a configuration', () => {
   const timeouts = { connectMs, firstTokenMs, idleMs, totalMs };
   const all = { strategy, transfer, midStream, whenAllOpen, onUnsupported, circuit, timeouts };
   const { tiers } = resolve({ tiers: { fast }, defaults: { ...all, maxAttempts, repairAttempts } });
-  expect(tiers.get('fast')).toMatchObject({ strategy, midStream, circuit, timeouts });
+  expect(tiers.get('fast')).toMatchObject({
+    strategy: { name: strategy },
+    midStream,
+    circuit,
+    timeouts,
+  });
 });

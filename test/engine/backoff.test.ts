@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { backoffMs, rateLimitBackoffMs } from '../../src/engine/failures/backoff.ts';
+import { backoffMs, rateLimitBackoffMs } from '../../src/engine/failures/decide.ts';
 
 const retry = fc.integer({ min: 1, max: 2_000 });
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });

@@ -8,7 +8,7 @@ import {
   type Situation,
 } from '../../src/engine/failures/decide.ts';
 import { SignalboxError, type SignalboxErrorOptions } from '../../src/errors.ts';
-import { QueueRefusal } from '../../src/limits/admission-queue.ts';
+import { QueueRejection } from '../../src/limits/admission-queue.ts';
 import type { AttemptErrorCode, ErrorCode, TimeoutPhase } from '../../src/protocol/error-code.ts';
 
 function situation(more: Partial<Situation> = {}): Situation {
@@ -183,7 +183,7 @@ describe('the wait before a retry', () => {
   test('is not waited when it is long and another target is free', () => {
     expect(verdictOn('overloaded', {}, { retryAfterMs: 1_001 })).toEqual({
       verdict: 'next',
-      reason: 'a wait of 1001 ms is better spent on another target',
+      reason: 'another target is faster than a wait of 1001 ms',
     });
     expect(verdictOn('overloaded', {}, { retryAfterMs: 1_000 }).verdict).toBe('retry');
     const alone = { othersFree: false };
@@ -211,7 +211,7 @@ describe('a retry is not made', () => {
   test('when part of the answer had come and another target is free', () => {
     expect(verdictOn('stream_interrupted', { begun: true })).toEqual({
       verdict: 'next',
-      reason: 'had begun to answer',
+      reason: 'part of the answer had arrived',
     });
     expect(verdictOn('stream_interrupted', { begun: true, othersFree: false }).verdict).toBe(
       'retry',
@@ -311,7 +311,7 @@ describe('what a target does not support', () => {
 });
 
 test('an attempt that our own queue turned away goes on to the next target, and never queues outside it', () => {
-  const cause = new QueueRefusal('full', 'its rpm limit of 60', 5_000);
+  const cause = new QueueRejection('full', 'its rpm limit of 60', 5_000);
   const shed = new SignalboxError('rate_limited', 'shed', { cause, retryAfterMs: 5_000 });
   expect(decide(shed, situation({ othersFree: false }))).toEqual({ verdict: 'next' });
 });

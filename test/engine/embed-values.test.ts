@@ -100,7 +100,7 @@ describe('embed', () => {
     });
     const error: unknown = await router.embed('v', '1').catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'all_targets_failed' });
-    expect(String(error)).toContain('its vectors do not mix with those of a/m');
+    expect(String(error)).toContain('its vectors cannot be compared with those of a/m');
     expect(other.asked).toEqual([]);
     expect((await router.embed('any', '1')).target).toBe('b/other');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createInFlight } from '../../src/engine/call/in-flight.ts';
+import { createInFlight } from '../../src/engine/call/running-call.ts';
 import type { SignalboxError } from '../../src/errors.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 

@@ -100,7 +100,7 @@ describe('a pool of keys', () => {
     expect(trail[1]).toMatchObject({
       key: 3,
       outcome: 'skipped',
-      reason: 'another key would not help',
+      reason: 'another key would fail too',
     });
     expect(used).toEqual([0, 1]);
   });

@@ -164,7 +164,7 @@ describe('a target at its limit', () => {
 });
 
 describe('a call that never gets its turn', () => {
-  it('is shed when too many wait, and that is no fault of the target', async () => {
+  it('is rejected when the queue is full, and the target is not at fault', async () => {
     const { complete, fails, router, events, runtime } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 100 } },
       { a: { concurrency: 1, maxQueue: 1 } },
@@ -173,7 +173,7 @@ describe('a call that never gets its turn', () => {
     const second = complete({ priority: 'high' });
     const error = await fails();
     expect(error.code).toBe('all_targets_failed');
-    expect(error.message).toContain('shed: too many attempts wait for its concurrency limit of 1');
+    expect(error.message).toContain('rejected: the queue for a/m is full (maxQueue 1)');
     expect(error.errors).toMatchObject([{ code: 'rate_limited' }]);
     expect(error.trail).toMatchObject([{ target: 'a/m', outcome: 'skipped', verdict: 'next' }]);
     await Promise.all([first, second]);
@@ -195,10 +195,10 @@ describe('a call that never gets its turn', () => {
     const calls = (['normal', 'low', 'low', 'normal', 'high'] as const).map((priority) =>
       complete({ priority }).then(
         () => 'ok',
-        () => 'shed',
+        () => 'rejected',
       ),
     );
-    expect(await Promise.all(calls)).toEqual(['ok', 'shed', 'shed', 'ok', 'ok']);
+    expect(await Promise.all(calls)).toEqual(['ok', 'rejected', 'rejected', 'ok', 'ok']);
   });
 
   it('goes on to the next target', async () => {
@@ -223,7 +223,7 @@ describe('a call that never gets its turn', () => {
     const before = runtime.now();
     const error = await fails({ timeouts: { totalMs: 10_000 } });
     expect(runtime.now()).toBe(before);
-    expect(error.message).toMatch(/a\/m: not asked: its rpm limit of 1 is used up/);
+    expect(error.message).toMatch(/a\/m: not sent: its rpm limit of 1 is used up/);
     expect(error.retryAfterMs).toBeGreaterThan(55_000);
   });
 
@@ -236,7 +236,7 @@ describe('a call that never gets its turn', () => {
     const before = runtime.now();
     const error = await fails();
     expect(runtime.now() - before).toBe(5_000);
-    expect(error.message).toContain('(limits.maxQueueMs)');
+    expect(error.message).toContain('used up for longer than maxQueueMs');
     await first;
   });
 
@@ -248,7 +248,7 @@ describe('a call that never gets its turn', () => {
     const first = complete();
     const error = await fails({ timeouts: { totalMs: 4_000 } });
     expect(error).toMatchObject({ code: 'timeout', phase: 'total' });
-    expect(error.message).toContain('a/m: not asked, waited 4000 ms for its turn');
+    expect(error.message).toContain('a/m: not sent, waited 4000 ms in the queue');
     expect(error.target).toBeUndefined();
     await first;
     expect(router.snapshot().targets['a/m']).toMatchObject({ calls: 1, failures: 0 });
@@ -435,7 +435,7 @@ it('lets one probe through, of all who waited for their turn while the circuit w
   const [probe, other] = await Promise.all([complete(), fails()]);
   expect(probe.text).toBe('back');
   expect(other.trail.at(-1)).toMatchObject({ outcome: 'skipped' });
-  expect(other.message).toContain('not asked after its wait, circuit half-open');
+  expect(other.message).toContain('not sent after its wait, circuit half-open');
   expect(timesOf('a')).toHaveLength(3);
 });
 

@@ -113,7 +113,7 @@ describe('an SDK that takes long to load', () => {
     await expect(router.complete('both', 'hi')).rejects.toMatchObject({
       code: 'timeout',
       phase: 'total',
-      message: 'slow/m: not asked, its SDK was being loaded; no answer within 2000 ms (totalMs)',
+      message: 'slow/m: not sent, its SDK was still loading; no answer within 2000 ms (totalMs)',
     });
     expect(runtime.now() - startedAt).toBe(2_000);
     expect(router.snapshot().targets['slow/m']).toMatchObject({ ...healthy, calls: 0 });

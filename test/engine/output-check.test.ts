@@ -65,7 +65,7 @@ describe('a schema', () => {
 
   test('refuses what does not fit, and tells the model where', async () => {
     expect(await hintOf(check({ schema: city }, said('{"city":5}')))).toMatch(
-      /^Your last answer could not be used: city: .*expected string.*\. Answer again, and mend this\.$/,
+      /^Your last answer could not be used: city: .*expected string.*\. Fix this and answer again\.$/,
     );
   });
 
@@ -223,7 +223,7 @@ describe('code of the caller that throws', () => {
       expect(error).toMatchObject({ code: 'invalid_output', cause: broken });
       expect(String(error)).toContain(message);
       expect(repairHint(error as SignalboxError)).toBe(
-        'Your last answer could not be used: it did not pass the check. Answer again, and mend this.',
+        'Your last answer could not be used: it did not pass the check. Fix this and answer again.',
       );
     },
   );

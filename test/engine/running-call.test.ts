@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { CallRun } from '../../src/engine/call/run-call.ts';
-import { RunningCall } from '../../src/engine/call/running-call.ts';
+import { type CallRun, RunningCall } from '../../src/engine/call/running-call.ts';
+import { openScope } from '../../src/engine/core/scope.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import { completionOf } from '../support/completion.ts';
 
 const completion = completionOf([{ type: 'text', text: 'ab' }]);
@@ -14,7 +15,7 @@ function callOf(...batches: readonly (readonly StreamPart[] | Promise<readonly S
   async function* run(): CallRun {
     try {
       for (const batch of batches) yield await batch;
-      return completion;
+      yield [{ type: 'finish', completion }];
     } catch (error) {
       state.failure = error;
       throw error;
@@ -22,7 +23,10 @@ function callOf(...batches: readonly (readonly StreamPart[] | Promise<readonly S
       state.isClosed = true;
     }
   }
-  return { parts: new RunningCall(run()), state };
+  return {
+    parts: new RunningCall(run(), openScope(fakeRuntime(), undefined, 1_000), () => undefined),
+    state,
+  };
 }
 
 const over = { done: true, value: undefined };

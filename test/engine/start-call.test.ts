@@ -53,7 +53,7 @@ describe('a call whose reader is busy elsewhere', () => {
     expect(await readOn(reader)).toBe('closed');
     await expect(stream.completion).rejects.toMatchObject({
       code: 'closed',
-      message: expect.stringContaining('while the call was under way'),
+      message: expect.stringContaining('while the call was in flight'),
       partial: { text: expect.stringContaining('one') },
     });
     expect(events.of('call-end')).toMatchObject([{ status: 'aborted' }]);

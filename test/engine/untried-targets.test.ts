@@ -163,7 +163,7 @@ describe('a retry', () => {
     const { complete, calls } = setUp({ a: busy, b: { text: 'two', firstTokenDelayMs: 800 } });
     const { trail } = await complete({ timeouts: { totalMs: 1_500 } });
     expect(calls()).toEqual({ a: 1, b: 1 });
-    expect(trail[0]?.reason).toBe('a wait of 900 ms is better spent on another target');
+    expect(trail[0]?.reason).toBe('another target is faster than a wait of 900 ms');
   });
 });
 

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   type Admission,
-  type Ask,
   createAdmissionQueue,
-  QueueRefusal,
+  QueueRejection,
+  type QueueRequest,
 } from '../../src/limits/admission-queue.ts';
 import { createConcurrencyGate } from '../../src/limits/concurrency-gate.ts';
 import type { Gate } from '../../src/limits/gate.ts';
@@ -32,7 +32,7 @@ function setUp() {
     arrivals += 1;
     return arrivals;
   };
-  const ask = (gates: readonly Gate[], more: Partial<Ask> = {}): Ask => ({
+  const ask = (gates: readonly Gate[], more: Partial<QueueRequest> = {}): QueueRequest => ({
     gates,
     load: { tokens: 0 },
     priority: 'normal',
@@ -43,14 +43,16 @@ function setUp() {
     signal: new AbortController().signal,
     ...more,
   });
-  const enter = (name: string, gates: readonly Gate[], more: Partial<Ask> = {}): void => {
+  const enter = (name: string, gates: readonly Gate[], more: Partial<QueueRequest> = {}): void => {
     void Promise.resolve(queue.enter(ask(gates, more))).then(
       (admission) => {
         admitted.push(name);
         held.set(name, admission);
       },
       (error: unknown) =>
-        refused.push(error instanceof QueueRefusal ? `${name}: ${error.reason}` : `${name}: left`),
+        refused.push(
+          error instanceof QueueRejection ? `${name}: ${error.reason}` : `${name}: left`,
+        ),
     );
   };
   const release = (name: string): void => held.get(name)?.leave(done);

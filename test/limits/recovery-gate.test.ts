@@ -11,7 +11,7 @@ describe('a target that has refused', () => {
     const gate = createWithheldGate(() => 3_000);
     gate
       .enter(load, 0)
-      .leave({ ...gone, outcome: 'limited', toldWhen: true, isTargetLimited: true }, 10);
+      .leave({ ...gone, outcome: 'limited', hasRetryAfter: true, isTargetLimited: true }, 10);
     expect(gate.opensAt(load, 10)).toBe(3_000);
     gate.enter(load, 3_000);
     expect(gate.opensAt(load, 3_000)).toBe(3_000);
@@ -22,7 +22,7 @@ describe('a target that has refused', () => {
       const gate = createWithheldGate(() => undefined);
       gate
         .enter(load, 0)
-        .leave({ ...gone, outcome: 'limited', toldWhen: false, isTargetLimited: true }, 10);
+        .leave({ ...gone, outcome: 'limited', hasRetryAfter: false, isTargetLimited: true }, 10);
       return gate;
     };
 
@@ -38,7 +38,7 @@ describe('a target that has refused', () => {
     test.each([
       [
         'the first token',
-        (scout: ReturnType<ReturnType<typeof refused>['enter']>) => scout.begun(),
+        (scout: ReturnType<ReturnType<typeof refused>['enter']>) => scout.answered(),
       ],
       [
         'a whole answer',
@@ -57,7 +57,7 @@ describe('a target that has refused', () => {
       const early = gate.enter(load, 0);
       gate
         .enter(load, 0)
-        .leave({ ...gone, outcome: 'limited', toldWhen: false, isTargetLimited: true }, 10);
+        .leave({ ...gone, outcome: 'limited', hasRetryAfter: false, isTargetLimited: true }, 10);
       early.leave({ ...gone, outcome: 'ok' }, 15);
       gate.enter(load, 20);
       expect(gate.opensAt(load, 20)).toBe(20 + waitMs);
@@ -65,7 +65,7 @@ describe('a target that has refused', () => {
 
     test('stays open after a refusal that binds its call only', () => {
       const gate = createWithheldGate(() => undefined);
-      const single = { ...gone, outcome: 'limited', toldWhen: false } as const;
+      const single = { ...gone, outcome: 'limited', hasRetryAfter: false } as const;
       gate.enter(load, 0).leave({ ...single, isTargetLimited: false }, 10);
       gate.enter(load, 20);
       expect(gate.opensAt(load, 20)).toBe(20);

@@ -1,29 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Route } from '../../src/protocol/call-options.ts';
-import type { Strategy, WhenAllOpen } from '../../src/protocol/config.ts';
+import type { WhenAllOpen } from '../../src/protocol/config.ts';
 import type { Capability } from '../../src/protocol/provider.ts';
 import type { Candidate, Needs, Unavailable } from '../../src/routing/candidate.ts';
-import { type PlanTier, plan } from '../../src/routing/plan.ts';
+import { plan } from '../../src/routing/plan.ts';
 
 function candidate(id: string): Candidate {
   const [provider = '', model = ''] = id.split('/');
   return { id, provider, model, tier: 't', limits: {}, tags: {}, options: {} };
 }
 
-function tier(...ids: readonly string[]): PlanTier {
-  return { strategy: 'priority', targets: ids.map(candidate) };
+function tier(...ids: readonly string[]): readonly Candidate[] {
+  return ids.map(candidate);
 }
 
 type World = {
-  readonly tiers: readonly PlanTier[];
+  readonly tiers: readonly (readonly Candidate[])[];
   readonly route?: Route;
   readonly whenAllOpen?: WhenAllOpen;
   readonly needs?: Partial<Needs>;
   readonly lacking?: Readonly<Record<string, Capability>>;
   readonly windows?: Readonly<Record<string, number>>;
   readonly unavailable?: Readonly<Record<string, Unavailable>>;
-  readonly prices?: Readonly<Record<string, number>>;
 };
 
 const everything: readonly Capability[] = [
@@ -35,17 +34,17 @@ const everything: readonly Capability[] = [
 ];
 
 function planned(world: World) {
-  const { lacking, windows, unavailable, prices } = world;
+  const { lacking, windows, unavailable } = world;
   const result = plan(
-    world.tiers,
+    world.tiers.flat(),
     { capabilities: new Set(), minimumTokens: 0, ...world.needs },
     { route: world.route, whenAllOpen: world.whenAllOpen ?? 'try-least-bad' },
     {
       capabilities: ({ id }) => new Set(everything.filter((each) => each !== lacking?.[id])),
       contextWindow: ({ id }) => windows?.[id],
       unavailable: ({ id }) => unavailable?.[id],
-      listPrice: ({ id }) => prices?.[id],
-      keys: () => undefined,
+      keyed: (target) => [target],
+      excluded: () => undefined,
     },
   );
   return { ...result, order: result.candidates.map(({ id }) => id) };
@@ -68,22 +67,6 @@ describe('the order', () => {
   test('names a target that stands in several tiers once, where it comes first', () => {
     const { order } = planned({ tiers: [tier('a/1', 'b/1', 'a/1'), tier('c/1', 'b/1', 'd/1')] });
     expect(order).toEqual(['a/1', 'b/1', 'c/1', 'd/1']);
-  });
-
-  test('by price puts the cheapest first and the unknown last, equals as they were', () => {
-    const { targets } = tier('a/1', 'b/1', 'c/1', 'd/1', 'e/1');
-    const tiers = [{ strategy: 'cheapest' satisfies Strategy, targets } as const];
-    const prices = { 'b/1': 5, 'c/1': 1, 'e/1': 5 };
-    expect(planned({ tiers, prices }).order).toEqual(['c/1', 'b/1', 'e/1', 'a/1', 'd/1']);
-  });
-
-  test('by price holds within a tier: what it falls back to comes after, however cheap', () => {
-    const tiers = [
-      { strategy: 'cheapest', targets: tier('a/1', 'b/1').targets },
-      tier('c/1'),
-    ] as const;
-    const prices = { 'a/1': 2, 'b/1': 1, 'c/1': 0.1 };
-    expect(planned({ tiers, prices }).order).toEqual(['b/1', 'a/1', 'c/1']);
   });
 });
 

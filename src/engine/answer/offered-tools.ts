@@ -1,32 +1,30 @@
-import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { SignalboxError } from '../../errors.ts';
-import type { Completion, Warning } from '../../protocol/completion.ts';
+import type { Warning } from '../../protocol/completion.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { NormalMessage, ToolCallPart } from '../../protocol/message.ts';
 import type { ToolChoice } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { type Collected, estimateUsage } from '../core/collected.ts';
-import type { Call } from '../core/engine.ts';
-import { optionsFor } from '../core/engine.ts';
-import type { AnsweredRequest } from '../core/task.ts';
+import type { AnsweredRequest, WholeCompletion } from '../core/task.ts';
 import { invalidOutput } from './output-check.ts';
 
-/** A call that may not be made, as far as it is known. */
+/** A tool call that is not allowed, as far as it is known. */
 export type InvalidCall = Pick<ToolCallPart, 'id' | 'name'>;
 
 type JsonObject = { readonly [key: string]: Json };
 
 /**
- * Request fields that refer to something on the vendor's side which may offer tools: a stored prompt (OpenAI) and a
- * cached context (Gemini). Which tools these are cannot be known here.
+ * Request fields that refer to something at the vendor that may offer tools: a stored prompt (OpenAI) and a cached context
+ * (Gemini). Which tools these are is unknown here.
  */
 const fieldsWithUnknownTools = ['prompt', 'cachedContent', 'cached_content'];
 
-/** Gemini's computer use: its calls are for the caller to run, under names that the request does not hold. */
+/** Gemini's computer use: the caller runs its calls, whose names are not in the request. */
 const toolsWithUnknownNames = ['computerUse', 'computer_use'];
 
-/** A name that a model made up may be of any length. */
+/** A model may make up a name of any length. */
 const maxQuotedCharacters = 64;
 
 function isObject(value: Json | undefined): value is JsonObject {
@@ -37,11 +35,11 @@ function listOf(value: Json | undefined): readonly Json[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Whether a tool, as one of the vendors wants it described, offers what is called `name`. */
+/** Whether a tool, in the format of any vendor, offers `name`. */
 function offers(tool: Json | undefined, name: string): boolean {
   if (!isObject(tool)) return false;
   if (toolsWithUnknownNames.some((key) => key in tool)) return true;
-  // OpenAI's two kinds of tools, and lists of them: Gemini's, and the namespaces of OpenAI.
+  // OpenAI's two kinds of tools, and lists of tools: Gemini's, and OpenAI's namespaces.
   const lists = [tool.functionDeclarations, tool.function_declarations, tool.tools];
   return (
     tool.name === name ||
@@ -51,7 +49,7 @@ function offers(tool: Json | undefined, name: string): boolean {
   );
 }
 
-/** Whether the caller's own addition to the request body offers the tool. */
+/** Whether the caller's `providerOptions` offer the tool. */
 function isOfferedIn(body: JsonObject | undefined, name: string): boolean {
   if (body === undefined) return false;
   return (
@@ -64,7 +62,7 @@ function quoted(name: string): string {
   return JSON.stringify(name.slice(0, maxQuotedCharacters).toWellFormed());
 }
 
-/** The one tool that may be called; `undefined` where the target was not asked for it, which a warning then says. */
+/** The one tool that may be called; `undefined` when the target cannot force one, which a warning says. */
 function forcedTool(
   { warnings }: AnsweredRequest,
   choice: ToolChoice | undefined,
@@ -74,8 +72,8 @@ function forcedTool(
 }
 
 /**
- * Why an answer must not call a tool: it was not offered, or `toolChoice` excludes it. `undefined` when it may be
- * called. Names are compared as they are: a tool under another spelling is another tool.
+ * Why an answer must not call a tool: it was not offered, or `toolChoice` excludes it. `undefined` when it may be called.
+ * Names are compared exactly.
  */
 export function callProblem(
   toolNames: ReadonlySet<string>,
@@ -114,53 +112,51 @@ function calledIn(part: ProviderPart): InvalidCall | undefined {
   return part.type === 'part-end' && part.part.type === 'tool-call' ? part.part : undefined;
 }
 
-/** Checks the tool calls of one attempt's answer. */
-export class CallGuard {
-  /** The call that a stream was ended for. The reader has not seen it. */
+/** Checks one attempt's answer: its tool calls, then what the call expects of it. */
+export class AnswerCheck {
+  /** The tool call that a stream was ended for. The reader has not seen it. */
   invalidCall: InvalidCall | undefined;
-  readonly #call: Call;
-  readonly #target: ResolvedTarget;
+  readonly #plan: AttemptPlan;
   readonly #warnings: readonly Warning[];
 
-  constructor(call: Call, target: ResolvedTarget, warnings: readonly Warning[]) {
-    this.#call = call;
-    this.#target = target;
+  constructor(plan: AttemptPlan, warnings: readonly Warning[]) {
+    this.#plan = plan;
     this.#warnings = warnings;
   }
 
   /**
-   * Ends a stream at a call that may not be made, as soon as its name is known, so that its reader never sees it.
-   * A whole answer is checked at its end, when all of its usage has been reported.
+   * Ends a stream at an invalid tool call as soon as its name is known, so that its reader never sees it. A whole answer
+   * is checked at its end, when all of its usage has been reported.
    *
    * @throws SignalboxError `invalid_output`
    */
   readonly see = (part: ProviderPart): void => {
     const called = calledIn(part);
-    if (called === undefined || this.#call.mode !== 'stream') return;
+    if (called === undefined || this.#plan.call.mode !== 'stream') return;
     const problem = this.#problemOf(called.name);
     if (problem === undefined) return;
     this.invalidCall = { id: called.id, name: called.name };
     throw problem;
   };
 
-  /** The whole answer once it has passed all checks. @throws SignalboxError when it is of no use */
-  check(completion: Completion): Completion | Promise<Completion> {
+  /** Returns the whole answer when it passes all checks. @throws SignalboxError when it does not */
+  check(completion: WholeCompletion): WholeCompletion | Promise<WholeCompletion> {
     for (const { name } of completion.toolCalls) {
       const problem = this.#problemOf(name);
       if (problem !== undefined) throw problem;
     }
-    return this.#call.task.check(completion);
+    const { task, layers } = this.#plan.call;
+    return layers === undefined ? task.check(completion) : layers.check(completion);
   }
 
   /** The usage of a stream that was ended here: its vendor bills it, but had no time to report the usage. */
   estimate(messages: readonly NormalMessage[], collected: Collected): Usage | undefined {
     if (this.invalidCall === undefined) return undefined;
-    return estimateUsage(messages, collected.partial(this.#target.id).content);
+    return estimateUsage(messages, collected.partial(this.#plan.target.id).content);
   }
 
   #problemOf(name: string): SignalboxError | undefined {
-    const options = optionsFor(this.#call, this.#target);
-    const request = { target: this.#target, options, warnings: this.#warnings };
-    return this.#call.task.callProblem?.(name, request);
+    const { call, target, options } = this.#plan;
+    return call.task.callProblem?.(name, { target, options, warnings: this.#warnings });
   }
 }

@@ -6,7 +6,7 @@ import type { ToolCallPart } from '../../protocol/message.ts';
 import type { StandardSchema } from '../../protocol/standard-schema.ts';
 import { checkAgainst, isStandardSchema, toJsonSchema, validatorOf } from '../core/json-schema.ts';
 
-/** What the caller expects of an answer, made ready once for all attempts of a call. */
+/** What the caller expects of an answer; made once for all attempts of a call. */
 export type OutputCheck = {
   readonly schema?: { readonly plain: JsonSchema; readonly validator: StandardSchema };
   /** The Standard Schemas among the tools' inputs. */
@@ -44,7 +44,7 @@ export function outputCheck(options: CallOptions, fallbackOn: readonly string[])
   };
 }
 
-/** Why an answer is no good, in words that may be shown to the model. They may quote it, so they are no message. */
+/** Why an answer is unusable, in words for the model. They may quote the answer, so they are not in a message. */
 class OutputProblem extends Error {
   override readonly name = 'OutputProblem';
 }
@@ -58,17 +58,17 @@ function unusable(what: string, cause: unknown): SignalboxError {
   return new SignalboxError('invalid_output', `unusable output: ${what}`, { cause });
 }
 
-/** What the model is told about an answer that was refused; of what the user's code threw, nothing. */
+/** The turn that asks the model to repair its answer. What the user's code threw is not shown to it. */
 export function repairHint(error: SignalboxError): string {
   const reason =
     error.cause instanceof OutputProblem ? error.cause.message : 'it did not pass the check';
-  return `Your last answer could not be used: ${reason}. Answer again, and mend this.`;
+  return `Your last answer could not be used: ${reason}. Fix this and answer again.`;
 }
 
 /** Models without native support wrap JSON in a Markdown fence. */
 const fence = /^```(?:json)?\s([\s\S]*)```$/i;
 
-/** Vendors' words for an answer that the model spoiled; others may be anything, and have no place in a message. */
+/** Vendors' codes for a malformed answer. Others could be any text, and are not put into a message. */
 const knownFailures: ReadonlySet<string> = new Set([
   'MALFORMED_FUNCTION_CALL',
   'UNEXPECTED_TOOL_CALL',
@@ -77,7 +77,7 @@ const knownFailures: ReadonlySet<string> = new Set([
   'NO_IMAGE',
 ]);
 
-/** Reasons to stop that promise an answer; the others explain why there may be none. */
+/** Finish reasons of a complete answer; the others explain why there may be none. */
 const answeringReasons: readonly FinishReason[] = ['stop', 'tool_calls', 'other'];
 
 function parseObject(text: string): unknown {
@@ -114,7 +114,7 @@ async function checkToolCalls(
   return checked;
 }
 
-/** Whether nothing was said or done: reasoning is no answer, but a step of a tool of the vendor's own is. */
+/** Whether the answer is empty: reasoning is no answer, but a step of a vendor-run tool is. */
 function isEmpty({ content }: Completion): boolean {
   return content.every(
     (part) =>
@@ -123,10 +123,7 @@ function isEmpty({ content }: Completion): boolean {
   );
 }
 
-/**
- * A filtered or refused answer is an answer, and says so, unless the tier wants another target to try or the
- * caller was promised an object.
- */
+/** A filtered or refused answer is returned as it is, unless the tier falls back on that or a schema was set. */
 function checkFinish(check: OutputCheck, completion: Completion): void {
   const { finishReason } = completion;
   if (finishReason === 'content_filter' || finishReason === 'refusal') {

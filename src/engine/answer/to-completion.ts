@@ -1,34 +1,32 @@
-import type { ResolvedTarget } from '../../config/resolve.ts';
-import type { Completion, Tags, Warning } from '../../protocol/completion.ts';
-import type { PreparedCall } from '../../protocol/provider.ts';
+import type { Completion, Warning } from '../../protocol/completion.ts';
 import type { Cost, Usage } from '../../protocol/usage.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { type Collected, textOf } from '../core/collected.ts';
-import type { Call, Engine } from '../core/engine.ts';
+import type { Engine } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
 import type { Trail } from '../core/trail.ts';
 
 type Building = { -readonly [Key in keyof WholeCompletion]: WholeCompletion[Key] };
 
-type Whole = {
+type WholeAnswer = {
   readonly engine: Engine;
-  readonly call: Call;
   readonly scope: Scope;
-  readonly target: ResolvedTarget;
-  readonly prepared: PreparedCall;
+  readonly plan: AttemptPlan;
+  /** Those of the request. */
+  readonly warnings: readonly Warning[];
   readonly collected: Collected;
   readonly usage: Usage;
   readonly cost: Cost;
-  readonly tags: Tags;
   /** Epoch milliseconds. */
   readonly firstTokenAt: number | undefined;
 };
 
-function warningsOf({ prepared, collected, usage }: Whole): readonly Warning[] {
-  const warnings = [...prepared.warnings, ...collected.warnings];
-  if (usage.estimated !== true) return warnings;
+function warningsOf({ warnings, collected, usage }: WholeAnswer): readonly Warning[] {
+  const all = [...warnings, ...collected.warnings];
+  if (usage.estimated !== true) return all;
   return [
-    ...warnings,
+    ...all,
     {
       code: 'usage-missing',
       message: 'the vendor reported no usage, or counts that cannot be right: it is estimated',
@@ -36,12 +34,10 @@ function warningsOf({ prepared, collected, usage }: Whole): readonly Warning[] {
   ];
 }
 
-/**
- * The completion of an answer that has come whole, before anything is checked. Its trail is added last: see
- * {@link withTrail}.
- */
-export function toCompletion(whole: Whole): WholeCompletion {
-  const { engine, call, scope, target, collected, usage, cost, tags, firstTokenAt } = whole;
+/** The completion of a whole answer, not yet checked. Its trail is added last: see {@link withTrail}. */
+export function toCompletion(whole: WholeAnswer): WholeCompletion {
+  const { engine, scope, plan, collected, usage, cost, firstTokenAt } = whole;
+  const { call, target, tags } = plan;
   const { finish, content, requestId, vectors } = collected;
   const totalMs = engine.runtime.now() - scope.startedAt;
   const completion: Building = {
@@ -66,7 +62,6 @@ export function toCompletion(whole: Whole): WholeCompletion {
     warnings: warningsOf(whole),
     tags,
   };
-  // One by one: a spread in the middle of a literal takes as long as all of the above.
   if (finish?.rawFinishReason !== undefined) completion.rawFinishReason = finish.rawFinishReason;
   if (finish?.finishDetail !== undefined) completion.finishDetail = finish.finishDetail;
   if (requestId !== undefined) completion.requestId = requestId;
@@ -76,7 +71,7 @@ export function toCompletion(whole: Whole): WholeCompletion {
   return completion;
 }
 
-/** A completion with the story of its call, once that is over: the lines and bills of all attempts. */
+/** A completion with the lines and the bill of all attempts of its call. */
 export function withTrail(completion: Completion, trail: Trail): Completion {
   const cost = { ...completion.cost, attemptsUsd: trail.usd };
   return { ...completion, cost, trail: [...trail.lines] };

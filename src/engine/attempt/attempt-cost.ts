@@ -1,45 +1,43 @@
-import type { ResolvedTarget } from '../../config/resolve.ts';
-import type { Completion, Tags } from '../../protocol/completion.ts';
+import type { Completion } from '../../protocol/completion.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { usageForEvents } from '../../telemetry/event-usage.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Collected } from '../core/collected.ts';
-import { pricedTarget } from '../core/engine.ts';
-import type { Run } from './run.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Trail } from '../core/trail.ts';
 
 /** What one attempt costs. */
-export class Bill {
-  readonly #run: Run;
-  readonly #priced: ReturnType<typeof pricedTarget>;
-  readonly #tags: Tags;
-  /** Loaded while the vendor thinks. A list that cannot be loaded makes the price unknown, not the answer. */
+export class AttemptCost {
+  readonly #engine: Engine;
+  readonly #plan: AttemptPlan;
+  readonly #trail: Trail;
+  /** Loaded while the vendor answers. A list that cannot be loaded makes the price unknown; the answer stands. */
   readonly #prices: Promise<void> | undefined;
-  /** What was booked, if anything, with the usage as events have it; `usd` is `null` where nobody knows the price. */
-  booked: { readonly usage: Usage; readonly usd: number | null } | undefined;
+  /** What was billed, with the usage as events have it; `usd` is `null` when the price is unknown. */
+  billed: { readonly usage: Usage; readonly usd: number | null } | undefined;
 
-  /** `tags` are the attempt's. */
-  constructor(run: Run, target: ResolvedTarget, tags: Tags) {
-    const { engine } = run;
-    this.#run = run;
-    this.#priced = pricedTarget(engine, target);
-    this.#tags = tags;
-    this.#prices = engine.pricing.load(this.#priced)?.catch(() => undefined);
+  constructor(engine: Engine, plan: AttemptPlan, trail: Trail) {
+    this.#engine = engine;
+    this.#plan = plan;
+    this.#trail = trail;
+    this.#prices = engine.pricing.load(plan.priced)?.catch(() => undefined);
   }
 
-  /** Books what the answer cost on the call, and tells it, as soon as there are prices. */
-  book(usage: Usage, answer: Collected): Completion['cost'] | Promise<Completion['cost']> {
+  /** Bills the answer to the call, and emits its `cost`, as soon as prices are loaded. */
+  bill(usage: Usage, answer: Collected): Completion['cost'] | Promise<Completion['cost']> {
     return this.#prices === undefined
-      ? this.#bookNow(usage, answer)
-      : this.#prices.then(() => this.#bookNow(usage, answer));
+      ? this.#billNow(usage, answer)
+      : this.#prices.then(() => this.#billNow(usage, answer));
   }
 
-  #bookNow(usage: Usage, { servedModel, finish }: Collected): Completion['cost'] {
-    const { engine, trail } = this.#run;
+  #billNow(usage: Usage, { servedModel, finish }: Collected): Completion['cost'] {
+    const { priced, tags } = this.#plan;
     const answer = { usage, servedModel, serviceTier: finish?.serviceTier };
-    const cost = engine.pricing.price(this.#priced, answer);
-    const told = usageForEvents(usage);
-    this.booked = { usage: told, usd: cost.usd };
-    trail.bill(cost.usd);
-    trail.emit('cost', { ...cost, target: this.#priced.target, usage: told }, this.#tags);
-    return { ...cost, attemptsUsd: trail.usd };
+    const cost = this.#engine.pricing.price(priced, answer);
+    const shown = usageForEvents(usage);
+    this.billed = { usage: shown, usd: cost.usd };
+    this.#trail.bill(cost.usd);
+    this.#trail.emit('cost', { ...cost, target: priced.target, usage: shown }, tags);
+    return { ...cost, attemptsUsd: this.#trail.usd };
   }
 }

@@ -1,15 +1,13 @@
-import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { SignalboxError } from '../../errors.ts';
 import { sharesRun } from '../../internal/shares-run.ts';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
-import type { Call } from '../core/engine.ts';
-import { optionsFor } from '../core/engine.ts';
-import { heldUnder } from '../core/keys.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
+import { targetLabel } from '../core/keys.ts';
 
-/** Between the words of an identifier, where the prompt has blanks. */
+/** Between the words of an identifier; a prompt has spaces there. */
 const separators = /[-_.]+/g;
 
-/** What base64 may mean, behind a prefix of any length. */
+/** What a base64 text decodes to, after a prefix of any length. */
 function decoded(text: string): readonly string[] {
   return [0, 1, 2, 3].map((at) => Buffer.from(text.slice(at), 'base64').toString());
 }
@@ -21,7 +19,7 @@ function textsOf(part: Part): readonly string[] {
   return [];
 }
 
-/** Whether `text`, a short one of the vendor's, repeats a part of what it was sent. */
+/** Whether a short text of the vendor's repeats a part of the prompt. */
 function repeatsPrompt(
   text: string,
   messages: readonly NormalMessage[],
@@ -33,28 +31,21 @@ function repeatsPrompt(
   return messages.some(({ content }) => content.some((part) => textsOf(part).some(isIn)));
 }
 
-/** Whose attempt failed, and what it asked. */
-type About = {
-  readonly call: Call;
-  readonly target: ResolvedTarget;
-  readonly messages: readonly NormalMessage[];
-};
-
 /**
- * What an attempt failed with, as the caller and events get it: with the target, and with the request's id, unless the
- * vendor repeats a part of the prompt in its place. Reads all of the prompt where there is an id.
+ * An attempt's failure as the caller and events get it: with the target, and with the request's id unless the vendor
+ * repeats a part of the prompt there. Reads the whole prompt if there is an id.
  */
 export function attemptError(
   raw: SignalboxError,
   answerId: string | undefined,
-  { call, target, messages }: About,
+  { target, options }: AttemptPlan,
+  messages: readonly NormalMessage[],
 ): SignalboxError {
   const requestId = raw.requestId ?? answerId;
-  const { system } = optionsFor(call, target);
-  const isEcho = requestId !== undefined && repeatsPrompt(requestId, messages, system);
+  const isEcho = requestId !== undefined && repeatsPrompt(requestId, messages, options.system);
   return raw.with({
     target: target.id,
-    message: `${heldUnder(target).target}: ${raw.message}`,
+    message: `${targetLabel(target)}: ${raw.message}`,
     requestId: isEcho ? undefined : requestId,
   });
 }

@@ -1,49 +1,50 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
-import type { PreparedCall, Watch } from '../../protocol/provider.ts';
+import type { AttemptContext, Watch } from '../../protocol/provider.ts';
 import type { Transfer } from '../../protocol/request.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { setAlarm } from '../core/alarm.ts';
-import type { Scope } from '../core/scope.ts';
-import { type Clocks, createDeadline, type Deadline, type DuePhase } from './attempt-deadline.ts';
+import { type Scope, setAlarm } from '../core/scope.ts';
+import { AttemptDeadline, type AttemptTimeouts, type DuePhase } from './attempt-timeouts.ts';
 import { soundError, soundLimits, soundPart } from './sound-parts.ts';
 
 export type AttemptOptions = {
   /** The call's, or that of its hedge. */
   readonly scope: Pick<Scope, 'reason' | 'listen' | 'unlisten'>;
-  readonly clocks: Clocks;
+  readonly timeouts: AttemptTimeouts;
   readonly transfer: Transfer;
   readonly keepRaw: boolean;
-  /** Most bytes that the answer may have. */
+  /** Most bytes of the answer. */
   readonly maxAnswerBytes?: number | undefined;
   /** Which of the provider's keys, from 0. */
   readonly key?: number;
-  /** Hears what the vendor tells of its limits. */
+  /** Sends the request. Called at the first read. */
+  readonly send: (context: AttemptContext) => AsyncIterable<readonly ProviderPart[]>;
+  /** Called when the vendor reports its limits. */
   readonly onLimits: Watch['limits'];
-  /** Is shown each part before it is passed on. */
+  /** Called with each part before it is passed on. */
   readonly see: (part: ProviderPart) => void;
 };
 
 const over = new SignalboxError('aborted', 'the attempt has ended');
 
-const phaseWords: Record<DuePhase, (clocks: Clocks) => string> = {
-  connect: (clocks) => `no connection within ${clocks.connectMs} ms (connectMs)`,
-  'first-token': (clocks) =>
-    `no part of the answer within ${clocks.firstTokenMs} ms (firstTokenMs)`,
-  idle: (clocks) => `the answer stalled for ${clocks.idleMs} ms (idleMs)`,
+const messages: Record<DuePhase, (timeouts: AttemptTimeouts) => string> = {
+  connect: ({ connectMs }) => `no connection within ${connectMs} ms (connectMs)`,
+  'first-token': ({ firstTokenMs }) =>
+    `no part of the answer within ${firstTokenMs} ms (firstTokenMs)`,
+  idle: ({ idleMs }) => `the answer stalled for ${idleMs} ms (idleMs)`,
 };
 
 function ignore(): void {}
 
-/** Rings when a clock of the deadline runs out. One timer, set anew when it rings or a sooner clock starts. */
-class AttemptClock {
+/** One timer for all timeouts of an attempt. It is set again when it fires, or when a sooner timeout starts. */
+class AttemptTimer {
   readonly #runtime: Runtime;
-  readonly #deadline: Deadline;
+  readonly #deadline: AttemptDeadline;
   readonly #expire: (phase: DuePhase) => void;
-  #ringsAt = Number.POSITIVE_INFINITY;
-  #callOff: () => void = ignore;
+  #firesAt = Number.POSITIVE_INFINITY;
+  #cancel: () => void = ignore;
 
-  constructor(runtime: Runtime, deadline: Deadline, expire: (phase: DuePhase) => void) {
+  constructor(runtime: Runtime, deadline: AttemptDeadline, expire: (phase: DuePhase) => void) {
     this.#runtime = runtime;
     this.#deadline = deadline;
     this.#expire = expire;
@@ -53,18 +54,18 @@ class AttemptClock {
   arm(): void {
     const now = this.#runtime.now();
     const next = this.#deadline.due(now);
-    if (next === undefined || next.at >= this.#ringsAt) return;
-    this.#callOff();
-    this.#ringsAt = next.at;
-    this.#callOff = setAlarm(this.#runtime, Math.max(0, next.at - now), () => this.#ring());
+    if (next === undefined || next.at >= this.#firesAt) return;
+    this.#cancel();
+    this.#firesAt = next.at;
+    this.#cancel = setAlarm(this.#runtime, Math.max(0, next.at - now), () => this.#fire());
   }
 
   stop(): void {
-    this.#callOff();
+    this.#cancel();
   }
 
-  #ring(): void {
-    this.#ringsAt = Number.POSITIVE_INFINITY;
+  #fire(): void {
+    this.#firesAt = Number.POSITIVE_INFINITY;
     const now = this.#runtime.now();
     const due = this.#deadline.due(now);
     if (due !== undefined && now >= due.at) this.#expire(due.phase);
@@ -83,17 +84,17 @@ function isFirstPart(part: ProviderPart): boolean {
 }
 
 /**
- * What has come when the abort does is on its way through the adapter, which takes a few turns of the promise
- * queue: it may say what the attempt is billed.
+ * What arrived before an abort passes through the adapter in a few turns of the promise queue. It may hold the usage that
+ * the attempt is billed for.
  */
 const turnsThrough = 20;
 
 function asAttemptError(error: unknown): SignalboxError {
   if (isSignalboxError(error)) return error;
-  // A defect of an adapter, or of a user's own provider: another target may still answer.
+  // A defect of an adapter or of the user's provider: another target may still answer.
   return new SignalboxError(
     'invalid_response',
-    'the adapter failed in an unforeseen way; see cause',
+    'the adapter threw an unexpected error; see cause',
     {
       cause: error,
     },
@@ -110,31 +111,35 @@ export interface AttemptParts {
 
 type Batch = readonly ProviderPart[];
 
-/** See {@link runAttempt}. A class, since a generator could not be ended while it waits. */
-class AttemptStream implements AttemptParts {
+/**
+ * The bytes of one attempt under its timeouts, with its own AbortController. It ends in one of three ways: after `finish`,
+ * with a thrown SignalboxError, or because the reader left. In each case the socket is closed or free for the next
+ * request, the timer is gone and nothing listens to the call any more. Nothing happens before the first read.
+ *
+ * A class, because a generator cannot be ended while it waits.
+ */
+export class AttemptStream implements AttemptParts {
   readonly #runtime: Runtime;
-  readonly #prepared: PreparedCall;
   readonly #options: AttemptOptions;
   readonly #controller = new AbortController();
-  /** Why it was aborted. */
+  /** The reason for the abort. */
   #cut: { readonly reason: unknown } | undefined;
-  readonly #deadline: Deadline;
-  #clock: AttemptClock | undefined;
+  readonly #deadline: AttemptDeadline;
+  #timer: AttemptTimer | undefined;
   #parts: AsyncIterator<Batch> | undefined;
-  /** The reader, while it waits. An abort ends the wait, even when an adapter ignores its signal. */
+  /** The pending read. An abort ends it even if the adapter ignores its signal. */
   #waiting: PromiseWithResolvers<Batch | undefined> | undefined;
-  /** What the next read throws: the failure came behind parts that were passed on first. */
+  /** What the next read throws: the failure came after parts that were passed on first. */
   #failure: SignalboxError | undefined;
   readonly #onAbort = (): void => void this.#cutShort(this.#options.scope.reason);
   #isAnswering = false;
   #isFinished = false;
   #isOver = false;
 
-  constructor(runtime: Runtime, prepared: PreparedCall, options: AttemptOptions) {
+  constructor(runtime: Runtime, options: AttemptOptions) {
     this.#runtime = runtime;
-    this.#prepared = prepared;
     this.#options = options;
-    this.#deadline = createDeadline(options.clocks, runtime.now());
+    this.#deadline = new AttemptDeadline(options.timeouts, runtime.now());
   }
 
   next(): Promise<Batch | undefined> {
@@ -145,7 +150,7 @@ class AttemptStream implements AttemptParts {
     if (this.#cut !== undefined) return Promise.reject(this.#failed(this.#cut.reason));
     const waiting = Promise.withResolvers<Batch | undefined>();
     this.#waiting = waiting;
-    this.#ask();
+    this.#read();
     return waiting.promise;
   }
 
@@ -154,7 +159,7 @@ class AttemptStream implements AttemptParts {
     this.#answer(undefined);
   }
 
-  #ask(): void {
+  #read(): void {
     try {
       this.#parts ??= this.#begin();
       this.#deadline.reading(this.#runtime.now());
@@ -164,14 +169,13 @@ class AttemptStream implements AttemptParts {
     }
   }
 
-  // Made once: a stream has thousands of batches, and may be one of thousands.
   readonly #onNext = (step: IteratorResult<Batch>): void => {
     if (this.#isOver) return;
     this.#deadline.paused();
     if (step.done === true) {
-      const ended = new SignalboxError('stream_interrupted', 'the adapter ended without a finish');
+      const ended = new SignalboxError('stream_interrupted', 'the answer ended without a finish');
       this.#onFailure(ended);
-    } else if (step.value.length === 0) this.#ask();
+    } else if (step.value.length === 0) this.#read();
     else this.#take(step.value);
   };
 
@@ -196,7 +200,7 @@ class AttemptStream implements AttemptParts {
         if (this.#isFinished) break;
       }
     } catch (error) {
-      // What came before the failure is the reader's.
+      // The reader gets what came before the failure.
       if (sound.length === 0) {
         this.#onFailure(error);
         return;
@@ -206,13 +210,13 @@ class AttemptStream implements AttemptParts {
     this.#answer(sound);
   }
 
-  /** Shows the part, as far as it can be believed. */
-  #see(told: ProviderPart): ProviderPart {
-    const part = soundPart(told);
+  /** Reports the part, within plausible bounds. */
+  #see(received: ProviderPart): ProviderPart {
+    const part = soundPart(received);
     if (!this.#isAnswering && isFirstPart(part)) {
       this.#isAnswering = true;
       this.#deadline.firstPart(this.#runtime.now());
-      this.#clock?.arm();
+      this.#timer?.arm();
     }
     this.#isFinished = part.type === 'finish';
     this.#options.see(part);
@@ -221,13 +225,13 @@ class AttemptStream implements AttemptParts {
   }
 
   #begin(): AsyncIterator<Batch> {
-    const { scope, clocks, transfer, keepRaw, maxAnswerBytes, key, onLimits } = this.#options;
+    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key, onLimits } = this.#options;
     const expire = (phase: DuePhase): void =>
-      void this.#cutShort(new SignalboxError('timeout', phaseWords[phase](clocks), { phase }));
-    this.#clock = new AttemptClock(this.#runtime, this.#deadline, expire);
+      void this.#cutShort(new SignalboxError('timeout', messages[phase](timeouts), { phase }));
+    this.#timer = new AttemptTimer(this.#runtime, this.#deadline, expire);
     if (scope.reason !== undefined) this.#abort(scope.reason);
     else scope.listen(this.#onAbort);
-    const parts = this.#prepared.send({
+    const parts = this.#options.send({
       ...(key !== undefined && { key }),
       signal: this.#controller.signal,
       transfer,
@@ -236,13 +240,13 @@ class AttemptStream implements AttemptParts {
       watch: {
         connected: () => this.#deadline.connected(),
         bytes: () => this.#deadline.bytes(this.#runtime.now()),
-        limits: (told) => onLimits(soundLimits(told)),
+        limits: (limits) => onLimits(soundLimits(limits)),
       },
     });
     return parts[Symbol.asyncIterator]();
   }
 
-  /** Closes the socket; what has come by then is still passed on. */
+  /** Closes the socket; what had arrived is still passed on. */
   async #cutShort(reason: unknown): Promise<void> {
     this.#abort(reason);
     for (let turn = 0; turn < turnsThrough; turn++) await undefined;
@@ -263,27 +267,13 @@ class AttemptStream implements AttemptParts {
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#clock?.stop();
+    this.#timer?.stop();
     this.#options.scope.unlisten(this.#onAbort);
-    // After a finish the adapter may still read the body out, so that its connection can be used again.
+    // After a finish the adapter may read the rest of the body, so that its connection can be reused.
     if (!this.#isFinished) this.#controller.abort(over);
     // Not awaited: an adapter that hangs in its clean-up must not hold the call.
     this.#parts?.return?.().then(undefined, () => undefined);
     this.#parts = undefined;
-    this.#clock = undefined;
+    this.#timer = undefined;
   }
-}
-
-/**
- * Runs one attempt under its own clocks and its own AbortController, and ends in one of three ways: after
- * `finish`; with a thrown SignalboxError; or because the reader left. Whichever it is, the socket is closed
- * or free for the next request, the timer is gone and nothing listens to the call's end any more. Nothing
- * happens before the first read.
- */
-export function runAttempt(
-  runtime: Runtime,
-  prepared: PreparedCall,
-  options: AttemptOptions,
-): AttemptParts {
-  return new AttemptStream(runtime, prepared, options);
 }

@@ -1,73 +1,183 @@
 import { defaults } from '../../config/defaults.ts';
-import type { ResolvedTarget } from '../../config/resolve.ts';
+import { SignalboxError } from '../../errors.ts';
+import type { TimeoutPhase } from '../../protocol/error-code.ts';
 import type { Reasoning } from '../../protocol/request.ts';
-import { optionsFor } from '../core/engine.ts';
-import type { Clocks } from './attempt-deadline.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
+import { charactersPerToken } from '../core/collected.ts';
 import type { Run } from './run.ts';
-import { createPace, type Pace } from './slow-stream-guard.ts';
 
-const patientEfforts: readonly Reasoning['effort'][] = ['medium', 'high', 'xhigh', 'max'];
+/** The timeouts of one attempt, by the phase in which they run. */
+export type DuePhase = Extract<TimeoutPhase, 'connect' | 'first-token' | 'idle'>;
 
-/** While another target could be asked, one attempt's silence may use up half of what is left, no more. */
+/** In milliseconds; one that is `undefined` does not run. */
+export type AttemptTimeouts = {
+  readonly connectMs: number;
+  readonly firstTokenMs: number | undefined;
+  readonly idleMs: number;
+};
+
+/** When an attempt runs out of time, and which timeout it is. Sets no timer. */
+export class AttemptDeadline {
+  readonly #timeouts: AttemptTimeouts;
+  readonly #startedAt: number;
+  #phase: 'connecting' | 'waiting' | 'answering' = 'connecting';
+  #lastBytesAt: number;
+  #isReading = true;
+
+  constructor(timeouts: AttemptTimeouts, startedAt: number) {
+    this.#timeouts = timeouts;
+    this.#startedAt = startedAt;
+    this.#lastBytesAt = startedAt;
+  }
+
+  connected(): void {
+    if (this.#phase === 'connecting') this.#phase = 'waiting';
+  }
+
+  /** The first part of the answer: the idle timeout starts. */
+  firstPart(now: number): void {
+    this.#phase = 'answering';
+    this.#lastBytesAt = now;
+  }
+
+  bytes(now: number): void {
+    this.#lastBytesAt = now;
+  }
+
+  /** We wait for the vendor. While our reader is slow the vendor is not idle. */
+  reading(now: number): void {
+    if (!this.#isReading) this.#lastBytesAt = now;
+    this.#isReading = true;
+  }
+
+  paused(): void {
+    this.#isReading = false;
+  }
+
+  /** The next timeout unless something happens; `undefined` when none runs. */
+  due(now: number): { readonly at: number; readonly phase: DuePhase } | undefined {
+    const { connectMs, firstTokenMs = Number.POSITIVE_INFINITY, idleMs } = this.#timeouts;
+    if (this.#phase === 'answering') {
+      return { at: (this.#isReading ? this.#lastBytesAt : now) + idleMs, phase: 'idle' };
+    }
+    const connectAt = this.#startedAt + connectMs;
+    const firstTokenAt = this.#startedAt + firstTokenMs;
+    if (this.#phase === 'connecting' && connectAt <= firstTokenAt) {
+      return { at: connectAt, phase: 'connect' };
+    }
+    return Number.isFinite(firstTokenAt) ? { at: firstTokenAt, phase: 'first-token' } : undefined;
+  }
+}
+
+/** A rate over less time means nothing: answers come in bursts. */
+const shortestMeasureMs = 1_000;
+
+function charactersOf(part: ProviderPart): number {
+  return 'delta' in part ? part.delta.length : 0;
+}
+
+/** Ends an answer that comes too slowly to be whole before the call's deadline. */
+export class SlowStreamGuard {
+  readonly #usualTokens: number;
+  readonly #endsAt: number;
+  #characters = 0;
+  #startedAt: number | undefined;
+
+  /** `usualTokens` is the usual length of the target's answers; `endsAt` the call's deadline. */
+  constructor(usualTokens: number, endsAt: number) {
+    this.#usualTokens = usualTokens;
+    this.#endsAt = endsAt;
+  }
+
+  /** @throws SignalboxError `timeout` of phase `pace` when the answer cannot be whole in time at this rate */
+  see(part: ProviderPart, now: number): void {
+    const more = charactersOf(part);
+    if (more === 0) return;
+    // The first part took none of the time that is measured.
+    if (this.#startedAt === undefined) {
+      this.#startedAt = now;
+      return;
+    }
+    this.#characters += more;
+    const measuredMs = now - this.#startedAt;
+    if (measuredMs < shortestMeasureMs) return;
+    const tokens = this.#characters / charactersPerToken;
+    const tokensPerMs = tokens / measuredMs;
+    if (now + (this.#usualTokens - tokens) / tokensPerMs <= this.#endsAt) return;
+    const perSecond = Math.round(tokensPerMs * 10_000) / 10;
+    throw new SignalboxError(
+      'timeout',
+      `${perSecond} tokens a second are too slow to be whole within totalMs`,
+      { phase: 'pace' },
+    );
+  }
+}
+
+const slowEfforts: readonly Reasoning['effort'][] = ['medium', 'high', 'xhigh', 'max'];
+
+/** While another target is available, the share of the time left that an attempt may be silent. */
 const silentShare = 0.5;
 
-/** It may have used up its share before the answer began: half as much again is left for stalling. */
+/** The share of that time for which an answer may stall after it began: it may have used up all of it before. */
 const stallShare = 0.5;
 
-/** A target that is usually slower than that gets more than it usually needs, so that usual is not late. */
+/** A slow target gets so much more than its usual time. */
 const headroom = 1.5;
 
-/** But this much of what is left is kept for the others. */
+/** The share of the time left that is kept for other targets in any case. */
 const keptForOthers = 0.2;
 
-/** How long the target may say nothing, so that there is time left to ask another one. */
-function shareOf({ engine, scope }: Run, target: ResolvedTarget): number {
+/** How long the target may be silent, so that there is time left for another one. */
+function silenceOf({ scope }: Run, { state }: AttemptPlan): number {
   const remainingMs = scope.remainingMs();
-  const usualMs = engine.statistics(target.id).percentile('firstTokenMs', 0.95) ?? 0;
+  const usualMs = state.statistics.percentile('firstTokenMs', 0.95) ?? 0;
   const share = Math.max(remainingMs * silentShare, usualMs * headroom);
   return Math.ceil(Math.min(share, remainingMs * (1 - keptForOthers)));
 }
 
-/** How much of its share an answer may stall for, where another one could still take its place. */
-function idleShareOf({ call: { mode, tier } }: Run, shareMs: number): number {
+/** How long an answer may stall while another target could replace it. */
+function stallOf({ call: { mode, tier } }: Run, silentMs: number): number {
   const isFinal = mode === 'stream' && tier.midStream === 'fail';
-  return isFinal ? Number.POSITIVE_INFINITY : Math.ceil(shareMs * stallShare);
+  return isFinal ? Number.POSITIVE_INFINITY : Math.ceil(silentMs * stallShare);
 }
 
-/** What was set, and defaults that depend on what was asked, within its share of the call. */
-function clocksWithin(run: Run, target: ResolvedTarget, shareMs: number): Clocks {
+/** The timeouts that were set, or the defaults, within `silentMs`. */
+function timeoutsWithin(run: Run, { options }: AttemptPlan, silentMs: number): AttemptTimeouts {
   const { call } = run;
   const set = { ...call.tier.timeouts, ...call.options.timeouts };
-  const options = optionsFor(call, target);
-  const usual = patientEfforts.includes(options.reasoning?.effort)
+  const usual = slowEfforts.includes(options.reasoning?.effort)
     ? defaults.reasoningFirstTokenMs
     : defaults.firstTokenMs;
-  // In one piece, the first part comes with the last: only a limit that was asked for makes sense.
+  // A unary answer has its first part with its last: only a timeout that was set makes sense.
   const firstTokenMs =
     set.firstTokenMs ?? (call.task.transferFor(options) === 'unary' ? undefined : usual);
   return {
     connectMs: set.connectMs ?? defaults.connectMs,
-    firstTokenMs: firstTokenMs === undefined ? undefined : Math.min(firstTokenMs, shareMs),
-    idleMs: Math.min(set.idleMs ?? defaults.idleMs, idleShareOf(run, shareMs)),
+    firstTokenMs: firstTokenMs === undefined ? undefined : Math.min(firstTokenMs, silentMs),
+    idleMs: Math.min(set.idleMs ?? defaults.idleMs, stallOf(run, silentMs)),
   };
 }
 
-/** The watch over how fast the target answers, where the answer is wanted whole and its usual length is known. */
-function paceOf({ engine, call, scope }: Run, target: ResolvedTarget): Pace | undefined {
+/** Where the answer is wanted whole and its usual length is known. */
+function slowStreamGuardFor(
+  { engine, call, scope }: Run,
+  { state }: AttemptPlan,
+): SlowStreamGuard | undefined {
   if (call.mode === 'stream') return undefined;
-  const usualTokens = engine.statistics(target.id).percentile('outputTokens', 0.5);
+  const usualTokens = state.statistics.percentile('outputTokens', 0.5);
   if (usualTokens === undefined) return undefined;
-  return createPace(usualTokens, engine.runtime.now() + scope.remainingMs());
+  return new SlowStreamGuard(usualTokens, engine.runtime.now() + scope.remainingMs());
 }
 
-/** What an attempt may take of its call's time. Where no other target could be asked any more, all of it. */
+/** How much of its call's time an attempt may take: all of it when no other target is available. */
 export function timingOf(
   run: Run,
-  target: ResolvedTarget,
-): { readonly clocks: Clocks; readonly pace?: Pace | undefined } {
-  if (!run.chain.othersFree(target, 'timeout')) {
-    return { clocks: clocksWithin(run, target, Number.POSITIVE_INFINITY) };
+  plan: AttemptPlan,
+): { readonly timeouts: AttemptTimeouts; readonly slowStream?: SlowStreamGuard | undefined } {
+  if (!run.chain.othersFree(plan, 'timeout')) {
+    return { timeouts: timeoutsWithin(run, plan, Number.POSITIVE_INFINITY) };
   }
-  const clocks = clocksWithin(run, target, shareOf(run, target));
-  return { clocks, pace: paceOf(run, target) };
+  const timeouts = timeoutsWithin(run, plan, silenceOf(run, plan));
+  return { timeouts, slowStream: slowStreamGuardFor(run, plan) };
 }

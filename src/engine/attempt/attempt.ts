@@ -1,179 +1,154 @@
-import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { SignalboxError } from '../../errors.ts';
-import type { Outcome, Permit } from '../../health/health.ts';
-import type { Sent } from '../../internal/refused-share.ts';
 import type { Attempt } from '../../protocol/attempt.ts';
-import type { Completion, Tags } from '../../protocol/completion.ts';
+import type { Completion } from '../../protocol/completion.ts';
 import type { EventName } from '../../protocol/events.ts';
-import type { NormalMessage } from '../../protocol/message.ts';
-import type { PreparedCall, RateLimit } from '../../protocol/provider.ts';
+import type { PluginAttemptResult } from '../../protocol/plugin.ts';
+import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { CallGuard } from '../answer/offered-tools.ts';
+import { AnswerCheck } from '../answer/offered-tools.ts';
 import { toCompletion } from '../answer/to-completion.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { type Collected, createCollected, estimateUsage } from '../core/collected.ts';
-import type { Place } from '../core/engine.ts';
-import { answerBoundFor, optionsFor, tagsFor } from '../core/engine.ts';
-import { heldUnder, toldKey } from '../core/keys.ts';
-import { failureOf, type Payload, type Trail } from '../core/trail.ts';
-import { countsAsFailure, type Decision } from '../failures/decide.ts';
-import { withhold } from '../failures/mark-unavailable.ts';
-import { notAsked, wasTurnedAway } from '../failures/queue-rejection.ts';
-import { Bill } from './attempt-cost.ts';
+import type { Slot } from '../core/engine.ts';
+import { keyLabel, targetLabel } from '../core/keys.ts';
+import type { WholeCompletion } from '../core/task.ts';
+import { failureOf, type Payload } from '../core/trail.ts';
+import type { Decision } from '../failures/decide.ts';
+import { isQueueRejection, notSent } from '../failures/queue-rejection.ts';
+import { AttemptCost } from './attempt-cost.ts';
 import { attemptError } from './attempt-error.ts';
-import { type AttemptParts, runAttempt } from './attempt-stream.ts';
-import { timingOf } from './attempt-timeouts.ts';
+import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
+import { type SlowStreamGuard, timingOf } from './attempt-timeouts.ts';
 import { joinedTo } from './continuation.ts';
-import type { Continuation, Run } from './run.ts';
-import type { Pace } from './slow-stream-guard.ts';
+import { Grant } from './grant.ts';
+import type { AttemptRequest } from './prepare.ts';
+import type { Run } from './run.ts';
 
-/** One attempt and all that hangs on it: its place in the queue and the circuit, its parts, its bill. */
-export interface Session {
-  readonly target: ResolvedTarget;
+/** What the trail and the events have of an attempt. */
+type Recorded = Pick<
+  Attempt,
+  'target' | 'key' | 'durationMs' | 'queuedMs' | 'firstTokenMs' | 'usage'
+>;
+type AttemptFields = { -readonly [Key in keyof Recorded]: Recorded[Key] };
+
+/**
+ * One attempt and its bookkeeping: its wait in the queue, its grant, its parts, its cost, its line in the trail. It ends
+ * with `succeed`, or with `fail` and then `decided`.
+ */
+export class RunningAttempt {
+  readonly plan: AttemptPlan;
+  /** What has arrived of its answer. */
   readonly collected: Collected;
-  /** Whether its answer goes on from that of another target. */
+  /** Whether its answer continues that of another target. */
   readonly continues: boolean;
-  /** Checks the tool calls of its answer. */
-  readonly toolCalls: CallGuard;
-  /** Waits for its turn, then hands out the parts in order. Leaving early closes the socket. */
-  start(): AttemptParts | Promise<AttemptParts>;
-  /** Makes the completion of a finished answer and checks it. Bills it, whatever the check says. */
-  conclude(): Completion | Promise<Completion>;
-  /** Books a success: circuit, statistics, trail. Gives back what it was given. */
-  succeed(completion: Completion): Completion;
-  /** Books a failure on the target's health, and bills what the vendor reported. The verdict comes after. */
-  fail(error: SignalboxError): Promise<SignalboxError>;
-  /** Writes the failure's line once the verdict is known. */
-  judge(error: SignalboxError, decision: Decision): void;
-}
-
-/** What the trail and the events tell of an attempt. */
-type Told = Pick<Attempt, 'target' | 'key' | 'durationMs' | 'queuedMs' | 'firstTokenMs' | 'usage'>;
-type Facts = { -readonly [Key in keyof Told]: Told[Key] };
-
-/** What one attempt asks, made ready. */
-export type Asking = {
-  readonly prepared: PreparedCall;
-  /** The turns that are sent. */
-  readonly messages: readonly NormalMessage[];
-  /** What the answer goes on from. */
-  readonly continuation?: Continuation;
-};
-
-/** See {@link openSession}. A class, as is all that each call has: closures would be one set for each. */
-class AttemptSession implements Session {
-  readonly target: ResolvedTarget;
-  readonly collected: Collected;
-  readonly continues: boolean;
-  readonly toolCalls: CallGuard;
+  readonly answerCheck: AnswerCheck;
   readonly #run: Run;
-  readonly #asking: Asking;
-  readonly #tags: Tags;
-  /** When its turn came: the wait before is not the target's. */
+  readonly #request: AttemptRequest;
+  readonly #cost: AttemptCost;
+  /** When it left the queue: the wait before is not the target's. */
   #startedAt: number;
-  /** How long it waited for its turn, if it did. */
   #queuedMs: number | undefined;
-  readonly #bill: Bill;
-  /** Its number; none while it waits for its turn, which it may never get. */
+  /** Its number; none while it waits in the queue. */
   #attempt: number | undefined;
-  /** What its target's refusals are counted with. */
-  #sent: Sent | undefined;
-  /** When there is more again, if the vendor said that nothing is left. */
-  #emptyUntil: number | undefined;
   #firstTokenMs: number | undefined;
-  #permit: Permit | undefined;
-  #place: Place | undefined;
-  #pace: Pace | undefined;
+  #grant: Grant | undefined;
+  #slowStream: SlowStreamGuard | undefined;
+  /** For the plugins, while there are any. */
+  #ended: PromiseWithResolvers<PluginAttemptResult> | undefined;
 
-  constructor(run: Run, target: ResolvedTarget, asking: Asking) {
-    const { engine, call } = run;
-    this.target = target;
-    this.collected = createCollected(asking.continuation, answerBoundFor(engine, target));
-    this.continues = asking.continuation !== undefined;
+  constructor(run: Run, plan: AttemptPlan, request: AttemptRequest) {
+    const { engine, trail } = run;
+    this.plan = plan;
+    this.collected = createCollected(request.continuation, plan.maxAnswerBytes);
+    this.continues = request.continuation !== undefined;
+    this.answerCheck = new AnswerCheck(plan, request.prepared.warnings);
     this.#run = run;
-    this.toolCalls = new CallGuard(call, target, asking.prepared.warnings);
-    this.#asking = asking;
-    this.#tags = tagsFor(call, target);
+    this.#request = request;
     this.#startedAt = engine.runtime.now();
-    this.#bill = new Bill(run, target, this.#tags);
+    this.#cost = new AttemptCost(engine, plan, trail);
   }
 
+  /** Waits for its turn, then yields the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts> {
-    const { engine, call, scope } = this.#run;
-    const entered = engine.limits.enter(call, scope, this.target);
-    // Awaited only where there is a wait: the circuit is to be entered in the turn in which it was asked.
-    if (!(entered instanceof Promise)) return this.#startAt(entered);
-    const askedAt = engine.runtime.now();
-    return entered.then((place) => this.#startAt(place, engine.runtime.now() - askedAt));
+    const { engine, scope } = this.#run;
+    const entered = engine.limits.enter(this.plan, scope);
+    // Not awaited without need: the circuit must be entered in the turn in which it was checked.
+    if (!(entered instanceof Promise)) return this.#start(entered);
+    const queuedAt = engine.runtime.now();
+    return entered.then((slot) => this.#startAfterWait(slot, engine.runtime.now() - queuedAt));
   }
 
-  conclude(): Completion | Promise<Completion> {
-    const { collected } = this;
-    const usage = collected.usage() ?? estimateUsage(this.#asking.messages, collected.content);
-    const cost = this.#bill.book(usage, collected);
+  /** Makes the completion of a whole answer and checks it. Bills it, whatever the checks say. */
+  conclude(): WholeCompletion | Promise<WholeCompletion> {
+    const { collected, answerCheck } = this;
+    const usage = collected.usage() ?? estimateUsage(this.#request.messages, collected.content);
+    const cost = this.#cost.bill(usage, collected);
     return cost instanceof Promise
-      ? cost.then((known) => this.toolCalls.check(this.#whole(usage, known)))
-      : this.toolCalls.check(this.#whole(usage, cost));
+      ? cost.then((known) => answerCheck.check(this.#completion(usage, known)))
+      : answerCheck.check(this.#completion(usage, cost));
   }
 
+  /** Records a success. Returns the completion. */
   succeed(completion: Completion): Completion {
-    const { engine, trail } = this.#run;
-    const { id, provider, key } = this.target;
-    this.#leave('success');
-    this.#makeRoom();
-    engine.health.restore(id, provider, key);
-    if (this.#sent !== undefined) {
-      engine.health.refusals.answered(heldUnder(this.target).target, this.#sent);
-    }
-    engine.retryBudget.success();
-    this.#book('success');
-    const told = { ...this.#facts(), outcome: 'ok', verdict: 'done' } as const;
-    trail.end({ ...told, startedAt: this.#startedAt, cost: completion.cost.usd });
-    this.#emit('attempt-end', { ...told, attempt: this.#attempt ?? 0, usd: completion.cost.usd });
+    const outputTokens = this.#cost.billed?.usage.outputTokens;
+    this.#grant?.succeeded(this.#ending(), outputTokens);
+    const reason = this.plan.state.describe(undefined);
+    const fields = { ...this.#fields(), outcome: 'ok', verdict: 'done' } as const;
+    const cost = completion.cost.usd;
+    this.#record({
+      ...fields,
+      startedAt: this.#startedAt,
+      cost,
+      ...(reason !== undefined && { reason }),
+    });
+    this.#emit('attempt-end', { ...fields, attempt: this.#attempt ?? 0, usd: cost });
     return completion;
   }
 
+  /** Records a failure of the target, and bills what the vendor reported. `decided` follows. */
   async fail(raw: SignalboxError): Promise<SignalboxError> {
-    // It was still waiting for its turn: the target was not asked, and is not to blame.
+    // It was still in the queue: nothing was sent, and the target is not at fault.
     if (this.#attempt === undefined) return raw;
-    const { target, collected } = this;
-    const about = { call: this.#run.call, target, messages: this.#asking.messages };
-    const error = attemptError(raw, collected.requestId, about);
-    const left = error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
-    // An answer that came whole but is of no use says nothing against the target's health.
-    const outcome = collected.finish !== undefined ? 'success' : 'neither';
-    this.#leave(countsAsFailure(error) ? 'failure' : outcome, error);
-    let isTargetLimited = false;
-    if (!left && this.#sent !== undefined) {
-      const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil };
-      const emit: Trail['emit'] = (type, payload) => this.#emit(type, payload);
-      isTargetLimited = withhold(this.#run.engine, target, error, attempt, emit);
-      this.#book('failure');
-    }
-    // After what was learned of the target has been told: the next in the queue goes by it.
-    this.#makeRoom(error, isTargetLimited);
-    const usage = collected.usage() ?? this.toolCalls.estimate(this.#asking.messages, collected);
-    const isUnbilled = this.#bill.booked === undefined && usage !== undefined;
-    if (isUnbilled) await this.#bill.book(usage, collected);
+    const { collected, answerCheck } = this;
+    const { messages } = this.#request;
+    const error = attemptError(raw, collected.requestId, this.plan, messages);
+    const isWhole = collected.finish !== undefined;
+    this.#grant?.failed(error, { ...this.#ending(), isWhole });
+    this.#grant = undefined;
+    const usage = collected.usage() ?? answerCheck.estimate(messages, collected);
+    const isUnbilled = this.#cost.billed === undefined && usage !== undefined;
+    if (isUnbilled) await this.#cost.bill(usage, collected);
     return error;
   }
 
-  judge(error: SignalboxError, decision: Decision): void {
-    const { trail } = this.#run;
+  /** Records the failure's line, with what was decided. */
+  decided(error: SignalboxError, decision: Decision): void {
+    const { state } = this.plan;
     const startedAt = this.#startedAt;
     if (this.#attempt === undefined) {
-      const told = { ...failureOf(error, decision.verdict, error.message), ...this.#facts() };
-      const outcome = wasTurnedAway(error) ? 'skipped' : told.outcome;
-      trail.end({ ...told, startedAt, outcome }, error);
+      const failure = failureOf(error, decision.verdict, error.message);
+      const outcome = isQueueRejection(error) ? 'skipped' : failure.outcome;
+      const reason = state.describe(failure.reason);
+      this.#record(
+        {
+          ...failure,
+          ...this.#fields(),
+          startedAt,
+          outcome,
+          ...(reason !== undefined && { reason }),
+        },
+        error,
+      );
       return;
     }
-    const reason = decision.verdict === 'retry' ? undefined : decision.reason;
-    const failure = failureOf(error, decision.verdict, reason);
-    const usd = this.#bill.booked?.usd;
+    const because = decision.verdict === 'retry' ? undefined : decision.reason;
+    const failure = failureOf(error, decision.verdict, state.describe(because));
+    const usd = this.#cost.billed?.usd;
     const cost = usd === undefined ? {} : { cost: usd };
-    trail.end({ ...this.#facts(), startedAt, ...failure, ...cost }, error);
+    this.#record({ ...this.#fields(), startedAt, ...failure, ...cost }, error);
     this.#emit('attempt-end', {
-      ...this.#facts(),
+      ...this.#fields(),
       attempt: this.#attempt,
       outcome: failure.outcome,
       verdict: failure.verdict,
@@ -182,131 +157,118 @@ class AttemptSession implements Session {
     });
   }
 
-  /** It has a place: its turn has come, unless things have changed while it waited. */
-  #startAt(place: Place, queuedMs?: number): AttemptParts {
-    const { target } = this;
-    const { engine, call, scope, trail, chain } = this.#run;
-    const { prepared, continuation } = this.#asking;
-    this.#place = place;
+  #startAfterWait(slot: Slot, queuedMs: number): AttemptParts {
+    const { call, trail, chain } = this.#run;
     this.#queuedMs = queuedMs;
-    // While it waited, a hedge may have taken the last attempt, or another call the only place of a probe.
+    // Meanwhile a hedge may have taken the last attempt, or another call the circuit's probe.
     const isOneTooMany = trail.attempts >= call.tier.maxAttempts;
-    const refusal = isOneTooMany ? 'maxAttempts reached' : chain.unwell(target)?.reason;
-    if (refusal !== undefined) {
-      place.leave({ outcome: 'other', tokens: 0 });
-      throw notAsked(heldUnder(target).target, refusal);
-    }
-    this.#begin();
-    const { clocks, pace } = timingOf(this.#run, target);
-    this.#pace = pace;
-    const attemptParts = runAttempt(engine.runtime, prepared, {
-      ...(target.key !== undefined && { key: target.key }),
-      scope,
-      clocks,
-      transfer: call.task.transferFor(optionsFor(call, target)),
-      keepRaw: call.options.raw === true,
-      maxAnswerBytes: answerBoundFor(engine, target),
-      onLimits: (told) => this.#told(told),
-      see: continuation === undefined ? this.#see : this.toolCalls.see,
-    });
-    return continuation === undefined
-      ? attemptParts
-      : joinedTo(continuation, attemptParts, this.#see);
+    const reason = isOneTooMany ? 'maxAttempts reached' : chain.unavailability(this.plan)?.reason;
+    if (reason === undefined) return this.#start(slot);
+    slot.release({ outcome: 'other', tokens: 0 });
+    throw notSent(targetLabel(this.plan.target), reason);
   }
 
-  /** Its turn has come. */
-  #begin(): void {
-    const { engine, call, trail, chain } = this.#run;
-    const target = this.target.id;
+  #start(slot: Slot): AttemptParts {
+    const { engine, call, scope, trail, chain } = this.#run;
+    const { prepared, continuation } = this.#request;
+    const { target, options } = this.plan;
     this.#startedAt = engine.runtime.now();
-    this.#attempt = chain.begin(this.target);
-    this.#permit = engine.health.enter(target, call.tier.circuit);
-    this.#sent = engine.health.refusals.sent(heldUnder(this.target).target);
-    this.#emit('attempt-start', { target, attempt: this.#attempt });
-    trail.tellCircuit(target, this.#permit.change, this.#tags);
+    this.#attempt = chain.start(this.plan);
+    const grant = new Grant(engine, this.plan, trail, slot);
+    this.#grant = grant;
+    this.#emit('attempt-start', { target: target.id, attempt: this.#attempt });
+    grant.emitEntry();
+    const { timeouts, slowStream } = timingOf(this.#run, this.plan);
+    this.#slowStream = slowStream;
+    const parts = new AttemptStream(engine.runtime, {
+      scope,
+      timeouts,
+      transfer: call.task.transferFor(options),
+      keepRaw: call.options.raw === true,
+      maxAnswerBytes: this.plan.maxAnswerBytes,
+      ...(target.key !== undefined && { key: target.key }),
+      send: call.layers === undefined ? (context) => prepared.send(context) : this.#sendInLayers,
+      onLimits: (limits) => grant.reported(limits),
+      see: continuation === undefined ? this.#see : this.answerCheck.see,
+    });
+    return continuation === undefined ? parts : joinedTo(continuation, parts, this.#see);
   }
 
-  #told(limits: readonly RateLimit[]): void {
-    const now = this.#run.engine.runtime.now();
-    const untils = limits.filter(({ remaining }) => remaining <= 0).map(({ resetMs }) => resetMs);
-    this.#emptyUntil = untils.length === 0 ? undefined : now + Math.max(...untils);
-    this.#place?.told(limits);
-  }
+  readonly #sendInLayers = (context: AttemptContext): AsyncIterable<readonly ProviderPart[]> => {
+    const { prepared } = this.#request;
+    const { target, call } = this.plan;
+    const send = () => prepared.send(context);
+    if (call.layers === undefined) return send();
+    this.#ended = Promise.withResolvers();
+    return call.layers.send(
+      {
+        target: target.id,
+        provider: target.provider,
+        model: target.model,
+        ...keyLabel(target),
+        attempt: this.#attempt ?? 0,
+        signal: context.signal,
+        connected: () => context.watch.connected(),
+        ended: this.#ended.promise,
+      },
+      send,
+    );
+  };
 
   readonly #see = (part: ProviderPart): void => {
     const { collected } = this;
-    const { engine, onBegun } = this.#run;
-    this.toolCalls.see(part);
+    const { engine, onFirstToken } = this.#run;
+    this.answerCheck.see(part);
     collected.add(part);
     if (this.#firstTokenMs === undefined && (collected.begun || part.type === 'finish')) {
       this.#firstTokenMs = engine.runtime.now() - this.#startedAt;
-      this.#emit('first-token', { target: this.target.id, firstTokenMs: this.#firstTokenMs });
-      onBegun?.();
-      this.#place?.begun();
+      const target = this.plan.target.id;
+      this.#emit('first-token', { target, firstTokenMs: this.#firstTokenMs });
+      onFirstToken?.();
+      this.#grant?.firstToken();
     }
-    this.#pace?.seen(part, engine.runtime.now());
+    this.#slowStream?.see(part, engine.runtime.now());
   };
 
   #emit<Name extends EventName>(type: Name, payload: Payload<Name>): void {
-    this.#run.trail.emit(type, payload, this.#tags);
+    this.#run.trail.emit(type, payload, this.plan.tags);
   }
 
-  /** Gives back the place in the circuit; once. */
-  #leave(outcome: Outcome, error?: SignalboxError): void {
-    const change = this.#permit?.settle(outcome);
-    this.#run.trail.tellCircuit(this.target.id, change, this.#tags, error);
-    this.#permit = undefined;
-  }
-
-  /** Gives back the place under the limits, which may let the next one in; once. */
-  #makeRoom(error?: SignalboxError, isTargetLimited = false): void {
-    const { target, collected } = this;
-    const usage = collected.usage();
-    const refused = error?.code === 'rate_limited' ? 'limited' : undefined;
-    const busy = error?.code === 'overloaded' ? 'overloaded' : 'other';
-    const isOk = error === undefined || collected.finish !== undefined;
-    if (isOk && usage) this.#run.engine.limits.answered(target, usage.outputTokens);
-    this.#place?.leave({
-      outcome: isOk ? 'ok' : (refused ?? busy),
-      isTargetLimited,
-      toldWhen: error?.retryAfterMs !== undefined,
-      tokens: refused === undefined ? usage?.totalTokens : 0,
-    });
-    this.#place = undefined;
-  }
-
-  #book(outcome: 'success' | 'failure'): void {
-    const { engine } = this.#run;
-    engine.statistics(this.target.id).record({
-      totalMs: engine.runtime.now() - this.#startedAt,
-      outcome: outcome === 'success' ? 'ok' : 'error',
-      firstTokenMs: this.#firstTokenMs,
-      outputTokens: this.#bill.booked?.usage.outputTokens,
+  #record(line: Attempt, error?: SignalboxError): void {
+    this.#run.trail.end(line, error);
+    if (this.#ended === undefined) return;
+    const { id, servedModel, finish } = this.collected;
+    this.#ended.resolve({
+      ...line,
+      ...(id !== undefined && { answerId: id }),
+      ...(servedModel !== undefined && { servedModel }),
+      ...(finish !== undefined && { finishReason: finish.finishReason }),
     });
   }
 
-  #facts(): Facts {
-    const told: Facts = {
-      ...toldKey(this.target),
-      target: this.target.id,
+  #ending() {
+    const durationMs = this.#run.engine.runtime.now() - this.#startedAt;
+    return { durationMs, firstTokenMs: this.#firstTokenMs, usage: this.collected.usage() };
+  }
+
+  #fields(): AttemptFields {
+    const fields: AttemptFields = {
+      ...keyLabel(this.plan.target),
+      target: this.plan.target.id,
       durationMs: this.#run.engine.runtime.now() - this.#startedAt,
     };
-    if (this.#queuedMs !== undefined) told.queuedMs = this.#queuedMs;
-    if (this.#firstTokenMs !== undefined) told.firstTokenMs = this.#firstTokenMs;
-    if (this.#bill.booked !== undefined) told.usage = this.#bill.booked.usage;
-    return told;
+    if (this.#queuedMs !== undefined) fields.queuedMs = this.#queuedMs;
+    if (this.#firstTokenMs !== undefined) fields.firstTokenMs = this.#firstTokenMs;
+    if (this.#cost.billed !== undefined) fields.usage = this.#cost.billed.usage;
+    return fields;
   }
 
-  #whole(usage: Usage, cost: Completion['cost']): Completion {
-    const { target, collected } = this;
-    const { engine, call, scope } = this.#run;
+  #completion(usage: Usage, cost: Completion['cost']): WholeCompletion {
+    const { plan, collected } = this;
+    const { engine, scope } = this.#run;
     const firstTokenAt =
       this.#firstTokenMs === undefined ? undefined : this.#startedAt + this.#firstTokenMs;
-    const about = { engine, call, scope, target, prepared: this.#asking.prepared, collected };
-    return toCompletion({ ...about, usage, cost, tags: this.#tags, firstTokenAt });
+    const { warnings } = this.#request.prepared;
+    return toCompletion({ engine, scope, plan, warnings, collected, usage, cost, firstTokenAt });
   }
-}
-
-export function openSession(run: Run, target: ResolvedTarget, asking: Asking): Session {
-  return new AttemptSession(run, target, asking);
 }

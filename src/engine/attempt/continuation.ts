@@ -1,64 +1,62 @@
-import type { ResolvedTarget } from '../../config/resolve.ts';
 import { type SignalboxError, summarizeError } from '../../errors.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { NormalMessage, TextPart } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Collected } from '../core/collected.ts';
-import { providerOf } from '../core/engine.ts';
 import type { AttemptParts } from './attempt-stream.ts';
-import type { Broken, Continuation, Run } from './run.ts';
+import type { Continuation, Interruption, Run } from './run.ts';
 
-/** An attempt, as far as another one may continue its answer. */
+/** An attempt whose answer another one may continue. */
 type Interrupted = {
-  readonly target: ResolvedTarget;
+  readonly plan: AttemptPlan;
   readonly collected: Collected;
   readonly continues: boolean;
-  readonly toolCalls: { readonly invalidCall: object | undefined };
+  readonly answerCheck: { readonly invalidCall: object | undefined };
 };
 
-export function brokenOff(session: Interrupted, error: SignalboxError): Broken {
-  const { collected, target } = session;
+export function interruptionOf(attempt: Interrupted, error: SignalboxError): Interruption {
+  const { collected, plan, answerCheck } = attempt;
   return {
-    from: target.id,
+    from: plan.target.id,
     error: summarizeError(error),
-    partial: collected.partial(target.id),
-    // What comes after a call that may not be made is asked for again, with the reason.
-    isText: collected.isText && session.toolCalls.invalidCall === undefined,
+    partial: collected.partial(plan.target.id),
+    // After an invalid tool call the answer restarts, with the reason as a hint.
+    isText: collected.isText && answerCheck.invalidCall === undefined,
   };
 }
 
 /**
- * What the target is to go on from; `undefined` when it has to begin anew: because the tier wants that, because
- * a tool call or an object is no text to go on from, or because the model is not known to accept a turn of its
- * own that has begun.
+ * What the target continues; `undefined` when its answer restarts: because the tier wants that, because a tool call or an
+ * object cannot be continued, or because the model is not known to accept a prefilled turn.
  */
-export function continuationOn(run: Run, target: ResolvedTarget): Continuation | undefined {
-  const { engine, call, chain, broken } = run;
-  if (broken === undefined || !broken.isText || call.tier.midStream !== 'continue')
-    return undefined;
-  if (call.options.schema !== undefined || chain.state(target).refusedPrefill) return undefined;
-  const { content } = broken.partial;
+export function continuationFor(run: Run, plan: AttemptPlan): Continuation | undefined {
+  const { call, interruption } = run;
+  if (interruption === undefined || !interruption.isText) return undefined;
+  if (call.tier.midStream !== 'continue' || call.options.schema !== undefined) return undefined;
+  if (plan.rejectedPrefill) return undefined;
+  const { content } = interruption.partial;
   const last = content.at(-1);
   if (last?.type !== 'text' || last.text.trim() === '') return undefined;
-  if (!providerOf(engine, target).capabilities(target.model).has('prefill')) return undefined;
+  if (!plan.provider.capabilities(plan.target.model).has('prefill')) return undefined;
   return { content: content.slice(0, -1), text: last.text };
 }
 
-/** The turn that the model is to go on with. A final white space is refused by those who take such a turn. */
+/** The turn that the model continues. Vendors that accept one reject trailing white space. */
 export function prefillOf({ content, text }: Continuation): NormalMessage {
   const before = content.filter((part) => part.type === 'text');
   return { role: 'assistant', content: [...before, { type: 'text', text: text.trimEnd() }] };
 }
 
-const refusals: readonly ErrorCode[] = ['invalid_request', 'unsupported'];
+const prefillErrors: readonly ErrorCode[] = ['invalid_request', 'unsupported'];
 
-/** Whether the failure is the vendor's way to say that it does not go on with a turn that has begun. */
-export function refusesPrefill(session: Interrupted, error: SignalboxError): boolean {
-  return session.continues && !session.collected.begun && refusals.includes(error.code);
+/** Whether the vendor rejected the prefilled turn. */
+export function rejectsPrefill(attempt: Interrupted, error: SignalboxError): boolean {
+  return attempt.continues && !attempt.collected.begun && prefillErrors.includes(error.code);
 }
 
-/** Takes off the white space that the text before ends with already: it was not sent, so it may come again. */
-function joint(before: string): (delta: string) => string {
+/** Removes leading white space that the text before already ends with: it was not sent, so the model may repeat it. */
+function withoutRepeatedSpace(before: string): (delta: string) => string {
   let sent = before.slice(before.trimEnd().length);
   return (delta) => {
     let at = 0;
@@ -71,8 +69,8 @@ function joint(before: string): (delta: string) => string {
   };
 }
 
-/** Parts that may come before the text goes on, and say nothing of it. */
-function isAside(part: ProviderPart): boolean {
+/** Parts that may come before the text continues. */
+function isPreamble(part: ProviderPart): boolean {
   return (
     part.type === 'open' ||
     part.type === 'usage' ||
@@ -83,7 +81,7 @@ function isAside(part: ProviderPart): boolean {
 }
 
 function joined(before: string, part: TextPart): TextPart {
-  const rest = joint(before)(part.text);
+  const rest = withoutRepeatedSpace(before)(part.text);
   const by = before.length + rest.length - part.text.length;
   const citations = part.citations?.map(({ start, end, ...citation }) => ({
     ...citation,
@@ -93,12 +91,12 @@ function joined(before: string, part: TextPart): TextPart {
   return { ...part, text: before + rest, ...(citations !== undefined && { citations }) };
 }
 
-/** One part as it is told after a text that broke off; none when it only repeats the white space at its end. */
+/** A part as it is passed on after the interrupted text; none when it only repeats the white space at its end. */
 function createJoiner(text: string): (part: ProviderPart) => readonly ProviderPart[] {
-  const join = joint(text);
+  const join = withoutRepeatedSpace(text);
   let isJoined = false;
   return (part) => {
-    if (isJoined || isAside(part)) return [part];
+    if (isJoined || isPreamble(part)) return [part];
     if (part.type === 'text-delta') {
       const delta = join(part.delta);
       return delta === '' ? [] : [{ type: 'text-delta', delta }];
@@ -107,14 +105,14 @@ function createJoiner(text: string): (part: ProviderPart) => readonly ProviderPa
     if (part.type === 'part-end' && part.part.type === 'text') {
       return [{ type: 'part-end', part: joined(text, part.part) }];
     }
-    // Nothing was left to say: the text ends where it broke off.
+    // The model had nothing to add: the text ends where it was interrupted.
     return [{ type: 'part-end', part: { type: 'text', text } }, part];
   };
 }
 
 /**
- * The parts of an answer that goes on from a text: its first text part becomes the whole of both. `see` is shown
- * each before it is passed on.
+ * The parts of an answer that continues a text: its first text part becomes the whole of both. `see` is called with each
+ * before it is passed on.
  */
 export function joinedTo(
   { text }: Continuation,

@@ -1,34 +1,32 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import type { Call } from '../core/engine.ts';
-import { optionsFor } from '../core/engine.ts';
-import type { Session } from './attempt.ts';
+import type { RunningAttempt } from './attempt.ts';
 import type { AttemptParts } from './attempt-stream.ts';
 
-/** An attempt that we stand by: from here on, a failure can no longer be hidden from the reader. */
+/** An answer that the call commits to: from here on, a failure can no longer be hidden from the reader. */
 export type Committed = {
-  readonly session: Session;
+  readonly attempt: RunningAttempt;
   /** What arrived before, not yet passed on. */
   readonly held: readonly ProviderPart[];
-  /** The parts still to come; they have begun to be read. */
+  /** The parts still to come. */
   readonly rest: AttemptParts;
   /** The whole answer, already checked, when it ended before anything was passed on. */
   readonly completion?: Completion;
 };
 
 /**
- * Whether the part shows something of the answer: text, a tool call, or reasoning if it was asked for.
- * Preamble, usage and unasked reasoning do not commit: a failure after them is still ours to route around.
+ * Whether the part shows something of the answer: text, a tool call, or reasoning that was requested. After preamble,
+ * usage and unrequested reasoning, a failure can still be routed around.
  */
-function isVisible(part: ProviderPart, reasoningAskedFor: boolean): boolean {
+function isVisible(part: ProviderPart, showsReasoning: boolean): boolean {
   switch (part.type) {
     case 'text-delta':
     case 'tool-call-start':
     case 'tool-call-delta':
       return true;
     case 'reasoning-delta':
-      return reasoningAskedFor;
+      return showsReasoning;
     case 'part-end':
       return part.part.type !== 'reasoning';
     default:
@@ -37,26 +35,29 @@ function isVisible(part: ProviderPart, reasoningAskedFor: boolean): boolean {
 }
 
 /**
- * Holds an attempt's parts until the first visible one, or, where the caller wants the whole answer, until
- * its end. Rejects with the attempt's failure as long as nothing was passed on.
+ * Holds an attempt's parts until the first visible one, or until the end when the caller wants the whole answer. Rejects
+ * with the attempt's failure as long as nothing was passed on.
  */
-export async function holdUntilCommitted(session: Session, call: Call): Promise<Committed> {
-  const reasoningAskedFor = optionsFor(call, session.target).reasoning?.include === true;
+export async function holdUntilCommitted(attempt: RunningAttempt): Promise<Committed> {
+  const { call, options } = attempt.plan;
+  const showsReasoning = options.reasoning?.include === true;
   const held: ProviderPart[] = [];
-  const rest = await session.start();
+  const rest = await attempt.start();
   for (let batch = await rest.next(); batch !== undefined; batch = await rest.next()) {
     if (call.mode === 'complete') continue;
     held.push(...batch);
-    if (batch.some((part) => isVisible(part, reasoningAskedFor))) return { session, held, rest };
+    if (batch.some((part) => isVisible(part, showsReasoning))) return { attempt, held, rest };
   }
-  const completion = session.succeed(await session.conclude());
-  return { session, held, rest, completion };
+  const completion = attempt.succeed(await attempt.conclude());
+  return { attempt, held, rest, completion };
 }
 
-/** Lets go of an answer that nobody wants any more: its socket is closed, and its line written. */
-export async function letGo(answer: Committed, reason: SignalboxError): Promise<void> {
-  const { session, rest, completion } = answer;
+/** Abandons an answer: closes its socket and records its line. */
+export async function abandon(
+  { attempt, rest, completion }: Committed,
+  reason: SignalboxError,
+): Promise<void> {
   if (completion !== undefined) return;
   rest.leave();
-  session.judge(await session.fail(reason), { verdict: 'stop' });
+  attempt.decided(await attempt.fail(reason), { verdict: 'stop' });
 }

@@ -7,20 +7,20 @@ import type { Scope } from '../core/scope.ts';
 import type { Trail } from '../core/trail.ts';
 
 /** An answer that broke off after the reader had seen a part of it. */
-export type Broken = {
+export type Interruption = {
   readonly from: string;
   readonly error: ErrorSummary;
-  /** What had arrived, the text under way as its last part. */
+  /** What had arrived; unfinished text is its last part. */
   readonly partial: PartialAnswer;
-  /** Whether it was plain text, so that another target could go on where it ended. */
+  /** Whether it was plain text, which another target can continue. */
   readonly isText: boolean;
 };
 
-/** What another target is to go on from. */
+/** What another target continues. */
 export type Continuation = {
-  /** The parts that are whole. */
+  /** The finished parts. */
   readonly content: readonly Part[];
-  /** The text to go on from; the reader has seen it. */
+  /** The unfinished text, which the reader has seen. */
   readonly text: string;
 };
 
@@ -31,8 +31,8 @@ export type Run = {
   readonly scope: Scope;
   readonly trail: Trail;
   readonly chain: Chain;
-  /** Told when the attempt's first token has come. */
-  readonly onBegun?: () => void;
-  /** Set once an answer has broken off before the eyes of the reader. */
-  readonly broken?: Broken;
+  /** Called at the first token of the attempt. */
+  readonly onFirstToken?: () => void;
+  /** Set once an answer was interrupted after the reader had seen a part of it. */
+  readonly interruption?: Interruption;
 };

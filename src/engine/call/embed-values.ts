@@ -1,20 +1,21 @@
 import pLimit from 'p-limit';
 import { checkCallOptions, findTier } from '../../config/check.ts';
 import { defaults } from '../../config/defaults.ts';
-import type { ResolvedConfig } from '../../config/resolve.ts';
+import type { ResolvedConfig, ResolvedTier } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
 import { addUsd } from '../../pricing/money.ts';
 import type { Embeddings, EmbedOptions } from '../../protocol/other-tasks.ts';
 import type { Cost, Usage } from '../../protocol/usage.ts';
 import { tiersOf } from '../chain/plan-call.ts';
-import type { Call } from '../core/engine.ts';
 import { type Engine, providerOf } from '../core/engine.ts';
-import type { WholeCompletion } from '../core/task.ts';
+import type { Task, WholeCompletion } from '../core/task.ts';
 import { embedTask } from '../tasks/embed.ts';
-import { openCall } from './open-call.ts';
 
-/** Runs one call to its end. */
-type Run = (call: Call) => Promise<WholeCompletion>;
+/** One call of several. */
+type Batch = {
+  readonly options: EmbedOptions;
+  readonly task: (tier: ResolvedTier, options: EmbedOptions) => Task;
+};
 
 function checkValues(values: string | readonly string[]): readonly string[] {
   const list = typeof values === 'string' ? [values] : values;
@@ -31,7 +32,7 @@ function checkValues(values: string | readonly string[]): readonly string[] {
   return list;
 }
 
-/** What the smallest of the tier's targets takes, so that a batch can go to any of them. */
+/** The smallest batch size of the tier's targets, so that a batch can go to any of them. */
 function batchSize(engine: Engine, config: ResolvedConfig, tier: string): number {
   const sizes = tiersOf(config, findTier(config, tier))
     .flatMap((each) => each.targets)
@@ -40,7 +41,7 @@ function batchSize(engine: Engine, config: ResolvedConfig, tier: string): number
     .map(({ model, adapter: { maxEmbeddingBatch = defaults.embedBatch } }) =>
       typeof maxEmbeddingBatch === 'number' ? maxEmbeddingBatch : maxEmbeddingBatch(model),
     )
-    // A provider that knows no number, or none that makes sense, takes what most do.
+    // Without a valid number, the usual one.
     .map((size) => (Number.isInteger(size) && size > 0 ? size : defaults.embedBatch));
   return sizes.length === 0 ? defaults.embedBatch : Math.min(...sizes);
 }
@@ -105,24 +106,24 @@ function toEmbeddings(batches: readonly WholeCompletion[], totalMs: number): Emb
 }
 
 /**
- * Embeds values, in as many calls as the vendor's limit asks for, a few at once. Each batch is a call of its
- * own in events and limits; the first that fails ends the others.
+ * Embeds values in as many calls as the vendor's batch limit needs, a few at once. Each batch is one call in events and
+ * limits; the first that fails ends the others.
  */
 export async function embedValues(
   engine: Engine,
   config: ResolvedConfig,
-  run: Run,
-  asked: {
+  request: {
     readonly tier: string;
     readonly values: string | readonly string[];
     readonly options: EmbedOptions | undefined;
   },
+  run: (batch: Batch) => Promise<WholeCompletion>,
 ): Promise<Embeddings> {
   const startedAt = engine.runtime.now();
-  if (asked.options !== undefined) checkCallOptions(asked.options, engine.providers, 'embed');
-  const values = checkValues(asked.values);
-  const batches = batchesOf(values, batchSize(engine, config, asked.tier));
-  const { signal, ...options } = asked.options ?? {};
+  if (request.options !== undefined) checkCallOptions(request.options, engine.providers, 'embed');
+  const values = checkValues(request.values);
+  const batches = batchesOf(values, batchSize(engine, config, request.tier));
+  const { signal, ...options } = request.options ?? {};
   const others = new AbortController();
   const leave = (): void => others.abort(signal?.reason);
   if (signal?.aborted) leave();
@@ -133,15 +134,10 @@ export async function embedValues(
   });
   const embed = (batch: readonly string[]): Promise<WholeCompletion> =>
     limit(() =>
-      run(
-        openCall(engine, config, {
-          tier: asked.tier,
-          options: { ...options, signal: others.signal },
-          kind: 'embed',
-          mode: 'complete',
-          task: (tier, checked) => embedTask(tier, batch, checked),
-        }),
-      ),
+      run({
+        options: { ...options, signal: others.signal },
+        task: (tier, checked) => embedTask(tier, batch, checked),
+      }),
     );
   let answers: readonly Promise<WholeCompletion>[] = [];
   try {

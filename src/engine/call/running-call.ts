@@ -1,54 +1,66 @@
-import type { StreamPart } from '../../protocol/stream-part.ts';
-import type { CallRun } from './run-call.ts';
+import { SignalboxError } from '../../errors.ts';
+import type { PluginParts } from '../../protocol/plugin.ts';
+import type { Runtime } from '../../protocol/runtime.ts';
+import type { Scope } from '../core/scope.ts';
 
-type Batch = readonly StreamPart[];
+/** The parts of a call in batches; `finish` is the last part. */
+export type CallRun = AsyncGenerator<PluginParts, void>;
 
-export type CallStep = IteratorResult<Batch, void>;
-
-/** The parts of a call in batches, for one reader, who reads one batch at a time. `finish` is the last part. */
-export interface CallParts {
-  /** The next batch, never empty, or the end. @throws SignalboxError what the call failed with */
-  next(): Promise<CallStep>;
-  /** The reader leaves. Waits for the batch that is being read. */
-  return(): Promise<unknown>;
-  /** Whether it was ended from outside: parts that its reader still holds are not part of an answer any more. */
-  readonly isEnded: boolean;
-}
-
-/** A call under way: its reader reads it, and an abort ends it where nobody does. */
-export class RunningCall implements CallParts {
+/** A call for one reader, who reads one batch at a time. An abort ends it even when nothing reads. */
+export class RunningCall implements AsyncIterableIterator<PluginParts, void> {
   readonly #run: CallRun;
+  readonly #onUnread: () => void;
+  /** A generator that was not started runs none of its clean-up. */
+  #isStarted = false;
   #ending: Promise<void> | undefined;
-  /** What the call was ended with, for a reader who comes back. */
+  /** What the call was ended with, for a reader that comes back. */
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(run: CallRun) {
+  /** `onUnread` is called when the call ends before its first read. */
+  constructor(run: CallRun, scope: Scope, onUnread: () => void) {
     this.#run = run;
+    this.#onUnread = onUnread;
+    scope.listen(() => void this.end(scope.reason));
   }
 
-  next(): Promise<CallStep> {
+  /** The next batch, never empty, or the end. @throws SignalboxError what the call failed with */
+  next(): Promise<IteratorResult<PluginParts, void>> {
     if (this.#ending !== undefined) return this.#ending.then(() => this.#failed());
-    return this.#run.next().then(stepOf);
+    this.#isStarted = true;
+    return this.#run.next();
   }
 
+  /** Whether it was ended from outside: parts that its reader still holds are not part of an answer any more. */
   get isEnded(): boolean {
     return this.#ending !== undefined;
   }
 
-  return(): Promise<unknown> {
-    return this.#run.return(undefined);
+  /** The reader leaves. Waits for the batch that is being read. */
+  return(): Promise<IteratorResult<PluginParts, void>> {
+    this.#closeUnread();
+    return this.#run.return();
   }
 
   /**
-   * Ends the call although nobody reads it; what is being read comes first. A reader who comes back gets the error: a
-   * call that was ended must not look like a whole answer.
+   * Ends the call, after the batch that is being read. A reader that comes back gets the error: a call that was ended must
+   * not look like a whole answer.
    */
   end(reason: unknown): Promise<void> {
     this.#ending ??= this.#end(reason);
     return this.#ending;
   }
 
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #closeUnread(): void {
+    if (!this.#isStarted) this.#onUnread();
+    this.#isStarted = true;
+  }
+
   async #end(reason: unknown): Promise<void> {
+    this.#closeUnread();
     try {
       await this.#run.throw(reason);
     } catch (error) {
@@ -56,14 +68,72 @@ export class RunningCall implements CallParts {
     }
   }
 
-  #failed(): CallStep {
+  #failed(): IteratorResult<PluginParts, void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     return { done: true, value: undefined };
   }
 }
 
-function stepOf(step: Awaited<ReturnType<CallRun['next']>>): CallStep {
-  if (step.done !== true) return step;
-  if (step.value === undefined) return { done: true, value: undefined };
-  return { done: false, value: [{ type: 'finish', completion: step.value }] };
+/** A call in flight, as far as closing the router goes. */
+type CallInFlight = {
+  readonly abort: (reason: SignalboxError) => void;
+  /** Resolves when the call has cleaned up, which it does even when nothing reads it. */
+  readonly end: () => Promise<unknown>;
+  /** Its index among those in flight. */
+  index?: number | undefined;
+};
+
+/** The calls in flight, so that a router can be closed. */
+export interface InFlight {
+  readonly size: number;
+  /** @throws SignalboxError `closed` once the router is */
+  enter(call: CallInFlight): void;
+  leave(call: CallInFlight): void;
+  /** Rejects new calls, waits for those in flight, aborts what is left, and waits for that to settle. */
+  close(drainMs: number): Promise<void>;
+}
+
+function closedError(what: string): SignalboxError {
+  return new SignalboxError('closed', `the router ${what}`);
+}
+
+export function createInFlight(runtime: Runtime): InFlight {
+  // Not a Set: the tables that it outgrows keep every call reachable until the next full garbage collection.
+  const calls: CallInFlight[] = [];
+  let closed = false;
+  const { promise: empty, resolve: onEmpty } = Promise.withResolvers<void>();
+
+  return {
+    get size() {
+      return calls.length;
+    },
+    enter(call) {
+      if (closed) throw closedError('is closed: no call can be made any more');
+      call.index = calls.push(call) - 1;
+    },
+    leave(call) {
+      const { index } = call;
+      if (index === undefined) return;
+      call.index = undefined;
+      const last = calls.pop();
+      if (last !== undefined && last !== call) {
+        calls[index] = last;
+        last.index = index;
+      }
+      if (closed && calls.length === 0) onEmpty();
+    },
+    async close(drainMs) {
+      closed = true;
+      if (drainMs > 0 && calls.length > 0) {
+        const timer = new AbortController();
+        const waited = runtime.sleep(drainMs, timer.signal).catch(() => undefined);
+        await Promise.race([empty, waited]);
+        timer.abort();
+      }
+      const left = [...calls];
+      for (const call of left) call.abort(closedError('was closed while the call was in flight'));
+      await Promise.allSettled(left.map((call) => call.end()));
+      calls.length = 0;
+    },
+  };
 }

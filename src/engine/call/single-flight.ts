@@ -1,35 +1,24 @@
 import { SignalboxError } from '../../errors.ts';
-import { untilAborted } from '../../internal/until-aborted.ts';
-import type { StreamPart } from '../../protocol/stream-part.ts';
-import type { Call } from '../core/engine.ts';
-import type { CallParts } from './running-call.ts';
+import type { Tags } from '../../protocol/completion.ts';
+import type { PluginParts } from '../../protocol/plugin.ts';
+import { type Scope, untilEnded } from '../core/scope.ts';
+import type { Next } from './plugin-layer.ts';
 
-/** Runs a call for all who share it. */
-type Start = (call: Call) => CallParts;
-
-/** One request under way, and those who wait for it. */
+/** One request in flight, and the calls that share it. */
 type Flight = {
-  readonly parts: StreamPart[];
+  readonly parts: PluginParts[number][];
   readonly leaving: AbortController;
   members: number;
   isOver: boolean;
   error?: unknown;
-  /** Settles when there is something new; then there is another one. */
+  /** Resolves when there is something new, and is replaced. */
   news: PromiseWithResolvers<void>;
 };
 
-/** Lets identical calls that are under way at the same time share one request. */
-export interface SingleFlight {
-  /**
-   * The parts of the request under `key`: all of them, however late one joins. The last to leave aborts it. A
-   * reader who is slow holds nobody up: the parts are kept until the request is over and read.
-   */
-  join(key: string, call: Call, leaving?: AbortSignal): CallParts;
-  /** Requests under way. */
-  readonly size: number;
-}
+/** A call that may share a request. */
+type Member = { readonly key: string; readonly tags: Tags; readonly scope: Scope };
 
-/** Two values of the caller's code are the same when they are one and the same. */
+/** Objects are the same when they are identical. */
 function createIdentities() {
   const known = new WeakMap<object, string>();
   let count = 0;
@@ -40,8 +29,11 @@ function createIdentities() {
   };
 }
 
-/** What makes calls identical: all that is asked, by value; functions, schemas and configurations by identity. */
-export function createCallKey(): (config: object, asked: unknown) => string {
+/**
+ * What makes calls identical: the request and the options by value; functions, schemas and configurations by identity.
+ * @throws SignalboxError `config` when a value cannot be compared
+ */
+export function createCallKey(): (config: object, request: unknown) => string {
   const identityOf = createIdentities();
   const replace = (_: string, value: unknown): unknown => {
     if (typeof value === 'function') return identityOf(value);
@@ -52,52 +44,64 @@ export function createCallKey(): (config: object, asked: unknown) => string {
     }
     return value;
   };
-  return (config, asked) => {
+  return (config, request) => {
     try {
-      return `${identityOf(config)} ${JSON.stringify(asked, replace)}`;
+      return `${identityOf(config)} ${JSON.stringify(request, replace)}`;
     } catch (cause) {
       const message =
-        'singleFlight: the messages or options hold something that cannot be compared, such as a circle; see cause';
+        'singleFlight: the messages or options hold something that cannot be compared, such as a cycle; see cause';
       throw new SignalboxError('config', message, { cause });
     }
   };
 }
 
-/** The part as a caller who joined sees it: the completion has its own tags, and was billed to another call. */
-function forJoiner(part: StreamPart, { tags }: Call): StreamPart {
+/** The part as a joined call sees it: the completion has its own tags, and was billed to another call. */
+function forJoined(part: PluginParts[number], tags: Tags): PluginParts[number] {
   if (part.type !== 'finish') return part;
   return { ...part, completion: { ...part.completion, tags, shared: true } };
 }
 
-function leftAlone(): SignalboxError {
-  return new SignalboxError('aborted', 'the last caller left');
+function wake(flight: Flight): void {
+  flight.news.resolve();
+  flight.news = Promise.withResolvers();
 }
 
-export function createSingleFlight(start: Start): SingleFlight {
-  const flights = new Map<string, Flight>();
+/**
+ * Lets identical calls share one request while it is in flight. It is the innermost layer of the calls that want it:
+ * shaped as the `wrapCall` of a plugin.
+ */
+export class SingleFlight {
+  readonly #flights = new Map<string, Flight>();
 
-  function wake(flight: Flight): void {
-    flight.news.resolve();
-    flight.news = Promise.withResolvers();
-  }
-
-  async function run(key: string, flight: Flight, call: Call): Promise<void> {
-    const shared = { ...call, options: { ...call.options, signal: flight.leaving.signal } };
+  /**
+   * The parts of the request under `key`: all of them, however late a call joins. The last to leave aborts it. A slow
+   * reader holds up no other: the parts are kept until the request is over and read.
+   */
+  async *wrapCall({ key, tags, scope }: Member, next: Next): AsyncGenerator<PluginParts, void> {
+    const known = this.#flights.get(key);
+    const flight = known ?? this.#start(key, next);
+    flight.members += 1;
     try {
-      const source = start(shared);
-      for (let step = await source.next(); step.done !== true; step = await source.next()) {
-        flight.parts.push(...step.value);
-        wake(flight);
+      let at = 0;
+      for (;;) {
+        while (at >= flight.parts.length && !flight.isOver) {
+          await untilEnded(flight.news.promise, scope);
+        }
+        if (scope.reason !== undefined) throw scope.reason;
+        const batch = flight.parts.slice(at);
+        if (batch.length === 0) {
+          if (flight.error !== undefined) throw flight.error;
+          return;
+        }
+        at += batch.length;
+        yield known === undefined ? batch : batch.map((part) => forJoined(part, tags));
       }
-    } catch (error) {
-      flight.error = error;
+    } finally {
+      this.#leave(key, flight);
     }
-    flight.isOver = true;
-    if (flights.get(key) === flight) flights.delete(key);
-    wake(flight);
   }
 
-  function begin(key: string, call: Call): Flight {
+  #start(key: string, next: Next): Flight {
     const flight: Flight = {
       parts: [],
       leaving: new AbortController(),
@@ -105,67 +109,30 @@ export function createSingleFlight(start: Start): SingleFlight {
       isOver: false,
       news: Promise.withResolvers(),
     };
-    flights.set(key, flight);
-    void run(key, flight, call);
+    this.#flights.set(key, flight);
+    void this.#run(key, flight, next);
     return flight;
   }
 
-  function leave(key: string, flight: Flight): void {
-    flight.members -= 1;
-    if (flight.members > 0 || flight.isOver) return;
-    // Whoever comes now begins anew: this one is lost.
-    if (flights.get(key) === flight) flights.delete(key);
-    flight.leaving.abort(leftAlone());
-  }
-
-  async function* partsOf(
-    key: string,
-    call: Call,
-    leaving: AbortSignal | undefined,
-  ): AsyncGenerator<readonly StreamPart[], void> {
-    const own = call.options.signal;
-    const signal = AbortSignal.any([own, leaving].filter((each) => each !== undefined));
-    const known = flights.get(key);
-    const flight = known ?? begin(key, call);
-    flight.members += 1;
+  async #run(key: string, flight: Flight, next: Next): Promise<void> {
     try {
-      let at = 0;
-      for (;;) {
-        while (at >= flight.parts.length && !flight.isOver) {
-          await untilAborted(() => flight.news.promise, signal);
-        }
-        signal.throwIfAborted();
-        const batch = flight.parts.slice(at);
-        if (batch.length === 0) {
-          if (flight.error !== undefined) throw flight.error;
-          return;
-        }
-        at += batch.length;
-        yield known === undefined ? batch : batch.map((part) => forJoiner(part, call));
+      for await (const batch of next({ signal: flight.leaving.signal })) {
+        flight.parts.push(...batch);
+        wake(flight);
       }
     } catch (error) {
-      if (!own?.aborted) throw error;
-      throw new SignalboxError('aborted', "aborted by the caller's signal", {
-        cause: own.reason,
-      });
-    } finally {
-      leave(key, flight);
+      flight.error = error;
     }
+    flight.isOver = true;
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    wake(flight);
   }
 
-  return {
-    get size() {
-      return flights.size;
-    },
-    join(key, call, leaving) {
-      const parts = partsOf(key, call, leaving);
-      return {
-        next: () => parts.next(),
-        return: () => parts.return(),
-        get isEnded() {
-          return call.options.signal?.aborted === true;
-        },
-      };
-    },
-  };
+  #leave(key: string, flight: Flight): void {
+    flight.members -= 1;
+    if (flight.members > 0 || flight.isOver) return;
+    // A call that comes now starts a new request: this one is given up.
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    flight.leaving.abort(new SignalboxError('aborted', 'the last caller left'));
+  }
 }

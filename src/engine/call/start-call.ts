@@ -1,57 +1,169 @@
 import { defaults } from '../../config/defaults.ts';
-import { SignalboxError } from '../../errors.ts';
-import type { Completion } from '../../protocol/completion.ts';
 import type { Call, Engine } from '../core/engine.ts';
-import { openScope } from '../core/scope.ts';
-import type { InFlight } from './in-flight.ts';
+import { type CallScope, openScope, type Scope } from '../core/scope.ts';
+import { Trail } from '../core/trail.ts';
+import { type CallAccount, PartialAccount, WholeCallAccount } from './call-account.ts';
+import { Layers, type MakeCalls } from './layers.ts';
+import type { Next } from './plugin-layer.ts';
 import { runCall } from './run-call.ts';
-import { type CallParts, RunningCall } from './running-call.ts';
+import { type CallRun, createInFlight, type InFlight, RunningCall } from './running-call.ts';
+import { createCallKey, SingleFlight } from './single-flight.ts';
 
-/**
- * Runs a call under a scope of its own, known to the router until it has ended. `leaving` aborts when the
- * reader goes while a part is being waited for, when a generator can be told nothing. What is returned must be
- * read, were it only to its first part.
- * @throws SignalboxError `closed` once the router is.
- */
-export function startCall(
-  engine: Engine,
-  inFlight: InFlight,
-  call: Call,
-  leaving?: AbortSignal,
-): CallParts {
-  const { tier, options } = call;
-  const totalMs = options.timeouts?.totalMs ?? tier.timeouts.totalMs ?? defaults.totalMs;
-  const scope = openScope(engine.runtime, options.signal, totalMs);
-  const leave = (): void => scope.abort(leaving?.reason);
-  if (leaving?.aborted) leave();
-  leaving?.addEventListener('abort', leave, { once: true });
-  const run = runCall(engine, call, scope, () => {
-    leaving?.removeEventListener('abort', leave);
-    inFlight.leave(running);
-    engine.configs.release(call.config);
-  });
-  const parts = new RunningCall(run);
-  const running: Parameters<InFlight['enter']>[0] = {
-    abort: (reason) => scope.abort(reason),
-    // An abort never waits for a reader who is busy elsewhere.
-    end: () => parts.end(scope.reason),
-  };
-  scope.listen(running.end);
-  try {
-    inFlight.enter(running);
-  } catch (error) {
-    scope.close();
-    throw error;
-  }
-  engine.configs.retain(call.config);
-  return parts;
+/** A call of a fire drill: the engine and the call as they run then. */
+export type Drilled = { readonly engine: Engine; readonly call: Call };
+
+/** What ends a call. */
+type Ends = {
+  readonly signal: AbortSignal | undefined;
+  readonly totalMs: number;
+  /** Aborts when the reader leaves while it waits for a part. */
+  readonly leaving?: AbortSignal | undefined;
+};
+
+function totalMsOf({ options, tier }: Call): number {
+  return options.timeouts?.totalMs ?? tier.timeouts.totalMs ?? defaults.totalMs;
 }
 
-/** Reads a call to its end, for callers who want the whole answer. */
-export async function collectCall(parts: CallParts): Promise<Completion> {
-  for (let step = await parts.next(); step.done !== true; step = await parts.next()) {
-    const last = step.value.at(-1);
-    if (last?.type === 'finish') return last.completion;
+function isShared({ kind, options, tier }: Call): boolean {
+  return kind === 'chat' && (options.singleFlight ?? tier.singleFlight);
+}
+
+function ignore(): void {}
+
+/** Starts the calls of one router: each with its scope, its layers, and the request it may share. */
+export class CallStarter {
+  readonly #engine: Engine;
+  readonly #drilled: (call: Call) => Drilled | undefined;
+  readonly #makeCalls: MakeCalls;
+  readonly #inFlight: InFlight;
+  readonly #flights = new SingleFlight();
+  readonly #keyOf = createCallKey();
+
+  /** `drilled` returns how a call runs that a fire drill takes; `makeCalls` makes the calls of plugins. */
+  constructor(engine: Engine, drilled: (call: Call) => Drilled | undefined, makeCalls: MakeCalls) {
+    this.#engine = engine;
+    this.#drilled = drilled;
+    this.#makeCalls = makeCalls;
+    this.#inFlight = createInFlight(engine.runtime);
   }
-  throw new SignalboxError('stream_interrupted', 'the call ended without an answer');
+
+  /** Calls in flight. */
+  get size(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Rejects new calls, waits up to `drainMs`, and aborts the rest. */
+  close(drainMs: number): Promise<void> {
+    return this.#inFlight.close(drainMs);
+  }
+
+  /**
+   * Starts a call. What is returned must be read, at least to its first part. `leaving` aborts when the reader leaves while
+   * it waits for a part.
+   * @throws SignalboxError `closed` once the router is
+   */
+  start(call: Call, leaving?: AbortSignal): RunningCall {
+    const ends = { signal: call.options.signal, totalMs: totalMsOf(call), leaving };
+    return this.#open(call, ends, (scope, onClose) => {
+      const isJoined = isShared(call);
+      if (isJoined && call.plugins.length === 0) return this.#joined(call, scope, onClose);
+      return this.#run(call, scope, onClose, isJoined ? this.#flights : undefined);
+    });
+  }
+
+  /** Runs a call under a scope, in flight until it has closed. */
+  #open(
+    call: Call,
+    { signal, totalMs, leaving }: Ends,
+    run: (scope: CallScope, onClose: () => void) => CallRun,
+  ): RunningCall {
+    const { configs, runtime } = this.#engine;
+    const scope = openScope(runtime, signal, totalMs);
+    const leave = (): void => scope.abort(leaving?.reason);
+    if (leaving?.aborted) leave();
+    leaving?.addEventListener('abort', leave, { once: true });
+    const entry: Parameters<InFlight['enter']>[0] = {
+      abort: (reason) => scope.abort(reason),
+      // An abort does not wait for a reader that is busy elsewhere.
+      end: () => running.end(scope.reason),
+    };
+    const onClose = (): void => {
+      leaving?.removeEventListener('abort', leave);
+      this.#inFlight.leave(entry);
+      configs.release(call.config);
+    };
+    const running = new RunningCall(run(scope, onClose), scope, () => {
+      scope.close();
+      onClose();
+    });
+    try {
+      this.#inFlight.enter(entry);
+    } catch (error) {
+      scope.close();
+      throw error;
+    }
+    configs.retain(call.config);
+    return running;
+  }
+
+  /** With `flights`, the innermost layer is a request that other calls may share. */
+  #run(call: Call, scope: CallScope, onClose: () => void, flights?: SingleFlight): CallRun {
+    const drilled = this.#drilled(call) ?? { engine: this.#engine, call };
+    const { engine } = drilled;
+    const account = accountOf(drilled, scope, onClose);
+    if (drilled.call.plugins.length === 0) return runCall(engine, call, scope, account);
+    const layers = new Layers(engine, drilled.call, scope, this.#makeCalls);
+    return layers.run(account, (inner, options) => {
+      const next: Next = (set) => this.#inside(engine, inner, scope, account.trail, set);
+      if (flights === undefined) return next(options);
+      return flights.wrapCall(this.#memberOf(inner, scope), next);
+    });
+  }
+
+  /** What is inside of all layers. With a signal, it ends by that one, and not with the call. */
+  #inside(
+    engine: Engine,
+    call: Call,
+    scope: Scope,
+    trail: Trail,
+    options: Parameters<Next>[0],
+  ): RunningCall {
+    if (options?.signal === undefined) {
+      const account = new PartialAccount(trail, ignore);
+      return new RunningCall(runCall(engine, call, scope, account), scope, ignore);
+    }
+    const ends = { signal: options.signal, totalMs: scope.remainingMs() };
+    return this.#open(call, ends, (own, onClose) => {
+      const account = new PartialAccount(trail, () => {
+        own.close();
+        onClose();
+      });
+      return runCall(engine, call, own, account);
+    });
+  }
+
+  /** A call that shares its request, without plugins: the request has the events, once for all who share it. */
+  async *#joined(call: Call, scope: CallScope, onClose: () => void): CallRun {
+    const next: Next = (options) =>
+      this.#open(call, { signal: options?.signal, totalMs: totalMsOf(call) }, (own, onOwnClose) =>
+        this.#run(call, own, onOwnClose),
+      );
+    try {
+      yield* this.#flights.wrapCall(this.#memberOf(call, scope), next);
+    } finally {
+      scope.close();
+      onClose();
+    }
+  }
+
+  #memberOf({ config, tier, mode, task, options, tags }: Call, scope: Scope) {
+    const { signal: _signal, tags: _tags, singleFlight: _, ...compared } = options;
+    const key = this.#keyOf(config, [tier.name, mode, task.request, compared]);
+    return { key, tags, scope };
+  }
+}
+
+function accountOf({ engine, call }: Drilled, scope: CallScope, onClose: () => void): CallAccount {
+  const { mode } = call;
+  return new WholeCallAccount(engine, new Trail(engine, call), { scope, mode, onClose });
 }

@@ -1,75 +1,93 @@
+import pRetry from 'p-retry';
 import { defaults } from '../../config/defaults.ts';
-import type { ResolvedTarget } from '../../config/resolve.ts';
 import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
-import { type Asking, openSession, type Session } from '../attempt/attempt.ts';
-import { brokenOff, continuationOn, prefillOf, refusesPrefill } from '../attempt/continuation.ts';
+import { repairHint } from '../answer/output-check.ts';
+import { RunningAttempt } from '../attempt/attempt.ts';
+import {
+  continuationFor,
+  interruptionOf,
+  prefillOf,
+  rejectsPrefill,
+} from '../attempt/continuation.ts';
 import { type Committed, holdUntilCommitted } from '../attempt/hold.ts';
-import { loadingFor } from '../attempt/loading.ts';
-import { prepareAttempt, repairTurns } from '../attempt/prepare.ts';
-import type { Broken, Run } from '../attempt/run.ts';
-import type { TargetState } from '../chain/target-states.ts';
-import { optionsFor } from '../core/engine.ts';
-import { toldKey } from '../core/keys.ts';
+import { type AttemptRequest, loadFor, prepareAttempt } from '../attempt/prepare.ts';
+import type { Interruption, Run } from '../attempt/run.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
+import { keyLabel } from '../core/keys.ts';
 import { failureOf } from '../core/trail.ts';
 import {
-  askAgain,
   type Decision,
   decide,
   isAttemptErrorCode,
+  retryAtOnce,
   type Situation,
 } from '../failures/decide.ts';
-import { wasTurnedAway } from '../failures/queue-rejection.ts';
+import { isQueueRejection } from '../failures/queue-rejection.ts';
 
 export type Tried =
   | { readonly verdict: 'done'; readonly answer: Committed }
-  /** It failed, or was passed over; the trail says why. */
+  /** It failed, or was passed over; the trail has the reason. */
   | { readonly verdict: 'next' };
+
+const next: Tried = { verdict: 'next' };
 
 function asError(error: unknown): SignalboxError {
   if (isSignalboxError(error)) return error;
   return new SignalboxError(
     'invalid_response',
-    'the attempt failed in an unforeseen way; see cause',
+    'the attempt threw an unexpected error; see cause',
     {
       cause: error,
     },
   );
 }
 
-/** Asks the failure table about an attempt that is over, and writes its line. */
-function judge(run: Run, session: Session, error: SignalboxError): Decision {
+/** An attempt that failed; `raw` is the failure before the attempt added what it knows. */
+type Failure = {
+  readonly attempt: RunningAttempt;
+  readonly error: SignalboxError;
+  readonly raw: unknown;
+};
+
+/** Decides what follows a failed attempt, and records it. */
+async function decideOn(
+  run: Run,
+  attempt: RunningAttempt,
+  error: SignalboxError,
+): Promise<Decision> {
   const { engine, call, scope, trail, chain } = run;
-  const { target } = session;
-  const state = chain.state(target);
-  const options = { ...optionsFor(call, target) };
+  const { plan } = attempt;
+  const { options, target } = plan;
   const situation: Situation = {
-    tries: state.tries,
-    repairs: state.repairs,
+    tries: plan.tries,
+    repairs: plan.repairs,
     repairAttempts: options.repairAttempts ?? defaults.repairAttempts,
     attemptsLeft: chain.attemptsLeft(),
     remainingMs: scope.remainingMs(),
     retry: { ...call.tier.retry, ...call.options.retry },
-    // What one target has begun to answer can be answered: a later refusal speaks of that target alone.
+    // A request that one target began to answer is a good one: a later failure is about its target alone.
     fallbackOn:
-      run.broken === undefined ? call.tier.fallbackOn : [error.code].filter(isAttemptErrorCode),
-    othersFree: chain.othersFree(target, error.code),
-    untried: chain.untried(target),
-    available: engine.health.get(target.id).circuit.state !== 'open',
-    begun: session.collected.begun,
+      run.interruption === undefined
+        ? call.tier.fallbackOn
+        : [error.code].filter(isAttemptErrorCode),
+    othersFree: chain.othersFree(plan, error.code),
+    untried: chain.untried(plan),
+    available: plan.state.circuit.circuit.state !== 'open',
+    begun: attempt.collected.begun,
     onUnsupported: options.onUnsupported ?? defaults.onUnsupported,
     takeToken: () => engine.retryBudget.take(),
     random: () => engine.runtime.random(),
   };
-  if (refusesPrefill(session, error)) state.refusedPrefill = true;
-  // Refused was the turn that had begun, not the request: it is asked from the start.
-  const isAnew = state.refusedPrefill && session.continues && situation.attemptsLeft > 0;
-  const decision = isAnew ? askAgain(situation) : decide(error, situation);
-  session.judge(error, decision);
+  if (rejectsPrefill(attempt, error)) plan.rejectedPrefill = true;
+  // The prefilled turn was rejected, not the request: the answer restarts.
+  const restarts = plan.rejectedPrefill && attempt.continues && situation.attemptsLeft > 0;
+  const decision = restarts ? retryAtOnce(situation) : decide(error, situation);
+  attempt.decided(error, decision);
   if (decision.verdict === 'retry') {
     if (error.code === 'invalid_output') {
-      state.repairs += 1;
-      state.repair = repairTurns(session, error);
+      plan.repairs += 1;
+      plan.repair = await repairTurns(attempt, error);
     }
     const { delayMs } = decision;
     const retry = { target: target.id, attempt: trail.attempts, delayMs };
@@ -78,120 +96,161 @@ function judge(run: Run, session: Session, error: SignalboxError): Decision {
   return decision;
 }
 
-/** What the target is asked at its next try. */
-function asking(run: Run, target: ResolvedTarget): Asking {
-  const { engine, call, chain } = run;
-  const { repair } = chain.state(target);
-  const ask = (turns: readonly NormalMessage[]) => ({
-    prepared: prepareAttempt(engine, call, target, turns),
-    messages: [...call.task.messages, ...turns],
-  });
-  const continuation = continuationOn(run, target);
-  if (continuation === undefined) return ask(repair);
-  return { ...ask([prefillOf(continuation)]), continuation };
+/** The turns that show a model its own answer, and why it was rejected. */
+async function repairTurns(
+  { plan, collected }: RunningAttempt,
+  error: SignalboxError,
+): Promise<readonly NormalMessage[]> {
+  const { text } = collected.partial(plan.target.id);
+  const hint: NormalMessage = {
+    role: 'user',
+    content: [{ type: 'text', text: repairHint(error) }],
+  };
+  const { layers } = plan.call;
+  const hints = layers === undefined ? [hint] : await layers.repair([hint]);
+  if (text.trim() === '') return hints;
+  return [{ role: 'assistant', content: [{ type: 'text', text }] }, ...hints];
 }
 
-/** What the target is to be asked; `undefined` when it is passed over, which the trail then says. */
-function admit(run: Run, target: ResolvedTarget): Asking | undefined {
-  const { call, trail, chain } = run;
-  const told = { target: target.id, ...toldKey(target) };
+/** What the next attempt sends. @throws SignalboxError `unsupported` or `invalid_request` */
+function requestFor(run: Run, plan: AttemptPlan): AttemptRequest {
+  const { messages } = run.call.task;
+  const request = (turns: readonly NormalMessage[]) => ({
+    prepared: prepareAttempt(plan, turns),
+    messages: [...messages, ...turns],
+  });
+  const continuation = continuationFor(run, plan);
+  if (continuation === undefined) return request(plan.repair);
+  return { ...request([prefillOf(continuation)]), continuation };
+}
+
+/** What the target is sent; `undefined` when it is passed over, with the reason in the trail. */
+function admit(run: Run, plan: AttemptPlan): AttemptRequest | undefined {
+  const { trail, chain } = run;
+  const { target, options } = plan;
+  const label = { target: target.id, ...keyLabel(target) };
   try {
-    const asked = asking(run, target);
-    const refusal = chain.refusal(target);
-    if (refusal === undefined) return asked;
-    trail.skip(told, refusal);
+    const request = requestFor(run, plan);
+    const reason = chain.rejection(plan);
+    if (reason === undefined) return request;
+    trail.skip(label, reason);
   } catch (raw) {
     const error = asError(raw).with({ target: target.id });
-    const onUnsupported = optionsFor(call, target).onUnsupported ?? defaults.onUnsupported;
+    const onUnsupported = options.onUnsupported ?? defaults.onUnsupported;
     if (error.code !== 'unsupported' || onUnsupported === 'error') throw error;
-    trail.skip(told, error.message);
+    trail.skip(label, error.message);
   }
   return undefined;
 }
 
-/** One try more was decided on, and waits for its time and its turn. */
-function startWaiting(state: TargetState): void {
-  state.tries += 1;
-  state.isWaiting = true;
+/** Counts an attempt that was decided on. It starts after its delay and its wait in the queue. */
+function startWaiting(plan: AttemptPlan): void {
+  plan.tries += 1;
+  plan.isWaiting = true;
 }
 
-/** It could not be loaded, or the call has ended meanwhile. @throws SignalboxError unless another target is free */
-function passOverUnloaded(run: Run, target: ResolvedTarget, error: SignalboxError): Tried {
+/** The SDK could not be loaded, or the call has ended. @throws SignalboxError unless another target is available */
+function passOverUnloaded(run: Run, plan: AttemptPlan, error: SignalboxError): Tried {
   const { engine, trail, chain } = run;
-  const isNext = error.code === 'config' && chain.othersFree(target, error.code);
-  const verdict = isNext ? 'next' : 'stop';
-  const told = { target: target.id, ...toldKey(target), startedAt: engine.runtime.now() };
-  trail.end({ ...told, durationMs: 0, ...failureOf(error, verdict, error.message) }, error);
+  const isNext = error.code === 'config' && chain.othersFree(plan, error.code);
+  const label = { target: plan.target.id, ...keyLabel(plan.target) };
+  const startedAt = engine.runtime.now();
+  const failure = failureOf(error, isNext ? 'next' : 'stop', error.message);
+  trail.end({ ...label, startedAt, durationMs: 0, ...failure }, error);
   if (!isNext) throw error;
-  chain.failed(target, error);
-  return { verdict: 'next' };
+  chain.failed(plan, error);
+  return next;
 }
 
 /**
- * Tries one target until it commits to an answer or the failure table says to go on.
+ * Tries one target until it commits to an answer, or until the failure table decides to go on.
  *
- * @throws SignalboxError when the verdict is to stop.
+ * @throws SignalboxError when the decision is to stop
  */
-export async function tryTarget(run: Run, target: ResolvedTarget): Promise<Tried> {
-  const { engine, call, scope, chain } = run;
-  // Before it is asked whether the target is free: by then another call may have taken its place.
-  const loading = loadingFor(run, target);
+export async function tryTarget(run: Run, plan: AttemptPlan): Promise<Tried> {
+  const { engine, scope, chain } = run;
+  // Before the target is checked: while an SDK loads, another call may take its slot.
+  const loading = loadFor(run, plan);
   if (loading !== undefined) {
     try {
       await loading;
     } catch (raw) {
-      return passOverUnloaded(run, target, asError(raw));
+      return passOverUnloaded(run, plan, asError(raw));
     }
   }
-  let asked = admit(run, target);
-  if (asked === undefined) return { verdict: 'next' };
-  chain.asking(target);
-  const state = chain.state(target);
-  startWaiting(state);
-  for (;;) {
-    const session = openSession(run, target, asked);
-    try {
-      return { verdict: 'done', answer: await holdUntilCommitted(session, call) };
-    } catch (raw) {
-      const error = await session.fail(asError(raw));
-      state.isWaiting = false;
-      // Nothing was sent.
-      if (wasTurnedAway(error)) state.tries -= 1;
-      const decision = judge(run, session, error);
-      if (decision.verdict === 'next') {
-        chain.failed(target, error);
-        return { verdict: 'next' };
-      }
-      // What ended the call speaks for the call, not for the target.
-      if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
-      asked = asking(run, target);
-      startWaiting(state);
-      await engine.runtime.sleep(decision.delayMs, scope.signal);
-    }
+  const admitted = admit(run, plan);
+  if (admitted === undefined) return next;
+  chain.trying(plan);
+  startWaiting(plan);
+  let request = admitted;
+  let failure: Failure | undefined;
+  let decision: Decision | undefined;
+  try {
+    const answer = await pRetry(
+      async () => {
+        const attempt = new RunningAttempt(run, plan, request);
+        try {
+          return await holdUntilCommitted(attempt);
+        } catch (raw) {
+          const error = await attempt.fail(asError(raw));
+          failure = { attempt, error, raw };
+          throw error;
+        }
+      },
+      {
+        // The failure table decides, and the wait is on our clock.
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 0,
+        shouldRetry: async () => {
+          if (failure === undefined) return false;
+          const { attempt, error } = failure;
+          plan.isWaiting = false;
+          if (isQueueRejection(error)) plan.tries -= 1;
+          decision = await decideOn(run, attempt, error);
+          if (decision.verdict !== 'retry') return false;
+          request = requestFor(run, plan);
+          startWaiting(plan);
+          await engine.runtime.sleep(decision.delayMs, scope.signal);
+          return true;
+        },
+      },
+    );
+    return { verdict: 'done', answer };
+  } catch (thrown) {
+    if (failure === undefined || decision === undefined || decision.verdict === 'retry')
+      throw thrown;
+    const { error, raw } = failure;
+    // A call that ended fails with its own reason.
+    if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
+    chain.failed(plan, error);
+    return next;
   }
 }
 
 /**
- * An answer broke off after the reader had seen a part of it. Returns what the next answer follows when
- * the tier wants one and the failure allows it: of the next target, or the same when there is no other.
+ * An answer was interrupted after the reader had seen a part of it. Returns what the next answer follows, if the tier
+ * wants one and the failure allows it: of the next target, or of the same when there is no other.
  *
- * @throws SignalboxError the failure, with what had arrived, when it is the reader's to deal with.
+ * @throws SignalboxError the failure, with what had arrived, when the reader must handle it
  */
-export async function breakOff(run: Run, session: Session, raw: unknown): Promise<Broken> {
+export async function handleInterruption(
+  run: Run,
+  attempt: RunningAttempt,
+  raw: unknown,
+): Promise<Interruption> {
   const { engine, call, scope, chain } = run;
-  const { target } = session;
-  const error = (await session.fail(asError(raw))).with({
-    partial: session.collected.partial(target.id),
-  });
+  const { plan, collected } = attempt;
+  const failure = await attempt.fail(asError(raw));
+  const error = failure.with({ partial: collected.partial(plan.target.id) });
   if (call.tier.midStream === 'fail') {
-    session.judge(error, { verdict: 'stop', reason: "midStream is 'fail'" });
+    attempt.decided(error, { verdict: 'stop', reason: "midStream is 'fail'" });
     throw error;
   }
-  const decision = judge(run, session, error);
+  const decision = await decideOn(run, attempt, error);
   if (decision.verdict === 'stop') throw error;
   if (decision.verdict === 'retry') {
     await engine.runtime.sleep(decision.delayMs, scope.signal);
-    chain.again(target);
-  } else chain.failed(target, error);
-  return brokenOff(session, error);
+    chain.again(plan);
+  } else chain.failed(plan, error);
+  return interruptionOf(attempt, error);
 }

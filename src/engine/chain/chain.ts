@@ -5,86 +5,52 @@ import type { PartialAnswer } from '../../protocol/completion.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
 import type { Plan } from '../../routing/plan.ts';
+import { type AttemptPlan, AttemptPlans } from '../core/attempt-plan.ts';
 import type { Call, Engine } from '../core/engine.ts';
-import { heldUnder, isKeyFailure, keysOf, toldKey, turnKeys } from '../core/keys.ts';
+import { isKeyFailure, keyedTargets, keyLabel, rotateKeys } from '../core/keys.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Trail } from '../core/trail.ts';
-import { rateLimitBackoffMs } from '../failures/backoff.ts';
 import {
   failureTable,
   isAttemptErrorCode,
-  isNeededByUntried,
-  leftToUntried,
+  isReservedForUntried,
+  rateLimitBackoffMs,
+  reservedForUntried,
 } from '../failures/decide.ts';
-import { wasTurnedAway } from '../failures/queue-rejection.ts';
-import { planCall, tiersOf, unavailability } from './plan-call.ts';
+import { isQueueRejection } from '../failures/queue-rejection.ts';
+import { planCall, tiersOf, unavailabilityOf } from './plan-call.ts';
 import { RefusedWindows } from './refused-windows.ts';
-import { type TargetState, TargetStates } from './target-states.ts';
 
-/** The targets of one call, handed out one after another. */
-export interface Chain {
-  /** The next target to ask; waits for one that is rate limited when nothing else is left. */
-  next(): Promise<ResolvedTarget | undefined>;
-  /**
-   * Why the target may not be asked at this moment. To be asked in the same turn as its circuit is entered:
-   * in between, another call may take the only place of a probe. One that would have to wait while another is
-   * free is asked again in the end.
-   */
-  refusal(target: ResolvedTarget): string | undefined;
-  /** What speaks against the target's health; nothing does against the least bad one. */
-  unwell(target: ResolvedTarget): Unavailable | undefined;
-  /** How often the target was tried and repaired in this call. */
-  state(target: ResolvedTarget): TargetState;
-  /** Another target could be asked now. */
-  othersFree(target: ResolvedTarget, code: ErrorCode): boolean;
-  /** How many targets could be asked now that this call has not asked. */
-  untried(target: ResolvedTarget): number;
-  /** Attempts that the call may still make, besides those decided on already. */
-  attemptsLeft(): number;
-  /** Whether another target could be asked beside this one. */
-  hasSpare(target: ResolvedTarget): boolean;
-  /** Takes that other target out of the chain; one of another provider if there is one. */
-  takeSpare(target: ResolvedTarget): ResolvedTarget | undefined;
-  /** The target is about to be asked; tells of the failover when another one failed before it. */
-  asking(target: ResolvedTarget): void;
-  /** The attempt of the target that was waited for begins. Returns its number. */
-  begin(target: ResolvedTarget): number;
-  /** The target failed and the verdict was to go on. */
-  failed(target: ResolvedTarget, error: SignalboxError): void;
-  /** The target is to be asked once more, from the start. */
-  again(target: ResolvedTarget): void;
-  /** The error of a chain that has ended; `partial` is what the reader has seen of an answer. */
-  exhausted(partial?: PartialAnswer): SignalboxError;
-}
-
-/** See {@link openChain}. A class, as is all that each call has: closures would be one set for each. */
-class TargetChain implements Chain {
+/** The targets of one call, one after another, as its plan and its failures order them. */
+export class Chain {
   readonly #engine: Engine;
   readonly #call: Call;
   readonly #scope: Scope;
   readonly #trail: Trail;
+  readonly #plans: AttemptPlans;
   /** What is left of the plan. */
   #steps: Plan['steps'][number][];
+  /** No target was available, and the least bad one is tried anyway. */
   readonly #isForced: boolean;
-  readonly #states = new TargetStates();
   #limited: readonly { readonly target: ResolvedTarget; readonly until: number }[] = [];
-  /** When each target that failed may answer, as it told this call. */
-  readonly #toldUntil = new Map<string, number>();
+  /** When each target that failed can be retried, by the `Retry-After` that this call received. */
+  readonly #retryAt = new Map<ResolvedTarget, number>();
   #lastFailed: { readonly target: ResolvedTarget; readonly error: SignalboxError } | undefined;
-  /** Passed over for the time being: those that could answer in the end are asked then. */
+  /** Passed over for now; tried at the end if they are available then. */
   #later: readonly ResolvedTarget[] = [];
-  /** Set by a prompt that was too long: only a larger window may still take it. */
+  /** Set by a prompt that was too long: only a larger window can take it. */
   #refusedWindows: RefusedWindows | undefined;
 
   constructor(engine: Engine, call: Call, scope: Scope, trail: Trail) {
-    const planned = planCall(engine, call);
     this.#engine = engine;
     this.#call = call;
     this.#scope = scope;
     this.#trail = trail;
+    this.#plans = new AttemptPlans(engine, call);
+    const planned = planCall(engine, call, scope, this.#plans);
     this.#steps = [...planned.steps];
     this.#isForced = planned.leastBad !== undefined;
-    turnKeys(engine, planned.candidates);
+    rotateKeys(engine, planned.candidates);
     if (engine.emitter.isHeard('route-plan')) {
       trail.emit('route-plan', {
         candidates: planned.candidates.map(({ id }) => id),
@@ -93,247 +59,261 @@ class TargetChain implements Chain {
     }
   }
 
-  unwell(target: ResolvedTarget): Unavailable | undefined {
-    if (this.#isForced) return undefined;
-    return this.#engine.health.check(target.id, target.provider, target.key);
+  /** The next target to try. Waits for one that is rate limited when no other is left. */
+  async next(): Promise<AttemptPlan | undefined> {
+    const { maxAttempts } = this.#call.tier;
+    for (let step = this.#steps.shift(); step !== undefined; step = this.#steps.shift()) {
+      if (step.try === undefined) {
+        this.#trail.skip(step.skip, step.skip.reason);
+        if (step.later !== undefined) this.#postpone(step.later, step.skip.reason);
+        continue;
+      }
+      const target = step.try;
+      const isOver = this.#unstarted() <= 0;
+      const reason = isOver ? `maxAttempts (${maxAttempts}) reached` : this.#passOver(target);
+      if (reason === undefined) return this.#plans.of(target);
+      this.#trail.skip({ target: target.id, ...keyLabel(target) }, reason);
+    }
+    const target = this.#takeLater() ?? (await this.#secondChance());
+    return target && this.#plans.of(target);
   }
 
-  refusal(target: ResolvedTarget): string | undefined {
-    const unwell = this.unwell(target);
-    if (unwell !== undefined) return this.#postpone(target, unwell.reason);
-    const busy = this.#engine.limits.busy(this.#call, target);
-    if (busy === undefined || !this.othersFree(target, 'rate_limited')) return undefined;
-    // One that could answer meanwhile goes before one that waits.
+  /** Why the target is unhealthy; `undefined` when it is healthy, or the least bad one. */
+  unavailability({ target }: AttemptPlan): Unavailable | undefined {
+    return this.#isForced ? undefined : this.#engine.registry.unavailability(target);
+  }
+
+  /**
+   * Why the target is passed over now. Call it in the turn in which its circuit is entered: in between, another call may
+   * take the only probe. A target that would have to wait while another is available is tried again at the end.
+   */
+  rejection(plan: AttemptPlan): string | undefined {
+    const { target } = plan;
+    const unavailable = this.unavailability(plan);
+    if (unavailable !== undefined) return this.#postpone(target, unavailable.reason);
+    const busy = this.#engine.limits.busy(plan);
+    if (busy === undefined || !this.othersFree(plan, 'rate_limited')) return undefined;
+    // A target that is available goes before one that waits.
     const free = this.#takeLater();
-    if (free !== undefined) this.#steps.push({ ask: free });
-    this.#steps.push({ ask: target });
+    if (free !== undefined) this.#steps.push({ try: free });
+    this.#steps.push({ try: target });
     return busy.reason;
   }
 
-  state(target: ResolvedTarget): TargetState {
-    return this.#states.of(target);
-  }
-
-  othersFree(target: ResolvedTarget, code: ErrorCode): boolean {
+  /** Whether another target is available now. */
+  othersFree({ target }: AttemptPlan, code: ErrorCode): boolean {
     const isOther = (other: ResolvedTarget | undefined): boolean =>
       other !== undefined &&
       (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
       this.#isFree(other);
     return (
-      this.#attemptsLeft() > 0 &&
-      (this.#steps.some(({ ask, later }) => isOther(ask ?? later)) || this.#later.some(isOther))
+      this.#unstarted() > 0 &&
+      (this.#steps.some((step) => isOther(step.try ?? step.later)) || this.#later.some(isOther))
     );
   }
 
-  untried(target: ResolvedTarget): number {
-    const rest = [...this.#steps.flatMap(({ ask, later }) => ask ?? later ?? []), ...this.#later];
-    return new Set(rest.filter(this.#isFreshBeside(target)).map(({ id }) => id)).size;
+  /** How many targets that this call has not tried are available now. */
+  untried({ target }: AttemptPlan): number {
+    const steps = this.#steps.flatMap((step) => step.try ?? step.later ?? []);
+    const rest = [...steps, ...this.#later].filter(this.#isUntriedOther(target));
+    return new Set(rest.map(({ id }) => id)).size;
   }
 
+  /** Attempts that the call may still make, besides those that were decided on already. */
   attemptsLeft(): number {
-    return this.#attemptsLeft() - this.#states.waiting();
+    return this.#unstarted() - this.#plans.waiting();
   }
 
-  hasSpare(target: ResolvedTarget): boolean {
-    return this.#attemptsLeft() > 0 && this.#spareFor(target) !== undefined;
+  /** Whether another target could be tried at the same time. */
+  hasSpare({ target }: AttemptPlan): boolean {
+    return this.#unstarted() > 0 && this.#spareFor(target) !== undefined;
   }
 
-  takeSpare(target: ResolvedTarget): ResolvedTarget | undefined {
+  /** Takes that other target from the chain; preferably one of another provider. */
+  takeSpare({ target }: AttemptPlan): AttemptPlan | undefined {
     const spare = this.#spareFor(target);
-    this.#steps = this.#steps.filter((step) => step.ask === undefined || step.ask !== spare);
-    return spare;
+    this.#steps = this.#steps.filter((step) => step.try === undefined || step.try !== spare);
+    return spare && this.#plans.of(spare);
   }
 
-  asking(target: ResolvedTarget): void {
+  /** The target is tried now. Emits the failover if another target failed before it. */
+  trying({ target }: AttemptPlan): void {
     const last = this.#lastFailed;
     if (last === undefined || last.target === target) return;
     const error = summarizeError(last.error);
     this.#trail.emit('failover', { from: last.target.id, to: target.id, error });
   }
 
-  begin(target: ResolvedTarget): number {
-    this.state(target).isWaiting = false;
-    return this.#trail.begin();
+  /** An attempt starts that was decided on before. Returns its number. */
+  start(plan: AttemptPlan): number {
+    plan.isWaiting = false;
+    return this.#trail.start();
   }
 
-  failed(target: ResolvedTarget, error: SignalboxError): void {
-    const { runtime } = this.#engine;
+  /** The target failed, and the decision was to go on. */
+  failed({ target }: AttemptPlan, error: SignalboxError): void {
+    const now = this.#engine.runtime.now();
     this.#lastFailed = { target, error };
     if (error.code === 'context_length') {
       this.#refusedWindows ??= new RefusedWindows(this.#engine, this.#call);
       this.#refusedWindows.add(target);
     }
-    if (wasTurnedAway(error)) this.#postpone(target, error.message);
-    const { target: held } = heldUnder(target);
-    const toldUntil = error.retryAfterMs && runtime.now() + error.retryAfterMs;
-    if (toldUntil === undefined) this.#toldUntil.delete(held);
-    else this.#toldUntil.set(held, toldUntil);
-    if (error.code === 'rate_limited' && !wasTurnedAway(error)) {
-      const until = toldUntil ?? runtime.now() + this.#backoffMs(target);
+    const isRejection = isQueueRejection(error);
+    if (isRejection) this.#postpone(target, error.message);
+    const retryAt = error.retryAfterMs && now + error.retryAfterMs;
+    if (retryAt === undefined) this.#retryAt.delete(target);
+    else this.#retryAt.set(target, retryAt);
+    if (error.code === 'rate_limited' && !isRejection) {
+      const until = retryAt ?? now + this.#backoffMs(target);
       const others = this.#limited.filter((each) => each.target !== target);
       this.#limited = [...others, { target, until }];
     }
     if (!isKeyFailure(error.code)) this.#dropOtherKeys(target);
   }
 
-  again(target: ResolvedTarget): void {
-    this.#steps.unshift({ ask: target });
+  /** The target is tried again, from the start. */
+  again({ target }: AttemptPlan): void {
+    this.#steps.unshift({ try: target });
   }
 
-  async next(): Promise<ResolvedTarget | undefined> {
-    const { maxAttempts } = this.#call.tier;
-    for (let step = this.#steps.shift(); step !== undefined; step = this.#steps.shift()) {
-      if (step.ask === undefined) {
-        this.#trail.skip(step.skip, step.skip.reason);
-        if (step.later !== undefined) this.#postpone(step.later, step.skip.reason);
-        continue;
-      }
-      const target = step.ask;
-      const isOver = this.#attemptsLeft() <= 0;
-      const reason = isOver ? `maxAttempts (${maxAttempts}) reached` : this.#passOver(target);
-      if (reason === undefined) return target;
-      this.#trail.skip({ target: target.id, ...toldKey(target) }, reason);
-    }
-    return this.#takeLater() ?? this.#secondChance();
-  }
-
+  /** The error of a chain that has ended; `partial` is what the reader has seen of an answer. */
   exhausted(partial?: PartialAnswer): SignalboxError {
-    const engine = this.#engine;
-    const { config, tier } = this.#call;
+    const { tier } = this.#call;
     const { errors, lines } = this.#trail;
-    const told = errors.map((error) => error.message);
-    const passed = lines
+    const passedOver = lines
       .filter((line) => line.outcome === 'skipped' && line.error === undefined)
       .map((line) => `${line.target}: passed over, ${line.reason ?? 'unavailable'}`);
-    const untils = tiersOf(config, tier)
-      .flatMap(({ targets }) => targets)
-      .flatMap((target) => keysOf(engine, target)?.map((key) => ({ ...target, key })) ?? [target])
-      .flatMap((target) => this.#availableAt(target) ?? []);
-    const retryAfterMs =
-      untils.length === 0
-        ? undefined
-        : Math.max(0, Math.ceil(Math.min(...untils) - engine.runtime.now()));
+    const reasons = [...errors.map(({ message }) => message), ...passedOver];
     const last = errors.at(-1);
-    const reasons = [...told, ...passed].map((line) => `\n  ${line}`).join('');
     return new SignalboxError(
       'all_targets_failed',
-      `all targets of tier "${tier.name}" failed${reasons}`,
+      `all targets of tier "${tier.name}" failed${reasons.map((line) => `\n  ${line}`).join('')}`,
       {
         errors,
-        retryAfterMs,
+        retryAfterMs: this.#retryAfterMs(),
         partial,
         ...(last !== undefined && isAttemptErrorCode(last.code) && { cause: last }),
       },
     );
   }
 
-  /** When the target may answer again, as far as anything says so: as it told this call, or as is known of it. */
+  /** Milliseconds until the first target can be tried again; `undefined` when no time is known. */
+  #retryAfterMs(): number | undefined {
+    const { config, tier } = this.#call;
+    const times = tiersOf(config, tier)
+      .flatMap(({ targets }) => targets)
+      .flatMap((target) => keyedTargets(this.#engine, target))
+      .flatMap((target) => this.#availableAt(target) ?? []);
+    if (times.length === 0) return undefined;
+    return Math.max(0, Math.ceil(Math.min(...times) - this.#engine.runtime.now()));
+  }
+
+  /** When the target can be tried again: by what this call received, and by what is known of the target. */
   #availableAt(target: ResolvedTarget): number | undefined {
-    const known = unavailability(this.#engine, this.#call, target)?.until;
-    const told = this.#toldUntil.get(heldUnder(target).target);
-    return known === undefined || told === undefined ? (known ?? told) : Math.max(known, told);
+    const known = unavailabilityOf(this.#engine, this.#plans.of(target))?.until;
+    const retryAt = this.#retryAt.get(target);
+    if (known === undefined || retryAt === undefined) return known ?? retryAt;
+    return Math.max(known, retryAt);
   }
 
-  /** How long this call waits for a target that refused it without a time. */
+  /** How long this call waits for a target that was rate limited without `Retry-After`. */
   #backoffMs(target: ResolvedTarget): number {
-    const { maxMs = defaults.retryMaxMs } = {
-      ...this.#call.tier.retry,
-      ...this.#call.options.retry,
-    };
-    return rateLimitBackoffMs(this.state(target).tries, maxMs, this.#engine.runtime.random());
+    const retry = { ...this.#call.tier.retry, ...this.#call.options.retry };
+    const { maxMs = defaults.retryMaxMs } = retry;
+    return rateLimitBackoffMs(this.#plans.of(target).tries, maxMs, this.#engine.runtime.random());
   }
 
-  #attemptsLeft(): number {
+  /** Attempts that have not started. */
+  #unstarted(): number {
     return this.#call.tier.maxAttempts - this.#trail.attempts;
   }
 
   #isFree(target: ResolvedTarget): boolean {
     return (
       this.#refusedWindows?.tooSmall(target) === undefined &&
-      unavailability(this.#engine, this.#call, target) === undefined
+      unavailabilityOf(this.#engine, this.#plans.of(target)) === undefined
     );
   }
 
-  /** Whether another target was not asked in this call, and could answer now. */
-  #isFreshBeside({ id }: ResolvedTarget): (other: ResolvedTarget) => boolean {
-    return (other) => other.id !== id && !this.#states.isTried(other) && this.#isFree(other);
+  /** Whether another target was not tried in this call, and is available now. */
+  #isUntriedOther({ id }: ResolvedTarget): (other: ResolvedTarget) => boolean {
+    return (other) => other.id !== id && !this.#plans.isTried(other) && this.#isFree(other);
   }
 
-  /** Whether it was asked already, and the attempts left are for those that were not. */
+  /** Whether it was tried already, and the attempts left are for untried targets. */
   #mustWait(target: ResolvedTarget): boolean {
     return (
-      this.#states.isTried(target) && isNeededByUntried(this.#attemptsLeft(), this.untried(target))
+      this.#plans.isTried(target) &&
+      isReservedForUntried(this.#unstarted(), this.untried(this.#plans.of(target)))
     );
   }
 
-  /** Passes the target over for the time being; returns why. */
   #postpone(target: ResolvedTarget, reason: string): string {
     this.#later = [...this.#later, target];
     return reason;
   }
 
-  /** The first of those passed over that could answer now. */
+  /** The first postponed target that is available now. */
   #takeLater(): ResolvedTarget | undefined {
-    if (this.#attemptsLeft() <= 0) return undefined;
+    if (this.#unstarted() <= 0) return undefined;
     const target = this.#later.find((each) => this.#isFree(each) && !this.#mustWait(each));
     this.#later = this.#later.filter((each) => each !== target);
     return target;
   }
 
   #spareFor(target: ResolvedTarget): ResolvedTarget | undefined {
-    const free = this.#steps.flatMap((step) => step.ask ?? []).filter(this.#isFreshBeside(target));
+    const free = this.#steps.flatMap((step) => step.try ?? []).filter(this.#isUntriedOther(target));
     return free.find((other) => other.provider !== target.provider) ?? free[0];
   }
 
-  /** Why a target of the plan is passed over after all: things have changed since it was made. */
+  /** Why a target of the plan is passed over: things have changed since the plan was made. */
   #passOver(target: ResolvedTarget): string | undefined {
     const tooSmall = this.#refusedWindows?.tooSmall(target);
     if (tooSmall !== undefined) return tooSmall;
-    if (this.#mustWait(target)) return this.#postpone(target, leftToUntried.reason);
-    const usualMs = this.#engine.statistics(target.id).percentile('firstTokenMs', 0.5);
+    if (this.#mustWait(target)) return this.#postpone(target, reservedForUntried.reason);
+    const { statistics } = this.#engine.registry.target(target.id);
+    const usualMs = statistics.percentile('firstTokenMs', 0.5);
     const isTooSlow = usualMs !== undefined && usualMs > this.#scope.remainingMs();
-    // One that could be asked at once, or else the two would be put off for each other without end.
-    if (!isTooSlow || !this.#steps.some(({ ask }) => ask && this.#isFree(ask))) return undefined;
+    // Only for a target that is available now: otherwise the two would be postponed for each other without end.
+    if (!isTooSlow || !this.#steps.some((step) => step.try && this.#isFree(step.try))) {
+      return undefined;
+    }
     const reason = `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
     return this.#postpone(target, reason);
   }
 
-  /** What ails the target ails it with every key. */
+  /** A target-level failure applies to all of its keys. */
   #dropOtherKeys({ id, key }: ResolvedTarget): void {
     if (key === undefined) return;
-    const reason = 'another key would not help';
+    const reason = 'another key would fail too';
     this.#steps = this.#steps.map((step) => {
       if (step.skip !== undefined) return step.later?.id === id ? { skip: step.skip } : step;
-      return step.ask.id === id ? { skip: { target: id, reason, ...toldKey(step.ask) } } : step;
+      return step.try.id === id ? { skip: { target: id, reason, ...keyLabel(step.try) } } : step;
     });
     this.#later = this.#later.filter((other) => other.id !== id);
   }
 
-  /** Waits until a rate limit is over, if that is before the deadline. Other calls may make it longer meanwhile. */
-  async #waitFor(target: ResolvedTarget, until: number): Promise<boolean> {
-    const { runtime, health } = this.#engine;
+  /** Waits until a rate limit is over, if that is before the deadline. Other calls may extend it meanwhile. */
+  async #waitFor({ target, until }: { readonly target: ResolvedTarget; readonly until: number }) {
+    const { runtime } = this.#engine;
+    const { availability } = this.#plans.of(target).keyState;
     for (let at = until; ; ) {
       const waitMs = at - runtime.now();
       if (waitMs >= this.#scope.remainingMs()) return false;
       if (waitMs > 0) await runtime.sleep(waitMs, this.#scope.signal);
-      at = health.get(heldUnder(target).target).unavailable.limited ?? 0;
+      at = availability.untils.limited ?? 0;
       if (at <= runtime.now()) return true;
     }
   }
 
-  /** With nothing fresh left, the target whose rate limit is over first gets another chance. */
+  /** When no other target is left, the one whose rate limit is over first is tried again. */
   async #secondChance(): Promise<ResolvedTarget | undefined> {
     const { tier, options } = this.#call;
     const { attempts = failureTable.rate_limited.alone } = { ...tier.retry, ...options.retry };
-    const open = this.#limited.filter(({ target }) => this.state(target).tries <= attempts);
-    const soonest = open.sort((a, b) => a.until - b.until)[0];
-    if (soonest === undefined || this.#attemptsLeft() <= 0) return undefined;
-    const { target, until } = soonest;
+    const open = this.#limited.filter(({ target }) => this.#plans.of(target).tries <= attempts);
+    const soonest = open.toSorted((a, b) => a.until - b.until)[0];
+    if (soonest === undefined || this.#unstarted() <= 0) return undefined;
     this.#limited = this.#limited.filter((each) => each !== soonest);
-    return (await this.#waitFor(target, until)) ? target : undefined;
+    return (await this.#waitFor(soonest)) ? soonest.target : undefined;
   }
-}
-
-export function openChain(engine: Engine, call: Call, scope: Scope, trail: Trail): Chain {
-  return new TargetChain(engine, call, scope, trail);
 }

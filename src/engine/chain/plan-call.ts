@@ -2,65 +2,54 @@ import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/
 import { SignalboxError } from '../../errors.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { Capability, Provider } from '../../protocol/provider.ts';
+import type {
+  StrategyCandidate,
+  StrategyContext,
+  TargetKnowledge,
+} from '../../protocol/strategy.ts';
 import type { Knowledge, Unavailable } from '../../routing/candidate.ts';
 import { type Plan, plan } from '../../routing/plan.ts';
+import { orderBy } from '../../routing/strategy.ts';
+import { type AttemptPlan, AttemptPlans } from '../core/attempt-plan.ts';
 import { type Call, type Engine, pricedTarget, providerOf } from '../core/engine.ts';
-import { keysOf } from '../core/keys.ts';
+import { keyedTargets } from '../core/keys.ts';
+import type { Scope } from '../core/scope.ts';
 
-/** What the router knows of its targets, for the plan. */
-function knowledgeOf(engine: Engine, call: Call): Knowledge {
-  return {
-    capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
-    contextWindow: (target) => windowOf(engine, target),
-    keys: (target) => keysOf(engine, target),
-    unavailable: (target) => unavailability(engine, call, target),
-    listPrice: (target) => {
-      const price = engine.pricing.standardPrice(pricedTarget(engine, target));
-      return price && price.input + price.output;
-    },
-  };
+/** Why the target cannot be tried now, or would have to wait. */
+export function unavailabilityOf(engine: Engine, attempt: AttemptPlan): Unavailable | undefined {
+  return engine.registry.unavailability(attempt.target) ?? engine.limits.busy(attempt);
 }
 
-/** Why the target may not be asked now, or would have to wait. */
-export function unavailability(
-  engine: Engine,
-  call: Call,
-  target: ResolvedTarget,
-): Unavailable | undefined {
-  const refusal = engine.health.check(target.id, target.provider, target.key);
-  return refusal ?? engine.limits.busy(call, target);
-}
-
-/** @throws SignalboxError `config` when the provider, which may be the caller's own, returns something else. */
-function statedBy(provider: Provider, model: string): Iterable<Capability> {
-  let stated: unknown;
+/** @throws SignalboxError `config` when the provider, which may be the user's own, returns something else */
+function listedBy(provider: Provider, model: string): Iterable<Capability> {
+  let listed: unknown;
   let cause: unknown;
   try {
-    stated = provider.capabilities(model);
+    listed = provider.capabilities(model);
   } catch (error) {
     cause = error;
   }
-  if (typeof stated === 'object' && stated !== null && Symbol.iterator in stated) {
-    return stated as Iterable<Capability>;
+  if (typeof listed === 'object' && listed !== null && Symbol.iterator in listed) {
+    return listed as Iterable<Capability>;
   }
   const message = `capabilities(${quoted(model)}) of a provider with the wire ${quoted(provider.wire)} must return a list or a Set`;
   throw new SignalboxError('config', message, { cause });
 }
 
-/** What the provider says of the model, and what it can be asked for at all. */
+/** What the provider lists for the model, and the tasks it implements. */
 function capabilitiesOf(provider: Provider, model: string): ReadonlySet<Capability> {
-  const capabilities = new Set(statedBy(provider, model));
+  const capabilities = new Set(listedBy(provider, model));
   if (provider.prepareEmbedding !== undefined) capabilities.add('embeddings');
   if (provider.prepareImage !== undefined) capabilities.add('image-output');
   return capabilities;
 }
 
-/** Tokens; `undefined` when nobody knows. */
-export function windowOf(engine: Engine, target: ResolvedTarget): number | undefined {
+/** Tokens; `undefined` when unknown. */
+export function contextWindowOf(engine: Engine, target: ResolvedTarget): number | undefined {
   return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
 }
 
-/** A tier and those it falls back to. The configuration is checked for circles. */
+/** A tier and the tiers it falls back to. The configuration is checked for cycles. */
 export function tiersOf(config: ResolvedConfig, first: ResolvedTier): readonly ResolvedTier[] {
   const tiers = [first];
   let next = first.fallbackTier;
@@ -73,11 +62,99 @@ export function tiersOf(config: ResolvedConfig, first: ResolvedTier): readonly R
   return tiers;
 }
 
-/** Whom this call would ask, and why not the others. */
-export function planCall(engine: Engine, call: Call): Plan {
-  const { route } = call.options;
-  const { whenAllOpen } = call.tier;
-  const { needs, familyOf } = call.task;
-  const options = { route, whenAllOpen, ...(familyOf !== undefined && { familyOf }) };
-  return plan(tiersOf(call.config, call.tier), needs, options, knowledgeOf(engine, call));
+/** The most of a figure over all keys of a target's pool. */
+function most(figures: readonly (number | undefined)[]): number | undefined {
+  const known = figures.filter((figure) => figure !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+function knowledgeOf(engine: Engine, plans: AttemptPlans, target: ResolvedTarget): TargetKnowledge {
+  const state = engine.registry.target(target.id);
+  const { failures, aborted: _, ...statistics } = state.statistics.snapshot();
+  const price = engine.pricing.standardPrice(pricedTarget(engine, target));
+  const keyed = keyedTargets(engine, target);
+  const limits = keyed.map((each) => engine.limits.snapshot(each));
+  const requestsLeft = most(limits.map((each) => each.requestsLeft));
+  const tokensLeft = most(limits.map((each) => each.tokensLeft));
+  return {
+    ...(price !== undefined && { price: { input: price.input, output: price.output } }),
+    ...statistics,
+    ...(statistics.calls > 0 && { failureRate: failures / statistics.calls }),
+    inFlight: state.inFlight,
+    queued: limits.reduce((sum, { queued }) => sum + queued, 0),
+    ...(requestsLeft !== undefined && { requestsLeft }),
+    ...(tokensLeft !== undefined && { tokensLeft }),
+    isAvailable: keyed.some((each) => unavailabilityOf(engine, plans.of(each)) === undefined),
+  };
+}
+
+function contextOf(
+  engine: Engine,
+  call: Call,
+  plans: AttemptPlans,
+  tier: ResolvedTier,
+  remainingMs: number,
+): StrategyContext {
+  const { maxOutputTokens } = call.options;
+  return {
+    call: {
+      kind: call.kind,
+      tier: call.tier.name,
+      tags: call.tags,
+      mode: call.mode,
+      inputTokens: call.inputTokens,
+      ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+      remainingMs,
+    },
+    knowledge({ id }: StrategyCandidate) {
+      const target = tier.targets.find((each) => each.id === id);
+      if (target === undefined) throw new Error(`"${id}" is not a target of tier "${tier.name}"`);
+      return knowledgeOf(engine, plans, target);
+    },
+    now: () => engine.runtime.now(),
+    random: () => engine.runtime.random(),
+  };
+}
+
+/** Loads what the strategies of the call's tiers need; `undefined` when it is loaded. Never rejects. */
+export function loadForStrategies(
+  engine: Engine,
+  { config, tier }: Call,
+): Promise<unknown> | undefined {
+  const strategies = tiersOf(config, tier).map((each) => each.strategy.strategy);
+  if (!strategies.some(({ needs }) => needs?.includes('prices') === true)) return undefined;
+  return engine.pricing.load()?.catch(() => undefined);
+}
+
+/** The targets that this call would try, and why not the others. */
+export function planCall(
+  engine: Engine,
+  call: Call,
+  scope?: Scope,
+  plans: AttemptPlans = new AttemptPlans(engine, call),
+): Plan {
+  const { config, tier, task, layers, options } = call;
+  const remainingMs = scope?.remainingMs() ?? Number.POSITIVE_INFINITY;
+  const targets = tiersOf(config, tier).flatMap((each) => {
+    const context = contextOf(engine, call, plans, each, remainingMs);
+    return orderBy(each.strategy, each.targets, context);
+  });
+  const knowledge: Knowledge = {
+    capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
+    contextWindow: (target) => contextWindowOf(engine, target),
+    keyed: (target) => keyedTargets(engine, target),
+    unavailable: (target) => unavailabilityOf(engine, plans.of(target)),
+    excluded: (target) => layers?.exclusion(target),
+  };
+  const { needs, familyOf } = task;
+  return plan(
+    targets,
+    needs,
+    {
+      route: options.route,
+      whenAllOpen: tier.whenAllOpen,
+      ...(familyOf !== undefined && { familyOf }),
+    },
+    knowledge,
+  );
 }

@@ -1,14 +1,14 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { Call, Engine } from '../core/engine.ts';
-import { windowOf } from './plan-call.ts';
+import { contextWindowOf } from './plan-call.ts';
 
-/** What the targets that refused a call's prompt as too long say about the context window that it needs. */
+/** The context windows that were too small for a call's prompt. */
 export class RefusedWindows {
   readonly #engine: Engine;
   readonly #call: Call;
   /** Tokens: the largest window that was too small. */
   #largest: number | undefined;
-  /** A target of unknown window refused it too. */
+  /** A target of unknown window was too small too. */
   #hasUnknown = false;
 
   constructor(engine: Engine, call: Call) {
@@ -16,21 +16,20 @@ export class RefusedWindows {
     this.#call = call;
   }
 
-  /** The target refused the prompt. */
+  /** The prompt was too long for the target. */
   add(target: ResolvedTarget): void {
-    const window = windowOf(this.#engine, target);
+    const window = contextWindowOf(this.#engine, target);
     if (window === undefined) this.#hasUnknown = true;
     else this.#largest = Math.max(window, this.#largest ?? 0);
   }
 
   /**
-   * Why the target is not worth a try; `undefined` when it is. An unknown window counts as larger than any. Where
-   * a target of unknown window refused the prompt, one that holds the prompt as we count it is worth a try. What
-   * the answer takes is not counted: a vendor that wants room for it says so, and a target that is never asked
-   * cannot answer.
+   * Why the target would fail too; `undefined` when it may not. An unknown window counts as the largest. After a target of
+   * unknown window failed, one whose window holds the estimated prompt is tried. The answer is not counted: some vendors
+   * need no room for it.
    */
   tooSmall(target: ResolvedTarget): string | undefined {
-    const window = windowOf(this.#engine, target);
+    const window = contextWindowOf(this.#engine, target);
     if (window === undefined) return undefined;
     if (this.#largest !== undefined && window <= this.#largest) {
       return 'its context window is no larger';

@@ -1,27 +1,51 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import { setAlarm } from './alarm.ts';
 
-/** The life of one call, or of one of its hedges: its deadline and its abort. All that it waits for goes by it. */
+/** The lifetime of one call, or of one of its hedges: its deadline and its abort. */
 export interface Scope {
   /** Epoch milliseconds. */
   readonly startedAt: number;
   remainingMs(): number;
-  /** Why it was ended before its time; `undefined` as long as it was not. */
+  /** Why it was ended early; `undefined` while it was not. */
   readonly reason: SignalboxError | undefined;
-  /** The same as a signal, for those who need one: made on first use, since it is dear. */
+  /** The same as a signal. Made on first use, because signals are expensive. */
   readonly signal: AbortSignal;
-  /** Has the listener called when it is ended; never, where it was ended before. */
+  /** Calls the listener when it is ended early; not if it was already. */
   listen(listener: () => void): void;
   unlisten(listener: () => void): void;
-  /** Ends it from our side: `closed` router, reader gone. The first reason stays. */
+  /** Ends it: the router was closed, the reader left. The first reason stays. */
   abort(reason: SignalboxError): void;
 }
 
 /** The scope of a whole call. */
 export interface CallScope extends Scope {
-  /** Stops the clock and lets go of the caller's signal. */
+  /** Stops the timer and the listener on the caller's signal. */
   close(): void;
+}
+
+const cancelled = new Error('the alarm was cancelled');
+
+/**
+ * Calls `ring` after `ms`; returns what cancels it. For a runtime without `alarm` it is made of `sleep`.
+ */
+export function setAlarm(runtime: Runtime, ms: number, ring: () => void): () => void {
+  if (runtime.alarm !== undefined) return runtime.alarm(ms, ring);
+  const clock = new AbortController();
+  runtime.sleep(ms, clock.signal).then(ring, () => undefined);
+  return () => clock.abort(cancelled);
+}
+
+/** Resolves with `work`, or rejects with the reason as soon as the scope ends. The work itself goes on. */
+export function untilEnded<Value>(
+  work: Promise<Value>,
+  scope: Pick<Scope, 'reason' | 'listen' | 'unlisten'>,
+): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => reject(scope.reason);
+    if (scope.reason === undefined) scope.listen(end);
+    else end();
+    work.then(resolve, reject).finally(() => scope.unlisten(end));
+  });
 }
 
 class OpenScope implements Scope {
@@ -67,7 +91,7 @@ class OpenScope implements Scope {
   }
 }
 
-/** A scope of its own within another: it ends with that, or before. */
+/** A scope within another: it ends with that one, or before. */
 export function scopeWithin(runtime: Runtime, outer: Scope): Scope {
   const scope = new OpenScope(runtime, outer.startedAt, runtime.now() + outer.remainingMs());
   const end = (): void => {
@@ -79,9 +103,9 @@ export function scopeWithin(runtime: Runtime, outer: Scope): Scope {
 }
 
 /** See {@link openScope}. */
-class WholeScope extends OpenScope implements CallScope {
+class WholeCallScope extends OpenScope implements CallScope {
   readonly #caller: AbortSignal | undefined;
-  readonly #stopClock: () => void;
+  readonly #stopTimer: () => void;
   readonly #onAbort = (): void => {
     const cause: unknown = this.#caller?.reason;
     this.abort(new SignalboxError('aborted', "aborted by the caller's signal", { cause }));
@@ -93,7 +117,7 @@ class WholeScope extends OpenScope implements CallScope {
     this.#caller = caller;
     if (caller?.aborted) this.#onAbort();
     else caller?.addEventListener('abort', this.#onAbort, { once: true });
-    this.#stopClock = setAlarm(runtime, totalMs, () => {
+    this.#stopTimer = setAlarm(runtime, totalMs, () => {
       const message = `no answer within ${totalMs} ms (totalMs)`;
       this.abort(new SignalboxError('timeout', message, { phase: 'total' }));
     });
@@ -101,15 +125,15 @@ class WholeScope extends OpenScope implements CallScope {
 
   close(): void {
     this.#caller?.removeEventListener('abort', this.#onAbort);
-    this.#stopClock();
+    this.#stopTimer();
   }
 }
 
-/** The scope of a call that its caller may abort, and that ends after `totalMs`. */
+/** The scope of a call that its caller can abort, and that ends after `totalMs`. */
 export function openScope(
   runtime: Runtime,
   caller: AbortSignal | undefined,
   totalMs: number,
 ): CallScope {
-  return new WholeScope(runtime, caller, totalMs);
+  return new WholeCallScope(runtime, caller, totalMs);
 }

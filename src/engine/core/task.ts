@@ -1,25 +1,32 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
-import type { SignalboxError } from '../../errors.ts';
+import { SignalboxError } from '../../errors.ts';
 import type { CallDefaults } from '../../protocol/call-options.ts';
-import type { Completion, Warning } from '../../protocol/completion.ts';
+import type { Warning } from '../../protocol/completion.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
+import type { PluginAnswer, PluginRequest } from '../../protocol/plugin.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { Transfer } from '../../protocol/request.ts';
 import type { Needs } from '../../routing/candidate.ts';
 
-/** A completion and what only the embedding task has; the road is the same for all tasks. */
-export type WholeCompletion = Completion & {
-  readonly vectors?: readonly (readonly number[])[];
-};
+/** A completion of any task: an embedding has vectors too. */
+export type WholeCompletion = PluginAnswer;
 
-/** What a target is asked, its options already merged and the turns of a repair already made. */
-export type Asked = {
+/** A plugin returned a request that this task cannot be made of. */
+export function otherKind(kind: PluginRequest['kind'], request: PluginRequest): SignalboxError {
+  return new SignalboxError(
+    'config',
+    `request.kind: must stay "${kind}", and is "${request.kind}"`,
+  );
+}
+
+/** What a target is sent: the options are merged, and the turns of a repair are made. */
+export type TargetRequest = {
   readonly target: ResolvedTarget;
   readonly options: CallDefaults;
   readonly repair: readonly NormalMessage[];
 };
 
-/** The request that an answer is for: the options that held for its target, and what the target did not get. */
+/** The request that an answer is for: its target's options, and what the target could not take. */
 export type AnsweredRequest = {
   readonly target: ResolvedTarget;
   readonly options: CallDefaults;
@@ -27,26 +34,29 @@ export type AnsweredRequest = {
 };
 
 /**
- * What kinds of call differ in: an answer, vectors, pictures. Everything else (the plan, attempts, failures,
- * events, cost) is one road for all of them.
+ * What the kinds of call differ in: an answer, vectors, images. Everything else (the plan, attempts, failures, events,
+ * cost) is the same for all.
  */
 export interface Task {
-  /** What is asked, as far as counting and estimating go. */
+  readonly request: PluginRequest;
+  /** The same task with another request. @throws SignalboxError `config` for a bad one */
+  withRequest(request: PluginRequest): Task;
+  /** What is sent, for counting and estimating. */
   readonly messages: readonly NormalMessage[];
   readonly needs: Needs;
   transferFor(options: CallDefaults): Transfer;
   /**
-   * Puts the request into the target's words.
+   * Puts the request into the vendor's format.
    * @throws SignalboxError `unsupported` or `invalid_request`
    */
-  prepare(provider: Provider, asked: Asked): PreparedCall;
+  prepare(provider: Provider, request: TargetRequest): PreparedCall;
   /**
-   * Holds a whole answer against what was asked for.
-   * @throws SignalboxError when it is of no use.
+   * Checks a whole answer against what the caller expects.
+   * @throws SignalboxError when it does not pass
    */
   check(completion: WholeCompletion): WholeCompletion | Promise<WholeCompletion>;
-  /** Why an answer must not call the tool, if so; absent where answers call none. */
+  /** Why an answer must not call the tool; absent where answers call none. */
   callProblem?(name: string, request: AnsweredRequest): SignalboxError | undefined;
-  /** Targets of different families cannot stand in for each other; absent where all can. */
+  /** Targets of different families cannot replace each other; absent where all can. */
   familyOf?(target: ResolvedTarget): string;
 }

@@ -1,64 +1,42 @@
 import { type SignalboxError, summarizeError } from '../../errors.ts';
-import type { CircuitChange } from '../../health/health.ts';
+import type { CircuitChange } from '../../health/circuit-breaker.ts';
 import { addUsd } from '../../pricing/money.ts';
 import type { Attempt, Verdict } from '../../protocol/attempt.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { EventName, RouterEvents } from '../../protocol/events.ts';
-import { drilledReason } from './drill-words.ts';
+import type { AttemptPlan } from './attempt-plan.ts';
 import type { Call, Engine } from './engine.ts';
 
-/** What every event of a call has, and so need not be said each time. */
+/** What every event of a call has in common. */
 type Common = 'type' | 'at' | 'callId' | 'tier' | 'tags';
 
-/** What is to be said of an event of a call. */
+/** What an event of a call has besides. */
 export type Payload<Name extends EventName> = Omit<RouterEvents[Name], Common>;
 
-/** The story of one call: told as events while it happens, kept as lines for the result. */
-export interface Trail {
-  readonly lines: readonly Attempt[];
+/** The history of one call: emitted as events while it happens, and recorded as lines for the result. */
+export class Trail {
+  readonly lines: Attempt[] = [];
   /** The failed attempts' errors, in order. */
-  readonly errors: readonly SignalboxError[];
-  /** Attempts begun so far. */
-  readonly attempts: number;
-  /** US dollars billed so far, as far as prices are known. */
-  readonly usd: number;
-  /** Whether something was billed at a price that nobody knows. */
-  readonly hasUnknownCost: boolean;
-  /** `tags` are the call's, unless said otherwise (those of a target come on top for its attempts). */
-  emit<Name extends EventName>(type: Name, payload: Payload<Name>, tags?: Tags): void;
-  /** Tells of a circuit that has changed, and what changed it. */
-  tellCircuit(
-    target: string,
-    change: CircuitChange | undefined,
-    tags: Tags,
-    cause?: SignalboxError,
-  ): void;
-  skip(skipped: { readonly target: string; readonly key?: number }, reason: string): void;
-  begin(): number;
-  /** Adds an attempt's line; a failure's error goes to `errors`. */
-  end(line: Attempt, error?: SignalboxError): void;
-  bill(usd: number | null): void;
-}
-
-/** A class, since an object with getters of its own has a hidden class of its own too, which outlives the call. */
-class CallTrail implements Trail {
+  readonly errors: SignalboxError[] = [];
+  /** Attempts started so far. */
+  attempts = 0;
+  /** Whether something was billed at an unknown price. */
+  hasUnknownCost = false;
   readonly #engine: Engine;
   readonly #call: Call;
   readonly #bills: number[] = [];
-  readonly lines: Attempt[] = [];
-  readonly errors: SignalboxError[] = [];
-  attempts = 0;
-  hasUnknownCost = false;
 
   constructor(engine: Engine, call: Call) {
     this.#engine = engine;
     this.#call = call;
   }
 
+  /** US dollars billed so far, as far as prices are known. */
   get usd(): number {
     return addUsd(this.#bills);
   }
 
+  /** `tags` are the call's by default; an attempt's have those of its target too. */
   emit<Name extends EventName>(
     type: Name,
     payload: Payload<Name>,
@@ -68,14 +46,14 @@ class CallTrail implements Trail {
     if (!emitter.isHeard(type)) return;
     const { id: callId, tier } = this.#call;
     const common = { type, at: runtime.now(), callId, tier: tier.name, tags };
-    // Name and payload are held together by the parameters' types; a spread forgets that.
+    // The parameters' types tie the payload to the name; a spread loses that.
     emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
   }
 
-  tellCircuit(
-    target: string,
+  /** Emits the event of a circuit that changed; `cause` is the failure that changed it. */
+  emitCircuit(
+    { target: { id: target }, tags }: AttemptPlan,
     change: CircuitChange | undefined,
-    tags: Tags,
     cause?: SignalboxError,
   ): void {
     if (change?.to === 'half-open') this.emit('circuit-half-open', { target }, tags);
@@ -85,12 +63,12 @@ class CallTrail implements Trail {
     this.emit('circuit-open', { target, until, cause: cause?.code ?? 'server_error' }, tags);
   }
 
-  skip({ target, key }: Parameters<Trail['skip']>[0], reason: string): void {
-    const startedAt = this.#engine.runtime.now();
-    const told = { target, ...(key !== undefined && { key }) };
+  /** Records a target that is passed over. */
+  skip({ target, key }: { readonly target: string; readonly key?: number }, reason: string): void {
     this.lines.push({
-      ...told,
-      startedAt,
+      target,
+      ...(key !== undefined && { key }),
+      startedAt: this.#engine.runtime.now(),
       durationMs: 0,
       outcome: 'skipped',
       reason,
@@ -98,14 +76,15 @@ class CallTrail implements Trail {
     });
   }
 
-  begin(): number {
+  /** Counts an attempt. Returns its number. */
+  start(): number {
     this.attempts += 1;
     return this.attempts;
   }
 
+  /** Records an attempt's line; a failure's error goes to `errors`. */
   end(line: Attempt, error?: SignalboxError): void {
-    const isDrilled = this.#engine.drill?.targets.has(line.target) === true;
-    this.lines.push(isDrilled ? { ...line, reason: drilledReason(line.reason) } : line);
+    this.lines.push(line);
     if (error !== undefined) this.errors.push(error);
   }
 
@@ -115,11 +94,7 @@ class CallTrail implements Trail {
   }
 }
 
-export function openTrail(engine: Engine, call: Call): Trail {
-  return new CallTrail(engine, call);
-}
-
-/** The parts of a trail line that say how an attempt failed. */
+/** How an attempt failed, for its line in the trail. */
 export function failureOf(error: SignalboxError, verdict: Verdict, reason: string | undefined) {
   return {
     outcome: error.code === 'aborted' || error.code === 'closed' ? 'aborted' : 'error',

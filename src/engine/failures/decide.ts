@@ -2,16 +2,15 @@ import { defaults } from '../../config/defaults.ts';
 import type { SignalboxError } from '../../errors.ts';
 import type { RetrySettings } from '../../protocol/call-options.ts';
 import type { AttemptErrorCode, ErrorCode } from '../../protocol/error-code.ts';
-import { backoffMs, rateLimitBackoffMs } from './backoff.ts';
-import { wasTurnedAway } from './queue-rejection.ts';
+import { isQueueRejection } from './queue-rejection.ts';
 
 /** What a failure means: one row for each code. Data, not branches. */
 type Row = {
-  /** Tries more of the same target while another one is free. */
+  /** Retries of the same target while another target is available. */
   readonly same: number;
-  /** Tries more of the same target when no other one is free. */
+  /** Retries of the same target when no other target is available. */
   readonly alone: number;
-  /** Whether another target may do better. `listed`: only if the tier's `fallbackOn` says so. */
+  /** Whether another target may succeed. `listed`: only if the tier's `fallbackOn` lists the code. */
   readonly next: 'yes' | 'larger-window' | 'listed';
   /** Whether it counts as a failure of the target. */
   readonly circuit: boolean;
@@ -23,13 +22,13 @@ export const failureTable = {
   server_error: { same: 1, alone: 2, next: 'yes', circuit: true },
   overloaded: { same: 1, alone: 2, next: 'yes', circuit: true },
   conflict: { same: 1, alone: 2, next: 'yes', circuit: true },
-  // Limited is not broken: it is told to the target's health, not to its circuit.
+  // Rate limited is not broken: it makes the target unavailable and does not count for its circuit.
   rate_limited: { same: 0, alone: 3, next: 'yes', circuit: false },
   quota_exhausted: { same: 0, alone: 0, next: 'yes', circuit: false },
   auth: { same: 0, alone: 0, next: 'yes', circuit: false },
   permission: { same: 0, alone: 0, next: 'yes', circuit: false },
   model_not_found: { same: 0, alone: 0, next: 'yes', circuit: false },
-  // A silent route is not asked again: the wait was long enough.
+  // A silent target is not retried: the wait was long enough.
   timeout: { same: 0, alone: 0, next: 'yes', circuit: true },
   context_length: { same: 0, alone: 0, next: 'larger-window', circuit: false },
   request_too_large: { same: 0, alone: 0, next: 'listed', circuit: false },
@@ -39,7 +38,7 @@ export const failureTable = {
   invalid_request: { same: 0, alone: 0, next: 'listed', circuit: false },
   invalid_response: { same: 1, alone: 1, next: 'yes', circuit: true },
   stream_interrupted: { same: 1, alone: 1, next: 'yes', circuit: true },
-  // Its tries are repairs, counted by `repairAttempts`.
+  // Its retries are repairs, counted by `repairAttempts`.
   invalid_output: { same: 0, alone: 0, next: 'yes', circuit: false },
   aborted: { same: 0, alone: 0, next: 'listed', circuit: false },
 } as const satisfies Record<AttemptErrorCode, Row>;
@@ -51,7 +50,7 @@ export type Decision =
 
 /** What the decision depends on besides the failure. */
 export type Situation = {
-  /** Tries of this target so far, this one included. */
+  /** Attempts of this target so far, this one included. */
   readonly tries: number;
   /** Repairs of this target's output so far. */
   readonly repairs: number;
@@ -60,38 +59,38 @@ export type Situation = {
   readonly remainingMs: number;
   readonly retry: RetrySettings;
   readonly fallbackOn: readonly AttemptErrorCode[];
-  /** Another target of the chain could be asked now. */
+  /** Another target of the chain is available now. */
   readonly othersFree: boolean;
-  /** Targets that this call has not asked and that could answer now. */
+  /** Targets that this call has not tried and that are available now. */
   readonly untried: number;
-  /** The target may still be asked: its circuit has not opened over this failure. */
+  /** The target may still be tried: its circuit has not opened. */
   readonly available: boolean;
-  /** Some of the answer had arrived: another target is better than the same once more. */
+  /** Some of the answer had arrived: another target is preferred over a retry. */
   readonly begun: boolean;
   readonly onUnsupported: 'warn' | 'error' | 'skip-target';
-  /** Takes a token of the retry budget; asked last, and only when all else speaks for a retry. */
+  /** Takes a token of the retry budget; called last, when nothing else prevents a retry. */
   readonly takeToken: () => boolean;
   readonly random: () => number;
 };
 
-/** While another target could be asked, the wait before a retry may use up half of what is left, no more. */
+/** While another target is available, the delay of a retry may take this share of the time left. */
 const waitShare = 0.5;
 
-/** The verdict where every attempt left is needed by a target that was not asked. */
-export const leftToUntried = {
+/** The verdict when every attempt left is reserved for an untried target. */
+export const reservedForUntried = {
   verdict: 'next',
   reason: 'the attempts left are for untried targets',
 } as const satisfies Decision;
 
-/** Whether one more attempt of a target that was asked already would be at the cost of one that was not. */
-export function isNeededByUntried(attemptsLeft: number, untried: number): boolean {
+/** Whether an attempt of a tried target would take one from an untried target. */
+export function isReservedForUntried(attemptsLeft: number, untried: number): boolean {
   return untried > 0 && attemptsLeft <= untried;
 }
 
-/** A repair, or the same question from the start: at once, and without a token of the retry budget. */
-export function askAgain({ attemptsLeft, untried }: Situation): Decision {
-  return isNeededByUntried(attemptsLeft, untried)
-    ? leftToUntried
+/** A repair, or a restart of the same request: without delay, and without a token of the retry budget. */
+export function retryAtOnce({ attemptsLeft, untried }: Situation): Decision {
+  return isReservedForUntried(attemptsLeft, untried)
+    ? reservedForUntried
     : { verdict: 'retry', delayMs: 0 };
 }
 
@@ -99,13 +98,33 @@ export function isAttemptErrorCode(code: ErrorCode): code is AttemptErrorCode {
   return Object.hasOwn(failureTable, code);
 }
 
-/** Whether the failure counts against the target's circuit. The caller's own deadline never does. */
+/** Rate limits are counted over seconds at least: a retry sooner than that is limited too. */
+const rateLimitBaseMs = 1_000;
+
+/**
+ * The delay before the n-th retry (1, 2, …), with full jitter: from 0 to the doubled base (AWS, "Exponential Backoff And
+ * Jitter").
+ */
+export function backoffMs(
+  retry: number,
+  limits: { readonly minMs: number; readonly maxMs: number },
+  random: number,
+): number {
+  return random * Math.min(limits.maxMs, limits.minMs * 2 ** (retry - 1));
+}
+
+/** The same for a rate limit without `Retry-After`: at least half of the doubled base. */
+export function rateLimitBackoffMs(retry: number, maxMs: number, random: number): number {
+  return Math.min(maxMs, rateLimitBaseMs * 2 ** (retry - 1)) * (0.5 + random / 2);
+}
+
+/** Whether the failure counts for the target's circuit. The call's deadline does not. */
 export function countsAsFailure(error: SignalboxError): boolean {
   const isDeadline = error.phase === 'total' || error.phase === 'pace';
   return isAttemptErrorCode(error.code) && failureTable[error.code].circuit && !isDeadline;
 }
 
-/** Groq's limit per minute, which this request exceeds all by itself: no wait makes it fit. */
+/** Groq answers 413 to a request that alone exceeds the limit per minute: no wait makes it fit. */
 function isTooLargeToWait(error: SignalboxError): boolean {
   return error.code === 'rate_limited' && error.status === 413;
 }
@@ -113,7 +132,7 @@ function isTooLargeToWait(error: SignalboxError): boolean {
 function triesOf(row: Row, error: SignalboxError, situation: Situation): number {
   if (isTooLargeToWait(error)) return 0;
   const usual = situation.othersFree ? row.same : row.alone;
-  // A number of the caller's own replaces ours, for the failures that are worth a retry at all.
+  // The caller's number replaces ours for failures that are retried at all.
   return usual > 0 ? (situation.retry.attempts ?? usual) : 0;
 }
 
@@ -131,7 +150,7 @@ function goOn(row: Row, error: SignalboxError, situation: Situation): Decision {
   if (row.next === 'listed' && !listed) {
     return {
       verdict: 'stop',
-      reason: 'would fail elsewhere too, or is not for another target to answer',
+      reason: 'another target would fail too, or must not answer (see fallbackOn)',
     };
   }
   if (error.code === 'unsupported' && situation.onUnsupported === 'error') {
@@ -140,38 +159,38 @@ function goOn(row: Row, error: SignalboxError, situation: Situation): Decision {
   return { verdict: 'next' };
 }
 
-/** What to do after a failed attempt: the same target again, the next one, or none. */
+/** What to do after a failed attempt: retry the same target, go to the next one, or stop. */
 export function decide(error: SignalboxError, situation: Situation): Decision {
   if (!isAttemptErrorCode(error.code)) return { verdict: 'stop' };
   if (error.code === 'timeout' && error.phase === 'total') {
     return { verdict: 'stop', reason: "the call's deadline has passed" };
   }
-  // Trying again would be to queue outside the queue.
-  if (wasTurnedAway(error)) return { verdict: 'next' };
+  // A retry would wait outside the queue.
+  if (isQueueRejection(error)) return { verdict: 'next' };
   const row: Row = failureTable[error.code];
   if (error.code === 'invalid_output' && situation.repairs < situation.repairAttempts) {
-    if (situation.attemptsLeft > 0) return askAgain(situation);
+    if (situation.attemptsLeft > 0) return retryAtOnce(situation);
   }
   const onward = goOn(row, error, situation);
   if (onward.verdict === 'stop') return onward;
   if (situation.attemptsLeft <= 0) return { verdict: 'next', reason: 'maxAttempts reached' };
   if (situation.tries > triesOf(row, error, situation)) return onward;
   if (situation.begun && situation.othersFree)
-    return { verdict: 'next', reason: 'had begun to answer' };
+    return { verdict: 'next', reason: 'part of the answer had arrived' };
   if (!situation.available) return { verdict: 'next', reason: 'its circuit has opened' };
   const delayMs = delayFor(error, situation);
   if (delayMs >= situation.remainingMs) {
     return { verdict: 'next', reason: `a wait of ${Math.ceil(delayMs)} ms exceeds the deadline` };
   }
-  // A wait that the vendor asks for is longer than it takes another target to answer; and one that takes most of
-  // the time left would leave none for another target.
+  // Another target answers sooner than a vendor's long `Retry-After`, and a wait that takes most of the time left would
+  // leave none for it.
   const isTooLong =
     (error.retryAfterMs ?? 0) > defaults.patienceMs || delayMs > situation.remainingMs * waitShare;
   if (situation.othersFree && isTooLong) {
-    const reason = `a wait of ${Math.ceil(delayMs)} ms is better spent on another target`;
+    const reason = `another target is faster than a wait of ${Math.ceil(delayMs)} ms`;
     return { verdict: 'next', reason };
   }
-  if (isNeededByUntried(situation.attemptsLeft, situation.untried)) return leftToUntried;
+  if (isReservedForUntried(situation.attemptsLeft, situation.untried)) return reservedForUntried;
   if (!situation.takeToken()) return { verdict: 'next', reason: 'the retry budget is empty' };
   return { verdict: 'retry', delayMs };
 }

@@ -1,43 +1,47 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
-import { QueueRefusal } from '../../limits/admission-queue.ts';
+import { QueueRejection } from '../../limits/admission-queue.ts';
 
-const reasons: Record<QueueRefusal['reason'], (refusal: QueueRefusal) => string> = {
-  full: ({ gate }) => `shed: too many attempts wait for ${gate} already (limits.maxQueue)`,
+const messages: Record<QueueRejection['reason'], (rejection: QueueRejection) => string> = {
+  full: ({ bound }) => `rejected: the queue for ${bound?.key} is full (maxQueue ${bound?.max})`,
   'too-late': ({ gate, waitMs }) =>
-    `not asked: ${gate} is used up, and its turn would come in about ${waitMs} ms, too late`,
-  expired: ({ gate }) => `not asked: ${gate} was used up for too long (limits.maxQueueMs)`,
+    `not sent: ${gate} is used up, and the wait of about ${waitMs} ms exceeds the deadline`,
+  expired: ({ gate }) => `not sent: ${gate} was used up for longer than maxQueueMs`,
 };
 
 /**
- * What ended the wait for a turn, as an error of the attempt: nothing was sent, and the target is not at fault.
- * `name` tells the key too, where there is a choice.
+ * What ended the wait in the queue, as an error of the attempt: nothing was sent, and the target is not at fault.
+ * `label` names the key too, where there are several.
  */
-export function asTurnedAway(
+export function asQueueRejection(
   error: unknown,
-  { id, name, waitedMs }: { readonly id: string; readonly name: string; readonly waitedMs: number },
+  {
+    id,
+    label,
+    waitedMs,
+  }: { readonly id: string; readonly label: string; readonly waitedMs: number },
 ): unknown {
-  if (error instanceof QueueRefusal) {
-    return new SignalboxError('rate_limited', `${name}: ${reasons[error.reason](error)}`, {
+  if (error instanceof QueueRejection) {
+    return new SignalboxError('rate_limited', `${label}: ${messages[error.reason](error)}`, {
       target: id,
       cause: error,
       ...(error.waitMs > 0 && { retryAfterMs: error.waitMs }),
     });
   }
   if (!isSignalboxError(error, 'timeout')) return error;
-  const waited = `${name}: not asked, waited ${Math.round(waitedMs)} ms for its turn`;
+  const waited = `${label}: not sent, waited ${Math.round(waitedMs)} ms in the queue`;
   return error.with({ message: `${waited}; ${error.message}` });
 }
 
-const neverMade = new Error('things have changed while the attempt waited for its turn');
+const outdated = new Error('the target became unavailable while the attempt waited in the queue');
 
-/** The attempt's turn has come, and it is not to be made any more. */
-export function notAsked(name: string, reason: string): SignalboxError {
-  return new SignalboxError('rate_limited', `${name}: not asked after its wait, ${reason}`, {
-    cause: neverMade,
+/** The attempt's turn has come, and it must not be made any more. */
+export function notSent(label: string, reason: string): SignalboxError {
+  return new SignalboxError('rate_limited', `${label}: not sent after its wait, ${reason}`, {
+    cause: outdated,
   });
 }
 
 /** Whether the attempt was never made, because of our own limits. */
-export function wasTurnedAway(error: SignalboxError): boolean {
-  return error.cause === neverMade || error.cause instanceof QueueRefusal;
+export function isQueueRejection(error: SignalboxError): boolean {
+  return error.cause === outdated || error.cause instanceof QueueRejection;
 }

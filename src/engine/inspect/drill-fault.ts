@@ -1,11 +1,16 @@
 import type { CheckedFault } from '../../config/drill-options.ts';
 import { SignalboxError } from '../../errors.ts';
-import type { AttemptContext, PreparedCall } from '../../protocol/provider.ts';
-import type { Runtime } from '../../protocol/runtime.ts';
+import type { PluginAttempt } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { drilledReason } from '../core/drill-words.ts';
 
-/** What a vendor's own failure would be, had it been one. */
+const mark = 'fire drill';
+
+/** A reason in the trail that a fire drill caused. */
+export function drilledReason(reason?: string): string {
+  return reason === undefined ? mark : `${mark}: ${reason}`;
+}
+
+/** The failure that a vendor would have. */
 const failures = {
   connection: { message: 'the connection was refused' },
   rate_limited: { message: 'rate limited', status: 429 },
@@ -13,13 +18,13 @@ const failures = {
   overloaded: { message: 'the vendor is overloaded', status: 503 },
 } as const;
 
-/** Parts that a reader would see something of; the preamble is not counted. */
+/** Parts that a reader would see; preamble does not count. */
 function isVisible(part: ProviderPart): boolean {
   return !['open', 'usage', 'warning', 'finish'].includes(part.type);
 }
 
-/** The beginning of the vendor's answer; leaving closes its socket. */
-async function* beginning(
+/** The first parts of the vendor's answer; leaving closes its socket. */
+async function* firstParts(
   answer: AsyncIterable<readonly ProviderPart[]>,
   partCount: number,
 ): AsyncGenerator<readonly ProviderPart[], void> {
@@ -33,7 +38,7 @@ async function* beginning(
       }
       kept.push(part);
       if (isVisible(part)) left -= 1;
-      // At once: the next part may be long in coming.
+      // At once: the next part may take long.
       if (partCount > 0 && left === 0) break;
     }
     yield kept;
@@ -41,65 +46,52 @@ async function* beginning(
   }
 }
 
-type Tools = {
-  readonly runtime: Runtime;
-  /** Told each time that the fault strikes. */
-  readonly strike: () => void;
-};
-
-/** One attempt under the fault. Everything above it, from its clocks to the failure table, is as it always is. */
-async function* play(
+/** One attempt under the fault: an attempt of a real failing vendor, as far as the engine sees. */
+export async function* playFault(
   fault: CheckedFault,
-  prepared: PreparedCall,
-  context: AttemptContext,
-  { runtime, strike }: Tools,
+  attempt: PluginAttempt,
+  next: () => AsyncIterable<readonly ProviderPart[]>,
+  /** Called each time the fault takes effect. */
+  onStrike: () => void,
 ): AsyncGenerator<readonly ProviderPart[], void> {
-  const { signal, watch } = context;
+  const { signal, call } = attempt;
   signal.throwIfAborted();
   switch (fault.type) {
     case 'timeout':
-      strike();
-      watch.connected();
-      return runtime.sleep(Number.POSITIVE_INFINITY, signal);
+      onStrike();
+      attempt.connected();
+      return call.runtime.sleep(Number.POSITIVE_INFINITY, signal);
     case 'slow':
-      strike();
-      // Its clock is the one for the first token: the vendor is there, and thinks.
-      watch.connected();
-      await runtime.sleep(fault.delayMs, signal);
-      yield* prepared.send(context);
+      onStrike();
+      // The timeout for the first token runs: the vendor was reached and is silent.
+      attempt.connected();
+      await call.runtime.sleep(fault.delayMs, signal);
+      yield* next();
       return;
     case 'cut':
     case 'truncated':
-      yield* beginning(prepared.send(context), fault.afterParts);
-      strike();
+      yield* firstParts(next(), fault.afterParts);
+      onStrike();
       if (fault.type === 'truncated') return;
       throw new SignalboxError('stream_interrupted', drilledReason('the answer broke off'));
     case 'invalid_output':
-      strike();
-      watch.connected();
+      onStrike();
+      attempt.connected();
       yield [
         { type: 'open' },
         {
           type: 'finish',
           finishReason: 'stop',
-          // No vendor was asked, so nothing is to be billed.
+          // Nothing was sent, so nothing is billed.
           usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0 },
         },
       ];
       return;
     default: {
-      strike();
+      onStrike();
       const { message, ...more } = { status: undefined, ...failures[fault.type] };
       const retryAfterMs = 'retryAfterMs' in fault ? fault.retryAfterMs : undefined;
       throw new SignalboxError(fault.type, drilledReason(message), { ...more, retryAfterMs });
     }
   }
-}
-
-/** The same request, which fails when it is sent. */
-export function spoil(fault: CheckedFault, prepared: PreparedCall, tools: Tools): PreparedCall {
-  return {
-    warnings: prepared.warnings,
-    send: (context) => play(fault, prepared, context, tools),
-  };
 }

@@ -6,7 +6,7 @@ import type { Tally } from './drill-tally.ts';
 /** A drill that is over. */
 export type Drilled = {
   readonly drill: string;
-  readonly asked: CheckedDrill;
+  readonly checked: CheckedDrill;
   /** The targets as the tier asks them. */
   readonly chain: readonly string[];
   readonly failing: ReadonlySet<string>;
@@ -24,12 +24,12 @@ function latencyOf(statistics: Statistics): DrillReport['latency']['drilled'] {
   };
 }
 
-function hopsOf({ asked, chain, failing, tally }: Drilled): DrillReport['hops'] {
+function hopsOf({ checked, chain, failing, tally }: Drilled): DrillReport['hops'] {
   return chain.flatMap((from, index) => {
     const to = chain[index + 1];
     if (to === undefined) return [];
     // A slow target may still answer in time, and need not be left.
-    const expected = failing.has(from) && asked.fault.type !== 'slow';
+    const expected = failing.has(from) && checked.fault.type !== 'slow';
     return [{ from, to, ran: tally.ran(from, to), expected }];
   });
 }
@@ -43,9 +43,9 @@ function codesOf({ lost }: Tally): string {
 
 /** Why the drill proves nothing, or the wrong thing. One in which nothing happened has not passed. */
 function reasonsOf(over: Drilled, hops: DrillReport['hops']): readonly string[] {
-  const { asked, failing, tally } = over;
+  const { checked, failing, tally } = over;
   const { drilled, answered, lost } = tally.calls;
-  if (drilled === 0) return [`no call of tier "${asked.tier}" was part of the drill`];
+  if (drilled === 0) return [`no call of tier "${checked.tier}" was part of the drill`];
   const reasons: string[] = [];
   for (const target of failing) {
     if (tally.targetCounts(target).faults > 0) continue;
@@ -61,13 +61,13 @@ function reasonsOf(over: Drilled, hops: DrillReport['hops']): readonly string[] 
 
 /** What the drill has shown. */
 export function drillReport(over: Drilled): DrillReport {
-  const { drill, asked, chain, failing, tally, startedAt, endedAt } = over;
+  const { drill, checked, chain, failing, tally, startedAt, endedAt } = over;
   const hops = hopsOf(over);
   const reasons = reasonsOf(over, hops);
   return {
     drill,
-    tier: asked.tier,
-    fault: asked.fault as DrillFault,
+    tier: checked.tier,
+    fault: checked.fault as DrillFault,
     startedAt,
     endedAt,
     passed: reasons.length === 0,

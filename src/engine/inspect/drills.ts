@@ -1,38 +1,58 @@
 import { type CheckedDrill, checkDrillOptions } from '../../config/drill-options.ts';
 import { SignalboxError } from '../../errors.ts';
+import { createRetryBudget } from '../../limits/retry-budget.ts';
 import type { Drill, DrillOptions, DrillReport } from '../../protocol/drill.ts';
-import type { RouterEvents } from '../../protocol/events.ts';
+import type { RouterEvent, RouterEvents } from '../../protocol/events.ts';
+import type { Plugin } from '../../protocol/plugin.ts';
+import type { Drilled } from '../call/start-call.ts';
 import { planCall } from '../chain/plan-call.ts';
 import type { Call, Engine } from '../core/engine.ts';
-import { engineUnder } from './drill-engine.ts';
-import { spoil } from './drill-fault.ts';
+import { playFault } from './drill-fault.ts';
+import { DrillRegistry } from './drill-registry.ts';
 import { drillReport } from './drill-report.ts';
 import { createTally } from './drill-tally.ts';
 
 /** The fire drills of a router. */
 export interface Drills {
   /**
-   * Begins a drill. `sample` is a call of its tier: it says whom such a call would ask.
+   * Starts a drill. `sample` is a call of its tier: its plan has the targets.
    * @throws SignalboxError `config` for bad options, `closed` once the router is.
    */
   start(options: DrillOptions, sample: Call): Drill;
-  /** The engine to run a new call on: that of the first drill which takes it, or the router's. */
-  engineFor(call: Call): Engine;
-  /** Ends all drills and refuses new ones. Resolves when their calls are over and their reports made. */
+  /** How the call runs in the first drill that takes it; `undefined` when none does. */
+  drilled(call: Call): Drilled | undefined;
+  /** Ends all drills and rejects new ones. Resolves when their calls are over and their reports are made. */
   close(): Promise<void>;
 }
 
 /** A drill that takes calls. */
 type Running = {
-  readonly asked: CheckedDrill;
-  readonly engine: Engine;
+  readonly checked: CheckedDrill;
+  readonly run: (call: Call) => Drilled;
   readonly stop: Drill['stop'];
 };
 
-/** The targets that a call like this asks, healthy or not, in their order. */
+/** The targets that such a call would try, healthy or not, in their order. */
 function chainOf(engine: Engine, sample: Call): readonly string[] {
   const steps = planCall(engine, sample).steps;
-  return [...new Set(steps.flatMap(({ ask, skip }) => ask?.id ?? skip?.target ?? []))];
+  return [...new Set(steps.flatMap((step) => step.try?.id ?? step.skip?.target ?? []))];
+}
+
+/**
+ * The engine that drilled calls run on: the same code over the same adapters. What its faults would spoil is kept apart
+ * from the router's: health and statistics of the failing targets, the retry budget, the tiers' hedges.
+ */
+function engineOf(engine: Engine, drill: string, failing: ReadonlySet<string>): Engine {
+  const { runtime, emitter } = engine;
+  return {
+    ...engine,
+    registry: new DrillRegistry(runtime, engine.registry, failing),
+    retryBudget: createRetryBudget(() => runtime.now()),
+    emitter: {
+      ...emitter,
+      emit: (event) => emitter.emit({ ...event, drill } as RouterEvent),
+    },
+  };
 }
 
 export function createDrills(engine: Engine): Drills {
@@ -48,33 +68,38 @@ export function createDrills(engine: Engine): Drills {
   }
 
   function start(options: DrillOptions, sample: Call): Drill {
-    if (closed)
-      throw new SignalboxError('closed', 'the router is closed: there is nothing to drill');
+    if (closed) throw new SignalboxError('closed', 'the router is closed: no drill can be started');
     const chain = chainOf(engine, sample);
-    const asked = checkDrillOptions(options, chain);
+    const checked = checkDrillOptions(options, chain);
     const id = runtime.createId('drill');
-    const failing = new Set(asked.targets ?? chain.slice(0, 1));
-    const tally = createTally(id, asked, failing);
+    const failing = new Set(checked.targets ?? chain.slice(0, 1));
+    const tally = createTally(id, checked, failing);
     const startedAt = runtime.now();
-    const told = (): Pick<
+    const fields = (): Pick<
       RouterEvents['drill-start'],
       'at' | 'callId' | 'tier' | 'tags' | 'drill'
     > => ({
       at: runtime.now(),
       callId: null,
-      tier: asked.tier,
+      tier: checked.tier,
       tags: sample.tags,
       drill: id,
     });
     const over = new AbortController();
+    const drillEngine = engineOf(engine, id, failing);
+    const plugin: Plugin = {
+      name: 'fire drill',
+      wrapAttempt(attempt, next) {
+        const { target } = attempt;
+        if (!failing.has(target)) return next();
+        return playFault(checked.fault, attempt, next, () => tally.struck(target));
+      },
+    };
     const entry: Running = {
-      asked,
-      engine: engineUnder(engine, id, {
-        targets: failing,
-        spoil: (target, prepared) => {
-          if (!failing.has(target)) return prepared;
-          return spoil(asked.fault, prepared, { runtime, strike: () => tally.struck(target) });
-        },
+      checked,
+      run: (call) => ({
+        engine: drillEngine,
+        call: { ...call, drill: id, plugins: [...call.plugins, plugin] },
       }),
       stop() {
         running.delete(entry);
@@ -84,14 +109,14 @@ export function createDrills(engine: Engine): Drills {
     };
 
     async function run(): Promise<DrillReport> {
-      await runtime.sleep(asked.forMs, over.signal).catch(() => undefined);
+      await runtime.sleep(checked.forMs, over.signal).catch(() => undefined);
       running.delete(entry);
       await tally.settled();
       emitter.off('*', tally.note);
       const endedAt = runtime.now();
-      const made = drillReport({ drill: id, asked, chain, failing, tally, startedAt, endedAt });
+      const made = drillReport({ drill: id, checked, chain, failing, tally, startedAt, endedAt });
       const { passed, reasons } = made;
-      emitter.emit({ type: 'drill-end', ...told(), passed, reasons });
+      emitter.emit({ type: 'drill-end', ...fields(), passed, reasons });
       reports.delete(report);
       return made;
     }
@@ -99,7 +124,7 @@ export function createDrills(engine: Engine): Drills {
     emitter.on('*', tally.note);
     running.add(entry);
     const targets = [...failing];
-    emitter.emit({ type: 'drill-start', ...told(), fault: asked.fault.type, targets });
+    emitter.emit({ type: 'drill-start', ...fields(), fault: checked.fault.type, targets });
     const report = run();
     reports.add(report);
     return { id, report, stop: entry.stop };
@@ -107,9 +132,9 @@ export function createDrills(engine: Engine): Drills {
 
   return {
     start,
-    engineFor(call) {
-      for (const drill of running) if (takes(drill.asked, call)) return drill.engine;
-      return engine;
+    drilled(call) {
+      for (const drill of running) if (takes(drill.checked, call)) return drill.run(call);
+      return undefined;
     },
     async close() {
       closed = true;

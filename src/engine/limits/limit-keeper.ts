@@ -1,118 +1,74 @@
 import { defaults } from '../../config/defaults.ts';
 import type { ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
-import type { Health } from '../../health/health.ts';
 import { own } from '../../internal/own.ts';
 import { timestamp } from '../../internal/timestamp.ts';
 import { type Admission, type Bound, createAdmissionQueue } from '../../limits/admission-queue.ts';
-import type { Departure, Gate, Load } from '../../limits/gate.ts';
-import { createAdaptiveGates } from '../../limits/learned-gates.ts';
-import { createWithheldGate, type WithheldGate } from '../../limits/recovery-gate.ts';
-import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
+import type { Departure, Gate } from '../../limits/gate.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import type { Call, LimitKeeper, Place } from '../core/engine.ts';
-import { optionsFor } from '../core/engine.ts';
-import { heldUnder } from '../core/keys.ts';
-import { asTurnedAway } from '../failures/queue-rejection.ts';
+import type { AttemptPlan } from '../core/attempt-plan.ts';
+import type { LimitKeeper, Slot } from '../core/engine.ts';
+import { targetLabel } from '../core/keys.ts';
+import type { LearnedLimits, TargetRegistry, TargetState } from '../core/target-registry.ts';
+import { asQueueRejection } from '../failures/queue-rejection.ts';
 import { ConfiguredLimits } from './configured-limits.ts';
 
-/** What is learned of a target with one key. */
-type Learned = ReturnType<typeof createAdaptiveGates> & {
-  readonly vendor: VendorGate;
-  readonly withheld: WithheldGate;
-};
-
-/** A class, as is all that each call has. */
-class HeldPlace implements Place {
+/** See {@link Slot}. */
+class AdmittedSlot implements Slot {
   readonly #runtime: Runtime;
-  readonly #learned: Learned;
+  readonly #state: TargetState;
+  readonly #learned: LearnedLimits;
   readonly #admission: Admission;
 
-  constructor(runtime: Runtime, learned: Learned, admission: Admission) {
+  constructor(runtime: Runtime, { state, keyState }: AttemptPlan, admission: Admission) {
     this.#runtime = runtime;
-    this.#learned = learned;
+    this.#state = state;
+    this.#learned = keyState.limits;
     this.#admission = admission;
   }
 
-  told(limits: readonly RateLimit[]): void {
-    this.#admission.pass(this.#learned.vendor)?.told(limits, this.#runtime.now());
+  reported(limits: readonly RateLimit[]): void {
+    this.#admission.pass(this.#learned.vendor)?.reported(limits, this.#runtime.now());
     this.#admission.review();
   }
 
-  begun(): void {
+  firstToken(): void {
     const { withheld } = this.#learned;
     if (!withheld.isGuarded()) return;
-    this.#admission.pass(withheld)?.begun();
+    this.#admission.pass(withheld)?.answered();
     this.#admission.review();
   }
 
-  leave(departure: Departure): void {
-    this.#admission.leave(departure);
+  release(departure: Departure): void {
+    this.#admission.leave(this.#state.learnedFrom(departure));
   }
 }
 
-/** How much the latest answer counts for the usual length. */
-const weight = 0.1;
-
-/** How much longer than usual an answer is taken to be: a slip of the vendor's must not hold up what follows. */
-const longerThanUsual = { times: 10, tokens: 10_000 } as const;
-
-export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper {
+export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): LimitKeeper {
   const queue = createAdmissionQueue(runtime);
   const configured = new ConfiguredLimits();
-  /** By target, then by key of the provider's pool. */
-  const learned = new Map<string, Map<number | undefined, Learned>>();
-  const usualOutput = new Map<string, number>();
   const gates = new WeakMap<ResolvedTier, WeakMap<ResolvedTarget, readonly Gate[]>>();
 
-  function learnedOf(target: ResolvedTarget): Learned {
-    let ofKeys = learned.get(target.id);
-    if (ofKeys === undefined) {
-      ofKeys = new Map();
-      learned.set(target.id, ofKeys);
+  /** Made once for each tier and target of a configuration, with each key. */
+  function gatesOf({ call, target, keyState }: AttemptPlan): readonly Gate[] {
+    const { config, tier } = call;
+    let ofTier = gates.get(tier);
+    if (ofTier === undefined) {
+      ofTier = new WeakMap();
+      gates.set(tier, ofTier);
     }
-    const known = ofKeys.get(target.key);
-    if (known !== undefined) return known;
-    const { target: name } = heldUnder(target);
-    const made: Learned = {
-      ...createAdaptiveGates(),
-      vendor: createVendorGate(),
-      withheld: createWithheldGate(() => health.get(name).unavailable.limited),
-    };
-    ofKeys.set(target.key, made);
-    return made;
-  }
-
-  /** Made once for each configuration: they are asked for several times in each call. */
-  function gatesOf(call: Call, target: ResolvedTarget): readonly Gate[] {
-    let made = gates.get(call.tier);
-    if (made === undefined) {
-      made = new WeakMap();
-      gates.set(call.tier, made);
-    }
-    let known = made.get(target);
+    let known = ofTier.get(target);
     if (known === undefined) {
-      known = makeGates(call, target);
-      made.set(target, known);
+      const { withheld, vendor, rate, concurrency } = keyState.limits;
+      known = [...configured.gates(config, tier.name, target), withheld, vendor, rate, concurrency];
+      ofTier.set(target, known);
     }
     return known;
   }
 
-  function makeGates({ config, tier }: Call, target: ResolvedTarget): readonly Gate[] {
-    const { withheld, vendor, rate, concurrency } = learnedOf(target);
-    const own = configured.gates(config, tier.name, target);
-    return [...own, withheld, vendor, rate, concurrency];
-  }
-
-  function loadOf(call: Call, target: ResolvedTarget): Load {
-    const { maxOutputTokens } = optionsFor(call, target);
-    const output = maxOutputTokens ?? usualOutput.get(target.id) ?? defaults.outputTokens;
-    return { tokens: Math.ceil(call.inputTokens + output) };
-  }
-
-  function boundsOf({ config, tier }: Call, target: ResolvedTarget): readonly Bound[] {
+  function boundsOf({ call: { config, tier }, target }: AttemptPlan): readonly Bound[] {
     const { maxQueue = defaults.maxQueue } = target.limits;
-    const ofTarget = { key: heldUnder(target).target, max: maxQueue };
+    const ofTarget = { key: targetLabel(target), max: maxQueue };
     const others = [
       { key: `tier ${tier.name}`, max: tier.limits.maxQueue },
       {
@@ -126,74 +82,62 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
     ];
   }
 
-  function placeOf(target: ResolvedTarget, admission: Admission): Place {
-    return new HeldPlace(runtime, learnedOf(target), admission);
+  /** Epoch milliseconds at which the attempt has waited too long. */
+  function expiryOf({ call: { config, tier }, target }: AttemptPlan, now: number): number {
+    const all = [own(config.providerLimits, target.provider), tier.limits, target.limits];
+    return now + Math.min(...all.map((each) => each?.maxQueueMs ?? Number.POSITIVE_INFINITY));
   }
 
   return {
-    enter(call, scope, target) {
-      const gates = gatesOf(call, target);
-      const load = loadOf(call, target);
+    enter(plan, scope) {
+      const { load, target } = plan;
+      const gates = gatesOf(plan);
       const admitted = scope.reason === undefined ? queue.pass(gates, load) : undefined;
-      if (admitted !== undefined) return placeOf(target, admitted);
+      if (admitted !== undefined) return new AdmittedSlot(runtime, plan, admitted);
       const now = runtime.now();
-      const all = [
-        own(call.config.providerLimits, target.provider),
-        call.tier.limits,
-        target.limits,
-      ];
-      const maxQueueMs = all.map((limits) => limits?.maxQueueMs ?? Number.POSITIVE_INFINITY);
       const entered = queue.enter({
         gates,
         load,
-        priority: optionsFor(call, target).priority ?? defaults.priority,
+        priority: plan.options.priority ?? defaults.priority,
         since: scope.startedAt,
         deadline: now + scope.remainingMs(),
-        expiresAt: now + Math.min(...maxQueueMs),
-        bounds: boundsOf(call, target),
+        expiresAt: expiryOf(plan, now),
+        bounds: boundsOf(plan),
         signal: scope.signal,
       });
-      if (!(entered instanceof Promise)) return placeOf(target, entered);
+      if (!(entered instanceof Promise)) return new AdmittedSlot(runtime, plan, entered);
       return entered.then(
-        (admission) => placeOf(target, admission),
+        (admission) => new AdmittedSlot(runtime, plan, admission),
         (error: unknown) => {
           const waitedMs = runtime.now() - now;
-          throw asTurnedAway(error, { id: target.id, name: heldUnder(target).target, waitedMs });
+          throw asQueueRejection(error, { id: target.id, label: targetLabel(target), waitedMs });
         },
       );
     },
-    busy(call, target) {
-      const forecast = queue.forecast(gatesOf(call, target), loadOf(call, target));
+    busy(plan) {
+      const forecast = queue.forecast(gatesOf(plan), plan.load);
       if (forecast === undefined) return undefined;
       const until = forecast.waitMs > 0 ? runtime.now() + forecast.waitMs : undefined;
       const time = until === undefined ? '' : ` until ${timestamp(until)}`;
       return { reason: `${forecast.gate} is used up${time}`, until, waits: true };
     },
-    answered({ id }, outputTokens) {
-      const before = usualOutput.get(id);
-      const { times, tokens } = longerThanUsual;
-      const most = (before ?? defaults.outputTokens) * times + tokens;
-      const latest = Math.min(outputTokens, most);
-      const usual = before ?? latest;
-      usualOutput.set(id, usual + weight * (latest - usual));
-    },
     snapshot(target) {
       const now = runtime.now();
-      const known = learned.get(target.id)?.get(target.key);
+      const { vendor, concurrency, rate } = registry.target(target.id).key(target.key).limits;
       const left = (unit: 'requests' | 'tokens', kind: 'rpm' | 'tpm'): number | undefined => {
-        const own = configured.left(target, kind, now);
-        const vendors = known?.vendor.left(now).filter((each) => each.unit === unit) ?? [];
-        const all = [own ?? Number.POSITIVE_INFINITY, ...vendors.map((each) => each.left)];
+        const ours = configured.left(target, kind, now);
+        const vendors = vendor.left(now).filter((each) => each.unit === unit);
+        const all = [ours ?? Number.POSITIVE_INFINITY, ...vendors.map((each) => each.left)];
         const least = Math.min(...all);
         return Number.isFinite(least) ? least : undefined;
       };
-      const concurrency = known?.concurrency.limit(now);
-      const requestsPerMinute = known?.rate.limit(now);
+      const atOnce = concurrency.limit(now);
+      const requestsPerMinute = rate.limit(now);
       const requestsLeft = left('requests', 'rpm');
       const tokensLeft = left('tokens', 'tpm');
       return {
-        queued: queue.waiting(heldUnder(target).target),
-        ...(concurrency !== undefined && { concurrency: Math.floor(concurrency) }),
+        queued: queue.waiting(targetLabel(target)),
+        ...(atOnce !== undefined && { concurrency: Math.floor(atOnce) }),
         ...(requestsPerMinute !== undefined && {
           requestsPerMinute: Math.floor(requestsPerMinute),
         }),
@@ -205,10 +149,6 @@ export function createLimitKeeper(runtime: Runtime, health: Health): LimitKeeper
       configured.configure(config, runtime.now());
       queue.review();
     },
-    prune(names) {
-      configured.prune(names);
-      for (const id of learned.keys()) if (!names.targets.has(id)) learned.delete(id);
-      for (const id of usualOutput.keys()) if (!names.targets.has(id)) usualOutput.delete(id);
-    },
+    prune: (names) => configured.prune(names),
   };
 }

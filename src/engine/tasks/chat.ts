@@ -6,10 +6,12 @@ import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { needsOf } from '../../routing/eligible.ts';
 import { callProblem } from '../answer/offered-tools.ts';
 import { checkOutput, type OutputCheck, outputCheck } from '../answer/output-check.ts';
-import type { Asked, Task } from '../core/task.ts';
-import { checkToolChoice, normalizeMessages, normalizeTools } from './request.ts';
+import { otherKind, type TargetRequest, type Task } from '../core/task.ts';
+import { checkToolChoice, normalizeMessages, normalizeTools } from './messages.ts';
 
+/** A chat request, checked. */
 type Chat = {
+  readonly options: CallOptions;
   readonly messages: readonly NormalMessage[];
   readonly tools: readonly NormalTool[] | undefined;
   readonly output: OutputCheck;
@@ -41,8 +43,10 @@ function pick<Source extends object, Key extends keyof Source>(
 }
 
 /** The request as the target's adapter gets it; the turns of a repair show a model its own mistake. */
-function requestFor({ messages, tools, output }: Chat, asked: Asked): ProviderRequest {
-  const { target, options, repair } = asked;
+function requestFor(
+  { messages, tools, output }: Chat,
+  { target, options, repair }: TargetRequest,
+): ProviderRequest {
   const system: readonly NormalMessage[] =
     options.system === undefined || options.system === ''
       ? []
@@ -62,28 +66,44 @@ function requestFor({ messages, tools, output }: Chat, asked: Asked): ProviderRe
   };
 }
 
+function taskOf(chat: Chat): Task {
+  const { messages, tools, options, output } = chat;
+  checkToolChoice(options.toolChoice, tools);
+  const toolNames = new Set(tools?.map(({ name }) => name));
+  return {
+    request: {
+      kind: 'chat',
+      messages,
+      ...(options.system !== undefined && { system: options.system }),
+      ...(tools !== undefined && { tools }),
+    },
+    withRequest(request) {
+      if (request.kind !== 'chat') throw otherKind('chat', request);
+      const normal = normalizeMessages(request.messages as readonly Message[]);
+      return taskOf({ ...chat, messages: normal, tools: normalizeTools(request.tools) });
+    },
+    messages,
+    needs: needsOf(messages, { tools, schema: options.schema }),
+    transferFor: ({ transfer = defaults.transfer }) => transfer,
+    prepare: (provider, request) => provider.prepare(requestFor(chat, request)),
+    check: (completion) => checkOutput(output, completion),
+    callProblem: (name, request) => callProblem(toolNames, name, request),
+  };
+}
+
 /**
- * Asks for an answer.
- * @throws SignalboxError `config` for bad messages, tools or schemas.
+ * The task of an answer.
+ * @throws SignalboxError `config` for bad messages, tools or schemas
  */
 export function chatTask(
   messages: string | readonly Message[],
   options: CallOptions,
   fallbackOn: readonly string[],
 ): Task {
-  const chat: Chat = {
+  return taskOf({
+    options,
     messages: normalizeMessages(messages),
     tools: normalizeTools(options.tools),
     output: outputCheck(options, fallbackOn),
-  };
-  checkToolChoice(options.toolChoice, chat.tools);
-  const toolNames = new Set(chat.tools?.map(({ name }) => name));
-  return {
-    messages: chat.messages,
-    needs: needsOf(chat.messages, options),
-    transferFor: ({ transfer = defaults.transfer }) => transfer,
-    prepare: (provider, asked) => provider.prepare(requestFor(chat, asked)),
-    check: (completion) => checkOutput(chat.output, completion),
-    callProblem: (name, request) => callProblem(toolNames, name, request),
-  };
+  });
 }

@@ -3,25 +3,31 @@ import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { EmbedOptions } from '../../protocol/other-tasks.ts';
 import { minimumTokensOf } from '../../routing/eligible.ts';
-import type { Task } from '../core/task.ts';
+import { otherKind, type Task } from '../core/task.ts';
 
 function unusable(what: string): SignalboxError {
   return new SignalboxError('invalid_response', `unusable vectors: ${what}`);
 }
 
-/** The model without its vendor's prefix: the same model has the same vectors wherever it runs. */
+/** The model without its vendor's prefix: a model has the same vectors at every provider. */
 function modelName(model: string): string {
   return model.slice(model.lastIndexOf('/') + 1).toLowerCase();
 }
 
-/** Asks for the vectors of one batch of values. */
+/** The task of the vectors of one batch of values. */
 export function embedTask(
   tier: ResolvedTier,
   values: readonly string[],
-  { dimensions }: EmbedOptions,
+  options: EmbedOptions,
 ): Task {
+  const { dimensions } = options;
   const longest = values.reduce((most, value) => Math.max(most, value.length), 0);
   return {
+    request: { kind: 'embed', values },
+    withRequest(request) {
+      if (request.kind !== 'embed') throw otherKind('embed', request);
+      return embedTask(tier, request.values, options);
+    },
     messages: [{ role: 'user', content: values.map((text) => ({ type: 'text', text })) }],
     needs: { capabilities: new Set(['embeddings']), minimumTokens: minimumTokensOf(longest) },
     transferFor: () => 'unary',
@@ -47,7 +53,7 @@ export function embedTask(
       if (length === 0 || vectors.some((vector) => vector.length !== length)) {
         throw unusable(`not all of them have ${length} dimensions`);
       }
-      // JSON has no word for infinity, but 1e999 is read as one, and bytes may be anything.
+      // JSON has no infinity, but 1e999 is parsed as one, and base64 may hold any bits.
       if (!vectors.every((vector) => vector.every(Number.isFinite))) {
         throw unusable('not all of them are finite numbers');
       }

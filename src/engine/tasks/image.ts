@@ -3,9 +3,9 @@ import { own } from '../../internal/own.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { ImageOptions, Images } from '../../protocol/other-tasks.ts';
 import { minimumTokensOf } from '../../routing/eligible.ts';
-import type { Task } from '../core/task.ts';
+import { otherKind, type Task } from '../core/task.ts';
 
-/** The answer as the caller gets it. */
+/** The answer of an image task as the caller gets it. */
 export function toImages(answer: Completion): Images {
   const { content, text, tier, target, provider, model, usage, cost, trail, warnings, tags } =
     answer;
@@ -27,14 +27,20 @@ export function toImages(answer: Completion): Images {
 }
 
 /**
- * Asks for pictures.
- * @throws SignalboxError `config` for a blank prompt.
+ * The task of images.
+ * @throws SignalboxError `config` for a blank prompt
  */
-export function imageTask(prompt: string, { count, size }: ImageOptions): Task {
+export function imageTask(prompt: string, options: ImageOptions): Task {
+  const { count, size } = options;
   if (typeof prompt !== 'string' || prompt.trim() === '') {
     throw new SignalboxError('config', 'prompt: must be a string that is not blank');
   }
   return {
+    request: { kind: 'image', prompt },
+    withRequest(request) {
+      if (request.kind !== 'image') throw otherKind('image', request);
+      return imageTask(request.prompt, options);
+    },
     messages: [{ role: 'user', content: [{ type: 'text', text: prompt }] }],
     needs: {
       capabilities: new Set(['image-output']),
@@ -59,9 +65,9 @@ export function imageTask(prompt: string, { count, size }: ImageOptions): Task {
       if (completion.content.some((part) => part.type === 'image')) return completion;
       const { finishReason } = completion;
       if (finishReason === 'content_filter' || finishReason === 'refusal') {
-        throw new SignalboxError(finishReason, 'the picture was refused');
+        throw new SignalboxError(finishReason, 'the image was refused');
       }
-      throw new SignalboxError('invalid_output', 'unusable output: no picture came');
+      throw new SignalboxError('invalid_output', 'unusable output: no image in the answer');
     },
   };
 }

@@ -1,17 +1,19 @@
-import type { Candidate, Knowledge } from '../candidate.ts';
+import type { Strategy } from '../../protocol/strategy.ts';
 
 /**
- * The cheapest list price first, input and output counted alike. Targets whose price nobody knows come
- * last, and equals keep the order of the configuration.
+ * The cheapest list price first, input and output counted alike. Targets of unknown price come last; of equal price, the
+ * order of the configuration stays.
  */
-export function cheapest(
-  candidates: readonly Candidate[],
-  knowledge: Pick<Knowledge, 'listPrice'>,
-): readonly Candidate[] {
-  const price = (candidate: Candidate): number =>
-    knowledge.listPrice(candidate) ?? Number.POSITIVE_INFINITY;
-  return candidates
-    .map((candidate) => ({ candidate, price: price(candidate) }))
-    .sort((a, b) => (a.price === b.price ? 0 : a.price - b.price))
-    .map(({ candidate }) => candidate);
-}
+export const cheapest: Strategy = {
+  needs: ['prices'],
+  order(candidates, context) {
+    return candidates
+      .map((candidate) => {
+        const { price } = context.knowledge(candidate);
+        const usd = price === undefined ? Number.POSITIVE_INFINITY : price.input + price.output;
+        return { candidate, usd };
+      })
+      .sort((a, b) => (a.usd === b.usd ? 0 : a.usd - b.usd))
+      .map(({ candidate }) => candidate);
+  },
+};

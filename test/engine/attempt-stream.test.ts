@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { runAttempt } from '../../src/engine/attempt/attempt-stream.ts';
+import { AttemptStream } from '../../src/engine/attempt/attempt-stream.ts';
 import { openScope } from '../../src/engine/core/scope.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import type { PreparedCall } from '../../src/protocol/provider.ts';
@@ -28,9 +28,10 @@ async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
   };
   const seen: ProviderPart[] = [];
   const runtime = fakeRuntime();
-  const parts = runAttempt(runtime, prepared, {
+  const parts = new AttemptStream(runtime, {
+    send: prepared.send,
     scope: openScope(runtime, caller.signal, 10_000),
-    clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
+    timeouts: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
     transfer: 'stream',
     keepRaw: false,
     onLimits: () => undefined,
@@ -81,18 +82,15 @@ function run(
   answer: AsyncIterableIterator<readonly ProviderPart[]>,
   { signal, runtime = fakeRuntime(), see = () => undefined }: Partial<Running> = {},
 ) {
-  return runAttempt(
-    runtime,
-    { warnings: [], send: () => answer },
-    {
-      scope: openScope(runtime, signal, 10_000),
-      clocks: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
-      transfer: 'stream',
-      keepRaw: false,
-      onLimits: () => undefined,
-      see,
-    },
-  );
+  return new AttemptStream(runtime, {
+    scope: openScope(runtime, signal, 10_000),
+    timeouts: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000 },
+    transfer: 'stream',
+    keepRaw: false,
+    send: () => answer,
+    onLimits: () => undefined,
+    see,
+  });
 }
 
 type Running = {

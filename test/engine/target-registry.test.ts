@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createHealth, type Outcome, type Permit } from '../../src/health/health.ts';
+import { TargetRegistry } from '../../src/engine/core/target-registry.ts';
+import type { Outcome, Permit } from '../../src/health/circuit-breaker.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
 const policy = {
   consecutiveFailures: 3,
@@ -16,187 +18,188 @@ const provider = 'openai';
 
 function setUp() {
   const clock = { now: 1_000_000 };
-  const health = createHealth(
-    () => clock.now,
-    () => 0.5,
-  );
-  const call = (outcome: Outcome) => health.enter(target, policy).settle(outcome);
+  const runtime = { ...fakeRuntime(), now: () => clock.now, random: () => 0.5 };
+  const registry = new TargetRegistry(runtime);
+  const { circuit, availability } = registry.target(target);
+  const ofProvider = registry.provider(provider).key(undefined);
+  const call = (outcome: Outcome) => circuit.enter(policy).settle(outcome);
   const open = () => {
     for (let failure = 0; failure < 3; failure++) call('failure');
   };
-  return { clock, health, call, open };
+  return { clock, registry, circuit, availability, ofProvider, call, open };
 }
 
 describe('the three facts', () => {
   test('are none at first', () => {
-    const { health } = setUp();
-    expect(health.check(target, provider)).toBeUndefined();
-    expect(health.get(target)).toMatchObject({ circuit: { state: 'closed' }, unavailable: {} });
+    const { registry, circuit, availability } = setUp();
+    expect(registry.unavailability({ id: target, provider })).toBeUndefined();
+    expect(circuit.circuit.state).toBe('closed');
+    expect(availability.untils).toEqual({});
   });
 
   test('do not touch each other', () => {
-    const { health, open } = setUp();
-    health.withhold(target, 'limited', 1_002_000);
-    expect(health.get(target).circuit.state).toBe('closed');
+    const { circuit, availability, open } = setUp();
+    availability.mark('limited', 1_002_000);
+    expect(circuit.circuit.state).toBe('closed');
     open();
-    expect(health.get(target)).toMatchObject({
-      circuit: { state: 'open' },
-      unavailable: { limited: 1_002_000 },
-    });
-    health.withhold(target, 'exhausted', 1_600_000);
-    expect(health.get(target)).toMatchObject({
-      circuit: { state: 'open', until: 1_005_000 },
-      unavailable: { limited: 1_002_000, exhausted: 1_600_000 },
-    });
+    expect(circuit.circuit).toMatchObject({ state: 'open' });
+    expect(availability.untils).toEqual({ limited: 1_002_000 });
+    availability.mark('exhausted', 1_600_000);
+    expect(circuit.circuit).toMatchObject({ state: 'open', until: 1_005_000 });
+    expect(availability.untils).toEqual({ limited: 1_002_000, exhausted: 1_600_000 });
   });
 
   test('each end at their own time, and the last of them is told', () => {
-    const { clock, health, open } = setUp();
-    health.withhold(target, 'limited', 1_002_000);
+    const { clock, registry, availability, ofProvider, open } = setUp();
+    availability.mark('limited', 1_002_000);
     open();
-    health.withhold(provider, 'credential', 1_001_000);
-    expect(health.check(target, provider)).toEqual({
+    ofProvider.mark('credential', 1_001_000);
+    expect(registry.unavailability({ id: target, provider })).toEqual({
       reason: 'circuit open until 1970-01-01T00:16:45.000Z',
       until: 1_005_000,
     });
-    health.withhold(target, 'exhausted', 1_060_000);
-    expect(health.check(target, provider)).toEqual({
+    availability.mark('exhausted', 1_060_000);
+    expect(registry.unavailability({ id: target, provider })).toEqual({
       reason: 'quota exhausted until 1970-01-01T00:17:40.000Z',
       until: 1_060_000,
     });
     clock.now = 1_060_000;
-    expect(health.check(target, provider)).toBeUndefined();
+    expect(registry.unavailability({ id: target, provider })).toBeUndefined();
   });
 
   test('of a provider hold for all its targets, and of a target for itself alone', () => {
-    const { health } = setUp();
-    health.withhold(provider, 'credential', 1_060_000);
-    health.withhold(target, 'model', 1_060_000);
-    expect(health.check('openai/other', provider)?.reason).toMatch(/^key rejected until/);
-    expect(health.check('google/gemini', 'google')).toBeUndefined();
-    health.restore('openai/other', provider);
-    expect(health.check('openai/other', provider)).toBeUndefined();
-    expect(health.check(target, provider)?.reason).toMatch(/^model not found until/);
+    const { registry, availability, ofProvider } = setUp();
+    ofProvider.mark('credential', 1_060_000);
+    availability.mark('model', 1_060_000);
+    expect(registry.unavailability({ id: 'openai/other', provider })?.reason).toMatch(
+      /^key rejected until/,
+    );
+    expect(registry.unavailability({ id: 'google/gemini', provider: 'google' })).toBeUndefined();
+    registry.restore({ id: 'openai/other', provider });
+    expect(registry.unavailability({ id: 'openai/other', provider })).toBeUndefined();
+    expect(registry.unavailability({ id: target, provider })?.reason).toMatch(
+      /^model not found until/,
+    );
   });
 
   test('in half-open, a time that is known is told before a probe that has none', () => {
-    const { clock, health, open } = setUp();
+    const { clock, registry, circuit, availability, open } = setUp();
     open();
     clock.now = 1_005_000;
-    health.enter(target, policy);
-    expect(health.check(target, provider)).toEqual({
+    circuit.enter(policy);
+    expect(registry.unavailability({ id: target, provider })).toEqual({
       reason: 'circuit half-open, probe under way',
       until: undefined,
     });
-    health.withhold(target, 'limited', 1_006_000);
-    expect(health.check(target, provider)?.until).toBe(1_006_000);
+    availability.mark('limited', 1_006_000);
+    expect(registry.unavailability({ id: target, provider })?.until).toBe(1_006_000);
   });
 });
 
-describe('withhold', () => {
+describe('mark', () => {
   test('keeps the later of two times', () => {
-    const { health } = setUp();
-    health.withhold(target, 'limited', 1_060_000);
-    health.withhold(target, 'limited', 1_002_000);
-    expect(health.get(target).unavailable.limited).toBe(1_060_000);
-    health.withhold(target, 'limited', 1_090_000);
-    expect(health.get(target).unavailable.limited).toBe(1_090_000);
+    const { availability } = setUp();
+    availability.mark('limited', 1_060_000);
+    availability.mark('limited', 1_002_000);
+    expect(availability.untils.limited).toBe(1_060_000);
+    availability.mark('limited', 1_090_000);
+    expect(availability.untils.limited).toBe(1_090_000);
   });
 
   test('takes a vendor’s word for a day at most, however odd it is', () => {
-    const { clock, health } = setUp();
+    const { clock, registry, availability } = setUp();
     for (const until of [1e20, Number.POSITIVE_INFINITY]) {
-      health.withhold(target, 'limited', until);
-      expect(health.check(target, provider)?.until).toBe(clock.now + 86_400_000);
+      availability.mark('limited', until);
+      expect(registry.unavailability({ id: target, provider })?.until).toBe(clock.now + 86_400_000);
     }
   });
 });
 
 describe('restore', () => {
   test('takes back what a success disproves, but no rate limit', () => {
-    const { health } = setUp();
-    health.withhold(target, 'limited', 1_002_000);
-    health.withhold(target, 'exhausted', 1_600_000);
-    health.withhold(target, 'model', 1_600_000);
-    health.withhold(provider, 'credential', 1_600_000);
-    health.restore(target, provider);
-    expect(health.check(target, provider)?.until).toBe(1_002_000);
+    const { registry, availability, ofProvider } = setUp();
+    availability.mark('limited', 1_002_000);
+    availability.mark('exhausted', 1_600_000);
+    availability.mark('model', 1_600_000);
+    ofProvider.mark('credential', 1_600_000);
+    registry.restore({ id: target, provider });
+    expect(registry.unavailability({ id: target, provider })?.until).toBe(1_002_000);
   });
 
   test('leaves the circuit to the outcomes', () => {
-    const { health, open } = setUp();
+    const { registry, circuit, open } = setUp();
     open();
-    health.restore(target, provider);
-    expect(health.get(target).circuit.state).toBe('open');
+    registry.restore({ id: target, provider });
+    expect(circuit.circuit.state).toBe('open');
   });
 });
 
 describe('a permit', () => {
   test('tells when it moves the circuit, and only then', () => {
-    const { clock, health, call } = setUp();
+    const { clock, circuit, call } = setUp();
     expect(call('failure')).toBeUndefined();
     expect(call('failure')).toBeUndefined();
     expect(call('failure')).toEqual({ to: 'open', until: 1_005_000 });
     clock.now = 1_005_000;
-    const first = health.enter(target, policy);
+    const first = circuit.enter(policy);
     expect(first.change).toEqual({ to: 'half-open' });
     expect(first.settle('success')).toBeUndefined();
-    const second = health.enter(target, policy);
+    const second = circuit.enter(policy);
     expect(second.change).toBeUndefined();
     expect(second.settle('success')).toEqual({ to: 'closed' });
   });
 
   test('is settled once, whatever is said after', () => {
-    const { health } = setUp();
-    const permit = health.enter(target, policy);
+    const { circuit } = setUp();
+    const permit = circuit.enter(policy);
     permit.settle('success');
     for (let more = 0; more < 5; more++) expect(permit.settle('failure')).toBeUndefined();
-    expect(health.get(target).circuit).toMatchObject({ state: 'closed', recent: [false] });
+    expect(circuit.circuit).toMatchObject({ state: 'closed', recent: [false] });
   });
 
   test('of a probe goes back to the next one when its caller has left', () => {
-    const { clock, health, open } = setUp();
+    const { clock, registry, circuit, open } = setUp();
     open();
     clock.now = 1_005_000;
-    const probe = health.enter(target, policy);
-    expect(health.check(target, provider)).toBeDefined();
+    const probe = circuit.enter(policy);
+    expect(registry.unavailability({ id: target, provider })).toBeDefined();
     expect(probe.settle('neither')).toBeUndefined();
-    expect(health.check(target, provider)).toBeUndefined();
-    expect(health.get(target).circuit).toMatchObject({ state: 'half-open', successes: 0 });
+    expect(registry.unavailability({ id: target, provider })).toBeUndefined();
+    expect(circuit.circuit).toMatchObject({ state: 'half-open', successes: 0 });
   });
 
   test('from before the circuit opened does not free the probe’s place, however its call ends', () => {
     for (const outcome of ['success', 'failure', 'neither'] as const) {
-      const { clock, health, open } = setUp();
-      const early = health.enter(target, policy);
+      const { clock, registry, circuit, open } = setUp();
+      const early = circuit.enter(policy);
       open();
       clock.now = 1_005_000;
-      health.enter(target, policy);
-      const before = health.get(target).circuit;
+      circuit.enter(policy);
+      const before = circuit.circuit;
       expect(early.settle(outcome)).toBeUndefined();
-      expect(health.get(target).circuit).toEqual(before);
-      expect(health.check(target, provider)).toBeDefined();
+      expect(circuit.circuit).toEqual(before);
+      expect(registry.unavailability({ id: target, provider })).toBeDefined();
     }
   });
 
   test('against the rules takes no place, and its success counts as a probe’s', () => {
-    const { health, open } = setUp();
+    const { registry, circuit, open } = setUp();
     open();
-    const against = health.enter(target, policy);
+    const against = circuit.enter(policy);
     expect(against.change).toBeUndefined();
-    expect(health.get(target).circuit.state).toBe('open');
+    expect(circuit.circuit.state).toBe('open');
     expect(against.settle('success')).toEqual({ to: 'half-open' });
-    expect(health.check(target, provider)).toBeUndefined();
-    expect(health.enter(target, policy).settle('success')).toEqual({ to: 'closed' });
+    expect(registry.unavailability({ id: target, provider })).toBeUndefined();
+    expect(circuit.enter(policy).settle('success')).toEqual({ to: 'closed' });
   });
 
   test('against the rules changes nothing when its call fails or is left', () => {
-    const { health, open } = setUp();
+    const { circuit, open } = setUp();
     open();
-    const before = health.get(target).circuit;
+    const before = circuit.circuit;
     for (const outcome of ['failure', 'neither'] as const) {
-      expect(health.enter(target, policy).settle(outcome)).toBeUndefined();
-      expect(health.get(target).circuit).toEqual(before);
+      expect(circuit.enter(policy).settle(outcome)).toBeUndefined();
+      expect(circuit.circuit).toEqual(before);
     }
   });
 });
@@ -218,20 +221,20 @@ test('whatever happens in whatever order, the circuit keeps its rules', () => {
   const reached = new Set<string>();
   fc.assert(
     fc.property(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) => {
-      const { clock, health } = setUp();
+      const { clock, registry, circuit } = setUp();
       const running: { readonly permit: Permit; readonly isProbe: boolean }[] = [];
       let probesPassed = 0;
       for (const each of steps) {
-        const before = health.get(target).circuit;
+        const before = circuit.circuit;
         if (each.do === 'wait') clock.now += each.ms;
         if (each.do === 'enter') {
-          const refusal = health.check(target, provider);
+          const refusal = registry.unavailability({ id: target, provider });
           if (before.state === 'open')
             expect(refusal === undefined).toBe(clock.now >= before.until);
           if (refusal !== undefined) continue;
-          const permit = health.enter(target, policy);
+          const permit = circuit.enter(policy);
           const isProbe = before.state !== 'closed';
-          expect(health.get(target).circuit.state).toBe(isProbe ? 'half-open' : 'closed');
+          expect(circuit.circuit.state).toBe(isProbe ? 'half-open' : 'closed');
           if (before.state === 'open') probesPassed = 0;
           if (isProbe) expect(running.some((other) => other.isProbe)).toBe(false);
           running.push({ permit, isProbe });
@@ -240,7 +243,7 @@ test('whatever happens in whatever order, the circuit keeps its rules', () => {
           const [ended] = running.splice(each.which % running.length, 1);
           if (ended === undefined) continue;
           ended.permit.settle(each.outcome);
-          const now = health.get(target).circuit;
+          const now = circuit.circuit;
           if (!ended.isProbe && before.state !== 'closed') expect(now).toEqual(before);
           if (ended.isProbe && before.state === 'half-open') {
             if (each.outcome === 'success') probesPassed += 1;

@@ -4,7 +4,7 @@ import {
   checkToolChoice,
   normalizeMessages,
   normalizeTools,
-} from '../../src/engine/tasks/request.ts';
+} from '../../src/engine/tasks/messages.ts';
 import type { Message, Part } from '../../src/protocol/message.ts';
 
 const result = (output: unknown): Message => ({

@@ -1,34 +1,34 @@
 import { describe, expect, test } from 'vitest';
-import { createDeadline } from '../../src/engine/attempt/attempt-deadline.ts';
+import { AttemptDeadline } from '../../src/engine/attempt/attempt-timeouts.ts';
 
-const clocks = { connectMs: 10, firstTokenMs: 60, idleMs: 30 };
+const timeouts = { connectMs: 10, firstTokenMs: 60, idleMs: 30 };
 
 describe('the deadline of an attempt', () => {
-  test('is the connect clock until the request is on a socket', () => {
-    const deadline = createDeadline(clocks, 100);
+  test('is the connect timeout until the request is on a socket', () => {
+    const deadline = new AttemptDeadline(timeouts, 100);
     expect(deadline.due(105)).toEqual({ at: 110, phase: 'connect' });
   });
 
-  test('is the first-token clock then, which runs from the beginning', () => {
-    const deadline = createDeadline(clocks, 100);
+  test('is then the first-token timeout, which runs from the start', () => {
+    const deadline = new AttemptDeadline(timeouts, 100);
     deadline.connected();
     expect(deadline.due(109)).toEqual({ at: 160, phase: 'first-token' });
   });
 
   test('is not moved by pings before the first part', () => {
-    const deadline = createDeadline(clocks, 100);
+    const deadline = new AttemptDeadline(timeouts, 100);
     deadline.connected();
     deadline.bytes(140);
     expect(deadline.due(140)).toEqual({ at: 160, phase: 'first-token' });
   });
 
-  test('is the first-token clock while connecting, when that runs out sooner', () => {
-    const deadline = createDeadline({ ...clocks, firstTokenMs: 5 }, 100);
+  test('is the first-token timeout while connecting when that is sooner', () => {
+    const deadline = new AttemptDeadline({ ...timeouts, firstTokenMs: 5 }, 100);
     expect(deadline.due(100)).toEqual({ at: 105, phase: 'first-token' });
   });
 
-  test('is the idle clock once the answer has begun, moved by every byte', () => {
-    const deadline = createDeadline(clocks, 100);
+  test('is the idle timeout after the first part, moved by every byte', () => {
+    const deadline = new AttemptDeadline(timeouts, 100);
     deadline.connected();
     deadline.firstPart(150);
     expect(deadline.due(150)).toEqual({ at: 180, phase: 'idle' });
@@ -36,15 +36,15 @@ describe('the deadline of an attempt', () => {
     expect(deadline.due(170)).toEqual({ at: 200, phase: 'idle' });
   });
 
-  test('is not turned back by a late word of the connection', () => {
-    const deadline = createDeadline(clocks, 100);
+  test('stays idle when the connection is reported late', () => {
+    const deadline = new AttemptDeadline(timeouts, 100);
     deadline.firstPart(120);
     deadline.connected();
     expect(deadline.due(120)).toEqual({ at: 150, phase: 'idle' });
   });
 
   test('does not take a slow reader for a silent vendor', () => {
-    const deadline = createDeadline(clocks, 100);
+    const deadline = new AttemptDeadline(timeouts, 100);
     deadline.connected();
     deadline.reading(100);
     deadline.firstPart(110);
@@ -56,8 +56,8 @@ describe('the deadline of an attempt', () => {
     expect(deadline.due(6_020)).toEqual({ at: 6_030, phase: 'idle' });
   });
 
-  test('is none for an answer in one piece that has no first-token clock', () => {
-    const deadline = createDeadline({ ...clocks, firstTokenMs: undefined }, 100);
+  test('is none for a unary answer without a first-token timeout', () => {
+    const deadline = new AttemptDeadline({ ...timeouts, firstTokenMs: undefined }, 100);
     expect(deadline.due(100)).toEqual({ at: 110, phase: 'connect' });
     deadline.connected();
     expect(deadline.due(1_000_000)).toBeUndefined();

@@ -1,0 +1,98 @@
+import { quoted } from '../internal/quoted.ts';
+import { builtInStrategies } from '../routing/strategy.ts';
+import type { Problem } from './problems.ts';
+
+const hooks = [
+  'onRequest',
+  'wrapCall',
+  'onParts',
+  'eligible',
+  'wrapAttempt',
+  'accept',
+  'onToolCall',
+  'close',
+] as const;
+
+const pluginKeys: readonly string[] = ['name', 'exceptTiers', 'failOpen', ...hooks];
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function isListOfStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+function problemsOf(plugin: object, index: number): readonly Problem[] {
+  const problem = (key: string, message: string): Problem => ({
+    path: ['plugins', index, key],
+    message,
+  });
+  const get = (key: string): unknown => Reflect.get(plugin, key);
+  const problems: Problem[] = [];
+  const name = get('name');
+  if (typeof name !== 'string' || name.trim() === '') {
+    problems.push(problem('name', 'must be a string that is not blank'));
+  }
+  const exceptTiers = get('exceptTiers');
+  if (exceptTiers !== undefined && !isListOfStrings(exceptTiers)) {
+    problems.push(problem('exceptTiers', 'must be a list of tier names'));
+  }
+  const failOpen = get('failOpen');
+  if (failOpen !== undefined && typeof failOpen !== 'boolean') {
+    problems.push(problem('failOpen', 'must be true or false'));
+  }
+  for (const hook of hooks) {
+    const value = get(hook);
+    if (value !== undefined && typeof value !== 'function') {
+      problems.push(problem(hook, 'must be a function'));
+    }
+  }
+  // A plugin that is an object literal with a misspelt hook would silently do nothing.
+  for (const key of Object.keys(plugin)) {
+    if (pluginKeys.includes(key) || !/^(on|wrap)[A-Z]/.test(key)) continue;
+    const hint = { name: key, known: pluginKeys, otherwise: 'list' } as const;
+    problems.push({ path: ['plugins', index, key], message: 'is no hook of a plugin', hint });
+  }
+  return problems;
+}
+
+/** What is wrong with the `plugins` of a router. */
+export function pluginProblems(plugins: unknown): readonly Problem[] {
+  if (plugins === undefined) return [];
+  if (!Array.isArray(plugins)) return [{ path: ['plugins'], message: 'must be a list' }];
+  const names = new Set<unknown>();
+  return plugins.flatMap((plugin: unknown, index): readonly Problem[] => {
+    if (!isObject(plugin)) return [{ path: ['plugins', index], message: 'must be a plugin' }];
+    const name: unknown = Reflect.get(plugin, 'name');
+    const isDouble = names.has(name);
+    names.add(name);
+    const problems = problemsOf(plugin, index);
+    if (!isDouble) return problems;
+    const message = `${quoted(name)} is taken: names of plugins must be unique`;
+    return [...problems, { path: ['plugins', index, 'name'], message }];
+  });
+}
+
+/** What is wrong with the `strategies` of a router. */
+export function strategyProblems(strategies: unknown): readonly Problem[] {
+  if (strategies === undefined) return [];
+  if (!isObject(strategies) || Array.isArray(strategies)) {
+    return [{ path: ['strategies'], message: 'must be an object of strategies by name' }];
+  }
+  return Object.entries(strategies).flatMap(([name, strategy]): readonly Problem[] => {
+    const path = ['strategies', name];
+    if (Object.hasOwn(builtInStrategies, name)) {
+      return [{ path, message: 'is the name of a built-in strategy; choose another one' }];
+    }
+    if (!isObject(strategy) || typeof Reflect.get(strategy, 'order') !== 'function') {
+      return [{ path, message: 'must be an object with a function order(candidates, context)' }];
+    }
+    const needs: unknown = Reflect.get(strategy, 'needs');
+    const isRight =
+      needs === undefined || (Array.isArray(needs) && needs.every((each) => each === 'prices'));
+    return isRight
+      ? []
+      : [{ path: [...path, 'needs'], message: "must be a list that can contain 'prices'" }];
+  });
+}

@@ -1,0 +1,220 @@
+import { checkCallOptions, findTier } from '../../config/check.ts';
+import { splitTarget } from '../../config/cross-check.ts';
+import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
+import { SignalboxError } from '../../errors.ts';
+import { quoted } from '../../internal/quoted.ts';
+import type { CallOptions } from '../../protocol/call-options.ts';
+import type { Completion } from '../../protocol/completion.ts';
+import type { Message } from '../../protocol/message.ts';
+import type { Embeddings, EmbedOptions, ImageOptions, Images } from '../../protocol/other-tasks.ts';
+import type { Plugin, PluginParts } from '../../protocol/plugin.ts';
+import type { CompletionStream } from '../../protocol/stream-part.ts';
+import { builtInStrategies } from '../../routing/strategy.ts';
+import { estimateUsage } from '../core/collected.ts';
+import type { Call, Engine } from '../core/engine.ts';
+import type { Scope } from '../core/scope.ts';
+import type { Task, WholeCompletion } from '../core/task.ts';
+import { chatTask } from '../tasks/chat.ts';
+import { imageTask, toImages } from '../tasks/image.ts';
+import { createCompletionStream } from './completion-stream.ts';
+import { embedValues } from './embed-values.ts';
+import type { CallMaker } from './layers.ts';
+import { CallStarter, type Drilled } from './start-call.ts';
+
+type Messages = string | readonly Message[];
+
+/** Where calls are made: under a configuration, through plugins. */
+export type CallContext = {
+  readonly config: ResolvedConfig;
+  readonly plugins: readonly Plugin[];
+};
+
+/** What a call is for, as the user gave it. */
+type Question<Options> = {
+  readonly tier: string;
+  readonly options: Options | undefined;
+  readonly kind: Call['kind'];
+  readonly mode: Call['mode'];
+  /** Makes the task, once the options are checked. */
+  readonly task: (tier: ResolvedTier, options: Options) => Task;
+};
+
+/** An option that is `undefined` was not set; it must not hide a tier's default. */
+function withoutUndefined<Options extends object>(options: Options): Options {
+  if (!Object.values(options).includes(undefined)) return { ...options };
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Options;
+}
+
+/** Reads a call to its end. */
+async function collect(parts: AsyncIterator<PluginParts, void>): Promise<WholeCompletion> {
+  for (let step = await parts.next(); step.done !== true; step = await parts.next()) {
+    const last = step.value.at(-1);
+    if (last?.type === 'finish') return last.completion;
+  }
+  throw new SignalboxError('stream_interrupted', 'the call ended without an answer');
+}
+
+/** The calls of one router. */
+export class Calls {
+  readonly #engine: Engine;
+  readonly #starter: CallStarter;
+
+  /** `drilled` returns how a call runs that a fire drill takes. */
+  constructor(engine: Engine, drilled: (call: Call) => Drilled | undefined) {
+    this.#engine = engine;
+    this.#starter = new CallStarter(engine, drilled, (call, scope, plugins) =>
+      this.#makerFor(call, scope, plugins),
+    );
+  }
+
+  /** Calls in flight. */
+  get size(): number {
+    return this.#starter.size;
+  }
+
+  /** @throws SignalboxError `config` for an unknown tier, bad messages or bad options */
+  openChat(
+    context: CallContext,
+    mode: Call['mode'],
+    tier: string,
+    messages: Messages,
+    options: CallOptions | undefined,
+  ): Call {
+    const task = ({ fallbackOn }: ResolvedTier, checked: CallOptions): Task =>
+      chatTask(messages, checked, fallbackOn);
+    return this.#open(context, { tier, options, kind: 'chat', mode, task });
+  }
+
+  async complete(
+    context: CallContext,
+    tier: string,
+    messages: Messages,
+    options: CallOptions | undefined,
+  ): Promise<Completion> {
+    const call = this.openChat(context, 'complete', tier, messages, options);
+    // Awaited, since to return a promise takes longer.
+    return await collect(this.#starter.start(call));
+  }
+
+  /** Nothing happens before the first read; the configuration is that of then. */
+  stream(
+    context: () => CallContext,
+    tier: string,
+    messages: Messages,
+    options: CallOptions | undefined,
+  ): CompletionStream {
+    return createCompletionStream(async (leaving) => {
+      const call = this.openChat(context(), 'stream', tier, messages, options);
+      return this.#starter.start(call, leaving);
+    });
+  }
+
+  embed(
+    context: CallContext,
+    tier: string,
+    values: string | readonly string[],
+    options: EmbedOptions | undefined,
+  ): Promise<Embeddings> {
+    const request = { tier, values, options };
+    return embedValues(this.#engine, context.config, request, (batch) => {
+      const question = { ...batch, tier, kind: 'embed', mode: 'complete' } as const;
+      return collect(this.#starter.start(this.#open(context, question)));
+    });
+  }
+
+  async image(
+    context: CallContext,
+    tier: string,
+    prompt: string,
+    options: ImageOptions | undefined,
+  ): Promise<Images> {
+    const task = (_: ResolvedTier, checked: ImageOptions): Task => imageTask(prompt, checked);
+    const question = { tier, options, kind: 'image', mode: 'complete', task } as const;
+    return toImages(await collect(this.#starter.start(this.#open(context, question))));
+  }
+
+  /** Rejects new calls, waits up to `drainMs`, and aborts the rest. */
+  close(drainMs: number): Promise<void> {
+    return this.#starter.close(drainMs);
+  }
+
+  /** Checks and normalizes what the user gave, once. */
+  #open<Options extends CallOptions>(
+    { config, plugins }: CallContext,
+    { kind, mode, ...question }: Question<Options>,
+  ): Call {
+    const tier = findTier(config, question.tier);
+    if (question.options !== undefined) {
+      checkCallOptions(question.options, this.#engine.providers, kind);
+    }
+    const options = withoutUndefined(question.options ?? ({} as Options));
+    const task = question.task(tier, options);
+    return {
+      id: this.#engine.runtime.createId('call'),
+      kind,
+      config,
+      tier,
+      options,
+      task,
+      inputTokens: estimateUsage(task.messages, []).inputTokens,
+      tags: { ...config.tags, ...tier.tags, ...options.tags },
+      mode,
+      plugins: plugins.filter(({ exceptTiers }) => exceptTiers?.includes(tier.name) !== true),
+    };
+  }
+
+  /** What makes the calls of a plugin: they end with its call, and pass the plugins inside of it. */
+  #makerFor({ config }: Call, scope: Scope, plugins: readonly Plugin[]): CallMaker {
+    const context = { config, plugins };
+    const within = <Options extends Pick<CallOptions, 'signal' | 'timeouts'>>(
+      options: Options | undefined,
+    ) => {
+      const signals = [scope.signal, options?.signal].filter((each) => each !== undefined);
+      const remainingMs = Math.max(1, scope.remainingMs());
+      const totalMs = Math.min(options?.timeouts?.totalMs ?? remainingMs, remainingMs);
+      const timeouts = { ...options?.timeouts, totalMs };
+      return { ...options, signal: AbortSignal.any(signals), timeouts };
+    };
+    return {
+      ask: async (tier, messages, options) =>
+        this.complete(context, tier, messages, within(options)),
+      embed: async (tier, values, options) => this.embed(context, tier, values, within(options)),
+      fork: async (call, { target, tags }) => {
+        const fork = {
+          ...call,
+          id: this.#engine.runtime.createId('call'),
+          tier: this.#tierOf(call, target),
+          options: within({ ...call.options, route: {} }),
+          tags: { ...config.tags, ...call.tier.tags, ...tags },
+          mode: 'complete',
+          plugins,
+        } as const;
+        return collect(this.#starter.start(fork));
+      },
+    };
+  }
+
+  /** The call's tier with one target only, which need not be one of its own. */
+  #tierOf({ tier, config }: Call, id: string): ResolvedTier {
+    const { provider, model } = splitTarget(id);
+    if (!this.#engine.providers.has(provider)) {
+      throw new SignalboxError('config', `target: provider ${quoted(provider)} is not configured`);
+    }
+    const { fallbackTier: _, ...alone } = tier;
+    const known = [tier, ...config.tiers.values()]
+      .flatMap(({ targets }) => targets)
+      .find((each) => each.id === id);
+    const made: ResolvedTarget = {
+      id,
+      provider,
+      model,
+      tier: tier.name,
+      limits: {},
+      tags: {},
+      options: {},
+    };
+    const strategy = { name: 'priority', strategy: builtInStrategies.priority };
+    return { ...alone, strategy, targets: [known ?? made] };
+  }
+}

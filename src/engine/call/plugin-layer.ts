@@ -1,0 +1,351 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import type { Part, ToolCallPart } from '../../protocol/message.ts';
+import type {
+  PartsHook,
+  Plugin,
+  PluginAnswer,
+  PluginCall,
+  PluginParts,
+  PluginRequest,
+} from '../../protocol/plugin.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
+import { invalidOutput } from '../answer/output-check.ts';
+import type { LayerAttempt } from '../core/call-layers.ts';
+import { textOf } from '../core/collected.ts';
+import type { Scope } from '../core/scope.ts';
+import { untilEnded } from '../core/scope.ts';
+
+/** Runs what is inside of a layer. */
+export type Next = (options?: { readonly signal?: AbortSignal }) => AsyncIterable<PluginParts>;
+
+type ToolCallHook = NonNullable<Plugin['onToolCall']>;
+
+type PluginPart = PluginParts[number];
+
+function isContent(part: PluginPart): boolean {
+  return (
+    part.type.endsWith('-delta') || part.type === 'tool-call-start' || part.type === 'part-end'
+  );
+}
+
+/** The tool call that the part belongs to. */
+function toolCallIdOf(part: PluginPart): string | undefined {
+  if (part.type === 'tool-call-start' || part.type === 'tool-call-delta') return part.id;
+  return part.type === 'part-end' && part.part.type === 'tool-call' ? part.part.id : undefined;
+}
+
+/** The parts of a whole tool call, as a stream has them. */
+function partsOfToolCall(part: ToolCallPart): PluginParts {
+  const { id, name, input } = part;
+  return [
+    { type: 'tool-call-start', id, name },
+    { type: 'tool-call-delta', id, delta: JSON.stringify(input) },
+    { type: 'part-end', part },
+  ];
+}
+
+/** The answer with another content. */
+export function withContent(answer: PluginAnswer, content: readonly Part[]): PluginAnswer {
+  return {
+    ...answer,
+    content,
+    text: textOf(content),
+    reasoningText: content.map((part) => (part.type === 'reasoning' ? part.text : '')).join(''),
+    toolCalls: content.filter(
+      (part) => part.type === 'tool-call' && part.denied === undefined,
+    ) as ToolCallPart[],
+  };
+}
+
+/**
+ * One plugin around one call. Each method is a hook with its failures handled: a plugin that throws fails the call with
+ * `plugin_failed`, or is passed over with `failOpen`.
+ */
+export class PluginLayer {
+  readonly plugin: Plugin;
+  readonly call: PluginCall;
+  readonly #scope: Scope;
+  /** What was decided on tool calls, so that the stream and the whole answer agree. */
+  readonly #toolCalls = new Map<string, Promise<Part>>();
+  /** Errors that come from inside of this layer. They pass through the `wrap` hooks. */
+  readonly #passing = new WeakSet<object>();
+
+  constructor(plugin: Plugin, call: PluginCall, scope: Scope) {
+    this.plugin = plugin;
+    this.call = call;
+    this.#scope = scope;
+  }
+
+  /** Whether the answer may look different outside of this layer. */
+  get changesAnswers(): boolean {
+    return this.plugin.onParts !== undefined || this.plugin.onToolCall !== undefined;
+  }
+
+  async request(request: PluginRequest): Promise<PluginRequest> {
+    const { onRequest, name } = this.plugin;
+    if (onRequest === undefined) return request;
+    const result = await this.#hook(() => onRequest.call(this.plugin, request, this.call), request);
+    if (!('block' in result)) return result;
+    const { rule } = result.block;
+    const message = `plugin "${name}" blocked the request (rule "${rule}")`;
+    throw new SignalboxError('policy_blocked', message, { policy: name, rule });
+  }
+
+  exclusion(target: Parameters<NonNullable<Plugin['eligible']>>[0]): string | undefined {
+    const { eligible, failOpen } = this.plugin;
+    if (eligible === undefined) return undefined;
+    try {
+      const result = eligible.call(this.plugin, target, this.call);
+      return result === true ? undefined : result;
+    } catch (error) {
+      if (failOpen === true) return undefined;
+      throw this.#failed(error);
+    }
+  }
+
+  /** @throws SignalboxError `invalid_output` when the plugin rejects the answer */
+  async accept(answer: PluginAnswer): Promise<void> {
+    const { accept, name } = this.plugin;
+    if (accept === undefined) return;
+    const verdict = await this.#hook(() => accept.call(this.plugin, answer, this.call), true);
+    if (verdict === true) return;
+    throw invalidOutput(`plugin "${name}" rejected it; see cause`, verdict.reason);
+  }
+
+  /** The content of an answer as it looks outside of this layer. */
+  async view(content: readonly Part[]): Promise<readonly Part[]> {
+    if (!this.changesAnswers) return content;
+    const filter = this.#filter();
+    const parts = content.map((part): PluginPart => ({ type: 'part-end', part }));
+    const seen = [...(await filter.parts(parts)), ...(await filter.end())];
+    return seen.flatMap((part) => (part.type === 'part-end' ? part.part : []));
+  }
+
+  /** What is inside of this layer, wrapped; `onAnswer` gets each whole answer and returns it as it looks outside. */
+  around(next: Next, onAnswer: (answer: PluginAnswer) => Promise<PluginAnswer>): Next {
+    return (options) => this.#outgoing(this.#wrapped(next, options), onAnswer);
+  }
+
+  /** An attempt, wrapped. */
+  send(
+    attempt: LayerAttempt,
+    send: () => AsyncIterable<readonly ProviderPart[]>,
+  ): AsyncIterable<readonly ProviderPart[]> {
+    const { wrapAttempt } = this.plugin;
+    if (wrapAttempt === undefined) return send();
+    const wrap = (next: typeof send) =>
+      wrapAttempt.call(this.plugin, { ...attempt, call: this.call }, next);
+    return this.#wrap(wrap, send, (error) => isSignalboxError(error));
+  }
+
+  #wrapped(next: Next, options: Parameters<Next>[0]): AsyncIterable<PluginParts> {
+    const { wrapCall } = this.plugin;
+    if (wrapCall === undefined) return next(options);
+    // `next` takes options, which a plugin may set: its own signal replaces that of the layers outside.
+    let chosen = options;
+    const wrap = (run: () => AsyncIterable<PluginParts>) =>
+      wrapCall.call(this.plugin, this.call, (set) => {
+        chosen = set ?? options;
+        return run();
+      });
+    return this.#wrap(
+      wrap,
+      () => next(chosen),
+      () => false,
+    );
+  }
+
+  /** Runs a `wrap` hook. With `failOpen`, one that fails before it has started what is inside is passed over. */
+  async *#wrap<Batch>(
+    wrap: (next: () => AsyncIterable<Batch>) => AsyncIterable<Batch>,
+    inside: () => AsyncIterable<Batch>,
+    isOwn: (error: unknown) => boolean,
+  ): AsyncGenerator<Batch, void> {
+    let hasStarted = false;
+    let hasYielded = false;
+    const next = (): AsyncIterable<Batch> => {
+      if (hasStarted) throw new Error('next() was called twice');
+      hasStarted = true;
+      return this.#marked(inside, AsyncLocalStorage.snapshot());
+    };
+    try {
+      for await (const batch of wrap(next)) {
+        hasYielded = true;
+        yield batch;
+      }
+    } catch (error) {
+      if (isOwn(error) || this.#isPassing(error)) throw error;
+      if (this.plugin.failOpen !== true || hasStarted || hasYielded) throw this.#failed(error);
+      yield* inside();
+    }
+  }
+
+  /** What is inside: read in the async context in which `next()` was called, its errors marked. */
+  #marked<Batch>(
+    inside: () => AsyncIterable<Batch>,
+    inContext: <Result>(run: () => Result) => Result,
+  ): AsyncIterable<Batch> {
+    const mark = (error: unknown): never => {
+      if (typeof error === 'object' && error !== null) this.#passing.add(error);
+      throw error;
+    };
+    return {
+      [Symbol.asyncIterator]: () => {
+        const source = inContext(() => inside()[Symbol.asyncIterator]());
+        return {
+          next: () => inContext(() => source.next().catch(mark)),
+          return: async () => {
+            await inContext(() => source.return?.());
+            return { done: true, value: undefined };
+          },
+        };
+      },
+    };
+  }
+
+  /** The parts as they leave the layer. */
+  async *#outgoing(
+    source: AsyncIterable<PluginParts>,
+    onAnswer: (answer: PluginAnswer) => Promise<PluginAnswer>,
+  ): AsyncGenerator<PluginParts, void> {
+    const filter = this.changesAnswers ? this.#filter() : undefined;
+    for await (const batch of source) {
+      const out: PluginPart[] = [];
+      let content: PluginPart[] = [];
+      const flush = async (): Promise<void> => {
+        if (content.length > 0) out.push(...((await filter?.parts(content)) ?? content));
+        content = [];
+      };
+      for (const part of batch) {
+        if (isContent(part)) {
+          content.push(part);
+          continue;
+        }
+        await flush();
+        if (part.type === 'restart') filter?.restart();
+        if (part.type === 'finish') {
+          if (filter !== undefined) out.push(...(await filter.end()));
+          out.push({ type: 'finish', completion: await onAnswer(part.completion) });
+        } else out.push(part);
+      }
+      await flush();
+      if (out.length > 0) yield out;
+    }
+  }
+
+  /** One answer on its way through `onToolCall` and `onParts`. */
+  #filter() {
+    const { onParts, onToolCall } = this.plugin;
+    let hook: PartsHook | undefined = this.#now(() => onParts?.call(this.plugin, this.call));
+    const held = new Map<string, PluginPart[]>();
+
+    const guard = async (batch: PluginParts): Promise<PluginParts> => {
+      if (onToolCall === undefined) return batch;
+      const passed: PluginPart[] = [];
+      for (const part of batch) {
+        const id = toolCallIdOf(part);
+        if (id === undefined) passed.push(part);
+        else if (part.type !== 'part-end' || part.part.type !== 'tool-call') {
+          held.set(id, [...(held.get(id) ?? []), part]);
+        } else {
+          const before = held.get(id) ?? [];
+          held.delete(id);
+          passed.push(...(await this.#decided(onToolCall, part.part, before)));
+        }
+      }
+      return passed;
+    };
+    const through = async (
+      run: (hook: PartsHook) => PluginParts | Promise<PluginParts> | undefined,
+      otherwise: PluginParts,
+    ) => {
+      const current = hook;
+      if (current === undefined) return otherwise;
+      try {
+        return (await untilEnded(Promise.resolve(run(current)), this.#scope)) ?? otherwise;
+      } catch (error) {
+        if (this.#scope.reason === error || this.plugin.failOpen !== true)
+          throw this.#failed(error);
+        hook = undefined;
+        return otherwise;
+      }
+    };
+    return {
+      parts: async (batch: PluginParts): Promise<PluginParts> => {
+        const passed = await guard(batch);
+        return passed.length === 0 ? passed : through((each) => each.parts(passed), passed);
+      },
+      restart: (): void => {
+        held.clear();
+        this.#now(() => hook?.restart?.());
+      },
+      end: (): Promise<PluginParts> => through((each) => each.end?.(), []),
+    };
+  }
+
+  /** The parts of a tool call, once the plugin has decided on it. */
+  async #decided(
+    onToolCall: ToolCallHook,
+    toolCall: ToolCallPart,
+    before: readonly PluginPart[],
+  ): Promise<PluginParts> {
+    const key = JSON.stringify([toolCall.id, toolCall.name, toolCall.input]);
+    let deciding = this.#toolCalls.get(key);
+    if (deciding === undefined) {
+      deciding = this.#decide(onToolCall, toolCall);
+      this.#toolCalls.set(key, deciding);
+    }
+    const part = await deciding;
+    if (part === toolCall) return [...before, { type: 'part-end', part }];
+    const isDenied = part.type === 'tool-call' && part.denied !== undefined;
+    if (before.length === 0 || isDenied || part.type !== 'tool-call')
+      return [{ type: 'part-end', part }];
+    return partsOfToolCall(part);
+  }
+
+  async #decide(onToolCall: ToolCallHook, toolCall: ToolCallPart): Promise<Part> {
+    const decision = await this.#hook(
+      () => onToolCall.call(this.plugin, toolCall, this.call),
+      'allow' as const,
+    );
+    if (decision === 'allow') return toolCall;
+    if ('deny' in decision) {
+      return { ...toolCall, denied: { plugin: this.plugin.name, rule: decision.deny } };
+    }
+    const { rawInput: _, invalid: _invalid, ...rest } = toolCall;
+    return { ...rest, input: decision.replace };
+  }
+
+  /** Runs a hook until the call ends. `otherwise` is the result of one that fails with `failOpen`. */
+  async #hook<Result>(run: () => Result | Promise<Result>, otherwise: Result): Promise<Result> {
+    try {
+      return await untilEnded(Promise.resolve(run()), this.#scope);
+    } catch (error) {
+      if (this.#scope.reason !== error && this.plugin.failOpen === true) return otherwise;
+      throw this.#failed(error);
+    }
+  }
+
+  #now<Result>(run: () => Result): Result | undefined {
+    try {
+      return run();
+    } catch (error) {
+      if (this.plugin.failOpen === true) return undefined;
+      throw this.#failed(error);
+    }
+  }
+
+  #isPassing(error: unknown): boolean {
+    if (error === this.#scope.reason) return true;
+    return typeof error === 'object' && error !== null && this.#passing.has(error);
+  }
+
+  #failed(cause: unknown): unknown {
+    // The end of the call is not the plugin's failure.
+    if (this.#scope.reason !== undefined && cause === this.#scope.reason) return cause;
+    const { name } = this.plugin;
+    const message = `plugin "${name}" failed; see cause`;
+    return new SignalboxError('plugin_failed', message, { cause, policy: name });
+  }
+}

@@ -1,0 +1,113 @@
+import { defaults } from '../../config/defaults.ts';
+import type { ResolvedTarget } from '../../config/resolve.ts';
+import type { Load } from '../../limits/gate.ts';
+import type { CallDefaults } from '../../protocol/call-options.ts';
+import type { Tags } from '../../protocol/completion.ts';
+import type { NormalMessage } from '../../protocol/message.ts';
+import type { Provider } from '../../protocol/provider.ts';
+import { type Call, type Engine, pricedTarget, providerOf } from './engine.ts';
+import type { KeyState, TargetState } from './target-registry.ts';
+
+function isEmpty(options: object): boolean {
+  for (const _ in options) return false;
+  return true;
+}
+
+/** The options that apply to this target: the call's own over those of the configuration. */
+function optionsFor(call: Call, target: ResolvedTarget): CallDefaults {
+  const { providerOptions } = call.options;
+  if (isEmpty(target.options)) return call.options;
+  return {
+    ...target.options,
+    ...call.options,
+    ...(providerOptions !== undefined && {
+      providerOptions: { ...target.options.providerOptions, ...providerOptions },
+    }),
+  };
+}
+
+/** The tags of an attempt: those of router, tier, target and call, the nearer ones winning. */
+function tagsFor(call: Call, target: ResolvedTarget): Tags {
+  if (isEmpty(target.tags)) return call.tags;
+  return { ...call.config.tags, ...call.tier.tags, ...target.tags, ...call.options.tags };
+}
+
+/** One call and one of its targets: what is worked out once for all its attempts there, and what has happened so far. */
+export class AttemptPlan {
+  readonly call: Call;
+  readonly target: ResolvedTarget;
+  readonly provider: Provider;
+  readonly state: TargetState;
+  /** Of the key, or the only one without a pool. */
+  readonly keyState: KeyState;
+  readonly options: CallDefaults;
+  readonly tags: Tags;
+  readonly priced: ReturnType<typeof pricedTarget>;
+  /** Most bytes that an answer may have. */
+  readonly maxAnswerBytes: number;
+  /** Attempts so far, and the one that was decided on. */
+  tries = 0;
+  /** An attempt was decided on and has not started: it waits for its delay, or in the queue. */
+  isWaiting = false;
+  /** Repairs of its answers so far. */
+  repairs = 0;
+  /** The turns that ask for a repair at the next attempt. */
+  repair: readonly NormalMessage[] = [];
+  /** It rejected a prefilled turn, so its answer starts from the beginning. */
+  rejectedPrefill = false;
+
+  constructor(engine: Engine, call: Call, target: ResolvedTarget) {
+    this.call = call;
+    this.target = target;
+    this.provider = providerOf(engine, target);
+    this.state = engine.registry.target(target.id);
+    this.keyState = this.state.key(target.key);
+    this.options = optionsFor(call, target);
+    this.tags = tagsFor(call, target);
+    this.priced = pricedTarget(engine, target);
+    this.maxAnswerBytes = this.provider.maxAnswerBytes ?? defaults.maxAnswerBytes;
+  }
+
+  /** What an attempt takes of the limits, estimated. */
+  get load(): Load {
+    const output =
+      this.options.maxOutputTokens ?? this.state.usualOutputTokens ?? defaults.outputTokens;
+    return { tokens: Math.ceil(this.call.inputTokens + output) };
+  }
+}
+
+/** The plans of one call, made when a target is first looked at. */
+export class AttemptPlans {
+  readonly #engine: Engine;
+  readonly #call: Call;
+  readonly #plans = new Map<ResolvedTarget, AttemptPlan>();
+
+  constructor(engine: Engine, call: Call) {
+    this.#engine = engine;
+    this.#call = call;
+  }
+
+  of(target: ResolvedTarget): AttemptPlan {
+    let plan = this.#plans.get(target);
+    if (plan === undefined) {
+      plan = new AttemptPlan(this.#engine, this.#call, target);
+      this.#plans.set(target, plan);
+    }
+    return plan;
+  }
+
+  /** Whether the call has tried the target, with any key. */
+  isTried({ id }: ResolvedTarget): boolean {
+    for (const { target, tries } of this.#plans.values()) {
+      if (target.id === id && tries > 0) return true;
+    }
+    return false;
+  }
+
+  /** Attempts that were decided on and have not started. */
+  waiting(): number {
+    let count = 0;
+    for (const { isWaiting } of this.#plans.values()) if (isWaiting) count += 1;
+    return count;
+  }
+}

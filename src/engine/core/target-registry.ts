@@ -1,0 +1,204 @@
+import { defaults } from '../../config/defaults.ts';
+import type { ResolvedTarget } from '../../config/resolve.ts';
+import { Availability } from '../../health/availability.ts';
+import { CircuitBreaker, type Unavailable } from '../../health/circuit-breaker.ts';
+import { RateLimitRecord } from '../../health/rate-limit-record.ts';
+import type { Departure } from '../../limits/gate.ts';
+import { createHedgeBudget, type HedgeBudget } from '../../limits/hedge-budget.ts';
+import { createAdaptiveGates } from '../../limits/learned-gates.ts';
+import { createWithheldGate, type WithheldGate } from '../../limits/recovery-gate.ts';
+import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
+import type { Runtime } from '../../protocol/runtime.ts';
+import { createStatistics, type Statistics } from '../../telemetry/statistics.ts';
+import type { ConfiguredNames } from './live-configs.ts';
+
+/** Which of a provider's keys, from 0; `undefined` without a pool. */
+type KeyIndex = number | undefined;
+
+/** The limits of one target with one key, as its vendor reports them and its 429s show them. */
+export type LearnedLimits = ReturnType<typeof createAdaptiveGates> & {
+  readonly vendor: VendorGate;
+  readonly withheld: WithheldGate;
+};
+
+/** What is known of one target with one key. */
+export class KeyState {
+  readonly availability: Availability;
+  readonly rateLimits: RateLimitRecord;
+  #limits: LearnedLimits | undefined;
+
+  constructor(now: () => number) {
+    this.availability = new Availability(now);
+    this.rateLimits = new RateLimitRecord(now);
+  }
+
+  get limits(): LearnedLimits {
+    this.#limits ??= {
+      ...createAdaptiveGates(),
+      vendor: createVendorGate(),
+      withheld: createWithheldGate(() => this.availability.untils.limited),
+    };
+    return this.#limits;
+  }
+}
+
+/** How much the latest answer counts for the usual length. */
+const latestWeight = 0.1;
+
+/** How much longer than usual an answer counts as: a wrong count of the vendor's must not hold up later attempts. */
+const longerThanUsual = { times: 10, tokens: 10_000 } as const;
+
+/** What is known of one target. */
+export class TargetState {
+  readonly circuit: CircuitBreaker;
+  readonly statistics: Statistics = createStatistics();
+  /** Of all its keys. */
+  readonly availability: Availability;
+  /** Tokens of a usual answer, a moving average; `undefined` before the first. */
+  usualOutputTokens: number | undefined;
+  /** Attempts under way. */
+  inFlight = 0;
+  readonly #now: () => number;
+  readonly #keys = new Map<KeyIndex, KeyState>();
+
+  constructor(runtime: Runtime) {
+    this.#now = () => runtime.now();
+    this.circuit = new CircuitBreaker(this.#now, () => runtime.random());
+    this.availability = new Availability(this.#now);
+  }
+
+  key(index: KeyIndex): KeyState {
+    let state = this.#keys.get(index);
+    if (state === undefined) {
+      state = this.makeKey(index);
+      this.#keys.set(index, state);
+    }
+    return state;
+  }
+
+  protected makeKey(_index: KeyIndex): KeyState {
+    return new KeyState(this.#now);
+  }
+
+  /** The vendor reported that an answer had so many tokens. */
+  answeredWith(outputTokens: number): void {
+    const before = this.usualOutputTokens;
+    const most = (before ?? defaults.outputTokens) * longerThanUsual.times + longerThanUsual.tokens;
+    const latest = Math.min(outputTokens, most);
+    const usual = before ?? latest;
+    this.usualOutputTokens = usual + latestWeight * (latest - usual);
+  }
+
+  /** What the limits learn from an attempt that ended in this way. */
+  learnedFrom(departure: Departure): Departure {
+    return departure;
+  }
+
+  /** A reason as the trail has it. */
+  describe(reason: string | undefined): string | undefined {
+    return reason;
+  }
+}
+
+/** What is known of one provider: of its keys, whatever the target. */
+class ProviderState {
+  /** The key that the next call starts with. */
+  nextKey = 0;
+  readonly #now: () => number;
+  readonly #keys = new Map<KeyIndex, Availability>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  key(index: KeyIndex): Availability {
+    let state = this.#keys.get(index);
+    if (state === undefined) {
+      state = new Availability(this.#now);
+      this.#keys.set(index, state);
+    }
+    return state;
+  }
+}
+
+type TargetKey = Pick<ResolvedTarget, 'id' | 'provider' | 'key'>;
+
+/** The reason that lasts longest; a probe under way has no time, and comes first. */
+function longest(reasons: readonly (Unavailable | undefined)[]): Unavailable | undefined {
+  let last: Unavailable | undefined;
+  for (const reason of reasons) {
+    if (reason === undefined) continue;
+    if (last === undefined || (reason.until ?? 0) > (last.until ?? 0)) last = reason;
+  }
+  return last;
+}
+
+/**
+ * Everything the router knows of its targets, providers and tiers between calls. States are made on first use and
+ * removed by {@link prune} when no configuration in use names them.
+ */
+export class TargetRegistry {
+  readonly #runtime: Runtime;
+  readonly #targets = new Map<string, TargetState>();
+  readonly #providers = new Map<string, ProviderState>();
+  readonly #hedges = new Map<string, HedgeBudget>();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  target(id: string): TargetState {
+    let state = this.#targets.get(id);
+    if (state === undefined) {
+      state = new TargetState(this.#runtime);
+      this.#targets.set(id, state);
+    }
+    return state;
+  }
+
+  provider(name: string): ProviderState {
+    let state = this.#providers.get(name);
+    if (state === undefined) {
+      state = new ProviderState(() => this.#runtime.now());
+      this.#providers.set(name, state);
+    }
+    return state;
+  }
+
+  /** The hedges that a tier may still send. */
+  hedges(tier: string): HedgeBudget {
+    let budget = this.#hedges.get(tier);
+    if (budget === undefined) {
+      budget = createHedgeBudget();
+      this.#hedges.set(tier, budget);
+    }
+    return budget;
+  }
+
+  /**
+   * Why the target cannot be tried now; `undefined` when it can. With a pool, `key` says which key: what one key may
+   * not do, another may. The circuit is that of all keys. Changes nothing.
+   */
+  unavailability({ id, provider, key }: TargetKey): Unavailable | undefined {
+    const target = this.target(id);
+    return longest([
+      this.provider(provider).key(key).check(),
+      target.key(key).availability.check(),
+      target.availability.check(),
+      target.circuit.check(),
+    ]);
+  }
+
+  /** A success of the target: its key, account and model work. */
+  restore({ id, provider, key }: TargetKey): void {
+    const target = this.target(id);
+    target.availability.restore();
+    target.key(key).availability.restore();
+    this.provider(provider).key(key).restore();
+  }
+
+  prune({ tiers, targets }: ConfiguredNames): void {
+    for (const id of this.#targets.keys()) if (!targets.has(id)) this.#targets.delete(id);
+    for (const tier of this.#hedges.keys()) if (!tiers.has(tier)) this.#hedges.delete(tier);
+  }
+}

@@ -1,0 +1,39 @@
+import { isSignalboxError, SignalboxError } from '../errors.ts';
+import type { Strategy, StrategyCandidate, StrategyContext } from '../protocol/strategy.ts';
+import { cheapest } from './strategies/cheapest.ts';
+import { priority } from './strategies/priority.ts';
+
+/** The strategies that a tier can name without defining them. */
+export const builtInStrategies = { priority, cheapest } as const satisfies Record<string, Strategy>;
+
+/** A strategy under the name that a tier gives it. */
+export type NamedStrategy = { readonly name: string; readonly strategy: Strategy };
+
+function invalid(name: string, what: string, cause?: unknown): SignalboxError {
+  const message = `strategy "${name}" ${what}`;
+  return new SignalboxError('config', message, cause === undefined ? {} : { cause });
+}
+
+/**
+ * The candidates in the order of a strategy, which may be the user's. Those that it leaves out come last, and what is not
+ * a candidate is dropped.
+ * @throws SignalboxError `config` when it throws or returns no list
+ */
+export function orderBy<Candidate extends StrategyCandidate>(
+  { name, strategy }: NamedStrategy,
+  candidates: readonly Candidate[],
+  context: StrategyContext,
+): readonly Candidate[] {
+  let ordered: unknown;
+  try {
+    // A copy, which a strategy may sort in place.
+    ordered = strategy.order([...candidates], context);
+  } catch (cause) {
+    if (isSignalboxError(cause)) throw cause;
+    throw invalid(name, 'threw; see cause', cause);
+  }
+  if (!Array.isArray(ordered)) throw invalid(name, 'must return a list of candidates');
+  const first = new Set<Candidate>();
+  for (const each of ordered) if (candidates.includes(each)) first.add(each);
+  return [...first, ...candidates.filter((each) => !first.has(each))];
+}

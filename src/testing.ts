@@ -14,6 +14,7 @@ export {
   fakeProvider,
 } from './testing/fake-provider.ts';
 export { type FakeRuntime, type FakeRuntimeOptions, fakeRuntime } from './testing/fake-runtime.ts';
+export { type TestPluginOptions, testPlugin } from './testing/plugin-contract.ts';
 export { type EventRecorder, type EventSource, recordEvents } from './testing/record-events.ts';
 export {
   type AnswerSource,

@@ -14,8 +14,8 @@ function bodyOf(text: unknown): unknown {
 }
 
 /**
- * What an AI SDK model threw, as one of our errors. Its API errors hold status, headers and body, which are
- * read as those of the many vendors that speak like OpenAI; without a status, nothing came back at all.
+ * Converts an error thrown by an AI SDK model. API errors have status, headers and body, which are read like those of
+ * OpenAI-compatible vendors. Without a status, there was no response.
  */
 export function aiSdkError(error: unknown, hasBegun: () => boolean): SignalboxError {
   if (isSignalboxError(error)) return error;
@@ -29,7 +29,7 @@ export function aiSdkError(error: unknown, hasBegun: () => boolean): SignalboxEr
   if (textOf(name) === 'AI_UnsupportedFunctionalityError') {
     return new SignalboxError(
       'unsupported',
-      'the model lacks something that the request asks for',
+      'the model does not support a feature of the request',
       {
         cause: error,
       },
@@ -38,8 +38,8 @@ export function aiSdkError(error: unknown, hasBegun: () => boolean): SignalboxEr
   if (textOf(name) === 'AI_LoadAPIKeyError') {
     return new SignalboxError('auth', "the model's provider has no API key", { cause: error });
   }
-  if (hasBegun()) return interruptedError('the model failed in the middle', error);
-  // A 200 whose body the provider could not make sense of.
+  if (hasBegun()) return interruptedError('the model failed during the answer', error);
+  // A 200 whose body the provider could not parse.
   if (
     typeof statusCode === 'number' ||
     /^AI_(JSONParse|TypeValidation|EmptyResponse|InvalidResponse|NoContent)/.test(

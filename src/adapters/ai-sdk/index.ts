@@ -27,11 +27,11 @@ import { createAnswerReader, type Issuer } from './response.ts';
 export type { AiSdkEmbeddingModel, AiSdkModel } from './model.ts';
 
 export type AiSdkSettings = AnswerSettings & {
-  /** The vendor's name in price lists. Without one, `prices` of the configuration must name its models. */
+  /** The vendor's name in price lists. Without it, set the prices of its models in the configuration's `prices`. */
   readonly priceList?: string;
-  /** What the model's provider calls its own options. @default what stands before the dot of its name */
+  /** The key of the model's provider in `providerOptions`. @default the part of its name before the dot */
   readonly optionsName?: string;
-  /** Its embedding models: one, or a function from names to models, which the packages have. @default none */
+  /** An embedding model, or a function from names to models as provider packages export it. @default none */
   readonly embedding?: AiSdkEmbeddingModel | ((modelId: string) => AiSdkEmbeddingModel);
 };
 
@@ -42,11 +42,11 @@ const shape = {
   embedding: {
     accepts: (value: unknown) =>
       typeof value === 'function' || typeof objectOf(value).doEmbed === 'function',
-    wants: 'an embedding model of the AI SDK, or a function that gives one',
+    wants: 'an embedding model of the AI SDK, or a function that returns one',
   },
 } as const;
 
-/** What an unknown model is taken to do: what it cannot, its provider says. */
+/** The capabilities assumed for any model. Its provider rejects what it does not support. */
 const capabilities: readonly Capability[] = [
   'vision',
   'audio',
@@ -55,12 +55,12 @@ const capabilities: readonly Capability[] = [
   'structured-output',
 ];
 
-/** The headers of the vendor's answer, as far as the model passes them on. */
+/** The response headers of the vendor, if the model passes them on. */
 function headersOf(result: unknown): AnswerHeaders {
   return headersOfObject(objectOf(objectOf(result).response).headers);
 }
 
-/** @throws SignalboxError `config` for what is no language model of a known specification. */
+/** @throws SignalboxError `config` when the value is not a language model of a known specification. */
 function languageSpecificationOf(model: AiSdkModel): Specification {
   checkModel(model, ['doGenerate', 'doStream']);
   return specificationOf(model);
@@ -79,7 +79,7 @@ async function* readStream(
       yield value;
     }
   } finally {
-    // Of a stream that has ended there is nothing to cancel, which is no failure.
+    // Cancelling a stream that has ended may reject, which is harmless.
     await reader.cancel().catch(() => undefined);
   }
 }
@@ -121,15 +121,14 @@ async function* answer(
 }
 
 /**
- * Makes any language model of the Vercel AI SDK a target: whatever has an AI SDK provider is one here. Give a
- * model, and the name behind the slash of the target does not matter; or a function from names to models,
- * which the provider packages export (`fromAiSdk(groq)`).
+ * Makes any language model of the Vercel AI SDK a target. Pass a model, and the model name in the target is ignored. Or
+ * pass a function from names to models, as the provider packages export it (`fromAiSdk(groq)`).
  *
- * The model's own retries do not exist at this level, so signalbox's counts are the truth. The connect clock
- * does not run, since the model's provider makes the request.
+ * The AI SDK does not retry at this level; signalbox does. The connect timeout does not apply, because the model's
+ * provider makes the request.
  *
- * @throws SignalboxError `config` for settings that are unknown, and for a model of a specification that is neither v2,
- * v3 nor v4 (AI SDK 5 to 7).
+ * @throws SignalboxError `config` when a setting is unknown, or when the model's specification is not v2, v3 or v4
+ * (AI SDK 5 to 7).
  */
 export function fromAiSdk(
   model: AiSdkModel | ((modelId: string) => AiSdkModel),

@@ -32,13 +32,16 @@ export type { AnthropicClient, AnthropicSettings } from './options.ts';
 
 const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
 
-/** Node's timers hold no more; our own clocks rule, and an explicit one turns off the SDK's token guard. */
+/**
+ * The longest delay of Node's timers, in effect no timeout: the engine applies its own. An explicit timeout also turns off
+ * the SDK's check that rejects non-streaming requests with a large `max_tokens`.
+ */
 const noTimeoutMs = 2 ** 31 - 1;
 
 const keyVariables = ['ANTHROPIC_API_KEY'];
 const keyHosts = ['api.anthropic.com'];
 
-/** The headers of each request: the key may be another one every time. */
+/** The headers of a request. They are computed for each request, because the key may change. */
 function ownHeaders(settings: OwnClientSettings) {
   const { apiKey, authStyle } = settings;
   const fixed = {
@@ -63,9 +66,9 @@ async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient>
   class PlainAnthropic extends Anthropic {
     readonly #plain = new PlainRequests(this, guard);
 
-    override request<Rsp>(asked: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
-      // It has what the SDK's methods use of the SDK's own promise.
-      const sent: unknown = this.#plain.request(asked);
+    override request<Rsp>(options: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
+      // The result has the methods of the SDK's promise that the SDK uses.
+      const sent: unknown = this.#plain.request(options);
       return sent as APIPromise<Rsp>;
     }
   }
@@ -81,7 +84,7 @@ async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient>
   });
 }
 
-/** The client's own way to fetch, if it has one: a `fetch`, or a dispatcher among its fetch options. */
+/** The client's `fetch`, if it has a custom one or fetch options such as a dispatcher. */
 function fetchOf(client: object): Fetch | undefined {
   const own: unknown = Reflect.get(client, 'fetch');
   const options: unknown = Reflect.get(client, 'fetchOptions');
@@ -109,12 +112,12 @@ function capabilitiesOf(model: string): ReadonlySet<Capability> {
 }
 
 /**
- * Anthropic's Messages API, and whatever speaks it.
+ * Anthropic's Messages API, and APIs compatible with it.
  *
- * Loads `@anthropic-ai/sdk` at the first call. A missing key is an `auth` error of that call, so that other
- * targets can still answer. Reads no environment variable other than `ANTHROPIC_API_KEY`.
+ * Loads `@anthropic-ai/sdk` at the first call. A missing key fails that call with an `auth` error, so that other targets
+ * can still answer. The only environment variable it reads is `ANTHROPIC_API_KEY`.
  *
- * @throws SignalboxError `config` for settings that are unknown or malformed.
+ * @throws SignalboxError `config` when a setting is unknown or malformed.
  */
 export function anthropic(settings: AnthropicSettings = {}): Provider {
   const read = readSettings(settings);
@@ -146,7 +149,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
           readAnswer(context, answers, () => {
             const stream = context.transfer === 'stream';
             const whole: JsonObject = { ...body, stream };
-            // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
+            // Not `messages.create`, which prints a warning at every call of a deprecated model.
             return whenReady(client(), (sdk) =>
               exchangeOfClient(context, (tap) =>
                 unparsed(

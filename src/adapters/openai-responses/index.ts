@@ -26,13 +26,13 @@ export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/op
 export type { OpenAISettings } from './options.ts';
 
 /**
- * OpenAI through its Responses API; `openaiChat()` speaks the older Chat Completions, for everyone else.
+ * OpenAI through its Responses API. For the older Chat Completions API, also of other vendors, use `openaiChat()`.
  *
- * Loads the package `openai` at the first call. A missing key is an `auth` error of that call, so that other
- * targets can still answer. Reads no environment variable other than `OPENAI_API_KEY`. Nothing is stored at
- * OpenAI (`store: false`).
+ * Loads the package `openai` at the first call. A missing key fails that call with an `auth` error, so that other targets
+ * can still answer. The only environment variable it reads is `OPENAI_API_KEY`. Nothing is stored at OpenAI
+ * (`store: false`).
  *
- * @throws SignalboxError `config` for settings that are unknown or malformed.
+ * @throws SignalboxError `config` when a setting is unknown or malformed.
  */
 export function openai(settings: OpenAISettings = {}): Provider {
   checkSettings('openai', settings, { ...connectionShape, priceList: 'string' });
@@ -41,7 +41,7 @@ export function openai(settings: OpenAISettings = {}): Provider {
   return responsesProvider(connection, priceList);
 }
 
-/** A provider that speaks Responses over a connection. */
+/** A provider that uses the Responses API over a connection. */
 export function responsesProvider(connection: OpenAIConnection, priceList: string): Provider {
   return {
     wire,

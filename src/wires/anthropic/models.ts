@@ -1,31 +1,31 @@
 import type { Effort } from '../../protocol/request.ts';
 
-/** What the API takes and refuses for one family of models. */
+/** What Anthropic's API accepts for one family of models. */
 export type ModelFacts = {
-  /** Largest `max_tokens`: the default when the caller sets none, since the API requires it. */
+  /** Largest `max_tokens`. The API requires the field, so this is also the default. */
   readonly maxOutputTokens: number;
-  /** Effort levels, weakest first; empty where `output_config.effort` is refused. */
+  /** The effort levels, lowest first. Empty if the API rejects `output_config.effort`. */
   readonly efforts: readonly Exclude<Effort, 'none' | 'minimal'>[];
-  /** How thinking is asked for: the model decides, or a budget of tokens, or not at all. */
+  /** How thinking is configured: the model decides, by a token budget, or not at all. */
   readonly thinking: 'adaptive' | 'adaptive-or-budget' | 'budget' | 'none';
-  /** The least thinking the model takes; `adaptive` where it cannot be turned off. */
+  /** The least thinking that can be set. `adaptive` if it cannot be turned off. */
   readonly leastThinking: 'disabled' | 'between_tools' | 'adaptive';
-  /** Whether `thinking.display` is understood. */
+  /** Whether the API accepts `thinking.display`. */
   readonly thinkingDisplay: boolean;
-  /** Which sampling parameters it takes, where the API version has them at all. */
+  /** The accepted sampling parameters, in API versions that have them. */
   readonly sampling: 'any' | 'temperature-or-top-p' | 'none';
-  /** Whether a tool may be forced; older models refuse it only while they think. */
+  /** Whether a tool call can be forced. Older models reject it only while thinking. */
   readonly forcedTools: 'always' | 'unless-thinking' | 'never';
   readonly structuredOutput: boolean;
-  /** Whether the answer may be begun for the model, by a trailing assistant turn. */
+  /** Whether a trailing assistant turn may prefill the answer. */
   readonly prefill: boolean;
-  /** Whether system turns may stand inside the conversation, after a user's. */
+  /** Whether system turns are allowed inside the conversation, after a user turn. */
   readonly systemTurns: boolean;
 };
 
 const allEfforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 
-/** Claude 5 and what an unknown `claude-*` is taken for: later models rarely take back what these refuse. */
+/** Claude 5, and the default for an unknown `claude-*`: what these models reject, later ones usually reject too. */
 const current: ModelFacts = {
   maxOutputTokens: 128_000,
   efforts: allEfforts,
@@ -67,11 +67,11 @@ const claude3: ModelFacts = {
   forcedTools: 'always',
 };
 
-/** Not a Claude at all (a compatible server), or too old to know: only what every server takes. */
+/** For models other than Claude (a compatible server): only what every server accepts. */
 const unknownModel: ModelFacts = claude3;
 
 /**
- * Facts by the start of the model's name, the first match counting, so longer names stand first.
+ * Specs by the start of the model's name. The first match wins, so longer names come first.
  * Sources: the model catalogue of @ai-sdk/anthropic 4.0.105 and Anthropic's "What's new" pages, November 2026.
  */
 const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] = [
@@ -102,12 +102,12 @@ const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] =
 ];
 
 /**
- * Clouds put their own name before the model's: `us.anthropic.claude-…`, a whole ARN of AWS that ends with that,
+ * The prefix that clouds add to the model's name: `us.anthropic.claude-…`, an AWS ARN that ends with that,
  * `anthropic/claude-…`, `publishers/anthropic/models/claude-…`.
  */
 const cloudPrefix = /^(?:.*[./:])?anthropic(?:[./]|\/models\/)(?=claude)/;
 
-/** What is known of `model`; `known` is false when only the safest facts could be assumed. */
+/** The spec of `model`. `known` is false when it is the default for unknown models. */
 export function factsOf(model: string): ModelFacts & { readonly known: boolean } {
   const name = model.replace(cloudPrefix, '');
   const row = factsByPrefix.find(([prefix]) => name.startsWith(prefix));

@@ -13,7 +13,7 @@ import { inBandError, isErrorBody } from './errors.ts';
 import { type ForeignBlock, withInput } from './foreign-block.ts';
 import { mergeUsage, tellEarlyUsage, toUsage } from './usage.ts';
 
-// Maps, because the words come from outside.
+// Maps, because the keys come from the vendor.
 const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
   ['end_turn', 'stop'],
   ['stop_sequence', 'stop'],
@@ -24,14 +24,11 @@ const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
   ['model_context_window_exceeded', 'context_length'],
 ]);
 
-/** Deltas that do nothing but add to a text, and where they have it. */
+/** Deltas that only add to a text, and the field with the text. */
 const fieldByDelta: ReadonlyMap<unknown, 'text' | 'thinking'> = new Map([
   ['text_delta', 'text'],
   ['thinking_delta', 'thinking'],
 ]);
-
-/** Who made the answer, for the replay data in it. */
-export type Issuer = { readonly provider: string; readonly model: string };
 
 export function notAMessage(): SignalboxError {
   return new SignalboxError(
@@ -40,13 +37,13 @@ export function notAMessage(): SignalboxError {
   );
 }
 
-/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class MessageReader implements AnswerReader {
   readonly #issuer: Issuer;
   readonly #facts: AnswerFacts;
   readonly #assembler: PartAssembler;
   readonly #foreign = new Map<string, ForeignBlock>();
-  /** Arguments that came whole with the start of a call; used unless they also come in pieces. */
+  /** Complete arguments from the start of a call. Used if no deltas follow. */
   readonly #wholeInputs = new Map<string, unknown>();
   #id: string | undefined;
   #begun = false;
@@ -69,8 +66,8 @@ class MessageReader implements AnswerReader {
     switch (data.type) {
       case 'message_start':
         this.#start(objectOf(data.message));
-        // For a stream that is cut.
-        tellEarlyUsage(this.#usage, this.#facts.tell);
+        // Emitted early, for a stream that breaks off.
+        emitEarlyUsage(this.#usage, this.#facts.tell);
         break;
       case 'content_block_start':
         this.#begun = true;
@@ -95,9 +92,9 @@ class MessageReader implements AnswerReader {
 
   textEvent(event: unknown): TextEvent | undefined {
     const { type, index, delta } = objectOf(event);
-    const told = type === 'content_block_delta' ? objectOf(delta) : {};
-    const field = fieldByDelta.get(told.type);
-    const text = field === undefined ? undefined : textOf(told[field]);
+    const fields = type === 'content_block_delta' ? objectOf(delta) : {};
+    const field = fieldByDelta.get(fields.type);
+    const text = field === undefined ? undefined : textOf(fields[field]);
     if (field === undefined || text === undefined) return undefined;
     return { place: String(countOf(index) ?? 0), field, text, idle: [] };
   }
@@ -127,7 +124,7 @@ class MessageReader implements AnswerReader {
     return this.#complete || this.#stopReason !== undefined;
   }
 
-  // After the stop reason only `message_stop` is missing, which says nothing more.
+  // After the stop reason only `message_stop` can be missing, which has no content.
   forgives(): boolean {
     return this.isEnded();
   }
@@ -155,24 +152,24 @@ class MessageReader implements AnswerReader {
     return { wire: 'anthropic', ...this.#issuer, kind, data };
   }
 
-  /** A block's citations support the whole of its text; the places they name are those of the source. */
-  #cite(place: string, told: unknown): void {
+  /** A block's citations apply to its whole text. Their positions refer to the source, not to the text. */
+  #cite(slot: string, raw: unknown): void {
     const { document_index, document_title, title, cited_text, url, source, file_id } =
-      objectOf(told);
+      objectOf(raw);
     const index = countOf(document_index);
-    const facts = {
+    const fields = {
       url: textOf(url),
       title: textOf(document_title) ?? textOf(title),
       citedText: textOf(cited_text),
       source: textOf(source) ?? textOf(file_id) ?? (index === undefined ? undefined : `${index}`),
     };
-    this.#assembler.cite(place, () => citation(facts, told));
+    this.#assembler.cite(slot, () => citation(fields, raw));
   }
 
   #start(message: JsonObject): void {
     const id = textOf(message.id);
     if (this.#begun) {
-      // Gateways repeat the event; a lost and retried upstream splices a second answer into the first.
+      // Gateways repeat the event. If a gateway retries upstream, a second answer may follow inside the first.
       if (id === this.#id) return;
       throw interruptedError('a second answer began inside the first');
     }
@@ -189,7 +186,7 @@ class MessageReader implements AnswerReader {
     switch (block.type) {
       case 'text':
         assembler.text(place, 'text', textOf(block.text) ?? '');
-        for (const told of listOf(block.citations)) this.#cite(place, told);
+        for (const each of listOf(block.citations)) this.#cite(place, each);
         break;
       case 'thinking':
         assembler.text(place, 'reasoning', textOf(block.thinking) ?? '');
@@ -206,7 +203,7 @@ class MessageReader implements AnswerReader {
         }
         break;
       case 'fallback':
-        // The vendor let another of its models answer.
+        // The vendor switched to another model.
         this.#servedModel = textOf(objectOf(block.to).model) ?? this.#servedModel;
         break;
       default:
@@ -215,8 +212,8 @@ class MessageReader implements AnswerReader {
     }
   }
 
-  #sign(place: string, told: unknown): void {
-    const signature = textOf(told);
+  #sign(place: string, value: unknown): void {
+    const signature = textOf(value);
     if (signature !== undefined) {
       this.#assembler.opaque(place, this.#opaque('signature', signature));
     }
@@ -235,19 +232,19 @@ class MessageReader implements AnswerReader {
         this.#sign(place, delta.signature);
         break;
       case 'input_json_delta': {
-        const piece = textOf(delta.partial_json);
+        const json = textOf(delta.partial_json);
         const block = this.#foreign.get(place);
-        if (piece === undefined) break;
-        if (block !== undefined) block.input += piece;
+        if (json === undefined) break;
+        if (block !== undefined) block.input += json;
         this.#wholeInputs.delete(place);
-        assembler.toolInput(place, piece);
+        assembler.toolInput(place, json);
         break;
       }
       case 'citations_delta':
         this.#cite(place, delta.citation);
         break;
       default:
-      // What later versions add changes nothing in what the model said.
+      // Deltas that later versions add.
     }
   }
 
@@ -257,7 +254,7 @@ class MessageReader implements AnswerReader {
     if (whole !== undefined) assembler.toolInput(place, JSON.stringify(whole));
     const block = this.#foreign.get(place);
     if (block !== undefined) {
-      // Kept without being shown: a paused turn and a server tool's citations need it back.
+      // Kept as replay data: a paused turn and the citations of server tools need it in the next request.
       assembler.text(place, 'reasoning', '');
       assembler.opaque(place, this.#opaque('item', JSON.stringify(withInput(block))));
     }

@@ -6,7 +6,7 @@ import type { ModelFacts } from './models.ts';
 export type ThinkingPlan = {
   readonly thinking?: JsonObject;
   readonly effort?: string;
-  /** Whether thinking was asked for, which forbids other parameters. */
+  /** Whether thinking is requested, which rules out other parameters. */
   readonly on: boolean;
   readonly warnings: readonly Warning[];
 };
@@ -21,7 +21,7 @@ const effortRank: Readonly<Record<Effort, number>> = {
   max: 6,
 };
 
-/** What an effort is worth in tokens, for the models that only know budgets. */
+/** The budget for an effort, for models that accept only budgets. */
 const budgetByEffort: Readonly<Record<Effort, number>> = {
   none: 0,
   minimal: 1024,
@@ -32,8 +32,8 @@ const budgetByEffort: Readonly<Record<Effort, number>> = {
   max: 32_000,
 };
 
-/** The API's own floor; a budget must also leave `max_tokens` room for the answer. */
-const leastBudget = 1024;
+/** The API's minimum. A budget must also be below `max_tokens`, to leave room for the answer. */
+const minBudget = 1024;
 
 function nearestEffort(wanted: Effort, levels: ModelFacts['efforts']): string | undefined {
   const distance = (level: Effort): number => Math.abs(effortRank[level] - effortRank[wanted]);
@@ -60,7 +60,7 @@ function withoutThinking(facts: ModelFacts): ThinkingPlan {
   return {
     effort: facts.efforts[0] ?? 'low',
     on: false,
-    warnings: [adjusted('this model cannot turn thinking off; the lowest effort was asked for')],
+    warnings: [adjusted('this model cannot turn thinking off; the lowest effort was sent')],
   };
 }
 
@@ -70,11 +70,11 @@ function withBudget(
   maxTokens: number,
   display: JsonObject,
 ): Pick<ThinkingPlan, 'thinking' | 'on' | 'warnings'> {
-  // A budget of our own choosing leaves half of the tokens to the answer.
+  // The default budget leaves half of the tokens for the answer.
   const chosen = Math.min(budgetByEffort[effort ?? 'medium'], Math.floor(maxTokens / 2));
-  const budget = Math.max(leastBudget, Math.min(budgetTokens ?? chosen, maxTokens - 1));
+  const budget = Math.max(minBudget, Math.min(budgetTokens ?? chosen, maxTokens - 1));
   if (budget >= maxTokens) {
-    const message = `thinking was left off: it needs maxOutputTokens above ${leastBudget}`;
+    const message = `thinking was not turned on: it needs maxOutputTokens above ${minBudget}`;
     return { on: false, warnings: [{ code: 'dropped-param', param: 'reasoning', message }] };
   }
   const warnings =
@@ -86,9 +86,9 @@ function withBudget(
 }
 
 /**
- * Puts the wish for reasoning in the words of the model: an effort, a budget or `adaptive`.
- * `resumed` says that the assistant's open turn has lost its thinking block, as when another provider made
- * it: a budget would then be refused.
+ * Converts the requested reasoning to what the model accepts: an effort, a budget or `adaptive`.
+ * `resumed`: the assistant's open turn has no thinking block, for example because another provider wrote it. The API then
+ * rejects a budget.
  */
 export function planThinking(
   reasoning: Reasoning | undefined,
@@ -109,7 +109,7 @@ export function planThinking(
   const level = effort === undefined ? undefined : nearestEffort(effort, facts.efforts);
   if (level !== undefined && level !== effort) {
     warnings.push(
-      adjusted(`effort "${effort}" was sent as "${level}", the nearest this model has`),
+      adjusted(`effort "${effort}" was sent as "${level}", the nearest that this model supports`),
     );
   }
   const sentEffort = level === undefined ? {} : { effort: level };
@@ -118,7 +118,7 @@ export function planThinking(
   const takesBudget = facts.thinking !== 'adaptive';
   if (budgetTokens !== undefined && !takesBudget) {
     warnings.push(
-      adjusted('this model takes no thinking budget; it decides itself how long to think'),
+      adjusted('this model accepts no thinking budget; it decides how long to think'),
     );
   }
   const mustBudget = facts.thinking === 'budget';
@@ -130,7 +130,7 @@ export function planThinking(
       code: 'dropped-param',
       param: 'reasoning',
       message:
-        'thinking was left off: the turn being continued has no thinking block of this provider',
+        'thinking was not turned on: the turn being continued has no thinking block of this provider',
     });
     return { ...sentEffort, on: false, warnings };
   }

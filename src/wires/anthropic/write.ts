@@ -12,7 +12,7 @@ import {
 } from '../common/write.ts';
 import { anthropicError, anthropicErrorBody, anthropicLimits } from './write-errors.ts';
 
-/** `error` and `other` are not the vendor's words: it has none for them, and adapters must survive that. */
+/** The vendor has no words for `error` and `other`. They test how adapters handle unknown reasons. */
 const stopReasons = {
   stop: 'end_turn',
   length: 'max_tokens',
@@ -25,7 +25,7 @@ const stopReasons = {
   other: 'other',
 } as const satisfies Record<FinishReason, string>;
 
-/** From this API version on, the vendor rejects sampling parameters. */
+/** The first API version that rejects sampling parameters. */
 const versionWithoutSampling = '2026-10-21';
 
 /** Anthropic's Messages API. */
@@ -128,7 +128,7 @@ function blocks(turn: AnswerTurn): readonly Block[] {
     };
     return {
       start: { ...block, input: {}, caller: { type: 'direct' } },
-      // The vendor opens the arguments with an empty piece.
+      // As with the vendor, the first delta of the arguments is empty.
       deltas: ['', ...splitText(call.inputText)].map((piece) => ({
         type: 'input_json_delta',
         partial_json: piece,
@@ -155,7 +155,7 @@ function frames(turn: AnswerTurn): readonly Frame[] {
     stop_details: null,
     usage: { ...atStart, output_tokens: 1 },
   };
-  const { service_tier: _told, inference_geo: _too, cache_creation: _also, ...total } = usage(turn);
+  const { service_tier: _tier, inference_geo: _geo, cache_creation: _cache, ...total } = usage(turn);
   return [
     frame('message_start', { message: started }, 'preamble'),
     ...contents,

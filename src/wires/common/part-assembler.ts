@@ -4,10 +4,10 @@ import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 
-/** A citation, once the whole text is known: vendors count bytes, or only quote what is supported. */
+/** Resolves a citation when the whole text is known. Vendors give byte offsets, or only quote the supported text. */
 type Cite = (text: string) => Citation | undefined;
 
-/** Takes the parts of an answer, one by one, in order. */
+/** Receives the parts of an answer one by one, in order. */
 export type Tell = (part: ProviderPart) => void;
 
 type Building =
@@ -26,8 +26,8 @@ type Building =
     };
 
 /**
- * A tool call's arguments, as far as they are JSON. Models do write broken ones: then the text is kept
- * and the call is marked, and nothing is thrown.
+ * Parses the arguments of a tool call. Models sometimes write invalid JSON. Then the text is kept and the call is
+ * marked `invalid`; nothing is thrown.
  */
 function parseToolInput(raw: string):
   | { readonly input: Json }
@@ -36,26 +36,26 @@ function parseToolInput(raw: string):
       readonly rawInput: string;
       readonly invalid: true;
     } {
-  // Models that call a tool without parameters send nothing at all.
+  // Models send nothing when the tool has no parameters.
   if (raw.trim() === '') return { input: {} };
   try {
-    // Nested deeper, it could not even be written as JSON again.
+    // Deeply nested JSON could not be serialised again.
     const input: Json | undefined = shallowJson(JSON.parse(raw));
     if (input !== undefined) return { input };
   } catch {
-    // It is not JSON.
+    // Not JSON: falls through.
   }
   return { input: raw, rawInput: raw, invalid: true };
 }
 
 export interface PartAssembler {
-  /** Adds to the text at `place`, opening it when new. A refusal is told as text: it is what the model says. */
+  /** Appends to the text in a slot, and opens the slot if it is new. A refusal is emitted as text deltas. */
   text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void;
   toolCall(place: string, id: string, name: string): void;
   toolInput(place: string, delta: string): void;
-  /** Attaches replay data to what is being built at `place`. */
+  /** Attaches replay data to the part in the slot. */
   opaque(place: string, opaque: Opaque): void;
-  /** Adds a source to the text at `place`; without an open text there, it is dropped. */
+  /** Adds a citation to the text in the slot. It is dropped if the slot has no open text. */
   cite(place: string, cite: Cite): void;
   has(place: string): boolean;
   close(place: string): void;
@@ -74,7 +74,7 @@ function finished(building: Building): Part {
   return { type: 'tool-call', id, name, ...parseToolInput(raw), ...opaque };
 }
 
-/** See {@link createPartAssembler}. A class: there is one for each of thousands of streams. */
+/** See {@link createPartAssembler}. A class, because thousands of streams have one each. */
 class OpenParts implements PartAssembler {
   readonly #tell: Tell;
   readonly #open = new Map<string, Building>();
@@ -147,8 +147,8 @@ class OpenParts implements PartAssembler {
 }
 
 /**
- * Turns a wire's deltas into provider parts: told as they come, and whole once their place is closed.
- * Places are the wire's own (a content index, a tool call's index); they close in the order they opened.
+ * Turns a wire's deltas into provider parts. Emits each delta as it arrives, and the whole part when its slot is closed.
+ * The wire names the slots (a content index, the index of a tool call). They close in the order they were opened.
  */
 export function createPartAssembler(tell: Tell): PartAssembler {
   return new OpenParts(tell);

@@ -10,46 +10,46 @@ import type { TextEvent } from '../../transport/sse/event-template.ts';
 import type { Tell } from './part-assembler.ts';
 import { RawEvents } from './raw-events.ts';
 
-/** What is known of an answer before any of it is read. */
+/** What an answer reader gets before it reads the answer. */
 export type AnswerFacts = {
   readonly headers: AnswerHeaders;
   readonly requestId: string | undefined;
-  /** Takes the parts. */
+  /** Receives the parts. */
   readonly tell: Tell;
 };
 
-/** Reads one answer of a wire, as events or as one body, and tells its parts. */
+/** Reads one answer of a wire, as events or as one body, and emits its parts. */
 export interface AnswerReader {
   readEvent(data: unknown): void;
-  /** What the event read last was, if it did nothing but add to a text: see {@link TextEvent}. */
+  /** Describes the last event, if all it did was add to a text: see {@link TextEvent}. */
   textEvent?(data: unknown): TextEvent | undefined;
-  /** It has come again, with another text. */
+  /** Reads an event that differs from `event` only in its text. */
   readAgain?(event: TextEvent, text: string): void;
-  /** OpenAI's `[DONE]` has come. */
+  /** Called at OpenAI's `[DONE]`. */
   readDone?(): void;
-  /** @throws SignalboxError `invalid_response` when the body is no answer of this wire */
+  /** @throws SignalboxError `invalid_response` when the body is not an answer of this wire */
   readBody(body: unknown): void;
-  /** Whether anything of this wire has been seen. */
+  /** Whether any event of this wire has been read. */
   isBegun(): boolean;
-  /** Whether the terminal marker has come: nothing of interest follows. */
+  /** Whether the terminal marker has been read. Nothing of interest follows it. */
   isComplete(): boolean;
-  /** Whether the vendor has said why it stopped; only then is the answer whole. */
+  /** Whether the stop reason has been read. Without it the answer is incomplete. */
   isEnded(): boolean;
-  /** Whether a failure to read on takes nothing away from what has ended. */
+  /** Whether the answer is complete in spite of this read error. */
   forgives(error: unknown): boolean;
-  /** Tells the closing parts; `raw` is the vendor's own response, where it is to be kept. */
+  /** Emits the closing parts. `raw` is the vendor's response, if it is kept. */
   finish(raw: unknown): void;
 }
 
-/** What the wires differ in. */
+/** What differs between the wires. */
 export type AnswerWire = {
   readonly open: (facts: AnswerFacts) => AnswerReader;
   readonly refused: (refusal: Refusal) => SignalboxError;
-  /** Says that there were events, and none of this wire. */
+  /** The error for an answer whose events do not belong to this wire. */
   readonly odd: () => SignalboxError;
 };
 
-/** More than one undecodable event is not a glitch but a broken stream. */
+/** A second undecodable event means that the stream is broken. */
 const maxMalformedEvents = 1;
 
 const malformedEvent: ProviderPart = {
@@ -60,7 +60,7 @@ const malformedEvent: ProviderPart = {
   },
 };
 
-/** The events of one answer on their way into its reader. */
+/** Passes the events of one answer to its reader. */
 class EventReading {
   readonly #context: AttemptContext;
   readonly #wire: AnswerWire;
@@ -87,7 +87,7 @@ class EventReading {
     this.#addPart = addPart;
   }
 
-  /** Waits for more bytes, and reads the events that they complete. */
+  /** Waits for more bytes and reads the events that they complete. */
   async readMore(): Promise<void> {
     let bytes: Uint8Array | undefined;
     try {
@@ -132,13 +132,13 @@ class EventReading {
   }
 
   #breakOff(error: unknown): void {
-    // Whatever the cut looks like, an abort is an abort.
+    // An abort takes precedence over the read error it causes.
     this.#context.signal.throwIfAborted();
     if (!this.#reader.forgives(error)) throw error;
     this.#end();
   }
 
-  /** No more events come: the answer is whole, or it is none. */
+  /** Finishes the answer, or throws when it is incomplete. */
   #end(): void {
     this.#context.signal.throwIfAborted();
     if (this.#isOdd) throw this.#wire.odd();
@@ -149,10 +149,9 @@ class EventReading {
 }
 
 /**
- * Sends the request, and yields the parts of the answer as they arrive. One undecodable event is skipped, with a
- * warning, in the hope that the rest is whole; a second one ends the answer. Stops reading when the wire's terminal
- * marker has come, without waiting for the vendor to hang up. Parts that came before a failure are yielded before it
- * is thrown. Nothing happens before the first read.
+ * Sends the request on the first read, and yields the parts of the answer as they arrive. Skips one undecodable event
+ * with a warning; a second one fails the answer. Stops reading at the wire's terminal marker, without waiting for the
+ * vendor to close the connection. Yields the parts received before an error, then throws it.
  */
 export async function* readAnswer(
   context: AttemptContext,

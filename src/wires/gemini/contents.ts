@@ -26,21 +26,21 @@ import type { ModelFacts } from './models.ts';
 
 type WirePart = JsonObject;
 
-/** Addresses whose content the API knows or finds out: its own files, Cloud Storage and YouTube. */
-const ownAddress =
+/** URLs for which the API knows the media type: its files, Cloud Storage and YouTube. */
+const googleUrl =
   /^(?:gs:\/\/|https:\/\/generativelanguage\.googleapis\.com\/|https:\/\/(?:www\.)?youtube\.com\/|https:\/\/youtu\.be\/)/;
 
-/** Stands for a signature on calls that another model made, which Gemini 3 would otherwise refuse. */
+/** The signature for calls made by another model. Gemini 3 rejects calls without a signature. */
 const foreignCallSignature = 'skip_thought_signature_validator';
 
-/** Ids of ours, for calls that came without one: the API pairs those by their order. */
+/** Ids that signalbox generated for calls without one. The API matches such calls to results by their order. */
 const mintedId = /^call_\d+$/;
 
 function unsupported(what: string): SignalboxError {
-  return new SignalboxError('unsupported', `Gemini takes no ${what}`);
+  return new SignalboxError('unsupported', `Gemini does not accept ${what}`);
 }
 
-/** For other addresses the API wants to be told what is there: https://ai.google.dev/gemini-api/docs/file-input-methods */
+/** For all other URLs the API requires a media type: https://ai.google.dev/gemini-api/docs/file-input-methods */
 const mediaTypeByExtension: Readonly<Record<string, string>> = {
   png: 'image/png',
   jpg: 'image/jpeg',
@@ -58,13 +58,13 @@ const mediaTypeByExtension: Readonly<Record<string, string>> = {
 };
 
 function urlPart(url: string, mediaType: string | undefined, facts: ModelFacts): WirePart {
-  if (ownAddress.test(url)) {
+  if (googleUrl.test(url)) {
     return { fileData: { fileUri: url, ...(mediaType !== undefined && { mimeType: mediaType }) } };
   }
-  if (!facts.fetchesUrls) throw unsupported('public address for this model: send the bytes');
+  if (!facts.fetchesUrls) throw unsupported('a public URL for this model; pass the bytes');
   const extension = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase() ?? '';
   const mimeType = mediaType ?? own(mediaTypeByExtension, extension);
-  if (mimeType === undefined) throw unsupported('address without a mediaType: say what is there');
+  if (mimeType === undefined) throw unsupported('a URL of unknown media type; set mediaType');
   return { fileData: { fileUri: url, mimeType } };
 }
 
@@ -74,7 +74,7 @@ function mediaPart(source: Media, provider: string, facts: ModelFacts): WirePart
     return { inlineData: { mimeType: media.mediaType, data: media.data } };
   }
   if (media.kind === 'ref' && media.provider !== provider) {
-    throw unsupported('file that was uploaded to another provider');
+    throw unsupported('a file that was uploaded to another provider');
   }
   if (media.kind === 'url') return urlPart(media.url, media.mediaType, facts);
   const mimeType = media.mediaType === undefined ? {} : { mimeType: media.mediaType };
@@ -86,7 +86,7 @@ function signature(opaque: Opaque | undefined, request: ProviderRequest): JsonOb
   return own ? { thoughtSignature: opaque.data } : {};
 }
 
-/** Thoughts go back only with their signature, and only to whom they came from. */
+/** Thoughts are sent back only with their signature, and only to the provider that issued them. */
 function reasoningPart(part: ReasoningPart, request: ProviderRequest): WirePart | undefined {
   const { opaque } = part;
   if (opaque === undefined || !isOwn(opaque, request, 'gemini')) return undefined;
@@ -150,7 +150,7 @@ function wireParts(part: Part, request: ProviderRequest, facts: ModelFacts): rea
   }
 }
 
-/** Signs the first call of a turn in another's stead; the API looks at no other. */
+/** Adds a placeholder signature to the first call of a turn. The API checks only the first call. */
 function signFirstCall(parts: readonly WirePart[], warnings: Warning[]): readonly WirePart[] {
   const first = parts.findIndex((part) => 'functionCall' in part);
   if (first < 0 || 'thoughtSignature' in (parts[first] ?? {})) return parts;
@@ -158,7 +158,7 @@ function signFirstCall(parts: readonly WirePart[], warnings: Warning[]): readonl
     warnings.push({
       code: 'compat',
       param: 'thoughtSignature',
-      message: 'tool calls of another model were sent without their thoughts',
+      message: 'tool calls of another model were sent without its thoughts',
     });
   }
   return parts.map((part, index) =>
@@ -189,10 +189,10 @@ export type WireConversation = {
 };
 
 /**
- * The conversation in the API's words: system apart, turns alternating and begun by the user, the results of
- * each turn's calls together and in their order.
- * @throws SignalboxError `unsupported` for media it cannot reach and for a begun answer; `invalid_request`
- * when there is nothing to say.
+ * Converts the conversation: system turns separate, alternating turns that start with the user, and the results of each
+ * turn's calls together and in order.
+ * @throws SignalboxError `unsupported` for media the API cannot fetch and for a prefilled answer; `invalid_request` when
+ * there is nothing to send.
  */
 export function toContents(request: ProviderRequest, facts: ModelFacts): WireConversation {
   const warnings: Warning[] = [];
@@ -224,16 +224,16 @@ export function toContents(request: ProviderRequest, facts: ModelFacts): WireCon
   if (contents[0]?.role === 'model') {
     warnings.push({
       code: 'compat',
-      message: 'the conversation began with the assistant; a user message was put before it',
+      message: 'the conversation starts with the assistant; a user message was added before it',
     });
     contents.unshift({ role: 'user', parts: [{ text: '(continued)' }] });
   }
-  if (contents.at(-1)?.role === 'model') throw unsupported('answer begun by the caller');
+  if (contents.at(-1)?.role === 'model') throw unsupported('a prefilled answer');
   if (facts.systemInstruction || system.length === 0) return { system, contents, warnings };
   const [first, ...others] = contents;
   warnings.push({
     code: 'compat',
-    message: 'the system message was sent as part of the first one',
+    message: 'the system message was sent as part of the first message',
   });
   const opening = { role: 'user', parts: [...system, ...(first?.parts ?? [])] };
   return { system: [], contents: [opening, ...others], warnings };

@@ -34,11 +34,8 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
   NO_IMAGE: 'error',
 };
 
-/** Who made the answer, for the replay data in it. */
-export type Issuer = { readonly provider: string; readonly model: string };
-
-/** Members of a part that do not make it another kind of part. */
-const partFacts = [
+/** Members that do not determine the kind of a part. */
+const annotationKeys = [
   'thought',
   'thoughtSignature',
   'videoMetadata',
@@ -54,26 +51,26 @@ function isAnswer(chunk: unknown): boolean {
 export function notAnAnswer(): SignalboxError {
   return new SignalboxError(
     'invalid_response',
-    'the answer holds no candidates: check baseURL and any proxy in between',
+    'the answer has no candidates: check baseURL and any proxy in between',
   );
 }
 
-/** The first of them: with `candidateCount` among the extra options there are more, which nobody asked us for. */
+/** The first candidate. With `candidateCount` in the extra options there are more, which are ignored. */
 function firstCandidate(candidates: unknown): JsonObject | undefined {
-  for (const told of listOf(candidates)) {
-    const candidate = objectOf(told);
+  for (const each of listOf(candidates)) {
+    const candidate = objectOf(each);
     if ((countOf(candidate.index) ?? 0) === 0) return candidate;
   }
   return undefined;
 }
 
-/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class GeminiReader implements AnswerReader {
   readonly #issuer: Issuer;
   readonly #facts: AnswerFacts;
   readonly #assembler: PartAssembler;
-  #places = 0;
-  /** The kind of text that is being added to; its place is the current one. */
+  #slots = 0;
+  /** The type of the open text, which is in the latest slot. */
   #current: 'text' | 'reasoning' | undefined;
   #calls = 0;
   #opened = false;
@@ -106,7 +103,7 @@ class GeminiReader implements AnswerReader {
     this.#open(chunk);
     this.#blockReason ??= blocked;
     if (candidate === undefined) return;
-    // Told once, with the last of the text: before the parts, as these may close it.
+    // Sent once, with the end of the text. Read before the parts, which may close the text.
     this.#grounding = { ...this.#grounding, ...groundingOf(candidate) };
     for (const part of listOf(objectOf(candidate.content).parts)) {
       if (isObject(part)) this.#readPart(part);
@@ -117,13 +114,13 @@ class GeminiReader implements AnswerReader {
 
   readBody(body: unknown): void {
     if (isErrorBody(body)) throw inBandError(body, this.#facts.headers);
-    // A stream that was not asked for events is a list of chunks.
+    // A stream without `alt=sse` is a list of chunks.
     const chunks = Array.isArray(body) ? listOf(body) : [body];
     if (!chunks.some(isAnswer)) throw notAnAnswer();
     for (const chunk of chunks) this.readEvent(chunk);
   }
 
-  // The wire has no last event: some models give a finish reason with every chunk.
+  // The wire has no terminal event, and some models send a finish reason with every chunk.
   isComplete(): boolean {
     return false;
   }
@@ -177,10 +174,10 @@ class GeminiReader implements AnswerReader {
     const text = textOf(part.text);
     const signature = textOf(part.thoughtSignature);
     const type = part.thought === true ? 'reasoning' : 'text';
-    // A stream's last chunk brings the signature of what came before, beside an empty text.
-    const goesOn = this.#current !== undefined && (type === this.#current || text === undefined);
+    // The last chunk of a stream has an empty text and the signature of the preceding text.
+    const continues = this.#current !== undefined && (type === this.#current || text === undefined);
     if (text === undefined && signature === undefined) return;
-    if (!goesOn) {
+    if (!continues) {
       this.#closeText();
       this.#places++;
       this.#current = type;
@@ -188,7 +185,7 @@ class GeminiReader implements AnswerReader {
     const place = String(this.#places);
     this.#assembler.text(place, this.#current ?? type, text ?? '');
     if (signature === undefined) return;
-    // What follows a signature is not covered by it, so it is another part.
+    // Text after a signature is not covered by it, so it starts a new part.
     this.#assembler.opaque(place, this.#opaque('thought-signature', signature));
     this.#closeText();
   }
@@ -222,10 +219,10 @@ class GeminiReader implements AnswerReader {
   #readPart(part: JsonObject): void {
     if (isObject(part.functionCall)) this.#readCall(part);
     else if (isObject(part.inlineData)) this.#readMedia(part.inlineData);
-    else if ('text' in part || Object.keys(part).every((key) => partFacts.includes(key))) {
+    else if ('text' in part || Object.keys(part).every((key) => annotationKeys.includes(key))) {
       this.#readText(part);
     } else {
-      // Steps of the vendor's own tools: not shown, but kept for the next turn.
+      // Steps of the vendor's server tools: kept as replay data for the next turn.
       this.#closeText();
       const place = String(++this.#places);
       this.#assembler.text(place, 'reasoning', '');
@@ -246,7 +243,7 @@ class GeminiReader implements AnswerReader {
   #reason(): FinishReason {
     if (this.#blockReason !== undefined) return 'content_filter';
     const known = own(finishReasons, this.#finishReason ?? '');
-    // The vendor has no word for calls; what imitators make up for one says nothing else.
+    // The vendor has no finish reason for tool calls. Compatible vendors use unknown reasons for them.
     const isPlain = known === 'stop' || known === undefined;
     return isPlain && this.#calls > 0 ? 'tool_calls' : (known ?? 'other');
   }

@@ -13,7 +13,7 @@ const effortRank: Readonly<Record<Effort, number>> = {
   max: 6,
 };
 
-/** What an effort is worth in tokens: https://ai.google.dev/gemini-api/docs/openai#thinking */
+/** The budget for an effort, in tokens: https://ai.google.dev/gemini-api/docs/openai#thinking */
 const budgetByEffort: Readonly<Record<Effort, number>> = {
   none: 0,
   minimal: 512,
@@ -30,7 +30,7 @@ function nearestLevel(wanted: Effort, levels: readonly ThinkingLevel[]): Thinkin
   return levels.reduce((best, level) => (distance(level) < distance(best) ? level : best));
 }
 
-/** Puts the wish for reasoning in the words of the model: a level, or a budget of tokens. */
+/** Converts the requested reasoning to what the model accepts: a level or a token budget. */
 export function planThinking(
   reasoning: Reasoning | undefined,
   { thinking }: ModelFacts,
@@ -46,12 +46,13 @@ export function planThinking(
   };
 
   if (thinking.by === 'none') {
-    const asked = budgetTokens !== undefined || include === true || (effort ?? 'none') !== 'none';
-    if (asked) {
+    const isRequested =
+      budgetTokens !== undefined || include === true || (effort ?? 'none') !== 'none';
+    if (isRequested) {
       warnings.push({
         code: 'dropped-param',
         param: 'reasoning',
-        message: 'reasoning was left out: this model does not think',
+        message: 'reasoning was dropped: this model does not think',
       });
     }
     return { warnings };
@@ -62,9 +63,9 @@ export function planThinking(
     }
     const level = nearestLevel(effort, thinking.levels);
     if (level !== effort)
-      adjusted(`effort "${effort}" was sent as "${level}", the nearest this model has`);
+      adjusted(`effort "${effort}" was sent as "${level}", the nearest that this model supports`);
     if (budgetTokens !== undefined)
-      adjusted('effort was sent; this model takes no budget beside it');
+      adjusted('budgetTokens was dropped: this model accepts an effort or a budget, not both');
     return config({ thinkingLevel: level.toUpperCase() });
   }
   if (effort === undefined && budgetTokens === undefined) return config({});
@@ -72,9 +73,9 @@ export function planThinking(
   const budget =
     wanted === 0 && thinking.canBeOff
       ? 0
-      : Math.min(Math.max(wanted, thinking.least), thinking.most);
+      : Math.min(Math.max(wanted, thinking.min), thinking.max);
   if (budget !== wanted) {
-    adjusted(`the thinking budget was set to ${budget} tokens, the nearest this model takes`);
+    adjusted(`the thinking budget was set to ${budget} tokens, the nearest that this model accepts`);
   }
   return config({ thinkingBudget: budget });
 }

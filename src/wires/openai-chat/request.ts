@@ -30,8 +30,8 @@ function toolChoice(
   }
   if (choice === 'auto' || choice === 'none') return { choice, warnings: [] };
   const message = isNamed
-    ? `the vendor cannot demand one tool; "${toolChoiceRequired}" was asked for`
-    : 'the vendor cannot demand a tool; "auto" was asked for';
+    ? `the vendor cannot force a named tool; toolChoice was sent as "${toolChoiceRequired}"`
+    : 'the vendor cannot force a tool call; toolChoice was sent as "auto"';
   const isLess = isNamed || toolChoiceRequired === 'auto';
   return {
     choice: toolChoiceRequired,
@@ -42,12 +42,12 @@ function toolChoice(
 function chatTool(tool: NormalTool, { strictTools }: ChatDialect): ReturnType<typeof adaptTool> {
   if (strictTools || tool.strict !== true) return adaptTool(tool);
   const adapted = adaptTool({ ...tool, strict: false });
-  const message = `the schema of tool "${tool.name}" is not enforced by the vendor`;
+  const message = `the vendor does not enforce the schema of tool "${tool.name}"`;
   const warning = { code: 'schema-relaxed' as const, param: `tools.${tool.name}`, message };
   return { ...adapted, warnings: [...adapted.warnings, warning] };
 }
 
-/** Leading system turns become one: some servers take no more. */
+/** Merges leading system turns, because some servers accept only one. */
 function withOneSystem(
   messages: readonly NormalMessage[],
   instruction: string | undefined,
@@ -59,23 +59,25 @@ function withOneSystem(
   return parts.length === 0 ? rest : [{ role: 'system', content: parts }, ...rest];
 }
 
-/** Turns as the vendor takes them: alternating, or with one system turn at the start only. */
+/** Arranges turns for the vendor: alternating, or with a system turn only at the start. */
 function arranged(
   messages: readonly NormalMessage[],
   { turns, systemTurns }: ChatDialect,
   warn: (warning: Warning) => void,
 ): readonly NormalMessage[] {
-  const told = messages.map((message, index) => {
+  const turnsToSend = messages.map((message, index) => {
     if (message.role !== 'system' || index === 0 || systemTurns === 'anywhere') return message;
-    const note = "the vendor takes one system turn, the first; a later one was told as the user's";
+    const note = 'the vendor accepts a system message only at the start; a later one was sent as a user message';
     warn({ code: 'compat', message: note });
     return { ...message, role: 'user' as const };
   });
-  return turns === 'free' ? told : mergeNeighbours(told, (message) => message.role);
+  return turns === 'free'
+    ? turnsToSend
+    : mergeNeighbours(turnsToSend, (message) => message.role);
 }
 
 /**
- * The request in the words of Chat Completions, all but `stream` and the caller's own fields.
+ * The body of a Chat Completions request, without `stream` and the caller's extra fields.
  * @throws SignalboxError `unsupported` for content that the wire cannot carry.
  */
 export function chatBody(
@@ -112,11 +114,11 @@ export function chatBody(
   const thinking = wireReasoning({ reasoning, tools }, dialect);
   const sampling = adaptSampling(temperature, topP, facts, thinking.effort);
   warn(...thinking.warnings, ...sampling.warnings);
-  if (stop !== undefined && !facts.stop) warn(droppedParam('stop', 'the model does not take it'));
-  // OpenAI never tells the reasoning on this wire; others do so unasked.
+  if (stop !== undefined && !facts.stop) warn(droppedParam('stop', 'the model does not accept it'));
+  // OpenAI never returns reasoning on this wire. Other vendors always do.
   if (reasoning?.include === true && facts.efforts !== 'any') {
     warn(
-      droppedParam('reasoning.include', 'Chat Completions does not show reasoning; use openai()'),
+      droppedParam('reasoning.include', 'Chat Completions does not return reasoning; use openai()'),
     );
   }
   const hasTools = (tools?.length ?? 0) > 0;
@@ -138,11 +140,11 @@ export function chatBody(
 
   const ttl = facts.cacheBreakpoints ? cacheTtl(cache) : undefined;
   const body: Record<string, unknown> = { ...dialect.extraBody, model, messages: wireInput };
-  /** Sets the field, unless it is not wanted or the vendor refuses it. */
+  /** Sets the field if it has a value and the vendor accepts it. */
   const put = (name: RefusableParam, field: string, value: unknown): void => {
     if (value === undefined) return;
     if (!dialect.unsupportedParams.includes(name)) body[field] = value;
-    else warn(droppedParam(name, 'the vendor does not take it'));
+    else warn(droppedParam(name, 'the vendor does not accept it'));
   };
   if (maxOutputTokens !== undefined) body[dialect.maxTokensField] = maxOutputTokens;
   put('temperature', 'temperature', sampling.body.temperature);
@@ -156,7 +158,7 @@ export function chatBody(
   if (hasTools) {
     body.tools = wireTools.map(({ tool: { strict, ...tool } }) => ({
       type: 'function',
-      // The default, and not every imitator of the wire knows the field.
+      // `false` is the default. Not every vendor compatible with the wire accepts the field.
       function: { ...tool, ...(strict && { strict }) },
     }));
   }

@@ -13,7 +13,7 @@ import { createDeltaReader, type DeltaReader, type Issuer, textField } from './d
 import type { ChatDialect } from './dialect.ts';
 import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
 
-/** By the vendor's word in lower case. */
+/** By the vendor's finish reason in lower case. */
 const finishReasons: Readonly<Record<string, FinishReason>> = {
   stop: 'stop',
   stop_sequence: 'stop',
@@ -47,11 +47,11 @@ const usageNames = {
 
 type ChatFacts = AnswerFacts & {
   readonly issuer: Issuer;
-  /** Where the vendor tells reasoning. @default 'tags' */
+  /** Where the answer contains reasoning. @default 'tags' */
   readonly reasoningOut?: ChatDialect['reasoningOut'];
 };
 
-/** The first choice: with `n` among the extra options there are more, which nobody asked us for. */
+/** The first choice. With `n` in the extra options there are more, which are ignored. */
 function firstChoice(choices: unknown): JsonObject | undefined {
   for (const choice of listOf(choices)) {
     if (isObject(choice) && (choice.index === undefined || choice.index === 0)) return choice;
@@ -59,10 +59,10 @@ function firstChoice(choices: unknown): JsonObject | undefined {
   return undefined;
 }
 
-/** What may differ from one event with text to the next, and is not read: time, and padding (OpenAI's, Mistral's). */
-const idle = ['created', 'obfuscation', 'p'];
+/** Fields that may differ between text events and are not read: the time, and padding (OpenAI, Mistral). */
+const ignoredFields = ['created', 'obfuscation', 'p'];
 
-/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class ChatReader implements AnswerReader {
   readonly #facts: AnswerFacts;
   readonly #deltas: DeltaReader;
@@ -72,7 +72,7 @@ class ChatReader implements AnswerReader {
   #serviceTier: string | undefined;
   #usage: Usage | undefined;
   #rawFinishReason: string | undefined;
-  /** `[DONE]`, or the usage that follows the reason: nothing of interest comes after it. */
+  /** Set at `[DONE]`, or at the usage after the finish reason. Nothing of interest follows. */
   #settled = false;
   #sources: readonly Citation[] = [];
 
@@ -88,15 +88,15 @@ class ChatReader implements AnswerReader {
     if (!Array.isArray(chunk.choices) && !this.#begun && chunk.usage === undefined) return;
     const choice = firstChoice(chunk.choices);
     this.#describe(chunk, choice);
-    // A server that streams a whole message calls it `message`.
-    if (choice !== undefined) this.#choose(choice, choice.delta ?? choice.message);
+    // Servers that stream a whole message name it `message`.
+    if (choice !== undefined) this.#readChoice(choice, choice.delta ?? choice.message);
     else this.#settled = this.#rawFinishReason !== undefined && this.#usage !== undefined;
   }
 
   textEvent(chunk: unknown): TextEvent | undefined {
     const choice = isObject(chunk) ? firstChoice(chunk.choices) : undefined;
-    const said = textField(objectOf(choice?.delta));
-    return said === undefined ? undefined : { place: said.field, ...said, idle };
+    const found = textField(objectOf(choice?.delta));
+    return found && { place: found.field, ...found, idle: ignoredFields };
   }
 
   readAgain({ place }: TextEvent, text: string): void {
@@ -111,8 +111,8 @@ class ChatReader implements AnswerReader {
       throw notACompletion();
     }
     this.#describe(body, choice);
-    this.#choose(choice, choice.message);
-    // Servers that leave the reason out of a whole message have ended it all the same.
+    this.#readChoice(choice, choice.message);
+    // Some servers omit the finish reason of a whole message.
     this.#rawFinishReason ??= 'stop';
   }
 
@@ -124,7 +124,7 @@ class ChatReader implements AnswerReader {
     return this.#rawFinishReason !== undefined;
   }
 
-  // After the finish reason only usage and `[DONE]` are missing.
+  // After the finish reason, only the usage and `[DONE]` can be missing.
   forgives(error: unknown): boolean {
     return this.isEnded() && isSignalboxError(error, 'stream_interrupted');
   }
@@ -157,7 +157,7 @@ class ChatReader implements AnswerReader {
     this.#usage =
       openAIUsage(chunk.usage, usageNames) ??
       openAIUsage(objectOf(chunk.x_groq).usage, usageNames) ??
-      // Moonshot tells the usage of a stream inside the choice.
+      // Moonshot puts the usage of a stream in the choice.
       openAIUsage(choice?.usage, usageNames) ??
       this.#usage;
     const listed = listedCitations(chunk);
@@ -170,8 +170,8 @@ class ChatReader implements AnswerReader {
     tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
   }
 
-  #choose(choice: JsonObject, said: unknown): void {
-    this.#deltas.read(objectOf(said));
+  #readChoice(choice: JsonObject, delta: unknown): void {
+    this.#deltas.read(objectOf(delta));
     const reason = textOf(choice.finish_reason);
     if (reason === undefined) return;
     const failure = finishFailure(reason, choice, this.#facts.headers);

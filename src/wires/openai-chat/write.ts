@@ -15,7 +15,7 @@ import {
   openaiHeaders,
 } from '../openai-shared/write.ts';
 
-/** `other` and `error` are words of compatible vendors; the rest are OpenAI's. */
+/** `other` and `error` are sent only by compatible vendors. */
 const finishWords = {
   stop: 'stop',
   length: 'length',
@@ -28,17 +28,17 @@ const finishWords = {
   other: 'other',
 } as const satisfies Record<FinishReason, string>;
 
-/** What differs between OpenAI and those who copied its wire. */
+/** What differs between OpenAI and vendors compatible with its wire. */
 type Dialect = {
-  /** Fields that only OpenAI's own messages have. */
+  /** Fields that only OpenAI's messages have. */
   readonly ownFields: JsonObject;
-  /** Where reasoning is shown; OpenAI does not. */
+  /** The field with reasoning. OpenAI has none. */
   readonly reasoningField: 'reasoning_content' | undefined;
   readonly serviceTier: string | undefined;
   readonly headers: WireWriter['headers'];
 };
 
-/** Chat Completions as OpenAI speaks it. */
+/** OpenAI's Chat Completions. */
 export const openaiChatWire: WireWriter = createChatWire({
   ownFields: { refusal: null, annotations: [] },
   reasoningField: undefined,
@@ -46,7 +46,7 @@ export const openaiChatWire: WireWriter = createChatWire({
   headers: openaiHeaders,
 });
 
-/** Chat Completions as most other vendors speak it: plainer, with reasoning in `reasoning_content`. */
+/** The Chat Completions of most other vendors: fewer fields, and reasoning in `reasoning_content`. */
 export const compatibleChatWire: WireWriter = createChatWire({
   ownFields: {},
   reasoningField: 'reasoning_content',
@@ -182,7 +182,7 @@ function toolCallDeltas(turn: AnswerTurn): readonly JsonObject[] {
   ]);
 }
 
-/** Whether the message is something else than text, so that `content` is null. */
+/** Whether the message has something other than text, so that `content` is null. */
 function hasOtherContent({ answer }: AnswerTurn): boolean {
   return answer.refusal !== undefined || (answer.toolCalls.length > 0 && answer.text === '');
 }

@@ -6,22 +6,19 @@ import { createPartAssembler, type PartAssembler, type Tell } from '../common/pa
 import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { encryptedReasoning, messagePhase } from './opaque.ts';
 
-/** Who made the answer, for the replay data in it. */
-export type Issuer = { readonly provider: string; readonly model: string };
-
-/** Reads the output items of one response, piece by piece or whole. */
+/** Reads the output items of one response, from deltas or whole. */
 export interface ItemReader {
-  /** One event about an item; other events say nothing to it. */
+  /** Reads one event. Events that are not about items are ignored. */
   event(type: unknown, event: JsonObject): void;
-  /** More of the text at `place`. */
+  /** Appends to the text in a slot. */
   text(place: string, delta: string): void;
-  /** The items of a final response: tells what the events did not. */
+  /** Reads the items of the final response and emits what the events did not contain. */
   final(items: readonly unknown[]): void;
   close(): void;
   seen(): { readonly toolCalls: number; readonly refusal: string };
 }
 
-/** The tool calls that are the caller's to answer, with where their input is. */
+/** The types of tool calls that the caller must answer, with the field of their input. */
 const inputKeyByType: Readonly<Record<string, 'arguments' | 'input'>> = {
   function_call: 'arguments',
   custom_tool_call: 'input',
@@ -32,38 +29,38 @@ const textTypeByContent: Readonly<Record<string, 'text' | 'refusal'>> = {
   refusal: 'refusal',
 };
 
-/** Events with a piece of text, and what the text is. */
+/** Events with a text delta, and the type of the text. */
 const textTypeByEvent: Readonly<Record<string, 'text' | 'refusal'>> = {
   'response.output_text.delta': 'text',
   'response.refusal.delta': 'refusal',
 };
 
-/** Events with a piece of reasoning, and where they number the paragraph that it belongs to. */
+/** Events with a reasoning delta, and the field with the index of its paragraph. */
 const paragraphKeyByEvent: Readonly<Record<string, 'summary_index' | 'content_index'>> = {
   'response.reasoning_summary_text.delta': 'summary_index',
   'response.reasoning_text.delta': 'content_index',
 };
 
-/** Above every index that a vendor counts with: items that no event told of. */
-const unheardIndex = 1_000_000;
+/** Added to the position of items that no event mentioned. Larger than any index a vendor sends. */
+const unseenIndexBase = 1_000_000;
 
-/** Where in the answer an event's text belongs. */
-export function contentPlace(event: JsonObject): string {
+/** The slot of an event's text: `<output index>.<content index>`. */
+export function contentSlot(event: JsonObject): string {
   return `${indexOf(event.output_index) ?? 0}.${indexOf(event.content_index) ?? 0}`;
 }
 
-/** See {@link createItemReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createItemReader}. A class, because closures would be created again for each call. */
 class OpenItems implements ItemReader {
   readonly #issuer: Issuer;
   readonly #assembler: PartAssembler;
-  /** Items that are closed: the final response repeats them. */
+  /** The indexes of closed items, which the final response repeats. */
   readonly #done = new Set<number>();
-  /** How to find items again: final responses leave some out, and some servers change ids on the way. */
+  /** Used to match the items of the final response, which may omit some. Some servers change ids during the stream. */
   readonly #indexById = new Map<string, number>();
   readonly #typeByIndex = new Map<number, unknown>();
-  /** Places that have had text of their own. */
-  readonly #told = new Set<string>();
-  /** Places whose sources events have told. */
+  /** Slots whose content has been emitted. */
+  readonly #emitted = new Set<string>();
+  /** Slots whose citations have been emitted. */
   readonly #cited = new Set<string>();
   readonly #paragraphs = new Map<number, unknown>();
   #toolCalls = 0;
@@ -159,7 +156,7 @@ class OpenItems implements ItemReader {
     this.#openCall(index, item);
     if (this.#told.has(String(index))) return;
     const value = item[key];
-    // A custom tool's input is free text: as JSON it is a string.
+    // The input of a custom tool is free text, so it becomes a JSON string.
     if (key === 'input') this.#input(index, JSON.stringify(value ?? ''));
     else this.#input(index, typeof value === 'string' ? value : JSON.stringify(value ?? {}));
   }
@@ -190,7 +187,7 @@ class OpenItems implements ItemReader {
     }
     const opaque = encryptedReasoning(item, this.#issuer);
     if (opaque === undefined) return;
-    // Reasoning that is not shown must be kept all the same.
+    // Hidden reasoning is kept too, for the replay data.
     this.#assembler.text(place, 'reasoning', '');
     this.#assembler.opaque(place, opaque);
   }
@@ -214,12 +211,12 @@ class OpenItems implements ItemReader {
     checkCount(this.#indexById.size + this.#typeByIndex.size, 'items', 2 * maxAnswerItems);
   }
 
-  /** Which item of the events an item of the final response is: by its id, else by its place and type. */
+  /** The index of a final item in the events: matched by id, else by position and type. */
   #indexOf(position: number, item: JsonObject): number {
-    const own = this.#indexById.get(textOf(item.id) ?? '');
-    if (own !== undefined) return own;
-    const heard = this.#typeByIndex.get(position);
-    return heard === undefined || heard === item.type ? position : unheardIndex + position;
+    const known = this.#indexById.get(textOf(item.id) ?? '');
+    if (known !== undefined) return known;
+    const type = this.#typeByIndex.get(position);
+    return type === undefined || type === item.type ? position : unseenIndexBase + position;
   }
 }
 

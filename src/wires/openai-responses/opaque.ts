@@ -4,7 +4,7 @@ import { objectOf, textOf } from '../common/read.ts';
 
 export const wire = 'openai-responses';
 
-/** Keeps a reasoning item for replay: its id and its encrypted content, which belong together. */
+/** The replay data of a reasoning item: its id and its encrypted content, which must be sent back together. */
 export function encryptedReasoning(
   item: JsonObject,
   issuer: { readonly provider: string; readonly model: string },
@@ -15,7 +15,7 @@ export function encryptedReasoning(
   return { wire, provider: issuer.provider, model: issuer.model, kind: 'encrypted', data };
 }
 
-/** The fields of the reasoning item, if that is what `opaque` holds. */
+/** The fields of the reasoning item, if `opaque` contains one. */
 export function readEncryptedReasoning(
   opaque: Opaque,
 ): { readonly id?: string; readonly encrypted_content: string } | undefined {
@@ -32,7 +32,7 @@ export function readEncryptedReasoning(
   return { ...(id !== undefined && { id }), encrypted_content: encrypted };
 }
 
-/** Keeps what a message was for (`commentary` on the way, or the `final_answer`): newer models want it back. */
+/** The replay data of a message's phase (`commentary` or `final_answer`), which newer models expect back. */
 export function messagePhase(
   item: JsonObject,
   issuer: { readonly provider: string; readonly model: string },

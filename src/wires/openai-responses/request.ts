@@ -15,24 +15,24 @@ import {
 import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';
 import { inputItems } from './input.ts';
 
-/** What the wire takes as `call_id`. */
+/** The format of `call_id`. */
 const toolIdRule = {
   accepts: (id: string) => /^[a-zA-Z0-9_-]{1,64}$/.test(id),
   mint: (n: number) => `call_${n}`,
 };
 
-/** The API's own minimum of `max_output_tokens`. */
-const leastOutputTokens = 16;
+/** The API's minimum for `max_output_tokens`. */
+const minOutputTokens = 16;
 
 function toolChoice(choice: ToolChoice): string | JsonObject {
   return typeof choice === 'string' ? choice : { type: 'function', name: choice.name };
 }
 
-/** Parameters that Chat Completions has and Responses has not. */
+/** Parameters that Chat Completions has and the Responses API does not. */
 const absentParams = ['topK', 'frequencyPenalty', 'presencePenalty', 'stop', 'seed'] as const;
 
 /**
- * The request in the words of Responses, all but `stream` and the caller's own fields.
+ * The body of a Responses request, without `stream` and the caller's extra fields.
  * @throws SignalboxError `unsupported` for content that the wire cannot carry.
  */
 export function responsesBody(request: ProviderRequest): {
@@ -74,8 +74,8 @@ export function responsesBody(request: ProviderRequest): {
   const effort = adaptEffort(reasoning, facts.efforts);
   const sampling = adaptSampling(temperature, topP, facts, effort.effort);
   warn(...effort.warnings, ...sampling.warnings);
-  if (maxOutputTokens !== undefined && maxOutputTokens < leastOutputTokens) {
-    const message = `the API's minimum of ${leastOutputTokens} was asked for`;
+  if (maxOutputTokens !== undefined && maxOutputTokens < minOutputTokens) {
+    const message = `maxOutputTokens was raised to ${minOutputTokens}, the API's minimum`;
     warn({ code: 'adjusted-param', param: 'maxOutputTokens', message });
   }
 
@@ -86,7 +86,7 @@ export function responsesBody(request: ProviderRequest): {
   warn(...(wireOutput?.warnings ?? []));
 
   const { system, rest: turns } = hoistSystem(paired.messages);
-  // Only items can be marked for the cache, and a conversation of system turns alone has no other items.
+  // Sent as an item when it has a cache hint (`instructions` cannot), or when the conversation has no other items.
   const systemAsItem =
     turns.length === 0 || (facts.cacheBreakpoints && system.some((part) => part.cache));
   const instructions = [systemAsItem ? '' : joinText(system), wireOutput?.instruction ?? '']
@@ -113,11 +113,11 @@ export function responsesBody(request: ProviderRequest): {
   const body: JsonObject = {
     model,
     input: items,
-    // The router keeps conversations; the vendor need not.
+    // The caller keeps the conversation, so the vendor need not store it.
     store: false,
     ...(instructions !== '' && { instructions }),
     ...(maxOutputTokens !== undefined && {
-      max_output_tokens: Math.max(maxOutputTokens, leastOutputTokens),
+      max_output_tokens: Math.max(maxOutputTokens, minOutputTokens),
     }),
     ...sampling.body,
     ...(hasTools && { tools: wireTools.map(({ tool }) => ({ type: 'function', ...tool })) }),
@@ -132,7 +132,7 @@ export function responsesBody(request: ProviderRequest): {
         ...(summary && { summary: 'auto' }),
       },
     }),
-    // Without it a stateless conversation loses its reasoning; models without reasoning refuse it.
+    // Without it a stateless conversation loses its reasoning. Models without reasoning reject it.
     ...(mayReason && facts.efforts !== 'any' && { include: ['reasoning.encrypted_content'] }),
     ...(ttl !== undefined && { prompt_cache_options: { ttl } }),
     ...(userId !== undefined && { safety_identifier: userId }),

@@ -8,7 +8,6 @@ import { openAIUsage } from '../openai-shared/usage.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
 import { contentPlace, createItemReader, type Issuer, type ItemReader } from './items.ts';
 
-/** Why an answer is incomplete. */
 const finishReasonByDetail: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: 'length',
   content_filter: 'content_filter',
@@ -21,10 +20,10 @@ const usageNames = {
   outputDetails: 'output_tokens_details',
 };
 
-/** What differs from one event with text to the next, and is not read. */
-const idle = ['sequence_number', 'obfuscation'];
+/** Fields that differ between text events and are not read. */
+const ignoredFields = ['sequence_number', 'obfuscation'];
 
-/** Events after which nothing comes. `response.failed` is one too, but throws. */
+/** The last events of a stream. `response.failed` is one too, but throws. */
 const terminalEvents: readonly unknown[] = ['response.completed', 'response.incomplete'];
 
 function finishOf(
@@ -47,7 +46,7 @@ function isResponse(body: unknown): body is JsonObject {
   return isObject(body) && Array.isArray(body.output);
 }
 
-/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class ResponseReader implements AnswerReader {
   readonly #facts: AnswerFacts;
   readonly #items: ItemReader;
@@ -60,21 +59,21 @@ class ResponseReader implements AnswerReader {
   }
 
   readEvent(event: unknown): void {
-    const told = objectOf(event);
-    const { type, response } = told;
+    const data = objectOf(event);
+    const { type, response } = data;
     const failure = eventFailure(event, this.#facts.headers);
     if (failure !== undefined) throw failure;
     if (isObject(response)) this.#open(response);
     if (terminalEvents.includes(type)) this.#complete(objectOf(response));
-    else this.#items.event(type, told);
+    else this.#items.event(type, data);
   }
 
   textEvent(event: unknown): TextEvent | undefined {
-    const told = objectOf(event);
-    const text = told.type === 'response.output_text.delta' ? textOf(told.delta) : undefined;
+    const data = objectOf(event);
+    const text = data.type === 'response.output_text.delta' ? textOf(data.delta) : undefined;
     return text === undefined
       ? undefined
-      : { place: contentPlace(told), field: 'delta', text, idle };
+      : { place: contentSlot(data), field: 'delta', text, idle: ignoredFields };
   }
 
   readAgain({ place }: TextEvent, text: string): void {
@@ -86,7 +85,7 @@ class ResponseReader implements AnswerReader {
     if (failure !== undefined) throw failure;
     if (!isResponse(body)) throw notAResponse('not a response of the Responses API');
     if (body.status === 'queued' || body.status === 'in_progress') {
-      throw notAResponse('still being made, and background mode is not supported');
+      throw notAResponse('not finished, and background mode is not supported');
     }
     this.#open(body);
     this.#complete(body);
@@ -137,7 +136,7 @@ class ResponseReader implements AnswerReader {
   #complete(response: JsonObject): void {
     const failure = responseFailure(response, this.#facts.headers);
     if (failure !== undefined) throw failure;
-    // What the events left out: a server that tells items only here, or an event that could not be read.
+    // Emits what the events did not contain: some servers send items only here, and an event may be malformed.
     this.#items.final(listOf(response.output));
     this.#final = response;
   }

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { objectOf } from '../common/read.ts';
 import { type AnswerTurn, type CallToWrite, type Frame, splitText } from '../common/write.ts';
 
-/** One output item of a response: the events that stream it, and how it looks when done. */
+/** One output item of a response: the events that stream it, and the finished item. */
 export type ResponseItem = { readonly frames: readonly Frame[]; readonly done: JsonObject };
 
 /** The output items of an answer: reasoning, message, function calls. */
@@ -28,7 +28,7 @@ function reasoningItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
     encrypted_content: encrypted,
     summary,
   });
-  const part = (said: string): JsonObject => ({ type: 'summary_text', text: said });
+  const part = (content: string): JsonObject => ({ type: 'summary_text', text: content });
   const place = { item_id: id, output_index: outputIndex, summary_index: 0 };
   const done = item(text === '' ? [] : [part(text)], answer.reasoningSignature);
   const type = 'response.reasoning_summary';
@@ -41,7 +41,7 @@ function reasoningItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
           frame(`${type}_text.done`, { ...place, text }),
           frame(`${type}_part.done`, { ...place, part: part(text) }),
         ];
-  // The item that opens carries an unfinished blob, as with the vendor: only the done one may be replayed.
+  // As with the vendor, the opening item contains an unfinished blob. Only the finished one may be replayed.
   return surrounded(item([], 'unfinished'), summary, done, outputIndex);
 }
 
@@ -50,10 +50,10 @@ function messageItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
   const id = `msg_${serial}`;
   const refused = answer.refusal !== undefined;
   const text = answer.refusal ?? answer.text;
-  const part = (said: string): JsonObject =>
+  const part = (content: string): JsonObject =>
     refused
-      ? { type: 'refusal', refusal: said }
-      : { type: 'output_text', annotations: [], logprobs: [], text: said };
+      ? { type: 'refusal', refusal: content }
+      : { type: 'output_text', annotations: [], logprobs: [], text: content };
   const item = (status: string, content: readonly JsonObject[]): JsonObject => ({
     id,
     type: 'message',

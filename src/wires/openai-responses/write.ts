@@ -27,7 +27,7 @@ const outcomes = {
   other: { status: 'incomplete', reason: 'steered' },
 } as const satisfies Record<FinishReason, Outcome>;
 
-/** OpenAI's Responses API, stateless part. A failed response is HTTP 200, as with the vendor. */
+/** The stateless part of OpenAI's Responses API. A failed response has HTTP status 200, as with the vendor. */
 export const openaiResponsesWire: WireWriter = {
   name: 'openai-responses',
   accepts: (path) => path.endsWith('/responses'),
@@ -54,7 +54,7 @@ export const openaiResponsesWire: WireWriter = {
     ]),
   error: (error, turn) => {
     const reply = openaiError(error, turn);
-    // Unlike Chat Completions, this wire answers 400 and not 404, with `param` set.
+    // Unlike Chat Completions, this wire answers 400 instead of 404, with `param` set.
     return error.kind === 'model_not_found'
       ? {
           ...reply,
@@ -145,7 +145,7 @@ function finished(turn: AnswerTurn): JsonObject {
   };
 }
 
-/** The response before anything is known about it; it echoes the request. */
+/** A new response, which echoes the request. */
 function skeleton({ request, answer, serial, at }: AnswerTurn): JsonObject {
   const { body } = request;
   const reasoning = objectOf(body.reasoning);

@@ -1,19 +1,19 @@
 import type { Capability } from '../../protocol/provider.ts';
 import type { Effort } from '../../protocol/request.ts';
 
-/** What OpenAI's API takes and refuses for one family of models. */
+/** What OpenAI's API accepts for one family of models. */
 export type OpenAIModelFacts = {
-  /** The efforts it knows, least first: none for models that do not reason, any for unknown ones. */
+  /** The supported efforts, lowest first. Empty for models that do not reason, `any` for unknown models. */
   readonly efforts: readonly Effort[] | 'any';
-  /** The effort when none is asked for. */
+  /** The effort when the request sets none. */
   readonly defaultEffort: Effort | undefined;
-  /** When `temperature` and `top_p` are taken. */
+  /** When `temperature` and `top_p` are accepted. */
   readonly sampling: 'always' | 'without-reasoning' | 'never';
-  /** Whether Chat Completions takes `stop`. */
+  /** Whether Chat Completions accepts `stop`. */
   readonly stop: boolean;
   /**
-   * When Chat Completions refuses function tools beside reasoning: never, when an effort is asked for, or
-   * unless it is turned off. https://github.com/openai/openai-openapi/issues/541
+   * When Chat Completions rejects function tools together with reasoning: never, when an effort is set, or unless
+   * reasoning is turned off. https://github.com/openai/openai-openapi/issues/541
    */
   readonly chatToolsClash: 'never' | 'with-effort' | 'unless-none';
   /** Whether parts of the prompt can be marked with `prompt_cache_breakpoint`. */
@@ -34,7 +34,7 @@ const plain: OpenAIModelFacts = {
   capabilities: usual,
 };
 
-/** What a model that is not in the table is taken for: nothing is held back from it. */
+/** For a model that is not in the table: every parameter is sent. */
 export const unknownModelFacts: OpenAIModelFacts = { ...plain, efforts: 'any' };
 
 const reasoning: OpenAIModelFacts = {
@@ -65,8 +65,8 @@ const codex: OpenAIModelFacts = { ...reasoning, efforts: ['low', 'medium', 'high
 const chatLatest: OpenAIModelFacts = { ...reasoning, efforts: ['medium'] };
 
 /**
- * Facts by a pattern of the model's name, the first match counting.
- * Put together in November 2026 from what OpenAI's API is reported to refuse; not checked against the live API.
+ * Specs by a pattern of the model's name. The first match wins.
+ * Compiled in November 2026 from reports of what OpenAI's API rejects; not verified against the live API.
  */
 const factsByName: readonly (readonly [pattern: RegExp, facts: OpenAIModelFacts])[] = [
   [/^gpt-6(?:-sol|-luna|\.1-terra)/, gpt6],
@@ -98,7 +98,6 @@ const factsByName: readonly (readonly [pattern: RegExp, facts: OpenAIModelFacts]
 /** A fine-tuned model is named after its base (`ft:gpt-4o-mini:team::id`); gateways and AWS put the vendor first. */
 const namePrefix = /^(?:ft:|openai[./])/;
 
-/** What is known of `model`. */
 export function openAIFactsOf(model: string): OpenAIModelFacts {
   const name = model.replace(namePrefix, '');
   return factsByName.find(([pattern]) => pattern.test(name))?.[1] ?? unknownModelFacts;

@@ -4,7 +4,7 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
 import { headersOfObject } from '../../transport/body/response.ts';
-import { requestIdOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf } from '../../transport/body/response-metadata.ts';
 import { listOf, objectOf } from '../../wires/common/read.ts';
 import { droppedParam } from '../../wires/openai-shared/params.ts';
 import { aiSdkError } from './errors.ts';

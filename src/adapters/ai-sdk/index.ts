@@ -1,6 +1,6 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { tellLimits } from '../../transport/body/rate-limit-headers.ts';
+import { reportLimits } from '../../transport/body/rate-limit-headers.ts';
 import { type AnswerHeaders, headersOfObject } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { RawEvents } from '../../wires/common/raw-events.ts';
@@ -96,7 +96,7 @@ async function* answer(
   if (context.transfer === 'unary') {
     const result = await model.doGenerate(options);
     const headers = headersOf(result);
-    tellLimits(headers, context.watch);
+    reportLimits(headers, context.watch);
     const reader = createAnswerReader(issuer, headers, tell);
     reader.readWhole(result);
     reader.finish(context.keepRaw ? objectOf(objectOf(result).response).body : undefined);
@@ -105,7 +105,7 @@ async function* answer(
   }
   const result = await model.doStream(options);
   const headers = headersOf(result);
-  tellLimits(headers, context.watch);
+  reportLimits(headers, context.watch);
   const reader = createAnswerReader(issuer, headers, tell);
   const raw = new RawEvents(context.maxAnswerBytes);
   for await (const part of readStream(result.stream, context)) {

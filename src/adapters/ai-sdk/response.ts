@@ -5,7 +5,7 @@ import type { Citation, Opaque } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { requestIdOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf } from '../../transport/body/response-metadata.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { citation } from '../../wires/common/citations.ts';
 import { createPartAssembler, type Tell } from '../../wires/common/part-assembler.ts';

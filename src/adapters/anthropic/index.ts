@@ -5,7 +5,7 @@ import {
   type Fetch,
   type GuardOptions,
   guardedFetch,
-  withTap,
+  withCapture,
 } from '../../transport/guarded-fetch.ts';
 import { refusalError } from '../../wires/anthropic/errors.ts';
 import { factsOf } from '../../wires/anthropic/models.ts';
@@ -148,9 +148,13 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
             const whole: JsonObject = { ...body, stream };
             // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
             return whenReady(client(), (sdk) =>
-              exchangeOfClient(context, (tap) =>
+              exchangeOfClient(context, (capture) =>
                 unparsed(
-                  sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+                  sdk.post('/v1/messages', {
+                    body: whole,
+                    stream,
+                    fetchOptions: withCapture(capture),
+                  }),
                 ),
               ),
             );

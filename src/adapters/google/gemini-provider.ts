@@ -55,7 +55,7 @@ export function geminiProvider(host: GeminiHost): Provider {
           const method =
             context.transfer === 'stream' ? 'generateContentStream' : 'generateContent';
           return whenReady(road(), ({ send }) =>
-            exchangeWith(context, (tap) => send(method, asked, tap)),
+            exchangeWith(context, (capture) => send(method, asked, capture)),
           );
         }),
     };
@@ -88,7 +88,7 @@ export function geminiEmbeddings(
         warnings: [],
         async *send(context) {
           const { send } = await road();
-          const reply = await exchange(context, (tap) => send('embedContent', asked, tap));
+          const reply = await exchange(context, (capture) => send('embedContent', asked, capture));
           yield readEmbeddings(reply, context, geminiPlaces);
         },
       };

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import { type Fetch, tappedFetch } from '../../transport/guarded-fetch.ts';
-import type { Tap } from '../../transport/response-capture.ts';
+import { capturingFetch, type Fetch } from '../../transport/guarded-fetch.ts';
+import type { ResponseCapture } from '../../transport/response-capture.ts';
 import type { GoogleClient } from './options.ts';
 
 /** The SDK's methods, each of which is an address at the vendor's. */
@@ -17,17 +17,17 @@ type Asked = {
 
 /** The way to the vendor. */
 export type Road = {
-  /** Sends a request; its answer comes by the tap. */
-  send(method: Method, asked: Asked, tap: Tap): PromiseLike<unknown>;
+  /** Sends a request; its answer comes by the capture. */
+  send(method: Method, asked: Asked, capture: ResponseCapture): PromiseLike<unknown>;
 };
 
 /** The way through a client of the SDK, whose every request goes through the guard. */
 export function sdkRoad(client: GoogleClient, guard: Fetch): Road {
   return {
-    send(method, { model, body, contents }, tap) {
+    send(method, { model, body, contents }, capture) {
       // All of the body but `contents` travels as `extraBody`, since it is in the API's words already.
       const { contents: _, ...extraBody } = body;
-      const fetch = tappedFetch(guard, tap);
+      const fetch = capturingFetch(guard, capture);
       return client.models[method]({
         model,
         contents,

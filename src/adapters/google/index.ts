@@ -89,7 +89,7 @@ async function ownRoad(settings: OwnClientSettings): Promise<Road> {
     }));
   const guard = { ...settings.transport, headers };
   return {
-    async send(method, { model, body }, tap) {
+    async send(method, { model, body }, capture) {
       const place = `${method} ${model}`;
       let url = known.get(place);
       if (url === undefined) {
@@ -97,7 +97,7 @@ async function ownRoad(settings: OwnClientSettings): Promise<Road> {
         if (known.size >= mostAddresses) known.clear();
         known.set(place, url);
       }
-      sendGuarded(guard, url, { method: 'POST', body: JSON.stringify(body) }, tap);
+      sendGuarded(guard, url, { method: 'POST', body: JSON.stringify(body) }, capture);
     },
   };
 }

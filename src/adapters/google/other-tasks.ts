@@ -67,7 +67,7 @@ export function readEmbeddings(
   { keepRaw }: AttemptContext,
   { rowsOf, usageOf }: EmbeddingPlaces,
 ): readonly ProviderPart[] {
-  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
+  if (reply.kind === 'http-error') throw refusalError(reply.error);
   if (reply.kind === 'events') throw unusable('events where a whole body was asked for');
   const { body } = reply;
   if (isErrorBody(body)) throw inBandError(body, reply.headers);

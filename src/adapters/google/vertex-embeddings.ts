@@ -71,7 +71,7 @@ export function vertexEmbeddings({
         warnings: [],
         async *send(context) {
           const { send } = await road();
-          const reply = await exchange(context, (tap) => send('embedContent', asked, tap));
+          const reply = await exchange(context, (capture) => send('embedContent', asked, capture));
           yield readEmbeddings(reply, context, { rowsOf, usageOf });
         },
       };

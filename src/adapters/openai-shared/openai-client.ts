@@ -7,7 +7,7 @@ import {
   type GuardOptions,
   guardedFetch,
   type TransportSettings,
-  withTap,
+  withCapture,
 } from '../../transport/guarded-fetch.ts';
 import {
   type ApiKey,
@@ -303,7 +303,7 @@ export function openAIExchange(
   context: AttemptContext,
   call: (options: object) => PromiseLike<unknown>,
 ): Promise<Reply> {
-  return exchangeOfClient(context, (tap) =>
-    unparsed(call({ maxRetries: 0, fetchOptions: withTap(tap) })),
+  return exchangeOfClient(context, (capture) =>
+    unparsed(call({ maxRetries: 0, fetchOptions: withCapture(capture) })),
   );
 }

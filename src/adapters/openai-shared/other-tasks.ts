@@ -40,7 +40,7 @@ function unusable(what: string): SignalboxError {
 
 /** The one JSON body of an answer that is never a stream. */
 function bodyOf(reply: Reply): JsonObject {
-  if (reply.kind === 'refusal') throw openAIRefusal(reply.refusal);
+  if (reply.kind === 'http-error') throw openAIRefusal(reply.error);
   if (reply.kind === 'events') throw unusable('events where a whole body was asked for');
   if (isErrorBody(reply.body)) throw openAIErrorInBand(reply.body, reply.headers);
   if (!isObject(reply.body)) throw unusable('no object');

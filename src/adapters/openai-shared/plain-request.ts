@@ -1,4 +1,4 @@
-import { type GuardOptions, sendGuarded, tapOf } from '../../transport/guarded-fetch.ts';
+import { captureOf, type GuardOptions, sendGuarded } from '../../transport/guarded-fetch.ts';
 
 /** What is used of an SDK's client; the ones of `openai` and `@anthropic-ai/sdk` are alike. */
 type Composer = {
@@ -68,10 +68,10 @@ export class PlainRequests {
 
   readonly #send = (composed: Composed): void => {
     const { method, body, fetchOptions } = composed;
-    const tap = tapOf(fetchOptions);
-    if (tap === undefined) throw new Error('a client of signalbox was used for something else');
+    const capture = captureOf(fetchOptions);
+    if (capture === undefined) throw new Error('a client of signalbox was used for something else');
     const init = { method: method.toUpperCase(), body: JSON.stringify(body) };
-    sendGuarded(this.#guard, this.#urlOf(composed), init, tap);
+    sendGuarded(this.#guard, this.#urlOf(composed), init, capture);
   };
 
   #urlOf({ path, query, defaultBaseURL }: Composed): string {

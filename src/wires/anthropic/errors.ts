@@ -1,6 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import {
   maxMessageLength,
@@ -70,7 +70,7 @@ function readError(body: unknown): VendorError {
 }
 
 /** The error of an HTTP answer other than 2xx. */
-export function refusalError(refusal: Refusal): SignalboxError {
+export function refusalError(refusal: HttpError): SignalboxError {
   return refusalFailure(refusal, readError, codeByWord);
 }
 

@@ -3,9 +3,9 @@ import { believedWaitMs } from '../../internal/believed-wait.ts';
 import { memoryOf } from '../../internal/memory-of.ts';
 import { shallowJson } from '../../internal/shallow-json.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { requestIdOf, retryAfterMsOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf, retryAfterMsOf } from '../../transport/body/response-metadata.ts';
 import { awsWordsOf, codeByAwsException } from './aws-errors.ts';
 import { isKnownWord, knownParam } from './vendor-words.ts';
 
@@ -222,7 +222,7 @@ export function vendorFailure(
 
 /** The same for an HTTP error answer. */
 export function refusalFailure(
-  refusal: Refusal,
+  refusal: HttpError,
   read: (body: unknown) => VendorError,
   byWord: Readonly<Record<string, AttemptErrorCode>>,
 ): SignalboxError {

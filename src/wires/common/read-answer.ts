@@ -1,9 +1,9 @@
 import type { SignalboxError } from '../../errors.ts';
-import { readOn } from '../../internal/reads.ts';
+import { nextValue } from '../../internal/read.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
-import type { EventSource, Refusal, Reply } from '../../transport/body/read-reply.ts';
+import type { EventSource, HttpError, Reply } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { TextEvent } from '../../transport/sse/event-template.ts';
@@ -44,7 +44,7 @@ export interface AnswerReader {
 /** What the wires differ in. */
 export type AnswerWire = {
   readonly open: (facts: AnswerFacts) => AnswerReader;
-  readonly refused: (refusal: Refusal) => SignalboxError;
+  readonly refused: (refusal: HttpError) => SignalboxError;
   /** Says that there were events, and none of this wire. */
   readonly odd: () => SignalboxError;
 };
@@ -91,7 +91,7 @@ class EventReading {
   async readMore(): Promise<void> {
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await readOn(() => this.#events.read());
+      bytes = await nextValue(() => this.#events.read());
     } catch (cause) {
       return this.#breakOff(this.#events.cut(cause));
     }
@@ -160,7 +160,7 @@ export async function* readAnswer(
   ask: (context: AttemptContext) => Reply | Promise<Reply>,
 ): AsyncGenerator<readonly ProviderPart[], void> {
   const reply = await ask(context);
-  if (reply.kind === 'refusal') throw wire.refused(reply.refusal);
+  if (reply.kind === 'http-error') throw wire.refused(reply.error);
   let batch: ProviderPart[] = [];
   const addPart = (part: ProviderPart): void =>
     checkCount(batch.push(part), 'parts', maxAnswerParts);

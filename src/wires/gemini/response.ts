@@ -3,7 +3,7 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
-import { checkedRequestId } from '../../transport/body/response-facts.ts';
+import { checkedRequestId } from '../../transport/body/response-metadata.ts';
 import { checkUsage } from '../common/check-usage.ts';
 import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';

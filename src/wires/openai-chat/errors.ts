@@ -1,7 +1,7 @@
 import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { isObject, objectOf } from '../common/read.ts';
 import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../openai-shared/errors.ts';
@@ -9,7 +9,7 @@ import type { ChatDialect } from './dialect.ts';
 
 /** The error of an HTTP refusal, which some vendors leave without a word. */
 export function refusalError(
-  refusal: Refusal,
+  refusal: HttpError,
   { bareRefusal }: Pick<ChatDialect, 'bareRefusal'>,
 ): SignalboxError {
   const { status, body } = refusal;

@@ -1,6 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { maxMessageLength, type VendorError, vendorFailure } from '../common/classify.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from '../common/error-words.ts';
@@ -93,7 +93,7 @@ function statusIn(body: unknown): number | undefined {
 }
 
 /** The error of an HTTP refusal. */
-export function openAIRefusal(refusal: Refusal): SignalboxError {
+export function openAIRefusal(refusal: HttpError): SignalboxError {
   return vendorFailure(withPhrases(read(refusal.body), refusal.status), codeByWord, refusal);
 }
 

@@ -6,8 +6,8 @@ import {
   PlainRequests,
   unparsed,
 } from '../../../src/adapters/openai-shared/plain-request.ts';
-import { type Fetch, withTap } from '../../../src/transport/guarded-fetch.ts';
-import { Tap } from '../../../src/transport/response-capture.ts';
+import { type Fetch, withCapture } from '../../../src/transport/guarded-fetch.ts';
+import { ResponseCapture } from '../../../src/transport/response-capture.ts';
 
 const body = { model: 'm', messages: [{ role: 'user', content: 'ä "quoted" \n' }], stream: true };
 const asked = { method: 'post', path: '/v1/ask', body } as const;
@@ -17,10 +17,10 @@ const clients = [
   ['@anthropic-ai/sdk', () => new Anthropic({ apiKey: 'k', baseURL: 'http://x/base' })],
 ] as const;
 
-function tapped(): { fetchOptions: object; answer: Promise<unknown> } {
+function openCapture(): { fetchOptions: object; answer: Promise<unknown> } {
   const watch = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
-  const tap = new Tap({ signal: new AbortController().signal, watch, key: 0 });
-  return { fetchOptions: withTap(tap), answer: tap.wait() };
+  const capture = new ResponseCapture({ signal: new AbortController().signal, watch, key: 0 });
+  return { fetchOptions: withCapture(capture), answer: capture.wait() };
 }
 
 /** Requests in the place of a client's own, and what they sent. */
@@ -28,7 +28,7 @@ function plain(sdk: ConstructorParameters<typeof PlainRequests>[0]) {
   const fetch = vi.fn<Fetch>(async () => new Response('{"real":true}'));
   const requests = new PlainRequests(sdk, { fetch, headers: () => ({ 'x-key': 'k' }) });
   async function send(composed: Composed) {
-    const { fetchOptions, answer } = tapped();
+    const { fetchOptions, answer } = openCapture();
     await requests.request(Promise.resolve({ ...composed, fetchOptions })).asResponse();
     await answer;
     const [url, init] = fetch.mock.lastCall ?? [];
@@ -92,7 +92,7 @@ it('keeps a default query', async () => {
 });
 
 it('is what the methods of the SDK hand on', async () => {
-  const { fetchOptions, answer } = tapped();
+  const { fetchOptions, answer } = openCapture();
   const fetch = vi.fn<Fetch>(async () => new Response('{}'));
   const client = new OpenAI({ apiKey: 'k', baseURL: 'http://x/v1' });
   const requests = new PlainRequests(client, { fetch, headers: () => ({}) });

@@ -7,6 +7,7 @@ import {
   guardedFetch,
   withCapture,
 } from '../../transport/guarded-fetch.ts';
+import { userAgent } from '../../transport/user-agent.ts';
 import { refusalError } from '../../wires/anthropic/errors.ts';
 import { factsOf } from '../../wires/anthropic/models.ts';
 import { toWireRequest } from '../../wires/anthropic/request.ts';
@@ -18,7 +19,7 @@ import { keyVariablesFor } from '../common/key-hosts.ts';
 import { lazily, whenReady } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { answerBoundOf } from '../common/settings.ts';
-import { PlainRequests, unparsed } from '../openai-shared/plain-request.ts';
+import { SdkComposedRequests, unparsed } from '../openai-shared/sdk-composed-request.ts';
 import {
   type AnthropicClient,
   type AnthropicSettings,
@@ -44,7 +45,7 @@ function ownHeaders(settings: OwnClientSettings) {
   const fixed = {
     accept: 'application/json',
     'content-type': 'application/json',
-    'user-agent': 'signalbox',
+    'user-agent': userAgent,
     'anthropic-version': settings.anthropicVersion,
   };
   const given = headerTable(settings.headers);
@@ -60,16 +61,16 @@ function ownHeaders(settings: OwnClientSettings) {
 async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient> {
   const { Anthropic } = await loadSdk();
   const guard: GuardOptions = { ...settings.transport, headers: ownHeaders(settings) };
-  class PlainAnthropic extends Anthropic {
-    readonly #plain = new PlainRequests(this, guard);
+  class RouterAnthropic extends Anthropic {
+    readonly #requests = new SdkComposedRequests(this, guard);
 
     override request<Rsp>(asked: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
       // It has what the SDK's methods use of the SDK's own promise.
-      const sent: unknown = this.#plain.request(asked);
+      const sent: unknown = this.#requests.request(asked);
       return sent as APIPromise<Rsp>;
     }
   }
-  return new PlainAnthropic({
+  return new RouterAnthropic({
     apiKey: 'set by the guard',
     baseURL: settings.baseURL,
     maxRetries: 0,

@@ -1,5 +1,6 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
+import { userAgent } from '../../transport/user-agent.ts';
 import { objectOf } from '../../wires/common/read.ts';
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { keyVariablesFor } from '../common/key-hosts.ts';
@@ -83,7 +84,7 @@ async function ownRoad(settings: OwnClientSettings): Promise<Road> {
   const headers = (index: number) =>
     withKey(currentKey('google().apiKey', settings.apiKey, names, index, withheld), (key) => ({
       'content-type': 'application/json',
-      'user-agent': 'signalbox',
+      'user-agent': userAgent,
       'x-goog-api-key': key,
       ...given,
     }));

@@ -9,6 +9,7 @@ import {
   type TransportSettings,
   withCapture,
 } from '../../transport/guarded-fetch.ts';
+import { userAgent } from '../../transport/user-agent.ts';
 import {
   type ApiKey,
   currentKey,
@@ -30,7 +31,7 @@ import {
   type SettingKind,
   transportShape,
 } from '../common/settings.ts';
-import { PlainRequests, unparsed } from './plain-request.ts';
+import { SdkComposedRequests, unparsed } from './sdk-composed-request.ts';
 
 /**
  * What signalbox uses of an OpenAI client. An `OpenAI` or `AzureOpenAI` of the package `openai` fits, whatever
@@ -161,7 +162,7 @@ function adopt(client: OpenAIClient): OpenAIClient {
 const fixedHeaders = {
   accept: 'application/json',
   'content-type': 'application/json',
-  'user-agent': 'signalbox',
+  'user-agent': userAgent,
 };
 
 /** Headers that carry a credential; with one of them no key is needed. */
@@ -202,17 +203,17 @@ async function makeClient(
 ): Promise<OpenAIClient> {
   const { OpenAI } = await loadOpenAI();
   const guard: GuardOptions = { fetch: settings.fetch, dispatcher: settings.dispatcher, headers };
-  class PlainOpenAI extends OpenAI {
-    readonly #plain = new PlainRequests(this, guard);
+  class RouterOpenAI extends OpenAI {
+    readonly #requests = new SdkComposedRequests(this, guard);
 
     override request<Rsp>(asked: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
       // It has what the SDK's methods use of the SDK's own promise.
-      const sent: unknown = this.#plain.request(asked);
+      const sent: unknown = this.#requests.request(asked);
       return sent as APIPromise<Rsp>;
     }
   }
   // Everything is said, so that no OPENAI_* variable has a say; the guard fixes the headers, the key included.
-  return new PlainOpenAI({
+  return new RouterOpenAI({
     apiKey: 'set by the guard',
     baseURL,
     organization: null,

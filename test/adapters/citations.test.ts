@@ -3,18 +3,19 @@ import { createAnswerReader as createAiSdkReader } from '../../src/adapters/ai-s
 import type { Citation } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { createAnswerReader as createAnthropicReader } from '../../src/wires/anthropic/response.ts';
-import type { AnswerFacts } from '../../src/wires/common/read-answer.ts';
+import type { AnswerContext } from '../../src/wires/common/read-answer.ts';
 import { createAnswerReader as createGeminiReader } from '../../src/wires/gemini/response.ts';
 import { createAnswerReader as createChatReader } from '../../src/wires/openai-chat/response.ts';
 import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
 import { toldBy, toldOfBody, toldOfEvents } from '../support/told-parts.ts';
 
-const issuer = { provider: 'p', model: 'm' };
-const openResponses = (facts: AnswerFacts) => createResponsesReader(issuer, facts);
-const openChat = (facts: AnswerFacts) => createChatReader({ ...facts, issuer });
-const openAnthropic = (facts: AnswerFacts) => createAnthropicReader(issuer, facts);
-const openGemini = (facts: AnswerFacts) => createGeminiReader(issuer, facts);
-const openAiSdk = ({ headers, tell }: AnswerFacts) => createAiSdkReader(issuer, headers, tell);
+const origin = { provider: 'p', model: 'm' };
+const openResponses = (context: AnswerContext) => createResponsesReader(origin, context);
+const openChat = (context: AnswerContext) => createChatReader({ ...context, origin });
+const openAnthropic = (context: AnswerContext) => createAnthropicReader(origin, context);
+const openGemini = (context: AnswerContext) => createGeminiReader(origin, context);
+const openAiSdk = ({ headers, addPart }: AnswerContext) =>
+  createAiSdkReader(origin, headers, addPart);
 
 /** The citations of the answer's texts, without the vendor's own words. */
 function citationsIn(parts: Iterable<ProviderPart>): readonly Omit<Citation, 'raw'>[][] {

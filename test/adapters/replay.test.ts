@@ -11,7 +11,7 @@ import { toldOfBody, toldOfEvents } from '../support/told-parts.ts';
 
 const model = 'gpt-5.4';
 const request = requestOf({ model });
-const issuer = { provider: request.provider, model };
+const origin = { provider: request.provider, model };
 
 const contentOf = (parts: Iterable<ProviderPart>): Part[] =>
   [...parts].flatMap((part) => (part.type === 'part-end' ? [part.part] : []));
@@ -32,12 +32,12 @@ const after = (content: readonly Part[]): readonly NormalMessage[] => [
 
 const chat = (chunks: readonly object[]): Part[] => {
   const events = chunks.map((chunk) => ({ choices: [chunk] }));
-  return contentOf(toldOfEvents((facts) => createChatReader({ ...facts, issuer }), events));
+  return contentOf(toldOfEvents((context) => createChatReader({ ...context, origin }), events));
 };
 
 const call = { id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } };
 
-/** What goes back on Chat Completions, by the issuer and by somebody else. */
+/** What goes back on Chat Completions, by the origin and by somebody else. */
 function assistantTurn(content: readonly Part[], provider = request.provider): unknown {
   const messages = after(content);
   const { body } = chatBody(requestOf({ model, provider, messages }), compatibleDialect());
@@ -110,7 +110,7 @@ describe('the phase of a message on OpenAI Responses', () => {
   });
   const output = [item('commentary', 'Looking.'), item('final_answer', 'Seen.')];
   const content = contentOf(
-    toldOfBody((facts) => createResponsesReader(issuer, facts), {
+    toldOfBody((context) => createResponsesReader(origin, context), {
       id: 'r',
       status: 'completed',
       output,

@@ -1,14 +1,14 @@
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
-import type { AnswerFacts, AnswerReader } from '../../src/wires/common/read-answer.ts';
+import type { AnswerContext, AnswerReader } from '../../src/wires/common/read-answer.ts';
 
 /** What an answer's reader tells while it is given the answer. */
 export function toldBy<Reader extends Pick<AnswerReader, 'finish'>>(
-  open: (facts: AnswerFacts) => Reader,
+  open: (context: AnswerContext) => Reader,
   read: (reader: Reader) => void,
 ): readonly ProviderPart[] {
   const parts: ProviderPart[] = [];
-  const tell = (part: ProviderPart) => void parts.push(part);
-  const reader = open({ headers: new Headers(), requestId: undefined, tell });
+  const addPart = (part: ProviderPart) => void parts.push(part);
+  const reader = open({ headers: new Headers(), requestId: undefined, addPart });
   read(reader);
   reader.finish({});
   return parts;
@@ -16,7 +16,7 @@ export function toldBy<Reader extends Pick<AnswerReader, 'finish'>>(
 
 /** What the reader of a wire tells of a stream's events. */
 export function toldOfEvents(
-  open: (facts: AnswerFacts) => AnswerReader,
+  open: (context: AnswerContext) => AnswerReader,
   events: readonly unknown[],
 ): readonly ProviderPart[] {
   return toldBy(open, (reader) => {
@@ -26,7 +26,7 @@ export function toldOfEvents(
 
 /** What the reader of a wire tells of a whole answer. */
 export function toldOfBody(
-  open: (facts: AnswerFacts) => AnswerReader,
+  open: (context: AnswerContext) => AnswerReader,
   body: unknown,
 ): readonly ProviderPart[] {
   return toldBy(open, (reader) => reader.readBody(body));

@@ -320,7 +320,7 @@ describe('a frame', () => {
         't',
         'hi',
       );
-      await expect(failing).rejects.toThrow('a frame of it is damaged');
+      await expect(failing).rejects.toThrow('a frame is damaged');
     }
   });
 
@@ -463,7 +463,7 @@ describe('a body that exceeds its bound', () => {
     const reading = async () => {
       const reply = await readReply({ status, headers: new Headers(), body }, quiet, 50);
       if (reply.kind === 'events') reply.events.take(Buffer.from(String(reply.events.read())));
-      else if (reply.kind === 'refusal') throw answerTooLarge(50);
+      else if (reply.kind === 'http-error') throw answerTooLarge(50);
     };
     await expect(reading()).rejects.toMatchObject({ code: 'invalid_response' });
     expect(isCancelled).toBe(true);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { memoryOf } from '../../src/internal/memory-of.ts';
-import { Pieces } from '../../src/transport/body/body-reader.ts';
+import { BodyReader } from '../../src/transport/body/body-reader.ts';
 import { readStart } from '../../src/transport/body/body-start.ts';
 import { ByteCollector, TextCollector } from '../../src/transport/body/collectors.ts';
 import { parseJson } from '../../src/transport/body/parse-json.ts';
@@ -17,10 +17,10 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const quiet = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
 
-function piecesOf(pieces: readonly Uint8Array[]): Pieces {
+function piecesOf(pieces: readonly Uint8Array[]): BodyReader {
   const left = [...pieces];
   const body = { hasArrived: false, read: () => left.shift(), cancel: () => undefined };
-  return new Pieces(body, quiet, 1_000_000);
+  return new BodyReader(body, quiet, 1_000_000);
 }
 
 /** Cuts bytes at the places, whatever their order. */

@@ -4,7 +4,7 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
 import { headersOfObject } from '../../transport/body/response.ts';
-import { requestIdOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf } from '../../transport/body/response-metadata.ts';
 import { listOf, objectOf } from '../../wires/common/read.ts';
 import { droppedParam } from '../../wires/openai-shared/params.ts';
 import { aiSdkError } from './errors.ts';
@@ -81,7 +81,9 @@ export function aiSdkEmbeddings(
   return {
     maxEmbeddingBatch(modelId) {
       const limit = objectOf(modelOf(modelId)).maxEmbeddingsPerCall;
-      return typeof limit === 'number' && limit >= 1 && Number.isFinite(limit) ? limit : defaultBatch;
+      return typeof limit === 'number' && limit >= 1 && Number.isFinite(limit)
+        ? limit
+        : defaultBatch;
     },
     prepareEmbedding(request) {
       const model = modelOf(request.model);

@@ -2,7 +2,7 @@ import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { headersOfObject } from '../../transport/body/response.ts';
 import { connectionError, interruptedError } from '../../transport/network-error.ts';
 import { isObject, textOf } from '../../wires/common/read.ts';
-import { openAIRefusal } from '../../wires/openai-shared/errors.ts';
+import { openAIHttpError } from '../../wires/openai-shared/errors.ts';
 
 function bodyOf(text: unknown): unknown {
   if (typeof text !== 'string') return text;
@@ -24,7 +24,7 @@ export function aiSdkError(error: unknown, hasBegun: () => boolean): SignalboxEr
   const { statusCode, responseHeaders, responseBody, name } = error;
   if (typeof statusCode === 'number' && statusCode >= 300 && statusCode < 1000) {
     const headers = headersOfObject(responseHeaders);
-    return openAIRefusal({ status: statusCode, headers, body: bodyOf(responseBody) });
+    return openAIHttpError({ status: statusCode, headers, body: bodyOf(responseBody) });
   }
   if (textOf(name) === 'AI_UnsupportedFunctionalityError') {
     return new SignalboxError(

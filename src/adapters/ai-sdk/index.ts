@@ -1,10 +1,11 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { tellLimits } from '../../transport/body/rate-limit-headers.ts';
+import { reportLimits } from '../../transport/body/rate-limit-headers.ts';
 import { type AnswerHeaders, headersOfObject } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { RawEvents } from '../../wires/common/raw-events.ts';
 import { objectOf } from '../../wires/common/read.ts';
+import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
@@ -22,7 +23,7 @@ import {
   specificationOf,
 } from './model.ts';
 import { toCall, wire } from './request.ts';
-import { createAnswerReader, type Issuer } from './response.ts';
+import { createAnswerReader } from './response.ts';
 
 export type { AiSdkEmbeddingModel, AiSdkModel } from './model.ts';
 
@@ -88,16 +89,16 @@ async function* answer(
   model: AiSdkModel,
   call: object,
   context: AttemptContext,
-  issuer: Issuer,
+  origin: AnswerOrigin,
 ): AsyncGenerator<readonly ProviderPart[], void> {
   const options = { ...call, abortSignal: context.signal } as never;
   let batch: ProviderPart[] = [];
-  const tell = (part: ProviderPart): void => void batch.push(part);
+  const addPart = (part: ProviderPart): void => void batch.push(part);
   if (context.transfer === 'unary') {
     const result = await model.doGenerate(options);
     const headers = headersOf(result);
-    tellLimits(headers, context.watch);
-    const reader = createAnswerReader(issuer, headers, tell);
+    reportLimits(headers, context.watch);
+    const reader = createAnswerReader(origin, headers, addPart);
     reader.readWhole(result);
     reader.finish(context.keepRaw ? objectOf(objectOf(result).response).body : undefined);
     yield batch;
@@ -105,8 +106,8 @@ async function* answer(
   }
   const result = await model.doStream(options);
   const headers = headersOf(result);
-  tellLimits(headers, context.watch);
-  const reader = createAnswerReader(issuer, headers, tell);
+  reportLimits(headers, context.watch);
+  const reader = createAnswerReader(origin, headers, addPart);
   const raw = new RawEvents(context.maxAnswerBytes);
   for await (const part of readStream(result.stream, context)) {
     if (context.keepRaw) raw.add(part);
@@ -151,7 +152,7 @@ export function fromAiSdk(
       const specification = languageSpecificationOf(chosen);
       const name = optionsNameOf(chosen, optionsName);
       const { call, warnings } = toCall(request, name, specification);
-      const issuer = { provider: request.provider, model: request.model };
+      const origin = { provider: request.provider, model: request.model };
       return {
         warnings,
         async *send(context) {
@@ -159,7 +160,7 @@ export function fromAiSdk(
           let begun = false;
           try {
             context.signal.throwIfAborted();
-            for await (const batch of answer(chosen, call, context, issuer)) {
+            for await (const batch of answer(chosen, call, context, origin)) {
               begun = true;
               yield batch;
             }

@@ -33,7 +33,7 @@ function partOf(
   part: Part,
   request: ProviderRequest,
   specification: Specification,
-  say: Say,
+  warn: Warn,
 ): readonly JsonObject[] {
   const opaque = 'opaque' in part ? part.opaque : undefined;
   const own =
@@ -59,7 +59,10 @@ function partOf(
     case 'file':
       return [promptFile(part, specification)];
     default:
-      warn({ code: 'dropped-part', message: 'a part of a type that the AI SDK does not support was dropped' });
+      warn({
+        code: 'dropped-part',
+        message: 'a part of a type that the AI SDK does not support was dropped',
+      });
       return part satisfies never;
   }
 }
@@ -67,16 +70,16 @@ function partOf(
 function promptOf(
   request: ProviderRequest,
   specification: Specification,
-  say: Say,
+  warn: Warn,
 ): readonly JsonObject[] {
   const { messages, warnings } = pairToolResults(withoutBlanks(request.messages));
-  for (const warning of warnings) say(warning);
+  for (const warning of warnings) warn(warning);
   return messages.map(({ role, content }: NormalMessage) => {
     if (role === 'system') {
       const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('\n\n');
       return { role, content: text };
     }
-    return { role, content: content.flatMap((part) => partOf(part, request, specification, say)) };
+    return { role, content: content.flatMap((part) => partOf(part, request, specification, warn)) };
   });
 }
 
@@ -104,7 +107,7 @@ export function toCall(
   specification: Specification,
 ): { readonly call: JsonObject; readonly warnings: readonly Warning[] } {
   const warnings: Warning[] = [];
-  const say: Say = (warning) => warnings.push(warning);
+  const warn: Warn = (warning) => warnings.push(warning);
   const {
     provider: _provider,
     model: _model,
@@ -139,10 +142,10 @@ export function toCall(
     if (value === undefined) continue;
     const message =
       "the model's specification has no option for it; use providerOptions of this provider";
-    say({ code: 'dropped-param', param, message });
+    warn({ code: 'dropped-param', param, message });
   }
   const call = {
-    prompt: promptOf(request, specification, say),
+    prompt: promptOf(request, specification, warn),
     ...(tools !== undefined && { tools: tools.map(toolOf) }),
     ...(toolChoice !== undefined && { toolChoice: choiceOf(toolChoice) }),
     ...(output !== undefined && {

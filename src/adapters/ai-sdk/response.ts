@@ -5,11 +5,12 @@ import type { Citation, Opaque } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { requestIdOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf } from '../../transport/body/response-metadata.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { citation } from '../../wires/common/citations.ts';
-import { createPartAssembler, type Tell } from '../../wires/common/part-assembler.ts';
+import { type AddPart, createPartAssembler } from '../../wires/common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../../wires/common/read.ts';
+import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
 import { TokenCounts } from '../../wires/common/token-counts.ts';
 import { wire } from './request.ts';
 
@@ -83,11 +84,11 @@ export interface AnswerReader {
 
 /** Reads one answer of an AI SDK model, as parts or as one result. */
 export function createAnswerReader(
-  issuer: Issuer,
+  origin: AnswerOrigin,
   headers: AnswerHeaders,
-  tell: Tell,
+  addPart: AddPart,
 ): AnswerReader {
-  const assembler = createPartAssembler(tell);
+  const assembler = createPartAssembler(addPart);
   let id: string | undefined;
   let servedModel: string | undefined;
   let usage: Usage | undefined;
@@ -97,14 +98,14 @@ export function createAnswerReader(
 
   const opaque = (part: JsonObject): Opaque | undefined =>
     isObject(part.providerMetadata)
-      ? { wire, ...issuer, kind: 'item', data: JSON.stringify(part.providerMetadata) }
+      ? { wire, ...origin, kind: 'item', data: JSON.stringify(part.providerMetadata) }
       : undefined;
 
   function describe({ id: answerId, modelId }: JsonObject): void {
     id = textOf(answerId) ?? id;
     servedModel = textOf(modelId) ?? servedModel;
     const requestId = requestIdOf(headers);
-    tell({
+    addPart({
       type: 'open',
       id,
       servedModel,
@@ -112,16 +113,16 @@ export function createAnswerReader(
     });
   }
 
-  function block(place: string, type: 'text' | 'reasoning', part: JsonObject) {
+  function block(slot: string, type: 'text' | 'reasoning', part: JsonObject) {
     const replay = opaque(part);
-    if (replay !== undefined) assembler.opaque(place, replay);
-    assembler.text(place, type, textOf(part.delta) ?? textOf(part.text) ?? '');
-    if (replay !== undefined) assembler.opaque(place, replay);
+    if (replay !== undefined) assembler.opaque(slot, replay);
+    assembler.text(slot, type, textOf(part.delta) ?? textOf(part.text) ?? '');
+    if (replay !== undefined) assembler.opaque(slot, replay);
   }
 
   /** Sources are separate parts. Those received so far are added to the next text that ends. */
-  function citeSources(place: string): void {
-    for (const source of sources.splice(0)) assembler.cite(place, () => source);
+  function citeSources(slot: string): void {
+    for (const source of sources.splice(0)) assembler.cite(slot, () => source);
   }
 
   function addSource(part: JsonObject): void {
@@ -135,15 +136,15 @@ export function createAnswerReader(
     // The vendor ran this tool, so the caller does not answer the call.
     if (part.providerExecuted === true) return;
     const callId = textOf(part.toolCallId) ?? `call_${calls}`;
-    const place = `call ${callId}`;
+    const slot = `call ${callId}`;
     calls += 1;
-    if (!assembler.has(place)) {
-      assembler.toolCall(place, callId, textOf(part.toolName) ?? '');
-      assembler.toolInput(place, textOf(part.input) ?? JSON.stringify(part.input ?? {}));
+    if (!assembler.has(slot)) {
+      assembler.toolCall(slot, callId, textOf(part.toolName) ?? '');
+      assembler.toolInput(slot, textOf(part.input) ?? JSON.stringify(part.input ?? {}));
     }
     const replay = opaque(part);
-    if (replay !== undefined) assembler.opaque(place, replay);
-    assembler.close(place);
+    if (replay !== undefined) assembler.opaque(slot, replay);
+    assembler.close(slot);
   }
 
   function file(part: JsonObject): void {
@@ -152,12 +153,12 @@ export function createAnswerReader(
     const data = raw instanceof Uint8Array ? Buffer.from(raw).toString('base64') : textOf(raw);
     if (data === undefined) return;
     const type = mediaType.startsWith('image/') ? 'image' : 'file';
-    tell({ type: 'part-end', part: { type, source: { data, mediaType } } });
+    addPart({ type: 'part-end', part: { type, source: { data, mediaType } } });
   }
 
   const readers: Readonly<Record<string, (part: JsonObject) => void>> = {
     'stream-start'({ warnings }) {
-      for (const raw of listOf(warnings)) tell({ type: 'warning', warning: warningOf(raw) });
+      for (const raw of listOf(warnings)) addPart({ type: 'warning', warning: warningOf(raw) });
     },
     'response-metadata': describe,
     'text-start': (part) => block(`text ${part.id}`, 'text', part),
@@ -199,7 +200,8 @@ export function createAnswerReader(
     readWhole(result) {
       const whole = objectOf(result);
       describe(objectOf(whole.response));
-      for (const raw of listOf(whole.warnings)) tell({ type: 'warning', warning: warningOf(raw) });
+      for (const raw of listOf(whole.warnings))
+        addPart({ type: 'warning', warning: warningOf(raw) });
       const content = listOf(whole.content).map(objectOf);
       for (const part of content) if (part.type === 'source') addSource(part);
       const lastText = content.findLastIndex(({ type }) => type === 'text');
@@ -221,7 +223,7 @@ export function createAnswerReader(
       assembler.closeAll();
       const rawFinishReason = textOf(reason?.raw) ?? unified;
       const finishReason = own(finishReasons, unified) ?? 'other';
-      tell({
+      addPart({
         type: 'finish',
         finishReason: finishReason === 'stop' && calls > 0 ? 'tool_calls' : finishReason,
         rawFinishReason,

@@ -5,10 +5,11 @@ import {
   type Fetch,
   type GuardOptions,
   guardedFetch,
-  withTap,
+  withCapture,
 } from '../../transport/guarded-fetch.ts';
-import { refusalError } from '../../wires/anthropic/errors.ts';
-import { factsOf } from '../../wires/anthropic/models.ts';
+import { userAgent } from '../../transport/user-agent.ts';
+import { httpError } from '../../wires/anthropic/errors.ts';
+import { claudeModelSpec } from '../../wires/anthropic/models.ts';
 import { toWireRequest } from '../../wires/anthropic/request.ts';
 import { createAnswerReader, notAMessage } from '../../wires/anthropic/response.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
@@ -18,7 +19,7 @@ import { keyVariablesFor } from '../common/key-hosts.ts';
 import { lazily, whenReady } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { answerBoundOf } from '../common/settings.ts';
-import { PlainRequests, unparsed } from '../openai-shared/plain-request.ts';
+import { SdkComposedRequests, unparsed } from '../openai-shared/sdk-composed-request.ts';
 import {
   type AnthropicClient,
   type AnthropicSettings,
@@ -47,7 +48,7 @@ function ownHeaders(settings: OwnClientSettings) {
   const fixed = {
     accept: 'application/json',
     'content-type': 'application/json',
-    'user-agent': 'signalbox',
+    'user-agent': userAgent,
     'anthropic-version': settings.anthropicVersion,
   };
   const given = headerTable(settings.headers);
@@ -63,16 +64,16 @@ function ownHeaders(settings: OwnClientSettings) {
 async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient> {
   const { Anthropic } = await loadSdk();
   const guard: GuardOptions = { ...settings.transport, headers: ownHeaders(settings) };
-  class PlainAnthropic extends Anthropic {
-    readonly #plain = new PlainRequests(this, guard);
+  class RouterAnthropic extends Anthropic {
+    readonly #requests = new SdkComposedRequests(this, guard);
 
     override request<Rsp>(options: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
       // The result has the methods of the SDK's promise that the SDK uses.
-      const sent: unknown = this.#plain.request(options);
+      const sent: unknown = this.#requests.request(options);
       return sent as APIPromise<Rsp>;
     }
   }
-  return new PlainAnthropic({
+  return new RouterAnthropic({
     apiKey: 'set by the guard',
     baseURL: settings.baseURL,
     maxRetries: 0,
@@ -101,7 +102,7 @@ function guardClient(client: AnthropicClient): AnthropicClient {
 }
 
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
-  const { structuredOutput, prefill } = factsOf(model);
+  const { structuredOutput, prefill } = claudeModelSpec(model);
   return new Set<Capability>([
     'vision',
     'files',
@@ -137,11 +138,11 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
     },
     prepare(request) {
       const { body, warnings } = toWireRequest(request, takesSampling);
-      const issuer = { provider: request.provider, model: request.model };
+      const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
-        open: (facts) => createAnswerReader(issuer, facts),
-        refused: refusalError,
-        odd: notAMessage,
+        open: (context) => createAnswerReader(origin, context),
+        httpError: httpError,
+        unrecognized: notAMessage,
       };
       return {
         warnings,
@@ -151,9 +152,13 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
             const whole: JsonObject = { ...body, stream };
             // Not `messages.create`, which prints a warning at every call of a deprecated model.
             return whenReady(client(), (sdk) =>
-              exchangeOfClient(context, (tap) =>
+              exchangeOfClient(context, (capture) =>
                 unparsed(
-                  sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+                  sdk.post('/v1/messages', {
+                    body: whole,
+                    stream,
+                    fetchOptions: withCapture(capture),
+                  }),
                 ),
               ),
             );

@@ -4,8 +4,8 @@ import type { ApiKey } from '../common/api-key.ts';
 import {
   type AnswerSettings,
   answerShape,
-  besideClient,
   checkSettings,
+  clientConflicts,
   transportShape,
 } from '../common/settings.ts';
 
@@ -112,7 +112,7 @@ export function readSettings(settings: AnthropicSettings): ReadSettings {
   checkSettings('anthropic', settings, shape);
   const priceList = settings.priceList ?? priceListOf(settings.client);
   if (settings.client !== undefined) {
-    const others = besideClient(settings, ['client', 'priceList', 'maxAnswerBytes']);
+    const others = clientConflicts(settings, ['client', 'priceList', 'maxAnswerBytes']);
     if (others.length > 0) {
       const names = others.map((name) => `anthropic().${name}`).join(', ');
       throw new SignalboxError(

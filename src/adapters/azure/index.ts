@@ -1,7 +1,7 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
-import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import type { ApiKey } from '../common/api-key.ts';
 import {
   type AnswerSettings,
@@ -132,7 +132,7 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
     }),
     dialectOf,
     priceList,
-    capabilities: (deployment) => openAIFactsOf(deployment).capabilities,
+    capabilities: (deployment) => openAIModelSpec(deployment).capabilities,
   });
   if (wire === 'chat') return chat;
   // With dated versions, every path has the deployment except that of the Responses API.

@@ -75,7 +75,7 @@ export function answerBoundOf({ maxAnswerBytes }: AnswerSettings): { maxAnswerBy
 }
 
 /** The names of settings that conflict with `client`, because the client has its own. */
-export function besideClient(settings: object, allowed: readonly string[]): readonly string[] {
+export function clientConflicts(settings: object, allowed: readonly string[]): readonly string[] {
   return Object.entries(settings)
     .filter(([name, value]) => value !== undefined && !allowed.includes(name))
     .map(([name]) => name);

@@ -3,37 +3,37 @@ import { dataFlaws, maxDataDepth } from '../../internal/data-flaws.ts';
 import { everyElement } from '../../internal/every-element.ts';
 import { isObject } from '../../wires/common/read.ts';
 import {
+  type CustomKind,
   fieldProblems,
-  type OwnKind,
   type SettingKind,
   settingsError,
 } from '../common/settings.ts';
 import type { Profile, ProfileName } from './profile.ts';
 import { profiles } from './profiles.ts';
 
-const yesOrNo: OwnKind = {
+const yesOrNo: CustomKind = {
   accepts: (value) => typeof value === 'boolean',
   wants: 'true or false',
 };
-const list: OwnKind = {
+const list: CustomKind = {
   accepts: (value) =>
     Array.isArray(value) && everyElement(value, (each): each is object => isObject(each)),
   wants: 'a list of objects',
 };
-const strings: OwnKind = {
+const strings: CustomKind = {
   accepts: (value) =>
     Array.isArray(value) && everyElement(value, (each): each is string => typeof each === 'string'),
   wants: 'a list of strings',
 };
-const effortList: OwnKind = {
+const effortList: CustomKind = {
   accepts: (value) => value === 'any' || strings.accepts(value),
   wants: "a list of efforts or 'any'",
 };
-const jsonObject: OwnKind = {
+const jsonObject: CustomKind = {
   accepts: (value) => isObject(value) && dataFlaws(value).length === 0,
   wants: `a JSON object, without cycles and nested at most ${maxDataDepth} levels deep`,
 };
-const idRule: OwnKind = {
+const idRule: CustomKind = {
   accepts: (value) =>
     isObject(value) && value.pattern instanceof RegExp && Number.isInteger(value.maxLength),
   wants: 'an object with pattern (a regular expression) and maxLength (a whole number)',

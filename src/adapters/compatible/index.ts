@@ -64,7 +64,11 @@ function keyHostsOf({ baseURL, keyHosts }: Profile): readonly string[] | 'any' {
   return [new URL(baseURL).hostname, ...(keyHosts ?? [])];
 }
 
-function compatibleProvider(factory: string, settings: CompatibleSettings, profile: Profile): Provider {
+function compatibleProvider(
+  factory: string,
+  settings: CompatibleSettings,
+  profile: Profile,
+): Provider {
   const { priceList = profile.priceList, ...connectionSettings } = settings;
   const { baseURL, keyVariables = [], authHeader } = profile;
   const { capabilities = compatibleCapabilities, modelCapabilities = [] } = profile;

@@ -2,8 +2,8 @@ import type { Capability, PreparedCall, Provider } from '../../protocol/provider
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
-import { refusalError } from '../../wires/gemini/errors.ts';
-import { factsOf } from '../../wires/gemini/models.ts';
+import { httpError } from '../../wires/gemini/errors.ts';
+import { geminiModelSpec } from '../../wires/gemini/models.ts';
 import { toWireRequest } from '../../wires/gemini/request.ts';
 import { createAnswerReader, notAnAnswer } from '../../wires/gemini/response.ts';
 import { whenReady } from '../common/lazily.ts';
@@ -17,12 +17,12 @@ import {
 } from './other-tasks.ts';
 
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
-  const facts = factsOf(model);
+  const spec = geminiModelSpec(model);
   return new Set<Capability>([
     'vision',
-    ...(facts.systemInstruction ? (['audio', 'files'] as const) : []),
-    ...(facts.tools ? (['tools'] as const) : []),
-    ...(facts.structuredOutput ? (['structured-output'] as const) : []),
+    ...(spec.systemInstruction ? (['audio', 'files'] as const) : []),
+    ...(spec.tools ? (['tools'] as const) : []),
+    ...(spec.structuredOutput ? (['structured-output'] as const) : []),
   ]);
 }
 
@@ -41,12 +41,12 @@ export function geminiProvider(host: GeminiHost): Provider {
   function prepare(request: ProviderRequest): PreparedCall {
     const { body, warnings } = toWireRequest(request);
     const { provider, model } = request;
-    const issuer = { provider, model };
+    const origin = { provider, model };
     const geminiRequest = { model, body, contents: body.contents };
     const answers: AnswerWire = {
-      open: (facts) => createAnswerReader(issuer, facts),
-      refused: refusalError,
-      odd: notAnAnswer,
+      open: (context) => createAnswerReader(origin, context),
+      httpError: httpError,
+      unrecognized: notAnAnswer,
     };
     return {
       warnings,
@@ -55,7 +55,7 @@ export function geminiProvider(host: GeminiHost): Provider {
           const method =
             context.transfer === 'stream' ? 'generateContentStream' : 'generateContent';
           return whenReady(sender(), ({ send }) =>
-            exchangeWith(context, (tap) => send(method, geminiRequest, tap)),
+            exchangeWith(context, (capture) => send(method, geminiRequest, capture)),
           );
         }),
     };
@@ -88,7 +88,9 @@ export function geminiEmbeddings(
         warnings: [],
         async *send(context) {
           const { send } = await sender();
-          const reply = await exchange(context, (tap) => send('embedContent', geminiRequest, tap));
+          const reply = await exchange(context, (capture) =>
+            send('embedContent', geminiRequest, capture),
+          );
           yield readEmbeddings(reply, context, geminiEmbeddingFields);
         },
       };

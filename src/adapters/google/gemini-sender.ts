@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import { type Fetch, tappedFetch } from '../../transport/guarded-fetch.ts';
-import type { Tap } from '../../transport/response-capture.ts';
+import { capturingFetch, type Fetch } from '../../transport/guarded-fetch.ts';
+import type { ResponseCapture } from '../../transport/response-capture.ts';
 import type { GoogleClient } from './options.ts';
 
 /** The SDK's methods. Each has its URL. */
@@ -15,17 +15,17 @@ type GeminiRequest = {
 };
 
 export type GeminiSender = {
-  /** Sends a request. The response is captured by the tap. */
-  send(method: Method, request: GeminiRequest, tap: Tap): PromiseLike<unknown>;
+  /** Sends a request. The response is passed to `capture`. */
+  send(method: Method, request: GeminiRequest, capture: ResponseCapture): PromiseLike<unknown>;
 };
 
 /** Sends through a client of the SDK. All its requests go through the guard. */
 export function sdkSender(client: GoogleClient, guard: Fetch): GeminiSender {
   return {
-    send(method, { model, body, contents }, tap) {
+    send(method, { model, body, contents }, capture) {
       // The body already has the format of the API, so all of it except `contents` is passed as `extraBody`.
       const { contents: _, ...extraBody } = body;
-      const fetch = tappedFetch(guard, tap);
+      const fetch = capturingFetch(guard, capture);
       return client.models[method]({
         model,
         contents,

@@ -1,5 +1,6 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
+import { userAgent } from '../../transport/user-agent.ts';
 import { objectOf } from '../../wires/common/read.ts';
 import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
 import { keyVariablesFor } from '../common/key-hosts.ts';
@@ -83,13 +84,13 @@ async function directSender(settings: OwnClientSettings): Promise<GeminiSender> 
   const headers = (index: number) =>
     withKey(currentKey('google().apiKey', settings.apiKey, names, index, withheld), (key) => ({
       'content-type': 'application/json',
-      'user-agent': 'signalbox',
+      'user-agent': userAgent,
       'x-goog-api-key': key,
       ...given,
     }));
   const guard = { ...settings.transport, headers };
   return {
-    async send(method, { model, body }, tap) {
+    async send(method, { model, body }, capture) {
       const key = `${method} ${model}`;
       let url = urls.get(key);
       if (url === undefined) {
@@ -97,7 +98,7 @@ async function directSender(settings: OwnClientSettings): Promise<GeminiSender> 
         if (urls.size >= maxUrls) urls.clear();
         urls.set(key, url);
       }
-      sendGuarded(guard, url, { method: 'POST', body: JSON.stringify(body) }, tap);
+      sendGuarded(guard, url, { method: 'POST', body: JSON.stringify(body) }, capture);
     },
   };
 }

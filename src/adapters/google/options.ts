@@ -5,8 +5,8 @@ import { lazySdk } from '../common/sdk.ts';
 import {
   type AnswerSettings,
   answerShape,
-  besideClient,
   checkSettings,
+  clientConflicts,
   transportShape,
 } from '../common/settings.ts';
 
@@ -89,7 +89,7 @@ export function readSettings(
   | { readonly own: OwnClientSettings } {
   checkSettings('google', settings, shape);
   if (settings.client !== undefined) {
-    const others = besideClient(settings, ['client', 'maxAnswerBytes']);
+    const others = clientConflicts(settings, ['client', 'maxAnswerBytes']);
     if (others.length > 0) {
       const names = others.map((name) => `google().${name}`).join(', ');
       throw new SignalboxError(

@@ -9,7 +9,7 @@ import type { Usage } from '../../protocol/usage.ts';
 import type { Reply } from '../../transport/body/read-reply.ts';
 import { mergeBody } from '../../wires/common/merge-body.ts';
 import { isObject, listOf, objectOf } from '../../wires/common/read.ts';
-import { inBandError, isErrorBody, refusalError } from '../../wires/gemini/errors.ts';
+import { httpError, inBandError, isErrorBody } from '../../wires/gemini/errors.ts';
 import { toUsage } from '../../wires/gemini/usage.ts';
 
 /** The most values in one `batchEmbedContents` (Gemini API reference, Embeddings). */
@@ -42,10 +42,7 @@ export function embeddingBody(request: EmbeddingRequest): JsonObject {
 }
 
 function unusable(what: string): SignalboxError {
-  return new SignalboxError(
-    'invalid_response',
-    `the answer has ${what}: check baseURL and model`,
-  );
+  return new SignalboxError('invalid_response', `the answer has ${what}: check baseURL and model`);
 }
 
 /** Where the body of a host has the vectors and the usage. */
@@ -66,7 +63,7 @@ export function readEmbeddings(
   { keepRaw }: AttemptContext,
   { rowsOf, usageOf }: EmbeddingFields,
 ): readonly ProviderPart[] {
-  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
+  if (reply.kind === 'http-error') throw httpError(reply.error);
   if (reply.kind === 'events') throw unusable('events, but no stream was requested');
   const { body } = reply;
   if (isErrorBody(body)) throw inBandError(body, reply.headers);
@@ -106,7 +103,8 @@ export function imageRequest(request: ImageRequest): {
   if (size !== undefined && aspectRatio === undefined) {
     drop('size', `size was dropped: Gemini supports the aspect ratios ${aspectRatios.join(', ')}`);
   }
-  if (count !== undefined && count > 1) drop('count', 'count was dropped: Gemini returns one image per request');
+  if (count !== undefined && count > 1)
+    drop('count', 'count was dropped: Gemini returns one image per request');
   const generationConfig = {
     responseModalities: ['TEXT', 'IMAGE'],
     ...(aspectRatio !== undefined && { imageConfig: { aspectRatio } }),

@@ -71,7 +71,9 @@ export function vertexEmbeddings({
         warnings: [],
         async *send(context) {
           const { send } = await sender();
-          const reply = await exchange(context, (tap) => send('embedContent', geminiRequest, tap));
+          const reply = await exchange(context, (capture) =>
+            send('embedContent', geminiRequest, capture),
+          );
           yield readEmbeddings(reply, context, { rowsOf, usageOf });
         },
       };

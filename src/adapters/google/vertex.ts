@@ -2,6 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
+import { userAgent } from '../../transport/user-agent.ts';
 import { currentKey, headerTable, withKey } from '../common/api-key.ts';
 import { mayGetAmbientKey } from '../common/key-hosts.ts';
 import { lazily } from '../common/lazily.ts';
@@ -61,7 +62,9 @@ const shape = {
   apiVersion: 'string',
 } as const;
 
-type VertexEndpoint = Required<Pick<VertexSettings, 'project' | 'location' | 'baseURL' | 'apiVersion'>>;
+type VertexEndpoint = Required<
+  Pick<VertexSettings, 'project' | 'location' | 'baseURL' | 'apiVersion'>
+>;
 
 const loadNodeSdk = lazySdk('@google/genai', () => import('@google/genai'));
 
@@ -111,7 +114,7 @@ function checkDefaultCredentialsHost(baseURL: string | undefined): void {
 }
 
 function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
-  const fixed = { 'content-type': 'application/json' };
+  const fixed = { 'content-type': 'application/json', 'user-agent': userAgent };
   const given = headerTable(headers ?? {});
   return guardedFetch({
     fetch,
@@ -124,10 +127,7 @@ function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
             authorization: `Bearer ${key}`,
             ...given,
           })),
-    passes: [
-      'user-agent',
-      ...(token === undefined ? ['authorization', 'x-goog-user-project'] : []),
-    ],
+    passes: token === undefined ? ['authorization', 'x-goog-user-project'] : [],
   });
 }
 

@@ -2,7 +2,7 @@ import type { AttemptContext, Capability, Provider } from '../../protocol/provid
 import { mergeBody } from '../../wires/common/merge-body.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import type { ChatDialect } from '../../wires/openai-chat/dialect.ts';
-import { notACompletion, refusalError } from '../../wires/openai-chat/errors.ts';
+import { httpError, notACompletion } from '../../wires/openai-chat/errors.ts';
 import { wire } from '../../wires/openai-chat/messages.ts';
 import { chatBody } from '../../wires/openai-chat/request.ts';
 import { createAnswerReader } from '../../wires/openai-chat/response.ts';
@@ -45,12 +45,12 @@ export function chatProvider(vendor: ChatVendor): Provider {
     prepare(request) {
       const dialect = vendor.dialectOf(request.model);
       const { body, warnings } = chatBody(request, dialect);
-      const issuer = { provider: request.provider, model: request.model };
+      const origin = { provider: request.provider, model: request.model };
       const { reasoningOut } = dialect;
       const answers: AnswerWire = {
-        open: (facts) => createAnswerReader({ ...facts, issuer, reasoningOut }),
-        refused: (refusal) => refusalError(refusal, dialect),
-        odd: notACompletion,
+        open: (context) => createAnswerReader({ ...context, origin, reasoningOut }),
+        httpError: (response) => httpError(response, dialect),
+        unrecognized: notACompletion,
       };
       return {
         warnings,

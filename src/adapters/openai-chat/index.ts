@@ -1,6 +1,6 @@
 import type { Capability, Provider } from '../../protocol/provider.ts';
 import { compatibleDialect, openAIDialect } from '../../wires/openai-chat/dialect.ts';
-import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import { checkSettings } from '../common/settings.ts';
 import { connectionShape, openAIConnection } from '../openai-shared/openai-client.ts';
 import { chatProvider } from './chat-provider.ts';
@@ -44,6 +44,6 @@ export function openaiChat(settings: OpenAIChatSettings = {}): Provider {
     dialectOf: (model) => (connection.isOpenAI ? openAIDialect(model) : compatibleDialect()),
     priceList,
     capabilities: (model) =>
-      connection.isOpenAI ? openAIFactsOf(model).capabilities : compatibleCapabilities,
+      connection.isOpenAI ? openAIModelSpec(model).capabilities : compatibleCapabilities,
   });
 }

@@ -1,11 +1,11 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { mergeBody } from '../../wires/common/merge-body.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
-import { notAResponse, refusalError } from '../../wires/openai-responses/errors.ts';
+import { httpError, notAResponse } from '../../wires/openai-responses/errors.ts';
 import { wire } from '../../wires/openai-responses/opaque.ts';
 import { responsesBody } from '../../wires/openai-responses/request.ts';
 import { createAnswerReader } from '../../wires/openai-responses/response.ts';
-import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import { whenReady } from '../common/lazily.ts';
 import { checkSettings } from '../common/settings.ts';
 import {
@@ -49,18 +49,18 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     keyCount: connection.keyCount,
     ...connection.bound,
     capabilities: (model) =>
-      new Set(openAIFactsOf(model).capabilities.filter((capability) => capability !== 'audio')),
+      new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,
     maxEmbeddingBatch,
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {
       const { body, warnings } = responsesBody(request);
-      const issuer = { provider: request.provider, model: request.model };
+      const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
-        open: (facts) => createAnswerReader(issuer, facts),
-        refused: refusalError,
-        odd: () => notAResponse('not a response of the Responses API'),
+        open: (context) => createAnswerReader(origin, context),
+        httpError: httpError,
+        unrecognized: () => notAResponse('not a response of the Responses API'),
       };
       return {
         warnings,

@@ -7,8 +7,9 @@ import {
   type GuardOptions,
   guardedFetch,
   type TransportSettings,
-  withTap,
+  withCapture,
 } from '../../transport/guarded-fetch.ts';
+import { userAgent } from '../../transport/user-agent.ts';
 import {
   type ApiKey,
   currentKey,
@@ -25,12 +26,12 @@ import {
   type AnswerSettings,
   answerBoundOf,
   answerShape,
-  besideClient,
   checkSettings,
+  clientConflicts,
   type SettingKind,
   transportShape,
 } from '../common/settings.ts';
-import { PlainRequests, unparsed } from './plain-request.ts';
+import { SdkComposedRequests, unparsed } from './sdk-composed-request.ts';
 
 /**
  * The part of an OpenAI client that signalbox uses. An `OpenAI` or `AzureOpenAI` of the package `openai` matches, with any
@@ -161,7 +162,7 @@ function guardClient(client: OpenAIClient): OpenAIClient {
 const fixedHeaders = {
   accept: 'application/json',
   'content-type': 'application/json',
-  'user-agent': 'signalbox',
+  'user-agent': userAgent,
 };
 
 /** Headers with a credential. If the caller sets one, no key is needed. */
@@ -202,17 +203,17 @@ async function makeClient(
 ): Promise<OpenAIClient> {
   const { OpenAI } = await loadOpenAI();
   const guard: GuardOptions = { fetch: settings.fetch, dispatcher: settings.dispatcher, headers };
-  class PlainOpenAI extends OpenAI {
-    readonly #plain = new PlainRequests(this, guard);
+  class RouterOpenAI extends OpenAI {
+    readonly #requests = new SdkComposedRequests(this, guard);
 
     override request<Rsp>(options: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
       // The result has the methods of the SDK's promise that the SDK uses.
-      const sent: unknown = this.#plain.request(options);
+      const sent: unknown = this.#requests.request(options);
       return sent as APIPromise<Rsp>;
     }
   }
   // Every option is set, so that no OPENAI_* variable applies. The guard sets the headers, including the key.
-  return new PlainOpenAI({
+  return new RouterOpenAI({
     apiKey: 'set by the guard',
     baseURL,
     organization: null,
@@ -245,7 +246,7 @@ export function openAIConnection(
       `${factory}().client: must be a client of the package openai`,
     );
   }
-  const conflicts = besideClient(settings, ['client', 'maxAnswerBytes']);
+  const conflicts = clientConflicts(settings, ['client', 'maxAnswerBytes']);
   if (given !== undefined && conflicts.length > 0) {
     const names = conflicts.map((name) => `${factory}().${name}`).join(', ');
     throw new SignalboxError(
@@ -306,7 +307,7 @@ export function openAIExchange(
   context: AttemptContext,
   call: (options: object) => PromiseLike<unknown>,
 ): Promise<Reply> {
-  return exchangeOfClient(context, (tap) =>
-    unparsed(call({ maxRetries: 0, fetchOptions: withTap(tap) })),
+  return exchangeOfClient(context, (capture) =>
+    unparsed(call({ maxRetries: 0, fetchOptions: withCapture(capture) })),
   );
 }

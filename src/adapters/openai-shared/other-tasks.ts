@@ -7,7 +7,11 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Reply } from '../../transport/body/read-reply.ts';
 import { mergeBody } from '../../wires/common/merge-body.ts';
 import { countOf, isObject, listOf, textOf } from '../../wires/common/read.ts';
-import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../../wires/openai-shared/errors.ts';
+import {
+  isErrorBody,
+  openAIErrorInBand,
+  openAIHttpError,
+} from '../../wires/openai-shared/errors.ts';
 import { openAIUsage, type UsageNames } from '../../wires/openai-shared/usage.ts';
 import { type OpenAIConnection, openAIExchange } from './openai-client.ts';
 
@@ -32,15 +36,12 @@ const imageUsage: UsageNames = {
 const modelsWithResponseFormat = /^dall-e-/;
 
 function unusable(what: string): SignalboxError {
-  return new SignalboxError(
-    'invalid_response',
-    `the answer has ${what}: check baseURL and model`,
-  );
+  return new SignalboxError('invalid_response', `the answer has ${what}: check baseURL and model`);
 }
 
 /** The JSON body of an answer that is never a stream. */
 function bodyOf(reply: Reply): JsonObject {
-  if (reply.kind === 'refusal') throw openAIRefusal(reply.refusal);
+  if (reply.kind === 'http-error') throw openAIHttpError(reply.error);
   if (reply.kind === 'events') throw unusable('events, but no stream was requested');
   if (isErrorBody(reply.body)) throw openAIErrorInBand(reply.body, reply.headers);
   if (!isObject(reply.body)) throw unusable('a body that is not a JSON object');

@@ -1,4 +1,4 @@
-import type { Asked, ReceivedRequest } from '../../wires/common/write.ts';
+import type { RequestedOutput, ReceivedRequest } from '../../wires/common/write.ts';
 import type { SimulatedAnswer } from './answer.ts';
 import { schemaExample } from './schema-example.ts';
 
@@ -9,7 +9,7 @@ import { schemaExample } from './schema-example.ts';
 export function defaultAnswer(
   provider: string,
   request: ReceivedRequest,
-  { schema, tools, forcedTool }: Asked,
+  { schema, tools, forcedTool }: RequestedOutput,
 ): SimulatedAnswer {
   if (schema !== undefined) return { text: JSON.stringify(schemaExample(schema)) };
   const tool = forcedTool && (tools.find(({ name }) => name === forcedTool.name) ?? tools[0]);

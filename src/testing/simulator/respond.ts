@@ -88,7 +88,7 @@ async function sendAnswer(errand: KnownErrand, fault: SingleFault | undefined): 
   const answer: SimulatedAnswer =
     typeof told === 'string'
       ? { text: told }
-      : (told ?? defaultAnswer(script.vendor.name, request, wire.asked(request.body)));
+      : (told ?? defaultAnswer(script.vendor.name, request, wire.requestedOutput(request.body)));
   const delivery: Delivery = {
     wire,
     turn: { ...turn, answer: resolveAnswer(answer, request) },

@@ -1,10 +1,10 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import {
+  httpFailure,
   maxMessageLength,
-  refusalFailure,
   type VendorError,
   vendorFailure,
 } from '../common/classify.ts';
@@ -70,8 +70,8 @@ function readError(body: unknown): VendorError {
 }
 
 /** The error of an HTTP error response. */
-export function refusalError(refusal: Refusal): SignalboxError {
-  return refusalFailure(refusal, readError, codeByWord);
+export function httpError(response: HttpError): SignalboxError {
+  return httpFailure(response, readError, codeByWord);
 }
 
 /** The error in the body of a 2xx answer or in an event of a stream. */

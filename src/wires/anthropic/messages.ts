@@ -17,7 +17,7 @@ import { hoistSystem, isOwn, mergeNeighbours, withoutBlanks } from '../common/me
 import { isObject } from '../common/read.ts';
 import { createToolIds, type ToolIds } from '../common/tool-ids.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
-import type { ModelFacts } from './models.ts';
+import type { ClaudeModelSpec } from './models.ts';
 
 type Block = JsonObject;
 
@@ -57,7 +57,8 @@ function imageBlock(part: ImagePart | FilePart, provider: string): Block {
   const media = wireMedia(part.source);
   if (media.kind === 'ref') return { type: 'image', source: refSource(media, provider) };
   if (media.kind === 'url') return { type: 'image', source: { type: 'url', url: media.url } };
-  if (!imageTypes.includes(media.mediaType)) throw unsupported(`an image of type ${media.mediaType}`);
+  if (!imageTypes.includes(media.mediaType))
+    throw unsupported(`an image of type ${media.mediaType}`);
   return {
     type: 'image',
     source: { type: 'base64', media_type: media.mediaType, data: media.data },
@@ -156,13 +157,13 @@ function blockOf(part: Part, request: ProviderRequest, ids: ToolIds): Block | un
 /** Later system turns stay if the model accepts them (only after a user turn), else become user turns. */
 function adaptSystemTurns(
   messages: readonly NormalMessage[],
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   warnings: Warning[],
 ): readonly NormalMessage[] {
   return messages.map((message, index) => {
     if (message.role !== 'system') return message;
     const before = messages[index - 1]?.role;
-    if (facts.systemTurns && (before === 'user' || before === 'tool')) return message;
+    if (spec.systemTurns && (before === 'user' || before === 'tool')) return message;
     warnings.push({
       code: 'compat',
       message: 'a system message inside the conversation was sent as a user message',
@@ -192,13 +193,13 @@ export type WireConversation = {
  * @throws SignalboxError `unsupported` for media the API does not accept, and for a prefilled answer if the model does
  * not accept one; `invalid_request` when there is nothing to send.
  */
-export function toMessages(request: ProviderRequest, facts: ModelFacts): WireConversation {
+export function toMessages(request: ProviderRequest, spec: ClaudeModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const { system, rest } = hoistSystem(withoutBlanks(request.messages));
   const paired = pairToolResults(rest);
   warnings.push(...paired.warnings);
   const ids = createToolIds(toolIdRule);
-  const turns = mergeNeighbours(adaptSystemTurns(paired.messages, facts, warnings), (message) =>
+  const turns = mergeNeighbours(adaptSystemTurns(paired.messages, spec, warnings), (message) =>
     message.role === 'tool' ? 'user' : message.role,
   );
   const messages = turns
@@ -228,7 +229,7 @@ export function toMessages(request: ProviderRequest, facts: ModelFacts): WireCon
   // A paused turn of server tools also ends with the assistant. It is sent back unchanged.
   const isPrefilled = last?.role === 'assistant' && last.content.at(-1)?.type === 'text';
   if (last !== undefined && isPrefilled) {
-    if (!facts.prefill) throw unsupported(`a prefilled answer with ${request.model}`);
+    if (!spec.prefill) throw unsupported(`a prefilled answer with ${request.model}`);
     messages[messages.length - 1] = { ...last, content: [...trimEnd(last.content)] };
   }
   return { system: system.map(textBlock), messages, warnings };

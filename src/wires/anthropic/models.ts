@@ -1,7 +1,7 @@
 import type { Effort } from '../../protocol/request.ts';
 
 /** What Anthropic's API accepts for one family of models. */
-export type ModelFacts = {
+export type ClaudeModelSpec = {
   /** Largest `max_tokens`. The API requires the field, so this is also the default. */
   readonly maxOutputTokens: number;
   /** The effort levels, lowest first. Empty if the API rejects `output_config.effort`. */
@@ -9,7 +9,7 @@ export type ModelFacts = {
   /** How thinking is configured: the model decides, by a token budget, or not at all. */
   readonly thinking: 'adaptive' | 'adaptive-or-budget' | 'budget' | 'none';
   /** The least thinking that can be set. `adaptive` if it cannot be turned off. */
-  readonly leastThinking: 'disabled' | 'between_tools' | 'adaptive';
+  readonly minThinking: 'disabled' | 'between_tools' | 'adaptive';
   /** Whether the API accepts `thinking.display`. */
   readonly thinkingDisplay: boolean;
   /** The accepted sampling parameters, in API versions that have them. */
@@ -26,11 +26,11 @@ export type ModelFacts = {
 const allEfforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 
 /** Claude 5, and the default for an unknown `claude-*`: what these models reject, later ones usually reject too. */
-const current: ModelFacts = {
+const current: ClaudeModelSpec = {
   maxOutputTokens: 128_000,
   efforts: allEfforts,
   thinking: 'adaptive',
-  leastThinking: 'disabled',
+  minThinking: 'disabled',
   thinkingDisplay: true,
   sampling: 'none',
   forcedTools: 'unless-thinking',
@@ -39,7 +39,7 @@ const current: ModelFacts = {
   systemTurns: true,
 };
 
-const claude46: ModelFacts = {
+const claude46: ClaudeModelSpec = {
   ...current,
   efforts: ['low', 'medium', 'high', 'max'],
   thinking: 'adaptive-or-budget',
@@ -47,7 +47,7 @@ const claude46: ModelFacts = {
   systemTurns: false,
 };
 
-const claude45: ModelFacts = {
+const claude45: ClaudeModelSpec = {
   ...current,
   maxOutputTokens: 64_000,
   efforts: [],
@@ -58,9 +58,9 @@ const claude45: ModelFacts = {
   systemTurns: false,
 };
 
-const claude4: ModelFacts = { ...claude45, sampling: 'any', structuredOutput: false };
+const claude4: ClaudeModelSpec = { ...claude45, sampling: 'any', structuredOutput: false };
 
-const claude3: ModelFacts = {
+const claude3: ClaudeModelSpec = {
   ...claude4,
   maxOutputTokens: 4096,
   thinking: 'none',
@@ -68,21 +68,21 @@ const claude3: ModelFacts = {
 };
 
 /** For models other than Claude (a compatible server): only what every server accepts. */
-const unknownModel: ModelFacts = claude3;
+const unknownModel: ClaudeModelSpec = claude3;
 
 /**
  * Specs by the start of the model's name. The first match wins, so longer names come first.
  * Sources: the model catalogue of @ai-sdk/anthropic 4.0.105 and Anthropic's "What's new" pages, November 2026.
  */
-const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] = [
-  ['claude-opus-5-5', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-sonnet-5-5', { ...current, leastThinking: 'between_tools', forcedTools: 'never' }],
-  ['claude-fable-5-1', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-fable-5-2', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-mythos-5-1', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-mythos-5-2', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-fable', { ...current, leastThinking: 'adaptive' }],
-  ['claude-mythos', { ...current, leastThinking: 'adaptive' }],
+const specByPrefix: readonly (readonly [prefix: string, spec: ClaudeModelSpec])[] = [
+  ['claude-opus-5-5', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-sonnet-5-5', { ...current, minThinking: 'between_tools', forcedTools: 'never' }],
+  ['claude-fable-5-1', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-fable-5-2', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-mythos-5-1', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-mythos-5-2', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-fable', { ...current, minThinking: 'adaptive' }],
+  ['claude-mythos', { ...current, minThinking: 'adaptive' }],
   ['claude-opus-4-6', claude46],
   ['claude-sonnet-4-6', claude46],
   ['claude-opus-4-5', { ...claude45, efforts: ['low', 'medium', 'high'] }],
@@ -108,8 +108,8 @@ const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] =
 const cloudPrefix = /^(?:.*[./:])?anthropic(?:[./]|\/models\/)(?=claude)/;
 
 /** The spec of `model`. `known` is false when it is the default for unknown models. */
-export function factsOf(model: string): ModelFacts & { readonly known: boolean } {
+export function claudeModelSpec(model: string): ClaudeModelSpec & { readonly known: boolean } {
   const name = model.replace(cloudPrefix, '');
-  const row = factsByPrefix.find(([prefix]) => name.startsWith(prefix));
+  const row = specByPrefix.find(([prefix]) => name.startsWith(prefix));
   return { ...(row?.[1] ?? unknownModel), known: row !== undefined };
 }

@@ -6,7 +6,7 @@ import { mergeBody } from '../common/merge-body.ts';
 import { limitBreakpoints } from './cache.ts';
 import { hasFreeKeys } from './free-keys.ts';
 import { cacheControl, toMessages, type WireConversation } from './messages.ts';
-import { factsOf, type ModelFacts } from './models.ts';
+import { type ClaudeModelSpec, claudeModelSpec } from './models.ts';
 import { planThinking } from './thinking.ts';
 import { toTool, toToolChoice } from './tools.ts';
 import { adjusted, dropped } from './warnings.ts';
@@ -21,11 +21,11 @@ const fallbackMaxTokens = 4096;
 
 function limitTokens(
   wanted: number | undefined,
-  facts: ModelFacts & { readonly known: boolean },
+  spec: ClaudeModelSpec & { readonly known: boolean },
   warnings: Warning[],
 ): number {
   if (wanted === undefined) {
-    if (facts.known) return facts.maxOutputTokens;
+    if (spec.known) return spec.maxOutputTokens;
     warnings.push(
       adjusted(
         'maxOutputTokens',
@@ -34,14 +34,14 @@ function limitTokens(
     );
     return fallbackMaxTokens;
   }
-  if (!facts.known || wanted <= facts.maxOutputTokens) return wanted;
+  if (!spec.known || wanted <= spec.maxOutputTokens) return wanted;
   warnings.push(
     adjusted(
       'maxOutputTokens',
-      `maxOutputTokens was lowered to ${facts.maxOutputTokens}, the limit of this model`,
+      `maxOutputTokens was lowered to ${spec.maxOutputTokens}, the limit of this model`,
     ),
   );
-  return facts.maxOutputTokens;
+  return spec.maxOutputTokens;
 }
 
 const samplingParams = ['temperature', 'topP', 'topK'] as const;
@@ -51,13 +51,14 @@ const unknownParams = ['frequencyPenalty', 'presencePenalty', 'seed'] as const;
 
 function toSampling(
   request: ProviderRequest,
-  sampling: ModelFacts['sampling'],
+  sampling: ClaudeModelSpec['sampling'],
   thinks: boolean,
   warnings: Warning[],
 ): JsonObject {
   const { temperature, topP, topK } = request;
   if (sampling === 'none' || thinks) {
-    const why = thinks && sampling !== 'none' ? 'the model is thinking' : 'this model does not accept it';
+    const why =
+      thinks && sampling !== 'none' ? 'the model is thinking' : 'this model does not accept it';
     for (const param of samplingParams) {
       if (request[param] !== undefined) warnings.push(dropped(param, why));
     }
@@ -115,7 +116,7 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
     ...rest
   } = request;
   rest satisfies Record<string, never>;
-  const facts = factsOf(model);
+  const spec = claudeModelSpec(model);
   const warnings: Warning[] = [];
 
   for (const param of unknownParams) {
@@ -126,18 +127,18 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
   if (stops.length < (stop?.length ?? 0)) {
     warnings.push(dropped('stop', 'the API rejects stop sequences that are only white space'));
   }
-  const conversation = toMessages(request, facts);
+  const conversation = toMessages(request, spec);
   warnings.push(...conversation.warnings);
-  const maxTokens = limitTokens(maxOutputTokens, facts, warnings);
-  const plan = planThinking(reasoning, facts, maxTokens, lostThinking(conversation));
+  const maxTokens = limitTokens(maxOutputTokens, spec, warnings);
+  const plan = planThinking(reasoning, spec, maxTokens, lostThinking(conversation));
   warnings.push(...plan.warnings);
 
   const hasTools = tools !== undefined && tools.length > 0;
   if (!hasTools && (toolChoice === 'required' || typeof toolChoice === 'object')) {
     warnings.push(dropped('toolChoice', 'there are no tools'));
   }
-  const choice = hasTools ? toToolChoice(request, facts, plan.on, warnings) : undefined;
-  const format = toFormat(output, facts, warnings);
+  const choice = hasTools ? toToolChoice(request, spec, plan.on, warnings) : undefined;
+  const format = toFormat(output, spec, warnings);
   const outputConfig = {
     ...(plan.effort !== undefined && { effort: plan.effort }),
     ...(format.native !== undefined && { format: format.native }),
@@ -149,11 +150,11 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
     max_tokens: maxTokens,
     ...(system.length > 0 && { system }),
     messages: conversation.messages,
-    ...(hasTools && { tools: tools.map((tool) => toTool(tool, facts, warnings)) }),
+    ...(hasTools && { tools: tools.map((tool) => toTool(tool, spec, warnings)) }),
     ...(choice !== undefined && { tool_choice: choice }),
     ...(plan.thinking !== undefined && { thinking: plan.thinking }),
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
-    ...toSampling(request, takesSampling ? facts.sampling : 'none', plan.on, warnings),
+    ...toSampling(request, takesSampling ? spec.sampling : 'none', plan.on, warnings),
     ...(stops.length > 0 && { stop_sequences: stops }),
     ...(userId !== undefined && { metadata: { user_id: userId } }),
     ...cacheControl(cache),
@@ -171,11 +172,11 @@ function promptFormat(schema: JsonSchema): Format {
 /** Structured output: enforced if the model supports it, else requested in the prompt. */
 function toFormat(
   output: ProviderRequest['output'],
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   warnings: Warning[],
 ): Format {
   if (output === undefined) return { instructions: [] };
-  if (!facts.structuredOutput) {
+  if (!spec.structuredOutput) {
     warnings.push(
       adjusted('schema', 'this model does not enforce schemas; the schema was sent in the prompt'),
     );

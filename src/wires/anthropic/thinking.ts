@@ -1,7 +1,7 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Effort, Reasoning } from '../../protocol/request.ts';
-import type { ModelFacts } from './models.ts';
+import type { ClaudeModelSpec } from './models.ts';
 
 export type ThinkingPlan = {
   readonly thinking?: JsonObject;
@@ -35,7 +35,7 @@ const budgetByEffort: Readonly<Record<Effort, number>> = {
 /** The API's minimum. A budget must also be below `max_tokens`, to leave room for the answer. */
 const minBudget = 1024;
 
-function nearestEffort(wanted: Effort, levels: ModelFacts['efforts']): string | undefined {
+function nearestEffort(wanted: Effort, levels: ClaudeModelSpec['efforts']): string | undefined {
   const distance = (level: Effort): number => Math.abs(effortRank[level] - effortRank[wanted]);
   return levels.reduce<Effort | undefined>(
     (best, level) => (best === undefined || distance(level) < distance(best) ? level : best),
@@ -47,10 +47,10 @@ function adjusted(message: string): Warning {
   return { code: 'adjusted-param', param: 'reasoning', message };
 }
 
-function withoutThinking(facts: ModelFacts): ThinkingPlan {
-  if (facts.thinking === 'none' || facts.thinking === 'budget') return { on: false, warnings: [] };
-  if (facts.leastThinking !== 'adaptive') {
-    const least = facts.leastThinking;
+function withoutThinking(spec: ClaudeModelSpec): ThinkingPlan {
+  if (spec.thinking === 'none' || spec.thinking === 'budget') return { on: false, warnings: [] };
+  if (spec.minThinking !== 'adaptive') {
+    const least = spec.minThinking;
     const warnings =
       least === 'disabled'
         ? []
@@ -58,7 +58,7 @@ function withoutThinking(facts: ModelFacts): ThinkingPlan {
     return { thinking: { type: least }, on: false, warnings };
   }
   return {
-    effort: facts.efforts[0] ?? 'low',
+    effort: spec.efforts[0] ?? 'low',
     on: false,
     warnings: [adjusted('this model cannot turn thinking off; the lowest effort was sent')],
   };
@@ -66,7 +66,7 @@ function withoutThinking(facts: ModelFacts): ThinkingPlan {
 
 function withBudget(
   { budgetTokens, effort }: Reasoning,
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   maxTokens: number,
   display: JsonObject,
 ): Pick<ThinkingPlan, 'thinking' | 'on' | 'warnings'> {
@@ -82,7 +82,7 @@ function withBudget(
       ? []
       : [adjusted(`the thinking budget was set to ${budget} tokens, to fit maxOutputTokens`)];
   const type = { type: 'enabled', budget_tokens: budget };
-  return { thinking: { ...type, ...(facts.thinkingDisplay && display) }, on: true, warnings };
+  return { thinking: { ...type, ...(spec.thinkingDisplay && display) }, on: true, warnings };
 }
 
 /**
@@ -92,7 +92,7 @@ function withBudget(
  */
 export function planThinking(
   reasoning: Reasoning | undefined,
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   maxTokens: number,
   resumed: boolean,
 ): ThinkingPlan {
@@ -100,13 +100,13 @@ export function planThinking(
   if (effort === undefined && budgetTokens === undefined && include !== true) {
     return { on: false, warnings: [] };
   }
-  if (effort === 'none') return withoutThinking(facts);
-  if (facts.thinking === 'none') {
+  if (effort === 'none') return withoutThinking(spec);
+  if (spec.thinking === 'none') {
     const param = { code: 'dropped-param', param: 'reasoning' } as const;
     return { on: false, warnings: [{ ...param, message: 'this model does not think' }] };
   }
   const warnings: Warning[] = [];
-  const level = effort === undefined ? undefined : nearestEffort(effort, facts.efforts);
+  const level = effort === undefined ? undefined : nearestEffort(effort, spec.efforts);
   if (level !== undefined && level !== effort) {
     warnings.push(
       adjusted(`effort "${effort}" was sent as "${level}", the nearest that this model supports`),
@@ -115,13 +115,11 @@ export function planThinking(
   const sentEffort = level === undefined ? {} : { effort: level };
   const display = { display: include === true ? 'summarized' : 'omitted' };
 
-  const takesBudget = facts.thinking !== 'adaptive';
+  const takesBudget = spec.thinking !== 'adaptive';
   if (budgetTokens !== undefined && !takesBudget) {
-    warnings.push(
-      adjusted('this model accepts no thinking budget; it decides how long to think'),
-    );
+    warnings.push(adjusted('this model accepts no thinking budget; it decides how long to think'));
   }
-  const mustBudget = facts.thinking === 'budget';
+  const mustBudget = spec.thinking === 'budget';
   if (!takesBudget || (budgetTokens === undefined && !mustBudget)) {
     return { thinking: { type: 'adaptive', ...display }, ...sentEffort, on: true, warnings };
   }
@@ -135,6 +133,6 @@ export function planThinking(
     return { ...sentEffort, on: false, warnings };
   }
   if (budgetTokens === undefined && effort === undefined) return { on: false, warnings };
-  const plan = withBudget({ ...reasoning }, facts, maxTokens, display);
+  const plan = withBudget({ ...reasoning }, spec, maxTokens, display);
   return { ...plan, ...sentEffort, warnings: [...warnings, ...plan.warnings] };
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
 import { cacheControl } from './messages.ts';
-import type { ModelFacts } from './models.ts';
+import type { ClaudeModelSpec } from './models.ts';
 import { adjusted, dropped } from './warnings.ts';
 
 /** The API requires an object at the root. */
@@ -22,10 +22,10 @@ function toolSchema(tool: NormalTool, strict: boolean, warnings: Warning[]): Jso
 }
 
 /** Converts a tool. Its schema is enforced only if it sets `strict`. */
-export function toTool(tool: NormalTool, facts: ModelFacts, warnings: Warning[]): JsonObject {
+export function toTool(tool: NormalTool, spec: ClaudeModelSpec, warnings: Warning[]): JsonObject {
   const { name, description, inputSchema, strict, cache, ...rest } = tool;
   rest satisfies Record<string, never>;
-  const enforced = strict === true && facts.structuredOutput;
+  const enforced = strict === true && spec.structuredOutput;
   if (strict === true && !enforced) {
     warnings.push(dropped('tools.strict', 'this model does not enforce schemas'));
   }
@@ -41,7 +41,7 @@ export function toTool(tool: NormalTool, facts: ModelFacts, warnings: Warning[])
 /** Converts the tool choice. Falls back to `auto` when the model cannot be forced to call a tool. */
 export function toToolChoice(
   request: ProviderRequest,
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   thinks: boolean,
   warnings: Warning[],
 ): JsonObject | undefined {
@@ -54,12 +54,12 @@ export function toToolChoice(
       : { type: 'auto', ...noParallel };
   }
   const cannotForce =
-    facts.forcedTools === 'never' || (facts.forcedTools === 'unless-thinking' && thinks);
+    spec.forcedTools === 'never' || (spec.forcedTools === 'unless-thinking' && thinks);
   if (cannotForce) {
     warnings.push(
       adjusted(
         'toolChoice',
-        `${facts.forcedTools === 'never' ? 'this model' : 'a thinking model'} cannot be forced to call a tool; toolChoice was sent as "auto"`,
+        `${spec.forcedTools === 'never' ? 'this model' : 'a thinking model'} cannot be forced to call a tool; toolChoice was sent as "auto"`,
       ),
     );
     return { type: 'auto', ...noParallel };

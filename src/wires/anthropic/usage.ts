@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { checkUsage } from '../common/check-usage.ts';
-import type { Tell } from '../common/part-assembler.ts';
+import type { AddPart } from '../common/part-assembler.ts';
 import { isObject, objectOf } from '../common/read.ts';
 import { TokenCounts } from '../common/token-counts.ts';
 
@@ -61,7 +61,7 @@ export function toUsage(raw: JsonObject): Usage | undefined {
 }
 
 /** Emits the usage known at the start of a stream, if it is plausible. */
-export function emitEarlyUsage(raw: JsonObject | undefined, tell: Tell): void {
+export function emitEarlyUsage(raw: JsonObject | undefined, addPart: AddPart): void {
   const usage = raw && toUsage(raw);
-  if (usage !== undefined) tell({ type: 'usage', usage });
+  if (usage !== undefined) addPart({ type: 'usage', usage });
 }

@@ -3,10 +3,10 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
-  type Asked,
   bearer,
   type Frame,
   type ReceivedRequest,
+  type RequestedOutput,
   splitText,
   type WireWriter,
 } from '../common/write.ts';
@@ -38,7 +38,7 @@ export const anthropicWire: WireWriter = {
   }),
   credential: (headers) => headers['x-api-key'] ?? bearer(headers),
   missingKey: 'auth',
-  asked,
+  requestedOutput,
   complaint,
   headers: (turn) => ({ 'request-id': `req_${turn.serial}`, ...anthropicLimits(turn.at) }),
   unary: (turn) => ({
@@ -55,7 +55,7 @@ export const anthropicWire: WireWriter = {
   keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
 };
 
-function asked(body: JsonObject): Asked {
+function requestedOutput(body: JsonObject): RequestedOutput {
   const choice = objectOf(body.tool_choice);
   return {
     schema: objectOf(objectOf(body.output_config).format).schema,
@@ -155,7 +155,12 @@ function frames(turn: AnswerTurn): readonly Frame[] {
     stop_details: null,
     usage: { ...atStart, output_tokens: 1 },
   };
-  const { service_tier: _tier, inference_geo: _geo, cache_creation: _cache, ...total } = usage(turn);
+  const {
+    service_tier: _tier,
+    inference_geo: _geo,
+    cache_creation: _cache,
+    ...total
+  } = usage(turn);
   return [
     frame('message_start', { message: started }, 'preamble'),
     ...contents,

@@ -5,13 +5,13 @@ import type { Citation } from '../../protocol/message.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from './read.ts';
 
 /** The fields of a citation except `raw`; unknown ones are `undefined`. */
-type Facts = {
+type CitationFields = {
   readonly [Name in keyof Omit<Citation, 'raw'>]?: Citation[Name] | undefined;
 };
 
 /** Builds a citation and leaves out the unknown fields. */
-export function citation(facts: Facts, raw: unknown): Citation {
-  const known = Object.entries(facts).filter(([, value]) => value !== undefined);
+export function citation(fields: CitationFields, raw: unknown): Citation {
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined);
   // Deeply nested JSON can be parsed but not serialised again, so it is replaced with null.
   return { ...Object.fromEntries(known), raw: (shallowJson(raw) ?? null) as Json };
 }

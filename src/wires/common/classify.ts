@@ -3,9 +3,9 @@ import { believedWaitMs } from '../../internal/believed-wait.ts';
 import { memoryOf } from '../../internal/memory-of.ts';
 import { shallowJson } from '../../internal/shallow-json.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { requestIdOf, retryAfterMsOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf, retryAfterMsOf } from '../../transport/body/response-metadata.ts';
 import { awsWordsOf, codeByAwsException } from './aws-errors.ts';
 import { isKnownWord, knownParam } from './vendor-words.ts';
 
@@ -114,13 +114,13 @@ const vagueCodes: readonly AttemptErrorCode[] = [
  */
 function refine(code: AttemptErrorCode, error: VendorError): AttemptErrorCode {
   if (!vagueCodes.includes(code)) return code;
-  const says = (patterns: readonly RegExp[]): boolean =>
+  const matchesAny = (patterns: readonly RegExp[]): boolean =>
     patterns.some(
       (pattern) => pattern.test(error.message) || error.words.some((word) => pattern.test(word)),
     );
-  if (says(contextLengthPatterns)) return 'context_length';
+  if (matchesAny(contextLengthPatterns)) return 'context_length';
   if (error.words.some((word) => contentFilterWords.includes(word))) return 'content_filter';
-  if (code === 'invalid_request' && says(unsupportedPatterns)) return 'unsupported';
+  if (code === 'invalid_request' && matchesAny(unsupportedPatterns)) return 'unsupported';
   return code;
 }
 
@@ -167,7 +167,7 @@ class VendorWords extends Error {
 }
 
 /** Builds the `cause`, which may be logged: removes credentials and anything nested too deep to serialise. */
-function vendorWords(message: string, { headers, body }: Facts): VendorWords {
+function vendorWords(message: string, { headers, body }: ErrorResponse): VendorWords {
   const conceal = (text: string): string => headers?.withoutCredentials?.(text) ?? text;
   const text = message === '' ? 'the vendor sent no message' : conceal(message);
   if (typeof body === 'string') return new VendorWords(text, { cause: conceal(body) });
@@ -182,7 +182,7 @@ function vendorWords(message: string, { headers, body }: Facts): VendorWords {
 }
 
 /** What the error was read from. An error inside a stream has no status. */
-export type Facts = {
+export type ErrorResponse = {
   readonly status?: number | undefined;
   readonly headers?: AnswerHeaders | undefined;
   /** The body or event of the error, for `cause`. */
@@ -196,36 +196,36 @@ export type Facts = {
 export function vendorFailure(
   error: VendorError,
   byWord: Readonly<Record<string, AttemptErrorCode>>,
-  facts: Facts,
+  response: ErrorResponse,
 ): SignalboxError {
   const codes = { ...codeByAwsException, ...byWord };
-  const words = [...awsWordsOf(error, facts), ...error.words];
+  const words = [...awsWordsOf(error, response), ...error.words];
   const word = words.find((each) => Object.hasOwn(codes, each));
   const worded = word === undefined ? undefined : codes[word];
-  const code = refine(worded ?? codeOfStatus(facts.status ?? 500), { ...error, words });
+  const code = refine(worded ?? codeOfStatus(response.status ?? 500), { ...error, words });
   const shownWord =
     words.find((each) => Object.hasOwn(codes, each) || isKnownWord(each)) ??
     (words.length === 0 ? undefined : unknownWord);
   const param = knownParam(error.param);
-  const details = [facts.status, shownWord, param === undefined ? undefined : `param ${param}`]
+  const details = [response.status, shownWord, param === undefined ? undefined : `param ${param}`]
     .filter((each) => each !== undefined)
     .join(', ');
   const hint = advice[code];
   const message = `${titles[code]}${details === '' ? '' : ` (${details})`}${hint === undefined ? '' : `: ${hint}`}`;
-  const headers = facts.headers;
+  const headers = response.headers;
   return new SignalboxError(code, message, {
-    status: facts.status,
+    status: response.status,
     retryAfterMs: (headers && retryAfterMsOf(headers)) ?? believedWaitMs(error.retryAfterMs),
     requestId: headers && requestIdOf(headers),
-    cause: vendorWords(error.message, facts),
+    cause: vendorWords(error.message, response),
   });
 }
 
 /** {@link vendorFailure} for an HTTP error response. */
-export function refusalFailure(
-  refusal: Refusal,
+export function httpFailure(
+  response: HttpError,
   read: (body: unknown) => VendorError,
   byWord: Readonly<Record<string, AttemptErrorCode>>,
 ): SignalboxError {
-  return vendorFailure(read(refusal.body), byWord, refusal);
+  return vendorFailure(read(response.body), byWord, response);
 }

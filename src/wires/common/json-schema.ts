@@ -3,12 +3,12 @@ import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
 import {
   annotations,
+  constrainsNothing,
   type Dialect,
   type DialectRules,
   isObjectSchema,
-  isRefused,
+  isRejected,
   rulesByDialect,
-  saysNothing,
 } from './schema-dialects.ts';
 import { guidanceSchema, isStrictCompatible } from './strict-schema.ts';
 
@@ -83,7 +83,7 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
     } else if (keyword === 'const' && rules.constAsEnum) {
       Object.assign(output, constAsEnum(value));
     } else if (!rules.keywords.has(keyword)) {
-      if (!saysNothing(keyword, value)) drop(keyword, value);
+      if (!constrainsNothing(keyword, value)) drop(keyword, value);
     } else if (schemaMaps.has(keyword)) {
       output[keyword] = mapValues(value, (inner, key) => walk(inner, keyword, key));
     } else if (schemaLists.has(keyword) && Array.isArray(value)) {
@@ -93,7 +93,7 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
     } else if (keyword === 'additionalProperties') {
       if (rules.closedObjects === 'all' && value !== false) drop(keyword, value);
       else output.additionalProperties = walk(value, 'additionalProperties');
-    } else if (isRefused(keyword, value, rules)) {
+    } else if (isRejected(keyword, value, rules)) {
       drop(keyword, value);
     } else {
       output[keyword] = value;

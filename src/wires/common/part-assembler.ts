@@ -5,17 +5,17 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 
 /** Resolves a citation when the whole text is known. Vendors give byte offsets, or only quote the supported text. */
-type Cite = (text: string) => Citation | undefined;
+export type ResolveCitation = (text: string) => Citation | undefined;
 
 /** Receives the parts of an answer one by one, in order. */
-export type Tell = (part: ProviderPart) => void;
+export type AddPart = (part: ProviderPart) => void;
 
 type Building =
   | {
       readonly type: 'text' | 'reasoning' | 'refusal';
       text: string;
       opaque?: Opaque;
-      readonly citations: Cite[];
+      readonly citations: ResolveCitation[];
     }
   | {
       readonly type: 'tool-call';
@@ -50,15 +50,15 @@ function parseToolInput(raw: string):
 
 export interface PartAssembler {
   /** Appends to the text in a slot, and opens the slot if it is new. A refusal is emitted as text deltas. */
-  text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void;
-  toolCall(place: string, id: string, name: string): void;
-  toolInput(place: string, delta: string): void;
+  text(slot: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void;
+  toolCall(slot: string, id: string, name: string): void;
+  toolInput(slot: string, delta: string): void;
   /** Attaches replay data to the part in the slot. */
-  opaque(place: string, opaque: Opaque): void;
+  opaque(slot: string, opaque: Opaque): void;
   /** Adds a citation to the text in the slot. It is dropped if the slot has no open text. */
-  cite(place: string, cite: Cite): void;
-  has(place: string): boolean;
-  close(place: string): void;
+  cite(slot: string, cite: ResolveCitation): void;
+  has(slot: string): boolean;
+  close(slot: string): void;
   closeAll(): void;
 }
 
@@ -76,73 +76,73 @@ function finished(building: Building): Part {
 
 /** See {@link createPartAssembler}. A class, because thousands of streams have one each. */
 class OpenParts implements PartAssembler {
-  readonly #tell: Tell;
+  readonly #addPart: AddPart;
   readonly #open = new Map<string, Building>();
   #begun = 0;
   #cited = 0;
 
-  constructor(tell: Tell) {
-    this.#tell = tell;
+  constructor(addPart: AddPart) {
+    this.#addPart = addPart;
   }
 
-  text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void {
-    let building = this.#open.get(place);
+  text(slot: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void {
+    let building = this.#open.get(slot);
     if (building === undefined || building.type === 'tool-call') {
       building = { type, text: '', citations: [] };
-      this.#begin(place, building);
+      this.#begin(slot, building);
     }
     if (delta === '') return;
     building.text += delta;
-    this.#tell({
+    this.#addPart({
       type: type === 'reasoning' ? 'reasoning-delta' : 'text-delta',
       delta,
     });
   }
 
-  toolCall(place: string, id: string, name: string): void {
-    this.#begin(place, { type: 'tool-call', id, name, raw: '' });
-    this.#tell({ type: 'tool-call-start', id, name });
+  toolCall(slot: string, id: string, name: string): void {
+    this.#begin(slot, { type: 'tool-call', id, name, raw: '' });
+    this.#addPart({ type: 'tool-call-start', id, name });
   }
 
-  toolInput(place: string, delta: string): void {
-    const building = this.#open.get(place);
+  toolInput(slot: string, delta: string): void {
+    const building = this.#open.get(slot);
     if (building?.type !== 'tool-call' || delta === '') return;
     building.raw += delta;
-    this.#tell({ type: 'tool-call-delta', id: building.id, delta });
+    this.#addPart({ type: 'tool-call-delta', id: building.id, delta });
   }
 
-  opaque(place: string, opaque: Opaque): void {
-    const building = this.#open.get(place);
+  opaque(slot: string, opaque: Opaque): void {
+    const building = this.#open.get(slot);
     if (building !== undefined) building.opaque = opaque;
   }
 
-  cite(place: string, cite: Cite): void {
-    const building = this.#open.get(place);
+  cite(slot: string, cite: ResolveCitation): void {
+    const building = this.#open.get(slot);
     if (building?.type !== 'text') return;
     building.citations.push(cite);
     checkCount(++this.#cited, 'citations');
   }
 
-  has(place: string): boolean {
-    return this.#open.has(place);
+  has(slot: string): boolean {
+    return this.#open.has(slot);
   }
 
-  close(place: string): void {
-    const building = this.#open.get(place);
+  close(slot: string): void {
+    const building = this.#open.get(slot);
     if (building === undefined) return;
-    this.#open.delete(place);
+    this.#open.delete(slot);
     const blank = building.type !== 'tool-call' && building.text === '';
     if (blank && building.opaque === undefined) return;
-    this.#tell({ type: 'part-end', part: finished(building) });
+    this.#addPart({ type: 'part-end', part: finished(building) });
   }
 
-  #begin(place: string, building: Building): void {
-    this.#open.set(place, building);
+  #begin(slot: string, building: Building): void {
+    this.#open.set(slot, building);
     checkCount(++this.#begun, 'parts');
   }
 
   closeAll(): void {
-    for (const place of [...this.#open.keys()]) this.close(place);
+    for (const slot of [...this.#open.keys()]) this.close(slot);
   }
 }
 
@@ -150,6 +150,6 @@ class OpenParts implements PartAssembler {
  * Turns a wire's deltas into provider parts. Emits each delta as it arrives, and the whole part when its slot is closed.
  * The wire names the slots (a content index, the index of a tool call). They close in the order they were opened.
  */
-export function createPartAssembler(tell: Tell): PartAssembler {
-  return new OpenParts(tell);
+export function createPartAssembler(addPart: AddPart): PartAssembler {
+  return new OpenParts(addPart);
 }

@@ -1,21 +1,24 @@
 import type { SignalboxError } from '../../errors.ts';
-import { readOn } from '../../internal/reads.ts';
+import { nextValue } from '../../internal/read.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
-import type { EventSource, Refusal, Reply } from '../../transport/body/read-reply.ts';
+import type { EventSource, HttpError, Reply } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { TextEvent } from '../../transport/sse/event-template.ts';
-import type { Tell } from './part-assembler.ts';
+import type { AddPart } from './part-assembler.ts';
 import { RawEvents } from './raw-events.ts';
 
+/** The target that produced an answer, recorded in its replay data. */
+export type AnswerOrigin = { readonly provider: string; readonly model: string };
+
 /** What an answer reader gets before it reads the answer. */
-export type AnswerFacts = {
+export type AnswerContext = {
   readonly headers: AnswerHeaders;
   readonly requestId: string | undefined;
   /** Receives the parts. */
-  readonly tell: Tell;
+  readonly addPart: AddPart;
 };
 
 /** Reads one answer of a wire, as events or as one body, and emits its parts. */
@@ -24,7 +27,7 @@ export interface AnswerReader {
   /** Describes the last event, if all it did was add to a text: see {@link TextEvent}. */
   textEvent?(data: unknown): TextEvent | undefined;
   /** Reads an event that differs from `event` only in its text. */
-  readAgain?(event: TextEvent, text: string): void;
+  readRepeat?(event: TextEvent, text: string): void;
   /** Called at OpenAI's `[DONE]`. */
   readDone?(): void;
   /** @throws SignalboxError `invalid_response` when the body is not an answer of this wire */
@@ -43,10 +46,10 @@ export interface AnswerReader {
 
 /** What differs between the wires. */
 export type AnswerWire = {
-  readonly open: (facts: AnswerFacts) => AnswerReader;
-  readonly refused: (refusal: Refusal) => SignalboxError;
+  readonly open: (context: AnswerContext) => AnswerReader;
+  readonly httpError: (error: HttpError) => SignalboxError;
   /** The error for an answer whose events do not belong to this wire. */
-  readonly odd: () => SignalboxError;
+  readonly unrecognized: () => SignalboxError;
 };
 
 /** A second undecodable event means that the stream is broken. */
@@ -66,10 +69,10 @@ class EventReading {
   readonly #wire: AnswerWire;
   readonly #reader: AnswerReader;
   readonly #events: EventSource;
-  readonly #addPart: Tell;
+  readonly #addPart: AddPart;
   readonly #raw: RawEvents;
   #malformed = 0;
-  #isOdd = false;
+  #isUnrecognized = false;
   isOver = false;
 
   constructor(
@@ -77,7 +80,7 @@ class EventReading {
     wire: AnswerWire,
     reader: AnswerReader,
     events: EventSource,
-    addPart: Tell,
+    addPart: AddPart,
   ) {
     this.#context = context;
     this.#wire = wire;
@@ -91,9 +94,9 @@ class EventReading {
   async readMore(): Promise<void> {
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await readOn(() => this.#events.read());
+      bytes = await nextValue(() => this.#events.read());
     } catch (cause) {
-      return this.#breakOff(this.#events.cut(cause));
+      return this.#handleInterruption(this.#events.cut(cause));
     }
     this.#events.take(bytes);
     this.readEvents();
@@ -105,7 +108,7 @@ class EventReading {
     const reader = this.#reader;
     const events = this.#events;
     for (let event = events.next(); event !== undefined; event = events.next()) {
-      if (event.type === 'again') reader.readAgain?.(event.of, event.text);
+      if (event.type === 'again') reader.readRepeat?.(event.of, event.text);
       else if (event.type === 'event') this.#readEvent(event.data);
       else if (event.type === 'done') reader.readDone?.();
       else this.#skip();
@@ -120,7 +123,7 @@ class EventReading {
     const { keepRaw } = this.#context;
     if (keepRaw) this.#raw.add(data);
     this.#reader.readEvent(data);
-    this.#isOdd = !this.#reader.isBegun();
+    this.#isUnrecognized = !this.#reader.isBegun();
     if (keepRaw || !this.#events.canExpect()) return;
     const text = this.#reader.textEvent?.(data);
     if (text !== undefined) this.#events.expectAgain(text);
@@ -131,7 +134,7 @@ class EventReading {
     this.#addPart(malformedEvent);
   }
 
-  #breakOff(error: unknown): void {
+  #handleInterruption(error: unknown): void {
     // An abort takes precedence over the read error it causes.
     this.#context.signal.throwIfAborted();
     if (!this.#reader.forgives(error)) throw error;
@@ -141,7 +144,7 @@ class EventReading {
   /** Finishes the answer, or throws when it is incomplete. */
   #end(): void {
     this.#context.signal.throwIfAborted();
-    if (this.#isOdd) throw this.#wire.odd();
+    if (this.#isUnrecognized) throw this.#wire.unrecognized();
     if (!this.#reader.isEnded()) throw interruptedError('it ended without its terminal marker');
     this.#reader.finish(this.#context.keepRaw ? this.#raw.events : undefined);
     this.isOver = true;
@@ -159,12 +162,12 @@ export async function* readAnswer(
   ask: (context: AttemptContext) => Reply | Promise<Reply>,
 ): AsyncGenerator<readonly ProviderPart[], void> {
   const reply = await ask(context);
-  if (reply.kind === 'refusal') throw wire.refused(reply.refusal);
+  if (reply.kind === 'http-error') throw wire.httpError(reply.error);
   let batch: ProviderPart[] = [];
   const addPart = (part: ProviderPart): void =>
     checkCount(batch.push(part), 'parts', maxAnswerParts);
   const { headers, requestId } = reply;
-  const reader = wire.open({ headers, requestId, tell: addPart });
+  const reader = wire.open({ headers, requestId, addPart: addPart });
   let failure: { readonly error: unknown } | undefined;
   if (reply.kind === 'json') {
     try {

@@ -110,7 +110,7 @@ export const annotations = new Set([
 ]);
 
 /** Whether dropping the keyword changes nothing: annotations, and the bounds that zod adds to every integer and record. */
-export function saysNothing(keyword: string, value: unknown): boolean {
+export function constrainsNothing(keyword: string, value: unknown): boolean {
   if (annotations.has(keyword)) return true;
   if (keyword === 'minimum' || keyword === 'maximum') {
     return Math.abs(Number(value)) >= Number.MAX_SAFE_INTEGER;
@@ -119,7 +119,7 @@ export function saysNothing(keyword: string, value: unknown): boolean {
 }
 
 /** Whether the vendor rejects this value of a keyword that it otherwise accepts. */
-export function isRefused(keyword: string, value: unknown, rules: DialectRules): boolean {
+export function isRejected(keyword: string, value: unknown, rules: DialectRules): boolean {
   if (keyword === 'format') return typeof value !== 'string' || !rules.formats.has(value);
   if (keyword === 'minItems') return Number(value) > rules.largestMinItems;
   // OpenAI's grammar has no lookaround, which zod's patterns use (email).

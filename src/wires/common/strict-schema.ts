@@ -1,6 +1,11 @@
 import type { JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
-import { isObjectSchema, isRefused, rulesByDialect, saysNothing } from './schema-dialects.ts';
+import {
+  constrainsNothing,
+  isObjectSchema,
+  isRejected,
+  rulesByDialect,
+} from './schema-dialects.ts';
 
 /**
  * Whether OpenAI can enforce the schema (`strict: true`). The root must be an object, every object must be closed and
@@ -16,7 +21,7 @@ function isStrict(schema: unknown): boolean {
   const known = Object.entries(schema).every(
     ([keyword, value]) =>
       (openai.keywords.has(keyword) || keyword === 'definitions') &&
-      !isRefused(keyword, value, openai),
+      !isRejected(keyword, value, openai),
   );
   const isConstrained = ['type', 'anyOf', '$ref', 'enum', 'const'].some((key) => key in schema);
   if (!known || !isConstrained) return false;
@@ -51,7 +56,7 @@ export function guidanceSchema(schema: JsonSchema): {
     const entries = Object.entries(value).filter(([keyword, inner]) => {
       // A property may also be named `propertyNames`.
       const isKeyword = keyword === 'propertyNames' && !path.endsWith('properties.');
-      if (isKeyword && !saysNothing(keyword, inner)) relaxed.push(`${path}${keyword}`);
+      if (isKeyword && !constrainsNothing(keyword, inner)) relaxed.push(`${path}${keyword}`);
       return !isKeyword;
     });
     return Object.fromEntries(

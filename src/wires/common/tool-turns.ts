@@ -25,7 +25,8 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
   readonly messages: readonly NormalMessage[];
   readonly warnings: readonly Warning[];
 } {
-  if (!messages.some(({ content }) => content.some(isCallOrResult))) return { messages, warnings: [] };
+  if (!messages.some(({ content }) => content.some(isCallOrResult)))
+    return { messages, warnings: [] };
   const paired: NormalMessage[] = [];
   const warnings: Warning[] = [];
   let open:

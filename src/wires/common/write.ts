@@ -81,7 +81,7 @@ export type Frame = {
 };
 
 /** The output that the request asks for. It determines the default answer. */
-export type Asked = {
+export type RequestedOutput = {
   readonly schema: unknown;
   readonly tools: readonly { readonly name: string; readonly schema: unknown }[];
   /** The tool that the answer must call. Any tool will do when `name` is undefined. */
@@ -89,7 +89,11 @@ export type Asked = {
 };
 
 /** For requests without a schema and without tools. */
-export const nothingAsked: Asked = { schema: undefined, tools: [], forcedTool: undefined };
+export const noRequestedOutput: RequestedOutput = {
+  schema: undefined,
+  tools: [],
+  forcedTool: undefined,
+};
 
 /** One exchange: the request, and the values used for ids and timestamps. */
 export type Turn = {
@@ -131,7 +135,7 @@ export interface WireWriter {
   credential(headers: RequestHeaders, query: URLSearchParams): string | undefined;
   /** The error for a request without a key. */
   readonly missingKey: VendorErrorKind;
-  asked(body: JsonObject): Asked;
+  requestedOutput(body: JsonObject): RequestedOutput;
   /** Why the vendor would reject the request, or `undefined` when it would not. */
   complaint(request: ReceivedRequest): string | undefined;
   /** Headers of a successful answer. */

@@ -22,7 +22,7 @@ import {
 } from '../common/messages.ts';
 import { isObject } from '../common/read.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
-import type { ModelFacts } from './models.ts';
+import type { GeminiModelSpec } from './models.ts';
 
 type WirePart = JsonObject;
 
@@ -57,18 +57,18 @@ const mediaTypeByExtension: Readonly<Record<string, string>> = {
   mp4: 'video/mp4',
 };
 
-function urlPart(url: string, mediaType: string | undefined, facts: ModelFacts): WirePart {
+function urlPart(url: string, mediaType: string | undefined, spec: GeminiModelSpec): WirePart {
   if (googleUrl.test(url)) {
     return { fileData: { fileUri: url, ...(mediaType !== undefined && { mimeType: mediaType }) } };
   }
-  if (!facts.fetchesUrls) throw unsupported('a public URL for this model; pass the bytes');
+  if (!spec.fetchesUrls) throw unsupported('a public URL for this model; pass the bytes');
   const extension = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase() ?? '';
   const mimeType = mediaType ?? own(mediaTypeByExtension, extension);
   if (mimeType === undefined) throw unsupported('a URL of unknown media type; set mediaType');
   return { fileData: { fileUri: url, mimeType } };
 }
 
-function mediaPart(source: Media, provider: string, facts: ModelFacts): WirePart {
+function mediaPart(source: Media, provider: string, spec: GeminiModelSpec): WirePart {
   const media = wireMedia(source);
   if (media.kind === 'base64') {
     return { inlineData: { mimeType: media.mediaType, data: media.data } };
@@ -76,7 +76,7 @@ function mediaPart(source: Media, provider: string, facts: ModelFacts): WirePart
   if (media.kind === 'ref' && media.provider !== provider) {
     throw unsupported('a file that was uploaded to another provider');
   }
-  if (media.kind === 'url') return urlPart(media.url, media.mediaType, facts);
+  if (media.kind === 'url') return urlPart(media.url, media.mediaType, spec);
   const mimeType = media.mediaType === undefined ? {} : { mimeType: media.mediaType };
   return { fileData: { fileUri: media.id, ...mimeType } };
 }
@@ -113,23 +113,27 @@ function callPart(part: ToolCallPart, request: ProviderRequest): WirePart {
 function resultParts(
   part: ToolResultPart,
   request: ProviderRequest,
-  facts: ModelFacts,
+  spec: GeminiModelSpec,
 ): readonly WirePart[] {
   const parts = outputParts(part.output);
   const output = parts === undefined ? part.output : joinText(parts);
   const media = (parts ?? []).flatMap((each) =>
-    each.type === 'text' ? [] : [mediaPart(each.source, request.provider, facts)],
+    each.type === 'text' ? [] : [mediaPart(each.source, request.provider, spec)],
   );
   const functionResponse = {
     ...wireId(part.id),
     name: part.name,
     response: part.isError === true ? { error: output } : { output },
-    ...(facts.mediaInResults && media.length > 0 && { parts: media }),
+    ...(spec.mediaInResults && media.length > 0 && { parts: media }),
   };
-  return [{ functionResponse }, ...(facts.mediaInResults ? [] : media)];
+  return [{ functionResponse }, ...(spec.mediaInResults ? [] : media)];
 }
 
-function wireParts(part: Part, request: ProviderRequest, facts: ModelFacts): readonly WirePart[] {
+function wireParts(
+  part: Part,
+  request: ProviderRequest,
+  spec: GeminiModelSpec,
+): readonly WirePart[] {
   switch (part.type) {
     case 'text':
       return [{ text: part.text, ...signature(part.opaque, request) }];
@@ -138,13 +142,13 @@ function wireParts(part: Part, request: ProviderRequest, facts: ModelFacts): rea
     case 'image':
     case 'audio':
     case 'file':
-      return [mediaPart(part.source, request.provider, facts)];
+      return [mediaPart(part.source, request.provider, spec)];
     case 'reasoning':
       return [reasoningPart(part, request)].filter((each) => each !== undefined);
     case 'tool-call':
       return [callPart(part, request)];
     case 'tool-result':
-      return resultParts(part, request, facts);
+      return resultParts(part, request, spec);
     default:
       return part satisfies never;
   }
@@ -194,7 +198,7 @@ export type WireConversation = {
  * @throws SignalboxError `unsupported` for media the API cannot fetch and for a prefilled answer; `invalid_request` when
  * there is nothing to send.
  */
-export function toContents(request: ProviderRequest, facts: ModelFacts): WireConversation {
+export function toContents(request: ProviderRequest, spec: GeminiModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const hoisted = hoistSystem(withoutBlanks(request.messages));
   const paired = pairToolResults(hoisted.rest);
@@ -204,11 +208,11 @@ export function toContents(request: ProviderRequest, facts: ModelFacts): WireCon
   );
   const contents = turns
     .map(({ role, content }): Content => {
-      const parts = content.flatMap((part) => wireParts(part, request, facts));
+      const parts = content.flatMap((part) => wireParts(part, request, spec));
       if (role !== 'assistant') return { role: 'user', parts };
       return {
         role: 'model',
-        parts: facts.wantsSignatures ? signFirstCall(parts, warnings) : parts,
+        parts: spec.wantsSignatures ? signFirstCall(parts, warnings) : parts,
       };
     })
     .filter(({ parts }) => parts.length > 0);
@@ -229,7 +233,7 @@ export function toContents(request: ProviderRequest, facts: ModelFacts): WireCon
     contents.unshift({ role: 'user', parts: [{ text: '(continued)' }] });
   }
   if (contents.at(-1)?.role === 'model') throw unsupported('a prefilled answer');
-  if (facts.systemInstruction || system.length === 0) return { system, contents, warnings };
+  if (spec.systemInstruction || system.length === 0) return { system, contents, warnings };
   const [first, ...others] = contents;
   warnings.push({
     code: 'compat',

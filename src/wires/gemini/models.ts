@@ -13,7 +13,7 @@ type Thinking =
 export type ThinkingLevel = 'minimal' | 'low' | 'medium' | 'high';
 
 /** What Gemini's API accepts for one family of models. */
-export type ModelFacts = {
+export type GeminiModelSpec = {
   readonly thinking: Thinking;
   /** Whether a schema can be combined with tools. Gemini 3 then requires an automatic tool choice. */
   readonly schemaWithTools: boolean;
@@ -28,7 +28,7 @@ export type ModelFacts = {
   readonly structuredOutput: boolean;
 };
 
-const gemini3: ModelFacts = {
+const gemini3: GeminiModelSpec = {
   thinking: { by: 'level', levels: ['minimal', 'low', 'medium', 'high'] },
   schemaWithTools: true,
   wantsSignatures: true,
@@ -39,7 +39,7 @@ const gemini3: ModelFacts = {
   structuredOutput: true,
 };
 
-const gemini2: ModelFacts = {
+const gemini2: GeminiModelSpec = {
   ...gemini3,
   thinking: { by: 'none' },
   schemaWithTools: false,
@@ -47,7 +47,7 @@ const gemini2: ModelFacts = {
   mediaInResults: false,
 };
 
-const gemma: ModelFacts = {
+const gemma: GeminiModelSpec = {
   ...gemini2,
   fetchesUrls: false,
   systemInstruction: false,
@@ -56,7 +56,7 @@ const gemma: ModelFacts = {
 };
 
 /** For later models, which usually support at least these levels. */
-const unknownGemini: ModelFacts = {
+const unknownGemini: GeminiModelSpec = {
   ...gemini3,
   thinking: { by: 'level', levels: ['low', 'medium', 'high'] },
 };
@@ -65,7 +65,7 @@ const unknownGemini: ModelFacts = {
  * Specs by the start of the model's name. The first match wins, so longer names come first.
  * Source: https://ai.google.dev/gemini-api/docs/thinking and /models, November 2026.
  */
-const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] = [
+const specByPrefix: readonly (readonly [prefix: string, spec: GeminiModelSpec])[] = [
   ['gemini-3-pro', { ...gemini3, thinking: { by: 'level', levels: ['low', 'high'] } }],
   ['gemini-3.1-pro', unknownGemini],
   ['gemini-3', gemini3],
@@ -90,7 +90,7 @@ const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] =
 const pathPrefix = /^(?:publishers\/google\/)?models\/|^google\//;
 
 /** The spec of `model`. A model that is not in the table is treated as a recent Gemini. */
-export function factsOf(model: string): ModelFacts {
+export function geminiModelSpec(model: string): GeminiModelSpec {
   const name = model.replace(pathPrefix, '');
-  return factsByPrefix.find(([prefix]) => name.startsWith(prefix))?.[1] ?? unknownGemini;
+  return specByPrefix.find(([prefix]) => name.startsWith(prefix))?.[1] ?? unknownGemini;
 }

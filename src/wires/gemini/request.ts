@@ -5,7 +5,7 @@ import { relaxSchema } from '../common/json-schema.ts';
 import { mergeBody } from '../common/merge-body.ts';
 import { isObject } from '../common/read.ts';
 import { toContents } from './contents.ts';
-import { factsOf, type ModelFacts } from './models.ts';
+import { type GeminiModelSpec, geminiModelSpec } from './models.ts';
 import { planThinking } from './thinking.ts';
 
 export type WireRequest = {
@@ -68,14 +68,14 @@ type Format = { readonly config: JsonObject; readonly instructions: readonly Jso
 /** Structured output: enforced if the model supports it, else requested in the prompt. */
 function toFormat(
   request: ProviderRequest,
-  facts: ModelFacts,
+  spec: GeminiModelSpec,
   hasTools: boolean,
   warnings: Warning[],
 ): Format {
   const { output, toolChoice } = request;
   if (output === undefined) return { config: {}, instructions: [] };
   const isForced = toolChoice === 'required' || typeof toolChoice === 'object';
-  const enforced = facts.structuredOutput && (!hasTools || (facts.schemaWithTools && !isForced));
+  const enforced = spec.structuredOutput && (!hasTools || (spec.schemaWithTools && !isForced));
   if (!enforced) {
     const why = hasTools
       ? 'this model does not enforce a schema together with tools'
@@ -143,13 +143,13 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
     ...rest
   } = request;
   rest satisfies Record<string, never>;
-  const facts = factsOf(model);
+  const spec = geminiModelSpec(model);
   const warnings: Warning[] = [];
 
-  const conversation = toContents(request, facts);
+  const conversation = toContents(request, spec);
   warnings.push(...conversation.warnings);
   const requested = tools ?? [];
-  const offered = facts.tools ? requested : [];
+  const offered = spec.tools ? requested : [];
   if (offered.length < requested.length) {
     warnings.push(dropped('tools', 'this model does not support tools'));
   }
@@ -163,10 +163,12 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
   }
   const labelled = userId !== undefined && labelValue.test(userId);
   if (userId !== undefined && !labelled) {
-    warnings.push(dropped('userId', 'a label may contain only lower-case letters, digits, "_" and "-"'));
+    warnings.push(
+      dropped('userId', 'a label may contain only lower-case letters, digits, "_" and "-"'),
+    );
   }
-  const format = toFormat(request, facts, offered.length > 0, warnings);
-  const plan = planThinking(reasoning, facts);
+  const format = toFormat(request, spec, offered.length > 0, warnings);
+  const plan = planThinking(reasoning, spec);
   warnings.push(...plan.warnings);
   const generationConfig = {
     ...toSampling(request, warnings),
@@ -174,7 +176,7 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
     ...(plan.thinkingConfig !== undefined && { thinkingConfig: plan.thinkingConfig }),
   };
   const body = {
-    ...withInstructions(conversation, format.instructions, facts),
+    ...withInstructions(conversation, format.instructions, spec),
     ...(offered.length > 0 && {
       tools: [{ functionDeclarations: offered.map((tool) => toDeclaration(tool, warnings)) }],
       ...toToolConfig(toolChoice),
@@ -189,11 +191,11 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
 function withInstructions(
   { system, contents }: ReturnType<typeof toContents>,
   instructions: readonly JsonObject[],
-  facts: ModelFacts,
+  spec: GeminiModelSpec,
 ): JsonObject {
-  const parts = facts.systemInstruction ? [...system, ...instructions] : system;
+  const parts = spec.systemInstruction ? [...system, ...instructions] : system;
   const last = contents.at(-1);
-  const moved = facts.systemInstruction || last === undefined ? [] : instructions;
+  const moved = spec.systemInstruction || last === undefined ? [] : instructions;
   return {
     contents:
       moved.length === 0 || last === undefined

@@ -3,11 +3,11 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
-import { checkedRequestId } from '../../transport/body/response-facts.ts';
+import { checkedRequestId } from '../../transport/body/response-metadata.ts';
 import { checkUsage } from '../common/check-usage.ts';
 import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
+import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
 import { citationsOf, groundingOf } from './citations.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { SegmentFinder } from './segment-finder.ts';
@@ -66,8 +66,8 @@ function firstCandidate(candidates: unknown): JsonObject | undefined {
 
 /** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class GeminiReader implements AnswerReader {
-  readonly #issuer: Issuer;
-  readonly #facts: AnswerFacts;
+  readonly #origin: AnswerOrigin;
+  readonly #context: AnswerContext;
   readonly #assembler: PartAssembler;
   #slots = 0;
   /** The type of the open text, which is in the latest slot. */
@@ -84,14 +84,14 @@ class GeminiReader implements AnswerReader {
   #grounding: JsonObject = {};
   readonly #segments = new SegmentFinder();
 
-  constructor(issuer: Issuer, facts: AnswerFacts) {
-    this.#issuer = issuer;
-    this.#facts = facts;
-    this.#assembler = createPartAssembler(facts.tell);
+  constructor(origin: AnswerOrigin, context: AnswerContext) {
+    this.#origin = origin;
+    this.#context = context;
+    this.#assembler = createPartAssembler(context.addPart);
   }
 
   readEvent(event: unknown): void {
-    if (isErrorBody(event)) throw inBandError(event, this.#facts.headers);
+    if (isErrorBody(event)) throw inBandError(event, this.#context.headers);
     const chunk = objectOf(event);
     const candidate = firstCandidate(chunk.candidates);
     const blocked = textOf(objectOf(chunk.promptFeedback).blockReason);
@@ -113,7 +113,7 @@ class GeminiReader implements AnswerReader {
   }
 
   readBody(body: unknown): void {
-    if (isErrorBody(body)) throw inBandError(body, this.#facts.headers);
+    if (isErrorBody(body)) throw inBandError(body, this.#context.headers);
     // A stream without `alt=sse` is a list of chunks.
     const chunks = Array.isArray(body) ? listOf(body) : [body];
     if (!chunks.some(isAnswer)) throw notAnAnswer();
@@ -143,7 +143,7 @@ class GeminiReader implements AnswerReader {
     const finishReason = this.#reason();
     const isExplained =
       finishReason !== 'stop' && finishReason !== 'tool_calls' && finishReason !== 'length';
-    this.#facts.tell({
+    this.#context.addPart({
       type: 'finish',
       finishReason,
       rawFinishReason: this.#blockReason ?? this.#finishReason,
@@ -157,16 +157,16 @@ class GeminiReader implements AnswerReader {
   }
 
   #opaque(kind: Opaque['kind'], data: string): Opaque {
-    return { wire: 'gemini', ...this.#issuer, kind, data };
+    return { wire: 'gemini', ...this.#origin, kind, data };
   }
 
   #closeText(): void {
-    const place = String(this.#places);
+    const slot = String(this.#slots);
     if (this.#current === 'text') {
       for (const cite of citationsOf(this.#grounding, this.#segments))
-        this.#assembler.cite(place, cite);
+        this.#assembler.cite(slot, cite);
     }
-    if (this.#current !== undefined) this.#assembler.close(place);
+    if (this.#current !== undefined) this.#assembler.close(slot);
     this.#current = undefined;
   }
 
@@ -179,14 +179,14 @@ class GeminiReader implements AnswerReader {
     if (text === undefined && signature === undefined) return;
     if (!continues) {
       this.#closeText();
-      this.#places++;
+      this.#slots++;
       this.#current = type;
     }
-    const place = String(this.#places);
-    this.#assembler.text(place, this.#current ?? type, text ?? '');
+    const slot = String(this.#slots);
+    this.#assembler.text(slot, this.#current ?? type, text ?? '');
     if (signature === undefined) return;
     // Text after a signature is not covered by it, so it starts a new part.
-    this.#assembler.opaque(place, this.#opaque('thought-signature', signature));
+    this.#assembler.opaque(slot, this.#opaque('thought-signature', signature));
     this.#closeText();
   }
 
@@ -195,25 +195,26 @@ class GeminiReader implements AnswerReader {
     const call = objectOf(part.functionCall);
     const signature = textOf(part.thoughtSignature);
     this.#closeText();
-    const place = String(++this.#places);
+    const slot = String(++this.#slots);
     this.#calls++;
-    assembler.toolCall(place, textOf(call.id) ?? `call_${this.#calls}`, textOf(call.name) ?? '');
-    assembler.toolInput(place, JSON.stringify(call.args ?? {}));
+    assembler.toolCall(slot, textOf(call.id) ?? `call_${this.#calls}`, textOf(call.name) ?? '');
+    assembler.toolInput(slot, JSON.stringify(call.args ?? {}));
     if (signature !== undefined) {
-      assembler.opaque(place, this.#opaque('thought-signature', signature));
+      assembler.opaque(slot, this.#opaque('thought-signature', signature));
     }
-    assembler.close(place);
+    assembler.close(slot);
   }
 
   #readMedia(data: JsonObject): void {
-    const { tell } = this.#facts;
+    const { addPart } = this.#context;
     const mediaType = textOf(data.mimeType) ?? 'application/octet-stream';
     const source = { data: textOf(data.data) ?? '', mediaType };
     this.#closeText();
-    if (mediaType.startsWith('image/')) tell({ type: 'part-end', part: { type: 'image', source } });
+    if (mediaType.startsWith('image/'))
+      addPart({ type: 'part-end', part: { type: 'image', source } });
     else if (mediaType.startsWith('audio/'))
-      tell({ type: 'part-end', part: { type: 'audio', source } });
-    else tell({ type: 'part-end', part: { type: 'file', source } });
+      addPart({ type: 'part-end', part: { type: 'audio', source } });
+    else addPart({ type: 'part-end', part: { type: 'file', source } });
   }
 
   #readPart(part: JsonObject): void {
@@ -224,20 +225,20 @@ class GeminiReader implements AnswerReader {
     } else {
       // Steps of the vendor's server tools: kept as replay data for the next turn.
       this.#closeText();
-      const place = String(++this.#places);
-      this.#assembler.text(place, 'reasoning', '');
-      this.#assembler.opaque(place, this.#opaque('item', JSON.stringify(part)));
-      this.#assembler.close(place);
+      const slot = String(++this.#slots);
+      this.#assembler.text(slot, 'reasoning', '');
+      this.#assembler.opaque(slot, this.#opaque('item', JSON.stringify(part)));
+      this.#assembler.close(slot);
     }
   }
 
   #open(chunk: JsonObject): void {
     if (this.#opened) return;
     this.#opened = true;
-    const { headers, requestId = checkedRequestId(this.#id, headers), tell } = this.#facts;
-    tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
+    const { headers, requestId = checkedRequestId(this.#id, headers), addPart } = this.#context;
+    addPart({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
     const usage = isObject(chunk.usageMetadata) ? toUsage(chunk.usageMetadata) : undefined;
-    if (usage !== undefined) tell({ type: 'usage', usage });
+    if (usage !== undefined) addPart({ type: 'usage', usage });
   }
 
   #reason(): FinishReason {
@@ -249,6 +250,6 @@ class GeminiReader implements AnswerReader {
   }
 }
 
-export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
-  return new GeminiReader(issuer, facts);
+export function createAnswerReader(origin: AnswerOrigin, context: AnswerContext): AnswerReader {
+  return new GeminiReader(origin, context);
 }

@@ -1,7 +1,7 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Effort, Reasoning } from '../../protocol/request.ts';
-import type { ModelFacts, ThinkingLevel } from './models.ts';
+import type { GeminiModelSpec, ThinkingLevel } from './models.ts';
 
 const effortRank: Readonly<Record<Effort, number>> = {
   none: 0,
@@ -33,7 +33,7 @@ function nearestLevel(wanted: Effort, levels: readonly ThinkingLevel[]): Thinkin
 /** Converts the requested reasoning to what the model accepts: a level or a token budget. */
 export function planThinking(
   reasoning: Reasoning | undefined,
-  { thinking }: ModelFacts,
+  { thinking }: GeminiModelSpec,
 ): { readonly thinkingConfig?: JsonObject; readonly warnings: readonly Warning[] } {
   const { effort, budgetTokens, include } = reasoning ?? {};
   const warnings: Warning[] = [];
@@ -71,11 +71,11 @@ export function planThinking(
   if (effort === undefined && budgetTokens === undefined) return config({});
   const wanted = budgetTokens ?? budgetByEffort[effort ?? 'medium'];
   const budget =
-    wanted === 0 && thinking.canBeOff
-      ? 0
-      : Math.min(Math.max(wanted, thinking.min), thinking.max);
+    wanted === 0 && thinking.canBeOff ? 0 : Math.min(Math.max(wanted, thinking.min), thinking.max);
   if (budget !== wanted) {
-    adjusted(`the thinking budget was set to ${budget} tokens, the nearest that this model accepts`);
+    adjusted(
+      `the thinking budget was set to ${budget} tokens, the nearest that this model accepts`,
+    );
   }
   return config({ thinkingBudget: budget });
 }

@@ -3,9 +3,9 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
-  type Asked,
   bearer,
   type Frame,
+  type RequestedOutput,
   splitText,
   type WireWriter,
 } from '../common/write.ts';
@@ -38,7 +38,7 @@ export const geminiWire: WireWriter = {
   },
   credential: (headers, query) => headers['x-goog-api-key'] ?? query.get('key') ?? bearer(headers),
   missingKey: 'permission',
-  asked,
+  requestedOutput,
   complaint: ({ body }) =>
     listOf(body.contents).length === 0
       ? '* GenerateContentRequest.contents: contents is not specified'
@@ -63,7 +63,7 @@ export const geminiWire: WireWriter = {
   keepAlive: ': keep-alive\n\n',
 };
 
-function asked(body: JsonObject): Asked {
+function requestedOutput(body: JsonObject): RequestedOutput {
   const config = objectOf(body.generationConfig);
   const calling = objectOf(objectOf(body.toolConfig).functionCallingConfig);
   return {

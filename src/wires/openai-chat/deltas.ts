@@ -2,8 +2,9 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 import { openAICitation } from '../common/citations.ts';
-import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
+import { type AddPart, createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { AnswerOrigin } from '../common/read-answer.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
 import { createReasoningDetails } from './reasoning-details.ts';
@@ -67,7 +68,7 @@ export function textField(
 
 /** See {@link createDeltaReader}. */
 class ChatDeltas implements DeltaReader {
-  readonly #issuer: Issuer;
+  readonly #origin: AnswerOrigin;
   readonly #assembler: PartAssembler;
   readonly #thinkTags: ReturnType<typeof createThinkTags> | undefined;
   #details: ReturnType<typeof createReasoningDetails> | undefined;
@@ -79,17 +80,17 @@ class ChatDeltas implements DeltaReader {
   /** The slot of the open text or reasoning. Content of another kind closes it. */
   #current: string | undefined;
 
-  constructor(issuer: Issuer, tell: Tell, reasoningOut: ChatDialect['reasoningOut']) {
-    this.#issuer = issuer;
-    this.#assembler = createPartAssembler(tell);
+  constructor(origin: AnswerOrigin, addPart: AddPart, reasoningOut: ChatDialect['reasoningOut']) {
+    this.#origin = origin;
+    this.#assembler = createPartAssembler(addPart);
     this.#thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
   }
 
   read(delta: JsonObject): void {
     for (const field of reasoningFields) {
-      const words = delta[field];
-      if (typeof words !== 'string' || words === '') continue;
-      this.#reason(field, words);
+      const text = delta[field];
+      if (typeof text !== 'string' || text === '') continue;
+      this.#appendReasoning(field, text);
       // Some servers send the same text in both fields.
       break;
     }
@@ -98,7 +99,7 @@ class ChatDeltas implements DeltaReader {
       this.#details.read(delta.reasoning_details);
     }
     this.#content(delta.content);
-    this.#say('refusal', delta.refusal);
+    this.#append('refusal', delta.refusal);
     for (const annotation of listOf(delta.annotations)) {
       const citation = openAICitation(annotation);
       if (citation !== undefined) this.#assembler.cite('text', () => citation);
@@ -114,7 +115,7 @@ class ChatDeltas implements DeltaReader {
 
   text(field: string, text: string): void {
     if (field === 'content') this.#text(text);
-    else this.#reason(field, text);
+    else this.#appendReasoning(field, text);
   }
 
   close(sources: readonly Citation[]): void {
@@ -125,7 +126,7 @@ class ChatDeltas implements DeltaReader {
     const data = this.#details?.toJson();
     if (data === undefined) return;
     assembler.text('details', 'reasoning', '');
-    assembler.opaque('details', { wire, ...this.#issuer, kind: 'encrypted', data });
+    assembler.opaque('details', { wire, ...this.#origin, kind: 'encrypted', data });
     assembler.close('details');
   }
 
@@ -133,40 +134,40 @@ class ChatDeltas implements DeltaReader {
     return { toolCalls: this.#begunCount, refusal: this.#refusal };
   }
 
-  #enter(place: string | undefined): void {
-    if (this.#current !== undefined && this.#current !== place) {
+  #enter(slot: string | undefined): void {
+    if (this.#current !== undefined && this.#current !== slot) {
       this.#assembler.close(this.#current);
     }
-    this.#current = place;
+    this.#current = slot;
   }
 
-  #say(type: 'text' | 'reasoning' | 'refusal', words: unknown): void {
-    if (typeof words !== 'string' || words === '') return;
+  #append(type: 'text' | 'reasoning' | 'refusal', text: unknown): void {
+    if (typeof text !== 'string' || text === '') return;
     this.#enter(type);
     if (type === 'refusal') this.#refusal = true;
-    this.#assembler.text(type, type, words);
+    this.#assembler.text(type, type, text);
   }
 
-  #reason(field: string, words: unknown): void {
-    if (typeof words !== 'string' || words === '') return;
-    this.#say('reasoning', words);
-    const opaque: Opaque = { wire, ...this.#issuer, kind: 'reasoning-content', data: field };
+  #appendReasoning(field: string, text: unknown): void {
+    if (typeof text !== 'string' || text === '') return;
+    this.#append('reasoning', text);
+    const opaque: Opaque = { wire, ...this.#origin, kind: 'reasoning-content', data: field };
     this.#assembler.opaque('reasoning', opaque);
   }
 
   #text(text: string): void {
     const tags = this.#thinkTags;
-    if (tags === undefined || tags.areDone()) this.#say('text', text);
-    else for (const each of tags.read(text)) this.#say(each.type, each.text);
+    if (tags === undefined || tags.areDone()) this.#append('text', text);
+    else for (const each of tags.read(text)) this.#append(each.type, each.text);
   }
 
   #content(value: unknown): void {
     if (typeof value === 'string') this.#text(value);
     for (const each of listOf(value)) {
       const part = objectOf(each);
-      if (part.type === 'thinking') this.#say('reasoning', thinkingText(part));
-      else if (part.type === 'text') this.#say('text', part.text);
-      else if (part.type === 'refusal') this.#say('refusal', part.refusal);
+      if (part.type === 'thinking') this.#append('reasoning', thinkingText(part));
+      else if (part.type === 'text') this.#append('text', part.text);
+      else if (part.type === 'refusal') this.#append('refusal', part.refusal);
     }
   }
 
@@ -191,7 +192,7 @@ class ChatDeltas implements DeltaReader {
 
   /** Emits the text that the tag reader buffers, before other content. */
   #flushTags(): void {
-    for (const { type, text } of this.#thinkTags?.rest() ?? []) this.#say(type, text);
+    for (const { type, text } of this.#thinkTags?.rest() ?? []) this.#append(type, text);
   }
 
   #emitCall(call: Call, name: string | undefined, input: string): void {
@@ -204,11 +205,11 @@ class ChatDeltas implements DeltaReader {
     if (!call.begun) {
       call.begun = true;
       this.#begunCount++;
-      this.#assembler.toolCall(call.place, call.id, name ?? '');
+      this.#assembler.toolCall(call.slot, call.id, name ?? '');
     }
     const whole = call.buffered + input;
     call.buffered = '';
-    this.#assembler.toolInput(call.place, whole);
+    this.#assembler.toolInput(call.slot, whole);
   }
 
   #toolCall(value: unknown, index: number | undefined): void {
@@ -226,15 +227,15 @@ class ChatDeltas implements DeltaReader {
     this.#emitCall(call, name, input);
     const data = thoughtSignature(value);
     if (data === undefined) return;
-    const opaque: Opaque = { wire, ...this.#issuer, kind: 'thought-signature', data };
-    this.#assembler.opaque(call.place, opaque);
+    const opaque: Opaque = { wire, ...this.#origin, kind: 'thought-signature', data };
+    this.#assembler.opaque(call.slot, opaque);
   }
 }
 
 export function createDeltaReader(
-  issuer: Issuer,
-  tell: Tell,
+  origin: AnswerOrigin,
+  addPart: AddPart,
   reasoningOut: ChatDialect['reasoningOut'] = 'tags',
 ): DeltaReader {
-  return new ChatDeltas(issuer, tell, reasoningOut);
+  return new ChatDeltas(origin, addPart, reasoningOut);
 }

@@ -1,8 +1,8 @@
 import type { Effort } from '../../protocol/request.ts';
 import {
-  type OpenAIModelFacts,
-  openAIFactsOf,
-  unknownModelFacts,
+  type OpenAIModelSpec,
+  openAIModelSpec,
+  unknownModelSpec,
 } from '../openai-shared/models.ts';
 
 /** Parameters that a vendor may reject or ignore. They are then dropped with a warning. */
@@ -65,7 +65,7 @@ export type ChatQuirks = {
 };
 
 /** The quirks for one model, and the spec of OpenAI's models. */
-export type ChatDialect = ChatQuirks & { readonly facts: OpenAIModelFacts };
+export type ChatDialect = ChatQuirks & { readonly spec: OpenAIModelSpec };
 
 /** What nearly all vendors compatible with the wire accept. */
 const compatibleQuirks: ChatQuirks = {
@@ -99,11 +99,11 @@ export function openAIDialect(model: string): ChatDialect {
     systemRole: 'developer',
     userField: 'safety_identifier',
     reasoningOut: 'fields',
-    facts: openAIFactsOf(model),
+    spec: openAIModelSpec(model),
   };
 }
 
 /** The dialect of a vendor other than OpenAI. Its models have no spec. */
 export function compatibleDialect(quirks: Partial<ChatQuirks> = {}): ChatDialect {
-  return { ...compatibleQuirks, ...quirks, facts: unknownModelFacts };
+  return { ...compatibleQuirks, ...quirks, spec: unknownModelSpec };
 }

@@ -1,21 +1,21 @@
 import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { isObject, objectOf } from '../common/read.ts';
-import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../openai-shared/errors.ts';
+import { isErrorBody, openAIErrorInBand, openAIHttpError } from '../openai-shared/errors.ts';
 import type { ChatDialect } from './dialect.ts';
 
 /** The error of an HTTP error response. Some vendors send it without a body. */
-export function refusalError(
-  refusal: Refusal,
+export function httpError(
+  response: HttpError,
   { bareRefusal }: Pick<ChatDialect, 'bareRefusal'>,
 ): SignalboxError {
-  const { status, body } = refusal;
+  const { status, body } = response;
   const isBare = body === '' && (status === 400 || status === 413);
-  if (!isBare || bareRefusal === 'status') return openAIRefusal(refusal);
-  return openAIRefusal({ ...refusal, body: { error: { code: 'context_length_exceeded' } } });
+  if (!isBare || bareRefusal === 'status') return openAIHttpError(response);
+  return openAIHttpError({ ...response, body: { error: { code: 'context_length_exceeded' } } });
 }
 
 /** Finish reasons that are failures, mapped to words of the error table. */

@@ -35,7 +35,7 @@ function unsupported(what: string): SignalboxError {
 }
 
 function breakpoint(hint: CacheHint | undefined, context: MessageContext): JsonObject {
-  return context.dialect.facts.cacheBreakpoints ? cacheBreakpoint(hint) : {};
+  return context.dialect.spec.cacheBreakpoints ? cacheBreakpoint(hint) : {};
 }
 
 /** The two formats of `input_audio`, by media type. */
@@ -104,7 +104,7 @@ function userContent(
   context: MessageContext,
 ): string | readonly JsonObject[] {
   const [only, ...more] = message.content;
-  const isMarked = context.dialect.facts.cacheBreakpoints && only?.type === 'text' && only.cache;
+  const isMarked = context.dialect.spec.cacheBreakpoints && only?.type === 'text' && only.cache;
   if (only?.type === 'text' && more.length === 0 && !isMarked) return only.text;
   return message.content.flatMap((part) => contentOf(part, message.role, context));
 }
@@ -221,7 +221,7 @@ function systemContent(
   context: MessageContext,
 ): string | readonly JsonObject[] {
   const texts = message.content.filter((part): part is TextPart => part.type === 'text');
-  const isMarked = context.dialect.facts.cacheBreakpoints && texts.some((part) => part.cache);
+  const isMarked = context.dialect.spec.cacheBreakpoints && texts.some((part) => part.cache);
   if (!isMarked) return joinText(texts);
   return texts.flatMap((part) => contentOf(part, message.role, context));
 }

@@ -19,16 +19,16 @@ type ReasoningRequest = {
 /** OpenAI: `max` works only on Responses, and some models reject tools together with reasoning. */
 function openAIEffort(
   { reasoning, tools }: ReasoningRequest,
-  { facts, efforts }: ChatDialect,
+  { spec, efforts }: ChatDialect,
 ): WireReasoning {
   const known =
-    facts.efforts === 'any' ? efforts : facts.efforts.filter((effort) => effort !== 'max');
+    spec.efforts === 'any' ? efforts : spec.efforts.filter((effort) => effort !== 'max');
   const { effort, warnings } = adaptEffort(reasoning, known);
   const hasTools = (tools?.length ?? 0) > 0;
   const hasEffort = effort !== undefined && effort !== 'none';
   const clashes =
-    (facts.chatToolsClash === 'with-effort' && hasEffort) ||
-    (facts.chatToolsClash === 'unless-none' && effort !== 'none');
+    (spec.chatToolsClash === 'with-effort' && hasEffort) ||
+    (spec.chatToolsClash === 'unless-none' && effort !== 'none');
   if (!hasTools || !clashes) {
     return { body: effort === undefined ? {} : { reasoning_effort: effort }, effort, warnings };
   }

@@ -5,7 +5,12 @@ import type { NormalTool, ProviderRequest, ToolChoice } from '../../protocol/req
 import { hoistSystem, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
 import { createToolIds, type ToolIdRule } from '../common/tool-ids.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
-import { adaptSampling, cacheTtl, droppedParam, nothingToSay } from '../openai-shared/params.ts';
+import {
+  adaptSampling,
+  cacheTtl,
+  droppedParam,
+  emptyConversation,
+} from '../openai-shared/params.ts';
 import { adaptTool } from '../openai-shared/schema.ts';
 import type { ChatDialect, RefusableParam } from './dialect.ts';
 import { wireMessages } from './messages.ts';
@@ -67,13 +72,12 @@ function arranged(
 ): readonly NormalMessage[] {
   const turnsToSend = messages.map((message, index) => {
     if (message.role !== 'system' || index === 0 || systemTurns === 'anywhere') return message;
-    const note = 'the vendor accepts a system message only at the start; a later one was sent as a user message';
+    const note =
+      'the vendor accepts a system message only at the start; a later one was sent as a user message';
     warn({ code: 'compat', message: note });
     return { ...message, role: 'user' as const };
   });
-  return turns === 'free'
-    ? turnsToSend
-    : mergeNeighbours(turnsToSend, (message) => message.role);
+  return turns === 'free' ? turnsToSend : mergeNeighbours(turnsToSend, (message) => message.role);
 }
 
 /**
@@ -110,13 +114,13 @@ export function chatBody(
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => void warnings.push(...more);
 
-  const { facts } = dialect;
+  const { spec } = dialect;
   const thinking = wireReasoning({ reasoning, tools }, dialect);
-  const sampling = adaptSampling(temperature, topP, facts, thinking.effort);
+  const sampling = adaptSampling(temperature, topP, spec, thinking.effort);
   warn(...thinking.warnings, ...sampling.warnings);
-  if (stop !== undefined && !facts.stop) warn(droppedParam('stop', 'the model does not accept it'));
+  if (stop !== undefined && !spec.stop) warn(droppedParam('stop', 'the model does not accept it'));
   // OpenAI never returns reasoning on this wire. Other vendors always do.
-  if (reasoning?.include === true && facts.efforts !== 'any') {
+  if (reasoning?.include === true && spec.efforts !== 'any') {
     warn(
       droppedParam('reasoning.include', 'Chat Completions does not return reasoning; use openai()'),
     );
@@ -136,9 +140,9 @@ export function chatBody(
     dialect,
     warn,
   });
-  if (wireInput.length === 0) throw nothingToSay();
+  if (wireInput.length === 0) throw emptyConversation();
 
-  const ttl = facts.cacheBreakpoints ? cacheTtl(cache) : undefined;
+  const ttl = spec.cacheBreakpoints ? cacheTtl(cache) : undefined;
   const body: Record<string, unknown> = { ...dialect.extraBody, model, messages: wireInput };
   /** Sets the field if it has a value and the vendor accepts it. */
   const put = (name: RefusableParam, field: string, value: unknown): void => {
@@ -152,7 +156,7 @@ export function chatBody(
   put('topK', 'top_k', topK);
   put('frequencyPenalty', 'frequency_penalty', frequencyPenalty);
   put('presencePenalty', 'presence_penalty', presencePenalty);
-  put('stop', 'stop', facts.stop ? stop : undefined);
+  put('stop', 'stop', spec.stop ? stop : undefined);
   put('seed', dialect.seedField, seed);
   Object.assign(body, thinking.body);
   if (hasTools) {

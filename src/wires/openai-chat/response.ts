@@ -7,9 +7,9 @@ import type { Usage } from '../../protocol/usage.ts';
 import type { TextEvent } from '../../transport/sse/event-template.ts';
 import { listedCitations } from '../common/citations.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
+import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
 import { openAIUsage } from '../openai-shared/usage.ts';
-import { createDeltaReader, type DeltaReader, type Issuer, textField } from './deltas.ts';
+import { createDeltaReader, type DeltaReader, textField } from './deltas.ts';
 import type { ChatDialect } from './dialect.ts';
 import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
 
@@ -45,8 +45,8 @@ const usageNames = {
   outputDetails: 'completion_tokens_details',
 };
 
-type ChatFacts = AnswerFacts & {
-  readonly issuer: Issuer;
+type ChatContext = AnswerContext & {
+  readonly origin: AnswerOrigin;
   /** Where the answer contains reasoning. @default 'tags' */
   readonly reasoningOut?: ChatDialect['reasoningOut'];
 };
@@ -64,7 +64,7 @@ const ignoredFields = ['created', 'obfuscation', 'p'];
 
 /** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class ChatReader implements AnswerReader {
-  readonly #facts: AnswerFacts;
+  readonly #context: AnswerContext;
   readonly #deltas: DeltaReader;
   #begun = false;
   #id: string | undefined;
@@ -76,14 +76,14 @@ class ChatReader implements AnswerReader {
   #settled = false;
   #sources: readonly Citation[] = [];
 
-  constructor(facts: ChatFacts) {
-    this.#facts = facts;
-    this.#deltas = createDeltaReader(facts.issuer, facts.tell, facts.reasoningOut);
+  constructor(context: ChatContext) {
+    this.#context = context;
+    this.#deltas = createDeltaReader(context.origin, context.addPart, context.reasoningOut);
   }
 
   readEvent(chunk: unknown): void {
     if (!isObject(chunk)) return;
-    const failure = chunkFailure(chunk, this.#facts.headers);
+    const failure = chunkFailure(chunk, this.#context.headers);
     if (failure !== undefined) throw failure;
     if (!Array.isArray(chunk.choices) && !this.#begun && chunk.usage === undefined) return;
     const choice = firstChoice(chunk.choices);
@@ -99,12 +99,12 @@ class ChatReader implements AnswerReader {
     return found && { place: found.field, ...found, idle: ignoredFields };
   }
 
-  readAgain({ place }: TextEvent, text: string): void {
+  readRepeat({ place }: TextEvent, text: string): void {
     this.#deltas.text(place, text);
   }
 
   readBody(body: unknown): void {
-    const failure = chunkFailure(body, this.#facts.headers);
+    const failure = chunkFailure(body, this.#context.headers);
     if (failure !== undefined) throw failure;
     const choice = isObject(body) ? firstChoice(body.choices) : undefined;
     if (!isObject(body) || !isObject(choice?.message)) {
@@ -139,7 +139,7 @@ class ChatReader implements AnswerReader {
 
   finish(raw: unknown): void {
     this.#deltas.close(this.#sources);
-    this.#facts.tell({
+    this.#context.addPart({
       type: 'finish',
       finishReason: this.#finishReason(),
       rawFinishReason: this.#rawFinishReason,
@@ -166,15 +166,15 @@ class ChatReader implements AnswerReader {
       textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? this.#serviceTier;
     if (this.#begun) return;
     this.#begun = true;
-    const { requestId, tell } = this.#facts;
-    tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
+    const { requestId, addPart } = this.#context;
+    addPart({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
   }
 
   #readChoice(choice: JsonObject, delta: unknown): void {
     this.#deltas.read(objectOf(delta));
     const reason = textOf(choice.finish_reason);
     if (reason === undefined) return;
-    const failure = finishFailure(reason, choice, this.#facts.headers);
+    const failure = finishFailure(reason, choice, this.#context.headers);
     if (failure !== undefined) throw failure;
     this.#rawFinishReason = reason;
   }
@@ -189,6 +189,6 @@ class ChatReader implements AnswerReader {
   }
 }
 
-export function createAnswerReader(facts: ChatFacts): AnswerReader {
-  return new ChatReader(facts);
+export function createAnswerReader(context: ChatContext): AnswerReader {
+  return new ChatReader(context);
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, textOf } from '../common/read.ts';
-import { nothingAsked, type WireWriter } from '../common/write.ts';
+import { noRequestedOutput, type WireWriter } from '../common/write.ts';
 import { onePixelPng, simulatedVector } from '../common/write-samples.ts';
 import { openaiChatWire } from './write.ts';
 
@@ -18,7 +18,7 @@ function countTokens(texts: readonly string[]): number {
 const plainOpenAI = {
   ...openaiChatWire,
   read: (_: string, body: JsonObject) => ({ model: textOf(body.model) ?? '', stream: false }),
-  asked: () => nothingAsked,
+  requestedOutput: () => noRequestedOutput,
   frames: () => [],
 } satisfies WireWriter;
 

@@ -3,8 +3,8 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
-  type Asked,
   type Frame,
+  type RequestedOutput,
   splitText,
   type WireWriter,
 } from '../common/write.ts';
@@ -64,7 +64,7 @@ function createChatWire(dialect: Dialect): WireWriter {
     }),
     credential: openaiCredential,
     missingKey: 'auth',
-    asked,
+    requestedOutput,
     complaint: ({ body, model }) => {
       if (model === '') return 'you must provide a model parameter';
       return listOf(body.messages).length === 0 ? "'messages' must not be empty" : undefined;
@@ -78,7 +78,7 @@ function createChatWire(dialect: Dialect): WireWriter {
   };
 }
 
-function asked(body: JsonObject): Asked {
+function requestedOutput(body: JsonObject): RequestedOutput {
   const format = objectOf(body.response_format);
   const choice = body.tool_choice;
   const jsonSchema = objectOf(format.json_schema).schema;

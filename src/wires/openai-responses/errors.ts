@@ -4,7 +4,7 @@ import { interruptedError } from '../../transport/network-error.ts';
 import { objectOf } from '../common/read.ts';
 import { isErrorBody, openAIErrorInBand } from '../openai-shared/errors.ts';
 
-export { openAIRefusal as refusalError } from '../openai-shared/errors.ts';
+export { openAIHttpError as httpError } from '../openai-shared/errors.ts';
 
 /** The error of a failed or cancelled response, which is sent with status 200. */
 export function responseFailure(body: unknown, headers: AnswerHeaders): SignalboxError | undefined {

@@ -4,13 +4,13 @@ import type { ProviderRequest, ToolChoice } from '../../protocol/request.ts';
 import { hoistSystem, joinText, withoutBlanks } from '../common/messages.ts';
 import { createToolIds } from '../common/tool-ids.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
-import { openAIFactsOf } from '../openai-shared/models.ts';
+import { openAIModelSpec } from '../openai-shared/models.ts';
 import {
   adaptEffort,
   adaptSampling,
   cacheTtl,
   droppedParam,
-  nothingToSay,
+  emptyConversation,
 } from '../openai-shared/params.ts';
 import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';
 import { inputItems } from './input.ts';
@@ -65,14 +65,14 @@ export function responsesBody(request: ProviderRequest): {
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => void warnings.push(...more);
 
-  const facts = openAIFactsOf(model);
+  const spec = openAIModelSpec(model);
   const absent = { topK, frequencyPenalty, presencePenalty, stop, seed };
   for (const param of absentParams) {
     if (absent[param] !== undefined)
       warn(droppedParam(param, 'the Responses API does not have it'));
   }
-  const effort = adaptEffort(reasoning, facts.efforts);
-  const sampling = adaptSampling(temperature, topP, facts, effort.effort);
+  const effort = adaptEffort(reasoning, spec.efforts);
+  const sampling = adaptSampling(temperature, topP, spec, effort.effort);
   warn(...effort.warnings, ...sampling.warnings);
   if (maxOutputTokens !== undefined && maxOutputTokens < minOutputTokens) {
     const message = `maxOutputTokens was raised to ${minOutputTokens}, the API's minimum`;
@@ -88,16 +88,16 @@ export function responsesBody(request: ProviderRequest): {
   const { system, rest: turns } = hoistSystem(paired.messages);
   // Sent as an item when it has a cache hint (`instructions` cannot), or when the conversation has no other items.
   const systemAsItem =
-    turns.length === 0 || (facts.cacheBreakpoints && system.some((part) => part.cache));
+    turns.length === 0 || (spec.cacheBreakpoints && system.some((part) => part.cache));
   const instructions = [systemAsItem ? '' : joinText(system), wireOutput?.instruction ?? '']
     .filter((each) => each !== '')
     .join('\n\n');
-  const mayReason = facts.efforts === 'any' || facts.efforts.length > 0;
+  const mayReason = spec.efforts === 'any' || spec.efforts.length > 0;
   const context = {
     request,
     mayReason,
     ids: createToolIds(toolIdRule),
-    cacheBreakpoints: facts.cacheBreakpoints,
+    cacheBreakpoints: spec.cacheBreakpoints,
     warn,
   };
   const items = [
@@ -105,10 +105,10 @@ export function responsesBody(request: ProviderRequest): {
     ...turns,
   ].flatMap((message) => inputItems(message, context));
 
-  if (items.length === 0) throw nothingToSay();
+  if (items.length === 0) throw emptyConversation();
 
   const summary = reasoning?.include === true && mayReason;
-  const ttl = facts.cacheBreakpoints ? cacheTtl(cache) : undefined;
+  const ttl = spec.cacheBreakpoints ? cacheTtl(cache) : undefined;
   const hasTools = wireTools.length > 0;
   const body: JsonObject = {
     model,
@@ -133,7 +133,7 @@ export function responsesBody(request: ProviderRequest): {
       },
     }),
     // Without it a stateless conversation loses its reasoning. Models without reasoning reject it.
-    ...(mayReason && facts.efforts !== 'any' && { include: ['reasoning.encrypted_content'] }),
+    ...(mayReason && spec.efforts !== 'any' && { include: ['reasoning.encrypted_content'] }),
     ...(ttl !== undefined && { prompt_cache_options: { ttl } }),
     ...(userId !== undefined && { safety_identifier: userId }),
   };

@@ -3,10 +3,10 @@ import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { TextEvent } from '../../transport/sse/event-template.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
+import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
 import { openAIUsage } from '../openai-shared/usage.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
-import { contentPlace, createItemReader, type Issuer, type ItemReader } from './items.ts';
+import { contentSlot, createItemReader, type ItemReader } from './items.ts';
 
 const finishReasonByDetail: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: 'length',
@@ -48,20 +48,20 @@ function isResponse(body: unknown): body is JsonObject {
 
 /** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class ResponseReader implements AnswerReader {
-  readonly #facts: AnswerFacts;
+  readonly #context: AnswerContext;
   readonly #items: ItemReader;
   #opened = false;
   #final: JsonObject | undefined;
 
-  constructor(issuer: Issuer, facts: AnswerFacts) {
-    this.#facts = facts;
-    this.#items = createItemReader(issuer, facts.tell);
+  constructor(origin: AnswerOrigin, context: AnswerContext) {
+    this.#context = context;
+    this.#items = createItemReader(origin, context.addPart);
   }
 
   readEvent(event: unknown): void {
     const data = objectOf(event);
     const { type, response } = data;
-    const failure = eventFailure(event, this.#facts.headers);
+    const failure = eventFailure(event, this.#context.headers);
     if (failure !== undefined) throw failure;
     if (isObject(response)) this.#open(response);
     if (terminalEvents.includes(type)) this.#complete(objectOf(response));
@@ -76,12 +76,12 @@ class ResponseReader implements AnswerReader {
       : { place: contentSlot(data), field: 'delta', text, idle: ignoredFields };
   }
 
-  readAgain({ place }: TextEvent, text: string): void {
+  readRepeat({ place }: TextEvent, text: string): void {
     this.#items.text(place, text);
   }
 
   readBody(body: unknown): void {
-    const failure = responseFailure(body, this.#facts.headers);
+    const failure = responseFailure(body, this.#context.headers);
     if (failure !== undefined) throw failure;
     if (!isResponse(body)) throw notAResponse('not a response of the Responses API');
     if (body.status === 'queued' || body.status === 'in_progress') {
@@ -110,7 +110,7 @@ class ResponseReader implements AnswerReader {
   finish(raw: unknown): void {
     this.#items.close();
     const response = this.#final ?? {};
-    this.#facts.tell({
+    this.#context.addPart({
       ...finishOf(response, this.#items.seen()),
       type: 'finish',
       id: textOf(response.id),
@@ -124,8 +124,8 @@ class ResponseReader implements AnswerReader {
   #open(response: JsonObject): void {
     if (this.#opened) return;
     this.#opened = true;
-    const { requestId, tell } = this.#facts;
-    tell({
+    const { requestId, addPart } = this.#context;
+    addPart({
       type: 'open',
       id: textOf(response.id),
       servedModel: textOf(response.model),
@@ -134,7 +134,7 @@ class ResponseReader implements AnswerReader {
   }
 
   #complete(response: JsonObject): void {
-    const failure = responseFailure(response, this.#facts.headers);
+    const failure = responseFailure(response, this.#context.headers);
     if (failure !== undefined) throw failure;
     // Emits what the events did not contain: some servers send items only here, and an event may be malformed.
     this.#items.final(listOf(response.output));
@@ -142,6 +142,6 @@ class ResponseReader implements AnswerReader {
   }
 }
 
-export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
-  return new ResponseReader(issuer, facts);
+export function createAnswerReader(origin: AnswerOrigin, context: AnswerContext): AnswerReader {
+  return new ResponseReader(origin, context);
 }

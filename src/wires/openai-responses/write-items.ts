@@ -29,17 +29,17 @@ function reasoningItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
     summary,
   });
   const part = (content: string): JsonObject => ({ type: 'summary_text', text: content });
-  const place = { item_id: id, output_index: outputIndex, summary_index: 0 };
+  const location = { item_id: id, output_index: outputIndex, summary_index: 0 };
   const done = item(text === '' ? [] : [part(text)], answer.reasoningSignature);
   const type = 'response.reasoning_summary';
   const summary =
     text === ''
       ? []
       : [
-          frame(`${type}_part.added`, { ...place, part: part('') }),
-          ...splitText(text).map((delta) => frame(`${type}_text.delta`, { ...place, delta })),
-          frame(`${type}_text.done`, { ...place, text }),
-          frame(`${type}_part.done`, { ...place, part: part(text) }),
+          frame(`${type}_part.added`, { ...location, part: part('') }),
+          ...splitText(text).map((delta) => frame(`${type}_text.delta`, { ...location, delta })),
+          frame(`${type}_text.done`, { ...location, text }),
+          frame(`${type}_part.done`, { ...location, part: part(text) }),
         ];
   // As with the vendor, the opening item contains an unfinished blob. Only the finished one may be replayed.
   return surrounded(item([], 'unfinished'), summary, done, outputIndex);
@@ -62,7 +62,7 @@ function messageItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
     phase: 'final_answer',
     role: 'assistant',
   });
-  const place = { content_index: 0, item_id: id, output_index: outputIndex };
+  const location = { content_index: 0, item_id: id, output_index: outputIndex };
   const name = refused ? 'response.refusal' : 'response.output_text';
   const extra = refused ? {} : { logprobs: [] };
   const pieces = refused ? splitText(text) : answer.chunks;
@@ -70,10 +70,10 @@ function messageItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
   return surrounded(
     item('in_progress', []),
     [
-      frame('response.content_part.added', { ...place, part: part('') }),
-      ...pieces.map((delta) => frame(`${name}.delta`, { ...place, delta, ...extra })),
-      frame(`${name}.done`, { ...place, ...(refused ? { refusal: text } : { text }), ...extra }),
-      frame('response.content_part.done', { ...place, part: part(text) }),
+      frame('response.content_part.added', { ...location, part: part('') }),
+      ...pieces.map((delta) => frame(`${name}.delta`, { ...location, delta, ...extra })),
+      frame(`${name}.done`, { ...location, ...(refused ? { refusal: text } : { text }), ...extra }),
+      frame('response.content_part.done', { ...location, part: part(text) }),
     ],
     item(unfinished ? 'incomplete' : 'completed', [part(text)]),
     outputIndex,
@@ -94,14 +94,14 @@ function functionCallItem(
       call_id: call.id ?? `call_${turn.serial}${index}`,
       name: call.name,
     });
-    const place = { item_id: id, output_index: outputIndex };
+    const location = { item_id: id, output_index: outputIndex };
     const { inputText } = call;
     const type = 'response.function_call_arguments';
     return surrounded(
       item('in_progress', ''),
       [
-        ...splitText(inputText).map((delta) => frame(`${type}.delta`, { ...place, delta })),
-        frame(`${type}.done`, { ...place, arguments: inputText }),
+        ...splitText(inputText).map((delta) => frame(`${type}.delta`, { ...location, delta })),
+        frame(`${type}.done`, { ...location, arguments: inputText }),
       ],
       item('completed', inputText),
       outputIndex,
@@ -115,12 +115,12 @@ function surrounded(
   done: JsonObject,
   outputIndex: number,
 ): ResponseItem {
-  const place = { output_index: outputIndex };
+  const location = { output_index: outputIndex };
   return {
     frames: [
-      frame('response.output_item.added', { ...place, item: added }),
+      frame('response.output_item.added', { ...location, item: added }),
       ...between,
-      frame('response.output_item.done', { ...place, item: done }),
+      frame('response.output_item.done', { ...location, item: done }),
     ],
     done,
   };

@@ -1,7 +1,13 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerTurn, Asked, Frame, VendorError, WireWriter } from '../common/write.ts';
+import type {
+  AnswerTurn,
+  Frame,
+  RequestedOutput,
+  VendorError,
+  WireWriter,
+} from '../common/write.ts';
 import {
   openaiCredential,
   openaiError,
@@ -37,7 +43,7 @@ export const openaiResponsesWire: WireWriter = {
   }),
   credential: openaiCredential,
   missingKey: 'auth',
-  asked,
+  requestedOutput,
   complaint: ({ body, model }) => {
     if (model === '') return "Missing required parameter: 'model'.";
     const input = body.input;
@@ -67,7 +73,7 @@ export const openaiResponsesWire: WireWriter = {
   keepAlive: ': keep-alive\n\n',
 };
 
-function asked(body: JsonObject): Asked {
+function requestedOutput(body: JsonObject): RequestedOutput {
   const format = objectOf(objectOf(body.text).format);
   const choice = body.tool_choice;
   return {

@@ -1,6 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { maxMessageLength, type VendorError, vendorFailure } from '../common/classify.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from '../common/error-words.ts';
@@ -93,8 +93,8 @@ function statusIn(body: unknown): number | undefined {
 }
 
 /** The error of an HTTP error response. */
-export function openAIRefusal(refusal: Refusal): SignalboxError {
-  return vendorFailure(withPhrases(read(refusal.body), refusal.status), codeByWord, refusal);
+export function openAIHttpError(response: HttpError): SignalboxError {
+  return vendorFailure(withPhrases(read(response.body), response.status), codeByWord, response);
 }
 
 /** The error of a 200 whose body or event contains an error. `headers` are those of the answer. */

@@ -3,12 +3,12 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { CacheHint } from '../../protocol/message.ts';
 import type { Effort, Reasoning } from '../../protocol/request.ts';
-import type { OpenAIModelFacts } from './models.ts';
+import type { OpenAIModelSpec } from './models.ts';
 
 const effortOrder: readonly Effort[] = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
 
 /** The error for a conversation in which every message is blank. */
-export function nothingToSay(): SignalboxError {
+export function emptyConversation(): SignalboxError {
   return new SignalboxError('invalid_request', 'there is nothing to send: every message is blank');
 }
 
@@ -46,7 +46,8 @@ export function adaptEffort(
       droppedParam('reasoning.budgetTokens', 'the target takes an effort instead of a budget'),
     );
   }
-  const wanted = requested ?? (budgetTokens === undefined ? undefined : effortOfBudget(budgetTokens));
+  const wanted =
+    requested ?? (budgetTokens === undefined ? undefined : effortOfBudget(budgetTokens));
   if (wanted === undefined) return { effort: undefined, warnings };
   if (requested === undefined) {
     const message = `the target takes no budget of reasoning tokens; effort "${wanted}" was sent`;
@@ -67,15 +68,15 @@ export function adaptEffort(
 export function adaptSampling(
   temperature: number | undefined,
   topP: number | undefined,
-  facts: OpenAIModelFacts,
+  spec: OpenAIModelSpec,
   effort: Effort | undefined,
 ): {
   readonly body: { readonly temperature?: number; readonly top_p?: number };
   readonly warnings: readonly Warning[];
 } {
-  const reasons = (effort ?? facts.defaultEffort) !== 'none';
+  const reasons = (effort ?? spec.defaultEffort) !== 'none';
   const isAccepted =
-    facts.sampling === 'always' || (facts.sampling === 'without-reasoning' && !reasons);
+    spec.sampling === 'always' || (spec.sampling === 'without-reasoning' && !reasons);
   if (isAccepted) {
     return {
       body: {

@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type AnthropicSettings, anthropic } from '../../../src/adapters/anthropic/index.ts';
+import { userAgent } from '../../../src/transport/user-agent.ts';
 import { callProvider, finishOf, requestOf } from '../../support/provider-calls.ts';
 import {
   answerJson,
@@ -38,7 +39,7 @@ describe('anthropic()', () => {
       'anthropic-version': '2026-10-21',
       'content-type': 'application/json',
     });
-    expect(headers['user-agent']).toBe('signalbox');
+    expect(headers['user-agent']).toBe(userAgent);
     expect(headers['x-api-key']).toBeUndefined();
     expect(Object.keys(headers).filter((name) => name.startsWith('x-stainless'))).toEqual([]);
   });

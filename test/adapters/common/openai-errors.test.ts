@@ -2,16 +2,16 @@ import { describe, expect, it } from 'vitest';
 import {
   isErrorBody,
   openAIErrorInBand,
-  openAIRefusal,
+  openAIHttpError,
 } from '../../../src/wires/openai-shared/errors.ts';
 
 function refuse(status: number, body: unknown, headers: Record<string, string> = {}) {
-  return openAIRefusal({ status, body, headers: new Headers(headers) });
+  return openAIHttpError({ status, body, headers: new Headers(headers) });
 }
 
 const errorBody = (error: Record<string, unknown>) => ({ error: { message: 'No', ...error } });
 
-describe('openAIRefusal', () => {
+describe('openAIHttpError', () => {
   it.each<[number, unknown, string]>([
     [400, errorBody({ type: 'invalid_request_error' }), 'invalid_request'],
     [400, errorBody({ code: 'context_length_exceeded' }), 'context_length'],

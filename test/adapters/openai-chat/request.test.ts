@@ -184,7 +184,7 @@ describe('Chat Completions request', () => {
     ]);
   });
 
-  it('echoes reasoning in its own field, to its issuer, inside a tool loop only', () => {
+  it('echoes reasoning in its own field, to its origin, inside a tool loop only', () => {
     const reasoning: Part = {
       type: 'reasoning',
       text: 'Hm',

@@ -191,7 +191,7 @@ describe('Responses request', () => {
       user(text('More')),
     ];
 
-    it('goes back to its issuer', () => {
+    it('goes back to its origin', () => {
       expect(inputOf(turn(reasoning('mine')))).toContainEqual({
         type: 'reasoning',
         id: 'rs_1',

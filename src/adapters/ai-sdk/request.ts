@@ -3,7 +3,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalMessage, Part, ToolResultPart } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
 import { outputParts } from '../../wires/common/media.ts';
-import { isOwn, withoutBlanks } from '../../wires/common/messages.ts';
+import { canReplay, withoutBlanks } from '../../wires/common/messages.ts';
 import { pairToolResults } from '../../wires/common/tool-turns.ts';
 import { promptFile, resultFile } from './files.ts';
 import type { Specification } from './model.ts';
@@ -37,7 +37,7 @@ function partOf(
 ): readonly JsonObject[] {
   const opaque = 'opaque' in part ? part.opaque : undefined;
   const own =
-    opaque !== undefined && isOwn(opaque, request, wire)
+    opaque !== undefined && canReplay(opaque, request, wire)
       ? { providerOptions: JSON.parse(opaque.data) }
       : {};
   switch (part.type) {

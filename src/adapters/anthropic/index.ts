@@ -149,13 +149,13 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
         send: (context) =>
           readAnswer(context, answers, () => {
             const stream = context.transfer === 'stream';
-            const whole: JsonObject = { ...body, stream };
+            const fullBody: JsonObject = { ...body, stream };
             // Not `messages.create`, which prints a warning at every call of a deprecated model.
             return whenReady(client(), (sdk) =>
               exchangeOfClient(context, (capture) =>
                 unparsed(
                   sdk.post('/v1/messages', {
-                    body: whole,
+                    body: fullBody,
                     stream,
                     fetchOptions: withCapture(capture),
                   }),

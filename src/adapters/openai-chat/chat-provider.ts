@@ -57,9 +57,11 @@ export function chatProvider(vendor: ChatVendor): Provider {
         send: (context) =>
           readAnswer(context, answers, () => {
             const fields = { ...body, ...transferFields(context, dialect) };
-            const whole = mergeBody(fields, request.extraBody);
+            const fullBody = mergeBody(fields, request.extraBody);
             return whenReady(connection.client(request.model), (client) =>
-              openAIExchange(context, (options) => client.chat.completions.create(whole, options)),
+              openAIExchange(context, (options) =>
+                client.chat.completions.create(fullBody, options),
+              ),
             );
           }),
       };

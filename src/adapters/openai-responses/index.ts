@@ -67,9 +67,9 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
         send: (context) =>
           readAnswer(context, answers, () => {
             const mode = { stream: context.transfer === 'stream' };
-            const whole = mergeBody({ ...body, ...mode }, request.extraBody);
+            const fullBody = mergeBody({ ...body, ...mode }, request.extraBody);
             return whenReady(connection.client(request.model), (client) =>
-              openAIExchange(context, (options) => client.responses.create(whole, options)),
+              openAIExchange(context, (options) => client.responses.create(fullBody, options)),
             );
           }),
       };

@@ -1,4 +1,4 @@
-import type { RequestedOutput, ReceivedRequest } from '../../wires/common/write.ts';
+import type { ReceivedRequest, RequestedOutput } from '../../wires/common/write.ts';
 import type { SimulatedAnswer } from './answer.ts';
 import { schemaExample } from './schema-example.ts';
 

@@ -13,7 +13,7 @@ import type {
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { outputParts, outputText, wireMedia } from '../common/media.ts';
-import { hoistSystem, isOwn, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
+import { canReplay, hoistSystem, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
 import { isObject } from '../common/read.ts';
 import { createToolIds, type ToolIds } from '../common/tool-ids.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
@@ -117,7 +117,7 @@ function resultBlock(part: ToolResultPart, ids: ToolIds, provider: string): Bloc
 /** Signed reasoning is sent back unchanged to the provider that issued it. Redacted reasoning also needs the same model. */
 function reasoningBlock(part: ReasoningPart, request: ProviderRequest): Block | undefined {
   const { opaque } = part;
-  if (opaque === undefined || !isOwn(opaque, request, 'anthropic')) return undefined;
+  if (opaque === undefined || !canReplay(opaque, request, 'anthropic')) return undefined;
   if (opaque.kind === 'signature') {
     return { type: 'thinking', thinking: part.text, signature: opaque.data };
   }

@@ -125,11 +125,11 @@ class MessageReader implements AnswerReader {
   }
 
   // After the stop reason only `message_stop` can be missing, which has no content.
-  forgives(): boolean {
+  isCompleteDespite(): boolean {
     return this.isEnded();
   }
 
-  isBegun(): boolean {
+  hasStarted(): boolean {
     return this.#begun;
   }
 

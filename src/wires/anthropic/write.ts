@@ -97,9 +97,9 @@ function blocks(turn: AnswerTurn): readonly Block[] {
           {
             start: { type: 'thinking', thinking: '', signature: '' },
             deltas: [
-              ...splitText(answer.reasoning).map((piece) => ({
+              ...splitText(answer.reasoning).map((chunk) => ({
                 type: 'thinking_delta',
-                thinking: piece,
+                thinking: chunk,
               })),
               { type: 'signature_delta', signature: answer.reasoningSignature },
             ],
@@ -116,7 +116,7 @@ function blocks(turn: AnswerTurn): readonly Block[] {
       : [
           {
             start: { type: 'text', text: '' },
-            deltas: answer.chunks.map((piece) => ({ type: 'text_delta', text: piece })),
+            deltas: answer.chunks.map((chunk) => ({ type: 'text_delta', text: chunk })),
             done: { type: 'text', text: answer.text },
           },
         ];
@@ -129,9 +129,9 @@ function blocks(turn: AnswerTurn): readonly Block[] {
     return {
       start: { ...block, input: {}, caller: { type: 'direct' } },
       // As with the vendor, the first delta of the arguments is empty.
-      deltas: ['', ...splitText(call.inputText)].map((piece) => ({
+      deltas: ['', ...splitText(call.inputText)].map((chunk) => ({
         type: 'input_json_delta',
-        partial_json: piece,
+        partial_json: chunk,
       })),
       done: { ...block, input: call.input, caller: { type: 'direct' } },
     };

@@ -51,7 +51,7 @@ export function mergeNeighbours(
 }
 
 /** Whether replay data may be sent to this request's target. Only the provider that issued it can read it. */
-export function isOwn(opaque: Opaque, request: ProviderRequest, wire: string): boolean {
+export function canReplay(opaque: Opaque, request: ProviderRequest, wire: string): boolean {
   return opaque.wire === wire && opaque.provider === request.provider;
 }
 

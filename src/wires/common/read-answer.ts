@@ -33,13 +33,13 @@ export interface AnswerReader {
   /** @throws SignalboxError `invalid_response` when the body is not an answer of this wire */
   readBody(body: unknown): void;
   /** Whether any event of this wire has been read. */
-  isBegun(): boolean;
+  hasStarted(): boolean;
   /** Whether the terminal marker has been read. Nothing of interest follows it. */
   isComplete(): boolean;
   /** Whether the stop reason has been read. Without it the answer is incomplete. */
   isEnded(): boolean;
   /** Whether the answer is complete in spite of this read error. */
-  forgives(error: unknown): boolean;
+  isCompleteDespite(error: unknown): boolean;
   /** Emits the closing parts. `raw` is the vendor's response, if it is kept. */
   finish(raw: unknown): void;
 }
@@ -123,7 +123,7 @@ class EventReading {
     const { keepRaw } = this.#context;
     if (keepRaw) this.#raw.add(data);
     this.#reader.readEvent(data);
-    this.#isUnrecognized = !this.#reader.isBegun();
+    this.#isUnrecognized = !this.#reader.hasStarted();
     if (keepRaw || !this.#events.canExpect()) return;
     const text = this.#reader.textEvent?.(data);
     if (text !== undefined) this.#events.expectAgain(text);
@@ -137,7 +137,7 @@ class EventReading {
   #handleInterruption(error: unknown): void {
     // An abort takes precedence over the read error it causes.
     this.#context.signal.throwIfAborted();
-    if (!this.#reader.forgives(error)) throw error;
+    if (!this.#reader.isCompleteDespite(error)) throw error;
     this.#end();
   }
 

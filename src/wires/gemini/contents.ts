@@ -14,8 +14,8 @@ import type {
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { outputParts, wireMedia } from '../common/media.ts';
 import {
+  canReplay,
   hoistSystem,
-  isOwn,
   joinText,
   mergeNeighbours,
   withoutBlanks,
@@ -82,14 +82,14 @@ function mediaPart(source: Media, provider: string, spec: GeminiModelSpec): Wire
 }
 
 function signature(opaque: Opaque | undefined, request: ProviderRequest): JsonObject {
-  const own = opaque?.kind === 'thought-signature' && isOwn(opaque, request, 'gemini');
+  const own = opaque?.kind === 'thought-signature' && canReplay(opaque, request, 'gemini');
   return own ? { thoughtSignature: opaque.data } : {};
 }
 
 /** Thoughts are sent back only with their signature, and only to the provider that issued them. */
 function reasoningPart(part: ReasoningPart, request: ProviderRequest): WirePart | undefined {
   const { opaque } = part;
-  if (opaque === undefined || !isOwn(opaque, request, 'gemini')) return undefined;
+  if (opaque === undefined || !canReplay(opaque, request, 'gemini')) return undefined;
   if (opaque.kind === 'item') {
     const item: unknown = JSON.parse(opaque.data);
     return isObject(item) ? item : undefined;

@@ -129,11 +129,11 @@ class GeminiReader implements AnswerReader {
     return this.#finishReason !== undefined || this.#blockReason !== undefined;
   }
 
-  forgives(): boolean {
+  isCompleteDespite(): boolean {
     return this.isEnded();
   }
 
-  isBegun(): boolean {
+  hasStarted(): boolean {
     return this.#begun;
   }
 

@@ -157,7 +157,7 @@ class ChatDeltas implements DeltaReader {
 
   #text(text: string): void {
     const tags = this.#thinkTags;
-    if (tags === undefined || tags.areDone()) this.#append('text', text);
+    if (tags === undefined || tags.isDone()) this.#append('text', text);
     else for (const each of tags.read(text)) this.#append(each.type, each.text);
   }
 

@@ -15,7 +15,7 @@ import type {
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { outputParts, outputText, wireMedia } from '../common/media.ts';
-import { isOwn, joinText } from '../common/messages.ts';
+import { canReplay, joinText } from '../common/messages.ts';
 import type { ToolIds } from '../common/tool-ids.ts';
 import { cacheBreakpoint } from '../openai-shared/params.ts';
 import type { ChatDialect } from './dialect.ts';
@@ -111,7 +111,7 @@ function userContent(
 
 /** Gemini's compatible endpoint rejects its calls without their signature. */
 function ownSignature({ opaque }: ToolCallPart, context: MessageContext): JsonObject {
-  const matches = opaque?.kind === 'thought-signature' && isOwn(opaque, context.request, wire);
+  const matches = opaque?.kind === 'thought-signature' && canReplay(opaque, context.request, wire);
   return matches ? { extra_content: { google: { thought_signature: opaque.data } } } : {};
 }
 
@@ -135,7 +135,7 @@ function echoedReasoning(message: NormalMessage, context: MessageContext): JsonO
   for (const part of message.content) {
     const opaque = part.type === 'reasoning' ? part.opaque : undefined;
     if (part.type !== 'reasoning' || opaque === undefined) continue;
-    if (!isOwn(opaque, context.request, wire)) continue;
+    if (!canReplay(opaque, context.request, wire)) continue;
     if (opaque.kind === 'encrypted') return { reasoning_details: JSON.parse(opaque.data) };
     if (opaque.kind === 'reasoning-content') {
       fields[opaque.data] = (own(fields, opaque.data) ?? '') + part.text;

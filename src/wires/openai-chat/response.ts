@@ -125,7 +125,7 @@ class ChatReader implements AnswerReader {
   }
 
   // After the finish reason, only the usage and `[DONE]` can be missing.
-  forgives(error: unknown): boolean {
+  isCompleteDespite(error: unknown): boolean {
     return this.isEnded() && isSignalboxError(error, 'stream_interrupted');
   }
 
@@ -133,7 +133,7 @@ class ChatReader implements AnswerReader {
     return this.#settled;
   }
 
-  isBegun(): boolean {
+  hasStarted(): boolean {
     return this.#begun;
   }
 

@@ -8,7 +8,7 @@ type TaggedText = { readonly type: 'text' | 'reasoning'; readonly text: string }
 export interface ThinkTags {
   read(text: string): readonly TaggedText[];
   /** Whether everything that follows is plain text. */
-  areDone(): boolean;
+  isDone(): boolean;
   /** Returns text buffered as a possible start of a tag. After this call no tag is recognised. */
   rest(): readonly TaggedText[];
 }
@@ -36,7 +36,7 @@ class TagReader implements ThinkTags {
     const ahead = this.#buffered + text;
     this.#buffered = '';
     if (this.#state === 'thinking') return this.#think(ahead);
-    if (this.#state === 'plain') return this.#piece('text', ahead);
+    if (this.#state === 'plain') return this.#textParts('text', ahead);
     const begun = ahead.trimStart();
     const blank = ahead.slice(0, ahead.length - begun.length);
     if (blank !== '') this.#blanks.push(blank);
@@ -51,10 +51,10 @@ class TagReader implements ThinkTags {
       return [];
     }
     this.#state = 'plain';
-    return this.#piece('text', this.#takeBlanks() + begun);
+    return this.#textParts('text', this.#takeBlanks() + begun);
   }
 
-  areDone(): boolean {
+  isDone(): boolean {
     return this.#state === 'plain' && !this.#isAfterTag;
   }
 
@@ -63,7 +63,7 @@ class TagReader implements ThinkTags {
     this.#buffered = '';
     const type = this.#state === 'thinking' ? 'reasoning' : 'text';
     this.#state = 'plain';
-    return this.#piece(type, left);
+    return this.#textParts(type, left);
   }
 
   #takeBlanks(): string {
@@ -72,7 +72,7 @@ class TagReader implements ThinkTags {
     return blanks;
   }
 
-  #piece(type: TaggedText['type'], text: string): readonly TaggedText[] {
+  #textParts(type: TaggedText['type'], text: string): readonly TaggedText[] {
     const kept = this.#isAfterTag ? text.trimStart() : text;
     if (kept === '') return [];
     this.#isAfterTag = false;
@@ -84,12 +84,12 @@ class TagReader implements ThinkTags {
     if (end < 0) {
       const length = ahead.length - partialTagLength(ahead, closing);
       this.#buffered = ahead.slice(length);
-      return this.#piece('reasoning', ahead.slice(0, length));
+      return this.#textParts('reasoning', ahead.slice(0, length));
     }
-    const thoughts = this.#piece('reasoning', ahead.slice(0, end));
+    const thoughts = this.#textParts('reasoning', ahead.slice(0, end));
     this.#state = 'plain';
     this.#isAfterTag = true;
-    return [...thoughts, ...this.#piece('text', ahead.slice(end + closing.length))];
+    return [...thoughts, ...this.#textParts('text', ahead.slice(end + closing.length))];
   }
 }
 

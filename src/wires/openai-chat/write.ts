@@ -160,9 +160,9 @@ function frames(turn: AnswerTurn, dialect: Dialect): readonly Frame[] {
       content: hasOtherContent(turn) ? null : '',
       ...ownFields,
     }),
-    ...splitText(reasoning).map((piece) => delta('content', reasoningDelta(piece, dialect))),
-    ...answer.chunks.map((piece) => delta('content', { content: piece })),
-    ...splitText(answer.refusal ?? '').map((piece) => delta('content', { refusal: piece })),
+    ...splitText(reasoning).map((text) => delta('content', reasoningDelta(text, dialect))),
+    ...answer.chunks.map((text) => delta('content', { content: text })),
+    ...splitText(answer.refusal ?? '').map((text) => delta('content', { refusal: text })),
     ...toolCallDeltas(turn).map((call) => delta('content', { tool_calls: [call] })),
     delta('finish', {}, finishWords[answer.finishReason]),
     ...(withUsage ? [{ data: chunk([], usage(turn)), role: 'finish' as const }] : []),
@@ -178,7 +178,7 @@ function toolCallDeltas(turn: AnswerTurn): readonly JsonObject[] {
       type: 'function',
       function: { name: call.name, arguments: '' },
     },
-    ...splitText(call.inputText).map((piece) => ({ index, function: { arguments: piece } })),
+    ...splitText(call.inputText).map((text) => ({ index, function: { arguments: text } })),
   ]);
 }
 

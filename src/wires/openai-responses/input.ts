@@ -14,7 +14,7 @@ import type {
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { outputParts, outputText, wireMedia } from '../common/media.ts';
-import { isOwn } from '../common/messages.ts';
+import { canReplay } from '../common/messages.ts';
 import type { ToolIds } from '../common/tool-ids.ts';
 import { cacheBreakpoint } from '../openai-shared/params.ts';
 import { readEncryptedReasoning, wire } from './opaque.ts';
@@ -126,7 +126,7 @@ function toolResult(part: ToolResultPart, context: InputContext): JsonObject {
 
 function reasoning(part: ReasoningPart, context: InputContext): readonly JsonObject[] {
   const { opaque } = part;
-  if (opaque === undefined || !context.mayReason || !isOwn(opaque, context.request, wire))
+  if (opaque === undefined || !context.mayReason || !canReplay(opaque, context.request, wire))
     return [];
   const encrypted = readEncryptedReasoning(opaque);
   if (encrypted === undefined) return [];
@@ -135,7 +135,7 @@ function reasoning(part: ReasoningPart, context: InputContext): readonly JsonObj
 }
 
 function ownPhase({ opaque }: TextPart, context: InputContext): JsonObject {
-  const matches = opaque?.kind === 'item' && isOwn(opaque, context.request, wire);
+  const matches = opaque?.kind === 'item' && canReplay(opaque, context.request, wire);
   return matches ? { phase: opaque.data } : {};
 }
 

@@ -91,7 +91,7 @@ class ResponseReader implements AnswerReader {
     this.#complete(body);
   }
 
-  isBegun(): boolean {
+  hasStarted(): boolean {
     return this.#opened;
   }
 
@@ -103,7 +103,7 @@ class ResponseReader implements AnswerReader {
     return this.#final !== undefined;
   }
 
-  forgives(): boolean {
+  isCompleteDespite(): boolean {
     return false;
   }
 

@@ -65,13 +65,13 @@ function messageItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
   const location = { content_index: 0, item_id: id, output_index: outputIndex };
   const name = refused ? 'response.refusal' : 'response.output_text';
   const extra = refused ? {} : { logprobs: [] };
-  const pieces = refused ? splitText(text) : answer.chunks;
+  const chunks = refused ? splitText(text) : answer.chunks;
   const unfinished = answer.finishReason === 'length' || answer.finishReason === 'content_filter';
   return surrounded(
     item('in_progress', []),
     [
       frame('response.content_part.added', { ...location, part: part('') }),
-      ...pieces.map((delta) => frame(`${name}.delta`, { ...location, delta, ...extra })),
+      ...chunks.map((delta) => frame(`${name}.delta`, { ...location, delta, ...extra })),
       frame(`${name}.done`, { ...location, ...(refused ? { refusal: text } : { text }), ...extra }),
       frame('response.content_part.done', { ...location, part: part(text) }),
     ],

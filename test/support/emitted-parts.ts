@@ -1,8 +1,8 @@
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import type { AnswerContext, AnswerReader } from '../../src/wires/common/read-answer.ts';
 
-/** What an answer's reader tells while it is given the answer. */
-export function toldBy<Reader extends Pick<AnswerReader, 'finish'>>(
+/** The parts that an answer reader emits while `read` runs. */
+export function emittedBy<Reader extends Pick<AnswerReader, 'finish'>>(
   open: (context: AnswerContext) => Reader,
   read: (reader: Reader) => void,
 ): readonly ProviderPart[] {
@@ -14,20 +14,20 @@ export function toldBy<Reader extends Pick<AnswerReader, 'finish'>>(
   return parts;
 }
 
-/** What the reader of a wire tells of a stream's events. */
-export function toldOfEvents(
+/** The parts that a reader emits for the events of a stream. */
+export function emittedForEvents(
   open: (context: AnswerContext) => AnswerReader,
   events: readonly unknown[],
 ): readonly ProviderPart[] {
-  return toldBy(open, (reader) => {
+  return emittedBy(open, (reader) => {
     for (const event of events) reader.readEvent(event);
   });
 }
 
-/** What the reader of a wire tells of a whole answer. */
-export function toldOfBody(
+/** The parts that a reader emits for a whole answer. */
+export function emittedForBody(
   open: (context: AnswerContext) => AnswerReader,
   body: unknown,
 ): readonly ProviderPart[] {
-  return toldBy(open, (reader) => reader.readBody(body));
+  return emittedBy(open, (reader) => reader.readBody(body));
 }

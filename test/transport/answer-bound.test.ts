@@ -228,7 +228,7 @@ describe('the bound', () => {
     expect(make({ maxAnswerBytes: 5 }).maxAnswerBytes).toBe(5);
     for (const wrong of [0, -1, 1.5, Number.NaN, '1']) {
       expect(() => make({ maxAnswerBytes: wrong as number })).toThrow(
-        `${name}().maxAnswerBytes: must be a whole number of bytes, 1 at least`,
+        `${name}().maxAnswerBytes: must be a whole number of bytes, at least 1`,
       );
     }
   });

@@ -148,9 +148,9 @@ describe('azureOpenAI()', () => {
   });
 
   it.each([
-    ['neither resource nor address', {}, 'azureOpenAI().resource: set either'],
+    ['neither resource nor baseURL', {}, 'azureOpenAI().resource: set either'],
     ['both', { resource: 'r', baseURL: 'https://x.test' }, 'set either resource'],
-    ['a resource that is none', { resource: 'evil.test/' }, 'must contain only letters'],
+    ['an invalid resource name', { resource: 'evil.test/' }, 'must contain only letters'],
     ['a key and a token', { resource: 'r', apiKey: 'k', token: () => 't' }, 'together with apiKey'],
     ['an unknown wire', { resource: 'r', wire: 'rest' }, "must be 'responses' or 'chat'"],
   ])('throws for %s', (_, settings, message) => {

@@ -46,9 +46,9 @@ describe.each(factories)('the key function of %s()', (name, make, header) => {
   });
 
   it.each([
-    ['fails', () => Promise.reject(new Error('vault is sealed')), 'the function threw'],
+    ['rejects', () => Promise.reject(new Error('vault is sealed')), 'the function threw'],
     ['throws', thrower, 'the function threw'],
-    ['gives nothing', () => ' ', 'the function returned no key'],
+    ['returns a blank string', () => ' ', 'the function returned no key'],
   ])('fails with auth when it %s', async (_, apiKey, message) => {
     server = await startScriptedServer(unavailable);
     await expect(

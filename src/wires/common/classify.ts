@@ -131,7 +131,7 @@ const advice: Partial<Record<AttemptErrorCode, string>> = {
   model_not_found: 'check the model name and baseURL',
   quota_exhausted: 'check plan, credit and spend limits',
   context_length: 'shorten the conversation or add a target with a larger window',
-  unsupported: 'this target lacks something the request asks for',
+  unsupported: 'this target lacks a feature that the request needs',
   invalid_request: 'the request would fail elsewhere too',
 };
 

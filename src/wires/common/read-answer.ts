@@ -167,7 +167,7 @@ export async function* readAnswer(
   const addPart = (part: ProviderPart): void =>
     checkCount(batch.push(part), 'parts', maxAnswerParts);
   const { headers, requestId } = reply;
-  const reader = wire.open({ headers, requestId, addPart: addPart });
+  const reader = wire.open({ headers, requestId, addPart });
   let failure: { readonly error: unknown } | undefined;
   if (reply.kind === 'json') {
     try {

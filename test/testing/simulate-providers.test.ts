@@ -84,7 +84,7 @@ describe('each wire', () => {
 
   test.each(wires)('%s notices that the client has left', async (wire) => {
     const simulator = simulatorOf(wire, simulators);
-    simulator.answer({ chunks: ['one', 'two', 'three'], chunkDelayMs: 5_000 });
+    simulator.answer({ chunks: ['one', 'two', 'three'], chunkDelayMs: 600_000 });
     const caller = new AbortController();
     const reading = drain(textStreams(clients)[wire](caller.signal));
     while (simulator.log[0]?.status === undefined) await new Promise(setImmediate);

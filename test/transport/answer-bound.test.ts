@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { crc32, gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it, test, vi } from 'vitest';
+import { afterEach, describe, expect, it, test } from 'vitest';
 import { fromAiSdk } from '../../src/ai-sdk.ts';
 import { anthropic } from '../../src/anthropic.ts';
 import { mistral } from '../../src/compatible.ts';
@@ -16,9 +16,6 @@ import { awsChunk, awsFrame } from '../support/aws-frames.ts';
 import { inBatches } from '../support/batches.ts';
 import { type AnswerInPieces, piecesFetch, type Served } from '../support/pieces-fetch.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
-
-// These work rather than wait, and a busy machine works slowly.
-vi.setConfig({ testTimeout: 60_000 });
 
 const maxAnswerBytes = 1_000_000;
 const baseURL = 'http://vendor.test';

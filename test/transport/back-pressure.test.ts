@@ -1,15 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { nextValue } from '../../src/internal/read.ts';
 import type { Answer } from '../../src/transport/body/response.ts';
 import { ResponseCapture } from '../../src/transport/response-capture.ts';
 import { dispatchRequest } from '../../src/transport/undici/dispatch.ts';
 import { type Dispatcher, processDispatcher } from '../../src/transport/undici/dispatcher.ts';
 import { dispatchers } from '../support/transports.ts';
-
-// These work rather than wait, and a busy machine works slowly.
-vi.setConfig({ testTimeout: 60_000 });
 
 const quiet = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
 

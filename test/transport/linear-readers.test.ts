@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { memoryOf } from '../../src/internal/memory-of.ts';
 import { BodyReader } from '../../src/transport/body/body-reader.ts';
 import { readStart } from '../../src/transport/body/body-start.ts';
@@ -9,9 +9,6 @@ import { createFrameDecoder } from '../../src/transport/sse/aws-event-stream.ts'
 import { SegmentFinder } from '../../src/wires/gemini/segment-finder.ts';
 import { createThinkTags } from '../../src/wires/openai-chat/think-tags.ts';
 import { awsChunk } from '../support/aws-frames.ts';
-
-// These work rather than wait, and a busy machine works slowly.
-vi.setConfig({ testTimeout: 60_000 });
 
 /** What is read in linear time means the same as what it replaced, which was shorter. */
 

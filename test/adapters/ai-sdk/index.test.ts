@@ -8,11 +8,13 @@ import type { TierSettings } from '../../../src/protocol/config.ts';
 import type { Part } from '../../../src/protocol/message.ts';
 import { createRouter } from '../../../src/router.ts';
 import { fakeProvider } from '../../../src/testing/fake-provider.ts';
+import { type FakeRuntime, fakeRuntime } from '../../../src/testing/fake-runtime.ts';
 import {
   type Fault,
   type SimulatedProviders,
   simulateProviders,
 } from '../../../src/testing/simulate-providers.ts';
+import { SocketTime } from '../../support/socket-time.ts';
 
 let simulators: SimulatedProviders;
 
@@ -22,10 +24,7 @@ beforeAll(async () => {
 beforeEach(() => simulators.reset());
 afterAll(() => simulators.close());
 
-const quick: TierSettings = {
-  timeouts: { firstTokenMs: 300, idleMs: 300 },
-  retry: { attempts: 0 },
-};
+const once: TierSettings = { retry: { attempts: 0 } };
 
 type Version = 'v2' | 'v3' | 'v4';
 
@@ -47,15 +46,16 @@ function vendorOf(version: Version) {
   };
 }
 
-function routerOver(version: Version = 'v4') {
+function routerOver(version: Version = 'v4', runtime?: FakeRuntime) {
   const { languageModel, embeddingModel } = vendorOf(version);
   const ai = fromAiSdk(languageModel, { priceList: 'none', embedding: embeddingModel });
   return createRouter({
+    ...(runtime && { runtime }),
     providers: { ai, spare: fakeProvider('spare') },
     tiers: {
-      alone: { ...quick, targets: ['ai/m'] },
-      embed: { ...quick, targets: ['ai/e'] },
-      t: { ...quick, targets: ['ai/m', 'spare/m'] },
+      alone: { ...once, targets: ['ai/m'] },
+      embed: { ...once, targets: ['ai/e'] },
+      t: { ...once, targets: ['ai/m', 'spare/m'] },
     },
   });
 }
@@ -177,7 +177,10 @@ describe('a model of the AI SDK that fails', () => {
   ])('falls back to the next target for %s', async (_, fault, code) => {
     simulators.compatible.answer('a long enough answer for several chunks of text');
     simulators.compatible.fault(fault);
-    const answer = await routerOver().complete('t', 'hi');
+    const runtime = fakeRuntime();
+    const time = new SocketTime(runtime, [simulators.compatible]);
+    const router = time.follow(routerOver('v4', runtime));
+    const answer = await time.settle(router.complete('t', 'hi'));
     expect(answer.text).toBe('spare');
     expect(answer.trail[0]?.error).toMatchObject({ code });
     if (code === 'rate_limited') expect(answer.trail[0]?.error?.retryAfterMs).toBe(7_000);

@@ -161,7 +161,7 @@ describe.each(wires)('on a stream of %s', (wire) => {
   });
 
   test('a slow first token comes after headers and preamble', async () => {
-    simulatorOf(wire, simulators).fault({ type: 'slow-first-token', ms: 60_000 });
+    simulatorOf(wire, simulators).fault({ type: 'slow-first-token', ms: 600_000 });
     const caller = new AbortController();
     const response = await fetchRaw(wire, caller.signal);
     expect(response.status).toBe(200);

@@ -17,7 +17,7 @@ function bodyOf(text: unknown): unknown {
  * Converts an error thrown by an AI SDK model. API errors have status, headers and body, which are read like those of
  * OpenAI-compatible vendors. Without a status, there was no response.
  */
-export function aiSdkError(error: unknown, hasBegun: () => boolean): SignalboxError {
+export function aiSdkError(error: unknown, hasStarted: () => boolean): SignalboxError {
   if (isSignalboxError(error)) return error;
   if (!isObject(error))
     return new SignalboxError('server_error', 'the model failed', { cause: error });
@@ -38,7 +38,7 @@ export function aiSdkError(error: unknown, hasBegun: () => boolean): SignalboxEr
   if (textOf(name) === 'AI_LoadAPIKeyError') {
     return new SignalboxError('auth', "the model's provider has no API key", { cause: error });
   }
-  if (hasBegun()) return interruptedError('the model failed during the answer', error);
+  if (hasStarted()) return interruptedError('the model failed during the answer', error);
   // A 200 whose body the provider could not parse.
   if (
     typeof statusCode === 'number' ||

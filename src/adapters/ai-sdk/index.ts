@@ -157,16 +157,16 @@ export function fromAiSdk(
         warnings,
         async *send(context) {
           context.watch.connected();
-          let begun = false;
+          let started = false;
           try {
             context.signal.throwIfAborted();
             for await (const batch of answer(chosen, call, context, origin)) {
-              begun = true;
+              started = true;
               yield batch;
             }
           } catch (error) {
             context.signal.throwIfAborted();
-            throw aiSdkError(error, () => begun);
+            throw aiSdkError(error, () => started);
           }
         },
       };

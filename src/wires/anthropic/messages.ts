@@ -24,7 +24,7 @@ type Block = JsonObject;
 /** The format of `tool_use.id`: https://platform.claude.com/docs/en/api/messages */
 const toolIdRule = {
   accepts: (id: string) => /^[a-zA-Z0-9_-]{1,64}$/.test(id),
-  mint: (n: number) => `call_${n}`,
+  generate: (n: number) => `call_${n}`,
 };
 
 const imageTypes = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];

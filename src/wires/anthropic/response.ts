@@ -46,7 +46,7 @@ class MessageReader implements AnswerReader {
   /** Complete arguments from the start of a call. Used if no deltas follow. */
   readonly #wholeInputs = new Map<string, unknown>();
   #id: string | undefined;
-  #begun = false;
+  #started = false;
   #servedModel: string | undefined;
   #usage: JsonObject | undefined;
   #stopReason: string | undefined;
@@ -70,7 +70,7 @@ class MessageReader implements AnswerReader {
         emitEarlyUsage(this.#usage, this.#context.addPart);
         break;
       case 'content_block_start':
-        this.#begun = true;
+        this.#started = true;
         this.#startBlock(slot, objectOf(data.content_block));
         break;
       case 'content_block_delta':
@@ -130,7 +130,7 @@ class MessageReader implements AnswerReader {
   }
 
   hasStarted(): boolean {
-    return this.#begun;
+    return this.#started;
   }
 
   finish(raw: unknown): void {
@@ -168,12 +168,12 @@ class MessageReader implements AnswerReader {
 
   #start(message: JsonObject): void {
     const id = textOf(message.id);
-    if (this.#begun) {
+    if (this.#started) {
       // Gateways repeat the event. If a gateway retries upstream, a second answer may follow inside the first.
       if (id === this.#id) return;
       throw interruptedError('a second answer began inside the first');
     }
-    this.#begun = true;
+    this.#started = true;
     this.#id = id;
     this.#servedModel = textOf(message.model);
     this.#usage = mergeUsage(this.#usage, message.usage);

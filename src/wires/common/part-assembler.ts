@@ -78,7 +78,7 @@ function finished(building: Building): Part {
 class OpenParts implements PartAssembler {
   readonly #addPart: AddPart;
   readonly #open = new Map<string, Building>();
-  #begun = 0;
+  #started = 0;
   #cited = 0;
 
   constructor(addPart: AddPart) {
@@ -138,7 +138,7 @@ class OpenParts implements PartAssembler {
 
   #begin(slot: string, building: Building): void {
     this.#open.set(slot, building);
-    checkCount(++this.#begun, 'parts');
+    checkCount(++this.#started, 'parts');
   }
 
   closeAll(): void {

@@ -183,12 +183,12 @@ export async function* readAnswer(
   const { events } = reply;
   const reading = new EventReading(context, wire, reader, events, addPart);
   try {
-    let hasBegun = false;
+    let hasStarted = false;
     while (!reading.isOver && failure === undefined) {
       try {
-        if (hasBegun) await reading.readMore();
+        if (hasStarted) await reading.readMore();
         else reading.readEvents();
-        hasBegun = true;
+        hasStarted = true;
       } catch (error) {
         failure = { error };
       }

@@ -2,7 +2,7 @@
 export type ToolIdRule = {
   readonly accepts: (id: string) => boolean;
   /** The `n`th generated id, counted from 1. */
-  readonly mint: (n: number) => string;
+  readonly generate: (n: number) => string;
 };
 
 /** Maps the tool call ids of one conversation to ids that the wire accepts. */
@@ -17,11 +17,11 @@ export interface ToolIds {
 export function createToolIds(rule: ToolIdRule): ToolIds {
   const used = new Set<string>();
   const latest = new Map<string, string>();
-  let minted = 0;
+  let generated = 0;
 
   function fresh(): string {
     let id: string;
-    do id = rule.mint(++minted);
+    do id = rule.generate(++generated);
     while (used.has(id));
     return id;
   }

@@ -34,7 +34,7 @@ const googleUrl =
 const foreignCallSignature = 'skip_thought_signature_validator';
 
 /** Ids that signalbox generated for calls without one. The API matches such calls to results by their order. */
-const mintedId = /^call_\d+$/;
+const generatedId = /^call_\d+$/;
 
 function unsupported(what: string): SignalboxError {
   return new SignalboxError('unsupported', `Gemini does not accept ${what}`);
@@ -99,7 +99,7 @@ function reasoningPart(part: ReasoningPart, request: ProviderRequest): WirePart 
 }
 
 function wireId(id: string): JsonObject {
-  return mintedId.test(id) ? {} : { id };
+  return generatedId.test(id) ? {} : { id };
 }
 
 function callPart(part: ToolCallPart, request: ProviderRequest): WirePart {

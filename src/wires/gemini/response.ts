@@ -74,7 +74,7 @@ class GeminiReader implements AnswerReader {
   #current: 'text' | 'reasoning' | undefined;
   #calls = 0;
   #opened = false;
-  #begun = false;
+  #started = false;
   #id: string | undefined;
   #servedModel: string | undefined;
   #usage: JsonObject | undefined;
@@ -95,7 +95,7 @@ class GeminiReader implements AnswerReader {
     const chunk = objectOf(event);
     const candidate = firstCandidate(chunk.candidates);
     const blocked = textOf(objectOf(chunk.promptFeedback).blockReason);
-    this.#begun ||= candidate !== undefined || blocked !== undefined;
+    this.#started ||= candidate !== undefined || blocked !== undefined;
     this.#id ??= textOf(chunk.responseId);
     this.#servedModel = textOf(chunk.modelVersion) ?? this.#servedModel;
     if (isObject(chunk.usageMetadata)) this.#usage = { ...this.#usage, ...chunk.usageMetadata };
@@ -134,7 +134,7 @@ class GeminiReader implements AnswerReader {
   }
 
   hasStarted(): boolean {
-    return this.#begun;
+    return this.#started;
   }
 
   finish(raw: unknown): void {

@@ -35,7 +35,7 @@ function isBlank(value: unknown): boolean {
 }
 
 /** An unfinished tool call. Its name may arrive after the first arguments, which are `buffered` until then. */
-type Call = { readonly slot: string; id: string; begun: boolean; buffered: string };
+type Call = { readonly slot: string; id: string; started: boolean; buffered: string };
 
 /** The text of Mistral's `thinking` parts, which contain a list of text parts. */
 function thinkingText(part: JsonObject): string {
@@ -75,7 +75,7 @@ class ChatDeltas implements DeltaReader {
   readonly #calls = new Map<number, Call>();
   #latestIndex = -1;
   #callCount = 0;
-  #begunCount = 0;
+  #startedCount = 0;
   #refusal = false;
   /** The slot of the open text or reasoning. Content of another kind closes it. */
   #current: string | undefined;
@@ -131,7 +131,7 @@ class ChatDeltas implements DeltaReader {
   }
 
   seen(): { readonly toolCalls: number; readonly refusal: boolean } {
-    return { toolCalls: this.#begunCount, refusal: this.#refusal };
+    return { toolCalls: this.#startedCount, refusal: this.#refusal };
   }
 
   #enter(slot: string | undefined): void {
@@ -180,10 +180,10 @@ class ChatDeltas implements DeltaReader {
     const isNext = isNamed && (latest === undefined || id === undefined || id !== latest.id);
     const at = index ?? (isNext ? this.#latestIndex + 1 : Math.max(this.#latestIndex, 0));
     const known = this.#calls.get(at);
-    const isOther = isNamed && known?.begun === true && id !== undefined && id !== known.id;
+    const isOther = isNamed && known?.started === true && id !== undefined && id !== known.id;
     if (known !== undefined && !isOther) return known;
     const slot = `call ${++this.#callCount}`;
-    const call = { slot, id: id ?? `call_${this.#callCount}`, begun: false, buffered: '' };
+    const call = { slot, id: id ?? `call_${this.#callCount}`, started: false, buffered: '' };
     this.#calls.set(at, call);
     checkCount(this.#callCount, 'tool calls');
     this.#latestIndex = Math.max(this.#latestIndex, at);
@@ -198,13 +198,13 @@ class ChatDeltas implements DeltaReader {
   #emitCall(call: Call, name: string | undefined, input: string): void {
     this.#flushTags();
     this.#enter(undefined);
-    if (!call.begun && name === undefined) {
+    if (!call.started && name === undefined) {
       call.buffered += input;
       return;
     }
-    if (!call.begun) {
-      call.begun = true;
-      this.#begunCount++;
+    if (!call.started) {
+      call.started = true;
+      this.#startedCount++;
       this.#assembler.toolCall(call.slot, call.id, name ?? '');
     }
     const whole = call.buffered + input;
@@ -220,7 +220,7 @@ class ChatDeltas implements DeltaReader {
     const name = textOf(described.name) ?? textOf(custom.name);
     const at = indexOf(value.index) ?? index;
     const call = this.#callAt(at, id, name !== undefined);
-    if (!call.begun && id !== undefined) call.id = id;
+    if (!call.started && id !== undefined) call.id = id;
     // The input of a custom tool is free text, so it becomes a JSON string.
     const input =
       custom.input === undefined ? argumentsOf(described.arguments) : JSON.stringify(custom.input);

@@ -6,7 +6,7 @@ import {
 } from '../openai-shared/models.ts';
 
 /** Parameters that a vendor may reject or ignore. They are then dropped with a warning. */
-export type RefusableParam =
+export type DroppableParam =
   | 'temperature'
   | 'topP'
   | 'topK'
@@ -59,7 +59,7 @@ export type ChatQuirks = {
   readonly echoReasoning: 'always' | 'tool-loop' | 'never';
   /** What a 400 or 413 without a body means: the usual meaning of its status, or that the prompt is too long. */
   readonly bareRefusal: 'status' | 'context_length';
-  readonly unsupportedParams: readonly RefusableParam[];
+  readonly unsupportedParams: readonly DroppableParam[];
   /** Fields added to every request. The caller's fields override them. */
   readonly extraBody: Readonly<Record<string, unknown>>;
 };

@@ -12,7 +12,7 @@ import {
   emptyConversation,
 } from '../openai-shared/params.ts';
 import { adaptTool } from '../openai-shared/schema.ts';
-import type { ChatDialect, RefusableParam } from './dialect.ts';
+import type { ChatDialect, DroppableParam } from './dialect.ts';
 import { wireMessages } from './messages.ts';
 import { wireOutput } from './output.ts';
 import { wireReasoning } from './reasoning.ts';
@@ -21,7 +21,7 @@ function toolIdRule({ pattern, maxLength }: ChatDialect['toolCallId']): ToolIdRu
   const accepts = (id: string): boolean => id.length <= maxLength && id.search(pattern) >= 0;
   return {
     accepts,
-    mint: (n) => (accepts(`call_${n}`) ? `call_${n}` : String(n).padStart(maxLength, '0')),
+    generate: (n) => (accepts(`call_${n}`) ? `call_${n}` : String(n).padStart(maxLength, '0')),
   };
 }
 
@@ -145,7 +145,7 @@ export function chatBody(
   const ttl = spec.cacheBreakpoints ? cacheTtl(cache) : undefined;
   const body: Record<string, unknown> = { ...dialect.extraBody, model, messages: wireInput };
   /** Sets the field if it has a value and the vendor accepts it. */
-  const put = (name: RefusableParam, field: string, value: unknown): void => {
+  const put = (name: DroppableParam, field: string, value: unknown): void => {
     if (value === undefined) return;
     if (!dialect.unsupportedParams.includes(name)) body[field] = value;
     else warn(droppedParam(name, 'the vendor does not accept it'));

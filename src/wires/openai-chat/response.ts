@@ -66,7 +66,7 @@ const ignoredFields = ['created', 'obfuscation', 'p'];
 class ChatReader implements AnswerReader {
   readonly #context: AnswerContext;
   readonly #deltas: DeltaReader;
-  #begun = false;
+  #started = false;
   #id: string | undefined;
   #servedModel: string | undefined;
   #serviceTier: string | undefined;
@@ -85,7 +85,7 @@ class ChatReader implements AnswerReader {
     if (!isObject(chunk)) return;
     const failure = chunkFailure(chunk, this.#context.headers);
     if (failure !== undefined) throw failure;
-    if (!Array.isArray(chunk.choices) && !this.#begun && chunk.usage === undefined) return;
+    if (!Array.isArray(chunk.choices) && !this.#started && chunk.usage === undefined) return;
     const choice = firstChoice(chunk.choices);
     this.#describe(chunk, choice);
     // Servers that stream a whole message name it `message`.
@@ -134,7 +134,7 @@ class ChatReader implements AnswerReader {
   }
 
   hasStarted(): boolean {
-    return this.#begun;
+    return this.#started;
   }
 
   finish(raw: unknown): void {
@@ -164,8 +164,8 @@ class ChatReader implements AnswerReader {
     if (listed.length > 0) this.#sources = listed;
     this.#serviceTier =
       textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? this.#serviceTier;
-    if (this.#begun) return;
-    this.#begun = true;
+    if (this.#started) return;
+    this.#started = true;
     const { requestId, addPart } = this.#context;
     addPart({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
   }

@@ -37,21 +37,21 @@ class TagReader implements ThinkTags {
     this.#buffered = '';
     if (this.#state === 'thinking') return this.#think(ahead);
     if (this.#state === 'plain') return this.#textParts('text', ahead);
-    const begun = ahead.trimStart();
-    const blank = ahead.slice(0, ahead.length - begun.length);
+    const trimmed = ahead.trimStart();
+    const blank = ahead.slice(0, ahead.length - trimmed.length);
     if (blank !== '') this.#blanks.push(blank);
-    if (begun.startsWith(opening)) {
+    if (trimmed.startsWith(opening)) {
       this.#state = 'thinking';
       this.#blanks = [];
       this.#isAfterTag = true;
-      return this.#think(begun.slice(opening.length));
+      return this.#think(trimmed.slice(opening.length));
     }
-    if (opening.startsWith(begun)) {
-      this.#buffered = begun;
+    if (opening.startsWith(trimmed)) {
+      this.#buffered = trimmed;
       return [];
     }
     this.#state = 'plain';
-    return this.#textParts('text', this.#takeBlanks() + begun);
+    return this.#textParts('text', this.#takeBlanks() + trimmed);
   }
 
   isDone(): boolean {

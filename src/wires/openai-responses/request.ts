@@ -18,7 +18,7 @@ import { inputItems } from './input.ts';
 /** The format of `call_id`. */
 const toolIdRule = {
   accepts: (id: string) => /^[a-zA-Z0-9_-]{1,64}$/.test(id),
-  mint: (n: number) => `call_${n}`,
+  generate: (n: number) => `call_${n}`,
 };
 
 /** The API's minimum for `max_output_tokens`. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createToolIds } from '../../../src/wires/common/tool-ids.ts';
 
-const rule = { accepts: (id: string) => id.length < 8, mint: (n: number) => `call_${n}` };
+const rule = { accepts: (id: string) => id.length < 8, generate: (n: number) => `call_${n}` };
 
 describe('createToolIds', () => {
   it('keeps an id that the wire accepts', () => {

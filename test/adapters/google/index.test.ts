@@ -65,9 +65,9 @@ describe('google()', () => {
       for (const settings of [{ client }, { apiKey: 'k', baseURL: url }]) {
         await callProvider(google(settings), request, { transfer });
       }
-      const [theirs, ours] = server.seen;
-      expect(ours?.path).toBe(theirs?.path);
-      expect(ours?.body).toEqual(theirs?.body);
+      const [expectedRequest, sentRequest] = server.seen;
+      expect(sentRequest?.path).toBe(expectedRequest?.path);
+      expect(sentRequest?.body).toEqual(expectedRequest?.body);
     },
   );
 
@@ -147,11 +147,11 @@ describe('google()', () => {
     server = await startScriptedServer(answerJson({ error: { status: 'UNAVAILABLE' } }, 503));
     const urls: string[] = [];
     const client = new GoogleGenAI({
-      apiKey: 'theirs',
+      apiKey: 'expectedRequest',
       apiVersion: 'v1',
       httpOptions: {
         baseUrl: server.url,
-        headers: { 'x-theirs': '1' },
+        headers: { 'x-expectedRequest': '1' },
         retryOptions: { attempts: 5 },
         fetch: (input, init) => {
           urls.push(String(input));
@@ -164,7 +164,10 @@ describe('google()', () => {
     });
     expect(urls).toEqual([`${server.url}/v1/models/${model}:streamGenerateContent?alt=sse`]);
     expect(server.seen).toHaveLength(1);
-    expect(server.seen[0]?.headers).toMatchObject({ 'x-goog-api-key': 'theirs', 'x-theirs': '1' });
+    expect(server.seen[0]?.headers).toMatchObject({
+      'x-goog-api-key': 'expectedRequest',
+      'x-expectedRequest': '1',
+    });
   });
 
   it('sends through the configured fetch', async () => {

@@ -24,7 +24,10 @@ type Entry = {
   readonly cards: WeakMap<ModelPrice, RateCard>;
 };
 
-/** Per list. Far more than the targets of one process. Only a vendor that sends a new model name in every answer reaches it. */
+/**
+ * Per list. Far more than the targets of one process. Only a vendor that sends a new model name in every answer reaches
+ * it.
+ */
 const maxEntries = 1000;
 
 /** A catalogue of `@pydantic/genai-prices`. The package is large, so it is imported only by `load`. */

@@ -33,9 +33,9 @@ export function scale(amount: bigint, [numerator, denominator]: Ratio): bigint {
 }
 
 /**
- * Converts atto-dollars to whole nano-dollars. Rounds the running total (half up) and gives each line the difference, so
- * the lines add up exactly to the rounded sum, whose error is at most half a nano-dollar for any number of lines. Zero
- * lines stay zero.
+ * Converts atto-dollars to whole nano-dollars. Rounds the running total (half up) and gives each line the difference,
+ * so the lines add up exactly to the rounded sum, whose error is at most half a nano-dollar for any number of lines.
+ * Zero lines stay zero.
  */
 export function toNano(lines: readonly bigint[]): number[] {
   let exact = 0n;

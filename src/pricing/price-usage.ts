@@ -15,8 +15,8 @@ export const unknownCost: PricedUsage = {
 };
 
 /**
- * Prices one usage. `usd` is exact to the nano-dollar and is the sum of the breakdown. Fees per request or web search are
- * part of `breakdown.input`.
+ * Prices one usage. `usd` is exact to the nano-dollar and is the sum of the breakdown. Fees per request or web search
+ * are part of `breakdown.input`.
  *
  * The cost is `estimated` when the usage is, or when the service tier or the lifetime of a cache write has no published
  * price. A price set by the user applies to every tier, without fees.

@@ -31,9 +31,9 @@ export interface Pricing {
    */
   load(target?: PricedTarget): Promise<void> | undefined;
   /**
-   * The cost of an answer. Uses the price of the target, else that in `prices`, else the public list. The list is searched
-   * for the served model, then for the requested model. On AWS the requested model is used, because AWS prices depend
-   * on the region prefix, which the name of the served model lacks.
+   * The cost of an answer. Uses the price of the target, else that in `prices`, else the public list. The list is
+   * searched for the served model, then for the requested model. On AWS the requested model is used, because AWS prices
+   * depend on the region prefix, which the name of the served model lacks.
    * `usd` is `null` when the price is unknown. Before `load`, all prices of the public list are unknown.
    */
   price(target: PricedTarget, answer: PricedAnswer): PricedUsage;

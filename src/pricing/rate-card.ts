@@ -77,7 +77,9 @@ export function cardOfListed(
   };
 }
 
-/** The rates for a total input of `inputTokens`. A step applies when its threshold is exceeded, not when it is reached. */
+/**
+ * The rates for a total input of `inputTokens`. A step applies when its threshold is exceeded, not when it is reached.
+ */
 export function stepOf(card: RateCard, inputTokens: number): PriceStep {
   return card.steps.findLast((step) => inputTokens > step.above) ?? card.steps[0];
 }

@@ -1,9 +1,9 @@
 import type { Ratio } from './money.ts';
 
 /**
- * A price that the list does not have: a service tier, or a cache write. It is a multiple of the standard price, so that
- * it stays right when the price changes. Models are named as in the list, where dated snapshots have the name of their
- * family.
+ * A price that the list does not have: a service tier, or a cache write. It is a multiple of the standard price, so
+ * that it stays right when the price changes. Models are named as in the list, where dated snapshots have the name of
+ * their family.
  */
 type TierRule = {
   /** The models that the rule applies to. Absent: all models that no earlier rule names. */
@@ -142,8 +142,8 @@ export function residencyRatio(vendor: string, region: string): Ratio {
 
 /**
  * One-hour cache writes of Claude models cost twice the input price, also at resellers
- * (https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing). The lists of resellers often have only
- * the five-minute price. `undefined` for other models, which do not have this lifetime.
+ * (https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing). The lists of resellers often have
+ * only the five-minute price. `undefined` for other models, which do not have this lifetime.
  */
 export function hourWriteRatio(model: string): Ratio | undefined {
   return model.includes('claude') ? [2, 1] : undefined;

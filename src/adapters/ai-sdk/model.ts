@@ -8,8 +8,8 @@ const specifications = ['v2', 'v3', 'v4'] as const;
 export type Specification = (typeof specifications)[number];
 
 /**
- * The part of a Vercel AI SDK language model that signalbox uses (specification v2, v3 or v4, of AI SDK 5, 6 and 7). The
- * models of all provider packages match. Nothing is imported from the AI SDK.
+ * The part of a Vercel AI SDK language model that signalbox uses (specification v2, v3 or v4, of AI SDK 5, 6 and 7).
+ * The models of all provider packages match. Nothing is imported from the AI SDK.
  */
 export interface AiSdkModel {
   readonly specificationVersion: string;

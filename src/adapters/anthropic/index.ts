@@ -34,8 +34,8 @@ export type { AnthropicClient, AnthropicSettings } from './options.ts';
 const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
 
 /**
- * The longest delay of Node's timers, in effect no timeout: the engine applies its own. An explicit timeout also turns off
- * the SDK's check that rejects non-streaming requests with a large `max_tokens`.
+ * The longest delay of Node's timers, in effect no timeout: the engine applies its own. An explicit timeout also turns
+ * off the SDK's check that rejects non-streaming requests with a large `max_tokens`.
  */
 const noTimeoutMs = 2 ** 31 - 1;
 
@@ -115,8 +115,8 @@ function capabilitiesOf(model: string): ReadonlySet<Capability> {
 /**
  * Anthropic's Messages API, and APIs compatible with it.
  *
- * Loads `@anthropic-ai/sdk` at the first call. A missing key fails that call with an `auth` error, so that other targets
- * can still answer. The only environment variable it reads is `ANTHROPIC_API_KEY`.
+ * Loads `@anthropic-ai/sdk` at the first call. A missing key fails that call with an `auth` error, so that other
+ * targets can still answer. The only environment variable it reads is `ANTHROPIC_API_KEY`.
  *
  * @throws SignalboxError `config` when a setting is unknown or malformed.
  */

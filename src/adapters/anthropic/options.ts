@@ -29,8 +29,8 @@ export type AnthropicSettings = AnswerSettings & {
     | (TransportSettings & {
         /**
          * The key, or a function that returns the current one for each attempt.
-         * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent only to `api.anthropic.com` and
-         * to this machine
+         * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent only to `api.anthropic.com`
+         * and to this machine
          */
         readonly apiKey?: ApiKey;
         /** Without `/v1`. @default 'https://api.anthropic.com' */
@@ -38,8 +38,8 @@ export type AnthropicSettings = AnswerSettings & {
         /** Sent with every request. They override signalbox's headers. */
         readonly headers?: Readonly<Record<string, string>>;
         /**
-         * The `anthropic-version` header. Versions before `2026-10-21` accept `temperature`, `topP` and `topK`. With later
-         * versions they are dropped with a warning.
+         * The `anthropic-version` header. Versions before `2026-10-21` accept `temperature`, `topP` and `topK`. With
+         * later versions they are dropped with a warning.
          * @default '2026-10-21'
          */
         readonly anthropicVersion?: string;

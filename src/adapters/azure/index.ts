@@ -29,8 +29,8 @@ export type AzureOpenAISettings = TransportSettings &
     readonly wire?: 'responses' | 'chat';
     /**
      * The key, or a function that returns the current one for each attempt. It is sent in the header `api-key`.
-     * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent only to Azure's hosts and to this
-     * machine
+     * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent only to Azure's hosts and to
+     * this machine
      */
     readonly apiKey?: ApiKey;
     /** Returns a Microsoft Entra token, instead of a key. Called for each attempt, so cache the token. */
@@ -92,8 +92,8 @@ function dialectOf(deployment: string): ChatDialect {
 /**
  * OpenAI's models on Azure, through the Responses API or Chat Completions. A target is `provider/<deployment>`.
  *
- * Loads the package `openai` at the first call. A missing key fails that call with an `auth` error, so that other targets
- * can still answer. The only environment variable it reads is `AZURE_OPENAI_API_KEY`.
+ * Loads the package `openai` at the first call. A missing key fails that call with an `auth` error, so that other
+ * targets can still answer. The only environment variable it reads is `AZURE_OPENAI_API_KEY`.
  *
  * @throws SignalboxError `config` when a setting is unknown, conflicting or malformed.
  */

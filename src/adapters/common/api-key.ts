@@ -2,8 +2,8 @@ import { SignalboxError } from '../../errors.ts';
 import { settingOrEnvironment } from './sdk.ts';
 
 /**
- * A key, or a function that returns the current key. The function is called for each attempt, so keys can be rotated and
- * short-lived tokens can be used. If it throws, the attempt fails with `auth`.
+ * A key, or a function that returns the current key. The function is called for each attempt, so keys can be rotated
+ * and short-lived tokens can be used. If it throws, the attempt fails with `auth`.
  */
 type OneKey = string | (() => string | Promise<string>);
 
@@ -65,7 +65,8 @@ export function optionalKey(
 }
 
 /**
- * {@link optionalKey} for a provider that requires a key. `withheld` is the reason why the environment's key is not sent.
+ * {@link optionalKey} for a provider that requires a key. `withheld` is the reason why the environment's key is not
+ * sent.
  * @throws SignalboxError `auth` with the names of the setting and the variable when there is no key.
  */
 export function currentKey(

@@ -18,8 +18,8 @@ function isThisMachine(hostname: string): boolean {
 }
 
 /**
- * Whether a credential from the environment may be sent to the URL: over TLS to one of its vendor's hosts at the default
- * port, or to this machine.
+ * Whether a credential from the environment may be sent to the URL: over TLS to one of its vendor's hosts at the
+ * default port, or to this machine.
  */
 export function mayGetAmbientKey(baseURL: string, hosts: readonly string[]): boolean {
   if (!URL.canParse(baseURL)) return false;
@@ -29,8 +29,8 @@ export function mayGetAmbientKey(baseURL: string, hosts: readonly string[]): boo
 }
 
 /**
- * The variables to read for the key of a URL. A key from the environment belongs to its vendor, so other hosts get it only
- * if the caller sets it as `apiKey`. `baseURL` is the caller's setting; without it, requests go to the vendor.
+ * The variables to read for the key of a URL. A key from the environment belongs to its vendor, so other hosts get it
+ * only if the caller sets it as `apiKey`. `baseURL` is the caller's setting; without it, requests go to the vendor.
  */
 export function keyVariablesFor(
   baseURL: string | undefined,

@@ -100,8 +100,8 @@ const anything = { accepts: () => true, wants: 'a profile' };
 const settingsShape = { ...connectionShape, priceList: 'string' } as const;
 
 /**
- * Any vendor or server that is compatible with Chat Completions, with its quirks as a profile: a built-in one by name, or
- * your own. The functions of vendors (`mistral()`, `groq()`, …) call this with their profile.
+ * Any vendor or server that is compatible with Chat Completions, with its quirks as a profile: a built-in one by name,
+ * or your own. The functions of vendors (`mistral()`, `groq()`, …) call this with their profile.
  *
  * Loads the package `openai` at the first call. The only environment variables it reads are the profile's
  * `keyVariables`. A missing key fails the call with an `auth` error, so that other targets can still answer.

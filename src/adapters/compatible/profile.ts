@@ -17,8 +17,8 @@ export type Profile = Partial<ChatQuirks> & {
   /** The environment variables of the key, in order of preference. Empty for servers without a key. */
   readonly keyVariables?: readonly string[];
   /**
-   * Hosts that a key from these variables may be sent to, in addition to the host of `baseURL`, subdomains included. Any
-   * other host gets a key only if it is set as `apiKey`.
+   * Hosts that a key from these variables may be sent to, in addition to the host of `baseURL`, subdomains included.
+   * Any other host gets a key only if it is set as `apiKey`.
    */
   readonly keyHosts?: readonly string[];
   /** The header of the key. `authorization` sends it as a bearer token, any other header unchanged. */

@@ -115,8 +115,8 @@ function fetchOf(client: object): Fetch | undefined {
 /**
  * Google's Gemini API, and APIs compatible with its `generateContent`.
  *
- * Loads `@google/genai` at the first call. A missing key fails that call with an `auth` error, so that other targets can
- * still answer. The only environment variables it reads are `GOOGLE_API_KEY` and `GEMINI_API_KEY`.
+ * Loads `@google/genai` at the first call. A missing key fails that call with an `auth` error, so that other targets
+ * can still answer. The only environment variables it reads are `GOOGLE_API_KEY` and `GEMINI_API_KEY`.
  *
  * @throws SignalboxError `config` when a setting is unknown or malformed.
  */

@@ -27,9 +27,10 @@ export type VertexSettings = TransportSettings &
     /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
     readonly location?: string;
     /**
-     * Returns an access token. Called for each attempt, so cache the token. With it, the SDK's Node entry is not loaded.
-     * @default Google's application-default credentials, found by the SDK; sent only to hosts of `googleapis.com` and to
-     * this machine
+     * Returns an access token. Called for each attempt, so cache the token. With it, the SDK's Node entry is not
+     * loaded.
+     * @default Google's application-default credentials, found by the SDK; sent only to hosts of `googleapis.com` and
+     * to this machine
      */
     readonly token?: () => string | Promise<string>;
     /** Without the version. @default the URL of the location */

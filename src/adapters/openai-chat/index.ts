@@ -28,8 +28,8 @@ export const compatibleCapabilities: readonly Capability[] = [
  * Any API that is compatible with OpenAI's Chat Completions, set by its `baseURL`. The default is OpenAI, for which
  * `openai()` is the better choice.
  *
- * Loads the package `openai` at the first call. The only environment variable it reads is `OPENAI_API_KEY`, and only for
- * OpenAI's own hosts. Other hosts get `apiKey`, or `none`.
+ * Loads the package `openai` at the first call. The only environment variable it reads is `OPENAI_API_KEY`, and only
+ * for OpenAI's own hosts. Other hosts get `apiKey`, or `none`.
  *
  * @throws SignalboxError `config` when a setting is unknown or malformed.
  */

@@ -28,8 +28,8 @@ export type { OpenAISettings } from './options.ts';
 /**
  * OpenAI through its Responses API. For the older Chat Completions API, also of other vendors, use `openaiChat()`.
  *
- * Loads the package `openai` at the first call. A missing key fails that call with an `auth` error, so that other targets
- * can still answer. The only environment variable it reads is `OPENAI_API_KEY`. Nothing is stored at OpenAI
+ * Loads the package `openai` at the first call. A missing key fails that call with an `auth` error, so that other
+ * targets can still answer. The only environment variable it reads is `OPENAI_API_KEY`. Nothing is stored at OpenAI
  * (`store: false`).
  *
  * @throws SignalboxError `config` when a setting is unknown or malformed.

@@ -34,8 +34,8 @@ import {
 import { SdkComposedRequests, unparsed } from './sdk-composed-request.ts';
 
 /**
- * The part of an OpenAI client that signalbox uses. An `OpenAI` or `AzureOpenAI` of the package `openai` matches, with any
- * provider.
+ * The part of an OpenAI client that signalbox uses. An `OpenAI` or `AzureOpenAI` of the package `openai` matches, with
+ * any provider.
  */
 export interface OpenAIClient {
   readonly responses: { create(body: object, options?: object): PromiseLike<unknown> };
@@ -300,8 +300,8 @@ export function openAIConnection(
 
 /**
  * Makes one request through the SDK. `call` must pass the options on to the SDK's method.
- * @throws SignalboxError of the exchange; `auth` when the SDK fails before it sends the request, for example because the
- * client's token provider fails.
+ * @throws SignalboxError of the exchange; `auth` when the SDK fails before it sends the request, for example because
+ * the client's token provider fails.
  */
 export function openAIExchange(
   context: AttemptContext,

@@ -1,8 +1,8 @@
 import { isObject } from '../common/read.ts';
 
 /**
- * Whether an object of the schema allows keys that it does not list, such as a map from names to values. Anthropic closes
- * every object, so a map would always be empty. Such a schema is sent in the prompt instead.
+ * Whether an object of the schema allows keys that it does not list, such as a map from names to values. Anthropic
+ * closes every object, so a map would always be empty. Such a schema is sent in the prompt instead.
  */
 export function hasFreeKeys(schema: unknown): boolean {
   if (Array.isArray(schema)) return schema.some(hasFreeKeys);

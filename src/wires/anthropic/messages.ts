@@ -114,7 +114,9 @@ function resultBlock(part: ToolResultPart, ids: ToolIds, provider: string): Bloc
   };
 }
 
-/** Signed reasoning is sent back unchanged to the provider that issued it. Redacted reasoning also needs the same model. */
+/**
+ * Signed reasoning is sent back unchanged to the provider that issued it. Redacted reasoning also needs the same model.
+ */
 function reasoningBlock(part: ReasoningPart, request: ProviderRequest): Block | undefined {
   const { opaque } = part;
   if (opaque === undefined || !canReplay(opaque, request, 'anthropic')) return undefined;

@@ -87,8 +87,8 @@ function withBudget(
 
 /**
  * Converts the requested reasoning to what the model accepts: an effort, a budget or `adaptive`.
- * `resumed`: the assistant's open turn has no thinking block, for example because another provider wrote it. The API then
- * rejects a budget.
+ * `resumed`: the assistant's open turn has no thinking block, for example because another provider wrote it. The API
+ * then rejects a budget.
  */
 export function planThinking(
   reasoning: Reasoning | undefined,

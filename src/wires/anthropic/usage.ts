@@ -6,8 +6,8 @@ import { isObject, objectOf } from '../common/read.ts';
 import { TokenCounts } from '../common/token-counts.ts';
 
 /**
- * Merges the usage of a later event into the earlier usage. Counts are cumulative. A field that the later event omits or
- * sets to null keeps its value.
+ * Merges the usage of a later event into the earlier usage. Counts are cumulative. A field that the later event omits
+ * or sets to null keeps its value.
  */
 export function mergeUsage(before: JsonObject | undefined, later: unknown): JsonObject | undefined {
   if (!isObject(later)) return before;
@@ -30,8 +30,8 @@ function writtenByTtl(creation: JsonObject, counts: TokenCounts): Readonly<Recor
 }
 
 /**
- * The API counts cached and written input separately from `input_tokens`; the sum is the whole input. Returns `undefined`
- * when one of these counts is implausible.
+ * The API counts cached and written input separately from `input_tokens`; the sum is the whole input. Returns
+ * `undefined` when one of these counts is implausible.
  */
 export function toUsage(raw: JsonObject): Usage | undefined {
   const counts = new TokenCounts();

@@ -147,8 +147,9 @@ class OpenParts implements PartAssembler {
 }
 
 /**
- * Turns a wire's deltas into provider parts. Emits each delta as it arrives, and the whole part when its slot is closed.
- * The wire names the slots (a content index, the index of a tool call). They close in the order they were opened.
+ * Turns a wire's deltas into provider parts. Emits each delta as it arrives, and the whole part when its slot is
+ * closed. The wire names the slots (a content index, the index of a tool call). They close in the order they were
+ * opened.
  */
 export function createPartAssembler(addPart: AddPart): PartAssembler {
   return new OpenParts(addPart);

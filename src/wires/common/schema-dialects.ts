@@ -109,7 +109,9 @@ export const annotations = new Set([
   'propertyOrdering',
 ]);
 
-/** Whether dropping the keyword changes nothing: annotations, and the bounds that zod adds to every integer and record. */
+/**
+ * Whether dropping the keyword changes nothing: annotations, and the bounds that zod adds to every integer and record.
+ */
 export function constrainsNothing(keyword: string, value: unknown): boolean {
   if (annotations.has(keyword)) return true;
   if (keyword === 'minimum' || keyword === 'maximum') {

@@ -195,8 +195,8 @@ export type WireConversation = {
 /**
  * Converts the conversation: system turns separate, alternating turns that start with the user, and the results of each
  * turn's calls together and in order.
- * @throws SignalboxError `unsupported` for media the API cannot fetch and for a prefilled answer; `invalid_request` when
- * there is nothing to send.
+ * @throws SignalboxError `unsupported` for media the API cannot fetch and for a prefilled answer; `invalid_request`
+ * when there is nothing to send.
  */
 export function toContents(request: ProviderRequest, spec: GeminiModelSpec): WireConversation {
   const warnings: Warning[] = [];

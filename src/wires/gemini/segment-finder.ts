@@ -44,8 +44,8 @@ function markBefore(marks: Marks, byte: number): Marks[number] {
 }
 
 /**
- * Finds segments of a text, which Gemini gives as UTF-8 byte offsets and as quotes. An answer may have thousands, so the
- * text is indexed once.
+ * Finds segments of a text, which Gemini gives as UTF-8 byte offsets and as quotes. An answer may have thousands, so
+ * the text is indexed once.
  */
 export class SegmentFinder {
   #text = '';
@@ -70,8 +70,8 @@ export class SegmentFinder {
   }
 
   /**
-   * The position of a quote: `start` if it is there, else its first occurrence. -1 when it is not in the text, or when the
-   * search limit of the answer is reached.
+   * The position of a quote: `start` if it is there, else its first occurrence. -1 when it is not in the text, or when
+   * the search limit of the answer is reached.
    */
   quoteAt(text: string, quote: string, start: number): number {
     if (text.startsWith(quote, start)) return start;

@@ -128,7 +128,8 @@ function toolCall(part: ToolCallPart, context: MessageContext): JsonObject {
 
 /**
  * Sends reasoning back in the field it was received in, usually only inside a tool loop: DeepSeek and Moonshot require
- * it there, and reject or ignore it elsewhere. OpenRouter's details include the model's signatures and replace the text.
+ * it there, and reject or ignore it elsewhere. OpenRouter's details include the model's signatures and replace the
+ * text.
  */
 function echoedReasoning(message: NormalMessage, context: MessageContext): JsonObject {
   const fields: Record<string, string> = {};

@@ -21,8 +21,8 @@ function merge(whole: Record<string, unknown>, chunk: JsonObject): void {
 }
 
 /**
- * Collects OpenRouter's `reasoning_details`, which must be sent back unchanged, signatures included. A stream sends them
- * in chunks; chunks of one detail have the same index and type.
+ * Collects OpenRouter's `reasoning_details`, which must be sent back unchanged, signatures included. A stream sends
+ * them in chunks; chunks of one detail have the same index and type.
  */
 export function createReasoningDetails() {
   const details = new Map<string, Record<string, unknown>>();

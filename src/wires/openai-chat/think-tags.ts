@@ -2,8 +2,8 @@
 type TaggedText = { readonly type: 'text' | 'reasoning'; readonly text: string };
 
 /**
- * Separates reasoning in `<think>` tags from the text after it, even when a tag is split across deltas. Only a tag at the
- * start of the answer counts; later ones may be part of the text.
+ * Separates reasoning in `<think>` tags from the text after it, even when a tag is split across deltas. Only a tag at
+ * the start of the answer counts; later ones may be part of the text.
  */
 export interface ThinkTags {
   read(text: string): readonly TaggedText[];

@@ -64,7 +64,9 @@ export function adaptOutput(output: { readonly name: string; readonly schema: Js
   };
 }
 
-/** A tool in the format of both OpenAI wires. Its schema is enforced if the caller sets `strict` and OpenAI can do it. */
+/**
+ * A tool in the format of both OpenAI wires. Its schema is enforced if the caller sets `strict` and OpenAI can do it.
+ */
 export function adaptTool(tool: NormalTool): {
   readonly tool: {
     readonly name: string;

@@ -147,11 +147,11 @@ describe('google()', () => {
     server = await startScriptedServer(answerJson({ error: { status: 'UNAVAILABLE' } }, 503));
     const urls: string[] = [];
     const client = new GoogleGenAI({
-      apiKey: 'expectedRequest',
+      apiKey: 'theirs',
       apiVersion: 'v1',
       httpOptions: {
         baseUrl: server.url,
-        headers: { 'x-expectedRequest': '1' },
+        headers: { 'x-theirs': '1' },
         retryOptions: { attempts: 5 },
         fetch: (input, init) => {
           urls.push(String(input));
@@ -165,8 +165,8 @@ describe('google()', () => {
     expect(urls).toEqual([`${server.url}/v1/models/${model}:streamGenerateContent?alt=sse`]);
     expect(server.seen).toHaveLength(1);
     expect(server.seen[0]?.headers).toMatchObject({
-      'x-goog-api-key': 'expectedRequest',
-      'x-expectedRequest': '1',
+      'x-goog-api-key': 'theirs',
+      'x-theirs': '1',
     });
   });
 

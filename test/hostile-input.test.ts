@@ -441,11 +441,11 @@ describe('nested data', () => {
     const router = createRouter({ providers, tiers: { a: ['p/m'] } });
     const call = (extra: object) => () => router.complete('a', 'hi', extra as never);
     expect(await messageOf(call({ providerOptions: { p: circle() } }))).toContain(
-      'providerOptions.p.self: leads back to what it is part of (a circle)',
+      'providerOptions.p.self: refers back to an object that contains it (a cycle)',
     );
-    expect(await messageOf(call({ schema: circle() }))).toMatch(/^schema: .*self leads back/);
+    expect(await messageOf(call({ schema: circle() }))).toMatch(/^schema: .*self refers back/);
     expect(await messageOf(call({ providerOptions: { p: doubled(40) } }))).toContain(
-      'holds more than 1000000 values',
+      'has more than 1000000 values',
     );
     expect(await messageOf(call({ providerOptions: { p: { big: 1n } } }))).toContain(
       'providerOptions.p.big: is a BigInt',

@@ -3,7 +3,7 @@ import {
   isTargetLimited,
   type SendWindow,
   type Sent,
-} from '../internal/refused-share.ts';
+} from '../internal/send-window.ts';
 
 /** A vendor's refusal of one attempt: "too many". */
 type LimitRefusal = {

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { nextValue, PullReader } from '../../src/internal/read.ts';
 
-describe('a pulled source', () => {
-  it('gives each value once, and the next one after it', async () => {
+describe('PullReader', () => {
+  it('returns each value once, in order', async () => {
     const values = [1, 2];
     const source = new PullReader(async () => values.shift());
     expect(await nextValue(() => source.read())).toBe(1);
@@ -10,7 +10,7 @@ describe('a pulled source', () => {
     expect(await nextValue(() => source.read())).toBeUndefined();
   });
 
-  it('is not pulled before it is read, and once for all who wait', async () => {
+  it('pulls on the first read, and once for all waiting reads', async () => {
     const { promise, resolve } = Promise.withResolvers<number>();
     const pull = vi.fn(() => promise);
     const source = new PullReader(pull);
@@ -23,7 +23,7 @@ describe('a pulled source', () => {
     expect(source.read()).toBe(1);
   });
 
-  it('throws what the pull failed with, ever after, and pulls no more', async () => {
+  it('throws the error of a failed pull on every read, without pulling again', async () => {
     const failure = new Error('cut');
     const pull = vi.fn(() => Promise.reject<number>(failure));
     const source = new PullReader(pull);

@@ -1,7 +1,7 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { SignalboxError } from '../../errors.ts';
 import type { Outcome, Permit } from '../../health/health.ts';
-import type { Sent } from '../../internal/refused-share.ts';
+import type { Sent } from '../../internal/send-window.ts';
 import type { Attempt } from '../../protocol/attempt.ts';
 import type { Completion, Tags } from '../../protocol/completion.ts';
 import type { EventName } from '../../protocol/events.ts';

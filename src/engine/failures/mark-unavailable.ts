@@ -1,7 +1,7 @@
 import { defaults } from '../../config/defaults.ts';
 import type { ResolvedTarget } from '../../config/resolve.ts';
 import { type SignalboxError, summarizeError } from '../../errors.ts';
-import type { Sent } from '../../internal/refused-share.ts';
+import type { Sent } from '../../internal/send-window.ts';
 import type { Engine } from '../core/engine.ts';
 import { heldUnder } from '../core/keys.ts';
 import type { Trail } from '../core/trail.ts';

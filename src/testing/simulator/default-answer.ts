@@ -3,8 +3,8 @@ import type { SimulatedAnswer } from './answer.ts';
 import { schemaExample } from './schema-example.ts';
 
 /**
- * What is answered when nothing else was said: an object that fits the schema asked for, a call of the tool
- * that must be called, or a short text that names provider and model.
+ * The default answer: an object that fits the requested schema, a call of the forced tool, or a short text that names
+ * provider and model.
  */
 export function defaultAnswer(
   provider: string,

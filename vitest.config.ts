@@ -6,8 +6,11 @@ export default defineConfig({
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,
-    testTimeout: 10_000,
-    // Tests over real sockets wait more than they work: more of them at once than there are cores.
+    // Generous, so that a slow machine is no reason to fail.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
+    // More than there are cores, because tests over real sockets mostly wait.
     maxWorkers: 3,
   },
 });

@@ -114,7 +114,8 @@ function signalbox(provider: Provider, wire: WireName): Contender {
   });
   return {
     name: 'signalbox',
-    complete: async () => (await router.complete('fast', prompt, { transfer: 'unary' })).text.length,
+    complete: async () =>
+      (await router.complete('fast', prompt, { transfer: 'unary' })).text.length,
     async stream() {
       let length = 0;
       for await (const part of router.stream('fast', prompt)) {

@@ -7,7 +7,7 @@ import { type Mode, runScenario, scenarios } from '../test/support/failover-benc
 const modes: readonly Mode[] = ['complete', 'stream'];
 const results = await Promise.all(
   scenarios.flatMap((scenario) =>
-    modes.map(async (mode) => ({ scenario, mode, ...(await runScenario(scenario, mode, 1)) })),
+    modes.map(async (mode) => ({ scenario, mode, ...(await runScenario(scenario, mode, 'real')) })),
   ),
 );
 

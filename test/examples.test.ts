@@ -20,7 +20,7 @@ type Run = { readonly code: number | string; readonly stdout: string; readonly s
 
 /** Runs an example as a reader of the README would. Needs `dist`, which `npm test` builds first. */
 function run(file: string, env: Readonly<Record<string, string>> = {}): Promise<Run> {
-  const options = { cwd: root, env: { ...environment, ...env }, timeout: 60_000 };
+  const options = { cwd: root, env: { ...environment, ...env }, timeout: 300_000 };
   return new Promise((resolve) => {
     execFile(process.execPath, [`examples/${file}`], options, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });
@@ -54,11 +54,11 @@ describe.concurrent('examples', () => {
     }
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stripVTControlCharacters(stdout)).toBe(stdout);
-  }, 60_000);
+  }, 300_000);
 
   test.for(Object.entries(keyLines))(
     '%s runs and says what it should',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async ([file, keyLine]) => {
       const { code, stdout, stderr } = await run(file);
       expect(code, stderr || stdout).toBe(0);

@@ -1,4 +1,4 @@
-import { createSendWindow, isTargetLimited, type Sent } from '../internal/refused-share.ts';
+import { createSendWindow, isTargetLimited, type Sent } from '../internal/send-window.ts';
 
 /** A 429 of the vendor's. */
 type RateLimited = {

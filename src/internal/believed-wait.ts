@@ -1,7 +1,7 @@
-/** A longer wait is a slip, or a vendor that does not want us any more: asking once a day finds out which. */
+/** Longer waits are capped, because they are usually a vendor's mistake; one request a day finds out. */
 export const longestWaitMs = 86_400_000;
 
-/** How long to wait where a vendor asks for `ms`: a day at most; `undefined` for what is no time to wait. */
+/** Caps the wait that a vendor asks for at one day; `undefined` when it is not a duration. */
 export function believedWaitMs(ms: number | undefined): number | undefined {
   if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) return undefined;
   return Math.min(ms, longestWaitMs);

@@ -1,4 +1,4 @@
-/** What each byte does to the checksum; made on first use. */
+/** Lookup table by byte; made on first use. */
 let table: Uint32Array | undefined;
 
 function makeTable(): Uint32Array {
@@ -11,7 +11,7 @@ function makeTable(): Uint32Array {
   });
 }
 
-/** The CRC-32 of zlib, PNG and Ethernet. Node's own, in `node:zlib`, would tie the package to Node. */
+/** The CRC-32 of zlib, PNG and Ethernet. Not taken from `node:zlib`, so that other platforms can bundle it. */
 export function crc32(bytes: Uint8Array): number {
   table ??= makeTable();
   let value = 0xffffffff;

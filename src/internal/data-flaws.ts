@@ -1,34 +1,34 @@
-/** Levels that nested data may have: more would exhaust the stack of those that walk it. */
+/** Most levels of nested data: more would exhaust the stack of recursive readers. */
 export const maxDataDepth = 100;
 
-/** Values that nested data may hold, one that is used twice counted twice: more fit into no prompt. */
+/** Most values of nested data, counting a shared value each time it occurs. More do not fit into a prompt. */
 const maxDataValues = 1_000_000;
 
 /** Why data cannot be walked or sent. */
 export type DataFlaw = {
   readonly path: readonly PropertyKey[];
   readonly message: string;
-  /** `nesting`: it must not be walked at all. */
+  /** `nesting`: the data must not be traversed. */
   readonly kind: 'nesting' | 'name' | 'bigint';
 };
 
-/** A value whose fields are being looked at. */
+/** A value whose fields are being visited. */
 type Frame = {
   readonly key: PropertyKey;
   readonly value: object;
   readonly keys: readonly string[] | undefined;
   readonly length: number;
   next: number;
-  /** Values in it so far, itself included. */
+  /** Values in it so far, including itself. */
   count: number;
   /** Levels below it so far. */
   height: number;
 };
 
-/** What is known of a value that has been looked through. */
+/** Size of a value that has been visited. */
 type Measured = { readonly count: number; readonly height: number };
 
-/** Whether the fields of the value are data: bytes are not, and neither is an instance that writes itself as JSON. */
+/** Whether the value's fields are data. False for bytes and for instances with `toJSON`. */
 function isNested(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
   return Object.hasOwn(value, 'toJSON') || typeof Reflect.get(value, 'toJSON') !== 'function';
@@ -41,8 +41,8 @@ function frameOf(key: PropertyKey, value: object): Frame {
 }
 
 /**
- * What is wrong with the structure of nested data from outside: circles, too many levels or values, a field called
- * `__proto__`, big integers, promises. Looks at each object once, without recursion.
+ * Finds structural problems of nested data: cycles, too many levels or values, a field called `__proto__`, big integers,
+ * promises. Visits each object once, without recursion.
  */
 export function dataFlaws(data: unknown): readonly DataFlaw[] {
   if (typeof data === 'bigint') return [bigintAt([])];
@@ -62,7 +62,7 @@ export function dataFlaws(data: unknown): readonly DataFlaw[] {
 
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
     if (frame.length > maxDataValues || frame.count > maxDataValues) {
-      const message = `holds more than ${maxDataValues} values`;
+      const message = `has more than ${maxDataValues} values`;
       return [{ path: here(), message, kind: 'nesting' }];
     }
     if (frame.next >= frame.length) {
@@ -76,7 +76,7 @@ export function dataFlaws(data: unknown): readonly DataFlaw[] {
     const key = frame.keys === undefined ? frame.next : (frame.keys[frame.next] ?? '');
     frame.next += 1;
     const value: unknown = Reflect.get(frame.value, key);
-    if (key === '__proto__') report(key, 'name', 'no field can be called "__proto__"');
+    if (key === '__proto__') report(key, 'name', 'a field must not be called "__proto__"');
     if (typeof value === 'bigint') flaws.push(bigintAt(pathTo(key)));
     if (value instanceof Promise) report(key, 'nesting', 'is a Promise: await it first');
     if (!isNested(value)) {
@@ -84,7 +84,8 @@ export function dataFlaws(data: unknown): readonly DataFlaw[] {
       continue;
     }
     const known = measured.get(value);
-    if (open.has(value)) report(key, 'nesting', 'leads back to what it is part of (a circle)');
+    if (open.has(value))
+      report(key, 'nesting', 'refers back to an object that contains it (a cycle)');
     else if (stack.length + (known?.height ?? 0) >= maxDataDepth) {
       report(key, 'nesting', `is nested more than ${maxDataDepth} levels deep`);
     } else if (known !== undefined) add(frame, known);
@@ -102,6 +103,6 @@ function add(parent: Frame, child: Measured): void {
 }
 
 function bigintAt(path: readonly PropertyKey[]): DataFlaw {
-  const message = 'is a BigInt, which JSON cannot hold; use a number or a string';
+  const message = 'is a BigInt, which JSON does not support: use a number or a string';
   return { path, message, kind: 'bigint' };
 }

@@ -1,4 +1,4 @@
-/** Whether something holds for all elements, holes included: `Array.prototype.every` passes over those. */
+/** Like `Array.prototype.every`, but also checks the holes of sparse arrays. */
 export function everyElement<Element>(
   list: readonly unknown[],
   holds: (element: unknown) => element is Element,

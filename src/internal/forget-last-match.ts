@@ -1,9 +1,9 @@
-const anything = /(?:)/;
+const emptyPattern = /(?:)/;
 
 /**
- * Node keeps the whole string that a regular expression has matched last, for `RegExp.input`. At the end of a call
- * that may be its answer: matching an empty string takes its place.
+ * Replaces `RegExp.input`, which keeps the last matched string in memory, with an empty string. After a call it could be
+ * the whole answer.
  */
 export function forgetLastMatch(): void {
-  anything.test('');
+  emptyPattern.test('');
 }

@@ -2,13 +2,13 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-/** Also for bytes of another realm, where `instanceof` says no. */
+/** Also true for bytes of another realm, where `instanceof` is false. */
 function isBytes(value: unknown): boolean {
   const tag = Object.prototype.toString.call(value);
   return tag === '[object Uint8Array]' || tag === '[object ArrayBuffer]';
 }
 
-/** What keeps the source of an image, a sound or a file from being sent; `undefined` when nothing does. */
+/** Why the source of an image, audio or file part is invalid; `undefined` when it is valid. */
 export function mediaProblem(source: unknown): string | undefined {
   const kinds = 'must be { url }, { data, mediaType } or { ref }';
   if (!isObject(source)) return kinds;

@@ -1,10 +1,10 @@
-/** About what an object or array takes in memory by itself, in bytes, and each of its members or elements. */
+/** Estimated bytes of memory per object or array, and per member or element. */
 const containerBytes = 64;
 const memberBytes = 16;
 
 /**
- * About how many bytes a value made of JSON takes in memory. Counting stops above `limit`, so that a large value costs
- * no more than that, and one that contains itself comes to an end. Nesting may be of any depth.
+ * Estimates the bytes of memory of a JSON value. Stops counting above `limit`, so that large and cyclic values end early.
+ * Works at any depth.
  */
 export function memoryOf(value: unknown, limit: number): number {
   let bytes = 0;

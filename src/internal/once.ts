@@ -1,6 +1,6 @@
-/** Makes a thing on first use, and gives the same one ever after. */
-export function once<Thing extends object>(make: () => Thing): () => Thing {
-  let made: Thing | undefined;
+/** Calls `make` on first use, and returns the same value from then on. */
+export function once<Value extends object>(make: () => Value): () => Value {
+  let made: Value | undefined;
   return () => {
     made ??= make();
     return made;

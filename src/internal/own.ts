@@ -1,6 +1,6 @@
 /**
- * The entry of a table under a name that comes from outside (the caller or a vendor). Names that every object inherits
- * (`constructor`, `toString`) have no entry.
+ * Looks up a name from the caller or a vendor in a table, without the names that every object inherits (`constructor`,
+ * `toString`).
  */
 export function own<Value>(
   table: Readonly<Record<string, Value>>,

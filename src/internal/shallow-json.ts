@@ -1,7 +1,7 @@
-/** Deeper than what any vendor or model nests, and shallow enough for every recursive reader. */
+/** Deeper than any vendor or model nests, and shallow enough for recursive readers. */
 const maxDepth = 128;
 
-/** How deep a value is nested, as far as `limit`; without recursion, which a deep value would overflow. */
+/** Whether a value is nested deeper than `limit`; without recursion, because deep values would overflow the stack. */
 function isDeeperThan(value: unknown, limit: number): boolean {
   let level: object[] = typeof value === 'object' && value !== null ? [value] : [];
   for (let depth = 0; level.length > 0; depth++) {
@@ -18,8 +18,8 @@ function isDeeperThan(value: unknown, limit: number): boolean {
 }
 
 /**
- * The value, unless it is nested so deep that `JSON.stringify` and other readers could run out of stack: then
- * `undefined`. Vendors nest three or four levels.
+ * Returns the value, or `undefined` if it is nested so deeply that `JSON.stringify` and other readers could overflow the
+ * stack. Vendors nest three or four levels.
  */
 export function shallowJson<Value>(value: Value): Value | undefined {
   return isDeeperThan(value, maxDepth) ? undefined : value;

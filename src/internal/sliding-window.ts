@@ -1,22 +1,21 @@
-/** What was counted over the latest stretch of time, in memory of a fixed size. */
+/** A sum over the last `windowMs`, in constant memory. */
 export interface SlidingWindow {
   add(amount: number, now: number): void;
-  /** Changes what was counted at that time, if that still counts. */
+  /** Changes the amount that was added at `at`, if that is still in the window. */
   correct(amount: number, at: number, now: number): void;
-  /** What counts now. */
+  /** The sum in the window. */
   total(now: number): number;
-  /** What was counted from that time on. */
+  /** The sum since `at`. */
   since(at: number, now: number): number;
-  /** The first time at which no more than `amount` counts, if nothing is added. */
+  /** When the sum falls to `amount` if nothing is added. */
   fallsTo(amount: number, now: number): number;
 }
 
-/** Fine enough that a minute is told to a fifth of a percent. */
+/** Fine enough that the error for one minute is below 0.2 %. */
 const slotMs = 100;
 
 /**
- * Counts in slots of a tenth of a second. A slot counts until its end is `windowMs` ago, so that never less
- * is told than was counted.
+ * Counts in slots of 100 ms. A slot counts until its end is `windowMs` ago, so the sum is never too low.
  */
 export function createSlidingWindow(windowMs: number): SlidingWindow {
   const slots = new Float64Array(Math.ceil(windowMs / slotMs) + 1);
@@ -27,8 +26,8 @@ export function createSlidingWindow(windowMs: number): SlidingWindow {
   const index = (slot: number): number => slot % slots.length;
   const oldest = (): number => Math.max(0, latest - slots.length + 1);
 
-  /** Empties the slots that the time has come round to. */
-  function turn(now: number): void {
+  /** Empties the slots that have left the window. */
+  function expire(now: number): void {
     const slot = slotOf(now);
     if (slot - latest >= slots.length) {
       slots.fill(0);
@@ -53,27 +52,27 @@ export function createSlidingWindow(windowMs: number): SlidingWindow {
 
   return {
     add(amount, now) {
-      turn(now);
+      expire(now);
       count(amount, now);
     },
     correct(amount, at, now) {
-      turn(now);
+      expire(now);
       count(amount, at);
     },
     total(now) {
-      turn(now);
+      expire(now);
       return sum;
     },
     since(at, now) {
-      turn(now);
-      let told = 0;
+      expire(now);
+      let counted = 0;
       for (let slot = Math.max(oldest(), slotOf(at)); slot <= latest; slot += 1) {
-        told += slots[index(slot)] ?? 0;
+        counted += slots[index(slot)] ?? 0;
       }
-      return told;
+      return counted;
     },
     fallsTo(amount, now) {
-      turn(now);
+      expire(now);
       let left = sum;
       for (let slot = oldest(); left > amount && slot <= latest; slot += 1) {
         left -= slots[index(slot)] ?? 0;

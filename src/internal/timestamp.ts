@@ -1,7 +1,7 @@
-/** The last time that a `Date` can express. */
-const endOfTime = 8.64e15;
+/** The latest time that a `Date` can represent. */
+const maxDateMs = 8.64e15;
 
-/** Epoch milliseconds in the form of ISO 8601. Later times than a `Date` can express become the last one. */
+/** Formats epoch milliseconds as ISO 8601. Clamps times that a `Date` cannot represent. */
 export function timestamp(at: number): string {
-  return new Date(Number.isNaN(at) ? 0 : Math.max(0, Math.min(at, endOfTime))).toISOString();
+  return new Date(Number.isNaN(at) ? 0 : Math.max(0, Math.min(at, maxDateMs))).toISOString();
 }

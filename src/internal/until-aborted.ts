@@ -1,21 +1,21 @@
 /**
- * What `work` comes to, or the signal's reason as soon as it aborts: for waits on others' code, which may never
- * end. The work itself goes on.
+ * Waits for `work`, but rejects with the signal's reason as soon as it aborts: for code of the caller or a vendor, which
+ * may never finish. The work itself is not stopped.
  */
 export async function untilAborted<Value>(
   work: () => PromiseLike<Value>,
   signal: AbortSignal,
 ): Promise<Value> {
   signal.throwIfAborted();
-  let leave = (): void => undefined;
+  let removeListener = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
     const abort = (): void => reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    leave = () => signal.removeEventListener('abort', abort);
+    removeListener = () => signal.removeEventListener('abort', abort);
   });
   try {
     return await Promise.race([work(), aborted]);
   } finally {
-    leave();
+    removeListener();
   }
 }

@@ -3,7 +3,7 @@ import {
   type RefusedShare,
   type Sent,
   unusualRefusals,
-} from '../internal/refused-share.ts';
+} from '../internal/send-window.ts';
 
 /** Before so many attempts it is unknown which share is usual. */
 const leastAttempts = 40;

@@ -1,39 +1,42 @@
 import type { ModelInfo, ModelPrice, PriceCalculation, Provider } from '@pydantic/genai-prices';
 import { cardOfListed, type RateCard } from './rate-card.ts';
 
-/** The public price list. Empty until loaded. */
+/** The public price list. Empty until it is loaded. */
 export interface Catalogue {
-  /** Loads the list, once; `undefined` when it is there. */
+  /** Loads the list once. Returns `undefined` when it is already loaded. */
   load(): Promise<void> | undefined;
   /**
-   * What `model` costs at a moment (epoch milliseconds: prices change by date, and some by the hour).
-   * `undefined` when the list is not loaded or does not know.
+   * The rates of `model` at a time in epoch milliseconds. Prices change by date, some by the hour.
+   * `undefined` when the list is not loaded or does not contain the model.
    */
   card(priceList: string, model: string, at: number): RateCard | undefined;
-  /** The model's context window in tokens, as far as the list knows. */
+  /** The model's context window in tokens, if the list has it. */
   contextWindow(priceList: string, model: string): number | undefined;
 }
 
 type List = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice'>;
 
-/** A model found in the list. `provider` holds that model only, so that it need not be searched again. */
+/** A model found in the list. `provider` contains only this model, so that later lookups do not search all models. */
 type Entry = {
   readonly provider: Provider;
   readonly model: ModelInfo;
-  /** By row. Kept here and not for all, because vendors may share a row and still differ in their tiers. */
+  /** By row. Cached per model, because vendors may share a row and differ in their tiers. */
   readonly cards: WeakMap<ModelPrice, RateCard>;
 };
 
-/** Of each list. Far more than one process has targets: only a vendor that names a new model in every answer gets there. */
+/**
+ * Per list. Far more than the targets of one process. Only a vendor that sends a new model name in every answer reaches
+ * it.
+ */
 const maxEntries = 1000;
 
-/** A catalogue over `@pydantic/genai-prices`, which is imported by `load` and not before: it is large. */
+/** A catalogue of `@pydantic/genai-prices`. The package is large, so it is imported only by `load`. */
 export function createCatalogue(
   importList: () => Promise<List> = () => import('@pydantic/genai-prices'),
 ): Catalogue {
   let list: List | undefined;
   let loading: Promise<void> | undefined;
-  /** By list and model: the two put together into one key would cost more than to look twice. */
+  /** By list, then by model. Two lookups are faster than building a combined key. */
   const entries = new Map<string, Map<string, Entry | undefined>>();
 
   const find = (priceList: string, model: string): Entry | undefined => {
@@ -46,7 +49,7 @@ export function createCatalogue(
     const known = models.get(model);
     if (known !== undefined || models.has(model)) return known;
     if (models.size >= maxEntries) models.clear();
-    const found = ask(list, model, { providerId: priceList });
+    const found = lookUp(list, model, { providerId: priceList });
     const entry = found && {
       provider: { ...found.provider, models: [found.model] },
       model: found.model,
@@ -56,9 +59,9 @@ export function createCatalogue(
     return entry;
   };
 
-  const rowOf = ({ provider, model }: Entry, asked: string, at: number): ModelPrice | undefined => {
+  const rowOf = ({ provider, model }: Entry, name: string, at: number): ModelPrice | undefined => {
     if (!Array.isArray(model.prices)) return model.prices;
-    return list && ask(list, asked, { provider, timestamp: new Date(at) })?.model_price;
+    return list && lookUp(list, name, { provider, timestamp: new Date(at) })?.model_price;
   };
 
   async function load(): Promise<void> {
@@ -91,10 +94,10 @@ export function createCatalogue(
 }
 
 /**
- * The list's own matching of names, without a price: no usage is asked about.
- * The list throws on a row that contradicts itself. An answer must not fail for that: its price is unknown.
+ * Finds a model by the list's name matching. Passes an empty usage, because only the match is needed.
+ * The list throws for an inconsistent row. An answer must not fail because of that, so its price is unknown.
  */
-function ask(
+function lookUp(
   list: List,
   model: string,
   options: NonNullable<Parameters<List['calcPrice']>[2]>,

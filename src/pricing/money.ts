@@ -1,17 +1,17 @@
 /**
- * What one unit (a token, a search) costs, in atto-dollars: 1e-18 US dollars. A price with twelve decimals
- * per million tokens is still a whole number, so nothing is rounded before the sum is known.
+ * The price of one unit (a token, a search) in atto-dollars: 1e-18 US dollars. A price per million tokens with twelve
+ * decimals is a whole number, so nothing is rounded before the sum.
  */
 export type Rate = bigint;
 
-/** A factor such as 5/3, kept as a fraction because list prices are rarely round multiples of each other. */
+/** A factor such as 5/3. A fraction, because list prices are rarely round multiples of each other. */
 export type Ratio = readonly [numerator: number, denominator: number];
 
 const decimalsOfPrice = 12;
 const attoPerNano = 10n ** 9n;
 const nanoPerUsd = 1e9;
 
-/** The rate of one token at `usd` per million. Noise of binary fractions beyond 12 decimals is dropped. */
+/** The rate of one token at `usd` per million. Drops the binary floating-point noise beyond 12 decimals. */
 export function ratePerMillion(usd: number): Rate {
   return BigInt(usd.toFixed(decimalsOfPrice).replace('.', ''));
 }
@@ -21,7 +21,7 @@ export function ratePerThousand(usd: number): Rate {
   return ratePerMillion(usd) * 1000n;
 }
 
-/** The price that {@link ratePerMillion} was given. */
+/** The inverse of {@link ratePerMillion}. */
 export function usdPerMillion(rate: Rate): number {
   return Number(rate) / 10 ** decimalsOfPrice;
 }
@@ -33,9 +33,9 @@ export function scale(amount: bigint, [numerator, denominator]: Ratio): bigint {
 }
 
 /**
- * Atto-dollars to whole nano-dollars. The running total is what is rounded (half up), and each line gets
- * the difference: the lines add up to the rounded sum exactly, and the sum is off by half a nano at most,
- * however many lines there are. A line of nothing stays nothing.
+ * Converts atto-dollars to whole nano-dollars. Rounds the running total (half up) and gives each line the difference,
+ * so the lines add up exactly to the rounded sum, whose error is at most half a nano-dollar for any number of lines.
+ * Zero lines stay zero.
  */
 export function toNano(lines: readonly bigint[]): number[] {
   let exact = 0n;
@@ -62,7 +62,7 @@ export function addUsd(amounts: Iterable<number>): number {
   return usdOf(nano);
 }
 
-/** For amounts that are not negative. */
+/** Both arguments must not be negative. */
 function divideHalfUp(amount: bigint, divisor: bigint): bigint {
   return (amount * 2n + divisor) / (divisor * 2n);
 }

@@ -4,10 +4,10 @@ import { type RateCard, stepOf, type TokenRates } from './rate-card.ts';
 import { residencyRatio, tierPrice } from './supplement.ts';
 import { countOf, readExtras, type UsageExtras } from './usage-extras.ts';
 
-/** What one attempt cost, before other attempts of its call are added. */
+/** The cost of one attempt, without the other attempts of its call. */
 export type PricedUsage = Omit<Cost, 'attemptsUsd'>;
 
-/** The cost of what nobody knows the price of. */
+/** The cost when the price is unknown. */
 export const unknownCost: PricedUsage = {
   usd: null,
   breakdown: { input: 0, cachedInput: 0, cacheWrite: 0, output: 0 },
@@ -15,19 +15,19 @@ export const unknownCost: PricedUsage = {
 };
 
 /**
- * Prices one usage. `usd` is right to the nano-dollar and is the sum of the breakdown; fees by the request
- * or the web search are part of `breakdown.input`.
+ * Prices one usage. `usd` is exact to the nano-dollar and is the sum of the breakdown. Fees per request or web search
+ * are part of `breakdown.input`.
  *
- * The cost is `estimated` when the usage is, or when the service tier or the lifetime of a cache write has no
- * published price. A card that the user set is taken as it is, for every tier and without fees.
- * Does not price what the vendor's usage does not count: file searches, code execution, cache storage by the hour.
+ * The cost is `estimated` when the usage is, or when the service tier or the lifetime of a cache write has no published
+ * price. A price set by the user applies to every tier, without fees.
+ * Not included is what the vendor's usage does not count: file searches, code execution, cache storage per hour.
  */
-export function priceUsage(question: {
+export function priceUsage(options: {
   readonly usage: Usage;
   readonly card: RateCard;
   readonly serviceTier?: string | null | undefined;
 }): PricedUsage {
-  const { usage, card } = question;
+  const { usage, card } = options;
   const extras = readExtras(usage.raw);
   const cached = countOf(usage.cachedInputTokens);
   const writes = writesOf(usage);
@@ -48,7 +48,7 @@ export function priceUsage(question: {
   const tier = listed && {
     ...tierPrice({
       ...listed,
-      serviceTier: extras.speed === 'fast' ? extras.speed : (question.serviceTier ?? ''),
+      serviceTier: extras.speed === 'fast' ? extras.speed : (options.serviceTier ?? ''),
       longContext: above > 0,
       cached: cached + written > 0,
     }),
@@ -82,14 +82,14 @@ export function priceUsage(question: {
 
 type CacheWrite = { readonly ttl?: string; readonly tokens: number };
 
-/** Cache writes by lifetime, and the rest whose lifetime the vendor does not tell. */
+/** Cache writes by lifetime, and the rest without a reported lifetime. */
 function writesOf(usage: Usage): readonly CacheWrite[] {
   if (usage.cacheWriteTokens === undefined && usage.cacheWriteTokensByTtl === undefined) return [];
-  const told = Object.entries(usage.cacheWriteTokensByTtl ?? {})
+  const byTtl = Object.entries(usage.cacheWriteTokensByTtl ?? {})
     .map(([ttl, tokens]) => ({ ttl, tokens: countOf(tokens) }))
     .filter(({ tokens }) => tokens > 0);
-  const rest = told.reduce((left, write) => left - write.tokens, countOf(usage.cacheWriteTokens));
-  return rest > 0 ? [...told, { tokens: rest }] : told;
+  const rest = byTtl.reduce((left, write) => left - write.tokens, countOf(usage.cacheWriteTokens));
+  return rest > 0 ? [...byTtl, { tokens: rest }] : byTtl;
 }
 
 function rateOfWrite({ ttl }: CacheWrite, rates: TokenRates): bigint {

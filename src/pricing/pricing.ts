@@ -4,46 +4,46 @@ import { usdPerMillion } from './money.ts';
 import { type PricedUsage, priceUsage, unknownCost } from './price-usage.ts';
 import { cardOfPrice, type RateCard } from './rate-card.ts';
 
-/** A target, as far as its price goes. */
+/** The fields of a target that determine its price. */
 export type PricedTarget = {
   /** `provider/model`: the key of `prices` in the configuration. */
   readonly target: string;
   /** The model as requested. */
   readonly model: string;
-  /** The vendor's name in price lists; without one only the user's own price counts. */
+  /** The vendor's name in price lists. Without it, only a price set by the user applies. */
   readonly priceList?: string | undefined;
-  /** The price the user set on the target itself. */
+  /** The price set on the target. */
   readonly price?: Price | undefined;
 };
 
-/** What an answer tells about its price. */
+/** The fields of an answer that determine its price. */
 type PricedAnswer = {
   readonly usage: Usage;
-  /** The model the vendor says answered. */
+  /** The model that answered, as reported by the vendor. */
   readonly servedModel?: string | undefined;
   readonly serviceTier?: string | null | undefined;
 };
 
 export interface Pricing {
   /**
-   * Loads the public price list if `target` needs it; without a target, in any case. Loads it once: `undefined` when
-   * there is nothing to wait for.
+   * Loads the public price list once, if `target` needs it; without a target, always. Returns `undefined` when there is
+   * nothing to wait for.
    */
   load(target?: PricedTarget): Promise<void> | undefined;
   /**
-   * What an answer cost. The price is the target's own, else the one in `prices`, else the public list's: for the
-   * served model, or for the requested one when the list does not know the served, and on AWS, whose prices go
-   * by the region in front of the name, which the served one leaves out.
-   * `usd` is `null` when nobody knows, which is every listed model before `load`.
+   * The cost of an answer. Uses the price of the target, else that in `prices`, else the public list. The list is
+   * searched for the served model, then for the requested model. On AWS the requested model is used, because AWS prices
+   * depend on the region prefix, which the name of the served model lacks.
+   * `usd` is `null` when the price is unknown. Before `load`, all prices of the public list are unknown.
    */
   price(target: PricedTarget, answer: PricedAnswer): PricedUsage;
-  /** The standard price of a short request, for comparing targets; `undefined` when nobody knows. */
+  /** The standard price of a short request, for comparing targets. `undefined` when it is unknown. */
   standardPrice(target: PricedTarget): Price | undefined;
-  /** Tokens; `undefined` when the public list does not know the model, or is not loaded. */
+  /** In tokens. `undefined` when the public list is not loaded or does not contain the model. */
   contextWindow(target: PricedTarget): number | undefined;
 }
 
-/** Prices for one configuration. `now` is in epoch milliseconds. Loads nothing by itself. */
+/** Creates the pricing of one configuration. `now` returns epoch milliseconds. Loads nothing until `load` is called. */
 export function createPricing(options: {
   readonly prices?: Readonly<Record<string, Price>> | undefined;
   readonly now: () => number;
@@ -61,17 +61,17 @@ export function createPricing(options: {
     const { priceList, model } = target;
     if (priceList === undefined) return undefined;
     const at = now();
-    const isTold =
+    const usesServed =
       servedModel !== undefined && !(priceList === 'aws' && model.includes(servedModel));
-    const served = isTold ? catalogue.card(priceList, servedModel, at) : undefined;
+    const served = usesServed ? catalogue.card(priceList, servedModel, at) : undefined;
     return served ?? catalogue.card(priceList, model, at);
   };
 
   return {
     load(target) {
-      const needless =
+      const isUnneeded =
         target !== undefined && (ownPrice(target) !== undefined || target.priceList === undefined);
-      return needless ? undefined : catalogue.load();
+      return isUnneeded ? undefined : catalogue.load();
     },
     price(target, { usage, servedModel, serviceTier }) {
       const card = cardFor(target, servedModel);

@@ -2,13 +2,13 @@ import type { Price } from '../protocol/usage.ts';
 import { type Rate, ratePerMillion, ratePerThousand, scale } from './money.ts';
 import { hourWriteRatio } from './supplement.ts';
 
-/** The rates of every kind of token, once the size of the request is known. */
+/** The rates of every kind of token for a given size of the request. */
 export type TokenRates = {
   readonly input: Rate;
   readonly cachedInput: Rate;
-  /** Of a cache write whose lifetime is not told. */
+  /** For cache writes without a reported lifetime. */
   readonly cacheWrite: Rate;
-  /** Of cache writes by lifetime (`5m`, `1h`), as far as the list tells. */
+  /** For cache writes by lifetime (`5m`, `1h`), if the list has them. */
   readonly cacheWriteByTtl: ReadonlyMap<string, Rate>;
   readonly output: Rate;
   readonly reasoning: Rate;
@@ -17,13 +17,13 @@ export type TokenRates = {
   readonly audioOutput: Rate;
 };
 
-/** What one model costs: all that is needed to price a usage without looking anything up. */
+/** All rates of one model, enough to price a usage without further lookups. */
 export type RateCard = {
-  /** The vendor and model of the public list; absent on a price that the user set. */
+  /** The vendor and model in the public list. Absent for a price set by the user. */
   readonly listed?: { readonly vendor: string; readonly model: string };
-  /** In ascending order. The last whose `above` is below the all-in input applies to every token. */
+  /** In ascending order. The last step whose `above` is below the total input applies to every token. */
   readonly steps: readonly [PriceStep, ...PriceStep[]];
-  /** The list has no price for output: an answer with output cannot be priced. */
+  /** Whether the list has no price for output. Then an answer with output cannot be priced. */
   readonly isInputOnly: boolean;
   readonly perRequest: Rate;
   readonly perWebSearch: Rate;
@@ -31,14 +31,14 @@ export type RateCard = {
 
 type PriceStep = { readonly above: number; readonly rates: TokenRates };
 
-/** A model's row in the price list: figures by key, some of them with long-context steps. */
+/** A model's row in the price list: prices by key, some with long-context steps. */
 export type ListedPrice = Readonly<Record<string, ListedFigure | undefined>>;
 
 type ListedFigure =
   | number
   | { readonly base: number; readonly tiers: readonly { start: number; price: number }[] };
 
-/** The card of a price that the user set: one rate for all input steps, lifetimes and modalities. */
+/** The card of a price set by the user: one rate for all input sizes, lifetimes and modalities. */
 export function cardOfPrice(price: Price): RateCard {
   const input = ratePerMillion(price.input);
   const cachedInput = ratePerMillion(price.cachedInput ?? price.input);
@@ -57,7 +57,7 @@ export function cardOfPrice(price: Price): RateCard {
   return { steps: [{ above: 0, rates }], isInputOnly: false, perRequest: 0n, perWebSearch: 0n };
 }
 
-/** The card of a row of the list, or `undefined` when the row has no price for input. */
+/** The card of a row in the list, or `undefined` when the row has no price for input. */
 export function cardOfListed(
   listed: { readonly vendor: string; readonly model: string },
   row: ListedPrice,
@@ -77,7 +77,9 @@ export function cardOfListed(
   };
 }
 
-/** The rates of a request of `inputTokens` in all. A step applies when it is exceeded, not when it is met. */
+/**
+ * The rates for a total input of `inputTokens`. A step applies when its threshold is exceeded, not when it is reached.
+ */
 export function stepOf(card: RateCard, inputTokens: number): PriceStep {
   return card.steps.findLast((step) => inputTokens > step.above) ?? card.steps[0];
 }
@@ -90,9 +92,8 @@ function thresholds(row: ListedPrice): number[] {
 }
 
 /**
- * The list writes some steps as one token less than a round thousand, reading the vendor's "<272K" as
- * "from 272K on"; the same vendor's model pages say ">272K", and so do the other price lists. One rule for all: more
- * than the round number.
+ * For some steps the list has one token less than a round thousand, because it reads the vendor's "<272K" as "from 272K
+ * on". The vendor's model pages and other price lists have ">272K". Here every step starts above the round number.
  */
 function thresholdOf(start: number): number {
   return start % 1000 === 999 ? start + 1 : start;
@@ -104,7 +105,7 @@ function ratesAt(row: ListedPrice, above: number, model: string): TokenRates | u
     return usd === undefined ? undefined : ratePerMillion(usd);
   };
   const input = rateOf('input_mtok');
-  // Embedding models have no output, and so no price for it.
+  // Embedding models have no output and no price for it.
   const output = rateOf('output_mtok') ?? 0n;
   if (input === undefined) return undefined;
   const cachedInput = rateOf('cache_read_mtok') ?? input;
@@ -117,7 +118,7 @@ function ratesAt(row: ListedPrice, above: number, model: string): TokenRates | u
     input,
     cachedInput,
     cacheWrite,
-    // 5 minutes is Anthropic's usual lifetime, 30 minutes OpenAI's: what the list calls a cache write.
+    // The default lifetimes, 5 minutes at Anthropic and 30 minutes at OpenAI, are what the list calls a cache write.
     cacheWriteByTtl: new Map([
       ['5m', cacheWrite],
       ['30m', cacheWrite],

@@ -1,38 +1,38 @@
 import type { Ratio } from './money.ts';
 
 /**
- * What the vendors charge beside the list: service tiers, and cache writes that the list leaves out.
- * Multiples of the standard price rather than prices, so that they stay right when a price is cut.
- * Models are named as in the list, where dated snapshots share the name of their family.
+ * A price that the list does not have: a service tier, or a cache write. It is a multiple of the standard price, so
+ * that it stays right when the price changes. Models are named as in the list, where dated snapshots have the name of
+ * their family.
  */
 type TierRule = {
-  /** The models it is for; absent for all that no rule before it names. */
+  /** The models that the rule applies to. Absent: all models that no earlier rule names. */
   readonly models?: readonly string[];
   readonly ratio: Ratio;
   readonly exact: Exactness;
 };
 
-/** For which requests the vendor has published the multiple; for others it is our best guess. */
+/** The requests for which the vendor has published the multiple. For all others it is an estimate. */
 type Exactness = 'always' | 'short-context' | 'uncached' | 'never';
 
-type TierQuestion = {
+type TierRequest = {
   readonly vendor: string;
   readonly model: string;
-  /** The vendor's word for the tier that served the request. */
+  /** The vendor's name of the tier that served the request. */
   readonly serviceTier: string;
-  /** Whether a long-context step was crossed. */
+  /** Whether a long-context step applies. */
   readonly longContext: boolean;
   /** Whether the request read or wrote a prompt cache. */
   readonly cached: boolean;
 };
 
-/** How a tier changes the price of every token. `exact` is false when that is not published. */
+/** The factor that a tier applies to the price of every token. `exact` is false when it is not published. */
 export type TierPrice = { readonly ratio: Ratio; readonly exact: boolean };
 
 const standardPrice: TierPrice = { ratio: [1, 1], exact: true };
 const half: Ratio = [1, 2];
 
-/** The words that mean "standard price": OpenAI's, Anthropic's, Google's and Groq's. */
+/** The names of standard tiers of OpenAI, Anthropic, Google and Groq. */
 const standardTiers: ReadonlySet<string> = new Set([
   '',
   'auto',
@@ -43,9 +43,9 @@ const standardTiers: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * OpenAI's fast mode, called priority until 2026-07-30; both words are still in use. Each multiple is the
- * fast price over the standard price, from https://openai.com/api-fast-mode/, which has no prices for
- * long context. A model it does not name is taken at the usual double.
+ * OpenAI's fast mode, named priority until 2026-07-30; both names are still in use. Each multiple is the fast price
+ * divided by the standard price, from https://openai.com/api-fast-mode/, which has no prices for long context. Models
+ * that are not listed there are estimated at double the price.
  */
 const openaiFast: readonly TierRule[] = [
   {
@@ -76,7 +76,7 @@ const openaiFast: readonly TierRule[] = [
   { ratio: [2, 1], exact: 'never' },
 ];
 
-/** By vendor and tier. A map, because both words come from outside. */
+/** By vendor and tier. A map, because both come from the vendor. */
 const tierRules: ReadonlyMap<string, readonly TierRule[]> = new Map([
   // https://developers.openai.com/api/docs/pricing: half of standard, long context included.
   ['openai flex', [{ ratio: half, exact: 'always' }]],
@@ -93,8 +93,8 @@ const tierRules: ReadonlyMap<string, readonly TierRule[]> = new Map([
       { models: ['claude-opus-4-8', 'claude-opus-5'], ratio: [2, 1], exact: 'always' },
     ],
   ],
-  // https://ai.google.dev/gemini-api/docs/optimization: half of input and output, with no word about caches;
-  // priority is "75% to 100% more", published as 1.8 times for the two models named.
+  // https://ai.google.dev/gemini-api/docs/optimization: half of input and output; caches are not mentioned.
+  // Priority is "75% to 100% more", published as 1.8 times for the two models named.
   ['google flex', [{ ratio: half, exact: 'uncached' }]],
   ['google batch', [{ ratio: half, exact: 'uncached' }]],
   [
@@ -110,40 +110,40 @@ const tierRules: ReadonlyMap<string, readonly TierRule[]> = new Map([
 
 const isExact = {
   always: () => true,
-  'short-context': (question) => !question.longContext,
-  uncached: (question) => !question.cached,
+  'short-context': (request) => !request.longContext,
+  uncached: (request) => !request.cached,
   never: () => false,
-} as const satisfies Record<Exactness, (question: TierQuestion) => boolean>;
+} as const satisfies Record<Exactness, (request: TierRequest) => boolean>;
 
-/** The multiple of a service tier. A tier that no rule knows is the standard price, inexact. */
-export function tierPrice(question: TierQuestion): TierPrice {
-  if (standardTiers.has(question.serviceTier)) return standardPrice;
-  // Google's word is also spelt SERVICE_TIER_FLEX, and ON_DEMAND_FLEX on Vertex.
-  const tier = question.serviceTier.toLowerCase().replace(/^(service_tier|on_demand)_/, '');
+/** The multiple of a service tier. An unknown tier gets the standard price, with `exact: false`. */
+export function tierPrice(request: TierRequest): TierPrice {
+  if (standardTiers.has(request.serviceTier)) return standardPrice;
+  // Google also writes SERVICE_TIER_FLEX, and ON_DEMAND_FLEX on Vertex.
+  const tier = request.serviceTier.toLowerCase().replace(/^(service_tier|on_demand)_/, '');
   if (standardTiers.has(tier)) return standardPrice;
   const rule = tierRules
-    .get(`${question.vendor} ${tier}`)
-    ?.find(({ models }) => models === undefined || models.includes(question.model));
+    .get(`${request.vendor} ${tier}`)
+    ?.find(({ models }) => models === undefined || models.includes(request.model));
   if (rule === undefined) return { ...standardPrice, exact: false };
-  return { ratio: rule.ratio, exact: isExact[rule.exact](question) };
+  return { ratio: rule.ratio, exact: isExact[rule.exact](request) };
 }
 
 /**
- * Inference kept in the United States costs a tenth more on Anthropic's own API
- * (https://platform.claude.com/docs/en/build-with-claude/data-residency); usage then says `inference_geo: 'us'`.
+ * Inference in the United States costs 10% more on Anthropic's API
+ * (https://platform.claude.com/docs/en/build-with-claude/data-residency). The usage then has `inference_geo: 'us'`.
  */
 const residencyRatios: ReadonlyMap<string, Ratio> = new Map([['anthropic us', [11, 10]]]);
 
-/** The multiple for where the vendor says inference ran. */
+/** The multiple for the region where inference ran, as reported by the vendor. */
 export function residencyRatio(vendor: string, region: string): Ratio {
   if (region === '') return standardPrice.ratio;
   return residencyRatios.get(`${vendor} ${region}`) ?? standardPrice.ratio;
 }
 
 /**
- * Claude's one-hour cache writes cost twice the input, whoever resells it
- * (https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing). Lists of resellers often
- * have only the five-minute price. `undefined` for other models: nobody sells them that lifetime.
+ * One-hour cache writes of Claude models cost twice the input price, also at resellers
+ * (https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing). The lists of resellers often have
+ * only the five-minute price. `undefined` for other models, which do not have this lifetime.
  */
 export function hourWriteRatio(model: string): Ratio | undefined {
   return model.includes('claude') ? [2, 1] : undefined;

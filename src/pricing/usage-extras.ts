@@ -1,17 +1,17 @@
-/** What the vendor's own usage tells that changes the price and has no place in `Usage`. */
+/** Values in the vendor's usage that affect the price and are not part of `Usage`. */
 export type UsageExtras = {
   readonly webSearches: number;
-  /** The part of the input that is audio, cached audio included. */
+  /** Audio tokens in the input, including cached audio. */
   readonly audioInputTokens: number;
   readonly cachedAudioTokens: number;
   readonly audioOutputTokens: number;
-  /** Anthropic's `speed`, which is a service tier by another name. */
+  /** Anthropic's `speed`, which works like a service tier. */
   readonly speed: string;
   /** Anthropic's `inference_geo`. */
   readonly region: string;
 };
 
-/** Reads `usage.raw`, whose shape is the vendor's and is not trusted. */
+/** Reads `usage.raw`, which comes from the vendor and may have any shape. */
 export function readExtras(raw: unknown): UsageExtras {
   return {
     webSearches:
@@ -29,10 +29,10 @@ export function readExtras(raw: unknown): UsageExtras {
   };
 }
 
-/** No answer has a million million tokens; a count above it would only overflow the sums. */
+/** Larger counts are not plausible and could overflow the sums. */
 const maxCount = 1e12;
 
-/** A count that can be multiplied: whole, finite and not negative. Anything else counts as none. */
+/** The count as a finite whole number, at least 0. Anything else counts as 0. */
 export function countOf(value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) return 0;
   return Math.round(Math.min(value, maxCount));
@@ -42,7 +42,7 @@ function wordOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Gemini tells tokens by modality: `[{ modality: 'AUDIO', tokenCount: 12 }]`. */
+/** Gemini lists tokens by modality: `[{ modality: 'AUDIO', tokenCount: 12 }]`. */
 function audioIn(details: unknown): number {
   if (!Array.isArray(details)) return 0;
   const audio: unknown = details.find((detail: unknown) => at(detail, 'modality') === 'AUDIO');

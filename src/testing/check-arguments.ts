@@ -1,7 +1,7 @@
 import { SignalboxError } from '../errors.ts';
 import { quoted, quotedList } from '../internal/quoted.ts';
 
-/** @throws SignalboxError `config` that names the argument and what it must be. */
+/** A `config` error that names the argument and what it must be. */
 export function invalidArgument(path: string, wanted: string): SignalboxError {
   return new SignalboxError('config', `${path}: must be ${wanted}`);
 }
@@ -11,13 +11,13 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 }
 
 /**
- * Holds that the options are an object without other names than these.
+ * Checks that the options are an object with known names only.
  * @throws SignalboxError `config`
  */
 export function checkOptions(path: string, options: unknown, known: readonly string[]): void {
   if (!isObject(options)) throw invalidArgument(path, 'an object');
-  const strange = Object.keys(options).find((name) => !known.includes(name));
-  if (strange === undefined) return;
-  const message = `${path}: there is no option ${quoted(strange)}; there is ${quotedList(known)}`;
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const message = `${path}: unknown option ${quoted(unknown)}; known are ${quotedList(known)}`;
   throw new SignalboxError('config', message);
 }

@@ -13,42 +13,42 @@ export type FakeToolCall = {
   readonly name: string;
   /** @default {} */
   readonly input?: Json;
-  /** The arguments as text, character for character; for arguments that are not JSON. */
+  /** The arguments as text, verbatim, for arguments that are not JSON. */
   readonly rawInput?: string;
 };
 
-/** What a fake provider answers. All fields are optional; nothing at all is an empty answer. */
+/** The answer of a fake provider. All fields are optional; `{}` is an empty answer. */
 export type FakeAnswer = {
   readonly text?: string;
-  /** The text in the pieces in which it is streamed. @default `text` in pieces of a dozen characters */
+  /** The chunks in which the text is streamed. @default `text` in chunks of about 12 characters */
   readonly chunks?: readonly string[];
   readonly reasoning?: string;
   readonly toolCalls?: readonly FakeToolCall[];
   /** Answered as JSON text, for calls with a `schema`. */
   readonly object?: Json;
-  /** @default 'tool_calls' with tool calls, else 'stop' */
+  /** @default 'tool_calls' with tool calls, otherwise 'stop' */
   readonly finishReason?: FinishReason;
   readonly rawFinishReason?: string;
-  /** `'none'`: the vendor reports none. @default about a token for every four characters */
+  /** `'none'`: the vendor reports no usage. @default about one token per four characters */
   readonly usage?: FakeUsage | 'none';
-  /** The model that the answer says served it. @default the one asked for */
+  /** The model that the answer names. @default the requested one */
   readonly servedModel?: string;
   readonly requestId?: string;
-  /** Told along with the answer. */
+  /** Warnings that the answer reports. */
   readonly warnings?: readonly Warning[];
   /** Milliseconds before the first part. @default 0 */
   readonly firstTokenDelayMs?: number;
   /** Milliseconds between two chunks of a stream. @default 0 */
   readonly chunkDelayMs?: number;
-  /** Breaks off with `stream_interrupted` after so many chunks of the text. */
+  /** Fails with `stream_interrupted` after this many chunks of the text. */
   readonly cutAfter?: number;
-  /** Says no more after so many chunks of the text, until the attempt is aborted. */
+  /** Stalls after this many chunks of the text, until the attempt is aborted. */
   readonly stallAfter?: number;
-  /** Says nothing at all, until the attempt is aborted. @default false */
+  /** Sends nothing until the attempt is aborted. @default false */
   readonly hang?: boolean;
 };
 
-/** Counted like `Usage`, whose total it may leave out. */
+/** Like `Usage`, with an optional total. */
 export type FakeUsage = Omit<Usage, 'totalTokens'> & { readonly totalTokens?: number };
 
 const charactersPerToken = 4;
@@ -57,7 +57,7 @@ function countTokens(text: string): number {
   return Math.ceil(text.length / charactersPerToken);
 }
 
-/** What is answered when the script says nothing: an object for a schema, else a line that names the target. */
+/** The answer without a script: an object for a schema, otherwise a line that names the target. */
 export function defaultFakeAnswer(request: ProviderRequest): FakeAnswer {
   if (request.output !== undefined) {
     return { text: JSON.stringify(schemaExample(request.output.schema)) };
@@ -65,7 +65,7 @@ export function defaultFakeAnswer(request: ProviderRequest): FakeAnswer {
   return { text: `Fake answer of ${request.provider}/${request.model}.` };
 }
 
-/** The chunks of the answer's text, as the wire mode delivers them. */
+/** The chunks of the answer's text; a single one for `unary`. */
 export function fakeChunks(answer: FakeAnswer, transfer: Transfer): readonly string[] {
   const object = answer.object === undefined ? undefined : JSON.stringify(answer.object);
   const text = answer.text ?? object;
@@ -73,7 +73,7 @@ export function fakeChunks(answer: FakeAnswer, transfer: Transfer): readonly str
   return transfer === 'unary' && chunks.length > 0 ? [chunks.join('')] : chunks;
 }
 
-/** All parts between `open` and `finish`, in the order of a real answer: reasoning, text, tool calls. */
+/** All parts between `open` and `finish`: reasoning, text, tool calls. */
 export function fakeContent(
   answer: FakeAnswer,
   chunks: readonly string[],
@@ -87,10 +87,10 @@ export function fakeContent(
   for (const chunk of chunks) assembler.text('text', 'text', chunk);
   assembler.close('text');
   for (const [index, call] of (answer.toolCalls ?? []).entries()) {
-    const place = `tool-${index}`;
-    assembler.toolCall(place, call.id ?? `call_${index + 1}`, call.name);
-    assembler.toolInput(place, call.rawInput ?? JSON.stringify(call.input ?? {}));
-    assembler.close(place);
+    const key = `tool-${index}`;
+    assembler.toolCall(key, call.id ?? `call_${index + 1}`, call.name);
+    assembler.toolInput(key, call.rawInput ?? JSON.stringify(call.input ?? {}));
+    assembler.close(key);
   }
   return parts;
 }
@@ -116,10 +116,10 @@ function usageOf(answer: FakeAnswer, request: ProviderRequest): Usage | undefine
 
 export function fakeFinish(answer: FakeAnswer, request: ProviderRequest): ProviderPart {
   const usage = usageOf(answer, request);
-  const calls = (answer.toolCalls ?? []).length > 0;
+  const hasCalls = (answer.toolCalls ?? []).length > 0;
   return {
     type: 'finish',
-    finishReason: answer.finishReason ?? (calls ? 'tool_calls' : 'stop'),
+    finishReason: answer.finishReason ?? (hasCalls ? 'tool_calls' : 'stop'),
     ...(answer.rawFinishReason !== undefined && { rawFinishReason: answer.rawFinishReason }),
     servedModel: answer.servedModel ?? request.model,
     ...(usage !== undefined && { usage }),

@@ -27,12 +27,12 @@ export type FakeFailure = {
   readonly firstTokenDelayMs?: number;
 };
 
-/** What becomes of one attempt; a string is an answer with that text. */
+/** The outcome of one attempt. A string is an answer with that text. */
 export type FakeEntry = string | FakeAnswer | FakeFailure;
 
 /**
- * One entry for all attempts; a list with one for each attempt, of which the last repeats; or a function of
- * the request and the number of the attempt, from 1, that may return nothing for the default answer.
+ * One entry for all attempts; a list with one entry per attempt, whose last entry repeats; or a function of the request
+ * and the attempt's number (from 1), which may return `undefined` for the default answer.
  */
 export type FakeScript =
   | FakeEntry
@@ -43,9 +43,9 @@ export type FakeScript =
     ) => FakeEntry | undefined | Promise<FakeEntry | undefined>);
 
 export type FakeProviderSettings = {
-  /** Whose clock the delays go by. @default the system's */
+  /** The clock of the delays. @default the system's */
   readonly runtime?: Runtime;
-  /** @default all of them */
+  /** @default all */
   readonly capabilities?:
     | readonly Capability[]
     | ((model: string) => readonly Capability[] | ReadonlySet<Capability>);
@@ -61,12 +61,12 @@ export type FakeCall = {
   readonly transfer: Transfer;
   /** Epoch milliseconds by the fake's runtime. */
   readonly at: number;
-  /** How it ended; `aborted` also when the reader left. */
+  /** How it ended. `aborted` includes a reader that stopped reading. */
   readonly outcome: 'running' | 'ok' | 'error' | 'aborted';
 };
 
 export interface FakeProvider extends Provider {
-  /** Every attempt so far, in order. Prompts are in here. */
+  /** All attempts in order, including their prompts. */
   readonly calls: readonly FakeCall[];
 }
 
@@ -87,14 +87,14 @@ function isEntry(entry: unknown): entry is FakeEntry {
   return typeof entry === 'string' || isObject(entry);
 }
 
-/** @throws SignalboxError `config` for what no attempt could play. */
+/** @throws SignalboxError `config` for an invalid script */
 function checkScript(script: unknown): void {
   const isList = Array.isArray(script) && everyElement(script, isEntry);
   if (script === undefined || typeof script === 'function' || isList || isEntry(script)) return;
-  throw invalidArgument('fakeProvider() script', entryWords);
+  throw invalidArgument('fakeProvider() script', entryKinds);
 }
 
-const entryWords =
+const entryKinds =
   'a string, an answer, a failure, a list of these, or a function that returns one';
 
 async function entryOf(
@@ -107,7 +107,7 @@ async function entryOf(
   else if (script !== undefined && isList(script)) entry = script[attempt - 1] ?? script.at(-1);
   else entry = script;
   if (entry !== undefined && !isEntry(entry)) {
-    throw invalidArgument('what the script of fakeProvider() returned', entryWords);
+    throw invalidArgument('the return value of the script of fakeProvider()', entryKinds);
   }
   return typeof entry === 'string' ? { text: entry } : (entry ?? defaultFakeAnswer(request));
 }
@@ -124,28 +124,28 @@ function errorOf({ error, status, retryAfterMs }: FakeFailure): SignalboxError {
   return error.with(more);
 }
 
-/** Where an answer stops short of its end, and what happens there. */
-type BreakOff = { readonly after: number; readonly strike: () => Promise<void> | never };
+/** After how many chunks an answer is interrupted, and how. */
+type Interruption = { readonly after: number; readonly run: () => Promise<void> | never };
 
-function breakOffOf(
+function interruptionOf(
   answer: FakeAnswer,
   failure: SignalboxError | undefined,
   stall: () => Promise<void>,
-): BreakOff | undefined {
+): Interruption | undefined {
   const fail = (error: SignalboxError) => (): never => {
     throw error;
   };
   if (failure !== undefined) {
-    return { after: answer.chunks?.length ?? 0, strike: fail(failure) };
+    return { after: answer.chunks?.length ?? 0, run: fail(failure) };
   }
   if (answer.cutAfter !== undefined) {
-    const cut = new SignalboxError('stream_interrupted', 'the answer broke off (fake)');
-    return { after: answer.cutAfter, strike: fail(cut) };
+    const cut = new SignalboxError('stream_interrupted', 'the answer was interrupted (fake)');
+    return { after: answer.cutAfter, run: fail(cut) };
   }
-  return answer.stallAfter === undefined ? undefined : { after: answer.stallAfter, strike: stall };
+  return answer.stallAfter === undefined ? undefined : { after: answer.stallAfter, run: stall };
 }
 
-/** Plays one entry. The attempt's signal is heeded before each part and in each wait. */
+/** Plays one entry. Checks the attempt's signal before each part and during each wait. */
 async function* play(
   entry: FakeAnswer | FakeFailure,
   request: ProviderRequest,
@@ -161,7 +161,7 @@ async function* play(
   const failure = 'error' in entry ? errorOf(entry) : undefined;
   const answer: FakeAnswer = 'error' in entry ? { chunks: entry.chunks ?? [] } : entry;
   const chunks = fakeChunks(answer, failure === undefined ? context.transfer : 'stream');
-  const breakOff = breakOffOf(answer, failure, stall);
+  const interruption = interruptionOf(answer, failure, stall);
 
   watch.connected();
   if (answer.hang === true) await stall();
@@ -172,26 +172,25 @@ async function* play(
   yield { type: 'open', servedModel, requestId };
   for (const warning of answer.warnings ?? []) yield { type: 'warning', warning };
 
-  let told = 0;
+  let chunkCount = 0;
   for (const part of fakeContent(answer, chunks)) {
-    if (breakOff !== undefined && told >= breakOff.after) await breakOff.strike();
+    if (interruption !== undefined && chunkCount >= interruption.after) await interruption.run();
     const isChunk = part.type === 'text-delta';
-    await pause(isChunk && told > 0 ? answer.chunkDelayMs : 0);
-    if (isChunk) told++;
+    await pause(isChunk && chunkCount > 0 ? answer.chunkDelayMs : 0);
+    if (isChunk) chunkCount++;
     watch.bytes();
     yield part;
   }
-  // With fewer chunks than it asks for, it strikes here.
-  await breakOff?.strike();
+  // An answer with fewer chunks is interrupted here.
+  await interruption?.run();
   await pause();
   yield fakeFinish(answer, request);
 }
 
 /**
- * A provider that does what a script says, without a network, a key or a vendor's SDK: for tests of code that
- * uses a router. It keeps the promises of the port: one `finish` and nothing after it, errors that are
- * `SignalboxError`s, an end as soon as the signal aborts. It does not read prompts, count real tokens or
- * check requests.
+ * A scripted provider for tests of code that uses a router, without a network, a key or a vendor's SDK. It fulfils the
+ * provider contract: one `finish` and nothing after it, errors that are `SignalboxError`s, an end as soon as the signal
+ * aborts. It does not read prompts, count real tokens or check requests.
  *
  * @default script answers with an object that fits the call's schema, or a line that names the target
  */
@@ -228,7 +227,7 @@ export function fakeProvider(
         try {
           const entry = await entryOf(script, request, attempt);
           for await (const part of play(entry, request, context, runtime)) {
-            // The reader may ask for nothing more after this one.
+            // The reader may stop after this part.
             if (part.type === 'finish') call.outcome = 'ok';
             yield [part];
           }

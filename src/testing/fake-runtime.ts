@@ -3,30 +3,30 @@ import type { Runtime } from '../protocol/runtime.ts';
 import { checkOptions, invalidArgument } from './check-arguments.ts';
 
 export type FakeRuntimeOptions = {
-  /** Where the clock starts, in epoch milliseconds. @default 2026-01-01T00:00:00Z */
+  /** Start of the clock in epoch milliseconds. @default 2026-01-01T00:00:00Z */
   readonly now?: number;
-  /** The same seed gives the same chance. @default 1 */
+  /** Seed of the random numbers. @default 1 */
   readonly seed?: number;
   /**
-   * `manual`: time stands still but for `advance`. `auto`: once nothing else is ready to run, time jumps to
-   * the next sleeper, so that a call with retries can simply be awaited. The jump does not wait for sockets:
-   * use `auto` with `fakeProvider`, not with `simulateProviders`.
+   * `manual`: only `advance` moves time. `auto`: time jumps to the next sleeper when nothing else is ready to run, so that
+   * a call with retries can be awaited. It does not wait for sockets: use `auto` with `fakeProvider`, not with
+   * `simulateProviders`.
    * @default 'manual'
    */
   readonly time?: 'manual' | 'auto';
 };
 
-/** A clock and a chance that do what the test says. */
+/** A runtime whose clock and random numbers are under the test's control. */
 export interface FakeRuntime extends Runtime {
   /**
-   * Moves the clock on by `ms` milliseconds. Sleepers wake in the order of their time, each at its own time,
-   * and what each sets going runs as far as it can before the next one wakes.
+   * Moves the clock forward by `ms` milliseconds. Sleepers wake in order, each at its time, and the code after each runs
+   * as far as it can before the next one wakes.
    * @throws RangeError when `ms` is negative or not a number.
    */
   advance(ms: number): Promise<void>;
-  /** Lets everything run that is ready to, without moving the clock. */
+  /** Runs everything that is ready, without moving the clock. */
   settle(): Promise<void>;
-  /** How many sleep, those for ever included. 0 after a call means that it left no timer behind. */
+  /** Number of sleepers, including those without an end. 0 after a call means that it left no timer behind. */
   readonly pending: number;
 }
 
@@ -34,10 +34,10 @@ type Sleeper = { readonly wakeAt: number; readonly wake: () => void };
 
 const defaultNow = Date.UTC(2026, 0, 1);
 
-/** A turn runs all promises that are ready; several let file reads of a first `import()` come in. */
+/** Each turn runs all ready promises. Several turns let the file reads of a first `import()` finish. */
 const turnsUntilIdle = 10;
 
-/** Mulberry32 (Tommy Ettinger, public domain): 32 bits of state are plenty for jitter. */
+/** Mulberry32 (Tommy Ettinger, public domain): 32 bits of state are enough for jitter. */
 function createRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -49,8 +49,8 @@ function createRandom(seed: number): () => number {
 }
 
 /**
- * A virtual clock, seeded chance and counted ids (`call_1`, `call_2`), for tests that run hours of traffic in
- * milliseconds and come out alike each time. Does not touch `Date`, `setTimeout` or `Math.random` themselves.
+ * A virtual clock, seeded random numbers and counted ids (`call_1`, `call_2`), for reproducible tests that run hours of
+ * traffic in milliseconds. Does not replace `Date`, `setTimeout` or `Math.random`.
  */
 export function fakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime {
   checkOptions('fakeRuntime()', options, ['now', 'seed', 'time']);
@@ -63,7 +63,7 @@ export function fakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime {
   let now = options.now ?? defaultNow;
   const sleepers = new Set<Sleeper>();
   const issued = new Map<string, number>();
-  /** Grows with each sign that somebody is still running. */
+  /** Counts sleeps and aborts, which show that code is still running. */
   let activity = 0;
   let jumping = false;
 
@@ -86,7 +86,7 @@ export function fakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime {
     sleeper.wake();
   }
 
-  /** Waits until a number of turns have passed in which nobody fell asleep or was woken by an abort. */
+  /** Waits until no sleep has started and none was aborted for several turns. */
   async function idle(): Promise<void> {
     for (let turn = 0, seen = activity; turn < turnsUntilIdle; turn++) {
       await nextTurn();

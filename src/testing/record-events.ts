@@ -3,27 +3,27 @@ import type { Tags } from '../protocol/completion.ts';
 import type { EventName, RouterEvent, RouterEvents } from '../protocol/events.ts';
 import { invalidArgument, isObject } from './check-arguments.ts';
 
-/** What `recordEvents` needs of a router. */
+/** The part of a router that `recordEvents` uses. */
 export interface EventSource {
   on(name: '*', listener: (event: RouterEvent) => unknown): unknown;
   off(name: '*', listener: (event: RouterEvent) => unknown): unknown;
 }
 
 export interface EventRecorder {
-  /** Every event since the start, or since `clear`, in order. A new list at each reading. */
+  /** All events since the start or the last `clear`, in order. Each read returns a new list. */
   readonly events: readonly RouterEvent[];
-  /** The names of `events`, for a look at the order of things. */
+  /** The names of `events`, for assertions about their order. */
   readonly names: readonly EventName[];
-  /** The events of one name, with that name's type. */
+  /** The events with this name. */
   of<Name extends EventName>(name: Name): readonly RouterEvents[Name][];
   /**
-   * US dollars over all `cost` events that carry these tags; of all calls without tags. `null` when one of
-   * them has no known price, 0 when there are none.
+   * Sum in US dollars of all `cost` events with these tags, or of all without an argument. `null` when one of them has no
+   * known price, 0 when there are none.
    */
   costUsd(tags?: Tags): number | null;
-  /** Forgets what was recorded. */
+  /** Deletes the recorded events. */
   clear(): void;
-  /** Stops listening. What was recorded stays. */
+  /** Stops listening. Recorded events are kept. */
   stop(): void;
 }
 
@@ -34,7 +34,7 @@ function isNamed<Name extends EventName>(
   return event.type === name;
 }
 
-/** Writes down what a router tells, for assertions. Listens until `stop`. */
+/** Records a router's events for assertions, until `stop`. */
 export function recordEvents(router: EventSource): EventRecorder {
   const source: unknown = router;
   if (!isObject(source) || typeof source.on !== 'function' || typeof source.off !== 'function') {
@@ -55,13 +55,13 @@ export function recordEvents(router: EventSource): EventRecorder {
     of,
     costUsd(tags = {}) {
       const wanted = Object.entries(tags);
-      const bills: number[] = [];
+      const costs: number[] = [];
       for (const event of of('cost')) {
         if (!wanted.every(([name, value]) => event.tags[name] === value)) continue;
         if (event.usd === null) return null;
-        bills.push(event.usd);
+        costs.push(event.usd);
       }
-      return addUsd(bills);
+      return addUsd(costs);
     },
     clear() {
       events = [];

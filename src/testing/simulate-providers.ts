@@ -35,18 +35,18 @@ export type SimulateProvidersOptions = {
   readonly compatible?: SimulatedProviderOptions;
 };
 
-/** Four vendors on loopback, each on a port of its own. */
+/** Four vendors on loopback, each on its own port. */
 export interface SimulatedProviders {
   /** OpenAI: Responses and Chat Completions on the same server. */
   readonly openai: SimulatedProvider;
   readonly anthropic: SimulatedProvider;
-  /** Google: `generateContent` and `streamGenerateContent?alt=sse` under any version, Vertex paths too. */
+  /** Google: `generateContent` and `streamGenerateContent?alt=sse` under any version, including Vertex paths. */
   readonly google: SimulatedProvider;
-  /** A third-party vendor that copied OpenAI's Chat Completions, in its plainer way. */
+  /** A vendor with an API that is compatible with OpenAI's Chat Completions. */
   readonly compatible: SimulatedProvider;
-  /** All four back to how they were created. */
+  /** Restores the initial state of all four. */
   reset(): void;
-  /** Closes every socket and stops the servers. Answers under way are cut. */
+  /** Closes all sockets and stops the servers. Running answers are cut. */
   close(): Promise<void>;
 }
 
@@ -66,13 +66,12 @@ const vendors = {
 } as const satisfies Record<string, SimulatedVendor>;
 
 /**
- * Starts HTTP servers on 127.0.0.1 that speak the vendors' real wires, so that the real SDKs can be tested
- * against them: streams and single answers, tools, reasoning, structured output, usage, errors with each
- * vendor's own body and headers, and faults on demand.
+ * Starts HTTP servers on 127.0.0.1 that implement the vendors' wires, for tests with the real SDKs: streams and unary
+ * answers, tools, reasoning, structured output, usage, errors with each vendor's body and headers, and faults on demand.
  *
- * They do not read prompts, count real tokens, fetch files, or keep state between requests. Requests are
- * checked for a key, a model, something to answer, and what the vendor is known to reject at once; no more.
- * The servers keep the process alive until `close()`.
+ * They do not read prompts, count real tokens, fetch files, or keep state between requests. They check only that a
+ * request has a key, a model and messages, and what the vendor is known to reject immediately. The servers keep the
+ * process alive until `close()`.
  */
 export async function simulateProviders(
   options: SimulateProvidersOptions = {},

@@ -1,180 +1,166 @@
 import { untilAborted } from '../internal/until-aborted.ts';
 import { answerOf } from './body/response.ts';
-import type { Listener, Tap } from './response-capture.ts';
+import type { ResponseCapture, SendContext } from './response-capture.ts';
 import { dispatchRequest } from './undici/dispatch.ts';
 import { type Dispatcher, processDispatcher } from './undici/dispatcher.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
-/** Travels inside the SDK's per-request fetch options; a symbol, so that no vendor ever sees it. */
-const tapKey = Symbol('signalbox.tap');
+/** Carries the capture inside the SDK's per-request fetch options. A symbol, so it is never sent to a vendor. */
+const captureKey = Symbol('signalbox.response-capture');
 
-/** The fetch options that carry `tap` through an SDK down to the guard. */
-export function withTap(tap: Tap): RequestInit {
-  return { [tapKey]: tap } as RequestInit;
+/** The fetch options that carry `capture` through an SDK to the guarded fetch. */
+export function withCapture(capture: ResponseCapture): RequestInit {
+  return { [captureKey]: capture } as RequestInit;
 }
 
-/** The tap among fetch options. */
-export function tapOf(init: object | undefined): Tap | undefined {
-  return init === undefined ? undefined : (Reflect.get(init, tapKey) as Tap | undefined);
+/** The capture in fetch options, if there is one. */
+export function captureOf(init: object | undefined): ResponseCapture | undefined {
+  return init === undefined
+    ? undefined
+    : (Reflect.get(init, captureKey) as ResponseCapture | undefined);
 }
 
-/** Who sends the requests of a provider. */
+/** How a provider sends its requests. */
 export type TransportSettings = {
-  /** Makes the requests in place of signalbox; connecting, proxies and its timeouts are then its business. */
+  /** Sends the requests instead of signalbox. It then handles connecting, proxies and its own timeouts. */
   readonly fetch?: Fetch | undefined;
   /**
-   * Carries the requests: any dispatcher of `undici`, such as a `ProxyAgent`, or an `Agent` with a certificate.
-   * Not together with `fetch`. @default the process-wide one, which Node's `fetch` uses too
+   * Sends the requests: any dispatcher of `undici`, such as a `ProxyAgent`, or an `Agent` with a certificate.
+   * Cannot be combined with `fetch`. @default the process-wide one, which Node's `fetch` also uses
    */
   readonly dispatcher?: Dispatcher | undefined;
 };
 
 export type GuardOptions = TransportSettings & {
   /**
-   * Gives the headers of a request with that key, credentials included; when it fails, so does the request. What
-   * an SDK adds is dropped: telemetry (`x-stainless-*`) and whatever `OPENAI_CUSTOM_HEADERS`,
-   * `ANTHROPIC_CUSTOM_HEADERS`, organisation and project variables hold. `'as-is'` leaves the SDK's headers alone,
+   * Returns the headers of a request with that key, credentials included; when it fails, so does the request.
+   * Headers that an SDK adds are dropped: telemetry (`x-stainless-*`) and whatever `OPENAI_CUSTOM_HEADERS`,
+   * `ANTHROPIC_CUSTOM_HEADERS` and the organization and project variables set. `'as-is'` keeps the SDK's headers,
    * for a client that the user made.
    */
   readonly headers: ((key: number) => FixedHeaders | Promise<FixedHeaders>) | 'as-is';
-  /** Those of the SDK's headers that are sent, unless `headers` has them too. @default none */
+  /** The SDK's headers that are sent unless `headers` sets them. @default none */
   readonly passes?: readonly string[];
 };
 
-/** Names in lower case, values without white space around them. */
+/** Names in lower case, values trimmed. */
 type FixedHeaders = Readonly<Record<string, string>>;
 
-function passed(sent: RequestInit['headers'], names: readonly string[]): Record<string, string> {
-  const headers = sent instanceof Headers ? sent : new Headers(sent);
-  const told: Record<string, string> = {};
+function pickHeaders(
+  sdkHeaders: RequestInit['headers'],
+  names: readonly string[],
+): Record<string, string> {
+  const headers = sdkHeaders instanceof Headers ? sdkHeaders : new Headers(sdkHeaders);
+  const picked: Record<string, string> = {};
   for (const name of names) {
     const value = headers.get(name);
-    if (value !== null) told[name] = value;
+    if (value !== null) picked[name] = value;
   }
-  return told;
+  return picked;
 }
 
-/** At once, where they can be told at once. */
+/** Synchronous when `headers` is. */
 function guardHeaders(
   { headers, passes }: GuardOptions,
-  sent: RequestInit['headers'],
-  { key, signal }: Listener,
+  sdkHeaders: RequestInit['headers'],
+  { key, signal }: SendContext,
 ): FixedHeaders | Promise<FixedHeaders> {
-  if (headers === 'as-is') return Object.fromEntries(new Headers(sent));
-  const given = headers(key);
+  if (headers === 'as-is') return Object.fromEntries(new Headers(sdkHeaders));
+  const fixed = headers(key);
   const complete = (own: FixedHeaders): FixedHeaders =>
-    passes === undefined ? own : Object.assign(passed(sent, passes), own);
-  if (!(given instanceof Promise)) return complete(given);
-  return untilAborted(() => given, signal).then(complete);
+    passes === undefined ? own : Object.assign(pickHeaders(sdkHeaders, passes), own);
+  if (!(fixed instanceof Promise)) return complete(fixed);
+  return untilAborted(() => fixed, signal).then(complete);
 }
 
-/** Whether a request can do without `fetch`, which sees to what is not plain text and refuses odd addresses. */
-function isPlain(url: string, body: unknown): boolean {
+/** Whether the request can skip `fetch`, which handles bodies other than strings and rejects unusual URLs. */
+function canSkipFetch(url: string, body: unknown): boolean {
   return /^https?:\/\/[^/?#@]+(?:[/?#]|$)/.test(url) && (typeof body === 'string' || body == null);
 }
 
-/** Sends a request with those headers: the user's way if there is one, else straight through undici. */
+/** Sends a request with these headers: through the user's `fetch` or dispatcher, otherwise through undici. */
 function sendWith(
   options: GuardOptions,
   input: Parameters<Fetch>[0],
   init: RequestInit,
   headers: FixedHeaders,
-  tap: Tap,
+  capture: ResponseCapture,
 ): void {
   const { method = 'GET', body } = init;
-  const { signal, watch } = tap.take();
+  const { signal, watch } = capture.start();
   const url = input instanceof Request ? input.url : String(input);
-  tap.sends({ url, headers });
+  capture.recordRequest({ url, headers });
   if (options.fetch === undefined) {
-    const dispatcher = options.dispatcher ?? (isPlain(url, body) ? processDispatcher() : undefined);
+    const dispatcher =
+      options.dispatcher ?? (canSkipFetch(url, body) ? processDispatcher() : undefined);
     if (dispatcher !== undefined) {
-      dispatchRequest(dispatcher, { url, method, headers, body }, tap);
+      dispatchRequest(dispatcher, { url, method, headers, body }, capture);
       return;
     }
   }
-  // A fetch cannot be watched.
+  // `fetch` does not report when it has connected.
   watch.connected();
-  const { [tapKey]: _tap, ...asked } = init as RequestInit & { readonly [tapKey]?: Tap };
+  const { [captureKey]: _capture, ...sdkInit } = init as RequestInit & {
+    readonly [captureKey]?: ResponseCapture;
+  };
   const ownFetch = options.fetch ?? globalThis.fetch;
-  const whole = { ...asked, headers: new Headers(headers), redirect: 'manual', signal } as const;
-  ownFetch(input, whole)
+  const guardedInit = {
+    ...sdkInit,
+    headers: new Headers(headers),
+    redirect: 'manual',
+    signal,
+  } as const;
+  ownFetch(input, guardedInit)
     .then((response) => {
-      tap.answered(answerOf(response, signal));
-      // The fetch has the signal, too, and closes its connection itself.
-      tap.close();
+      capture.resolve(answerOf(response, signal));
+      // The fetch also has the signal, and closes its connection itself.
+      capture.release();
     })
-    .catch((reason: unknown) => tap.fail(reason));
+    .catch((reason: unknown) => capture.reject(reason));
 }
 
 /**
- * Sends a request with guarded headers and no redirects, under the attempt's signal; the answer goes to its tap,
- * and so does what went wrong. @throws Error when the attempt has ended
+ * Sends a request with guarded headers and without following redirects, under the attempt's signal. The response or
+ * the failure goes to `capture`. @throws Error when the attempt has ended
  */
 export function sendGuarded(
   options: GuardOptions,
   input: Parameters<Fetch>[0],
   init: RequestInit,
-  tap: Tap,
+  capture: ResponseCapture,
 ): void {
-  const listener = tap.take();
-  const fail = (reason: unknown): void => tap.fail(reason);
+  const context = capture.start();
+  const reject = (reason: unknown): void => capture.reject(reason);
   try {
-    const headers = guardHeaders(options, init.headers, listener);
+    const headers = guardHeaders(options, init.headers, context);
     if (headers instanceof Promise) {
-      headers.then((given) => sendWith(options, input, init, given, tap)).catch(fail);
-    } else sendWith(options, input, init, headers, tap);
+      headers.then((fixed) => sendWith(options, input, init, fixed, capture)).catch(reject);
+    } else sendWith(options, input, init, headers, capture);
   } catch (error) {
-    fail(error);
+    reject(error);
   }
 }
 
-let blank: Response | undefined;
-
 /**
- * The empty answer that all SDKs get. A `Response` is dear, and can be read only once; this one is made once
- * and always says the same.
- */
-function blankResponse(): Response {
-  if (blank !== undefined) return blank;
-  const headers = new Headers({ 'content-type': 'application/json' });
-  const said: Partial<Response> = {
-    ok: true,
-    status: 200,
-    statusText: '',
-    url: '',
-    headers,
-    body: null,
-    bodyUsed: false,
-    clone: () => blankResponse(),
-    json: async () => ({}),
-    text: async () => '{}',
-  };
-  const fields = Object.entries(said).map(([name, value]) => [name, { value }]);
-  const made: Response = Object.create(Response.prototype, Object.fromEntries(fields));
-  blank = made;
-  return made;
-}
-
-/**
- * The one `fetch` that every SDK gets. It sends what the SDK built, with guarded headers and no redirects,
- * under the attempt's signal; the answer goes to the attempt's {@link Tap}, and the SDK gets an empty one at
- * once. So the SDK makes the request and we read the answer, alike for all three: their decoders throw on one
- * bad event, call a truncated stream an answer and hide error headers.
- * A request without a tap (an SDK's own errand, such as fetching a token) passes through untouched.
+ * The `fetch` that every SDK gets. It sends the request that the SDK built, with guarded headers and without following
+ * redirects, under the attempt's signal. The response goes to the attempt's {@link ResponseCapture}, and the SDK gets
+ * an empty one immediately. signalbox reads the response itself because the SDKs' decoders throw on one bad event,
+ * accept truncated streams and hide the headers of errors.
+ * A request without a capture (one that the SDK makes for itself, such as fetching a token) passes through untouched.
  */
 export function guardedFetch(options: GuardOptions): Fetch {
   return async (input, init) => {
-    const tap = tapOf(init);
-    if (tap === undefined || init === undefined) {
+    const capture = captureOf(init);
+    if (capture === undefined || init === undefined) {
       return (options.fetch ?? globalThis.fetch)(input, init);
     }
-    sendGuarded(options, input, init, tap);
-    return blankResponse();
+    sendGuarded(options, input, init, capture);
+    return Response.json({});
   };
 }
 
-/** The guard for one request only, for SDKs that take a `fetch` with each request instead of fetch options. */
-export function tappedFetch(guard: Fetch, tap: Tap): Fetch {
-  return (input, init) => guard(input, { ...init, ...withTap(tap) });
+/** A guarded fetch for one request, for SDKs that take a `fetch` per request instead of fetch options. */
+export function capturingFetch(guard: Fetch, capture: ResponseCapture): Fetch {
+  return (input, init) => guard(input, { ...init, ...withCapture(capture) });
 }

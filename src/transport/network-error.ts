@@ -1,11 +1,11 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
 import { own } from '../internal/own.ts';
 
-const causeDepth = 5;
+const maxCauseDepth = 5;
 
 /**
- * What Node, undici, llhttp and OpenSSL call what went wrong. A `fetch` of the user's, or a model of the AI SDK, may
- * have put something else there.
+ * The error codes of Node, undici, llhttp and OpenSSL. The user's `fetch` or a model of the AI SDK may set a `code` that
+ * is something else.
  */
 const networkCode =
   /^(?:E[A-Z0-9]{2,14}|EAI_[A-Z]{4,12}|(?:UND_ERR|ERR|HPE|CERT|CRL|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)_[A-Z0-9_]{3,40})$/;
@@ -13,17 +13,18 @@ const networkCode =
 /** The codes in an error's chain of causes (`ECONNRESET`, `UND_ERR_SOCKET`, …), outermost first. */
 function codesOf(error: unknown): readonly string[] {
   const codes: string[] = [];
-  let each = error;
-  for (let depth = 0; depth < causeDepth && typeof each === 'object' && each !== null; depth++) {
-    if ('code' in each && typeof each.code === 'string' && networkCode.test(each.code)) {
-      codes.push(each.code);
+  let current = error;
+  for (let depth = 0; depth < maxCauseDepth; depth++) {
+    if (typeof current !== 'object' || current === null) break;
+    if ('code' in current && typeof current.code === 'string' && networkCode.test(current.code)) {
+      codes.push(current.code);
     }
-    each = 'cause' in each ? each.cause : undefined;
+    current = 'cause' in current ? current.cause : undefined;
   }
   return codes;
 }
 
-/** What to look at for the network codes that are somebody's mistake rather than an outage. */
+/** Hints for network codes that usually mean a configuration mistake rather than an outage. */
 const hints: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name does not resolve: check baseURL',
   ECONNREFUSED: 'nothing listens there: check baseURL, or that the server is up',
@@ -31,7 +32,7 @@ const hints: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its TLS certificate is self-signed',
 };
 
-/** Some ports are closed to `fetch`, which says so in words only: https://fetch.spec.whatwg.org/#port-blocking */
+/** `fetch` blocks some ports, and reports it only in the message: https://fetch.spec.whatwg.org/#port-blocking */
 function isBlockedPort(error: unknown): boolean {
   return (
     error instanceof Error && error.cause instanceof Error && error.cause.message === 'bad port'
@@ -39,8 +40,8 @@ function isBlockedPort(error: unknown): boolean {
 }
 
 /**
- * No answer: the request never got headers back (reset, DNS, TLS, refused). An address that `fetch` will never ask
- * is no outage but `config`.
+ * The error for a request that got no response headers (reset, DNS, TLS, refused): `connection`, or `config` for a port
+ * that `fetch` blocks.
  */
 export function connectionError(cause: unknown): SignalboxError {
   if (isSignalboxError(cause)) return cause;
@@ -59,10 +60,10 @@ export function connectionError(cause: unknown): SignalboxError {
   );
 }
 
-/** Half an answer: the connection broke, or the stream ended, before the vendor's terminal marker. */
+/** The error for a response that ended before the vendor's terminal marker. */
 export function interruptedError(what: string, cause?: unknown): SignalboxError {
   if (isSignalboxError(cause)) return cause;
-  return new SignalboxError('stream_interrupted', `the answer broke off: ${what}`, {
+  return new SignalboxError('stream_interrupted', `the answer was interrupted: ${what}`, {
     ...(cause !== undefined && { cause }),
   });
 }

@@ -2,77 +2,74 @@ import type { Watch } from '../protocol/provider.ts';
 import type { Answer } from './body/response.ts';
 import { HeadersOfAnswer, type SentRequest } from './sent-credentials.ts';
 
-/** What the guard has to know of an attempt. */
-export type Listener = {
+/** What the code that sends a request needs from its attempt. */
+export type SendContext = {
   readonly signal: AbortSignal;
   readonly watch: Watch;
-  /** Which of the provider's keys, from 0. */
+  /** Index of the provider's key. */
   readonly key: number;
 };
 
-/** Carries a request to the vendor. */
-export interface Carrier {
-  /** Closes the connection: the attempt is over. */
-  cut(reason: unknown): void;
+/** The connection that carries a request. */
+export interface Connection {
+  /** Closes the connection because the attempt is over. */
+  abort(reason: unknown): void;
 }
 
 /**
- * One attempt's ear on the wire: the guard hands it the vendor's answer. SDKs keep what they were given for a
- * while after their call, so it lets go of everything once it has no more use for it.
- *
- * A class whose one closure holds nothing else: where V8 sees that the literals of some place in the code live on,
- * it puts them among the old objects at once, with all that is stored in them, and the whole call would stay until
- * the next full collection of garbage.
+ * Receives the vendor's response to one attempt's request, in place of the SDK. SDKs keep their request options for a
+ * while after a call, so this drops its references as soon as they are no longer needed. It is a class with a single
+ * closure that captures nothing else, so that an SDK that keeps it does not keep the whole call in memory.
  */
-export class Tap {
-  #listener: Listener | undefined;
-  #isTaken = false;
+export class ResponseCapture {
+  #context: SendContext | undefined;
+  #isStarted = false;
   #settle: PromiseWithResolvers<Answer> | undefined;
-  #carrier: Carrier | undefined;
+  #connection: Connection | undefined;
   #sent: SentRequest | undefined;
-  /** A function: Node keeps a listener that is an object until the next full collection of garbage. */
+  /** A function: Node keeps a listener object alive until the next full garbage collection. */
   readonly #onAbort = (): void => this.#abort();
 
-  constructor(listener: Listener) {
-    this.#listener = listener;
-    listener.signal.addEventListener('abort', this.#onAbort, { once: true });
+  constructor(context: SendContext) {
+    this.#context = context;
+    context.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Waits for the answer; to be called before anything is sent. */
+  /** Waits for the response. Call it before sending anything. */
   wait(): Promise<Answer> {
     this.#settle = Promise.withResolvers();
     return this.#settle.promise;
   }
 
-  /** Whether the request has not gone out yet, and still may. */
-  get isWaiting(): boolean {
-    return this.#listener !== undefined && !this.#isTaken;
+  /** Whether the attempt is still running and its request has not been started. */
+  get isUnsent(): boolean {
+    return this.#context !== undefined && !this.#isStarted;
   }
 
-  /** The request goes out; says whose it is. @throws Error when the attempt has ended */
-  take(): Listener {
-    if (this.#listener === undefined) throw new Error('the attempt has ended');
-    this.#isTaken = true;
-    return this.#listener;
+  /** Marks the request as started and returns its context. @throws Error when the attempt has ended */
+  start(): SendContext {
+    if (this.#context === undefined) throw new Error('the attempt has ended');
+    this.#isStarted = true;
+    return this.#context;
   }
 
-  /** What goes out, so that it is known in the answer. */
-  sends(sent: SentRequest): void {
+  /** Records what is sent, so that credentials can be recognized when the response repeats them. */
+  recordRequest(sent: SentRequest): void {
     this.#sent = sent;
   }
 
-  /** Who is to be told when the attempt is given up, until {@link Tap.close}. */
-  carriedBy(carrier: Carrier): void {
-    this.#carrier = carrier;
+  /** Sets the connection to abort when the attempt's signal aborts before {@link ResponseCapture.release}. */
+  setConnection(connection: Connection): void {
+    this.#connection = connection;
   }
 
-  /** The request is on a socket. */
+  /** Reports that the request is on a socket. */
   connected(): void {
-    this.#listener?.watch.connected();
+    this.#context?.watch.connected();
   }
 
-  /** The vendor's answer has begun; one that comes too late is not read, and its connection closed. */
-  answered(answer: Answer): void {
+  /** Resolves {@link ResponseCapture.wait}. A response that comes too late is not read; its connection is closed. */
+  resolve(answer: Answer): void {
     if (this.#settle === undefined) answer.body.cancel();
     const sent = this.#sent;
     this.#settle?.resolve(
@@ -84,25 +81,25 @@ export class Tap {
     this.#sent = undefined;
   }
 
-  /** There will be no answer. Does nothing once there is one. */
-  fail(reason: unknown): void {
+  /** Rejects {@link ResponseCapture.wait}. Does nothing once there is a response. */
+  reject(reason: unknown): void {
     const settle = this.#settle;
-    this.close();
+    this.release();
     settle?.reject(reason);
   }
 
-  /** Nothing more comes: lets go of the attempt. */
-  close(): void {
-    this.#listener?.signal.removeEventListener('abort', this.#onAbort);
-    this.#listener = undefined;
+  /** Drops all references to the attempt, because nothing more will arrive. */
+  release(): void {
+    this.#context?.signal.removeEventListener('abort', this.#onAbort);
+    this.#context = undefined;
     this.#settle = undefined;
     this.#sent = undefined;
-    this.#carrier = undefined;
+    this.#connection = undefined;
   }
 
   #abort(): void {
-    const reason: unknown = this.#listener?.signal.reason;
-    if (this.#carrier === undefined) this.fail(reason);
-    else this.#carrier.cut(reason);
+    const reason: unknown = this.#context?.signal.reason;
+    if (this.#connection === undefined) this.reject(reason);
+    else this.#connection.abort(reason);
   }
 }

@@ -1,8 +1,8 @@
 import { sharesRun } from '../internal/shares-run.ts';
 import type { AnswerHeaders } from './body/response.ts';
 
-/** Headers of a request that hold no secret: what is common to all requests, and ids that vendors are to repeat. */
-const openHeaders: ReadonlySet<string> = new Set([
+/** Request headers that contain no secret: common ones, and ids that vendors are expected to repeat. */
+const publicHeaders: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
   'anthropic-beta',
@@ -23,21 +23,21 @@ const openHeaders: ReadonlySet<string> = new Set([
   'x-title',
 ]);
 
-/** Parameters of an address that hold no secret. */
-const openParameters: ReadonlySet<string> = new Set(['alt', 'api-version']);
+/** URL parameters that contain no secret. */
+const publicParameters: ReadonlySet<string> = new Set(['alt', 'api-version']);
 
-/** What may stand before a credential. */
+/** The authentication scheme before a credential. */
 const scheme = /^(?:basic|bearer|key|token)\s+/i;
 
-/** A shorter value is a word or a switch, and no secret. */
-const shortestSecret = 8;
+/** A shorter value is a word or a flag, not a secret. */
+const minSecretLength = 8;
 
-/** What stands in place of a credential. */
-const hidden = '[credential]';
+/** Replaces a credential. */
+const redacted = '[credential]';
 
 /**
- * What all base64 of a text has in common that holds the secret, for the three ways that it may be aligned. The
- * characters at both ends depend on the neighbours, and are left out.
+ * The base64 of the secret inside a longer text, for its three possible alignments. The characters at both ends depend
+ * on the neighbouring bytes and are left out.
  */
 function base64Of(secret: string): readonly string[] {
   return [0, 1, 2].flatMap((offset) => {
@@ -49,26 +49,13 @@ function base64Of(secret: string): readonly string[] {
   });
 }
 
-/** The forms in which a secret may be repeated. */
+/** The forms in which a vendor may repeat a secret. */
 function formsOf(secret: string): readonly string[] {
   const forms = [secret, encodeURIComponent(secret), ...base64Of(secret)];
-  return [...new Set(forms)].filter((form) => form.length >= shortestSecret);
+  return [...new Set(forms)].filter((form) => form.length >= minSecretLength);
 }
 
-/** A provider's keys are few, and used again and again. */
-const maxKnownSecrets = 64;
-const knownForms = new Map<string, readonly string[]>();
-
-function knownFormsOf(secret: string): readonly string[] {
-  const known = knownForms.get(secret);
-  if (known !== undefined) return known;
-  const forms = formsOf(secret);
-  if (knownForms.size >= maxKnownSecrets) knownForms.clear();
-  knownForms.set(secret, forms);
-  return forms;
-}
-
-/** The name and password of `Basic` are a secret each. */
+/** The name and the password of `Basic` each count as a secret. */
 function secretsIn(value: string): readonly string[] {
   const bare = value.replace(scheme, '').trim();
   if (!/^basic\s/i.test(value)) return [bare];
@@ -79,21 +66,22 @@ function parametersOf(url: string): readonly string[] {
   const query = url.indexOf('?');
   if (query < 0) return [];
   return [...new URLSearchParams(url.slice(query + 1))]
-    .filter(([name]) => !openParameters.has(name))
+    .filter(([name]) => !publicParameters.has(name))
     .map(([, value]) => value);
 }
 
-/** What a request was sent with. */
+/** The parts of a request that may contain credentials. */
 export type SentRequest = {
   readonly url: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
 };
 
-/** The headers of an answer, and the credentials of its request, which the vendor may repeat in it. */
+/** The headers of a response, with the credentials of its request, which the vendor may repeat. */
 export class HeadersOfAnswer implements AnswerHeaders {
   readonly #headers: AnswerHeaders;
   readonly #sent: SentRequest;
+  #knownForms: readonly string[] | undefined;
 
   constructor(headers: AnswerHeaders, sent: SentRequest) {
     this.#headers = headers;
@@ -113,19 +101,24 @@ export class HeadersOfAnswer implements AnswerHeaders {
   }
 
   withoutCredentials(text: string): string {
-    let told = text;
-    for (const form of this.#forms()) told = told.replaceAll(form, hidden);
-    return told;
+    let clean = text;
+    for (const form of this.#forms()) clean = clean.replaceAll(form, redacted);
+    return clean;
   }
 
   #forms(): readonly string[] {
+    this.#knownForms ??= this.#findForms();
+    return this.#knownForms;
+  }
+
+  #findForms(): readonly string[] {
     const { headers, url } = this.#sent;
     const values = Object.entries(headers)
-      .filter(([name]) => !openHeaders.has(name))
+      .filter(([name]) => !publicHeaders.has(name))
       .map(([, value]) => value);
     return [...values, ...parametersOf(url)]
       .flatMap(secretsIn)
-      .filter((secret) => secret.length >= shortestSecret)
-      .flatMap(knownFormsOf);
+      .filter((secret) => secret.length >= minSecretLength)
+      .flatMap(formsOf);
   }
 }

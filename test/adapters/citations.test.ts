@@ -3,27 +3,28 @@ import { createAnswerReader as createAiSdkReader } from '../../src/adapters/ai-s
 import type { Citation } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { createAnswerReader as createAnthropicReader } from '../../src/wires/anthropic/response.ts';
-import type { AnswerFacts } from '../../src/wires/common/read-answer.ts';
+import type { AnswerContext } from '../../src/wires/common/read-answer.ts';
 import { createAnswerReader as createGeminiReader } from '../../src/wires/gemini/response.ts';
 import { createAnswerReader as createChatReader } from '../../src/wires/openai-chat/response.ts';
 import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
-import { toldBy, toldOfBody, toldOfEvents } from '../support/told-parts.ts';
+import { emittedBy, emittedForBody, emittedForEvents } from '../support/emitted-parts.ts';
 
-const issuer = { provider: 'p', model: 'm' };
-const openResponses = (facts: AnswerFacts) => createResponsesReader(issuer, facts);
-const openChat = (facts: AnswerFacts) => createChatReader({ ...facts, issuer });
-const openAnthropic = (facts: AnswerFacts) => createAnthropicReader(issuer, facts);
-const openGemini = (facts: AnswerFacts) => createGeminiReader(issuer, facts);
-const openAiSdk = ({ headers, tell }: AnswerFacts) => createAiSdkReader(issuer, headers, tell);
+const origin = { provider: 'p', model: 'm' };
+const openResponses = (context: AnswerContext) => createResponsesReader(origin, context);
+const openChat = (context: AnswerContext) => createChatReader({ ...context, origin });
+const openAnthropic = (context: AnswerContext) => createAnthropicReader(origin, context);
+const openGemini = (context: AnswerContext) => createGeminiReader(origin, context);
+const openAiSdk = ({ headers, addPart }: AnswerContext) =>
+  createAiSdkReader(origin, headers, addPart);
 
-/** The citations of the answer's texts, without the vendor's own words. */
+/** The citations of the answer's texts, without `raw`. */
 function citationsIn(parts: Iterable<ProviderPart>): readonly Omit<Citation, 'raw'>[][] {
   return [...parts].flatMap((part) =>
     part.type === 'part-end' && part.part.type === 'text'
       ? [
-          (part.part.citations ?? []).map(({ raw, ...told }) => {
+          (part.part.citations ?? []).map(({ raw, ...fields }) => {
             expect(raw).toBeDefined();
-            return told;
+            return fields;
           }),
         ]
       : [],
@@ -32,10 +33,10 @@ function citationsIn(parts: Iterable<ProviderPart>): readonly Omit<Citation, 'ra
 
 const page = { url: 'https://ruby-lang.org', title: 'Ruby' };
 
-describe('sources on OpenAI Responses', () => {
+describe('citations on OpenAI Responses', () => {
   const annotation = { type: 'url_citation', ...page, start_index: 5, end_index: 9 };
   const file = { type: 'file_citation', file_id: 'file-1', filename: 'facts.txt', index: 3 };
-  const told = [
+  const expected = [
     { ...page, start: 5, end: 9 },
     { title: 'facts.txt', source: 'file-1' },
   ];
@@ -46,11 +47,11 @@ describe('sources on OpenAI Responses', () => {
   };
   const response = { id: 'r', model: 'm', status: 'completed', output: [item] };
 
-  it('are those of the whole answer', () => {
-    expect(citationsIn(toldOfBody(openResponses, response))).toEqual([told]);
+  it('are read from a whole answer', () => {
+    expect(citationsIn(emittedForBody(openResponses, response))).toEqual([expected]);
   });
 
-  it('are told once although events, item and response all name them', () => {
+  it('are emitted once although events, item and response contain them', () => {
     const at = { output_index: 0, content_index: 0, item_id: 'msg_1' };
     const events = [
       { type: 'response.output_text.delta', ...at, delta: 'From Ruby.' },
@@ -59,27 +60,27 @@ describe('sources on OpenAI Responses', () => {
       { type: 'response.output_item.done', output_index: 0, item },
       { type: 'response.completed', response },
     ];
-    expect(citationsIn(toldOfEvents(openResponses, events))).toEqual([told]);
+    expect(citationsIn(emittedForEvents(openResponses, events))).toEqual([expected]);
   });
 });
 
-describe('sources on Chat Completions', () => {
+describe('citations on Chat Completions', () => {
   const annotations = [
     { type: 'url_citation', url_citation: { ...page, start_index: 0, end_index: 4 } },
   ];
 
-  it('are the annotations of the message', () => {
+  it('are read from the annotations of a message', () => {
     const choice = { finish_reason: 'stop', message: { content: 'Ruby', annotations } };
-    const parts = toldOfBody(openChat, { choices: [choice] });
+    const parts = emittedForBody(openChat, { choices: [choice] });
     expect(citationsIn(parts)).toEqual([[{ ...page, start: 0, end: 4 }]]);
   });
 
-  it('are the annotations of a delta', () => {
+  it('are read from the annotations of a delta', () => {
     const chunks = [
       { choices: [{ delta: { content: 'Ruby' } }] },
       { choices: [{ delta: { annotations }, finish_reason: 'stop' }] },
     ];
-    const parts = toldOfEvents(openChat, chunks);
+    const parts = emittedForEvents(openChat, chunks);
     expect(citationsIn(parts)).toEqual([[{ ...page, start: 0, end: 4 }]]);
   });
 
@@ -90,16 +91,16 @@ describe('sources on Chat Completions', () => {
       { ...page, citedText: 'A language.' },
     ],
     ['addresses', { citations: [page.url] }, { url: page.url }],
-  ])('are the %s that the vendor lists beside the answer, once', (_, listed, expected) => {
+  ])('are the %s that the vendor lists next to the answer, once', (_, listed, expected) => {
     const chunks = [
       { choices: [{ delta: { content: 'Ruby' } }], ...listed },
       { choices: [{ delta: { content: '.' }, finish_reason: 'stop' }], ...listed },
     ];
-    expect(citationsIn(toldOfEvents(openChat, chunks))).toEqual([[expected]]);
+    expect(citationsIn(emittedForEvents(openChat, chunks))).toEqual([[expected]]);
   });
 });
 
-describe('sources on Anthropic Messages', () => {
+describe('citations on Anthropic Messages', () => {
   const location = {
     type: 'char_location',
     cited_text: 'Ruby was made in 1993.',
@@ -114,21 +115,21 @@ describe('sources on Anthropic Messages', () => {
     cited_text: 'Ruby',
     encrypted_index: 'x',
   };
-  const told = [
+  const expected = [
     { title: 'facts', citedText: 'Ruby was made in 1993.', source: '0' },
     { ...page, citedText: 'Ruby' },
   ];
 
-  it('are those of each block of the message', () => {
+  it('are read from each block of a message', () => {
     const content = [
       { type: 'text', text: 'So: ', citations: null },
       { type: 'text', text: 'in 1993', citations: [location, result] },
     ];
-    const parts = toldOfBody(openAnthropic, { content, stop_reason: 'end_turn' });
-    expect(citationsIn(parts)).toEqual([[], told]);
+    const parts = emittedForBody(openAnthropic, { content, stop_reason: 'end_turn' });
+    expect(citationsIn(parts)).toEqual([[], expected]);
   });
 
-  it('come in deltas of their own', () => {
+  it('are read from citation deltas', () => {
     const events = [
       { type: 'message_start', message: {} },
       { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
@@ -142,11 +143,11 @@ describe('sources on Anthropic Messages', () => {
       { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
       { type: 'message_stop' },
     ];
-    expect(citationsIn(toldOfEvents(openAnthropic, events))).toEqual([told]);
+    expect(citationsIn(emittedForEvents(openAnthropic, events))).toEqual([expected]);
   });
 });
 
-describe('sources on Gemini', () => {
+describe('citations on Gemini', () => {
   const text = 'Grün: Ruby 3.4 is out.';
   const bytes = Buffer.byteLength('Grün: ');
   const groundingMetadata = {
@@ -158,21 +159,21 @@ describe('sources on Gemini', () => {
       },
     ],
   };
-  const told = [
+  const expected = [
     { ...page, start: 6, end: 21 },
     { url: 'https://b', start: 6, end: 21 },
   ];
 
-  it('are counted in characters, not bytes', () => {
+  it('have positions in characters, not bytes', () => {
     const candidate = { content: { parts: [{ text }] }, finishReason: 'STOP', groundingMetadata };
-    const parts = toldOfBody(openGemini, { candidates: [candidate] });
-    expect(citationsIn(parts)).toEqual([told]);
-    expect(told.map(({ start, end }) => text.slice(start, end))).toEqual(
+    const parts = emittedForBody(openGemini, { candidates: [candidate] });
+    expect(citationsIn(parts)).toEqual([expected]);
+    expect(expected.map(({ start, end }) => text.slice(start, end))).toEqual(
       Array(2).fill('Ruby 3.4 is out'),
     );
   });
 
-  it('come with the last chunk of a stream, also beside a signature', () => {
+  it('are read from the last chunk of a stream, also with a signature', () => {
     const chunks = [
       { candidates: [{ content: { parts: [{ text: text.slice(0, 8) }] } }] },
       { candidates: [{ content: { parts: [{ text: text.slice(8) }] } }] },
@@ -186,10 +187,10 @@ describe('sources on Gemini', () => {
         ],
       },
     ];
-    expect(citationsIn(toldOfEvents(openGemini, chunks))).toEqual([told]);
+    expect(citationsIn(emittedForEvents(openGemini, chunks))).toEqual([expected]);
   });
 
-  it('are for the whole text when the vendor does not say for which part of it, and name what was recited', () => {
+  it('apply to the whole text without segments, and include recited sources', () => {
     const { groundingChunks } = groundingMetadata;
     const citationMetadata = { citations: [{ startIndex: 0, endIndex: 5, uri: 'https://c' }] };
     const candidate = {
@@ -198,20 +199,20 @@ describe('sources on Gemini', () => {
       groundingMetadata: { groundingChunks },
       citationMetadata,
     };
-    const parts = toldOfBody(openGemini, { candidates: [candidate] });
+    const parts = emittedForBody(openGemini, { candidates: [candidate] });
     expect(citationsIn(parts)).toEqual([
       [page, { url: 'https://b' }, { url: 'https://c', start: 0, end: 4 }],
     ]);
   });
 });
 
-describe('sources of an AI SDK model', () => {
+describe('citations of an AI SDK model', () => {
   const source = { type: 'source', sourceType: 'url', id: '1', ...page };
   const file = { type: 'source', sourceType: 'document', id: 'doc', title: 'facts' };
-  const told = [page, { title: 'facts', source: 'doc' }];
+  const expected = [page, { title: 'facts', source: 'doc' }];
   const finishReason = { unified: 'stop' };
 
-  it('are those told before its text ends', () => {
+  it('are the sources received before the text ends', () => {
     const events = [
       { type: 'text-start', id: '1' },
       { type: 'text-delta', id: '1', delta: 'Ruby' },
@@ -220,15 +221,15 @@ describe('sources of an AI SDK model', () => {
       { type: 'text-end', id: '1' },
       { type: 'finish', finishReason },
     ];
-    const parts = toldBy(openAiSdk, (reader) => {
+    const parts = emittedBy(openAiSdk, (reader) => {
       for (const event of events) reader.read(event);
     });
-    expect(citationsIn(parts)).toEqual([told]);
+    expect(citationsIn(parts)).toEqual([expected]);
   });
 
-  it('are those of the whole answer', () => {
+  it('are read from a whole answer', () => {
     const content = [{ type: 'text', text: 'Ruby' }, source, file];
-    const parts = toldBy(openAiSdk, (reader) => reader.readWhole({ content, finishReason }));
-    expect(citationsIn(parts)).toEqual([told]);
+    const parts = emittedBy(openAiSdk, (reader) => reader.readWhole({ content, finishReason }));
+    expect(citationsIn(parts)).toEqual([expected]);
   });
 });

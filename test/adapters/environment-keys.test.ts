@@ -28,7 +28,7 @@ import { type ScriptedServer, startScriptedServer } from '../support/scripted-se
 type Fetch = typeof globalThis.fetch;
 type Settings = { readonly baseURL?: string; readonly fetch?: Fetch; readonly apiKey?: string };
 
-/** Where a request went, and with which headers. */
+/** The URL and headers of a request. */
 type Sent = { readonly url: URL; readonly headers: Headers };
 
 type Row = {
@@ -37,11 +37,11 @@ type Row = {
   /** The header of the key. */
   readonly header: string;
   readonly host: string;
-  /** The name that all hosts of the vendor's end in. @default the host */
+  /** The domain of all hosts of the vendor. @default the host */
   readonly domain?: string;
-  /** Other hosts of the vendor's. */
+  /** Other hosts of the vendor. */
   readonly others?: readonly string[];
-  /** What another host gets instead of an `auth` error. */
+  /** The key that other hosts get instead of an `auth` error. */
   readonly elsewhere?: string;
 };
 
@@ -122,7 +122,7 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** What goes out; a vendor that is not there answers with 500. */
+/** The requests that are sent. The vendor answers with 500. */
 async function sentBy({ make }: Row, settings: Settings): Promise<readonly Sent[]> {
   const sent: Sent[] = [];
   const fetch: Fetch = async (input, init) => {
@@ -140,7 +140,7 @@ function keyIn(sent: readonly Sent[], header: string): string | undefined {
   return sent[0]?.headers.get(header)?.replace('Bearer ', '');
 }
 
-/** Addresses that look like the vendor's own to those who do not look closely. */
+/** URLs that resemble those of the vendor. */
 function lookalikes({ host, domain = host }: Row): readonly string[] {
   return [
     `https://${host}.evil.example/v1`,
@@ -164,8 +164,8 @@ function lookalikes({ host, domain = host }: Row): readonly string[] {
   ];
 }
 
-describe.each(Object.entries(rows))('the key of the environment for %s', (_, row) => {
-  it("goes to the vendor's own hosts, however they are written", async () => {
+describe.each(Object.entries(rows))('the environment key of %s', (_, row) => {
+  it("is sent to the vendor's hosts, in every spelling", async () => {
     const { host, header, variable, others = [] } = row;
     const addresses = [
       undefined,
@@ -182,7 +182,7 @@ describe.each(Object.entries(rows))('the key of the environment for %s', (_, row
     }
   });
 
-  it.each(lookalikes(row))('goes nowhere else: %s', async (baseURL) => {
+  it.each(lookalikes(row))('is not sent elsewhere: %s', async (baseURL) => {
     const sent = await sentBy(row, { baseURL });
     expect(
       sent.flatMap(({ url, headers }) => [String(url), ...headers.values()]).join(),
@@ -203,7 +203,7 @@ describe.each(Object.entries(rows))('the key of the environment for %s', (_, row
     });
   });
 
-  it('does not hide in the name of a user', () => {
+  it('is not sent to a URL with the host as user name', () => {
     for (const baseURL of [
       `https://${row.host}@evil.example/v1`,
       `https://${row.host}:443@evil.example/v1`,
@@ -212,13 +212,13 @@ describe.each(Object.entries(rows))('the key of the environment for %s', (_, row
     }
   });
 
-  it('is no key that the caller set: that goes where the caller says', async () => {
+  it('does not restrict a key set by the caller', async () => {
     const sent = await sentBy(row, { baseURL: 'http://llm.internal/v1', apiKey: 'mine' });
     expect(keyIn(sent, row.header)).toBe('mine');
     expect(sent[0]?.url.hostname).toBe('llm.internal');
   });
 
-  it('goes to this machine, over the wire, and follows no redirect', async () => {
+  it('is sent to this machine, and redirects are not followed', async () => {
     const elsewhere = await startScriptedServer((response) => void response.end('{}'));
     try {
       for (const status of [301, 302, 307, 308]) {
@@ -239,7 +239,7 @@ describe.each(Object.entries(rows))('the key of the environment for %s', (_, row
     }
   });
 
-  it('is the only thing that the environment adds', async () => {
+  it('is the only value read from the environment', async () => {
     const prefixes = ['OPENAI', 'ANTHROPIC', 'AZURE_OPENAI', 'GOOGLE', 'GEMINI', 'MISTRAL', 'GROQ'];
     const names = ['CUSTOM_HEADERS', 'BASE_URL', 'ORG_ID', 'ORGANIZATION', 'PROJECT_ID', 'PROJECT'];
     for (const prefix of prefixes) {
@@ -259,12 +259,12 @@ describe.each(Object.entries(rows))('the key of the environment for %s', (_, row
   });
 });
 
-describe('of two variables', () => {
+describe('two variables', () => {
   it.each<[string, string, Row['make']]>([
     ['GOOGLE_API_KEY', 'GEMINI_API_KEY', google],
     ['CO_API_KEY', 'COHERE_API_KEY', cohere],
     ['META_API_KEY', 'LLAMA_API_KEY', meta],
-  ])('%s goes before %s, unless it is blank', async (first, second, make) => {
+  ])('%s takes precedence over %s, unless it is blank', async (first, second, make) => {
     const header = make === google ? 'x-goog-api-key' : 'authorization';
     vi.stubEnv(first, 'the-first');
     vi.stubEnv(second, 'the-second');
@@ -275,7 +275,7 @@ describe('of two variables', () => {
   });
 });
 
-describe('a profile of your own', () => {
+describe('a custom profile', () => {
   const sentWith = (profile: Profile, baseURL?: string) => {
     vi.stubEnv('MY_KEY', 'mine');
     const make = (settings: Settings) =>
@@ -285,7 +285,7 @@ describe('a profile of your own', () => {
   };
   const keyVariables = ['MY_KEY'];
 
-  it("has its key sent to its own address and to its other hosts, and to no other vendor's", async () => {
+  it('sends its key only to its baseURL and its keyHosts', async () => {
     const profile = { baseURL: 'http://llm.lan:9/v1', keyVariables, keyHosts: ['LLM.example', ''] };
     const keyAt = async (baseURL?: string) =>
       keyIn(await sentWith(profile, baseURL), 'authorization');
@@ -295,7 +295,7 @@ describe('a profile of your own', () => {
     expect(await keyAt('https://evil.example.')).toBeUndefined();
   });
 
-  it('takes a header of its credential in place of the key, however its name is written', async () => {
+  it('accepts a credential header instead of the key, in any letter case', async () => {
     vi.stubEnv('MY_KEY', 'from-env');
     const profile = { baseURL: 'https://llm.example', keyVariables, authHeader: 'X-Key' };
     const make = ({ fetch }: Settings) =>
@@ -304,14 +304,14 @@ describe('a profile of your own', () => {
     expect((await sentBy(row, {}))[0]?.headers.get('x-key')).toBe('mine');
   });
 
-  it('without an address is made for the one that is set', async () => {
+  it('without baseURL sends its key to the URL that is set', async () => {
     const sent = await sentWith({ keyVariables }, 'http://llm.lan:9/v1');
     expect(keyIn(sent, 'authorization')).toBe('mine');
   });
 });
 
 describe('the default credentials of vertex()', () => {
-  it('are not even looked for when the address is not of Google', async () => {
+  it('are not looked up when the URL is not of Google', async () => {
     const provider = vertex({
       project: 'p',
       baseURL: 'https://aiplatform.googleapis.com.evil.example',

@@ -6,12 +6,12 @@ import { chatBody } from '../../src/wires/openai-chat/request.ts';
 import { createAnswerReader as createChatReader } from '../../src/wires/openai-chat/response.ts';
 import { responsesBody } from '../../src/wires/openai-responses/request.ts';
 import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
+import { emittedForBody, emittedForEvents } from '../support/emitted-parts.ts';
 import { requestOf } from '../support/provider-calls.ts';
-import { toldOfBody, toldOfEvents } from '../support/told-parts.ts';
 
 const model = 'gpt-5.4';
 const request = requestOf({ model });
-const issuer = { provider: request.provider, model };
+const origin = { provider: request.provider, model };
 
 const contentOf = (parts: Iterable<ProviderPart>): Part[] =>
   [...parts].flatMap((part) => (part.type === 'part-end' ? [part.part] : []));
@@ -32,12 +32,12 @@ const after = (content: readonly Part[]): readonly NormalMessage[] => [
 
 const chat = (chunks: readonly object[]): Part[] => {
   const events = chunks.map((chunk) => ({ choices: [chunk] }));
-  return contentOf(toldOfEvents((facts) => createChatReader({ ...facts, issuer }), events));
+  return contentOf(emittedForEvents((context) => createChatReader({ ...context, origin }), events));
 };
 
 const call = { id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } };
 
-/** What goes back on Chat Completions, by the issuer and by somebody else. */
+/** The assistant turn sent on Chat Completions, to the same or another provider. */
 function assistantTurn(content: readonly Part[], provider = request.provider): unknown {
   const messages = after(content);
   const { body } = chatBody(requestOf({ model, provider, messages }), compatibleDialect());
@@ -72,31 +72,31 @@ describe("OpenRouter's reasoning details", () => {
     { type: 'reasoning.encrypted', data: 'xyz', index: 1, id: 'e' },
   ];
 
-  it('go back whole, in the place of the text', () => {
+  it('are sent back complete, instead of the text', () => {
     const turn = assistantTurn(chat(chunks));
     expect(turn).toMatchObject({ reasoning_details: whole });
     expect(turn).not.toHaveProperty('reasoning');
   });
 
-  it('go back as they came in one piece', () => {
+  it('are sent back unchanged from a whole answer', () => {
     const message = { reasoning_details: whole, tool_calls: [call] };
     expect(assistantTurn(chat([{ message, finish_reason: 'tool_calls' }]))).toMatchObject({
       reasoning_details: whole,
     });
   });
 
-  it('go to nobody else', () => {
+  it('are not sent to another provider', () => {
     expect(JSON.stringify(assistantTurn(chat(chunks), 'other'))).not.toContain('sig');
   });
 });
 
-describe("the signature of a call on Gemini's imitation of Chat Completions", () => {
+describe("the signature of a call on Gemini's compatible endpoint", () => {
   const extra_content = { google: { thought_signature: 'sig' } };
   const content = chat([
     { delta: { tool_calls: [{ ...call, index: 0, extra_content }] }, finish_reason: 'tool_calls' },
   ]);
 
-  it('goes back with the call, and to nobody else', () => {
+  it('is sent back with the call, only to its provider', () => {
     expect(assistantTurn(content)).toMatchObject({ tool_calls: [{ id: 'c1', extra_content }] });
     expect(JSON.stringify(assistantTurn(content, 'other'))).not.toContain('sig');
   });
@@ -110,14 +110,14 @@ describe('the phase of a message on OpenAI Responses', () => {
   });
   const output = [item('commentary', 'Looking.'), item('final_answer', 'Seen.')];
   const content = contentOf(
-    toldOfBody((facts) => createResponsesReader(issuer, facts), {
+    emittedForBody((context) => createResponsesReader(origin, context), {
       id: 'r',
       status: 'completed',
       output,
     }),
   );
 
-  it('goes back with its text, and to nobody else', () => {
+  it('is sent back with its text, only to its provider', () => {
     const messages: readonly NormalMessage[] = [
       ...after(content).slice(0, 2),
       { role: 'user', content: [{ type: 'text', text: 'And?' }] },

@@ -18,7 +18,7 @@ type Run = { readonly code: number | string; readonly stdout: string; readonly s
 
 /** Runs the command's source in a process of its own, as a shell would. */
 function signalbox(...args: readonly string[]): Promise<Run> {
-  const options = { cwd: folder, timeout: 20_000, env: { ...process.env, NO_COLOR: '1' } };
+  const options = { cwd: folder, timeout: 120_000, env: { ...process.env, NO_COLOR: '1' } };
   return new Promise((resolve) => {
     execFile(process.execPath, [`${root}src/cli.ts`, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });

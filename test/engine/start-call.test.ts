@@ -25,7 +25,7 @@ async function readText(reader: Reader): Promise<void> {
 }
 
 /** What a reader who comes back gets. */
-async function readOn(reader: Reader): Promise<'end' | 'finish' | string> {
+async function nextValue(reader: Reader): Promise<'end' | 'finish' | string> {
   try {
     for (;;) {
       const next = await reader.next();
@@ -50,7 +50,7 @@ describe('a call whose reader is busy elsewhere', () => {
     const reader = stream[Symbol.asyncIterator]();
     await readText(reader);
     await router.close();
-    expect(await readOn(reader)).toBe('closed');
+    expect(await nextValue(reader)).toBe('closed');
     await expect(stream.completion).rejects.toMatchObject({
       code: 'closed',
       message: expect.stringContaining('while the call was in flight'),
@@ -81,7 +81,7 @@ describe('a call whose reader is busy elsewhere', () => {
     expect(runtime.pending).toBe(0);
     expect(events.of('attempt-end')).toMatchObject([{ outcome: 'aborted' }]);
     expect(events.of('call-end')).toMatchObject([{ status: 'aborted' }]);
-    expect(await readOn(reader)).toBe('aborted');
+    expect(await nextValue(reader)).toBe('aborted');
   });
 
   it('ends its attempt once when the answer was whole before its parts were read', async () => {
@@ -92,7 +92,7 @@ describe('a call whose reader is busy elsewhere', () => {
     await reader.next();
     controller.abort();
     await settled();
-    await readOn(reader);
+    await nextValue(reader);
     expect(events.of('attempt-end').length).toBe(events.of('attempt-start').length);
     expect(events.of('call-end')).toHaveLength(1);
   });
@@ -102,10 +102,10 @@ describe('a call whose reader is busy elsewhere', () => {
     const controller = new AbortController();
     const stream = router.stream('t', 'hi', { signal: controller.signal });
     const reader = stream[Symbol.asyncIterator]();
-    expect(await readOn(reader)).toBe('finish');
+    expect(await nextValue(reader)).toBe('finish');
     controller.abort();
     await settled();
-    expect(await readOn(reader)).toBe('end');
+    expect(await nextValue(reader)).toBe('end');
     expect((await stream.completion).text).toBe('one');
   });
 });

@@ -13,15 +13,15 @@ describe('closest', () => {
     ['anything', [], undefined],
     ['x', ['😀'], undefined],
     ['fast😀', ['fast'], 'fast'],
-  ])('takes %j among %j for %j', (word, words, expected) => {
+  ])('finds for %j among %j: %j', (word, words, expected) => {
     expect(closest(word, words)).toBe(expected);
   });
 
-  test('prefers the nearer one, and the first among equals', () => {
+  test('returns the closest word, and the first of equally close ones', () => {
     expect(closest('fast', ['fasten', 'fest', 'last'])).toBe('fest');
   });
 
-  test('finds a word again that has lost any one letter', () => {
+  test('finds a word with one letter missing', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 3, unit: 'grapheme' }), fc.nat(), (word, position) => {
         const letters = [...word];

@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../src/internal/crc32.ts';
 
 describe('crc32', () => {
-  it("agrees with Node's", () => {
+  it("equals Node's crc32", () => {
     fc.assert(fc.property(fc.uint8Array(), (bytes) => crc32(bytes) === zlibCrc32(bytes)));
   });
 
-  it('has the check value of its specification', () => {
+  it('returns the check value of its specification', () => {
     expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926);
   });
 });

@@ -1,10 +1,10 @@
 import { expect, it, vi } from 'vitest';
 import { once } from '../../src/internal/once.ts';
 
-it('makes a thing on first use, and only then', () => {
+it('calls make once, on first use', () => {
   const make = vi.fn(() => ({ made: true }));
-  const thing = once(make);
+  const get = once(make);
   expect(make).not.toHaveBeenCalled();
-  expect(thing()).toBe(thing());
+  expect(get()).toBe(get());
   expect(make).toHaveBeenCalledOnce();
 });

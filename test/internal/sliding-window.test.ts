@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createSlidingWindow } from '../../src/internal/sliding-window.ts';
 
-test('counts what is younger than the window, and never less', () => {
+test('counts at least everything within the window', () => {
   const steps = fc.array(
     fc.record({ afterMs: fc.nat(30_000), amount: fc.integer({ min: 1, max: 9 }) }),
     { maxLength: 60 },
@@ -12,14 +12,14 @@ test('counts what is younger than the window, and never less', () => {
       const window = createSlidingWindow(10_000);
       const all: { at: number; amount: number }[] = [];
       let now = 1_000_000;
-      const young = (ms: number): number =>
+      const recent = (ms: number): number =>
         all.filter(({ at }) => now - at < ms).reduce((sum, { amount }) => sum + amount, 0);
       for (const { afterMs, amount } of list) {
         now += afterMs;
         window.add(amount, now);
         all.push({ at: now, amount });
-        expect(window.total(now)).toBeGreaterThanOrEqual(young(10_000));
-        expect(window.total(now)).toBeLessThanOrEqual(young(10_200));
+        expect(window.total(now)).toBeGreaterThanOrEqual(recent(10_000));
+        expect(window.total(now)).toBeLessThanOrEqual(recent(10_200));
         const emptyAt = window.fallsTo(0, now);
         expect(emptyAt).toBeGreaterThanOrEqual(now + 10_000);
         expect(emptyAt).toBeLessThanOrEqual(now + 10_200);
@@ -28,7 +28,7 @@ test('counts what is younger than the window, and never less', () => {
   );
 });
 
-test('takes a correction where it belongs, and none for what no longer counts', () => {
+test('applies a correction to its slot, and ignores it once the slot has expired', () => {
   const window = createSlidingWindow(1_000);
   window.add(100, 5_000);
   window.correct(-60, 5_000, 5_500);

@@ -11,7 +11,7 @@ async function loadedCatalogue() {
 }
 
 describe('the catalogue', () => {
-  test('knows nothing and imports nothing before it is loaded', () => {
+  test('is empty and imports nothing before it is loaded', () => {
     const importList = vi.fn(() => import('@pydantic/genai-prices'));
     const catalogue = createCatalogue(importList);
     expect(catalogue.card('openai', 'gpt-4o', spring2026)).toBeUndefined();
@@ -19,7 +19,7 @@ describe('the catalogue', () => {
     expect(importList).not.toHaveBeenCalled();
   });
 
-  test('imports the list once, however often it is asked to', async () => {
+  test('imports the list once', async () => {
     const importList = vi.fn(() => import('@pydantic/genai-prices'));
     const catalogue = createCatalogue(importList);
     await Promise.all([catalogue.load(), catalogue.load()]);
@@ -27,7 +27,7 @@ describe('the catalogue', () => {
     expect(importList).toHaveBeenCalledTimes(1);
   });
 
-  test('a failed import is told, and tried again the next time', async () => {
+  test('throws when the import fails, and retries at the next load', async () => {
     const importList = vi.fn(() => import('@pydantic/genai-prices'));
     importList.mockRejectedValueOnce(new Error('no such file'));
     const catalogue = createCatalogue(importList);
@@ -36,7 +36,7 @@ describe('the catalogue', () => {
     expect(catalogue.contextWindow('openai', 'gpt-4o')).toBe(128_000);
   });
 
-  test('finds a dated snapshot under the name of its family', async () => {
+  test('finds a dated snapshot by the name of its family', async () => {
     const catalogue = await loadedCatalogue();
     const card = catalogue.card('openai', 'gpt-4o-2024-08-06', spring2026);
     expect(card?.listed).toEqual({ vendor: 'openai', model: 'gpt-4o' });
@@ -45,17 +45,17 @@ describe('the catalogue', () => {
     expect(usdPerMillion(card?.steps[0].rates.output ?? 0n)).toBe(10);
   });
 
-  test('asks the list once for a model whose price does not change with time', async () => {
+  test('looks up a model once when its price does not change over time', async () => {
     const { calcPrice } = await import('@pydantic/genai-prices');
-    const asked = vi.fn(calcPrice);
-    const catalogue = createCatalogue(async () => ({ calcPrice: asked }));
+    const lookUp = vi.fn(calcPrice);
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp }));
     await catalogue.load();
     const first = catalogue.card('openai', 'gpt-4o', spring2026);
     expect(catalogue.card('openai', 'gpt-4o', spring2026 + 1)).toBe(first);
-    expect(asked).toHaveBeenCalledTimes(1);
+    expect(lookUp).toHaveBeenCalledTimes(1);
   });
 
-  test('a price that changed on a date is that of the day', async () => {
+  test('returns the price at the given date', async () => {
     const catalogue = await loadedCatalogue();
     const stepsOn = (at: number) =>
       catalogue.card('anthropic', 'claude-sonnet-4-6', at)?.steps.map(({ above }) => above);
@@ -64,7 +64,7 @@ describe('the catalogue', () => {
     expect(stepsOn(Date.UTC(2026, 2, 13))).toEqual([0]);
   });
 
-  test('vendors that share a row keep their own names', async () => {
+  test('keeps the names of vendors that share a row', async () => {
     const catalogue = await loadedCatalogue();
     // Azure's list falls back on Anthropic's for Claude.
     expect(catalogue.card('azure', 'claude-opus-4-5', spring2026)?.listed?.vendor).toBe('azure');
@@ -73,14 +73,14 @@ describe('the catalogue', () => {
     );
   });
 
-  test('a vendor or a model that is not listed has no price', async () => {
+  test('has no price for an unlisted vendor or model', async () => {
     const catalogue = await loadedCatalogue();
     expect(catalogue.card('openai', 'no-such-model', spring2026)).toBeUndefined();
     expect(catalogue.card('no-such-vendor', 'gpt-4o', spring2026)).toBeUndefined();
     expect(catalogue.contextWindow('openai', 'no-such-model')).toBeUndefined();
   });
 
-  test('a row that makes the list throw is a price nobody knows', async () => {
+  test('returns no price when the list throws for a row', async () => {
     const catalogue = createCatalogue(async () => ({
       calcPrice: () => {
         throw new Error('Missing ancestor price key');
@@ -90,16 +90,16 @@ describe('the catalogue', () => {
     expect(catalogue.card('openai', 'gpt-4o', spring2026)).toBeUndefined();
   });
 
-  test('a vendor that names a new model in every answer does not fill the memory for good', async () => {
-    const asked = vi.fn(() => null);
-    const catalogue = createCatalogue(async () => ({ calcPrice: asked }));
+  test('limits the cache when a vendor sends a new model in every answer', async () => {
+    const lookUp = vi.fn(() => null);
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp }));
     await catalogue.load();
     catalogue.card('openai', 'first', spring2026);
     for (let index = 0; index < 1000; index += 1) {
       catalogue.card('openai', `model-${index}`, spring2026);
     }
-    asked.mockClear();
+    lookUp.mockClear();
     catalogue.card('openai', 'first', spring2026);
-    expect(asked).toHaveBeenCalledTimes(1);
+    expect(lookUp).toHaveBeenCalledTimes(1);
   });
 });

@@ -29,8 +29,8 @@ function listed(more: ListedPrice = {}, vendor = 'somebody', model = 'some-model
   return card;
 }
 
-describe('what the user set', () => {
-  test('each kind of token has its own price', () => {
+describe('a price set by the user', () => {
+  test('prices each kind of token', () => {
     const cost = priceUsage({
       usage: usageOf({
         inputTokens: 10_000,
@@ -48,7 +48,7 @@ describe('what the user set', () => {
     });
   });
 
-  test('cache reads and writes cost what input does unless told otherwise', () => {
+  test('prices cache reads and writes like input by default', () => {
     const cost = priceUsage({
       usage: usageOf({ inputTokens: 1000, cachedInputTokens: 400, cacheWriteTokens: 600 }),
       card: cardOfPrice({ input: 2, output: 8 }),
@@ -56,7 +56,7 @@ describe('what the user set', () => {
     expect(cost.usd).toBe(0.002);
   });
 
-  test('holds for every tier, every lifetime of a cache write and every region', () => {
+  test('applies to every tier, lifetime and region', () => {
     const cost = priceUsage({
       usage: usageOf({
         inputTokens: 1000,
@@ -72,7 +72,7 @@ describe('what the user set', () => {
 });
 
 describe('counts', () => {
-  test('more cached tokens than input leave no uncached input, and never a negative one', () => {
+  test('never give negative uncached input', () => {
     const cost = priceUsage({
       usage: usageOf({ inputTokens: 100, cachedInputTokens: 1000 }),
       card: cardOfPrice(price),
@@ -80,7 +80,7 @@ describe('counts', () => {
     expect(cost.breakdown).toMatchObject({ input: 0, cachedInput: 0.0003 });
   });
 
-  test('a usage that was counted by us gives an estimate', () => {
+  test('that are estimated give an estimated cost', () => {
     const usage = usageOf({ inputTokens: 1000, estimated: true });
     expect(priceUsage({ usage, card: cardOfPrice(price) })).toMatchObject({
       usd: 0.003,
@@ -88,7 +88,7 @@ describe('counts', () => {
     });
   });
 
-  test('writes are taken from their lifetimes when the total is missing', () => {
+  test('of cache writes are summed from lifetimes without a total', () => {
     const usage = usageOf({ inputTokens: 1000, cacheWriteTokensByTtl: { '5m': 400 } });
     expect(priceUsage({ usage, card: cardOfPrice(price) }).breakdown).toMatchObject({
       input: 0.0018,
@@ -97,8 +97,8 @@ describe('counts', () => {
   });
 });
 
-describe('what the list says', () => {
-  test('a step is crossed by one token more than the round number, for all tokens', () => {
+describe('a listed price', () => {
+  test('applies a step to all tokens above the round number', () => {
     const at = (inputTokens: number) =>
       priceUsage({
         usage: usageOf({ inputTokens, cachedInputTokens: 50_000, outputTokens: 1000 }),
@@ -110,13 +110,13 @@ describe('what the list says', () => {
     expect(at(100_001)).toBe(0.235004);
   });
 
-  test('reasoning is priced apart where the list prices it apart', () => {
+  test('prices reasoning separately if the list does', () => {
     const usage = usageOf({ outputTokens: 1000, reasoningTokens: 400 });
     expect(priceUsage({ usage, card: listed({ output_reasoning_mtok: 3 }) }).usd).toBe(0.0072);
     expect(priceUsage({ usage, card: listed() }).usd).toBe(0.01);
   });
 
-  test('more reasoning than output is not priced: the output bounds it', () => {
+  test('limits reasoning to the output', () => {
     const usage = usageOf({ outputTokens: 1000, reasoningTokens: 4000 });
     const expensive = priceUsage({ usage, card: listed({ output_reasoning_mtok: 30 }) });
     expect(expensive).toMatchObject({ usd: 0.03, breakdown: { output: 0.03 } });
@@ -127,7 +127,7 @@ describe('what the list says', () => {
     expect(priceUsage({ usage: { ...usage, raw }, card }).usd).toBe(0.003);
   });
 
-  test('more cached audio than cached input is not priced either', () => {
+  test('limits cached audio to the cached input', () => {
     const raw = { cacheTokensDetails: [{ modality: 'AUDIO', tokenCount: 5000 }] };
     const usage = usageOf({ inputTokens: 1000, cachedInputTokens: 1000, raw });
     const card = listed({ cache_audio_read_mtok: 1 });
@@ -137,13 +137,13 @@ describe('what the list says', () => {
     });
   });
 
-  test('fees for the request and for web searches count as input', () => {
+  test('adds request and web search fees to the input', () => {
     const usage = usageOf({ raw: { server_tool_use: { web_search_requests: 2 } } });
     const card = listed({ requests_kcount: 5, web_searches_kcount: 10 });
     expect(priceUsage({ usage, card })).toMatchObject({ usd: 0.025, breakdown: { input: 0.025 } });
   });
 
-  test('audio is priced as audio, cached or not', () => {
+  test('prices audio, cached and uncached', () => {
     const usage = usageOf({
       inputTokens: 1000,
       cachedInputTokens: 300,
@@ -167,7 +167,7 @@ describe('what the list says', () => {
     });
   });
 
-  test("OpenAI's audio counts are understood too", () => {
+  test("reads OpenAI's audio counts", () => {
     const usage = usageOf({
       inputTokens: 100,
       outputTokens: 50,
@@ -180,7 +180,7 @@ describe('what the list says', () => {
     expect(priceUsage({ usage, card }).usd).toBe(0.008);
   });
 
-  test('a lifetime without a listed price gives an estimate at the price of a write', () => {
+  test('estimates a lifetime without a listed price at the price of a write', () => {
     const usage = usageOf({ inputTokens: 100, cacheWriteTokensByTtl: { '12h': 100 } });
     expect(priceUsage({ usage, card: listed() })).toMatchObject({
       usd: 0.00025,
@@ -188,7 +188,7 @@ describe('what the list says', () => {
     });
   });
 
-  test("Claude's one-hour writes cost twice the input when a reseller's list leaves them out", () => {
+  test("prices Claude's one-hour writes at twice the input when a reseller does not list them", () => {
     const usage = usageOf({
       inputTokens: 1000,
       cacheWriteTokens: 1000,
@@ -198,7 +198,7 @@ describe('what the list says', () => {
     expect(priceUsage({ usage, card })).toMatchObject({ usd: 0.0034, priced: 'exact' });
   });
 
-  test('inference kept in the United States costs a tenth more, fees excepted', () => {
+  test('adds 10% for inference in the United States, except to fees', () => {
     const usage = usageOf({
       inputTokens: 1000,
       raw: { inference_geo: 'us', server_tool_use: { web_search_requests: 1 } },
@@ -207,7 +207,7 @@ describe('what the list says', () => {
     expect(priceUsage({ usage, card }).usd).toBe(0.0122);
   });
 
-  test("Anthropic's fast speed is a tier, whatever tier is reported beside it", () => {
+  test("treats Anthropic's fast speed as the tier", () => {
     const usage = usageOf({ inputTokens: 1000, raw: { speed: 'fast' } });
     const card = listed({}, 'anthropic', 'claude-opus-4-6');
     expect(priceUsage({ usage, card, serviceTier: 'standard' })).toMatchObject({
@@ -216,7 +216,7 @@ describe('what the list says', () => {
     });
   });
 
-  test('a tier that changes the price in a way nobody published is an estimate at the standard price', () => {
+  test('estimates a tier without a published multiple at the standard price', () => {
     const usage = usageOf({ inputTokens: 1000 });
     const card = listed({}, 'anthropic', 'claude-opus-4-6');
     expect(priceUsage({ usage, card, serviceTier: 'priority' })).toMatchObject({
@@ -225,13 +225,13 @@ describe('what the list says', () => {
     });
   });
 
-  test('a row without a price for output prices input only', () => {
+  test('prices only input when the row has no output price', () => {
     expect(cardOfListed({ vendor: 'v', model: 'm' }, { input_mtok: 1 })?.isInputOnly).toBe(true);
     expect(cardOfListed({ vendor: 'v', model: 'm' }, {})).toBeUndefined();
   });
 });
 
-describe('whatever the vendor reports', () => {
+describe('any reported usage', () => {
   const tokens = fc.integer({ min: 0, max: 10 ** 9 });
   const usages: fc.Arbitrary<Usage> = fc.record(
     {
@@ -278,7 +278,7 @@ describe('whatever the vendor reports', () => {
     'constructor',
   );
 
-  test('the breakdown adds up to the cost', () => {
+  test('has a breakdown that adds up to the cost', () => {
     fc.assert(
       fc.property(usages, cards, tiers, (usage, card, serviceTier) => {
         const cost = priceUsage({ usage, card, serviceTier });
@@ -287,7 +287,7 @@ describe('whatever the vendor reports', () => {
     );
   });
 
-  test('one token more of anything never costs less', () => {
+  test('never costs less with one more token', () => {
     const kinds = fc.constantFrom('inputTokens', 'outputTokens', 'reasoningTokens');
     fc.assert(
       fc.property(usages, cards, tiers, kinds, (usage, card, serviceTier, kind) => {
@@ -299,7 +299,7 @@ describe('whatever the vendor reports', () => {
     );
   });
 
-  test('counts that are not counts never make the cost NaN or negative', () => {
+  test('never has a NaN or negative cost, even with invalid counts', () => {
     const anything = fc.oneof(fc.double(), fc.constantFrom(-1, Number.NaN, Infinity));
     const broken = fc.record({
       inputTokens: anything,

@@ -15,7 +15,7 @@ async function loadedPricing() {
 }
 
 describe('pricing', () => {
-  test("a target's own price wins over the configuration's, and that over the public list", async () => {
+  test("prefers the target's price, then the configuration's, then the public list", async () => {
     const pricing = createPricing({ now, prices: { 'openai/gpt-4o': { input: 1, output: 1 } } });
     await pricing.load();
     const own = { ...gpt4o, price: { input: 0, output: 5 } };
@@ -26,20 +26,20 @@ describe('pricing', () => {
     expect(pricing.price(elsewhere, { usage })).toMatchObject({ usd: 0.0035, priced: 'exact' });
   });
 
-  test('the served model is what is paid for', async () => {
+  test('uses the price of the served model', async () => {
     const pricing = await loadedPricing();
     const cost = pricing.price(gpt4o, { usage, servedModel: 'gpt-4o-mini-2024-07-18' });
     // $0.15 and $0.60 per million
     expect(cost.usd).toBe(0.00021);
   });
 
-  test('a served model that is not listed is priced as the one requested', async () => {
+  test('uses the price of the requested model when the served one is not listed', async () => {
     const pricing = await loadedPricing();
     expect(pricing.price(gpt4o, { usage, servedModel: 'internal-7f3a' }).usd).toBe(0.0035);
     expect(pricing.price(gpt4o, { usage, servedModel: '' }).usd).toBe(0.0035);
   });
 
-  test("AWS's price goes by the region in the requested name, which the served one leaves out", async () => {
+  test('uses the region prefix of the requested model on AWS', async () => {
     const pricing = createPricing({ now: () => Date.UTC(2026, 10, 21) });
     await pricing.load();
     const usd = (model: string): number => {
@@ -51,13 +51,13 @@ describe('pricing', () => {
     expect(usd('us.anthropic.claude-sonnet-4-5-20250929-v1:0')).toBe(0.00495);
   });
 
-  test('a deployment with a name of its own is priced by what it serves', async () => {
+  test('prices a deployment by the model it serves', async () => {
     const pricing = await loadedPricing();
     const deployment = { target: 'azure/team-a', model: 'team-a', priceList: 'azure' };
     expect(pricing.price(deployment, { usage, servedModel: 'gpt-4o-2024-08-06' }).usd).toBe(0.0035);
   });
 
-  test('a price nobody knows is null, and never 0', async () => {
+  test('returns null, never 0, when the price is unknown', async () => {
     const pricing = await loadedPricing();
     const unknown = {
       usd: null,
@@ -71,7 +71,7 @@ describe('pricing', () => {
     expect(createPricing({ now }).price(gpt4o, { usage })).toEqual(unknown);
   });
 
-  test('the service tier that served the answer changes its price', async () => {
+  test('applies the service tier of the answer', async () => {
     const pricing = await loadedPricing();
     const gpt54 = { target: 'openai/gpt-5.4', model: 'gpt-5.4', priceList: 'openai' };
     const at = (serviceTier: string | null) => pricing.price(gpt54, { usage, serviceTier }).usd;
@@ -82,7 +82,7 @@ describe('pricing', () => {
     expect(at('priority')).toBe(0.008);
   });
 
-  test("Anthropic's cache reads and both kinds of cache writes have their own prices", async () => {
+  test("prices Anthropic's cache reads and both kinds of cache writes", async () => {
     const pricing = await loadedPricing();
     const opus = {
       target: 'anthropic/claude-opus-4-6',
@@ -107,7 +107,7 @@ describe('pricing', () => {
     });
   });
 
-  test("Gemini's long-context step is crossed above 200 000 tokens, not at it", async () => {
+  test("applies Gemini's long-context step above 200 000 tokens, not at it", async () => {
     const pricing = await loadedPricing();
     const gemini = {
       target: 'google/gemini-2.5-pro',
@@ -121,7 +121,7 @@ describe('pricing', () => {
     expect(at(200_001)).toBe(0.5000025);
   });
 
-  test('targets can be compared by their standard prices', async () => {
+  test('returns the standard price of a target', async () => {
     const pricing = await loadedPricing();
     expect(pricing.standardPrice(gpt4o)).toEqual({
       input: 2.5,
@@ -136,7 +136,7 @@ describe('pricing', () => {
     expect(pricing.standardPrice({ ...gpt4o, model: 'no-such-model' })).toBeUndefined();
   });
 
-  test('the context window is known once the list is loaded', async () => {
+  test('returns the context window after the list is loaded', async () => {
     const pricing = createPricing({ now });
     expect(pricing.contextWindow(gpt4o)).toBeUndefined();
     await pricing.load();
@@ -144,7 +144,7 @@ describe('pricing', () => {
     expect(pricing.contextWindow({ target: 'local/llama', model: 'llama' })).toBeUndefined();
   });
 
-  test('the list is loaded only for a target that needs it', async () => {
+  test('loads the list only for a target that needs it', async () => {
     const catalogue: Catalogue = {
       load: vi.fn(async () => {}),
       card: () => undefined,
@@ -165,7 +165,7 @@ describe('pricing', () => {
   });
 });
 
-test('an embedding model is priced by its input, and an output that it should not have is not', async () => {
+test('prices an embedding model by its input, and not an unexpected output', async () => {
   const pricing = createPricing({ now: () => Date.UTC(2026, 10, 1) });
   await pricing.load();
   const target = { target: 'openai/e', model: 'text-embedding-3-small', priceList: 'openai' };

@@ -7,19 +7,19 @@ function ask(vendor: string, model: string, serviceTier: string, more = {}) {
 
 describe('service tiers', () => {
   test.each(['', 'default', 'standard', 'auto', 'on_demand', 'ON_DEMAND', 'SERVICE_TIER_STANDARD'])(
-    'the word "%s" means the standard price',
+    'treat "%s" as the standard price',
     (word) => {
       expect(ask('openai', 'gpt-5.4', word)).toEqual({ ratio: [1, 1], exact: true });
     },
   );
 
-  test('OpenAI sells flex and batch at half price, long context included', () => {
+  test('price OpenAI flex and batch at half, including long context', () => {
     const half = { ratio: [1, 2], exact: true };
     expect(ask('openai', 'gpt-5.4', 'flex', { longContext: true })).toEqual(half);
     expect(ask('openai', 'gpt-6-sol', 'batch', { cached: true })).toEqual(half);
   });
 
-  // Standard input and fast input in cents per million tokens, from OpenAI's own two pages.
+  // Standard and fast input in cents per million tokens, from OpenAI's price pages.
   test.each([
     ['gpt-5.4', 250, 500],
     ['gpt-5.5', 500, 1250],
@@ -36,12 +36,12 @@ describe('service tiers', () => {
     }
   });
 
-  test('fast mode has no published price for long context, nor for models not named', () => {
+  test('estimate fast mode for long context and unlisted models', () => {
     expect(ask('openai', 'gpt-5.4', 'priority', { longContext: true }).exact).toBe(false);
     expect(ask('openai', 'gpt-99', 'priority')).toEqual({ ratio: [2, 1], exact: false });
   });
 
-  test("Google's tiers are exact while no cache is involved, however they are spelt", () => {
+  test('are exact for Google without a cache, in every spelling', () => {
     for (const word of ['flex', 'SERVICE_TIER_FLEX', 'ON_DEMAND_FLEX']) {
       expect(ask('google', 'gemini-2.5-pro', word)).toEqual({ ratio: [1, 2], exact: true });
     }
@@ -50,11 +50,11 @@ describe('service tiers', () => {
     expect(ask('google', 'gemini-2.5-pro', 'priority').exact).toBe(false);
   });
 
-  test('Groq sells flex at the standard price', () => {
+  test('price Groq flex at the standard price', () => {
     expect(ask('groq', 'llama-3.3-70b-versatile', 'flex')).toEqual({ ratio: [1, 1], exact: true });
   });
 
-  test('a tier nobody knows, or of a vendor nobody knows, is the standard price and inexact', () => {
+  test('estimate an unknown tier or vendor at the standard price', () => {
     const inexact = { ratio: [1, 1], exact: false };
     expect(ask('openai', 'gpt-5.4', 'scale')).toEqual(inexact);
     expect(ask('azure', 'gpt-5.4', 'priority')).toEqual(inexact);

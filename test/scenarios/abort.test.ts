@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createRouter } from '../../src/router.ts';
 import {
   type Fault,
+  type SimulatedProvider,
   type SimulatedProviders,
   simulateProviders,
 } from '../../src/testing/simulate-providers.ts';
@@ -30,12 +31,27 @@ afterAll(async () => {
   await simulators.close();
 });
 
-const slow: readonly (readonly [string, Fault | undefined, number])[] = [
-  ['before anything was sent', undefined, -1],
-  ['while the vendor is silent', { type: 'silence' }, 60],
-  ['after headers, before the first token', { type: 'slow-first-token', ms: 5_000 }, 60],
-  ['in the middle of the answer', { type: 'stall', afterEvents: 5 }, 120],
-  ['while an error is waited out', { type: 'status', status: 429, retryAfterSeconds: 30 }, 60],
+/** Whether a call has come as far as the test wants, by the vendor's log and the events so far. */
+type IsReady = (log: SimulatedProvider['log'], events: readonly string[]) => boolean;
+
+const moments: readonly (readonly [string, Fault | undefined, IsReady])[] = [
+  ['before anything is sent', undefined, () => true],
+  ['while the vendor is silent', { type: 'silence' }, (log) => log.length === 1],
+  [
+    'after headers, before the first token',
+    { type: 'slow-first-token', ms: 600_000 },
+    ([request]) => request?.status === 200,
+  ],
+  [
+    'in the middle of the answer',
+    { type: 'stall', afterEvents: 5 },
+    ([request], events) => request?.eventsSent === 5 && events.includes('first-token'),
+  ],
+  [
+    'while waiting for Retry-After',
+    { type: 'status', status: 429, retryAfterSeconds: 30 },
+    (_, events) => events.includes('retry'),
+  ],
 ];
 
 describe.each(waysAndWires)('over %s, on the %s wire, an abort', (way, name) => {
@@ -52,16 +68,19 @@ describe.each(waysAndWires)('over %s, on the %s wire, an abort', (way, name) => 
     return { router, simulator: vendor.simulator };
   };
 
-  it.each(slow)('%s closes the socket and leaves nothing behind', async (_, fault, afterMs) => {
+  it.each(moments)('%s closes the socket and leaves nothing behind', async (_, fault, isReady) => {
     const { router, simulator } = setUp();
     if (fault !== undefined) simulator.fault(fault);
+    const events: string[] = [];
+    router.on('*', ({ type }) => events.push(type));
     const controller = new AbortController();
     const { signal } = controller;
-    if (afterMs < 0) controller.abort();
-    else setTimeout(() => controller.abort(), afterMs);
-    await expect(router.complete('t', 'hi', { signal })).rejects.toMatchObject({
-      code: 'aborted',
-    });
+    if (fault === undefined) controller.abort();
+    const running = router.complete('t', 'hi', { signal });
+    running.catch(() => undefined);
+    await expect.poll(() => isReady(simulator.log, events)).toBe(true);
+    controller.abort();
+    await expect(running).rejects.toMatchObject({ code: 'aborted' });
     await Promise.all(simulator.log.map((each) => each.done));
     expect(simulator.openRequests).toBe(0);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
@@ -69,7 +88,7 @@ describe.each(waysAndWires)('over %s, on the %s wire, an abort', (way, name) => 
     await router.close();
   });
 
-  it('by a reader who leaves closes the socket', async () => {
+  it('by a reader that stops closes the socket', async () => {
     const { router, simulator } = setUp();
     simulator.fault({ type: 'stall', afterEvents: 6 });
     for await (const part of router.stream('t', 'hi')) if (part.type === 'text-delta') break;
@@ -88,7 +107,7 @@ describe.each(waysAndWires)('over %s, on the %s wire, an abort', (way, name) => 
     expect(simulator.openRequests).toBe(0);
   });
 
-  it('by a response cancelled while a part is waited for closes the socket at once', async () => {
+  it('by a response cancelled while it waits for a part closes the socket', async () => {
     const { router, simulator } = setUp();
     simulator.fault({ type: 'silence' });
     const reader = router.stream('t', 'hi').toReadableStream().getReader();
@@ -101,7 +120,7 @@ describe.each(waysAndWires)('over %s, on the %s wire, an abort', (way, name) => 
     expect(router.snapshot().callsInFlight).toBe(0);
   });
 
-  it('by a closing router settles what runs', async () => {
+  it('by closing the router settles running calls', async () => {
     const { router, simulator } = setUp();
     simulator.fault({ type: 'silence' });
     const running = router.complete('t', 'hi');
@@ -113,7 +132,7 @@ describe.each(waysAndWires)('over %s, on the %s wire, an abort', (way, name) => 
     expect(simulator.openRequests).toBe(0);
   });
 
-  it('never comes from a stream that nobody has read', async () => {
+  it('is not needed for a stream that was never read', async () => {
     const { router, simulator } = setUp();
     router.stream('t', 'hi');
     await new Promise((resolve) => setImmediate(resolve));

@@ -50,7 +50,7 @@ beforeAll(async () => {
       anthropic: ['anthropic/claude-sonnet-4-6'],
       google: ['google/gemini-2.5-flash'],
     },
-    defaults: { retry: { attempts: 0 }, timeouts: { totalMs: 5_000 } },
+    defaults: { retry: { attempts: 0 }, timeouts: { totalMs: 60_000 } },
   });
   router = all;
 });

@@ -29,7 +29,7 @@ const routerOver = () =>
       picture: ['openai/gpt-image-1', 'google/gemini-2.5-flash-image'],
       gemini: ['google/gemini-2.5-flash-image'],
     },
-    defaults: { retry: { minMs: 1 }, timeouts: { totalMs: 5_000 } },
+    defaults: { retry: { minMs: 1 }, timeouts: { totalMs: 60_000 } },
   });
 
 describe('vectors over HTTP', () => {

@@ -174,7 +174,7 @@ describe("a dispatcher of the user's", () => {
   ] as const)('is checked by %s(), and not to be had beside a fetch', (name, factory) => {
     expect(() => factory({ dispatcher: {} } as never)).toThrow(`${name}().dispatcher: must be`);
     const both = { dispatcher: new Agent(), fetch: globalThis.fetch };
-    expect(() => factory(both)).toThrow(`${name}().dispatcher: cannot be set beside fetch`);
+    expect(() => factory(both)).toThrow(`${name}().dispatcher: cannot be set together with fetch`);
   });
 });
 

@@ -5,39 +5,44 @@ import { openaiChat } from '../../src/openai.ts';
 import type { Attempt } from '../../src/protocol/attempt.ts';
 import type { Completion } from '../../src/protocol/completion.ts';
 import type { TierSettings } from '../../src/protocol/config.ts';
+import type { Runtime } from '../../src/protocol/runtime.ts';
 import { createRouter } from '../../src/router.ts';
+import { systemRuntime } from '../../src/runtime.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import {
   type Fault,
   type SimulatedProvider,
   type SimulatedRequest,
   simulateProviders,
 } from '../../src/testing/simulate-providers.ts';
+import { SocketTime } from './socket-time.ts';
 
-/** How a call is made. Each scenario runs both ways, unless it is about streams alone. */
+/** How a call is made. Every scenario runs both ways. */
 export type Mode = 'complete' | 'stream';
 
-/** What came of one scenario: nothing to say is a pass. */
+/** The checks that a scenario failed; none is a pass. */
 type Problems = readonly string[];
 
-/** What a scenario has to work with. Times are those published, shortened by the scale. */
+/** What a scenario works with. All times are the published ones. */
 type Bench = {
   readonly mode: Mode;
   readonly primary: SimulatedProvider;
   readonly fallback: SimulatedProvider;
-  /** Milliseconds of the published timing, on this run's clock. */
-  readonly ms: (published: number) => number;
+  /** When each attempt at the primary started. */
+  readonly primaryAttempts: readonly number[];
+  readonly now: () => number;
   readonly call: (tier?: 't' | 'alone') => Promise<Outcome>;
-  readonly sleep: (published: number) => Promise<unknown>;
+  readonly sleep: (ms: number) => Promise<void>;
 };
 
 type Outcome = {
   readonly tookMs: number;
-  /** What the reader has seen at the end. */
+  /** The text that the reader has at the end. */
   readonly text: string;
   readonly completion: Completion | undefined;
   readonly code: string | undefined;
   readonly trail: readonly Attempt[];
-  /** Codes of all failures, the first one first. */
+  /** Codes of all failures, in order. */
   readonly codes: readonly string[];
 };
 
@@ -52,8 +57,8 @@ const whole = tokens.join('').trim();
 /** Events before the tokens: the one that opens the answer. */
 const preamble = 1;
 
-/** What the model behind the fallback says: the rest, when it is given the beginning as its own turn. */
-function goOn({ body }: SimulatedRequest) {
+/** What the fallback's model answers: the rest, when the request prefills the beginning. */
+function continueAnswer({ body }: SimulatedRequest) {
   const last = Array.isArray(body.messages) ? body.messages.at(-1) : undefined;
   const begun = last?.role === 'assistant' ? JSON.stringify(last.content).match(/tok\d+/g) : null;
   const rest = tokens.slice(begun?.length ?? 0);
@@ -66,7 +71,7 @@ function goOn({ body }: SimulatedRequest) {
 const isPrefill = ({ body }: Pick<SimulatedRequest, 'body'>): boolean =>
   Array.isArray(body.messages) && body.messages.at(-1)?.role === 'assistant';
 
-function expectAll(checks: Readonly<Record<string, boolean>>): Problems {
+function failedChecks(checks: Readonly<Record<string, boolean>>): Problems {
   return Object.entries(checks).flatMap(([what, holds]) => (holds ? [] : [what]));
 }
 
@@ -75,50 +80,48 @@ const isWhole = ({ text, completion }: Outcome): boolean =>
 const answeredBy = ({ completion }: Outcome, provider: string): boolean =>
   completion?.provider === provider;
 
-/** The whole answer by the fallback after one fault of the primary, which is asked at most so often. */
-function fallsBack(fault: Fault, mostRequests: number, withinMs: number) {
-  return async ({ primary, call, ms }: Bench): Promise<Problems> => {
+/** Expects the whole answer from the fallback after one fault of the primary, with at most `maxRequests` to it. */
+function fallsBack(fault: Fault, maxRequests: number, withinMs: number) {
+  return async ({ primary, call }: Bench): Promise<Problems> => {
     primary.fault(fault);
     const outcome = await call();
-    return expectAll({
+    return failedChecks({
       'the whole answer': isWhole(outcome),
       'by the fallback': answeredBy(outcome, 'fallback'),
-      [`at most ${mostRequests} requests to the primary`]: primary.log.length <= mostRequests,
-      [`within ${withinMs} ms`]: outcome.tookMs <= Math.max(ms(withinMs), 5_000),
+      [`at most ${maxRequests} requests to the primary`]: primary.log.length <= maxRequests,
+      [`within ${withinMs} ms`]: outcome.tookMs <= withinMs,
     });
   };
 }
 
-/** The sixteen scenarios of Failover Bench, each with what its full pass asks for, advice included. */
+/** The sixteen scenarios of Failover Bench, each with everything that a full pass requires. */
 export const scenarios: readonly Scenario[] = [
   {
     id: 'S01',
     name: '429 with Retry-After: 2',
-    async run({ primary, call }) {
-      // Whole seconds are the header's own unit: the wait is real, whatever the scale.
+    async run({ primary, primaryAttempts, call }) {
       primary.fault({ type: 'status', status: 429, retryAfterSeconds: 2 }, { times: 1 });
       const alone = await call('alone');
-      const [first, second] = primary.log.map(({ at }) => at);
-      const waitedMs = (second ?? 0) - (first ?? 0);
-      return expectAll({
+      const [first = 0, second = 0] = primaryAttempts;
+      return failedChecks({
         'the whole answer': isWhole(alone),
-        'waits at least 1.8 s': waitedMs >= 1_800,
-        'and no longer than it must': waitedMs < 4_000,
+        'waits at least 1.8 s': second - first >= 1_800,
+        'waits less than 4 s': second - first < 4_000,
       });
     },
   },
   {
     id: 'S02',
-    name: '429 for ever',
-    async run({ primary, call }) {
+    name: '429 without end',
+    async run({ primary, primaryAttempts, call }) {
       primary.fault({ type: 'status', status: 429 });
       const outcome = await call();
-      const startedAt = primary.log[0]?.at ?? 0;
-      return expectAll({
+      const [startedAt = 0] = primaryAttempts;
+      return failedChecks({
         'the whole answer': isWhole(outcome),
         'by the fallback': answeredBy(outcome, 'fallback'),
         'at most 4 requests in 3 s':
-          primary.log.filter(({ at }) => at - startedAt < 3_000).length <= 4,
+          primaryAttempts.filter((at) => at - startedAt < 3_000).length <= 4,
         'at most 6 requests': primary.log.length <= 6,
       });
     },
@@ -129,23 +132,26 @@ export const scenarios: readonly Scenario[] = [
     async run({ primary, fallback, call }) {
       primary.fault({ type: 'status', status: 500 }, { times: 1 });
       const outcome = await call();
-      return expectAll({
+      return failedChecks({
         'the whole answer': isWhole(outcome),
-        'by the primary, asked once more':
+        'by the primary, after one retry':
           answeredBy(outcome, 'primary') && primary.log.length === 2,
-        'the fallback left alone': fallback.log.length === 0,
+        'no request to the fallback': fallback.log.length === 0,
       });
     },
   },
-  { id: 'S04', name: '503 for ever', run: fallsBack({ type: 'status', status: 503 }, 3, 10_000) },
+  {
+    id: 'S04',
+    name: '503 without end',
+    run: fallsBack({ type: 'status', status: 503 }, 3, 10_000),
+  },
   { id: 'S05', name: 'reset before headers', run: fallsBack({ type: 'reset' }, 3, 10_000) },
-  // A silent route is left at its first timeout and not asked again.
+  // A silent target is given up at its first timeout, without a retry.
   { id: 'S06', name: 'no response at all', run: fallsBack({ type: 'silence' }, 1, 12_000) },
   {
     id: 'S07',
     name: 'first token after 20 s',
-    run: async (bench) =>
-      fallsBack({ type: 'slow-first-token', ms: 2 * patienceMs(bench.ms) }, 1, 15_000)(bench),
+    run: fallsBack({ type: 'slow-first-token', ms: 20_000 }, 1, 15_000),
   },
   {
     id: 'S08',
@@ -153,11 +159,11 @@ export const scenarios: readonly Scenario[] = [
     async run(bench) {
       const cut: Fault = { type: 'cut', afterEvents: preamble + 40 };
       const problems = await fallsBack(cut, 1, 15_000)(bench);
-      // `complete` has shown nothing to go on from.
-      const isToGoOn = bench.fallback.log.some(isPrefill);
+      // `complete` has shown nothing that could be continued.
+      const isContinued = bench.fallback.log.some(isPrefill);
       return [
         ...problems,
-        ...expectAll({ 'gone on from the cut': isToGoOn === (bench.mode === 'stream') }),
+        ...failedChecks({ 'continued from the cut': isContinued === (bench.mode === 'stream') }),
       ];
     },
   },
@@ -168,30 +174,30 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'S10',
-    name: 'the 10th event is no JSON',
+    name: 'the 10th event is not JSON',
     async run({ primary, fallback, call }) {
       primary.fault({ type: 'malformed', atEvent: 9 });
       const outcome = await call();
       const lost = tokens.filter((token) => !outcome.text.includes(token.trim()));
-      return expectAll({
+      return failedChecks({
         'an answer by the primary': answeredBy(outcome, 'primary'),
-        'all but the event that was lost': lost.length === 1,
-        'and a warning about it':
+        'all tokens except the malformed event': lost.length === 1,
+        'a warning about it':
           outcome.completion?.warnings.some(({ code }) => code === 'malformed-event') === true,
-        'nobody asked twice': primary.log.length === 1 && fallback.log.length === 0,
+        'a single request': primary.log.length === 1 && fallback.log.length === 0,
       });
     },
   },
   {
     id: 'S11',
     name: 'no [DONE]',
-    async run({ primary, call, ms }) {
+    async run({ primary, call }) {
       primary.fault({ type: 'no-done' });
       const outcome = await call();
-      return expectAll({
+      return failedChecks({
         'the whole answer by the primary': isWhole(outcome) && answeredBy(outcome, 'primary'),
-        'with the usage that was told': outcome.completion?.usage.estimated !== true,
-        'within 8 s': outcome.tookMs < Math.max(ms(8_000), 5_000),
+        'with the usage that was reported': outcome.completion?.usage.estimated !== true,
+        'within 8 s': outcome.tookMs < 8_000,
       });
     },
   },
@@ -201,7 +207,7 @@ export const scenarios: readonly Scenario[] = [
     async run({ primary, call }) {
       primary.fault({ type: 'status', kind: 'context_length' });
       const outcome = await call();
-      return expectAll({
+      return failedChecks({
         'the whole answer by the larger model': isWhole(outcome) && answeredBy(outcome, 'fallback'),
         'never sent again at the same size': primary.log.length === 1,
       });
@@ -213,10 +219,9 @@ export const scenarios: readonly Scenario[] = [
     async run({ primary, fallback, call }) {
       primary.fault({ type: 'status', kind: 'content_filter' });
       const outcome = await call();
-      return expectAll({
-        'told as what it is': outcome.code === 'content_filter',
-        'neither tried again nor routed around':
-          primary.log.length === 1 && fallback.log.length === 0,
+      return failedChecks({
+        'reported as content_filter': outcome.code === 'content_filter',
+        'no retry and no fallback': primary.log.length === 1 && fallback.log.length === 0,
       });
     },
   },
@@ -227,23 +232,23 @@ export const scenarios: readonly Scenario[] = [
       primary.fault({ type: 'cut', afterEvents: preamble + 40 });
       fallback.fault({ type: 'status', kind: 'invalid_request' }, { when: isPrefill });
       const outcome = await call();
-      return expectAll({
+      return failedChecks({
         'the whole answer by the fallback': isWhole(outcome) && answeredBy(outcome, 'fallback'),
-        'the first failure told first': outcome.codes[0] === 'stream_interrupted',
+        'the first failure reported first': outcome.codes[0] === 'stream_interrupted',
       });
     },
   },
   {
     id: 'S15',
     name: 'outage of 60 s, a call every 4 s',
-    async run({ primary, call, sleep: wait, ms }) {
+    async run({ primary, primaryAttempts, call, sleep: wait, now }) {
       const outcomes: Outcome[] = [];
       const calls: Promise<unknown>[] = [];
       let downAt = 0;
       for (let each = 0; each < 27; each += 1) {
         if (each === 3) {
           primary.down();
-          downAt = Date.now();
+          downAt = now();
         }
         if (each === 18) primary.up();
         calls.push(call().then((outcome) => outcomes.push(outcome)));
@@ -251,26 +256,28 @@ export const scenarios: readonly Scenario[] = [
       }
       await Promise.all(calls);
       const last = outcomes.slice(-2);
-      const inOutage = primary.log.filter(({ at }) => at >= downAt && at < downAt + ms(60_000));
-      return expectAll({
+      const inOutage = primaryAttempts.filter((at) => at >= downAt && at < downAt + 60_000);
+      return failedChecks({
         'no call lost': outcomes.every(isWhole),
-        'served by the primary again after 30 s': last.every((each) => answeredBy(each, 'primary')),
-        'the primary left alone while it is down': inOutage.length <= 20,
+        'answered by the primary again after 30 s': last.every((each) =>
+          answeredBy(each, 'primary'),
+        ),
+        'at most 20 attempts at the primary while it is down': inOutage.length <= 20,
       });
     },
   },
   {
     id: 'S16',
-    name: 'who answered, and what it cost',
+    name: 'which model answered, and its cost',
     async run({ primary, fallback, call }) {
       primary.fault({ type: 'status', status: 503 });
       const outcome = await call();
       const { completion } = outcome;
-      return expectAll({
+      return failedChecks({
         'the whole answer': isWhole(outcome),
         "the fallback's model": completion?.model.served === fallbackModel,
         "the fallback's usage": completion?.usage.inputTokens === 11 && fallback.log.length === 1,
-        'nothing billed for what failed': completion?.cost.usd === completion?.cost.attemptsUsd,
+        'nothing billed for failed attempts': completion?.cost.usd === completion?.cost.attemptsUsd,
         'the failures in the trail': outcome.trail.some(({ outcome: how }) => how === 'error'),
       });
     },
@@ -278,40 +285,78 @@ export const scenarios: readonly Scenario[] = [
 ];
 
 const primaryModel = 'small-1';
-/** Of a family that takes a turn which has begun. */
+/** Of a family that accepts a prefill. */
 const fallbackModel = 'claude-haiku-4-5';
 
-/** Ten seconds; a busy machine must not look like a silent vendor, however short the scale. */
-const patienceMs = (ms: (published: number) => number): number => Math.max(ms(10_000), 1_000);
-
 /** The published settings: two retries, ten seconds to the first token and of silence, one fallback. */
-function settings(ms: (published: number) => number): TierSettings {
+const settings: TierSettings = {
+  midStream: 'continue',
+  timeouts: { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 120_000 },
+  retry: { minMs: 250, maxMs: 8_000 },
+  circuit: { openMs: 5_000, maxOpenMs: 30_000 },
+};
+
+/** The clock of a scenario. */
+type Clock = {
+  readonly runtime: Runtime;
+  readonly follow: SocketTime['follow'];
+  readonly settle: SocketTime['settle'];
+  readonly sleep: (ms: number) => Promise<void>;
+};
+
+const realClock: Clock = {
+  runtime: systemRuntime,
+  follow: (router) => router,
+  settle: (call) => call,
+  sleep: (ms) => sleep(ms),
+};
+
+function virtualClock(vendors: readonly SimulatedProvider[]): Clock {
+  const runtime = fakeRuntime();
+  const time = new SocketTime(runtime, vendors);
+  const pending = new Set<Promise<unknown>>();
   return {
-    midStream: 'continue',
-    timeouts: {
-      firstTokenMs: patienceMs(ms),
-      idleMs: patienceMs(ms),
-      totalMs: Math.max(ms(120_000), 20_000),
+    runtime,
+    follow: (router) => time.follow(router),
+    async settle(call) {
+      const settled = time.settle(call);
+      pending.add(settled);
+      try {
+        return await settled;
+      } finally {
+        pending.delete(settled);
+      }
     },
-    retry: { minMs: Math.max(1, ms(250)), maxMs: Math.max(1, ms(8_000)) },
-    circuit: { openMs: ms(5_000), maxOpenMs: ms(30_000) },
+    async sleep(ms) {
+      const until = runtime.now() + ms;
+      await Promise.all(pending);
+      await runtime.advance(Math.max(0, until - runtime.now()));
+    },
   };
 }
 
-/** Runs one scenario over real sockets, in time shortened by `scale` (1 is the published timing). */
+/**
+ * Runs one scenario over real sockets at the published timings. In `virtual` time it takes no longer than the requests
+ * themselves, and does not depend on how fast the machine is; in `real` time it takes up to two minutes.
+ */
 export async function runScenario(
   { run }: Scenario,
   mode: Mode,
-  scale: number,
+  time: 'virtual' | 'real',
 ): Promise<{ readonly problems: Problems; readonly tookMs: number }> {
-  const ms = (published: number): number => Math.round(published * scale);
   const usage = { inputTokens: 11, outputTokens: 60 };
   const first = await simulateProviders();
   const second = await simulateProviders();
   const primary = first.compatible;
   const fallback = second.anthropic;
-  primary.answer({ text: whole, chunks: goOn({ body: {} } as SimulatedRequest).chunks, usage });
-  fallback.answer((request) => ({ ...goOn(request), usage }));
+  const clock = time === 'real' ? realClock : virtualClock([primary, fallback]);
+  const { now } = clock.runtime;
+  primary.answer({
+    text: whole,
+    chunks: continueAnswer({ body: {} } as SimulatedRequest).chunks,
+    usage,
+  });
+  fallback.answer((request) => ({ ...continueAnswer(request), usage }));
   const price = { input: 1, output: 2 };
   const small = { target: `primary/${primaryModel}` as const, contextWindow: 8_000, prices: price };
   const large = {
@@ -320,57 +365,61 @@ export async function runScenario(
     prices: price,
   };
   const router = createRouter({
+    runtime: clock.runtime,
     providers: {
       primary: openaiChat({ apiKey: 'test', baseURL: primary.baseURL }),
       fallback: anthropic({ apiKey: 'test', baseURL: fallback.baseURL }),
     },
     tiers: {
-      t: { ...settings(ms), targets: [small, large] },
-      alone: { ...settings(ms), targets: [small] },
+      t: { ...settings, targets: [small, large] },
+      alone: { ...settings, targets: [small] },
     },
   });
+  clock.follow(router);
+  const primaryAttempts: number[] = [];
+  router.on('attempt-start', ({ target, at }) => {
+    if (target === small.target) primaryAttempts.push(at);
+  });
+
+  async function complete(tier: 't' | 'alone') {
+    const completion = await router.complete(tier, 'Count to sixty.');
+    return { completion, text: completion.text };
+  }
+
+  async function stream(tier: 't' | 'alone') {
+    const answer = router.stream(tier, 'Count to sixty.');
+    const completion = await answer.completion;
+    let text = '';
+    for await (const part of answer) {
+      if (part.type === 'restart') text = '';
+      if (part.type === 'text-delta') text += part.delta;
+    }
+    return { completion, text };
+  }
 
   async function call(tier: 't' | 'alone' = 't'): Promise<Outcome> {
-    const startedAt = performance.now();
-    const took = () => performance.now() - startedAt;
-    let text = '';
+    const startedAt = now();
+    const codesOf = (trail: readonly Attempt[]) => trail.flatMap(({ error }) => error?.code ?? []);
     try {
-      const stream = router.stream(tier, 'Count to sixty.');
-      const completion = await (mode === 'complete'
-        ? router.complete(tier, 'Count to sixty.')
-        : stream.completion);
-      if (mode === 'complete') text = completion.text;
-      for await (const part of mode === 'stream' ? stream : []) {
-        if (part.type === 'restart') text = '';
-        if (part.type === 'text-delta') text += part.delta;
-      }
-      const codes = completion.trail.flatMap(({ error }) => error?.code ?? []);
-      return { tookMs: took(), text, completion, code: undefined, trail: completion.trail, codes };
+      const answer = mode === 'complete' ? complete(tier) : stream(tier);
+      const { completion, text } = await clock.settle(answer);
+      const { trail } = completion;
+      const tookMs = now() - startedAt;
+      return { tookMs, text, completion, code: undefined, trail, codes: codesOf(trail) };
     } catch (error) {
       if (!isSignalboxError(error)) throw error;
-      const codes = error.trail.flatMap((line) => line.error?.code ?? []);
-      return {
-        tookMs: took(),
-        text,
-        completion: undefined,
-        code: error.code,
-        trail: error.trail,
-        codes,
-      };
+      const { code, trail } = error;
+      const tookMs = now() - startedAt;
+      return { tookMs, text: '', completion: undefined, code, trail, codes: codesOf(trail) };
     }
   }
 
-  const startedAt = performance.now();
+  const startedAt = now();
   try {
-    const problems = await run({
-      mode,
-      primary,
-      fallback,
-      ms,
-      call,
-      sleep: (published) => sleep(ms(published)),
-    });
-    return { problems, tookMs: performance.now() - startedAt };
+    const { sleep: wait } = clock;
+    const bench = { mode, primary, fallback, primaryAttempts, now, call, sleep: wait };
+    const problems = await run(bench);
+    return { problems, tookMs: now() - startedAt };
   } finally {
     await router.close();
     await Promise.all([first.close(), second.close()]);

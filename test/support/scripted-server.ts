@@ -64,7 +64,7 @@ export function answerJson(body: unknown, status = 200, headers: Record<string, 
   };
 }
 
-/** Sends the events and ends, or stays open when told to. */
+/** Sends the events, then ends, stalls or cuts the connection. */
 export function answerEvents(
   events: readonly unknown[],
   options: {
@@ -77,7 +77,8 @@ export function answerEvents(
     response.flushHeaders();
     for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
     if (options.ending === 'stall') return;
-    if (options.ending === 'cut') setTimeout(() => response.destroy(), 10);
+    // Cut once everything has been written.
+    if (options.ending === 'cut') response.write('\n', () => response.destroy());
     else response.end();
   };
 }

@@ -10,7 +10,7 @@ import { partsIn } from '../support/batches.ts';
 
 const simulators = await simulateProviders();
 afterAll(() => simulators.close());
-const sound = openaiChat({ apiKey: 'contract-key-77aa', baseURL: simulators.compatible.baseURL });
+const correct = openaiChat({ apiKey: 'contract-key-77aa', baseURL: simulators.compatible.baseURL });
 
 type Send = PreparedCall['send'];
 
@@ -26,20 +26,20 @@ async function run(provider: Provider, name: string): Promise<void> {
   await found.run();
 }
 
-/** The sound adapter with another way to send. */
-function sending(change: (send: Send, request: ProviderRequest) => Send): Provider {
+/** The correct adapter with a changed `send`. */
+function withSend(change: (send: Send, request: ProviderRequest) => Send): Provider {
   return {
-    ...sound,
+    ...correct,
     prepare(request) {
-      const prepared = sound.prepare(request);
+      const prepared = correct.prepare(request);
       return { ...prepared, send: change(prepared.send.bind(prepared), request) };
     },
   };
 }
 
-/** The sound adapter with its parts changed. */
-function telling(change: (part: ProviderPart) => readonly ProviderPart[]): Provider {
-  return sending(
+/** The correct adapter with changed parts. */
+function withParts(change: (part: ProviderPart) => readonly ProviderPart[]): Provider {
+  return withSend(
     (send) =>
       async function* (context) {
         for await (const batch of send(context)) yield batch.flatMap(change);
@@ -47,15 +47,15 @@ function telling(change: (part: ProviderPart) => readonly ProviderPart[]): Provi
   );
 }
 
-/** The sound adapter with what it does about a failure. */
-function failing(
+/** The correct adapter with a changed failure. */
+function withFailure(
   change: (
     error: unknown,
     send: Send,
     context: AttemptContext,
   ) => AsyncIterable<readonly ProviderPart[]>,
 ): Provider {
-  return sending(
+  return withSend(
     (send) =>
       async function* (context) {
         try {
@@ -67,16 +67,16 @@ function failing(
   );
 }
 
-const plain = 'a plain answer comes in pieces and ends with a stop';
+const plain = 'streams a plain answer in several deltas, with the finish reason stop';
 
 const defects: readonly (readonly [defect: string, provider: Provider, name: string])[] = [
-  ['finishes twice', telling((part) => (part.type === 'finish' ? [part, part] : [part])), plain],
-  ['never finishes', telling((part) => (part.type === 'finish' ? [] : [part])), plain],
-  ['loses deltas', telling((part) => (part.type === 'text-delta' ? [] : [part])), plain],
-  ['loses parts', telling((part) => (part.type === 'part-end' ? [] : [part])), plain],
+  ['finishes twice', withParts((part) => (part.type === 'finish' ? [part, part] : [part])), plain],
+  ['never finishes', withParts((part) => (part.type === 'finish' ? [] : [part])), plain],
+  ['loses deltas', withParts((part) => (part.type === 'text-delta' ? [] : [part])), plain],
+  ['loses parts', withParts((part) => (part.type === 'part-end' ? [] : [part])), plain],
   [
     'opens late',
-    sending(
+    withSend(
       (send) =>
         async function* (context) {
           const held: ProviderPart[] = [];
@@ -91,7 +91,7 @@ const defects: readonly (readonly [defect: string, provider: Provider, name: str
   ],
   [
     'keeps listeners on the signal',
-    sending((send) => (context) => {
+    withSend((send) => (context) => {
       for (let each = 0; each < 2; each++) {
         context.signal.addEventListener('abort', () => undefined);
       }
@@ -100,49 +100,49 @@ const defects: readonly (readonly [defect: string, provider: Provider, name: str
     plain,
   ],
   [
-    'writes on the request',
-    sending((send, request) => (context) => {
+    'modifies the request',
+    withSend((send, request) => (context) => {
       Object.assign(request, { model: 'another' });
       return send(context);
     }),
     plain,
   ],
   [
-    'takes a stream that stops for one that ends',
-    failing(async function* () {
+    'treats a truncated stream as complete',
+    withFailure(async function* () {
       yield [{ type: 'finish', finishReason: 'stop' }];
     }),
-    'a stream that ends politely in the middle is an interruption',
+    'reports a truncated stream as stream_interrupted',
   ],
   [
-    'tries again by itself',
-    failing((_error, send, context) => send(context)),
-    'each failing send is one HTTP request: nothing is tried again',
+    'retries',
+    withFailure((_error, send, context) => send(context)),
+    'sends one HTTP request per send(), without retries',
   ],
   [
-    'throws what is no SignalboxError',
-    failing(async function* () {
+    'throws an error that is not a SignalboxError',
+    withFailure(async function* () {
       yield* [];
       throw new Error('oops');
     }),
-    'a reset connection is a connection error',
+    'reports a reset connection as connection',
   ],
   [
-    "puts the vendor's words in its message",
-    failing(async function* (error) {
+    "puts the vendor's text in its message",
+    withFailure(async function* (error) {
       yield* [];
       throw isSignalboxError(error) ? error.with({ message: String(error.cause) }) : error;
     }),
-    'neither key nor prompt is in the message of an error',
+    'keeps the key and the prompt out of error messages',
   ],
   [
-    'is deaf to the signal',
-    sending((send) => (context) => send({ ...context, signal: new AbortController().signal })),
-    'an abort before the first read sends nothing',
+    'ignores the signal',
+    withSend((send) => (context) => send({ ...context, signal: new AbortController().signal })),
+    'sends nothing after an abort before the first read',
   ],
   [
     'sends before it is read',
-    sending((send) => (context) => {
+    withSend((send) => (context) => {
       const parts = send(context)[Symbol.asyncIterator]();
       const first = parts.next();
       return (async function* () {
@@ -151,19 +151,19 @@ const defects: readonly (readonly [defect: string, provider: Provider, name: str
         }
       })();
     }),
-    'nothing is sent before the first read',
+    'sends nothing before the first read',
   ],
 ];
 
-describe('the contract', () => {
-  test('has cases with names of their own', () => {
-    const names = casesOf(sound).map(({ name }) => name);
+describe('adapterContract()', () => {
+  test('has cases with unique names', () => {
+    const names = casesOf(correct).map(({ name }) => name);
     expect(names.length).toBeGreaterThan(60);
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test.each(defects)('finds an adapter that %s', async (_defect, provider, name) => {
-    await expect(run(sound, name)).resolves.toBeUndefined();
+  test.each(defects)('fails for an adapter that %s', async (_defect, provider, name) => {
+    await expect(run(correct, name)).resolves.toBeUndefined();
     await expect(run(provider, name)).rejects.toThrow();
   });
 });

@@ -29,11 +29,11 @@ type Outcome = { readonly parts: readonly ProviderPart[]; readonly error?: unkno
 async function ask(
   provider: Provider,
   more: Partial<AttemptContext> = {},
-  asked: ProviderRequest = request,
+  sent: ProviderRequest = request,
 ): Promise<Outcome> {
   const parts: ProviderPart[] = [];
   try {
-    for await (const part of partsIn(provider.prepare(asked).send(contextOf(more))))
+    for await (const part of partsIn(provider.prepare(sent).send(contextOf(more))))
       parts.push(part);
   } catch (error) {
     return { parts, error };
@@ -55,25 +55,25 @@ function codeOf({ error }: Outcome): string {
 
 const typesOf = ({ parts }: Outcome): readonly string[] => parts.map(({ type }) => type);
 
-describe('what a fake provider answers', () => {
-  test('is a line that names the target when there is no script', async () => {
+describe('the answer of a fake provider', () => {
+  test('names the target without a script', async () => {
     const outcome = await ask(fakeProvider());
     expect(textOf(outcome)).toBe('Fake answer of fake/small.');
     expect(typesOf(outcome).at(-1)).toBe('finish');
   });
 
-  test('fits the schema of the call when there is no script', async () => {
+  test('fits the schema of the call without a script', async () => {
     const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
     const outcome = await ask(fakeProvider(), {}, { ...request, output: { name: 'o', schema } });
     expect(JSON.parse(textOf(outcome))).toEqual({ city: expect.any(String) });
   });
 
-  test('is the same text each time for a string', async () => {
+  test('is the same text for every call when the script is a string', async () => {
     const provider = fakeProvider('hello');
     expect([textOf(await ask(provider)), textOf(await ask(provider))]).toEqual(['hello', 'hello']);
   });
 
-  test('comes in the chunks it is given, and in one piece over the unary wire', async () => {
+  test('is streamed in the given chunks, and as one delta for unary', async () => {
     const provider = fakeProvider({ chunks: ['Hel', 'lo'] });
     const stream = await ask(provider);
     expect(typesOf(stream)).toEqual(['open', 'text-delta', 'text-delta', 'part-end', 'finish']);
@@ -82,14 +82,14 @@ describe('what a fake provider answers', () => {
     expect(textOf(unary)).toBe('Hello');
   });
 
-  test('has reasoning, text and tool calls in this order', async () => {
+  test('yields reasoning, text and tool calls in this order', async () => {
     const outcome = await ask(
       fakeProvider({
         text: 'Let me see.',
         reasoning: 'Hm.',
         toolCalls: [
           { name: 'weather', input: { city: 'Oslo' } },
-          { id: 'own', name: 'weather', rawInput: '{"city":' },
+          { id: 'mine', name: 'weather', rawInput: '{"city":' },
         ],
         warnings: [{ code: 'compat', message: 'odd' }],
       }),
@@ -101,7 +101,7 @@ describe('what a fake provider answers', () => {
       { type: 'tool-call', id: 'call_1', name: 'weather', input: { city: 'Oslo' } },
       {
         type: 'tool-call',
-        id: 'own',
+        id: 'mine',
         name: 'weather',
         input: '{"city":',
         rawInput: '{"city":',
@@ -120,7 +120,7 @@ describe('what a fake provider answers', () => {
     expect(textOf(outcome)).toBe('{"city":"Oslo"}');
   });
 
-  test('says which model served it, why it stopped and what it used', async () => {
+  test('reports the served model, the finish reason and the usage', async () => {
     const outcome = await ask(
       fakeProvider({
         text: 'x',
@@ -141,7 +141,7 @@ describe('what a fake provider answers', () => {
     });
   });
 
-  test('counts tokens roughly by default, and not at all when told so', async () => {
+  test('estimates usage by default, and reports none with usage none', async () => {
     const counted = finishOf(await ask(fakeProvider('12345678')));
     expect(counted?.usage).toMatchObject({ outputTokens: 2 });
     expect(counted?.usage?.inputTokens).toBeGreaterThan(0);
@@ -159,7 +159,7 @@ describe('a script of several entries', () => {
     expect(outcomes.map(codeOf)).toEqual(['ok', 'rate_limited', 'ok', 'ok']);
   });
 
-  test('may be a function of the request and the number of the attempt', async () => {
+  test('can be a function of the request and the attempt number', async () => {
     const script: FakeScript = async ({ model }, attempt) =>
       attempt === 3 ? undefined : attempt === 1 ? { error: 'overloaded' } : `${model} ${attempt}`;
     const provider = fakeProvider(script);
@@ -169,8 +169,8 @@ describe('a script of several entries', () => {
   });
 });
 
-describe('how a fake provider fails', () => {
-  test('is by a SignalboxError of the code, status and wait it is given', async () => {
+describe('the failure of a fake provider', () => {
+  test('is a SignalboxError with the given code, status and wait', async () => {
     const { error, parts } = await ask(
       fakeProvider({ error: 'rate_limited', status: 429, retryAfterMs: 7_000 }),
     );
@@ -179,13 +179,13 @@ describe('how a fake provider fails', () => {
     expect(parts).toEqual([]);
   });
 
-  test('is by the error itself when it is given one', async () => {
+  test('is the given error', async () => {
     const own = new SignalboxError('content_filter', 'blocked', { requestId: 'req_9' });
     const { error } = await ask(fakeProvider({ error: own }));
     expect(error).toMatchObject({ code: 'content_filter', message: 'blocked', requestId: 'req_9' });
   });
 
-  test('may be in the middle of an answer', async () => {
+  test('can occur in the middle of an answer', async () => {
     const outcome = await ask(fakeProvider({ chunks: ['Hel', 'lo'], error: 'overloaded' }));
     expect(typesOf(outcome)).toEqual(['open', 'text-delta', 'text-delta']);
     expect(codeOf(outcome)).toBe('overloaded');
@@ -195,7 +195,7 @@ describe('how a fake provider fails', () => {
     [0, ''],
     [1, 'a'],
     [9, 'abc'],
-  ])('breaks off after %i chunks without a finish', async (cutAfter, text) => {
+  ])('interrupts the answer after %i chunks, without a finish', async (cutAfter, text) => {
     const outcome = await ask(fakeProvider({ chunks: ['a', 'b', 'c'], cutAfter }));
     expect(codeOf(outcome)).toBe('stream_interrupted');
     expect(textOf(outcome)).toBe(text);
@@ -204,7 +204,7 @@ describe('how a fake provider fails', () => {
 });
 
 describe('delays and aborts', () => {
-  test('delays go by the runtime it is given', async () => {
+  test('uses the given runtime for delays', async () => {
     const runtime = fakeRuntime({ now: 0, time: 'auto' });
     const provider = fakeProvider(
       { chunks: ['a', 'b', 'c'], firstTokenDelayMs: 1_000, chunkDelayMs: 10 },
@@ -222,7 +222,7 @@ describe('delays and aborts', () => {
     ['hang', { hang: true }, ''],
     ['stall', { chunks: ['a', 'b'], stallAfter: 1 }, 'a'],
     ['be slow', { text: 'x', firstTokenDelayMs: 1_000 }, ''],
-  ])('an abort ends an answer that would %s, with its reason', async (_name, entry, text) => {
+  ])('ends an answer that would %s with the reason of the abort', async (_name, entry, text) => {
     const runtime = fakeRuntime();
     const provider = fakeProvider(entry, { runtime });
     const caller = new AbortController();
@@ -239,7 +239,7 @@ describe('delays and aborts', () => {
     expect(getEventListeners(caller.signal, 'abort')).toHaveLength(0);
   });
 
-  test('an abort between two parts is heeded without any delay', async () => {
+  test('checks the signal between two parts without a delay', async () => {
     const caller = new AbortController();
     const provider = fakeProvider({ chunks: ['a', 'b', 'c'] });
     const parts = provider.prepare(request).send(contextOf({ signal: caller.signal }));
@@ -251,7 +251,7 @@ describe('delays and aborts', () => {
     await expect(reading).rejects.toBe('left');
   });
 
-  test('an abort before the first read leaves no call', async () => {
+  test('records no call after an abort before the first read', async () => {
     const provider = fakeProvider();
     expect(await ask(provider, { signal: AbortSignal.abort('early') })).toEqual({
       parts: [],
@@ -260,7 +260,7 @@ describe('delays and aborts', () => {
     expect(provider.calls).toEqual([]);
   });
 
-  test('a reader who leaves is told from one who reads to the finish', async () => {
+  test('distinguishes a reader that stops from one that reads to the finish', async () => {
     const provider = fakeProvider('hello');
     for await (const part of partsIn(provider.prepare(request).send(contextOf()))) {
       if (part.type === 'text-delta') break;
@@ -272,8 +272,8 @@ describe('delays and aborts', () => {
   });
 });
 
-describe('what a fake provider tells of itself', () => {
-  test('is every attempt with its request and wire', async () => {
+describe('the state of a fake provider', () => {
+  test('has every attempt with its request and transfer', async () => {
     const provider = fakeProvider(['ok', { error: 'auth' }]);
     await ask(provider);
     await ask(provider, { transfer: 'unary' });
@@ -283,30 +283,30 @@ describe('what a fake provider tells of itself', () => {
     ]);
   });
 
-  test('is its wire, price list and capabilities', () => {
+  test('has its wire, price list and capabilities', () => {
     const plain = fakeProvider();
     expect(plain.wire).toBe('fake');
     expect(plain).not.toHaveProperty('priceList');
     expect(plain.capabilities('any').has('vision')).toBe(true);
-    const dressed = fakeProvider('x', {
+    const configured = fakeProvider('x', {
       wire: 'anthropic',
       priceList: 'anthropic',
-      capabilities: (model) => (model === 'seer' ? ['vision'] : []),
+      capabilities: (model) => (model === 'sees' ? ['vision'] : []),
     });
-    expect(dressed).toMatchObject({ wire: 'anthropic', priceList: 'anthropic' });
-    expect([...dressed.capabilities('seer')]).toEqual(['vision']);
-    expect([...dressed.capabilities('blind')]).toEqual([]);
+    expect(configured).toMatchObject({ wire: 'anthropic', priceList: 'anthropic' });
+    expect([...configured.capabilities('sees')]).toEqual(['vision']);
+    expect([...configured.capabilities('text-only')]).toEqual([]);
   });
 
-  test('is the progress of its bytes to the watch', async () => {
-    const heard: string[] = [];
+  test('reports its connection and bytes to the watch', async () => {
+    const reports: string[] = [];
     const watch = {
-      connected: () => void heard.push('connected'),
-      bytes: () => void heard.push('bytes'),
+      connected: () => void reports.push('connected'),
+      bytes: () => void reports.push('bytes'),
       limits: () => undefined,
     };
     await ask(fakeProvider({ chunks: ['a', 'b'] }), { watch });
-    expect(heard[0]).toBe('connected');
-    expect(heard.filter((each) => each === 'bytes').length).toBeGreaterThanOrEqual(3);
+    expect(reports[0]).toBe('connected');
+    expect(reports.filter((each) => each === 'bytes').length).toBeGreaterThanOrEqual(3);
   });
 });

@@ -2,8 +2,8 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
-describe('a clock moved by hand', () => {
-  test('stands still until it is advanced', async () => {
+describe('manual time', () => {
+  test('does not move until it is advanced', async () => {
     const runtime = fakeRuntime();
     expect(runtime.now()).toBe(Date.UTC(2026, 0, 1));
     await runtime.settle();
@@ -12,7 +12,7 @@ describe('a clock moved by hand', () => {
     expect(runtime.now()).toBe(Date.UTC(2026, 0, 1) + 1_500);
   });
 
-  test('wakes sleepers in the order of their time, each at its own time', async () => {
+  test('wakes sleepers in order, each at its time', async () => {
     const runtime = fakeRuntime({ now: 0 });
     const woken: string[] = [];
     const sleeper = async (name: string, ms: number): Promise<void> => {
@@ -29,7 +29,7 @@ describe('a clock moved by hand', () => {
     expect(runtime.pending).toBe(1);
   });
 
-  test('wakes those too who fall asleep while it is advanced', async () => {
+  test('also wakes sleepers that start while it is advanced', async () => {
     const runtime = fakeRuntime({ now: 0 });
     const times: number[] = [];
     const ticking = (async () => {
@@ -46,7 +46,7 @@ describe('a clock moved by hand', () => {
     expect(times).toEqual([10, 20, 30, 40, 50]);
   });
 
-  test('counts a sleeper for ever but never wakes it', async () => {
+  test('counts a sleeper without an end, but never wakes it', async () => {
     const runtime = fakeRuntime();
     let woken = false;
     void runtime.sleep(Number.POSITIVE_INFINITY).then(() => {
@@ -57,14 +57,14 @@ describe('a clock moved by hand', () => {
     expect(runtime.pending).toBe(1);
   });
 
-  test('lets a sleep of no length through at once', async () => {
+  test('resolves a sleep of 0 or fewer milliseconds immediately', async () => {
     const runtime = fakeRuntime();
     await runtime.sleep(0);
     await runtime.sleep(-5);
     expect(runtime.pending).toBe(0);
   });
 
-  test('refuses to go backwards', async () => {
+  test('rejects a negative or invalid duration', async () => {
     const runtime = fakeRuntime();
     await expect(runtime.advance(-1)).rejects.toThrow(RangeError);
     await expect(runtime.advance(Number.NaN)).rejects.toThrow(RangeError);
@@ -72,7 +72,7 @@ describe('a clock moved by hand', () => {
 });
 
 describe('a sleep with a signal', () => {
-  test('rejects with the reason of the abort and is forgotten', async () => {
+  test('rejects with the reason of the abort and is removed', async () => {
     const runtime = fakeRuntime();
     const caller = new AbortController();
     const sleeping = runtime.sleep(1_000, caller.signal);
@@ -82,12 +82,12 @@ describe('a sleep with a signal', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  test('rejects at once when the signal has aborted before', async () => {
+  test('rejects immediately when the signal has already aborted', async () => {
     const reason = new Error('too late');
     await expect(fakeRuntime().sleep(1, AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 
-  test('leaves no listener on the signal after it woke', async () => {
+  test('leaves no listener on the signal', async () => {
     const runtime = fakeRuntime();
     const caller = new AbortController();
     const sleeping = runtime.sleep(1_000, caller.signal);
@@ -98,7 +98,7 @@ describe('a sleep with a signal', () => {
   });
 });
 
-describe('a clock that moves by itself', () => {
+describe('automatic time', () => {
   test('jumps to the next sleeper when nothing else runs', async () => {
     const runtime = fakeRuntime({ now: 0, time: 'auto' });
     await runtime.sleep(3_600_000);
@@ -106,7 +106,7 @@ describe('a clock that moves by itself', () => {
     expect(runtime.now()).toBe(3_660_000);
   });
 
-  test('wakes two sleepers in order, and none for ever', async () => {
+  test('wakes two sleepers in order, but none without an end', async () => {
     const runtime = fakeRuntime({ now: 0, time: 'auto' });
     const woken: number[] = [];
     void runtime.sleep(Number.POSITIVE_INFINITY).then(() => woken.push(Number.POSITIVE_INFINITY));
@@ -128,18 +128,18 @@ describe('a clock that moves by itself', () => {
   });
 });
 
-describe('chance and ids', () => {
+describe('random numbers and ids', () => {
   const draw = (seed: number): readonly number[] => {
     const { random } = fakeRuntime({ seed });
     return Array.from({ length: 1_000 }, random);
   };
 
-  test('come out alike for the same seed and differ for another', () => {
+  test('repeat for the same seed and differ for another', () => {
     expect(draw(7)).toEqual(draw(7));
     expect(draw(7)).not.toEqual(draw(8));
   });
 
-  test('spread over [0, 1)', () => {
+  test('are spread over [0, 1)', () => {
     const numbers = draw(1);
     expect(Math.min(...numbers)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...numbers)).toBeLessThan(1);

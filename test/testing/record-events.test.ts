@@ -25,7 +25,7 @@ function createSource() {
 }
 
 describe('recordEvents', () => {
-  test('keeps all events in order', () => {
+  test('records all events in order', () => {
     const source = createSource();
     const recorder = recordEvents(source);
     source.emit(start);
@@ -35,7 +35,7 @@ describe('recordEvents', () => {
     expect(recorder.names).toEqual(['call-start', 'cost', 'cost']);
   });
 
-  test('picks the events of one name, with its type', () => {
+  test('returns the events of one name, with its type', () => {
     const source = createSource();
     const recorder = recordEvents(source);
     source.emit(start);
@@ -45,7 +45,7 @@ describe('recordEvents', () => {
     expectTypeOf(recorder.of('failover')).toEqualTypeOf<readonly RouterEvents['failover'][]>();
   });
 
-  test('sums the bill, over all or by tags', () => {
+  test('sums the cost of all events or by tags', () => {
     const source = createSource();
     const recorder = recordEvents(source);
     expect(recorder.costUsd()).toBe(0);
@@ -58,7 +58,7 @@ describe('recordEvents', () => {
     expect(recorder.costUsd({ feature: 'none' })).toBe(0);
   });
 
-  test('does not take an unknown price for nothing', () => {
+  test('returns null when a price is unknown', () => {
     const source = createSource();
     const recorder = recordEvents(source);
     source.emit(cost(0.25, { feature: 'search' }));
@@ -67,7 +67,7 @@ describe('recordEvents', () => {
     expect(recorder.costUsd({ feature: 'search' })).toBe(0.25);
   });
 
-  test('forgets on clear, and a list taken before stays as it was', () => {
+  test('deletes its events on clear, without changing earlier lists', () => {
     const source = createSource();
     const recorder = recordEvents(source);
     source.emit(start);
@@ -78,7 +78,7 @@ describe('recordEvents', () => {
     expect(recorder.events).toEqual([cost(1)]);
   });
 
-  test('hears no more after stop', () => {
+  test('records nothing after stop', () => {
     const source = createSource();
     const recorder = recordEvents(source);
     source.emit(start);

@@ -33,7 +33,7 @@ afterAll(() => simulators.close());
 beforeEach(() => simulators.reset());
 
 const rich = {
-  text: 'Grüße aus Zürich: 東京 🎉 and more text than one piece holds',
+  text: 'Grüße aus Zürich: 東京 🎉 and more text than one chunk has',
   reasoning: 'Thinking about greetings at some length.',
   reasoningSignature: 'sig-1',
   toolCalls: [
@@ -50,12 +50,12 @@ const rich = {
 } as const;
 
 describe('each wire', () => {
-  test.each(wires)('%s streams the text in more than one piece, whole characters', async (wire) => {
+  test.each(wires)('%s streams the text in several chunks of whole characters', async (wire) => {
     simulatorOf(wire, simulators).answer(rich.text);
-    const pieces: string[] = [];
-    for await (const piece of textStreams(clients)[wire]()) if (piece !== '') pieces.push(piece);
-    expect(pieces.length).toBeGreaterThan(2);
-    expect(pieces.join('')).toBe(rich.text);
+    const chunks: string[] = [];
+    for await (const chunk of textStreams(clients)[wire]()) if (chunk !== '') chunks.push(chunk);
+    expect(chunks.length).toBeGreaterThan(2);
+    expect(chunks.join('')).toBe(rich.text);
   });
 
   test.each(wires)('%s names provider and model by default', async (wire) => {
@@ -65,7 +65,7 @@ describe('each wire', () => {
     expect(text).toMatch(/openai|anthropic|google/);
   });
 
-  test.each(wires)('%s logs the request and how it ended', async (wire) => {
+  test.each(wires)('%s logs the request and its outcome', async (wire) => {
     const simulator = simulatorOf(wire, simulators);
     await drain(textStreams(clients)[wire]());
     const [entry] = simulator.log;
@@ -82,9 +82,9 @@ describe('each wire', () => {
     expect(simulator.openRequests).toBe(0);
   });
 
-  test.each(wires)('%s notices that the client has left', async (wire) => {
+  test.each(wires)('%s detects that the client has closed the socket', async (wire) => {
     const simulator = simulatorOf(wire, simulators);
-    simulator.answer({ chunks: ['one', 'two', 'three'], chunkDelayMs: 5_000 });
+    simulator.answer({ chunks: ['one', 'two', 'three'], chunkDelayMs: 600_000 });
     const caller = new AbortController();
     const reading = drain(textStreams(clients)[wire](caller.signal));
     while (simulator.log[0]?.status === undefined) await new Promise(setImmediate);
@@ -98,7 +98,7 @@ describe('each wire', () => {
 });
 
 describe('Chat Completions', () => {
-  test('answers whole with tools, usage and request id', async () => {
+  test('sends a unary answer with tools, usage and request id', async () => {
     simulators.openai.answer({ ...rich, serviceTier: 'flex', model: 'gpt-5.4-2026-03-05' });
     const { data, request_id: requestId } = await clients.openai.chat.completions
       .create(chatBody)
@@ -124,7 +124,7 @@ describe('Chat Completions', () => {
     expect(requestId).toMatch(/^req_/);
   });
 
-  test('the SDK puts streamed parallel calls and usage together', async () => {
+  test('streams parallel calls and usage that the SDK assembles', async () => {
     simulators.openai.answer(rich);
     const completion = await clients.openai.chat.completions
       .stream({ ...chatBody, stream_options: { include_usage: true } })
@@ -138,12 +138,12 @@ describe('Chat Completions', () => {
     expect(completion.usage?.total_tokens).toBe(50);
   });
 
-  test('streams usage only when asked', async () => {
+  test('streams usage only when it is requested', async () => {
     const stream = await clients.openai.chat.completions.create({ ...chatBody, stream: true });
     for await (const chunk of stream) expect(chunk).not.toHaveProperty('usage');
   });
 
-  test('a compatible vendor shows reasoning_content, and broken arguments as they are', async () => {
+  test('sends reasoning_content and invalid arguments of a compatible vendor', async () => {
     simulators.compatible.answer({
       reasoning: rich.reasoning,
       toolCalls: [{ id: 'abc', name: 'f', rawInput: '{"a":' }],
@@ -156,7 +156,7 @@ describe('Chat Completions', () => {
     });
   });
 
-  test('refuses in the field for it, with an ordinary finish', async () => {
+  test('sends a refusal in its field, with the finish reason stop', async () => {
     simulators.openai.answer({ refusal: 'I will not.' });
     const completion = await clients.openai.chat.completions.stream(chatBody).finalChatCompletion();
     expect(completion.choices[0]).toMatchObject({
@@ -167,7 +167,7 @@ describe('Chat Completions', () => {
 });
 
 describe('Responses', () => {
-  test('the SDK rebuilds from the stream what the last event says', async () => {
+  test('streams events from which the SDK rebuilds the response of the last event', async () => {
     simulators.openai.answer(rich);
     const stream = clients.openai.responses.stream({
       ...responsesBody,
@@ -197,7 +197,7 @@ describe('Responses', () => {
     });
   });
 
-  test('keeps reasoning to itself without a wish for a summary', async () => {
+  test('sends no reasoning summary unless it is requested', async () => {
     simulators.openai.answer(rich);
     const response = await clients.openai.responses.create(responsesBody);
     expect(response.output[0]).toMatchObject({ type: 'reasoning', summary: [] });
@@ -207,14 +207,14 @@ describe('Responses', () => {
     ['length', { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } }],
     ['content_filter', { status: 'incomplete', incomplete_details: { reason: 'content_filter' } }],
     ['error', { status: 'failed', error: { code: 'server_error' } }],
-  ] as const)('says %s with status 200', async (finishReason, expected) => {
+  ] as const)('reports %s with status 200', async (finishReason, expected) => {
     simulators.openai.answer({ text: 'Half an ans', finishReason });
     expect(await clients.openai.responses.create(responsesBody)).toMatchObject(expected);
   });
 });
 
 describe('Anthropic', () => {
-  test('the SDK rebuilds thinking, text, calls and usage from the stream', async () => {
+  test('streams thinking, text, calls and usage that the SDK assembles', async () => {
     simulators.anthropic.answer(rich);
     const message = await clients.anthropic.messages.stream(messagesBody).finalMessage();
     expect(message.content).toMatchObject([
@@ -233,7 +233,7 @@ describe('Anthropic', () => {
     });
   });
 
-  test('a whole answer is the same as a streamed one', async () => {
+  test('sends the same content unary and streamed', async () => {
     simulators.anthropic.answer(rich);
     const streamed = await clients.anthropic.messages.stream(messagesBody).finalMessage();
     const whole = await clients.anthropic.messages.create(messagesBody);
@@ -244,7 +244,7 @@ describe('Anthropic', () => {
     expect(whole._request_id).toMatch(/^req_/);
   });
 
-  test('refuses with status 200 and no content', async () => {
+  test('sends a refusal with status 200 and no content', async () => {
     simulators.anthropic.answer({ refusal: 'I will not.' });
     expect(await clients.anthropic.messages.create(messagesBody)).toMatchObject({
       content: [],
@@ -253,7 +253,7 @@ describe('Anthropic', () => {
     });
   });
 
-  test('rejects sampling parameters under its newest version, and takes them under the old', async () => {
+  test('rejects sampling parameters under its newest version and accepts them under the old one', async () => {
     const body = { ...messagesBody, temperature: 0.5 };
     const error = await errorOf(clients.anthropic.messages.create(body));
     expect(error).toMatchObject({ status: 400, type: 'invalid_request_error' });
@@ -264,7 +264,7 @@ describe('Anthropic', () => {
 });
 
 describe('Gemini', () => {
-  test('streams thoughts, text, calls under one signature, and usage that grows', async () => {
+  test('streams thoughts, text, calls under one signature, and growing usage', async () => {
     simulators.google.answer(rich);
     const parts: unknown[] = [];
     const totals: number[] = [];
@@ -288,7 +288,7 @@ describe('Gemini', () => {
     expect(totals.at(-1)).toBe(50);
   });
 
-  test('answers whole, with thoughts counted apart and the signature on the text', async () => {
+  test('sends a unary answer with separate thought tokens and the signature on the text', async () => {
     const { toolCalls: _none, ...noCalls } = rich;
     simulators.google.answer(noCalls);
     const response = await clients.google.models.generateContent(geminiBody);
@@ -346,7 +346,7 @@ describe('the default answer', () => {
     expect(texts.map((text) => JSON.parse(text ?? 'null'))).toEqual([fits, fits, fits, fits]);
   });
 
-  test('calls the tool that it must call on every wire', async () => {
+  test('calls the forced tool on every wire', async () => {
     const chat = await clients.openai.chat.completions.create({
       ...chatBody,
       tools: [{ type: 'function', function: { name: 'find', parameters: schema } }],
@@ -378,7 +378,7 @@ describe('the default answer', () => {
     expect(gemini.functionCalls).toEqual([{ name: 'find', args: fits }]);
   });
 
-  test('comes back when an answer function has nothing to say', async () => {
+  test('is used when an answer function returns undefined', async () => {
     simulators.openai.answer(({ stream }) => (stream ? 'streamed' : undefined));
     const whole = await clients.openai.chat.completions.create(chatBody);
     expect(whole.choices[0]?.message.content).toContain('openai/gpt-5.4');
@@ -386,8 +386,8 @@ describe('the default answer', () => {
   });
 });
 
-describe('where and when', () => {
-  test('deployment, project and version paths lead to the same wires', async () => {
+describe('paths and delays', () => {
+  test('accept deployment, project and version paths', async () => {
     const { openai, google } = simulators;
     const headers = { 'api-key': 'key', authorization: 'Bearer key' };
     const post = (url: string, body: object) =>
@@ -400,7 +400,7 @@ describe('where and when', () => {
     expect(google.log[0]?.model).toBe('gemini-3-flash');
   });
 
-  test('delays come before the first token and between chunks, and headers are added', async () => {
+  test('delay the first token and each chunk, and add headers', async () => {
     simulators.openai.answer({
       chunks: ['a', 'b', 'c'],
       firstTokenDelayMs: 40,
@@ -411,11 +411,11 @@ describe('where and when', () => {
     const { data, response } = await clients.openai.chat.completions
       .create({ ...chatBody, stream: true })
       .withResponse();
-    const pieces: string[] = [];
-    for await (const chunk of data) pieces.push(chunk.choices[0]?.delta.content ?? '');
-    // Timers may fire up to a millisecond early, by the clock of another.
+    const chunks: string[] = [];
+    for await (const chunk of data) chunks.push(chunk.choices[0]?.delta.content ?? '');
+    // Each timer may fire up to a millisecond early by this clock.
     expect(performance.now() - startedAt).toBeGreaterThan(97);
-    expect(pieces.join('')).toBe('abc');
+    expect(chunks.join('')).toBe('abc');
     expect(response.headers.get('x-extra')).toBe('yes');
   });
 });
@@ -428,28 +428,31 @@ describe('finish reasons', () => {
     ['context_length', 'length', 'model_context_window_exceeded', 'MAX_TOKENS'],
     ['pause', 'stop', 'pause_turn', 'CONTINUATION'],
     ['error', 'error', 'error', 'MALFORMED_FUNCTION_CALL'],
-  ] as const)('%s in the words of each vendor', async (finishReason, openai, anthropic, google) => {
-    for (const provider of [simulators.openai, simulators.anthropic, simulators.google])
-      provider.answer({ text: 'Well', finishReason });
-    const chat = await clients.openai.chat.completions.create(chatBody);
-    const message = await clients.anthropic.messages.create(messagesBody);
-    const gemini = await clients.google.models.generateContent(geminiBody);
-    expect([
-      chat.choices[0]?.finish_reason,
-      message.stop_reason,
-      gemini.candidates?.[0]?.finishReason,
-    ]).toEqual([openai, anthropic, google]);
-  });
+  ] as const)(
+    '%s is sent as the value of each vendor',
+    async (finishReason, openai, anthropic, google) => {
+      for (const provider of [simulators.openai, simulators.anthropic, simulators.google])
+        provider.answer({ text: 'Well', finishReason });
+      const chat = await clients.openai.chat.completions.create(chatBody);
+      const message = await clients.anthropic.messages.create(messagesBody);
+      const gemini = await clients.google.models.generateContent(geminiBody);
+      expect([
+        chat.choices[0]?.finish_reason,
+        message.stop_reason,
+        gemini.candidates?.[0]?.finishReason,
+      ]).toEqual([openai, anthropic, google]);
+    },
+  );
 });
 
-describe('the vendors’ own checks', () => {
-  test.each(wires)('%s turns a bad key down in its own way', async (wire) => {
+describe('the checks of vendors', () => {
+  test.each(wires)('%s rejects a bad key', async (wire) => {
     const { error } = await drain(textStreams(createClients(simulators, 'bad-key'))[wire]());
     expect(error).toMatchObject({ status: wire === 'gemini' ? 400 : 401 });
     if (wire === 'gemini') expect(String(error)).toContain('API_KEY_INVALID');
   });
 
-  test('a request without a key is turned down', async () => {
+  test('reject a request without a key', async () => {
     const response = await fetch(`${simulators.openai.baseURL}/chat/completions`, {
       method: 'POST',
       body: JSON.stringify(chatBody),
@@ -458,8 +461,8 @@ describe('the vendors’ own checks', () => {
     expect(await response.json()).toMatchObject({ error: { code: 'invalid_api_key' } });
   });
 
-  test('an unknown model is 404 everywhere but on Responses, which says 400', async () => {
-    const model = 'nobody';
+  test('answer 404 for an unknown model, and 400 on Responses', async () => {
+    const model = 'unknown';
     const errors = await Promise.all(
       [
         clients.openai.chat.completions.create({ ...chatBody, model }),
@@ -476,13 +479,13 @@ describe('the vendors’ own checks', () => {
     ]);
   });
 
-  test('an unknown path is 404 in the vendor’s format', async () => {
+  test('answer 404 for an unknown path, in the vendor’s format', async () => {
     const error = await errorOf(clients.anthropic.models.list());
     expect(error).toBeInstanceOf(APIError);
     expect(error).toMatchObject({ status: 404, type: 'not_found_error' });
   });
 
-  test('an answer function that throws is a 500 with its message', async () => {
+  test('answer 500 with the message of an answer function that throws', async () => {
     simulators.openai.answer(() => {
       throw new Error('the test is wrong');
     });
@@ -491,7 +494,7 @@ describe('the vendors’ own checks', () => {
   });
 });
 
-test('close ends every socket, those of requests under way included', async () => {
+test('close ends all sockets, including those of running requests', async () => {
   const own = await simulateProviders();
   const { openai, anthropic, google } = own;
   for (const provider of [openai, anthropic, google]) provider.fault({ type: 'silence' });

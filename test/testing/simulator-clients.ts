@@ -10,7 +10,7 @@ export type Clients = {
   readonly google: GoogleGenAI;
 };
 
-/** The vendors' own SDKs, pointed at the simulators, with their retries off. */
+/** The vendors' SDKs, with the simulators' URLs and without retries. */
 export function createClients(simulators: SimulatedProviders, apiKey = 'key'): Clients {
   const common = { apiKey, maxRetries: 0, logLevel: 'off' } as const;
   return {
@@ -46,7 +46,7 @@ export const geminiBody = {
 };
 export const responsesBody = { model: 'gpt-5.4', input: prompt };
 
-/** One way to ask each wire for a stream, and the text that its events carry. */
+/** Requests a stream on each wire, and yields the text of its events. */
 export function textStreams(clients: Clients) {
   return {
     'openai-chat': async function* (signal?: AbortSignal) {
@@ -100,7 +100,7 @@ export type Outcome = { readonly text: string; readonly error?: unknown };
 export async function drain(stream: AsyncIterable<string>): Promise<Outcome> {
   let text = '';
   try {
-    for await (const piece of stream) text += piece;
+    for await (const chunk of stream) text += chunk;
     return { text };
   } catch (error) {
     return { text, error };

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { readOn } from '../../src/internal/reads.ts';
+import { nextValue } from '../../src/internal/read.ts';
 import { answerOf } from '../../src/transport/body/response.ts';
 
 /** What a `fetch` answers that takes no notice of its signal. */
@@ -25,7 +25,7 @@ function deafAnswer() {
 describe('what a fetch answers', () => {
   it('is closed by an abort that the fetch takes no notice of, and who waits is told', async () => {
     const { body, caller, state, listeners } = deafAnswer();
-    const reading = readOn(() => body.read());
+    const reading = nextValue(() => body.read());
     const reason = new Error('enough');
     caller.abort(reason);
     await expect(reading).rejects.toBe(reason);
@@ -35,21 +35,21 @@ describe('what a fetch answers', () => {
 
   it('is given out as far as it had come when the abort did', async () => {
     const { body, caller, state } = deafAnswer();
-    const first = readOn(() => body.read());
+    const first = nextValue(() => body.read());
     const reason = new Error('enough');
     state.controller?.enqueue(Buffer.from('a'));
     caller.abort(reason);
     expect(await first).toEqual(Buffer.from('a'));
-    await expect(readOn(() => body.read())).rejects.toBe(reason);
+    await expect(nextValue(() => body.read())).rejects.toBe(reason);
   });
 
   it('listens to the abort until it ends', async () => {
     const { body, state, listeners } = deafAnswer();
     state.controller?.enqueue(Buffer.from('a'));
-    expect(await readOn(() => body.read())).toEqual(Buffer.from('a'));
+    expect(await nextValue(() => body.read())).toEqual(Buffer.from('a'));
     expect(listeners()).toBe(1);
     state.controller?.close();
-    expect(await readOn(() => body.read())).toBeUndefined();
+    expect(await nextValue(() => body.read())).toBeUndefined();
     expect(listeners()).toBe(0);
   });
 
@@ -57,15 +57,15 @@ describe('what a fetch answers', () => {
     const { body, state, listeners } = deafAnswer();
     const failure = new Error('cut');
     state.controller?.error(failure);
-    await expect(readOn(() => body.read())).rejects.toBe(failure);
+    await expect(nextValue(() => body.read())).rejects.toBe(failure);
     expect(listeners()).toBe(0);
   });
 
   it('is closed when its reader leaves', async () => {
     const { body, state, listeners } = deafAnswer();
-    const reading = readOn(() => body.read());
+    const reading = nextValue(() => body.read());
     body.cancel();
-    await expect(reading).rejects.toThrow('the reader left');
+    await expect(reading).rejects.toThrow('the reader stopped reading');
     expect(state.cancelled).toBe(true);
     expect(listeners()).toBe(0);
   });

@@ -1,15 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { readOn } from '../../src/internal/reads.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { nextValue } from '../../src/internal/read.ts';
 import type { Answer } from '../../src/transport/body/response.ts';
-import { Tap } from '../../src/transport/response-capture.ts';
+import { ResponseCapture } from '../../src/transport/response-capture.ts';
 import { dispatchRequest } from '../../src/transport/undici/dispatch.ts';
 import { type Dispatcher, processDispatcher } from '../../src/transport/undici/dispatcher.ts';
 import { dispatchers } from '../support/transports.ts';
-
-// These work rather than wait, and a busy machine works slowly.
-vi.setConfig({ testTimeout: 60_000 });
 
 const quiet = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
 
@@ -48,9 +45,9 @@ async function startWriter(total: number) {
 
 function ask(dispatcher: Dispatcher, url: string): Promise<Answer> {
   const { signal } = new AbortController();
-  const tap = new Tap({ signal, watch: quiet, key: 0 });
-  const answer = tap.wait();
-  dispatchRequest(dispatcher, { url, method: 'GET', headers: {}, body: undefined }, tap);
+  const capture = new ResponseCapture({ signal, watch: quiet, key: 0 });
+  const answer = capture.wait();
+  dispatchRequest(dispatcher, { url, method: 'GET', headers: {}, body: undefined }, capture);
   return answer;
 }
 
@@ -84,7 +81,7 @@ describe.each(Object.entries(ways))('a body over the dispatcher of %s', (_, disp
     expect(await settled(state)).toBeLessThan(total / 2);
     let bytes = 0;
     for (let reads = 0; ; reads++) {
-      const next = await readOn(() => body.read());
+      const next = await nextValue(() => body.read());
       if (next === undefined) break;
       bytes += next.length;
       // A slow reader: everything that can arrive meanwhile does.

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
-import { readOn } from '../../src/internal/reads.ts';
+import { nextValue } from '../../src/internal/read.ts';
 import { decoded } from '../../src/transport/body/content-encoding.ts';
 import type { Body } from '../../src/transport/body/response.ts';
 
@@ -19,13 +19,13 @@ describe('a compressed body', () => {
   it('is read as far as it has come', async () => {
     const { body } = silentAfter(gzipSync('hello'));
     const plain = decoded(body, 'gzip');
-    expect(String(await readOn(() => plain.read()))).toBe('hello');
+    expect(String(await nextValue(() => plain.read()))).toBe('hello');
   });
 
   it('is closed at once, though its source is silent', async () => {
     const { body, cancel } = silentAfter(gzipSync('hello'));
     const plain = decoded(body, 'gzip');
-    await readOn(() => plain.read());
+    await nextValue(() => plain.read());
     plain.cancel();
     expect(cancel).toHaveBeenCalledOnce();
   });
@@ -33,9 +33,9 @@ describe('a compressed body', () => {
   it('gives out nothing more once it is closed', async () => {
     const { body } = silentAfter(gzipSync('a'.repeat(1_000_000)));
     const plain = decoded(body, 'gzip');
-    await readOn(() => plain.read());
+    await nextValue(() => plain.read());
     plain.cancel();
-    const rest = readOn(() => plain.read()).catch(() => undefined);
+    const rest = nextValue(() => plain.read()).catch(() => undefined);
     expect(await rest).toBeUndefined();
   });
 

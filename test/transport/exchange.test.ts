@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SignalboxError } from '../../src/errors.ts';
 import type { AttemptContext } from '../../src/protocol/provider.ts';
 import { exchange } from '../../src/transport/exchange.ts';
-import { type Fetch, guardedFetch, withTap } from '../../src/transport/guarded-fetch.ts';
+import { type Fetch, guardedFetch, withCapture } from '../../src/transport/guarded-fetch.ts';
 
 function contextWith(signal = new AbortController().signal): AttemptContext {
   return {
@@ -18,17 +18,19 @@ const guard = (fetch: Fetch) => guardedFetch({ headers: () => ({}), fetch });
 describe('exchange', () => {
   test('reads what the vendor sent, not what the SDK made of it', async () => {
     const fetch = guard(async () => new Response('{"a":1}'));
-    const reply = await exchange(contextWith(), (tap) => fetch('http://x', withTap(tap)));
+    const reply = await exchange(contextWith(), (capture) =>
+      fetch('http://x', withCapture(capture)),
+    );
     expect(reply).toMatchObject({ kind: 'json', body: { a: 1 } });
   });
 
   test('does not mind an SDK that chokes on the empty answer it gets', async () => {
     const fetch = guard(async () => new Response('no', { status: 503 }));
-    const reply = await exchange(contextWith(), async (tap) => {
-      await fetch('http://x', withTap(tap));
+    const reply = await exchange(contextWith(), async (capture) => {
+      await fetch('http://x', withCapture(capture));
       throw new Error('choices is undefined');
     });
-    expect(reply).toMatchObject({ kind: 'refusal', refusal: { status: 503 } });
+    expect(reply).toMatchObject({ kind: 'http-error', error: { status: 503 } });
   });
 
   test('tells a failed connection however the SDK wraps it', async () => {
@@ -36,8 +38,8 @@ describe('exchange', () => {
     const fetch = guard(async () => {
       throw cause;
     });
-    const asking = exchange(contextWith(), (tap) =>
-      fetch('http://x', withTap(tap)).catch(() => {
+    const asking = exchange(contextWith(), (capture) =>
+      fetch('http://x', withCapture(capture)).catch(() => {
         throw new Error('Connection error.');
       }),
     );

@@ -4,13 +4,13 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Watch } from '../../src/protocol/provider.ts';
 import { readReply } from '../../src/transport/body/read-reply.ts';
 import {
+  capturingFetch,
   type Fetch,
   type GuardOptions,
   guardedFetch,
-  tappedFetch,
-  withTap,
+  withCapture,
 } from '../../src/transport/guarded-fetch.ts';
-import { Tap } from '../../src/transport/response-capture.ts';
+import { ResponseCapture } from '../../src/transport/response-capture.ts';
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -34,32 +34,32 @@ async function serve(answer: Answer = (response) => response.end('{"real":true}'
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, seen };
 }
 
-/** A tap, and what it took. */
-function tapWith(watch: Partial<Watch> = {}, signal = new AbortController().signal) {
+/** A capture, and what it took. */
+function openCapture(watch: Partial<Watch> = {}, signal = new AbortController().signal) {
   const nothing: Watch = {
     connected: () => undefined,
     bytes: () => undefined,
     limits: () => undefined,
   };
   const listener = { signal, key: 0, watch: { ...nothing, ...watch } };
-  const tap = new Tap(listener);
-  const answer = tap.wait();
+  const capture = new ResponseCapture(listener);
+  const answer = capture.wait();
   answer.catch(() => undefined);
-  return Object.assign(tap, { answer, watch: listener.watch });
+  return Object.assign(capture, { answer, watch: listener.watch });
 }
 
-type OpenTap = ReturnType<typeof tapWith>;
+type OpenCapture = ReturnType<typeof openCapture>;
 
 /** Asks through the guard, and waits until the vendor has answered: the SDK gets its empty answer before. */
-async function ask(options: GuardOptions, url: string, init: RequestInit, tap = tapWith()) {
-  const forSdk = await guardedFetch(options)(url, { ...init, ...withTap(tap) });
-  await tap.answer;
+async function ask(options: GuardOptions, url: string, init: RequestInit, capture = openCapture()) {
+  const forSdk = await guardedFetch(options)(url, { ...init, ...withCapture(capture) });
+  await capture.answer;
   return forSdk;
 }
 
 /** The JSON that the vendor sent. */
-async function bodyOf(tap: OpenTap): Promise<unknown> {
-  const reply = await readReply(await tap.answer, tap.watch);
+async function bodyOf(capture: OpenCapture): Promise<unknown> {
+  const reply = await readReply(await capture.answer, capture.watch);
   return reply.kind === 'json' ? reply.body : undefined;
 }
 
@@ -133,25 +133,25 @@ describe('headers', () => {
 });
 
 describe('the answer', () => {
-  test('goes to the tap, and the SDK gets an empty one', async () => {
+  test('goes to the capture, and the SDK gets an empty one', async () => {
     const { url } = await serve();
-    const tap = tapWith();
-    const forSdk = await guardedFetch({ headers: () => ({}) })(url, withTap(tap));
+    const capture = openCapture();
+    const forSdk = await guardedFetch({ headers: () => ({}) })(url, withCapture(capture));
     expect(await forSdk.json()).toEqual({});
     expect(forSdk.ok).toBe(true);
-    expect(await bodyOf(tap)).toEqual({ real: true });
+    expect(await bodyOf(capture)).toEqual({ real: true });
   });
 
-  test('of an error goes to the tap too, so that no SDK makes one of its own', async () => {
+  test('of an error goes to the capture too, so that no SDK makes one of its own', async () => {
     const { url } = await serve((response) => {
       response.writeHead(429, { 'retry-after': '3' });
       response.end('{}');
     });
-    const tap = tapWith();
-    const forSdk = await guardedFetch({ headers: () => ({}) })(url, withTap(tap));
+    const capture = openCapture();
+    const forSdk = await guardedFetch({ headers: () => ({}) })(url, withCapture(capture));
     expect(forSdk.status).toBe(200);
-    expect((await tap.answer)?.status).toBe(429);
-    expect((await tap.answer)?.headers.get('retry-after')).toBe('3');
+    expect((await capture.answer)?.status).toBe(429);
+    expect((await capture.answer)?.headers.get('retry-after')).toBe('3');
   });
 
   test('that sends us elsewhere is not followed: no key goes to another host', async () => {
@@ -159,33 +159,33 @@ describe('the answer', () => {
       response.writeHead(307, { location: '/elsewhere' });
       response.end();
     });
-    const tap = tapWith();
+    const capture = openCapture();
     await guardedFetch({ headers: () => ({ authorization: 'Bearer mine' }) })(url, {
       method: 'POST',
       body: '{}',
-      ...withTap(tap),
+      ...withCapture(capture),
     });
-    expect(await tap.answer).toMatchObject({ status: 307 });
+    expect(await capture.answer).toMatchObject({ status: 307 });
     expect(seen.map((request) => request.url)).toEqual(['/v1']);
   });
 
-  test('that never came leaves its reason with the tap', async () => {
+  test('that never came leaves its reason with the capture', async () => {
     const { url } = await serve((response) => response.destroy());
-    const tap = tapWith();
-    await guardedFetch({ headers: () => ({}) })(url, withTap(tap));
-    await expect(tap.answer).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' });
+    const capture = openCapture();
+    await guardedFetch({ headers: () => ({}) })(url, withCapture(capture));
+    await expect(capture.answer).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' });
   });
 
   test('is given up when the attempt ends, whatever signal the SDK brings', async () => {
     const controller = new AbortController();
     const { url } = await serve(() => controller.abort(new Error('enough')));
-    const tap = tapWith({}, controller.signal);
+    const capture = openCapture({}, controller.signal);
     const asking = guardedFetch({ headers: () => ({}) })(url, {
       signal: new AbortController().signal,
-      ...withTap(tap),
+      ...withCapture(capture),
     });
     await asking;
-    await expect(tap.answer).rejects.toThrow('enough');
+    await expect(capture.answer).rejects.toThrow('enough');
   });
 });
 
@@ -195,9 +195,9 @@ describe('the connect clock', () => {
     const { url } = await serve((response) => {
       void connected.then(() => response.end('{}'));
     });
-    const tap = tapWith({ connected: resolve });
-    await guardedFetch({ headers: () => ({}) })(url, withTap(tap));
-    expect((await tap.answer)?.status).toBe(200);
+    const capture = openCapture({ connected: resolve });
+    await guardedFetch({ headers: () => ({}) })(url, withCapture(capture));
+    expect((await capture.answer)?.status).toBe(200);
   });
 
   test('does not stop when nothing listens there', async () => {
@@ -206,9 +206,9 @@ describe('the connect clock', () => {
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
     const connected = vi.fn();
-    const tap = tapWith({ connected });
-    await guardedFetch({ headers: () => ({}) })(`http://127.0.0.1:${port}`, withTap(tap));
-    await expect(tap.answer).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const capture = openCapture({ connected });
+    await guardedFetch({ headers: () => ({}) })(`http://127.0.0.1:${port}`, withCapture(capture));
+    await expect(capture.answer).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect(connected).not.toHaveBeenCalled();
   });
 
@@ -220,7 +220,7 @@ describe('the connect clock', () => {
     };
     await guardedFetch({ headers: () => ({}), fetch: own })(
       'http://x',
-      withTap(tapWith({ connected })),
+      withCapture(openCapture({ connected })),
     );
     expect(connected).toHaveBeenCalledOnce();
   });
@@ -230,12 +230,12 @@ describe("the user's own fetch", () => {
   test('gets exactly the request, and nothing of ours', async () => {
     const own = vi.fn<Fetch>(async () => new Response('{}'));
     const { signal } = new AbortController();
-    const tap = tapWith({}, signal);
+    const capture = openCapture({}, signal);
     await guardedFetch({ headers: () => ({ 'x-key': 'k' }), fetch: own })('http://x/v1', {
       method: 'POST',
       body: '{"a":1}',
       headers: { 'x-stainless-os': 'Linux' },
-      ...withTap(tap),
+      ...withCapture(capture),
     });
     const [url, init] = own.mock.calls[0] ?? [];
     expect(url).toBe('http://x/v1');
@@ -252,10 +252,13 @@ describe("the user's own fetch", () => {
     const cancelled = Promise.withResolvers<void>();
     const body = new ReadableStream({ cancel: () => cancelled.resolve() });
     const controller = new AbortController();
-    const tap = tapWith({}, controller.signal);
-    await guardedFetch({ headers: () => ({}), fetch: () => late })('http://x', withTap(tap));
+    const capture = openCapture({}, controller.signal);
+    await guardedFetch({ headers: () => ({}), fetch: () => late })(
+      'http://x',
+      withCapture(capture),
+    );
     controller.abort(new Error('enough'));
-    await expect(tap.answer).rejects.toThrow('enough');
+    await expect(capture.answer).rejects.toThrow('enough');
     resolve(new Response(body));
     await cancelled.promise;
   });
@@ -265,13 +268,13 @@ describe("the user's own fetch", () => {
     const own: Fetch = () => {
       throw reason;
     };
-    const tap = tapWith();
-    await guardedFetch({ headers: () => ({}), fetch: own })('http://x', withTap(tap));
-    await expect(tap.answer).rejects.toBe(reason);
+    const capture = openCapture();
+    await guardedFetch({ headers: () => ({}), fetch: own })('http://x', withCapture(capture));
+    await expect(capture.answer).rejects.toBe(reason);
   });
 });
 
-describe('a request without a tap', () => {
+describe('a request without a capture', () => {
   test("passes through untouched: it is the SDK's own errand", async () => {
     const answer = new Response('token');
     const own = vi.fn<Fetch>(async () => answer);
@@ -284,13 +287,13 @@ describe('a request without a tap', () => {
   });
 });
 
-test('a tapped fetch carries its tap with every request', async () => {
+test('a capturing fetch carries its capture with every request', async () => {
   const own = vi.fn<Fetch>(async () => new Response('{"real":true}'));
-  const tap = tapWith();
-  const fetch = tappedFetch(guardedFetch({ headers: () => ({}), fetch: own }), tap);
+  const capture = openCapture();
+  const fetch = capturingFetch(guardedFetch({ headers: () => ({}), fetch: own }), capture);
   await fetch('http://x', { method: 'POST' });
   expect(own.mock.calls[0]?.[1]).toMatchObject({ method: 'POST' });
-  expect(await bodyOf(tap)).toEqual({ real: true });
+  expect(await bodyOf(capture)).toEqual({ real: true });
 });
 
 test('a body that somebody else reads already fails the attempt, and nothing else', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { memoryOf } from '../../src/internal/memory-of.ts';
-import { Pieces } from '../../src/transport/body/body-reader.ts';
+import { BodyReader } from '../../src/transport/body/body-reader.ts';
 import { readStart } from '../../src/transport/body/body-start.ts';
 import { ByteCollector, TextCollector } from '../../src/transport/body/collectors.ts';
 import { parseJson } from '../../src/transport/body/parse-json.ts';
@@ -10,17 +10,14 @@ import { SegmentFinder } from '../../src/wires/gemini/segment-finder.ts';
 import { createThinkTags } from '../../src/wires/openai-chat/think-tags.ts';
 import { awsChunk } from '../support/aws-frames.ts';
 
-// These work rather than wait, and a busy machine works slowly.
-vi.setConfig({ testTimeout: 60_000 });
-
 /** What is read in linear time means the same as what it replaced, which was shorter. */
 
 const quiet = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
 
-function piecesOf(pieces: readonly Uint8Array[]): Pieces {
+function piecesOf(pieces: readonly Uint8Array[]): BodyReader {
   const left = [...pieces];
   const body = { hasArrived: false, read: () => left.shift(), cancel: () => undefined };
-  return new Pieces(body, quiet, 1_000_000);
+  return new BodyReader(body, quiet, 1_000_000);
 }
 
 /** Cuts bytes at the places, whatever their order. */

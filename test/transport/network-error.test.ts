@@ -52,6 +52,6 @@ test('an interruption says what broke off and keeps its cause', () => {
   const cause = failed('ECONNRESET');
   const error = interruptedError('the connection was cut', cause);
   expect(error).toMatchObject({ code: 'stream_interrupted', cause });
-  expect(error.message).toBe('the answer broke off: the connection was cut');
-  expect('cause' in interruptedError('its JSON is not whole')).toBe(false);
+  expect(error.message).toBe('the answer was interrupted: the connection was cut');
+  expect('cause' in interruptedError('its JSON is incomplete')).toBe(false);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rateLimitsOf, tellLimits } from '../../src/transport/body/rate-limit-headers.ts';
+import { rateLimitsOf, reportLimits } from '../../src/transport/body/rate-limit-headers.ts';
 
 const now = Date.UTC(2026, 0, 1, 12);
 const limitsOf = (headers: Record<string, string>) => rateLimitsOf(new Headers(headers), now);
@@ -140,9 +140,9 @@ describe('the limits that a vendor tells in its headers', () => {
       bytes: () => undefined,
       limits: (told: unknown) => void heard.push(told),
     };
-    tellLimits(new Headers({ 'content-type': 'text/plain' }), watch);
+    reportLimits(new Headers({ 'content-type': 'text/plain' }), watch);
     expect(heard).toEqual([]);
-    tellLimits(new Headers({ ratelimit: 'limit=9, remaining=8, reset=7' }), watch);
+    reportLimits(new Headers({ ratelimit: 'limit=9, remaining=8, reset=7' }), watch);
     expect(heard).toHaveLength(1);
   });
 

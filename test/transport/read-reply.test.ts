@@ -2,11 +2,11 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readOn } from '../../src/internal/reads.ts';
+import { nextValue } from '../../src/internal/read.ts';
 import type { Watch } from '../../src/protocol/provider.ts';
 import { type Reply, readReply } from '../../src/transport/body/read-reply.ts';
 import { type Answer, answerOf } from '../../src/transport/body/response.ts';
-import { Tap } from '../../src/transport/response-capture.ts';
+import { ResponseCapture } from '../../src/transport/response-capture.ts';
 import type { ServerSentEvent } from '../../src/transport/sse/server-sent-events.ts';
 import { dispatchRequest } from '../../src/transport/undici/dispatch.ts';
 import { processDispatcher } from '../../src/transport/undici/dispatcher.ts';
@@ -32,9 +32,9 @@ const ways: readonly (readonly [string, Send])[] = [
       const dispatcher = processDispatcher();
       if (dispatcher === undefined) throw new Error('this Node shows no dispatcher');
       const { signal } = new AbortController();
-      const tap = new Tap({ signal, watch: quiet, key: 0 });
-      const answer = tap.wait();
-      dispatchRequest(dispatcher, { url, method: 'GET', headers: {}, body: undefined }, tap);
+      const capture = new ResponseCapture({ signal, watch: quiet, key: 0 });
+      const answer = capture.wait();
+      dispatchRequest(dispatcher, { url, method: 'GET', headers: {}, body: undefined }, capture);
       return answer;
     },
   ],
@@ -78,15 +78,15 @@ describe.each(ways)('over %s', (_, send) => {
         events.push(event);
       }
       if (hasEnded) return events;
-      const piece = await readOn(() => source.read());
+      const piece = await nextValue(() => source.read());
       source.take(piece);
       hasEnded = piece === undefined;
     }
   }
 
-  function refusalOf(reply: Reply) {
-    if (reply.kind !== 'refusal') throw new Error(`not a refusal but ${reply.kind}`);
-    return reply.refusal;
+  function httpErrorOf(reply: Reply) {
+    if (reply.kind !== 'http-error') throw new Error(`not an HTTP error but ${reply.kind}`);
+    return reply.error;
   }
 
   /** A body in exactly these pieces. */
@@ -207,7 +207,7 @@ describe.each(ways)('over %s', (_, send) => {
       if (reply.kind !== 'events') throw new Error('not events');
       const { events } = reply;
       expect(events.next()).toMatchObject({ data: 1 });
-      const reading = readOn(() => events.read());
+      const reading = nextValue(() => events.read());
       const cause = await reading.then(
         () => undefined,
         (error: unknown) => error,
@@ -231,7 +231,7 @@ describe.each(ways)('over %s', (_, send) => {
       const reading = async () => readReply(answer, quiet);
       await expect(reading()).rejects.toMatchObject({
         code: 'stream_interrupted',
-        message: 'the answer broke off: its JSON is not whole',
+        message: 'the answer was interrupted: its JSON is incomplete',
       });
     });
   });
@@ -242,7 +242,7 @@ describe.each(ways)('over %s', (_, send) => {
         await answerFrom(sending('{"error":{"type":"x"}}', 'application/json', 429)),
         quiet,
       );
-      expect(refusalOf(reply)).toMatchObject({ status: 429, body: { error: { type: 'x' } } });
+      expect(httpErrorOf(reply)).toMatchObject({ status: 429, body: { error: { type: 'x' } } });
     });
 
     test('of text is kept as it came', async () => {
@@ -250,17 +250,17 @@ describe.each(ways)('over %s', (_, send) => {
         await answerFrom(sending('Bad gateway', 'text/plain', 502)),
         quiet,
       );
-      expect(refusalOf(reply)).toMatchObject({ status: 502, body: 'Bad gateway' });
+      expect(httpErrorOf(reply)).toMatchObject({ status: 502, body: 'Bad gateway' });
     });
 
     test('without a body is known by its status', async () => {
       const reply = await readReply(await answerFrom(sending('', 'text/plain', 503)), quiet);
-      expect(refusalOf(reply)).toMatchObject({ status: 503, body: '' });
+      expect(httpErrorOf(reply)).toMatchObject({ status: 503, body: '' });
     });
 
     test('that is cut is known by its status', async () => {
       const reply = await readReply(await answerFrom(cutting('{"error":', 500)), quiet);
-      expect(refusalOf(reply).status).toBe(500);
+      expect(httpErrorOf(reply).status).toBe(500);
     });
 
     test('that never ends is read only so far, and its socket is closed', async () => {
@@ -274,7 +274,7 @@ describe.each(ways)('over %s', (_, send) => {
         answer.on('drain', more);
         more();
       });
-      const { status, body } = refusalOf(await readReply(response, quiet));
+      const { status, body } = httpErrorOf(await readReply(response, quiet));
       expect(status).toBe(500);
       expect(String(body).length).toBeLessThan(1_000_000);
       await closed;

@@ -4,14 +4,14 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
 import { headersOfObject } from '../../transport/body/response.ts';
-import { requestIdOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf } from '../../transport/body/response-metadata.ts';
 import { listOf, objectOf } from '../../wires/common/read.ts';
 import { droppedParam } from '../../wires/openai-shared/params.ts';
 import { aiSdkError } from './errors.ts';
 import { type AiSdkEmbeddingModel, checkModel, optionsNameOf, specificationOf } from './model.ts';
 
-/** What most vendors take, for models that tell their limit too late or not at all. */
-const usualBatch = 100;
+/** The batch size that most vendors accept. Used when the model's limit is missing or a promise. */
+const defaultBatch = 100;
 
 function vectorsOf(result: unknown): readonly (readonly number[])[] {
   const vectors = listOf(objectOf(result).embeddings).map((row) =>
@@ -73,7 +73,7 @@ function prepare(
   };
 }
 
-/** The embeddings of a provider, by a model or a function from names to models. */
+/** The embedding methods of a provider. */
 export function aiSdkEmbeddings(
   modelOf: (modelId: string) => AiSdkEmbeddingModel,
   optionsName: string | undefined,
@@ -81,7 +81,9 @@ export function aiSdkEmbeddings(
   return {
     maxEmbeddingBatch(modelId) {
       const limit = objectOf(modelOf(modelId)).maxEmbeddingsPerCall;
-      return typeof limit === 'number' && limit >= 1 && Number.isFinite(limit) ? limit : usualBatch;
+      return typeof limit === 'number' && limit >= 1 && Number.isFinite(limit)
+        ? limit
+        : defaultBatch;
     },
     prepareEmbedding(request) {
       const model = modelOf(request.model);

@@ -7,13 +7,13 @@ import type { Specification } from './model.ts';
 type FilePart = Extract<Part, { type: 'image' | 'audio' | 'file' }>;
 type WireMedia = ReturnType<typeof wireMedia>;
 
-/** The media types that a URL or a reference of ours may leave out. */
-const usualTypes = { image: 'image/*', audio: 'audio/*', file: 'application/pdf' } as const;
+/** The media types of URLs and references that do not set one. */
+const defaultTypes = { image: 'image/*', audio: 'audio/*', file: 'application/pdf' } as const;
 
 function unsupported(what: string, specification: Specification): SignalboxError {
   return new SignalboxError(
     'unsupported',
-    `${what}: specification ${specification} of the AI SDK has no word for it`,
+    `specification ${specification} of the AI SDK does not support ${what}`,
   );
 }
 
@@ -28,27 +28,27 @@ function taggedData(media: WireMedia): JsonObject {
   }
 }
 
-/** Before v4 the data stands there as it is: base64 in a string, or a URL. */
+/** Before v4, `data` is a base64 string or a URL. */
 function bareData(media: WireMedia, specification: Specification): unknown {
   if (media.kind === 'base64') return media.data;
   if (media.kind === 'url') return new URL(media.url);
   throw unsupported("a reference to a vendor's file", specification);
 }
 
-/** A file in a prompt. @throws SignalboxError `unsupported` for what the specification cannot say. */
+/** A file in a prompt. @throws SignalboxError `unsupported` when the specification cannot represent it. */
 export function promptFile(part: FilePart, specification: Specification): JsonObject {
   const media = wireMedia(part.source);
-  const mediaType = media.mediaType ?? usualTypes[part.type];
+  const mediaType = media.mediaType ?? defaultTypes[part.type];
   const filename = part.type === 'file' ? part.filename : undefined;
   const data = specification === 'v4' ? taggedData(media) : bareData(media, specification);
   return { type: 'file', data, mediaType, ...(filename !== undefined && { filename }) };
 }
 
-/** A file in the result of a tool. @throws SignalboxError `unsupported` for what the specification cannot say. */
+/** A file in a tool's result. @throws SignalboxError `unsupported` when the specification cannot represent it. */
 export function resultFile(part: FilePart, specification: Specification): JsonObject {
   if (specification === 'v4') return promptFile(part, specification);
   const media = wireMedia(part.source);
-  const mediaType = media.mediaType ?? usualTypes[part.type];
+  const mediaType = media.mediaType ?? defaultTypes[part.type];
   const kind = part.type === 'image' ? 'image' : 'file';
   if (media.kind === 'base64') {
     const type = specification === 'v2' ? 'media' : `${kind}-data`;
@@ -56,5 +56,5 @@ export function resultFile(part: FilePart, specification: Specification): JsonOb
   }
   if (media.kind === 'url' && specification === 'v3')
     return { type: `${kind}-url`, url: media.url };
-  throw unsupported("a file by its address or reference in a tool's result", specification);
+  throw unsupported("a file by URL or reference in a tool's result", specification);
 }

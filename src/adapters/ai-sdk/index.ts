@@ -1,10 +1,11 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { tellLimits } from '../../transport/body/rate-limit-headers.ts';
+import { reportLimits } from '../../transport/body/rate-limit-headers.ts';
 import { type AnswerHeaders, headersOfObject } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { RawEvents } from '../../wires/common/raw-events.ts';
 import { objectOf } from '../../wires/common/read.ts';
+import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
@@ -22,16 +23,16 @@ import {
   specificationOf,
 } from './model.ts';
 import { toCall, wire } from './request.ts';
-import { createAnswerReader, type Issuer } from './response.ts';
+import { createAnswerReader } from './response.ts';
 
 export type { AiSdkEmbeddingModel, AiSdkModel } from './model.ts';
 
 export type AiSdkSettings = AnswerSettings & {
-  /** The vendor's name in price lists. Without one, `prices` of the configuration must name its models. */
+  /** The vendor's name in price lists. Without it, set the prices of its models in the configuration's `prices`. */
   readonly priceList?: string;
-  /** What the model's provider calls its own options. @default what stands before the dot of its name */
+  /** The key of the model's provider in `providerOptions`. @default the part of its name before the dot */
   readonly optionsName?: string;
-  /** Its embedding models: one, or a function from names to models, which the packages have. @default none */
+  /** An embedding model, or a function from names to models as provider packages export it. @default none */
   readonly embedding?: AiSdkEmbeddingModel | ((modelId: string) => AiSdkEmbeddingModel);
 };
 
@@ -42,11 +43,11 @@ const shape = {
   embedding: {
     accepts: (value: unknown) =>
       typeof value === 'function' || typeof objectOf(value).doEmbed === 'function',
-    wants: 'an embedding model of the AI SDK, or a function that gives one',
+    wants: 'an embedding model of the AI SDK, or a function that returns one',
   },
 } as const;
 
-/** What an unknown model is taken to do: what it cannot, its provider says. */
+/** The capabilities assumed for any model. Its provider rejects what it does not support. */
 const capabilities: readonly Capability[] = [
   'vision',
   'audio',
@@ -55,12 +56,12 @@ const capabilities: readonly Capability[] = [
   'structured-output',
 ];
 
-/** The headers of the vendor's answer, as far as the model passes them on. */
+/** The response headers of the vendor, if the model passes them on. */
 function headersOf(result: unknown): AnswerHeaders {
   return headersOfObject(objectOf(objectOf(result).response).headers);
 }
 
-/** @throws SignalboxError `config` for what is no language model of a known specification. */
+/** @throws SignalboxError `config` when the value is not a language model of a known specification. */
 function languageSpecificationOf(model: AiSdkModel): Specification {
   checkModel(model, ['doGenerate', 'doStream']);
   return specificationOf(model);
@@ -79,7 +80,7 @@ async function* readStream(
       yield value;
     }
   } finally {
-    // Of a stream that has ended there is nothing to cancel, which is no failure.
+    // Cancelling a stream that has ended may reject, which is harmless.
     await reader.cancel().catch(() => undefined);
   }
 }
@@ -88,16 +89,16 @@ async function* answer(
   model: AiSdkModel,
   call: object,
   context: AttemptContext,
-  issuer: Issuer,
+  origin: AnswerOrigin,
 ): AsyncGenerator<readonly ProviderPart[], void> {
   const options = { ...call, abortSignal: context.signal } as never;
   let batch: ProviderPart[] = [];
-  const tell = (part: ProviderPart): void => void batch.push(part);
+  const addPart = (part: ProviderPart): void => void batch.push(part);
   if (context.transfer === 'unary') {
     const result = await model.doGenerate(options);
     const headers = headersOf(result);
-    tellLimits(headers, context.watch);
-    const reader = createAnswerReader(issuer, headers, tell);
+    reportLimits(headers, context.watch);
+    const reader = createAnswerReader(origin, headers, addPart);
     reader.readWhole(result);
     reader.finish(context.keepRaw ? objectOf(objectOf(result).response).body : undefined);
     yield batch;
@@ -105,8 +106,8 @@ async function* answer(
   }
   const result = await model.doStream(options);
   const headers = headersOf(result);
-  tellLimits(headers, context.watch);
-  const reader = createAnswerReader(issuer, headers, tell);
+  reportLimits(headers, context.watch);
+  const reader = createAnswerReader(origin, headers, addPart);
   const raw = new RawEvents(context.maxAnswerBytes);
   for await (const part of readStream(result.stream, context)) {
     if (context.keepRaw) raw.add(part);
@@ -121,15 +122,14 @@ async function* answer(
 }
 
 /**
- * Makes any language model of the Vercel AI SDK a target: whatever has an AI SDK provider is one here. Give a
- * model, and the name behind the slash of the target does not matter; or a function from names to models,
- * which the provider packages export (`fromAiSdk(groq)`).
+ * Makes any language model of the Vercel AI SDK a target. Pass a model, and the model name in the target is ignored. Or
+ * pass a function from names to models, as the provider packages export it (`fromAiSdk(groq)`).
  *
- * The model's own retries do not exist at this level, so signalbox's counts are the truth. The connect clock
- * does not run, since the model's provider makes the request.
+ * The AI SDK does not retry at this level; signalbox does. The connect timeout does not apply, because the model's
+ * provider makes the request.
  *
- * @throws SignalboxError `config` for settings that are unknown, and for a model of a specification that is neither v2,
- * v3 nor v4 (AI SDK 5 to 7).
+ * @throws SignalboxError `config` when a setting is unknown, or when the model's specification is not v2, v3 or v4
+ * (AI SDK 5 to 7).
  */
 export function fromAiSdk(
   model: AiSdkModel | ((modelId: string) => AiSdkModel),
@@ -152,21 +152,21 @@ export function fromAiSdk(
       const specification = languageSpecificationOf(chosen);
       const name = optionsNameOf(chosen, optionsName);
       const { call, warnings } = toCall(request, name, specification);
-      const issuer = { provider: request.provider, model: request.model };
+      const origin = { provider: request.provider, model: request.model };
       return {
         warnings,
         async *send(context) {
           context.watch.connected();
-          let begun = false;
+          let started = false;
           try {
             context.signal.throwIfAborted();
-            for await (const batch of answer(chosen, call, context, issuer)) {
-              begun = true;
+            for await (const batch of answer(chosen, call, context, origin)) {
+              started = true;
               yield batch;
             }
           } catch (error) {
             context.signal.throwIfAborted();
-            throw aiSdkError(error, () => begun);
+            throw aiSdkError(error, () => started);
           }
         },
       };

@@ -3,41 +3,41 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalMessage, Part, ToolResultPart } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
 import { outputParts } from '../../wires/common/media.ts';
-import { isOwn, withoutBlanks } from '../../wires/common/messages.ts';
+import { canReplay, withoutBlanks } from '../../wires/common/messages.ts';
 import { pairToolResults } from '../../wires/common/tool-turns.ts';
 import { promptFile, resultFile } from './files.ts';
 import type { Specification } from './model.ts';
 
 export const wire = 'ai-sdk';
 
-type Say = (warning: Warning) => void;
+type Warn = (warning: Warning) => void;
 
 function resultPart(
   { id, name, output, isError }: ToolResultPart,
   specification: Specification,
 ): JsonObject {
   const parts = outputParts(output);
-  const value = parts?.map((part) =>
+  const content = parts?.map((part) =>
     part.type === 'text' ? { type: 'text', text: part.text } : resultFile(part, specification),
   );
   const kind = typeof output === 'string' ? 'text' : 'json';
-  const told =
-    value === undefined
+  const result =
+    content === undefined
       ? { type: isError === true ? `error-${kind}` : kind, value: output }
-      : { type: 'content', value };
-  return { type: 'tool-result', toolCallId: id, toolName: name, output: told };
+      : { type: 'content', value: content };
+  return { type: 'tool-result', toolCallId: id, toolName: name, output: result };
 }
 
-/** A part in the AI SDK's words, with its issuer's own data if this is the issuer. */
+/** Converts a part. Replay data is included only for the provider that issued it. */
 function partOf(
   part: Part,
   request: ProviderRequest,
   specification: Specification,
-  say: Say,
+  warn: Warn,
 ): readonly JsonObject[] {
   const opaque = 'opaque' in part ? part.opaque : undefined;
   const own =
-    opaque !== undefined && isOwn(opaque, request, wire)
+    opaque !== undefined && canReplay(opaque, request, wire)
       ? { providerOptions: JSON.parse(opaque.data) }
       : {};
   switch (part.type) {
@@ -46,7 +46,7 @@ function partOf(
     case 'refusal':
       return [{ type: 'text', text: part.text }];
     case 'reasoning':
-      // Reasoning goes back to its issuer only; elsewhere it would be read as something that was said.
+      // Reasoning is sent only to the provider that issued it. Others would read it as part of the answer.
       return 'providerOptions' in own ? [{ type: 'reasoning', text: part.text, ...own }] : [];
     case 'tool-call':
       return [
@@ -59,7 +59,10 @@ function partOf(
     case 'file':
       return [promptFile(part, specification)];
     default:
-      say({ code: 'dropped-part', message: 'a part that the AI SDK has no word for' });
+      warn({
+        code: 'dropped-part',
+        message: 'a part of a type that the AI SDK does not support was dropped',
+      });
       return part satisfies never;
   }
 }
@@ -67,16 +70,16 @@ function partOf(
 function promptOf(
   request: ProviderRequest,
   specification: Specification,
-  say: Say,
+  warn: Warn,
 ): readonly JsonObject[] {
   const { messages, warnings } = pairToolResults(withoutBlanks(request.messages));
-  for (const warning of warnings) say(warning);
+  for (const warning of warnings) warn(warning);
   return messages.map(({ role, content }: NormalMessage) => {
     if (role === 'system') {
       const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('\n\n');
       return { role, content: text };
     }
-    return { role, content: content.flatMap((part) => partOf(part, request, specification, say)) };
+    return { role, content: content.flatMap((part) => partOf(part, request, specification, warn)) };
   });
 }
 
@@ -95,8 +98,8 @@ function choiceOf(choice: ToolChoice): JsonObject {
 }
 
 /**
- * The request in the words of a specification of the AI SDK. `optionsName` is what the model's provider calls its own
- * options.
+ * Converts the request to call options of an AI SDK specification. `optionsName` is the key of the model's provider in
+ * `providerOptions`.
  */
 export function toCall(
   request: ProviderRequest,
@@ -104,7 +107,7 @@ export function toCall(
   specification: Specification,
 ): { readonly call: JsonObject; readonly warnings: readonly Warning[] } {
   const warnings: Warning[] = [];
-  const say: Say = (warning) => warnings.push(warning);
+  const warn: Warn = (warning) => warnings.push(warning);
   const {
     provider: _provider,
     model: _model,
@@ -129,20 +132,20 @@ export function toCall(
   } = request;
   rest satisfies Record<string, never>;
   const hasEffort = specification === 'v4';
-  const lacking = {
+  const unsupported = {
     parallelToolCalls,
     userId,
     'reasoning.budgetTokens': reasoning?.budgetTokens,
     ...(!hasEffort && { 'reasoning.effort': reasoning?.effort }),
   };
-  for (const [param, value] of Object.entries(lacking)) {
+  for (const [param, value] of Object.entries(unsupported)) {
     if (value === undefined) continue;
     const message =
       "the model's specification has no option for it; use providerOptions of this provider";
-    say({ code: 'dropped-param', param, message });
+    warn({ code: 'dropped-param', param, message });
   }
   const call = {
-    prompt: promptOf(request, specification, say),
+    prompt: promptOf(request, specification, warn),
     ...(tools !== undefined && { tools: tools.map(toolOf) }),
     ...(toolChoice !== undefined && { toolChoice: choiceOf(toolChoice) }),
     ...(output !== undefined && {

@@ -5,15 +5,14 @@ import type { Citation, Opaque } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { requestIdOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf } from '../../transport/body/response-metadata.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { citation } from '../../wires/common/citations.ts';
-import { createPartAssembler, type Tell } from '../../wires/common/part-assembler.ts';
+import { type AddPart, createPartAssembler } from '../../wires/common/part-assembler.ts';
 import { isObject, listOf, objectOf, textOf } from '../../wires/common/read.ts';
+import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
 import { TokenCounts } from '../../wires/common/token-counts.ts';
 import { wire } from './request.ts';
-
-export type Issuer = { readonly provider: string; readonly model: string };
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
   stop: 'stop',
@@ -23,8 +22,8 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
   error: 'error',
 };
 
-/** Before v3 the counts stood side by side. */
-function sidesOf(raw: JsonObject): { readonly input: JsonObject; readonly output: JsonObject } {
+/** Before v3, all counts were at the top level. */
+function countsOf(raw: JsonObject): { readonly input: JsonObject; readonly output: JsonObject } {
   const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = raw;
   return {
     input: isObject(inputTokens)
@@ -36,9 +35,9 @@ function sidesOf(raw: JsonObject): { readonly input: JsonObject; readonly output
   };
 }
 
-/** Counts of the AI SDK, whose totals include what is cached, written and reasoned. */
+/** Converts the usage. The totals of the AI SDK include cached, cache-written and reasoning tokens. */
 function usageOf(raw: unknown): Usage | undefined {
-  const { input, output } = sidesOf(objectOf(raw));
+  const { input, output } = countsOf(objectOf(raw));
   const counts = new TokenCounts();
   const inputTokens = counts.of(input.total);
   const outputTokens = counts.of(output.total);
@@ -69,15 +68,15 @@ function warningOf(raw: unknown): Warning {
   };
 }
 
-/** Before v3 the reason was a word. */
+/** Before v3, the finish reason was a string. */
 function reasonOf(raw: unknown): JsonObject {
   return typeof raw === 'string' ? { unified: raw } : objectOf(raw);
 }
 
 export interface AnswerReader {
-  /** One part of a stream. */
+  /** Reads one part of a stream. */
   read(part: unknown): void;
-  /** A whole answer. */
+  /** Reads a whole answer. */
   readWhole(result: unknown): void;
   isEnded(): boolean;
   finish(raw: unknown): void;
@@ -85,11 +84,11 @@ export interface AnswerReader {
 
 /** Reads one answer of an AI SDK model, as parts or as one result. */
 export function createAnswerReader(
-  issuer: Issuer,
+  origin: AnswerOrigin,
   headers: AnswerHeaders,
-  tell: Tell,
+  addPart: AddPart,
 ): AnswerReader {
-  const assembler = createPartAssembler(tell);
+  const assembler = createPartAssembler(addPart);
   let id: string | undefined;
   let servedModel: string | undefined;
   let usage: Usage | undefined;
@@ -99,14 +98,14 @@ export function createAnswerReader(
 
   const opaque = (part: JsonObject): Opaque | undefined =>
     isObject(part.providerMetadata)
-      ? { wire, ...issuer, kind: 'item', data: JSON.stringify(part.providerMetadata) }
+      ? { wire, ...origin, kind: 'item', data: JSON.stringify(part.providerMetadata) }
       : undefined;
 
   function describe({ id: answerId, modelId }: JsonObject): void {
     id = textOf(answerId) ?? id;
     servedModel = textOf(modelId) ?? servedModel;
     const requestId = requestIdOf(headers);
-    tell({
+    addPart({
       type: 'open',
       id,
       servedModel,
@@ -114,59 +113,59 @@ export function createAnswerReader(
     });
   }
 
-  function block(place: string, type: 'text' | 'reasoning', part: JsonObject) {
-    const seal = opaque(part);
-    if (seal !== undefined) assembler.opaque(place, seal);
-    assembler.text(place, type, textOf(part.delta) ?? textOf(part.text) ?? '');
-    if (seal !== undefined) assembler.opaque(place, seal);
+  function block(slot: string, type: 'text' | 'reasoning', part: JsonObject) {
+    const replay = opaque(part);
+    if (replay !== undefined) assembler.opaque(slot, replay);
+    assembler.text(slot, type, textOf(part.delta) ?? textOf(part.text) ?? '');
+    if (replay !== undefined) assembler.opaque(slot, replay);
   }
 
-  /** Sources stand beside the text: those heard so far are the text's that ends next. */
-  function citeAt(place: string): void {
-    for (const source of sources.splice(0)) assembler.cite(place, () => source);
+  /** Sources are separate parts. Those received so far are added to the next text that ends. */
+  function citeSources(slot: string): void {
+    for (const source of sources.splice(0)) assembler.cite(slot, () => source);
   }
 
-  function hear(part: JsonObject): void {
+  function addSource(part: JsonObject): void {
     const { url, title, id: sourceId, filename } = part;
-    const facts = { url: textOf(url), title: textOf(title) ?? textOf(filename) };
-    const name = facts.url === undefined ? textOf(sourceId) : undefined;
-    checkCount(sources.push(citation({ ...facts, source: name }, part)), 'sources');
+    const fields = { url: textOf(url), title: textOf(title) ?? textOf(filename) };
+    const source = fields.url === undefined ? textOf(sourceId) : undefined;
+    checkCount(sources.push(citation({ ...fields, source }, part)), 'sources');
   }
 
   function toolCall(part: JsonObject): void {
-    // Tools that the vendor ran itself are no calls for the caller to answer.
+    // The vendor ran this tool, so the caller does not answer the call.
     if (part.providerExecuted === true) return;
     const callId = textOf(part.toolCallId) ?? `call_${calls}`;
-    const place = `call ${callId}`;
+    const slot = `call ${callId}`;
     calls += 1;
-    if (!assembler.has(place)) {
-      assembler.toolCall(place, callId, textOf(part.toolName) ?? '');
-      assembler.toolInput(place, textOf(part.input) ?? JSON.stringify(part.input ?? {}));
+    if (!assembler.has(slot)) {
+      assembler.toolCall(slot, callId, textOf(part.toolName) ?? '');
+      assembler.toolInput(slot, textOf(part.input) ?? JSON.stringify(part.input ?? {}));
     }
-    const seal = opaque(part);
-    if (seal !== undefined) assembler.opaque(place, seal);
-    assembler.close(place);
+    const replay = opaque(part);
+    if (replay !== undefined) assembler.opaque(slot, replay);
+    assembler.close(slot);
   }
 
   function file(part: JsonObject): void {
     const mediaType = textOf(part.mediaType) ?? 'application/octet-stream';
-    const held = isObject(part.data) ? part.data.data : part.data;
-    const data = held instanceof Uint8Array ? Buffer.from(held).toString('base64') : textOf(held);
+    const raw = isObject(part.data) ? part.data.data : part.data;
+    const data = raw instanceof Uint8Array ? Buffer.from(raw).toString('base64') : textOf(raw);
     if (data === undefined) return;
     const type = mediaType.startsWith('image/') ? 'image' : 'file';
-    tell({ type: 'part-end', part: { type, source: { data, mediaType } } });
+    addPart({ type: 'part-end', part: { type, source: { data, mediaType } } });
   }
 
   const readers: Readonly<Record<string, (part: JsonObject) => void>> = {
     'stream-start'({ warnings }) {
-      for (const raw of listOf(warnings)) tell({ type: 'warning', warning: warningOf(raw) });
+      for (const raw of listOf(warnings)) addPart({ type: 'warning', warning: warningOf(raw) });
     },
     'response-metadata': describe,
     'text-start': (part) => block(`text ${part.id}`, 'text', part),
     'text-delta': (part) => block(`text ${part.id}`, 'text', part),
     'text-end'(part) {
       block(`text ${part.id}`, 'text', part);
-      citeAt(`text ${part.id}`);
+      citeSources(`text ${part.id}`);
       assembler.close(`text ${part.id}`);
     },
     'reasoning-start': (part) => block(`reasoning ${part.id}`, 'reasoning', part),
@@ -177,7 +176,7 @@ export function createAnswerReader(
     },
     'tool-input-start'(part) {
       const name = textOf(part.toolName);
-      // Without its name it is not begun yet: the whole call has it.
+      // Without a name the call starts later, at its `tool-call` part.
       if (part.providerExecuted === true || name === undefined) return;
       const callId = textOf(part.id) ?? '';
       assembler.toolCall(`call ${callId}`, callId, name);
@@ -191,7 +190,7 @@ export function createAnswerReader(
     read(part) {
       const known = objectOf(part);
       if (known.type === 'error') throw known.error;
-      if (known.type === 'source') hear(known);
+      if (known.type === 'source') addSource(known);
       if (known.type === 'finish') {
         usage = usageOf(known.usage) ?? usage;
         reason = reasonOf(known.finishReason);
@@ -201,15 +200,16 @@ export function createAnswerReader(
     readWhole(result) {
       const whole = objectOf(result);
       describe(objectOf(whole.response));
-      for (const raw of listOf(whole.warnings)) tell({ type: 'warning', warning: warningOf(raw) });
+      for (const raw of listOf(whole.warnings))
+        addPart({ type: 'warning', warning: warningOf(raw) });
       const content = listOf(whole.content).map(objectOf);
-      for (const part of content) if (part.type === 'source') hear(part);
+      for (const part of content) if (part.type === 'source') addSource(part);
       const lastText = content.findLastIndex(({ type }) => type === 'text');
       for (const [index, part] of content.entries()) {
         if (part.type === 'source') continue;
         if (part.type === 'text' || part.type === 'reasoning') {
           block(`part ${index}`, part.type, part);
-          if (index === lastText) citeAt(`part ${index}`);
+          if (index === lastText) citeSources(`part ${index}`);
           assembler.close(`part ${index}`);
         } else own(readers, textOf(part.type) ?? '')?.(part);
       }
@@ -219,11 +219,11 @@ export function createAnswerReader(
     isEnded: () => reason !== undefined,
     finish(raw) {
       const unified = textOf(reason?.unified) ?? 'other';
-      if (unified === 'interrupted') throw interruptedError('the model stopped in the middle');
+      if (unified === 'interrupted') throw interruptedError('the model stopped during the answer');
       assembler.closeAll();
       const rawFinishReason = textOf(reason?.raw) ?? unified;
       const finishReason = own(finishReasons, unified) ?? 'other';
-      tell({
+      addPart({
         type: 'finish',
         finishReason: finishReason === 'stop' && calls > 0 ? 'tool_calls' : finishReason,
         rawFinishReason,

@@ -5,10 +5,11 @@ import {
   type Fetch,
   type GuardOptions,
   guardedFetch,
-  withTap,
+  withCapture,
 } from '../../transport/guarded-fetch.ts';
-import { refusalError } from '../../wires/anthropic/errors.ts';
-import { factsOf } from '../../wires/anthropic/models.ts';
+import { userAgent } from '../../transport/user-agent.ts';
+import { httpError } from '../../wires/anthropic/errors.ts';
+import { claudeModelSpec } from '../../wires/anthropic/models.ts';
 import { toWireRequest } from '../../wires/anthropic/request.ts';
 import { createAnswerReader, notAMessage } from '../../wires/anthropic/response.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
@@ -18,7 +19,7 @@ import { keyVariablesFor } from '../common/key-hosts.ts';
 import { lazily, whenReady } from '../common/lazily.ts';
 import { lazySdk } from '../common/sdk.ts';
 import { answerBoundOf } from '../common/settings.ts';
-import { PlainRequests, unparsed } from '../openai-shared/plain-request.ts';
+import { SdkComposedRequests, unparsed } from '../openai-shared/sdk-composed-request.ts';
 import {
   type AnthropicClient,
   type AnthropicSettings,
@@ -32,19 +33,22 @@ export type { AnthropicClient, AnthropicSettings } from './options.ts';
 
 const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
 
-/** Node's timers hold no more; our own clocks rule, and an explicit one turns off the SDK's token guard. */
+/**
+ * The longest delay of Node's timers, in effect no timeout: the engine applies its own. An explicit timeout also turns
+ * off the SDK's check that rejects non-streaming requests with a large `max_tokens`.
+ */
 const noTimeoutMs = 2 ** 31 - 1;
 
 const keyVariables = ['ANTHROPIC_API_KEY'];
 const keyHosts = ['api.anthropic.com'];
 
-/** The headers of each request: the key may be another one every time. */
+/** The headers of a request. They are computed for each request, because the key may change. */
 function ownHeaders(settings: OwnClientSettings) {
   const { apiKey, authStyle } = settings;
   const fixed = {
     accept: 'application/json',
     'content-type': 'application/json',
-    'user-agent': 'signalbox',
+    'user-agent': userAgent,
     'anthropic-version': settings.anthropicVersion,
   };
   const given = headerTable(settings.headers);
@@ -60,16 +64,16 @@ function ownHeaders(settings: OwnClientSettings) {
 async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient> {
   const { Anthropic } = await loadSdk();
   const guard: GuardOptions = { ...settings.transport, headers: ownHeaders(settings) };
-  class PlainAnthropic extends Anthropic {
-    readonly #plain = new PlainRequests(this, guard);
+  class RouterAnthropic extends Anthropic {
+    readonly #requests = new SdkComposedRequests(this, guard);
 
-    override request<Rsp>(asked: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
-      // It has what the SDK's methods use of the SDK's own promise.
-      const sent: unknown = this.#plain.request(asked);
+    override request<Rsp>(options: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
+      // The result has the methods of the SDK's promise that the SDK uses.
+      const sent: unknown = this.#requests.request(options);
       return sent as APIPromise<Rsp>;
     }
   }
-  return new PlainAnthropic({
+  return new RouterAnthropic({
     apiKey: 'set by the guard',
     baseURL: settings.baseURL,
     maxRetries: 0,
@@ -81,7 +85,7 @@ async function makeClient(settings: OwnClientSettings): Promise<AnthropicClient>
   });
 }
 
-/** The client's own way to fetch, if it has one: a `fetch`, or a dispatcher among its fetch options. */
+/** The client's `fetch`, if it has a custom one or fetch options such as a dispatcher. */
 function fetchOf(client: object): Fetch | undefined {
   const own: unknown = Reflect.get(client, 'fetch');
   const options: unknown = Reflect.get(client, 'fetchOptions');
@@ -98,7 +102,7 @@ function guardClient(client: AnthropicClient): AnthropicClient {
 }
 
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
-  const { structuredOutput, prefill } = factsOf(model);
+  const { structuredOutput, prefill } = claudeModelSpec(model);
   return new Set<Capability>([
     'vision',
     'files',
@@ -109,12 +113,12 @@ function capabilitiesOf(model: string): ReadonlySet<Capability> {
 }
 
 /**
- * Anthropic's Messages API, and whatever speaks it.
+ * Anthropic's Messages API, and APIs compatible with it.
  *
- * Loads `@anthropic-ai/sdk` at the first call. A missing key is an `auth` error of that call, so that other
- * targets can still answer. Reads no environment variable other than `ANTHROPIC_API_KEY`.
+ * Loads `@anthropic-ai/sdk` at the first call. A missing key fails that call with an `auth` error, so that other
+ * targets can still answer. The only environment variable it reads is `ANTHROPIC_API_KEY`.
  *
- * @throws SignalboxError `config` for settings that are unknown or malformed.
+ * @throws SignalboxError `config` when a setting is unknown or malformed.
  */
 export function anthropic(settings: AnthropicSettings = {}): Provider {
   const read = readSettings(settings);
@@ -134,23 +138,27 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
     },
     prepare(request) {
       const { body, warnings } = toWireRequest(request, takesSampling);
-      const issuer = { provider: request.provider, model: request.model };
+      const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
-        open: (facts) => createAnswerReader(issuer, facts),
-        refused: refusalError,
-        odd: notAMessage,
+        open: (context) => createAnswerReader(origin, context),
+        httpError: httpError,
+        unrecognized: notAMessage,
       };
       return {
         warnings,
         send: (context) =>
           readAnswer(context, answers, () => {
             const stream = context.transfer === 'stream';
-            const whole: JsonObject = { ...body, stream };
-            // Not `messages.create`, which prints a warning at every call of a model that is to be retired.
+            const fullBody: JsonObject = { ...body, stream };
+            // Not `messages.create`, which prints a warning at every call of a deprecated model.
             return whenReady(client(), (sdk) =>
-              exchangeOfClient(context, (tap) =>
+              exchangeOfClient(context, (capture) =>
                 unparsed(
-                  sdk.post('/v1/messages', { body: whole, stream, fetchOptions: withTap(tap) }),
+                  sdk.post('/v1/messages', {
+                    body: fullBody,
+                    stream,
+                    fetchOptions: withCapture(capture),
+                  }),
                 ),
               ),
             );

@@ -4,60 +4,60 @@ import type { ApiKey } from '../common/api-key.ts';
 import {
   type AnswerSettings,
   answerShape,
-  besideClient,
   checkSettings,
+  clientConflicts,
   transportShape,
 } from '../common/settings.ts';
 
 /**
- * What signalbox uses of an Anthropic client. An `Anthropic` of `@anthropic-ai/sdk` fits, and so do its variants:
- * `AnthropicBedrock`, `AnthropicVertex`, `AnthropicFoundry`.
+ * The part of an Anthropic client that signalbox uses. An `Anthropic` of `@anthropic-ai/sdk` matches, and so do its
+ * variants `AnthropicBedrock`, `AnthropicVertex` and `AnthropicFoundry`.
  */
 export interface AnthropicClient {
   post(path: string, options?: object): PromiseLike<unknown>;
   withOptions(options: object): AnthropicClient;
 }
 
-/** How to reach an API that speaks Anthropic Messages. */
+/** How to connect to an Anthropic Messages API. */
 export type AnthropicSettings = AnswerSettings & {
   /**
    * The vendor's name in price lists.
-   * @default 'anthropic', or the cloud's of a client: 'aws' of Bedrock, 'google' of Vertex, 'azure' of Foundry
+   * @default 'anthropic', or that of the client's cloud: 'aws' (Bedrock), 'google' (Vertex), 'azure' (Foundry)
    */
   readonly priceList?: string;
 } & (
     | (TransportSettings & {
         /**
-         * The key, or a function that gives the current one for each attempt.
-         * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent to `api.anthropic.com`
-         * and to this machine only
+         * The key, or a function that returns the current one for each attempt.
+         * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent only to `api.anthropic.com`
+         * and to this machine
          */
         readonly apiKey?: ApiKey;
         /** Without `/v1`. @default 'https://api.anthropic.com' */
         readonly baseURL?: string;
-        /** Sent with every request, over signalbox's own. */
+        /** Sent with every request. They override signalbox's headers. */
         readonly headers?: Readonly<Record<string, string>>;
         /**
-         * The `anthropic-version` header. Before `2026-10-21` the API takes `temperature`, `topP` and `topK`;
-         * from then on they are left out, with a warning.
+         * The `anthropic-version` header. Versions before `2026-10-21` accept `temperature`, `topP` and `topK`. With
+         * later versions they are dropped with a warning.
          * @default '2026-10-21'
          */
         readonly anthropicVersion?: string;
-        /** How the key travels; many compatible servers want `x-api-key`. @default 'bearer' */
+        /** How the key is sent. Many compatible servers require `x-api-key`. @default 'bearer' */
         readonly authStyle?: 'bearer' | 'x-api-key';
         readonly client?: undefined;
       })
     | {
-        /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
+        /** A client you created. Its key, URL and headers are used unchanged; its retries are turned off. */
         readonly client: AnthropicClient;
       }
   );
 
-/** Settings of a client that signalbox makes, with its defaults filled in; the key stays lazy. */
+/** Settings without `client`, with defaults. The key is not resolved yet. */
 export type OwnClientSettings = {
   readonly apiKey: ApiKey | undefined;
   readonly baseURL: string;
-  /** The address as the caller set it. */
+  /** `baseURL` as set by the caller. */
   readonly givenURL: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly transport: TransportSettings;
@@ -65,7 +65,7 @@ export type OwnClientSettings = {
   readonly authStyle: 'bearer' | 'x-api-key';
 };
 
-/** The version that `@anthropic-ai/sdk` 1.x speaks, and so the first one without sampling parameters. */
+/** The version that `@anthropic-ai/sdk` 1.x uses, and the first one without sampling parameters. */
 export const currentVersion = '2026-10-21';
 
 const shape = {
@@ -80,7 +80,7 @@ const shape = {
   priceList: 'string',
 } as const;
 
-/** What the variants of the client have of their own, and the price list of their cloud. */
+/** A property by which each variant of the client is recognised, and the price list of its cloud. */
 const cloudLists: readonly (readonly [property: string, priceList: string])[] = [
   ['awsRegion', 'aws'],
   ['projectId', 'google'],
@@ -92,7 +92,7 @@ function priceListOf(client: AnthropicClient | undefined): string {
   return cloud?.[1] ?? 'anthropic';
 }
 
-/** Settings with their defaults: of the caller's client, or of one to be made. */
+/** The caller's client, or the settings of the client to create. */
 export type ReadSettings = { readonly priceList: string } & (
   | { readonly client: AnthropicClient; readonly own?: undefined }
   | { readonly own: OwnClientSettings }
@@ -107,17 +107,17 @@ function isClient(value: object): value is AnthropicClient {
   );
 }
 
-/** @throws SignalboxError `config` for unknown, contradicting or malformed settings. */
+/** @throws SignalboxError `config` when a setting is unknown, conflicting or malformed. */
 export function readSettings(settings: AnthropicSettings): ReadSettings {
   checkSettings('anthropic', settings, shape);
   const priceList = settings.priceList ?? priceListOf(settings.client);
   if (settings.client !== undefined) {
-    const others = besideClient(settings, ['client', 'priceList', 'maxAnswerBytes']);
+    const others = clientConflicts(settings, ['client', 'priceList', 'maxAnswerBytes']);
     if (others.length > 0) {
       const names = others.map((name) => `anthropic().${name}`).join(', ');
       throw new SignalboxError(
         'config',
-        `${names}: cannot be set beside client, which has its own`,
+        `${names}: cannot be set together with client, which has its own`,
       );
     }
     if (!isClient(settings.client)) {

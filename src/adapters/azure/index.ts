@@ -1,7 +1,7 @@
 import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
-import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import type { ApiKey } from '../common/api-key.ts';
 import {
   type AnswerSettings,
@@ -13,29 +13,29 @@ import { type ChatDialect, chatProvider, openAIDialect } from '../openai-chat/in
 import { responsesProvider } from '../openai-responses/index.ts';
 import { type ConnectionRules, openAIConnection } from '../openai-shared/openai-client.ts';
 
-/** How to reach Azure OpenAI. A model of yours is named by its deployment. */
+/** How to connect to Azure OpenAI. A model is named by its deployment. */
 export type AzureOpenAISettings = TransportSettings &
   AnswerSettings & {
-    /** The name of the resource: its address is `https://<resource>.openai.azure.com`. */
+    /** The name of the resource. Its URL is `https://<resource>.openai.azure.com`. */
     readonly resource?: string;
-    /** The whole address of the resource instead, with or without `/openai/v1`. */
+    /** The URL of the resource, instead of its name. With or without `/openai/v1`. */
     readonly baseURL?: string;
     /**
-     * A dated API version, `2024-10-21` or later: requests then go to `/openai/deployments/<deployment>`.
-     * @default none: requests go to `/openai/v1`, which needs no version
+     * A dated API version, `2024-10-21` or later. Requests then go to `/openai/deployments/<deployment>`.
+     * @default none: requests go to `/openai/v1`, which has no version
      */
     readonly apiVersion?: string;
-    /** Which of OpenAI's wires to speak. @default 'responses', or 'chat' with an `apiVersion` */
+    /** Which of OpenAI's wires to use. @default 'responses', or 'chat' with an `apiVersion` */
     readonly wire?: 'responses' | 'chat';
     /**
-     * The key, or a function that gives the current one for each attempt; it travels as `api-key`.
-     * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent to Azure's own hosts
-     * and to this machine only
+     * The key, or a function that returns the current one for each attempt. It is sent in the header `api-key`.
+     * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent only to Azure's hosts and to
+     * this machine
      */
     readonly apiKey?: ApiKey;
-    /** Gives a Microsoft Entra token for each attempt, in place of a key. Caching it is yours to do. */
+    /** Returns a Microsoft Entra token, instead of a key. Called for each attempt, so cache the token. */
     readonly token?: () => string | Promise<string>;
-    /** Sent with every request, over signalbox's own. */
+    /** Sent with every request. They override signalbox's headers. */
     readonly headers?: Readonly<Record<string, string>>;
     /** The vendor's name in price lists. @default 'azure' */
     readonly priceList?: string;
@@ -54,22 +54,22 @@ const shape = {
   priceList: 'string',
 } as const;
 
-/** What the name of a resource is made of; anything else would lead the key to another host. */
+/** The format of a resource name. Other characters could send the key to another host. */
 const resourceName = /^[a-z0-9][a-z0-9-]*$/i;
 
-/** Microsoft's hosts for resources, in its public and national clouds. */
+/** Microsoft's hosts for resources, in the public and national clouds. */
 const keyHosts = ['azure.com', 'azure.us', 'azure.cn'].flatMap((cloud) => [
   `openai.${cloud}`,
   `cognitiveservices.${cloud}`,
   `services.ai.${cloud}`,
 ]);
 
-/** The address up to `/openai`. */
+/** The URL up to `/openai`. */
 function rootOf({ resource, baseURL }: AzureOpenAISettings): string {
   if ((resource === undefined) === (baseURL === undefined)) {
     throw new SignalboxError(
       'config',
-      'azureOpenAI().resource: give the name of the resource, or its address as baseURL, and not both',
+      'azureOpenAI().resource: set either resource (its name) or baseURL (its URL)',
     );
   }
   if (baseURL !== undefined) {
@@ -78,24 +78,24 @@ function rootOf({ resource, baseURL }: AzureOpenAISettings): string {
   if (resource === undefined || !resourceName.test(resource)) {
     throw new SignalboxError(
       'config',
-      'azureOpenAI().resource: must be a name of letters, digits and hyphens',
+      'azureOpenAI().resource: must contain only letters, digits and hyphens',
     );
   }
   return `https://${resource}.openai.azure.com/openai`;
 }
 
-/** Facts go by the deployment's name, which most people give after the model. */
+/** The spec is chosen by the name of the deployment, which is usually that of the model. */
 function dialectOf(deployment: string): ChatDialect {
   return { ...openAIDialect(deployment), systemRole: 'system', userField: 'user' };
 }
 
 /**
- * OpenAI's models on Azure, through its Responses API or Chat Completions. `provider/<deployment>` is a target.
+ * OpenAI's models on Azure, through the Responses API or Chat Completions. A target is `provider/<deployment>`.
  *
- * Loads the package `openai` at the first call. A missing key is an `auth` error of that call, so that other
- * targets can still answer. Reads no environment variable other than `AZURE_OPENAI_API_KEY`.
+ * Loads the package `openai` at the first call. A missing key fails that call with an `auth` error, so that other
+ * targets can still answer. The only environment variable it reads is `AZURE_OPENAI_API_KEY`.
  *
- * @throws SignalboxError `config` for settings that are unknown, contradicting or malformed.
+ * @throws SignalboxError `config` when a setting is unknown, conflicting or malformed.
  */
 export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   checkSettings('azureOpenAI', settings, shape);
@@ -103,7 +103,7 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   const { maxAnswerBytes } = settings;
   const { wire = apiVersion === undefined ? 'responses' : 'chat' } = settings;
   if (apiKey !== undefined && token !== undefined) {
-    throw new SignalboxError('config', 'azureOpenAI().token: cannot be set beside apiKey');
+    throw new SignalboxError('config', 'azureOpenAI().token: cannot be set together with apiKey');
   }
   const root = rootOf(settings);
   const secret = token ?? apiKey;
@@ -132,10 +132,10 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
     }),
     dialectOf,
     priceList,
-    capabilities: (deployment) => openAIFactsOf(deployment).capabilities,
+    capabilities: (deployment) => openAIModelSpec(deployment).capabilities,
   });
   if (wire === 'chat') return chat;
-  // With dated versions only Responses has no deployment in its path; all else has.
+  // With dated versions, every path has the deployment except that of the Responses API.
   const { prepareEmbedding, prepareImage } = chat;
   return {
     ...responsesProvider(openAIConnection('azureOpenAI', connectionSettings, rules), priceList),

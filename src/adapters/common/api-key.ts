@@ -2,15 +2,15 @@ import { SignalboxError } from '../../errors.ts';
 import { settingOrEnvironment } from './sdk.ts';
 
 /**
- * A function that gives the current key is called for each attempt, so that keys can be renewed
- * and short-lived tokens used. When it fails, the attempt fails with `auth`.
+ * A key, or a function that returns the current key. The function is called for each attempt, so keys can be rotated
+ * and short-lived tokens can be used. If it throws, the attempt fails with `auth`.
  */
 type OneKey = string | (() => string | Promise<string>);
 
-/** One key, or a pool of them: the router then keeps the health of each, and names the one to use. */
+/** One key, or a pool of keys. The router tracks the health of each key in a pool and chooses one for each attempt. */
 export type ApiKey = OneKey | readonly OneKey[];
 
-/** How many keys the setting holds. */
+/** The number of keys in the setting. */
 export function keyCountOf(setting: ApiKey | undefined): number {
   return isPool(setting) ? setting.length : 1;
 }
@@ -19,34 +19,34 @@ function isPool(setting: ApiKey | undefined): setting is readonly OneKey[] {
   return Array.isArray(setting);
 }
 
-/** Asks the caller's function for its secret; `path` is the setting that holds it. */
-async function ask(path: string, give: () => string | Promise<string>): Promise<string> {
-  let given: unknown;
+/** Calls the caller's function for the key. `path` is the setting, for error messages. */
+async function callForKey(path: string, get: () => string | Promise<string>): Promise<string> {
+  let key: unknown;
   try {
-    given = await give();
+    key = await get();
   } catch (cause) {
-    throw new SignalboxError('auth', `${path}: the function failed`, { cause });
+    throw new SignalboxError('auth', `${path}: the function threw`, { cause });
   }
-  if (typeof given === 'string' && given.trim() !== '') return given.trim();
-  throw new SignalboxError('auth', `${path}: the function gave no key`);
+  if (typeof key === 'string' && key.trim() !== '') return key.trim();
+  throw new SignalboxError('auth', `${path}: the function returned no key`);
 }
 
-/** What a header can carry of every key there is; never told, since it is a secret. */
+/** The characters of a key that a header can carry. */
 const sendable = /^[\x20-\x7e]*$/;
 
-/** @throws SignalboxError `auth` when the key cannot be sent at all, which no retry would change. */
+/** @throws SignalboxError `auth` when no header can carry the key. The message does not contain the key. */
 function checkSendable(where: string, key: string): string {
   if (sendable.test(key)) return key;
   throw new SignalboxError(
     'auth',
-    `${where}: holds a line break or another character that no key has and no header can carry`,
+    `${where}: contains a line break or another character that is not allowed in a header`,
   );
 }
 
 /**
- * The key to send now, the one of that index in a pool, from the setting or else from the first of the
- * environment variables that holds one. At once, unless a function gives it.
- * @throws SignalboxError `auth` when the function fails or gives none, or the key cannot be sent.
+ * The key to send: the key at `index` of a pool, the single key of the setting, or else the first environment variable
+ * with a value. A promise only when a function returns the key.
+ * @throws SignalboxError `auth` when the function throws or returns no key, or when a header cannot carry the key.
  */
 export function optionalKey(
   path: string,
@@ -57,7 +57,7 @@ export function optionalKey(
   const key = isPool(setting) ? setting[index] : setting;
   const where = isPool(setting) ? `${path}[${index}]` : path;
   if (typeof key === 'function')
-    return ask(where, key).then((given) => checkSendable(where, given));
+    return callForKey(where, key).then((found) => checkSendable(where, found));
   const found = settingOrEnvironment(key, isPool(setting) ? [] : variables);
   if (found === undefined) return undefined;
   const isOwn = key !== undefined && key.trim() === found;
@@ -65,8 +65,9 @@ export function optionalKey(
 }
 
 /**
- * The same for a provider that needs one. `withheld` says why the environment's is not sent.
- * @throws SignalboxError `auth` that names the setting and the variable.
+ * {@link optionalKey} for a provider that requires a key. `withheld` is the reason why the environment's key is not
+ * sent.
+ * @throws SignalboxError `auth` with the names of the setting and the variable when there is no key.
  */
 export function currentKey(
   path: string,
@@ -82,7 +83,7 @@ export function currentKey(
   throw new SignalboxError('auth', `${path}: there is no key; set it${instead}${why}`);
 }
 
-/** Headers as the guard wants them: names in lower case, and no line feed behind a value that was read from a file. */
+/** Headers with names in lower case and trimmed values. A value read from a file may end with a line feed. */
 export function headerTable(
   headers: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
@@ -91,7 +92,7 @@ export function headerTable(
   );
 }
 
-/** The headers that `make` makes of a key; at once where the key is there at once. */
+/** Builds headers from a key. A promise only when the key is one. */
 export function withKey(
   key: string | Promise<string>,
   make: (key: string) => Readonly<Record<string, string>>,

@@ -1,25 +1,25 @@
-/** The variables that may be asked for a key, and why others may not. */
+/** The environment variables that may be read for a key. */
 export type KeyVariables = {
   readonly names: readonly string[];
-  /** Said where the key is missing. */
+  /** Why the variables are not read, for the error about the missing key. */
   readonly withheld?: string;
 };
 
-/** Whether the host is one of these, or a subdomain of one. */
+/** Whether the host is one of `hosts` or a subdomain of one. */
 export function isHostOf(hostname: string, hosts: readonly string[]): boolean {
   return hosts
     .map((host) => host.toLowerCase())
     .some((host) => host !== '' && (hostname === host || hostname.endsWith(`.${host}`)));
 }
 
-/** What is sent there stays on this machine: test servers, and proxies that add to a request. */
+/** Loopback hosts, used by test servers and local proxies. Requests do not leave this machine. */
 function isThisMachine(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 
 /**
- * Whether a credential that nobody named may go to the address: over TLS to a host of its issuer's, at the usual port,
- * or to this machine.
+ * Whether a credential from the environment may be sent to the URL: over TLS to one of its vendor's hosts at the
+ * default port, or to this machine.
  */
 export function mayGetAmbientKey(baseURL: string, hosts: readonly string[]): boolean {
   if (!URL.canParse(baseURL)) return false;
@@ -29,8 +29,8 @@ export function mayGetAmbientKey(baseURL: string, hosts: readonly string[]): boo
 }
 
 /**
- * The variables to ask for the key of an address. A key from the environment was made for its vendor: another host gets
- * it only where the caller sets it as `apiKey`. `baseURL` is the caller's; without one the address is the vendor's.
+ * The variables to read for the key of a URL. A key from the environment belongs to its vendor, so other hosts get it
+ * only if the caller sets it as `apiKey`. `baseURL` is the caller's setting; without it, requests go to the vendor.
  */
 export function keyVariablesFor(
   baseURL: string | undefined,
@@ -40,6 +40,6 @@ export function keyVariablesFor(
   if (baseURL === undefined || names.length === 0 || hosts === 'any') return { names };
   if (mayGetAmbientKey(baseURL, hosts)) return { names };
   const variables = names.join(' or ');
-  const withheld = `the variable ${variables} is sent over https to ${hosts.join(', ')} only, and not to ${new URL(baseURL).origin}; to send it there, set it as the key`;
+  const withheld = `the variable ${variables} is only sent over https to ${hosts.join(', ')}, not to ${new URL(baseURL).origin}; to send it there, set it as the key`;
   return { names: [], withheld };
 }

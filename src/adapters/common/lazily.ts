@@ -1,18 +1,17 @@
 /**
- * Makes a thing once, on first use; from then on it is there at once. A failure is not remembered: the next use
- * tries again.
+ * Creates a value on first use. Later uses get it without a promise. A failure is not cached: the next use tries again.
  */
-export function lazily<Thing extends object>(
-  make: () => Promise<Thing>,
-): () => Thing | Promise<Thing> {
-  let made: Thing | undefined;
-  let making: Promise<Thing> | undefined;
+export function lazily<Value extends object>(
+  make: () => Promise<Value>,
+): () => Value | Promise<Value> {
+  let made: Value | undefined;
+  let making: Promise<Value> | undefined;
   return () => {
     if (made !== undefined) return made;
     making ??= make().then(
-      (thing) => {
-        made = thing;
-        return thing;
+      (value) => {
+        made = value;
+        return value;
       },
       (error: unknown) => {
         making = undefined;
@@ -23,7 +22,7 @@ export function lazily<Thing extends object>(
   };
 }
 
-/** Goes on with a value: at once, where it is there at once. */
+/** Calls `use` with the value, synchronously unless the value is a promise. */
 export function whenReady<Value, Result>(
   value: Value | Promise<Value>,
   use: (value: Value) => Result | Promise<Result>,

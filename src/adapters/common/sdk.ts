@@ -14,7 +14,7 @@ export function lazySdk<Module>(
       loading = undefined;
       throw new SignalboxError(
         'config',
-        `the package "${packageName}" could not be loaded; install it: npm i ${packageName}`,
+        `cannot load the package "${packageName}"; install it: npm i ${packageName}`,
         { cause },
       );
     });
@@ -22,7 +22,7 @@ export function lazySdk<Module>(
   };
 }
 
-/** A setting, or the first of the environment variables that holds something. Blank counts as unset. */
+/** The setting, or else the first environment variable with a value. Blank values count as unset. */
 export function settingOrEnvironment(
   setting: string | undefined,
   variables: readonly string[],

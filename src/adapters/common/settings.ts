@@ -4,14 +4,14 @@ import { shortened } from '../../internal/quoted.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import { isDispatcher } from '../../transport/undici/dispatcher.ts';
 
-/** With a name and password inside, `fetch` refuses it. */
+/** URLs with a user name or password are not accepted, because `fetch` rejects them. */
 function isHttpUrl(value: unknown): boolean {
   if (typeof value !== 'string' || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return /^https?:$/.test(protocol) && username === '' && password === '';
 }
 
-/** What HTTP takes for a header: RFC 9110, sections 5.1 and 5.5. */
+/** Valid header names and values: RFC 9110, sections 5.1 and 5.5. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -34,22 +34,22 @@ const kinds = {
   string: { accepts: (value: unknown) => typeof value === 'string', wants: 'a string' },
   url: {
     accepts: isHttpUrl,
-    wants: 'a whole URL that starts with http:// or https://, without a name and password',
+    wants: 'an absolute URL that starts with http:// or https://, without user name and password',
   },
   headers: {
     accepts: isHeaders,
-    wants: 'an object of header names and string values that HTTP can carry',
+    wants: 'an object with valid HTTP header names and string values',
   },
   key: {
     accepts: (value: unknown) =>
       Array.isArray(value) ? value.length > 0 && everyElement(value, isKey) : isKey(value),
-    wants: 'a string, a function that gives one, or a list of these with something in it',
+    wants: 'a string, a function that returns one, or a non-empty list of these',
   },
   function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },
-  dispatcher: { accepts: isDispatcher, wants: 'a dispatcher of undici, such as an Agent' },
+  dispatcher: { accepts: isDispatcher, wants: 'an undici dispatcher, such as an Agent' },
   bytes: {
     accepts: (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0,
-    wants: 'a whole number of bytes, 1 at least',
+    wants: 'a whole number of bytes, at least 1',
   },
   object: {
     accepts: (value: unknown) => typeof value === 'object' && value !== null,
@@ -57,11 +57,11 @@ const kinds = {
   },
 } as const;
 
-/** The bound of an answer, which every factory takes; beside a client of the caller's, too. */
+/** The size limit of an answer. Every provider factory accepts it, also together with `client`. */
 export type AnswerSettings = {
   /**
-   * Most bytes of one answer, after decompression. A vendor that sends more is cut off, and the attempt fails as
-   * `invalid_response`; so does one whose answer would take several times that in memory.
+   * The most bytes of one answer, after decompression. If a vendor sends more, the connection is closed and the attempt
+   * fails with `invalid_response`. It also fails if the parsed answer would take several times that amount of memory.
    * @default 67 108 864 (64 MB)
    */
   readonly maxAnswerBytes?: number | undefined;
@@ -69,26 +69,25 @@ export type AnswerSettings = {
 
 export const answerShape = { maxAnswerBytes: 'bytes' } as const;
 
-/** What a provider says of the bound that its factory was given. */
+/** The size limit as a field of the provider. Empty when it is not set. */
 export function answerBoundOf({ maxAnswerBytes }: AnswerSettings): { maxAnswerBytes?: number } {
   return maxAnswerBytes === undefined ? {} : { maxAnswerBytes };
 }
 
-/** Which settings stand beside a client that the caller made, which has them itself. */
-export function besideClient(settings: object, allowed: readonly string[]): readonly string[] {
+/** The names of settings that conflict with `client`, because the client has its own. */
+export function clientConflicts(settings: object, allowed: readonly string[]): readonly string[] {
   return Object.entries(settings)
     .filter(([name, value]) => value !== undefined && !allowed.includes(name))
     .map(([name]) => name);
 }
 
-/** The settings of who sends the requests. */
 export const transportShape = { fetch: 'function', dispatcher: 'dispatcher' } as const;
 
-/** A kind of a factory's own. */
-export type OwnKind = { readonly accepts: (value: unknown) => boolean; readonly wants: string };
+/** A kind of setting defined by a factory. */
+export type CustomKind = { readonly accepts: (value: unknown) => boolean; readonly wants: string };
 
-/** What a setting must be: a kind, or one of the words listed. */
-export type SettingKind = keyof typeof kinds | OwnKind | readonly string[];
+/** What a setting must be: a kind, or one of the listed words. */
+export type SettingKind = keyof typeof kinds | CustomKind | readonly string[];
 
 function isWords(kind: SettingKind): kind is readonly string[] {
   return Array.isArray(kind);
@@ -104,8 +103,8 @@ function problemOf(value: unknown, kind: SettingKind): string | undefined {
 }
 
 /**
- * What is wrong with the fields of an object, each problem with its path below `path`. `undefined` counts as left
- * out; values are never told.
+ * Checks the fields of an object. Each problem starts with the field's path below `path`. `undefined` counts as unset.
+ * Problems never contain values, which may be secrets.
  */
 export function fieldProblems(
   path: string,
@@ -118,15 +117,15 @@ export function fieldProblems(
       const kind = Object.hasOwn(shape, name) ? shape[name] : undefined;
       const problem =
         kind === undefined
-          ? `unknown setting; known are ${Object.keys(shape).join(', ')}`
+          ? `unknown setting; the known settings are ${Object.keys(shape).join(', ')}`
           : problemOf(value, kind);
       return problem === undefined ? [] : [`${path}.${shortened(name)}: ${problem}`];
     });
 }
 
 /**
- * Checks what a factory was given. `undefined` counts as left out.
- * @throws SignalboxError `config` that names every setting in error by its path, and never its value.
+ * Checks the settings of a factory. `undefined` counts as unset.
+ * @throws SignalboxError `config` that lists every invalid setting by its path, without its value.
  */
 export function checkSettings(
   factory: string,
@@ -139,15 +138,14 @@ export function checkSettings(
   const problems = [...fieldProblems(`${factory}()`, settings, shape)];
   const { fetch, dispatcher }: TransportSettings = settings;
   if (fetch !== undefined && dispatcher !== undefined) {
-    problems.push(`${factory}().dispatcher: cannot be set beside fetch, which has its own`);
+    problems.push(`${factory}().dispatcher: cannot be set together with fetch, which has its own`);
   }
   if (problems.length > 0) throw settingsError(problems);
 }
 
-/** An error lists no more problems than these; the others are counted. */
+/** The most problems listed in one error. The others are only counted. */
 const maxListedProblems = 100;
 
-/** One error that lists the problems. */
 export function settingsError(problems: readonly string[]): SignalboxError {
   const lines = problems.slice(0, maxListedProblems);
   const more = problems.length - lines.length;

@@ -3,40 +3,40 @@ import { dataFlaws, maxDataDepth } from '../../internal/data-flaws.ts';
 import { everyElement } from '../../internal/every-element.ts';
 import { isObject } from '../../wires/common/read.ts';
 import {
+  type CustomKind,
   fieldProblems,
-  type OwnKind,
   type SettingKind,
   settingsError,
 } from '../common/settings.ts';
 import type { Profile, ProfileName } from './profile.ts';
 import { profiles } from './profiles.ts';
 
-const yesOrNo: OwnKind = {
+const yesOrNo: CustomKind = {
   accepts: (value) => typeof value === 'boolean',
   wants: 'true or false',
 };
-const list: OwnKind = {
+const list: CustomKind = {
   accepts: (value) =>
     Array.isArray(value) && everyElement(value, (each): each is object => isObject(each)),
   wants: 'a list of objects',
 };
-const strings: OwnKind = {
+const strings: CustomKind = {
   accepts: (value) =>
     Array.isArray(value) && everyElement(value, (each): each is string => typeof each === 'string'),
   wants: 'a list of strings',
 };
-const effortList: OwnKind = {
+const effortList: CustomKind = {
   accepts: (value) => value === 'any' || strings.accepts(value),
   wants: "a list of efforts or 'any'",
 };
-const jsonObject: OwnKind = {
+const jsonObject: CustomKind = {
   accepts: (value) => isObject(value) && dataFlaws(value).length === 0,
-  wants: `an object of JSON, without circles and not nested more than ${maxDataDepth} levels deep`,
+  wants: `a JSON object, without cycles and nested at most ${maxDataDepth} levels deep`,
 };
-const idRule: OwnKind = {
+const idRule: CustomKind = {
   accepts: (value) =>
     isObject(value) && value.pattern instanceof RegExp && Number.isInteger(value.maxLength),
-  wants: 'an object of pattern, a regular expression, and maxLength, a whole number',
+  wants: 'an object with pattern (a regular expression) and maxLength (a whole number)',
 };
 
 const quirksShape = {
@@ -80,7 +80,7 @@ function modelProblems(path: string, models: unknown): readonly string[] {
   return models.flatMap((row: unknown, index) => {
     const here = `${path}.models[${index}]`;
     if (!isObject(row) || !(row.pattern instanceof RegExp) || !isObject(row.quirks)) {
-      return [`${here}: must hold a regular expression, pattern, and quirks`];
+      return [`${here}: must have pattern (a regular expression) and quirks (an object)`];
     }
     return fieldProblems(`${here}.quirks`, row.quirks, quirksShape);
   });
@@ -92,21 +92,21 @@ function capabilityProblems(path: string, rows: unknown): readonly string[] {
     isObject(row) && row.pattern instanceof RegExp && strings.accepts(row.capabilities)
       ? []
       : [
-          `${path}.modelCapabilities[${index}]: must hold a regular expression, pattern, and a list, capabilities`,
+          `${path}.modelCapabilities[${index}]: must have pattern (a regular expression) and capabilities (a list)`,
         ],
   );
 }
 
 /**
- * The profile that the setting stands for: one of ours by its name, or one of the caller's own.
- * @throws SignalboxError `config` that names every field in error by its path.
+ * The profile of the setting: a built-in one by name, or the caller's.
+ * @throws SignalboxError `config` that lists every invalid field by its path.
  */
 export function readProfile(factory: string, setting: ProfileName | Profile | undefined): Profile {
   const path = `${factory}().profile`;
   if (typeof setting === 'string' && Object.hasOwn(profiles, setting)) return profiles[setting];
   if (!isObject(setting)) {
     const names = Object.keys(profiles).join(', ');
-    throw new SignalboxError('config', `${path}: must be a profile of your own or one of ${names}`);
+    throw new SignalboxError('config', `${path}: must be a profile object or one of ${names}`);
   }
   const problems = [
     ...fieldProblems(path, setting, profileShape),

@@ -21,19 +21,19 @@ export type { ChatQuirks } from '../openai-chat/index.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
 export type { ModelCapabilities, ModelQuirks, Profile, ProfileName } from './profile.ts';
 
-/** How to reach a vendor that speaks Chat Completions: with a key, or through a client you made. */
+/** How to connect to a vendor of Chat Completions: with a key, or through a client you created. */
 export type CompatibleSettings = OpenAIConnectionSettings & {
-  /** The vendor's name in price lists. @default the profile's */
+  /** The vendor's name in price lists. @default that of the profile */
   readonly priceList?: string;
 };
 
-/** The same for a vendor that is named by its profile. */
+/** {@link CompatibleSettings} with the profile of the vendor. */
 export type OpenAICompatibleSettings = CompatibleSettings & {
-  /** What sets the vendor apart: the name of a profile of signalbox's, or one of your own. */
+  /** The quirks of the vendor: the name of a built-in profile, or your own profile. */
   readonly profile: ProfileName | Profile;
 };
 
-/** The quirks of one model: the vendor's, and over them its own. */
+/** The dialect of one model. Its quirks override those of the vendor. */
 function dialectOf(profile: Profile, model: string): ChatDialect {
   const {
     baseURL: _baseURL,
@@ -50,7 +50,7 @@ function dialectOf(profile: Profile, model: string): ChatDialect {
   return compatibleDialect({ ...quirks, ...matching(models, model)?.quirks });
 }
 
-/** The first row whose pattern is in the name; `search`, since a pattern with the flag `g` remembers its last use. */
+/** The first row whose pattern matches. Uses `search`, because `test` is stateful for patterns with the flag `g`. */
 function matching<Row extends { readonly pattern: RegExp }>(
   rows: readonly Row[],
   model: string,
@@ -58,18 +58,22 @@ function matching<Row extends { readonly pattern: RegExp }>(
   return rows.find(({ pattern }) => model.search(pattern) >= 0);
 }
 
-/** A profile without hosts is made for whatever address is set. */
+/** A profile without hosts may send its key to any URL that the caller sets. */
 function keyHostsOf({ baseURL, keyHosts }: Profile): readonly string[] | 'any' {
   if (baseURL === undefined) return keyHosts ?? 'any';
   return [new URL(baseURL).hostname, ...(keyHosts ?? [])];
 }
 
-function brand(factory: string, settings: CompatibleSettings, profile: Profile): Provider {
+function compatibleProvider(
+  factory: string,
+  settings: CompatibleSettings,
+  profile: Profile,
+): Provider {
   const { priceList = profile.priceList, ...connectionSettings } = settings;
   const { baseURL, keyVariables = [], authHeader } = profile;
   const { capabilities = compatibleCapabilities, modelCapabilities = [] } = profile;
-  const isPlaced = 'client' in settings && settings.client !== undefined;
-  if (!isPlaced && baseURL === undefined && !('baseURL' in settings)) {
+  const hasClient = 'client' in settings && settings.client !== undefined;
+  if (!hasClient && baseURL === undefined && !('baseURL' in settings)) {
     throw new SignalboxError(
       'config',
       `${factory}().baseURL: is missing, and the profile has none`,
@@ -90,30 +94,30 @@ function brand(factory: string, settings: CompatibleSettings, profile: Profile):
   });
 }
 
-/** The profile is read on its own. */
+/** `readProfile` checks the profile. */
 const anything = { accepts: () => true, wants: 'a profile' };
 
 const settingsShape = { ...connectionShape, priceList: 'string' } as const;
 
 /**
- * Any vendor or server that speaks Chat Completions, with its quirks as a profile: of signalbox's by name, or your
- * own. The vendors' own functions (`mistral()`, `groq()`, …) are this with the profile filled in.
+ * Any vendor or server that is compatible with Chat Completions, with its quirks as a profile: a built-in one by name,
+ * or your own. The functions of vendors (`mistral()`, `groq()`, …) call this with their profile.
  *
- * Loads the package `openai` at the first call. Reads no environment variables other than those of the profile's
- * key; a missing key is an `auth` error of the call, so that other targets can still answer.
+ * Loads the package `openai` at the first call. The only environment variables it reads are the profile's
+ * `keyVariables`. A missing key fails the call with an `auth` error, so that other targets can still answer.
  *
- * @throws SignalboxError `config` for settings that are unknown or malformed.
+ * @throws SignalboxError `config` when a setting is unknown or malformed.
  */
 export function openaiCompatible(settings: OpenAICompatibleSettings): Provider {
   checkSettings('openaiCompatible', settings, { ...settingsShape, profile: anything });
   const { profile, ...rest } = settings;
-  return brand('openaiCompatible', rest, readProfile('openaiCompatible', profile));
+  return compatibleProvider('openaiCompatible', rest, readProfile('openaiCompatible', profile));
 }
 
-/** The function of one vendor, whose profile is filled in. */
+/** The provider function of one vendor, with its built-in profile. */
 export function preset(name: ProfileName): (settings?: CompatibleSettings) => Provider {
   return (settings = {}) => {
     checkSettings(name, settings, settingsShape);
-    return brand(name, settings, readProfile(name, name));
+    return compatibleProvider(name, settings, readProfile(name, name));
   };
 }

@@ -2,15 +2,15 @@ import type { Capability } from '../../protocol/provider.ts';
 import type { ModelCapabilities } from './profile.ts';
 
 const text: readonly Capability[] = ['tools', 'structured-output'];
-const pictures: readonly Capability[] = ['vision', ...text];
+const textAndImages: readonly Capability[] = ['vision', ...text];
 
-/** Models of open weights, wherever they are served; what is not here has what its vendor's models usually have. */
+/** Open-weight models of all vendors. A model that is not here has the usual capabilities of its vendor. */
 const openWeights: readonly ModelCapabilities[] = [
   { pattern: /embed|rerank|guard|whisper/i, capabilities: [] },
   { pattern: /omni/i, capabilities: ['vision', 'audio', ...text] },
   {
     pattern: /vision|[-_.\d]vl\b|vl\d\b|ocr|llava|pixtral|llama-?4|minicpm-v/i,
-    capabilities: pictures,
+    capabilities: textAndImages,
   },
   { pattern: /gpt-oss|llama-?[23]|mixtral|deepseek|devstral|codestral/i, capabilities: text },
   {
@@ -20,9 +20,8 @@ const openWeights: readonly ModelCapabilities[] = [
 ];
 
 /**
- * What single models can take, where it is less than their vendor's models usually can. Put together in November
- * 2026 from the vendors' lists of models. A model that is not here is sent what it is asked; a row too many would keep
- * calls from it.
+ * Models with fewer capabilities than their vendor's other models. Compiled in November 2026 from the vendors' lists of
+ * models. A missing row only causes rejected calls. A wrong row would withhold calls that the model can answer.
  */
 export const modelCapabilities = {
   openWeights,
@@ -32,19 +31,19 @@ export const modelCapabilities = {
     { pattern: /^(?:mistral-(?:large|small)|ministral-\d+b)-24/, capabilities: text },
   ],
   xai: [{ pattern: /^grok-(?:3|code|2(?!-vision)|beta)/, capabilities: text }],
-  // Its agents choose their own tools.
+  // Groq's compound models choose their tools.
   groq: [{ pattern: /compound/, capabilities: ['structured-output'] }, ...openWeights],
   cohere: [
     { pattern: /vision/, capabilities: ['vision', 'structured-output'] },
     { pattern: /^command-(?:r|a-0|a-reasoning|a-translate)/, capabilities: text },
   ],
   moonshot: [
-    { pattern: /vision/, capabilities: pictures },
+    { pattern: /vision/, capabilities: textAndImages },
     { pattern: /^(?:moonshot-v1|kimi-k2(?!\.[5-9])|kimi-thinking)/, capabilities: text },
   ],
   qwen: [
     { pattern: /omni/, capabilities: ['vision', 'audio', ...text] },
-    { pattern: /vl|qvq|ocr/, capabilities: pictures },
+    { pattern: /vl|qvq|ocr/, capabilities: textAndImages },
     { pattern: /^(?:qwen3?-(?:max|coder)|qwq|qwen2\.5|qwen3-\d)/, capabilities: text },
   ],
 } as const satisfies Record<string, readonly ModelCapabilities[]>;

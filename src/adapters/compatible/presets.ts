@@ -12,7 +12,7 @@ export const groq = preset('groq');
 export const together = preset('together');
 /** Fireworks. The key is `FIREWORKS_API_KEY`. */
 export const fireworks = preset('fireworks');
-/** Cohere, through its compatibility API. The key is `CO_API_KEY`, else `COHERE_API_KEY`. */
+/** Cohere, through its Compatibility API. The key is `CO_API_KEY`, else `COHERE_API_KEY`. */
 export const cohere = preset('cohere');
 /** AI21. The key is `AI21_API_KEY`. */
 export const ai21 = preset('ai21');
@@ -20,11 +20,11 @@ export const ai21 = preset('ai21');
 export const meta = preset('meta');
 /** OpenRouter. The key is `OPENROUTER_API_KEY`. */
 export const openrouter = preset('openrouter');
-/** Perplexity, which takes no tools. The key is `PERPLEXITY_API_KEY`. */
+/** Perplexity, which does not support tools. The key is `PERPLEXITY_API_KEY`. */
 export const perplexity = preset('perplexity');
 /** Moonshot (Kimi). The key is `MOONSHOT_API_KEY`. */
 export const moonshot = preset('moonshot');
-/** Qwen, at Alibaba's international address. The key is `DASHSCOPE_API_KEY`. */
+/** Qwen, at Alibaba's international endpoint. The key is `DASHSCOPE_API_KEY`. */
 export const qwen = preset('qwen');
 /** Cerebras. The key is `CEREBRAS_API_KEY`. */
 export const cerebras = preset('cerebras');

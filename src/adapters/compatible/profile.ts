@@ -1,35 +1,35 @@
 import type { Capability } from '../../protocol/provider.ts';
 import type { ChatQuirks } from '../openai-chat/index.ts';
 
-/** Models with quirks of their own, by a pattern of the name. */
+/** The quirks of models, by a pattern of the name. */
 export type ModelQuirks = { readonly pattern: RegExp; readonly quirks: Partial<ChatQuirks> };
 
-/** What models can take, by a pattern of the name. */
+/** The capabilities of models, by a pattern of the name. */
 export type ModelCapabilities = {
   readonly pattern: RegExp;
   readonly capabilities: readonly Capability[];
 };
 
-/** What sets a vendor of Chat Completions apart. All that is left out is as nearly all vendors have it. */
+/** The quirks of a vendor of Chat Completions. The defaults are right for nearly all vendors. */
 export type Profile = Partial<ChatQuirks> & {
-  /** The address, with its version. */
+  /** The URL, including the version. */
   readonly baseURL?: string;
-  /** The environment variables of its key, the preferred first; none for servers that want no key. */
+  /** The environment variables of the key, in order of preference. Empty for servers without a key. */
   readonly keyVariables?: readonly string[];
   /**
-   * Hosts other than that of `baseURL` that a key of these variables may go to, subdomains included. Every other
-   * host gets a key only where it is set as `apiKey`.
+   * Hosts that a key from these variables may be sent to, in addition to the host of `baseURL`, subdomains included.
+   * Any other host gets a key only if it is set as `apiKey`.
    */
   readonly keyHosts?: readonly string[];
-  /** The header of the key: `authorization` carries it as a bearer token, any other as it is. */
+  /** The header of the key. `authorization` sends it as a bearer token, any other header unchanged. */
   readonly authHeader?: string;
   /** The vendor's name in price lists. */
   readonly priceList?: string;
-  /** What its models can take, when that is less than usual. */
+  /** The capabilities of its models, if they are fewer than usual. */
   readonly capabilities?: readonly Capability[];
-  /** What single models can take, when that is something else; the first match counts. */
+  /** Models with other capabilities. The first match wins. */
   readonly modelCapabilities?: readonly ModelCapabilities[];
-  /** The first match counts; its quirks go over those of the vendor. */
+  /** Models with other quirks. The first match wins; its quirks override those of the vendor. */
   readonly models?: readonly ModelQuirks[];
 };
 

@@ -2,8 +2,8 @@ import { modelCapabilities } from './model-capabilities.ts';
 import type { Profile, ProfileName } from './profile.ts';
 
 /**
- * Every vendor, one row each. Put together in November 2026 from the vendors' documentation and from what other
- * clients do; docs/providers.md tells what was checked against recorded answers.
+ * The profiles of all vendors. Compiled in November 2026 from the vendors' documentation and from other clients.
+ * docs/providers.md lists what was checked against recorded answers.
  */
 export const profiles = {
   mistral: {
@@ -17,7 +17,7 @@ export const profiles = {
     toolResultName: true,
     unsupportedParams: ['topK', 'userId'],
     models: [
-      // Magistral reasons always, and takes no effort.
+      // Magistral always reasons and accepts no effort.
       { pattern: /^magistral/, quirks: { reasoningIn: 'none' } },
     ],
     modelCapabilities: modelCapabilities.mistral,
@@ -93,7 +93,7 @@ export const profiles = {
     keyHosts: ['api.cohere.com'],
     priceList: 'cohere',
     systemRole: 'developer',
-    // Its compatibility endpoint turns reasoning on or off, and knows no more.
+    // Its compatibility endpoint can only turn reasoning on or off.
     efforts: ['none', 'high'],
     toolChoiceNamed: false,
     unsupportedParams: ['topK', 'parallelToolCalls', 'userId'],
@@ -148,7 +148,7 @@ export const profiles = {
     capabilities: ['vision', 'tools', 'structured-output'],
     models: [
       {
-        // These refuse any sampling but their own.
+        // These models reject all sampling parameters.
         pattern: /^kimi-k(?:2\.[5-9]|[3-9])/,
         quirks: {
           unsupportedParams: [

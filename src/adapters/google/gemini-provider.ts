@@ -2,51 +2,51 @@ import type { Capability, PreparedCall, Provider } from '../../protocol/provider
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
-import { refusalError } from '../../wires/gemini/errors.ts';
-import { factsOf } from '../../wires/gemini/models.ts';
+import { httpError } from '../../wires/gemini/errors.ts';
+import { geminiModelSpec } from '../../wires/gemini/models.ts';
 import { toWireRequest } from '../../wires/gemini/request.ts';
 import { createAnswerReader, notAnAnswer } from '../../wires/gemini/response.ts';
 import { whenReady } from '../common/lazily.ts';
-import type { Road } from './gemini-sender.ts';
+import type { GeminiSender } from './gemini-sender.ts';
 import {
   embeddingBody,
-  geminiPlaces,
+  geminiEmbeddingFields,
   imageRequest,
   maxEmbeddingBatch,
   readEmbeddings,
 } from './other-tasks.ts';
 
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
-  const facts = factsOf(model);
+  const spec = geminiModelSpec(model);
   return new Set<Capability>([
     'vision',
-    ...(facts.systemInstruction ? (['audio', 'files'] as const) : []),
-    ...(facts.tools ? (['tools'] as const) : []),
-    ...(facts.structuredOutput ? (['structured-output'] as const) : []),
+    ...(spec.systemInstruction ? (['audio', 'files'] as const) : []),
+    ...(spec.tools ? (['tools'] as const) : []),
+    ...(spec.structuredOutput ? (['structured-output'] as const) : []),
   ]);
 }
 
-/** Who serves the models: the way there, and how the SDK is loaded. */
+/** What differs between the Gemini API and Vertex. */
 export type GeminiHost = {
-  readonly road: () => Road | Promise<Road>;
+  readonly sender: () => GeminiSender | Promise<GeminiSender>;
   readonly preload: () => Promise<void>;
-  /** Makes one request; the host may have more to say of failures. @default {@link exchange} */
+  /** Makes one request. A host may replace it to add advice to failures. @default {@link exchange} */
   readonly exchange?: typeof exchange;
 };
 
-/** A provider of Gemini's models, but for embeddings. */
+/** A provider of Gemini models, without embeddings. */
 export function geminiProvider(host: GeminiHost): Provider {
-  const { road, preload, exchange: exchangeWith = exchange } = host;
+  const { sender, preload, exchange: exchangeWith = exchange } = host;
 
   function prepare(request: ProviderRequest): PreparedCall {
     const { body, warnings } = toWireRequest(request);
     const { provider, model } = request;
-    const issuer = { provider, model };
-    const asked = { model, body, contents: body.contents };
+    const origin = { provider, model };
+    const geminiRequest = { model, body, contents: body.contents };
     const answers: AnswerWire = {
-      open: (facts) => createAnswerReader(issuer, facts),
-      refused: refusalError,
-      odd: notAnAnswer,
+      open: (context) => createAnswerReader(origin, context),
+      httpError: httpError,
+      unrecognized: notAnAnswer,
     };
     return {
       warnings,
@@ -54,8 +54,8 @@ export function geminiProvider(host: GeminiHost): Provider {
         readAnswer(context, answers, () => {
           const method =
             context.transfer === 'stream' ? 'generateContentStream' : 'generateContent';
-          return whenReady(road(), ({ send }) =>
-            exchangeWith(context, (tap) => send(method, asked, tap)),
+          return whenReady(sender(), ({ send }) =>
+            exchangeWith(context, (capture) => send(method, geminiRequest, capture)),
           );
         }),
     };
@@ -75,21 +75,23 @@ export function geminiProvider(host: GeminiHost): Provider {
   };
 }
 
-/** Embeddings of the Gemini API; Google Cloud has other words for them. */
+/** Embeddings of the Gemini API. Vertex has another format. */
 export function geminiEmbeddings(
-  road: GeminiHost['road'],
+  sender: GeminiHost['sender'],
 ): Required<Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch'>> {
   return {
     maxEmbeddingBatch,
     prepareEmbedding(request) {
       const { model, values } = request;
-      const asked = { model, body: embeddingBody(request), contents: values };
+      const geminiRequest = { model, body: embeddingBody(request), contents: values };
       return {
         warnings: [],
         async *send(context) {
-          const { send } = await road();
-          const reply = await exchange(context, (tap) => send('embedContent', asked, tap));
-          yield readEmbeddings(reply, context, geminiPlaces);
+          const { send } = await sender();
+          const reply = await exchange(context, (capture) =>
+            send('embedContent', geminiRequest, capture),
+          );
+          yield readEmbeddings(reply, context, geminiEmbeddingFields);
         },
       };
     },

@@ -1,39 +1,37 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import { type Fetch, tappedFetch } from '../../transport/guarded-fetch.ts';
-import type { Tap } from '../../transport/response-capture.ts';
+import { capturingFetch, type Fetch } from '../../transport/guarded-fetch.ts';
+import type { ResponseCapture } from '../../transport/response-capture.ts';
 import type { GoogleClient } from './options.ts';
 
-/** The SDK's methods, each of which is an address at the vendor's. */
+/** The SDK's methods. Each has its URL. */
 export type Method = keyof GoogleClient['models'];
 
-/** What is asked of a model. */
-type Asked = {
+type GeminiRequest = {
   readonly model: string;
-  /** In the API's words, and whole. */
+  /** The complete body in the format of the API. */
   readonly body: JsonObject;
-  /** The turns or texts as the SDK wants them, which makes something of its own of them. */
+  /** The turns or texts in the format of the SDK, which converts them. */
   readonly contents: unknown;
 };
 
-/** The way to the vendor. */
-export type Road = {
-  /** Sends a request; its answer comes by the tap. */
-  send(method: Method, asked: Asked, tap: Tap): PromiseLike<unknown>;
+export type GeminiSender = {
+  /** Sends a request. The response is passed to `capture`. */
+  send(method: Method, request: GeminiRequest, capture: ResponseCapture): PromiseLike<unknown>;
 };
 
-/** The way through a client of the SDK, whose every request goes through the guard. */
-export function sdkRoad(client: GoogleClient, guard: Fetch): Road {
+/** Sends through a client of the SDK. All its requests go through the guard. */
+export function sdkSender(client: GoogleClient, guard: Fetch): GeminiSender {
   return {
-    send(method, { model, body, contents }, tap) {
-      // All of the body but `contents` travels as `extraBody`, since it is in the API's words already.
+    send(method, { model, body, contents }, capture) {
+      // The body already has the format of the API, so all of it except `contents` is passed as `extraBody`.
       const { contents: _, ...extraBody } = body;
-      const fetch = tappedFetch(guard, tap);
+      const fetch = capturingFetch(guard, capture);
       return client.models[method]({
         model,
         contents,
         config: {
           httpOptions: { fetch, extraBody, retryOptions: { attempts: 1 } },
-          // One call would otherwise become several billed ones.
+          // Otherwise one call could become several billed calls.
           automaticContinuation: false,
         },
       });

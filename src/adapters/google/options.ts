@@ -5,18 +5,18 @@ import { lazySdk } from '../common/sdk.ts';
 import {
   type AnswerSettings,
   answerShape,
-  besideClient,
   checkSettings,
+  clientConflicts,
   transportShape,
 } from '../common/settings.ts';
 
-/** The web entry: the same API, a quarter of the weight, and deaf to the environment. */
+/** The web entry has the same API, a quarter of the size, and does not read the environment. */
 export const loadWebSdk = lazySdk('@google/genai', () => import('@google/genai/web'));
 
-/** Hosts that credentials of the environment may go to, subdomains included. */
+/** The hosts that credentials from the environment may be sent to, subdomains included. */
 export const keyHosts = ['googleapis.com'];
 
-/** What signalbox uses of a client of `@google/genai`: a `GoogleGenAI` of any of its entry points fits. */
+/** The part of a `@google/genai` client that signalbox uses. A `GoogleGenAI` of any entry point matches. */
 export interface GoogleClient {
   readonly models: {
     generateContent(parameters: object): PromiseLike<unknown>;
@@ -25,35 +25,35 @@ export interface GoogleClient {
   };
 }
 
-/** How to reach the Gemini API. */
+/** How to connect to the Gemini API. */
 export type GoogleSettings = AnswerSettings &
   (
     | (TransportSettings & {
         /**
-         * The key, or a function that gives the current one for each attempt.
-         * @default the environment variable `GOOGLE_API_KEY` or else `GEMINI_API_KEY`, read at each call;
-         * sent to hosts of `googleapis.com` and to this machine only
+         * The key, or a function that returns the current one for each attempt.
+         * @default the environment variable `GOOGLE_API_KEY`, else `GEMINI_API_KEY`, read at each call; sent only to
+         * hosts of `googleapis.com` and to this machine
          */
         readonly apiKey?: ApiKey;
         /** Without the version. @default 'https://generativelanguage.googleapis.com' */
         readonly baseURL?: string;
-        /** Sent with every request, over signalbox's own. */
+        /** Sent with every request. They override signalbox's headers. */
         readonly headers?: Readonly<Record<string, string>>;
         /** The API version in the path. Preview models and features need `v1beta`. @default 'v1beta' */
         readonly apiVersion?: string;
         readonly client?: undefined;
       })
     | {
-        /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
+        /** A client you created. Its key, URL and headers are used unchanged; its retries are turned off. */
         readonly client: GoogleClient;
       }
   );
 
-/** Settings of a client that signalbox makes, with its defaults filled in; the key stays lazy. */
+/** Settings without `client`, with defaults. The key is not resolved yet. */
 export type OwnClientSettings = {
   readonly apiKey: ApiKey | undefined;
   readonly baseURL: string;
-  /** The address as the caller set it. */
+  /** `baseURL` as set by the caller. */
   readonly givenURL: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly transport: TransportSettings;
@@ -81,7 +81,7 @@ function isClient(value: object): value is GoogleClient {
   );
 }
 
-/** @throws SignalboxError `config` for unknown, contradicting or malformed settings. */
+/** @throws SignalboxError `config` when a setting is unknown, conflicting or malformed. */
 export function readSettings(
   settings: GoogleSettings,
 ):
@@ -89,12 +89,12 @@ export function readSettings(
   | { readonly own: OwnClientSettings } {
   checkSettings('google', settings, shape);
   if (settings.client !== undefined) {
-    const others = besideClient(settings, ['client', 'maxAnswerBytes']);
+    const others = clientConflicts(settings, ['client', 'maxAnswerBytes']);
     if (others.length > 0) {
       const names = others.map((name) => `google().${name}`).join(', ');
       throw new SignalboxError(
         'config',
-        `${names}: cannot be set beside client, which has its own`,
+        `${names}: cannot be set together with client, which has its own`,
       );
     }
     if (!isClient(settings.client)) {

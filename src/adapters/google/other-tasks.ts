@@ -9,13 +9,13 @@ import type { Usage } from '../../protocol/usage.ts';
 import type { Reply } from '../../transport/body/read-reply.ts';
 import { mergeBody } from '../../wires/common/merge-body.ts';
 import { isObject, listOf, objectOf } from '../../wires/common/read.ts';
-import { inBandError, isErrorBody, refusalError } from '../../wires/gemini/errors.ts';
+import { httpError, inBandError, isErrorBody } from '../../wires/gemini/errors.ts';
 import { toUsage } from '../../wires/gemini/usage.ts';
 
-/** Values in one `batchEmbedContents` (Gemini API reference, Embeddings). */
+/** The most values in one `batchEmbedContents` (Gemini API reference, Embeddings). */
 export const maxEmbeddingBatch = 100;
 
-/** The aspect ratios that Gemini draws in (Gemini API reference, ImageConfig). */
+/** The supported aspect ratios (Gemini API reference, ImageConfig). */
 const aspectRatios = [
   '1:1',
   '2:3',
@@ -29,7 +29,7 @@ const aspectRatios = [
   '21:9',
 ] as const;
 
-/** The body of an embedding request, in the API's words. */
+/** The body of an embedding request. */
 export function embeddingBody(request: EmbeddingRequest): JsonObject {
   const { provider: _, model, values, dimensions, userId: _userId, extraBody, ...rest } = request;
   rest satisfies Record<string, never>;
@@ -42,33 +42,29 @@ export function embeddingBody(request: EmbeddingRequest): JsonObject {
 }
 
 function unusable(what: string): SignalboxError {
-  return new SignalboxError(
-    'invalid_response',
-    `the answer holds ${what}: check baseURL and model`,
-  );
+  return new SignalboxError('invalid_response', `the answer has ${what}: check baseURL and model`);
 }
 
-/** Where a host tells vectors and usage. */
-export type EmbeddingPlaces = {
-  /** Objects that hold `values`, in the order of the texts. */
+/** Where the body of a host has the vectors and the usage. */
+export type EmbeddingFields = {
+  /** Objects with `values`, in the order of the texts. */
   readonly rowsOf: (body: JsonObject) => readonly unknown[];
   readonly usageOf: (body: JsonObject) => Usage | undefined;
 };
 
-/** Where the Gemini API tells them. */
-export const geminiPlaces: EmbeddingPlaces = {
+export const geminiEmbeddingFields: EmbeddingFields = {
   rowsOf: ({ embeddings }) => listOf(embeddings),
   usageOf: ({ usageMetadata }) => (isObject(usageMetadata) ? toUsage(usageMetadata) : undefined),
 };
 
-/** Reads the answer to an embedding request; the vectors come in the order of the values. */
+/** Reads the answer to an embedding request. The vectors have the order of the values. */
 export function readEmbeddings(
   reply: Reply,
   { keepRaw }: AttemptContext,
-  { rowsOf, usageOf }: EmbeddingPlaces,
+  { rowsOf, usageOf }: EmbeddingFields,
 ): readonly ProviderPart[] {
-  if (reply.kind === 'refusal') throw refusalError(reply.refusal);
-  if (reply.kind === 'events') throw unusable('events where a whole body was asked for');
+  if (reply.kind === 'http-error') throw httpError(reply.error);
+  if (reply.kind === 'events') throw unusable('events, but no stream was requested');
   const { body } = reply;
   if (isErrorBody(body)) throw inBandError(body, reply.headers);
   const rows = rowsOf(objectOf(body));
@@ -92,7 +88,7 @@ function aspectRatioOf(size: string): string | undefined {
   });
 }
 
-/** A picture is an answer whose parts may be pictures: the request for one, and what it cannot say. */
+/** Gemini returns images as parts of a chat answer, so an image request becomes a chat request. */
 export function imageRequest(request: ImageRequest): {
   readonly request: ProviderRequest;
   readonly warnings: readonly Warning[];
@@ -105,9 +101,10 @@ export function imageRequest(request: ImageRequest): {
   };
   const aspectRatio = size === undefined ? undefined : aspectRatioOf(size);
   if (size !== undefined && aspectRatio === undefined) {
-    drop('size', `Gemini draws in ${aspectRatios.join(', ')} only`);
+    drop('size', `size was dropped: Gemini supports the aspect ratios ${aspectRatios.join(', ')}`);
   }
-  if (count !== undefined && count > 1) drop('count', 'Gemini draws one picture for each request');
+  if (count !== undefined && count > 1)
+    drop('count', 'count was dropped: Gemini returns one image per request');
   const generationConfig = {
     responseModalities: ['TEXT', 'IMAGE'],
     ...(aspectRatio !== undefined && { imageConfig: { aspectRatio } }),

@@ -10,15 +10,15 @@ import type { GeminiHost } from './gemini-provider.ts';
 import { readEmbeddings } from './other-tasks.ts';
 
 /**
- * Google Cloud has two methods: `:predict` for the older models, `:embedContent` for those of Gemini. Which it is, the
- * SDK decides by the name, and so do we: the body must fit.
+ * Vertex has two methods: `:predict` for older models and `:embedContent` for Gemini models. The SDK chooses one by the
+ * model's name, and the body must match, so this is the SDK's rule.
  */
 function isEmbedContentModel(model: string): boolean {
   return model.includes('maas') || (model.includes('gemini') && model !== 'gemini-embedding-001');
 }
 
 /**
- * Values in one request: Gemini's models take one only.
+ * The most values in one request. Gemini models accept only one.
  * https://cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings
  */
 function maxEmbeddingBatch(model: string): number {
@@ -37,13 +37,13 @@ function bodyOf(request: EmbeddingRequest): JsonObject {
   return mergeBody({ content: { parts }, embedContentConfig: shortened }, extraBody);
 }
 
-/** The rows of either method, in the form of the Gemini API. */
+/** The rows of both methods, in the format of the Gemini API. */
 function rowsOf({ predictions, embedding }: JsonObject): readonly unknown[] {
   if (isObject(embedding)) return [embedding];
   return listOf(predictions).map((prediction) => objectOf(prediction).embeddings);
 }
 
-/** `:embedContent` counts as all answers do, `:predict` with each vector. */
+/** `:embedContent` reports usage like chat answers, `:predict` with each vector. */
 function usageOf(body: JsonObject): Usage | undefined {
   if (isObject(body.usageMetadata)) return toUsage(body.usageMetadata);
   const read = new TokenCounts();
@@ -55,23 +55,25 @@ function usageOf(body: JsonObject): Usage | undefined {
   return { inputTokens, outputTokens: 0, totalTokens: inputTokens, raw: body.metadata };
 }
 
-/** Embeddings of Google Cloud. */
+/** Embeddings of Vertex. */
 export function vertexEmbeddings({
-  road,
+  sender,
   exchange,
-}: Required<Pick<GeminiHost, 'road' | 'exchange'>>): Required<
+}: Required<Pick<GeminiHost, 'sender' | 'exchange'>>): Required<
   Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch'>
 > {
   return {
     maxEmbeddingBatch,
     prepareEmbedding(request) {
       const { model, values } = request;
-      const asked = { model, body: bodyOf(request), contents: values };
+      const geminiRequest = { model, body: bodyOf(request), contents: values };
       return {
         warnings: [],
         async *send(context) {
-          const { send } = await road();
-          const reply = await exchange(context, (tap) => send('embedContent', asked, tap));
+          const { send } = await sender();
+          const reply = await exchange(context, (capture) =>
+            send('embedContent', geminiRequest, capture),
+          );
           yield readEmbeddings(reply, context, { rowsOf, usageOf });
         },
       };

@@ -2,6 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
+import { userAgent } from '../../transport/user-agent.ts';
 import { currentKey, headerTable, withKey } from '../common/api-key.ts';
 import { mayGetAmbientKey } from '../common/key-hosts.ts';
 import { lazily } from '../common/lazily.ts';
@@ -14,36 +15,37 @@ import {
   transportShape,
 } from '../common/settings.ts';
 import { geminiProvider } from './gemini-provider.ts';
-import { sdkRoad } from './gemini-sender.ts';
+import { sdkSender } from './gemini-sender.ts';
 import { type GoogleClient, keyHosts, loadWebSdk } from './options.ts';
 import { vertexEmbeddings } from './vertex-embeddings.ts';
 
-/** How to reach Gemini on Google Cloud. */
+/** How to connect to Gemini on Google Cloud. */
 export type VertexSettings = TransportSettings &
   AnswerSettings & {
-    /** The id of the Google Cloud project that pays. */
+    /** The id of the Google Cloud project that is billed. */
     readonly project: string;
     /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
     readonly location?: string;
     /**
-     * Gives an access token for each attempt, and keeps the SDK's Node entry out of the process. Caching it is
-     * yours to do. @default Google's application-default credentials, found by the SDK; sent to
-     * hosts of `googleapis.com` and to this machine only
+     * Returns an access token. Called for each attempt, so cache the token. With it, the SDK's Node entry is not
+     * loaded.
+     * @default Google's application-default credentials, found by the SDK; sent only to hosts of `googleapis.com` and
+     * to this machine
      */
     readonly token?: () => string | Promise<string>;
-    /** Without the version. @default the address of the location */
+    /** Without the version. @default the URL of the location */
     readonly baseURL?: string;
-    /** Sent with every request, over signalbox's own. */
+    /** Sent with every request. They override signalbox's headers. */
     readonly headers?: Readonly<Record<string, string>>;
     /** The API version in the path. @default 'v1beta1' */
     readonly apiVersion?: string;
   };
 
-/** Both become part of the address. Projects of old organisations are named `example.com:project`. */
+/** Project and location become part of the URL. Projects of old organisations are named `example.com:project`. */
 const idKind = {
   accepts: (value: unknown) =>
     typeof value === 'string' && /^[a-z0-9][a-z0-9:-]*(?:\.[a-z0-9:-]+)*$/.test(value),
-  wants: 'an id of Google Cloud',
+  wants: 'a Google Cloud id',
 };
 const locationKind = {
   accepts: (value: unknown) => typeof value === 'string' && /^[a-z0-9-]+$/.test(value),
@@ -61,11 +63,13 @@ const shape = {
   apiVersion: 'string',
 } as const;
 
-type Place = Required<Pick<VertexSettings, 'project' | 'location' | 'baseURL' | 'apiVersion'>>;
+type VertexEndpoint = Required<
+  Pick<VertexSettings, 'project' | 'location' | 'baseURL' | 'apiVersion'>
+>;
 
 const loadNodeSdk = lazySdk('@google/genai', () => import('@google/genai'));
 
-/** They have hosts of a form of their own: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations */
+/** Multi-regions have another host name: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations */
 const multiRegions: readonly string[] = ['us', 'eu'];
 
 function hostOf(location: string): string {
@@ -75,7 +79,7 @@ function hostOf(location: string): string {
     : `https://${location}-aiplatform.googleapis.com`;
 }
 
-function placeOf(settings: VertexSettings): Place {
+function endpointOf(settings: VertexSettings): VertexEndpoint {
   const { project, location = 'global', apiVersion = 'v1beta1' } = settings;
   if (project === undefined) {
     throw new SignalboxError('config', 'vertex().project: is missing');
@@ -83,8 +87,9 @@ function placeOf(settings: VertexSettings): Place {
   return { project, location, apiVersion, baseURL: settings.baseURL ?? hostOf(location) };
 }
 
-/** The web entry knows keys only, and leaves the project out of the path when it has one. */
-async function webClient({ project, location, baseURL, apiVersion }: Place): Promise<GoogleClient> {
+/** The web entry supports only keys, and omits the project from the path when it has one. */
+async function webClient(endpoint: VertexEndpoint): Promise<GoogleClient> {
+  const { project, location, baseURL, apiVersion } = endpoint;
   const { GoogleGenAI } = await loadWebSdk();
   return new GoogleGenAI({
     apiKey: 'set by the guard',
@@ -94,23 +99,23 @@ async function webClient({ project, location, baseURL, apiVersion }: Place): Pro
   });
 }
 
-/** Everything is said, so that no GOOGLE_* variable but those of the credentials has a say. */
-async function nodeClient({ baseURL, ...place }: Place): Promise<GoogleClient> {
+/** Sets every option, so that no GOOGLE_* variable applies except those of the credentials. */
+async function nodeClient({ baseURL, ...options }: VertexEndpoint): Promise<GoogleClient> {
   const { GoogleGenAI } = await loadNodeSdk();
-  return new GoogleGenAI({ ...place, vertexai: true, httpOptions: { baseUrl: baseURL } });
+  return new GoogleGenAI({ ...options, vertexai: true, httpOptions: { baseUrl: baseURL } });
 }
 
-/** Google's own credentials go to Google and to this machine. @throws SignalboxError `auth` */
-function checkDefaultsMayGo(baseURL: string | undefined): void {
+/** @throws SignalboxError `auth` unless the URL may get application-default credentials: Google or this machine */
+function checkDefaultCredentialsHost(baseURL: string | undefined): void {
   if (baseURL === undefined || mayGetAmbientKey(baseURL, keyHosts)) return;
   throw new SignalboxError(
     'auth',
-    `vertex().token: is missing, and application-default credentials are sent over https to ${keyHosts.join(', ')} only, and not to ${new URL(baseURL).origin}`,
+    `vertex().token: is missing, and application-default credentials are only sent over https to ${keyHosts.join(', ')}, not to ${new URL(baseURL).origin}`,
   );
 }
 
 function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
-  const fixed = { 'content-type': 'application/json' };
+  const fixed = { 'content-type': 'application/json', 'user-agent': userAgent };
   const given = headerTable(headers ?? {});
   return guardedFetch({
     fetch,
@@ -123,46 +128,43 @@ function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
             authorization: `Bearer ${key}`,
             ...given,
           })),
-    passes: [
-      'user-agent',
-      ...(token === undefined ? ['authorization', 'x-goog-user-project'] : []),
-    ],
+    passes: token === undefined ? ['authorization', 'x-goog-user-project'] : [],
   });
 }
 
-const exchangeOfDefaults: typeof exchange = (context, send) =>
+const exchangeWithDefaults: typeof exchange = (context, send) =>
   exchange(
     context,
     send,
-    'vertex(): Google gave no application-default credentials; set them up, or pass { token }',
+    'vertex(): no application-default credentials were found; set them up, or pass { token }',
   );
 
 /**
- * Gemini on Google Cloud (Vertex AI), with application-default credentials or a token of yours.
+ * Gemini on Google Cloud (Vertex AI), with application-default credentials or your own token.
  *
- * Loads `@google/genai` at the first call: its Node entry, which brings Google's library for credentials and
- * reads the variables and files that they are kept in, or its lighter web entry when there is a `token`. Failing
- * credentials are an `auth` error of the call, so that other targets can still answer.
+ * Loads `@google/genai` at the first call: its Node entry, which includes Google's library for credentials and reads
+ * their variables and files, or its lighter web entry when `token` is set. Missing or invalid credentials fail the call
+ * with an `auth` error, so that other targets can still answer.
  *
- * @throws SignalboxError `config` for settings that are unknown or malformed.
+ * @throws SignalboxError `config` when a setting is unknown or malformed.
  */
 export function vertex(settings: VertexSettings): Provider {
   checkSettings('vertex', settings, shape);
-  const place = placeOf(settings);
+  const endpoint = endpointOf(settings);
   const { token } = settings;
-  const road = lazily(async () => {
-    if (token === undefined) checkDefaultsMayGo(settings.baseURL);
-    const client = await (token === undefined ? nodeClient(place) : webClient(place));
-    return sdkRoad(client, guardOf(settings));
+  const sender = lazily(async () => {
+    if (token === undefined) checkDefaultCredentialsHost(settings.baseURL);
+    const client = await (token === undefined ? nodeClient(endpoint) : webClient(endpoint));
+    return sdkSender(client, guardOf(settings));
   });
-  const exchangeWith = token === undefined ? exchangeOfDefaults : exchange;
+  const exchangeWith = token === undefined ? exchangeWithDefaults : exchange;
   return {
     ...geminiProvider({
-      road,
+      sender,
       preload: async () => void (await (token === undefined ? loadNodeSdk() : loadWebSdk())),
       exchange: exchangeWith,
     }),
-    ...vertexEmbeddings({ road, exchange: exchangeWith }),
+    ...vertexEmbeddings({ sender, exchange: exchangeWith }),
     ...answerBoundOf(settings),
   };
 }

@@ -2,7 +2,7 @@ import type { AttemptContext, Capability, Provider } from '../../protocol/provid
 import { mergeBody } from '../../wires/common/merge-body.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import type { ChatDialect } from '../../wires/openai-chat/dialect.ts';
-import { notACompletion, refusalError } from '../../wires/openai-chat/errors.ts';
+import { httpError, notACompletion } from '../../wires/openai-chat/errors.ts';
 import { wire } from '../../wires/openai-chat/messages.ts';
 import { chatBody } from '../../wires/openai-chat/request.ts';
 import { createAnswerReader } from '../../wires/openai-chat/response.ts';
@@ -14,51 +14,54 @@ import {
   prepareOpenAIImage,
 } from '../openai-shared/other-tasks.ts';
 
-/** One brand on the wire. */
-export type ChatBrand = {
+/** What differs between vendors of Chat Completions. */
+export type ChatVendor = {
   readonly connection: OpenAIConnection;
   readonly dialectOf: (model: string) => ChatDialect;
   readonly priceList: string | undefined;
   readonly capabilities: (model: string) => readonly Capability[];
 };
 
-/** What is sent besides the body, by the way the answer is to come. */
-function modeOf(context: AttemptContext, { streamUsage }: ChatDialect): object {
+/** The fields that request a stream or a whole answer. */
+function transferFields(context: AttemptContext, { streamUsage }: ChatDialect): object {
   if (context.transfer !== 'stream') return { stream: false };
   if (streamUsage === 'always') return { stream: true };
   return { stream: true, stream_options: { include_usage: true } };
 }
 
-/** A provider that speaks Chat Completions over a connection, in a brand's dialect. */
-export function chatProvider(brand: ChatBrand): Provider {
-  const { connection, priceList } = brand;
+/** A provider that uses Chat Completions over a connection, in the vendor's dialect. */
+export function chatProvider(vendor: ChatVendor): Provider {
+  const { connection, priceList } = vendor;
   return {
     wire,
     keyCount: connection.keyCount,
     ...connection.bound,
     ...(priceList !== undefined && { priceList }),
-    capabilities: (model) => new Set(brand.capabilities(model)),
+    capabilities: (model) => new Set(vendor.capabilities(model)),
     preload: connection.preload,
     maxEmbeddingBatch,
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {
-      const dialect = brand.dialectOf(request.model);
+      const dialect = vendor.dialectOf(request.model);
       const { body, warnings } = chatBody(request, dialect);
-      const issuer = { provider: request.provider, model: request.model };
+      const origin = { provider: request.provider, model: request.model };
       const { reasoningOut } = dialect;
       const answers: AnswerWire = {
-        open: (facts) => createAnswerReader({ ...facts, issuer, reasoningOut }),
-        refused: (refusal) => refusalError(refusal, dialect),
-        odd: notACompletion,
+        open: (context) => createAnswerReader({ ...context, origin, reasoningOut }),
+        httpError: (response) => httpError(response, dialect),
+        unrecognized: notACompletion,
       };
       return {
         warnings,
         send: (context) =>
           readAnswer(context, answers, () => {
-            const whole = mergeBody({ ...body, ...modeOf(context, dialect) }, request.extraBody);
+            const fields = { ...body, ...transferFields(context, dialect) };
+            const fullBody = mergeBody(fields, request.extraBody);
             return whenReady(connection.client(request.model), (client) =>
-              openAIExchange(context, (options) => client.chat.completions.create(whole, options)),
+              openAIExchange(context, (options) =>
+                client.chat.completions.create(fullBody, options),
+              ),
             );
           }),
       };

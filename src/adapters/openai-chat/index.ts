@@ -1,6 +1,6 @@
 import type { Capability, Provider } from '../../protocol/provider.ts';
 import { compatibleDialect, openAIDialect } from '../../wires/openai-chat/dialect.ts';
-import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import { checkSettings } from '../common/settings.ts';
 import { connectionShape, openAIConnection } from '../openai-shared/openai-client.ts';
 import { chatProvider } from './chat-provider.ts';
@@ -15,7 +15,7 @@ export {
 export { chatProvider } from './chat-provider.ts';
 export type { OpenAIChatSettings } from './options.ts';
 
-/** What an unknown vendor is taken to do: a call it cannot take is its to refuse, and the next target's. */
+/** The capabilities assumed for an unknown vendor. If it rejects a call, the next target is tried. */
 export const compatibleCapabilities: readonly Capability[] = [
   'vision',
   'audio',
@@ -25,13 +25,13 @@ export const compatibleCapabilities: readonly Capability[] = [
 ];
 
 /**
- * Any API that speaks OpenAI's Chat Completions, by its `baseURL`; OpenAI's own by default, where `openai()`
- * is the better choice.
+ * Any API that is compatible with OpenAI's Chat Completions, set by its `baseURL`. The default is OpenAI, for which
+ * `openai()` is the better choice.
  *
- * Loads the package `openai` at the first call. Reads no environment variable other than `OPENAI_API_KEY`,
- * and that one only for OpenAI itself: other vendors are sent the key that they are given, or `none`.
+ * Loads the package `openai` at the first call. The only environment variable it reads is `OPENAI_API_KEY`, and only
+ * for OpenAI's own hosts. Other hosts get `apiKey`, or `none`.
  *
- * @throws SignalboxError `config` for settings that are unknown or malformed.
+ * @throws SignalboxError `config` when a setting is unknown or malformed.
  */
 export function openaiChat(settings: OpenAIChatSettings = {}): Provider {
   checkSettings('openaiChat', settings, { ...connectionShape, priceList: 'string' });
@@ -44,6 +44,6 @@ export function openaiChat(settings: OpenAIChatSettings = {}): Provider {
     dialectOf: (model) => (connection.isOpenAI ? openAIDialect(model) : compatibleDialect()),
     priceList,
     capabilities: (model) =>
-      connection.isOpenAI ? openAIFactsOf(model).capabilities : compatibleCapabilities,
+      connection.isOpenAI ? openAIModelSpec(model).capabilities : compatibleCapabilities,
   });
 }

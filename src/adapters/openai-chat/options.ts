@@ -1,10 +1,10 @@
 import type { OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
 
-/** How to reach an API that speaks Chat Completions, OpenAI's or another vendor's. */
+/** How to connect to a Chat Completions API, of OpenAI or another vendor. */
 export type OpenAIChatSettings = OpenAIConnectionSettings & {
   /**
-   * The vendor's name in price lists. OpenAI's list knows OpenAI's models only, behind whatever proxy: another
-   * vendor's cost `null` until its own list is named here, or `prices` of the configuration names its models.
+   * The vendor's name in price lists. OpenAI's list contains only OpenAI's models. The cost of other models is `null`
+   * unless you set their vendor's list here or their prices in the configuration's `prices`.
    * @default 'openai'
    */
   readonly priceList?: string;

@@ -1,11 +1,11 @@
 import type { Provider } from '../../protocol/provider.ts';
 import { mergeBody } from '../../wires/common/merge-body.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
-import { notAResponse, refusalError } from '../../wires/openai-responses/errors.ts';
+import { httpError, notAResponse } from '../../wires/openai-responses/errors.ts';
 import { wire } from '../../wires/openai-responses/opaque.ts';
 import { responsesBody } from '../../wires/openai-responses/request.ts';
 import { createAnswerReader } from '../../wires/openai-responses/response.ts';
-import { openAIFactsOf } from '../../wires/openai-shared/models.ts';
+import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import { whenReady } from '../common/lazily.ts';
 import { checkSettings } from '../common/settings.ts';
 import {
@@ -26,13 +26,13 @@ export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/op
 export type { OpenAISettings } from './options.ts';
 
 /**
- * OpenAI through its Responses API; `openaiChat()` speaks the older Chat Completions, for everyone else.
+ * OpenAI through its Responses API. For the older Chat Completions API, also of other vendors, use `openaiChat()`.
  *
- * Loads the package `openai` at the first call. A missing key is an `auth` error of that call, so that other
- * targets can still answer. Reads no environment variable other than `OPENAI_API_KEY`. Nothing is stored at
- * OpenAI (`store: false`).
+ * Loads the package `openai` at the first call. A missing key fails that call with an `auth` error, so that other
+ * targets can still answer. The only environment variable it reads is `OPENAI_API_KEY`. Nothing is stored at OpenAI
+ * (`store: false`).
  *
- * @throws SignalboxError `config` for settings that are unknown or malformed.
+ * @throws SignalboxError `config` when a setting is unknown or malformed.
  */
 export function openai(settings: OpenAISettings = {}): Provider {
   checkSettings('openai', settings, { ...connectionShape, priceList: 'string' });
@@ -41,7 +41,7 @@ export function openai(settings: OpenAISettings = {}): Provider {
   return responsesProvider(connection, priceList);
 }
 
-/** A provider that speaks Responses over a connection. */
+/** A provider that uses the Responses API over a connection. */
 export function responsesProvider(connection: OpenAIConnection, priceList: string): Provider {
   return {
     wire,
@@ -49,27 +49,27 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     keyCount: connection.keyCount,
     ...connection.bound,
     capabilities: (model) =>
-      new Set(openAIFactsOf(model).capabilities.filter((capability) => capability !== 'audio')),
+      new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,
     maxEmbeddingBatch,
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {
       const { body, warnings } = responsesBody(request);
-      const issuer = { provider: request.provider, model: request.model };
+      const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
-        open: (facts) => createAnswerReader(issuer, facts),
-        refused: refusalError,
-        odd: () => notAResponse('not a response of the Responses API'),
+        open: (context) => createAnswerReader(origin, context),
+        httpError: httpError,
+        unrecognized: () => notAResponse('not a response of the Responses API'),
       };
       return {
         warnings,
         send: (context) =>
           readAnswer(context, answers, () => {
             const mode = { stream: context.transfer === 'stream' };
-            const whole = mergeBody({ ...body, ...mode }, request.extraBody);
+            const fullBody = mergeBody({ ...body, ...mode }, request.extraBody);
             return whenReady(connection.client(request.model), (client) =>
-              openAIExchange(context, (options) => client.responses.create(whole, options)),
+              openAIExchange(context, (options) => client.responses.create(fullBody, options)),
             );
           }),
       };

@@ -1,7 +1,7 @@
 import type { OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
 
-/** How to reach OpenAI's Responses API: with a key, or through a client you made. */
+/** How to connect to OpenAI's Responses API: with a key, or through a client you created. */
 export type OpenAISettings = OpenAIConnectionSettings & {
-  /** The vendor's name in price lists, for a client of a cloud: 'aws', 'google', 'azure'. @default 'openai' */
+  /** The vendor's name in price lists. For the client of a cloud: 'aws', 'google', 'azure'. @default 'openai' */
   readonly priceList?: string;
 };

@@ -7,8 +7,9 @@ import {
   type GuardOptions,
   guardedFetch,
   type TransportSettings,
-  withTap,
+  withCapture,
 } from '../../transport/guarded-fetch.ts';
+import { userAgent } from '../../transport/user-agent.ts';
 import {
   type ApiKey,
   currentKey,
@@ -25,16 +26,16 @@ import {
   type AnswerSettings,
   answerBoundOf,
   answerShape,
-  besideClient,
   checkSettings,
+  clientConflicts,
   type SettingKind,
   transportShape,
 } from '../common/settings.ts';
-import { PlainRequests, unparsed } from './plain-request.ts';
+import { SdkComposedRequests, unparsed } from './sdk-composed-request.ts';
 
 /**
- * What signalbox uses of an OpenAI client. An `OpenAI` or `AzureOpenAI` of the package `openai` fits, whatever
- * its provider.
+ * The part of an OpenAI client that signalbox uses. An `OpenAI` or `AzureOpenAI` of the package `openai` matches, with
+ * any provider.
  */
 export interface OpenAIClient {
   readonly responses: { create(body: object, options?: object): PromiseLike<unknown> };
@@ -46,24 +47,24 @@ export interface OpenAIClient {
   withOptions(options: object): OpenAIClient;
 }
 
-/** How to reach an API that speaks one of OpenAI's wires. */
+/** How to connect to an API that uses one of OpenAI's wires. */
 export type OpenAIConnectionSettings = AnswerSettings &
   (
     | (TransportSettings & {
         /**
-         * The key, or a function that gives the current one for each attempt.
-         * @default the environment variable `OPENAI_API_KEY`, read at each call. It is sent to OpenAI's own
-         * hosts and to this machine only; through `openaiChat()` every other host gets the key `none`.
+         * The key, or a function that returns the current one for each attempt.
+         * @default the environment variable `OPENAI_API_KEY`, read at each call. It is sent only to OpenAI's hosts and
+         * to this machine; through `openaiChat()` every other host gets the key `none`.
          */
         readonly apiKey?: ApiKey;
-        /** With its version. @default 'https://api.openai.com/v1' */
+        /** Including the version. @default 'https://api.openai.com/v1' */
         readonly baseURL?: string;
-        /** Sent with every request, over signalbox's own. */
+        /** Sent with every request. They override signalbox's headers. */
         readonly headers?: Readonly<Record<string, string>>;
         readonly client?: undefined;
       })
     | {
-        /** A client you made. Its key, address and headers are used as they are; its retries are turned off. */
+        /** A client you created. Its key, URL and headers are used unchanged; its retries are turned off. */
         readonly client: OpenAIClient;
       }
   );
@@ -79,22 +80,22 @@ export const connectionShape = {
 
 const defaultBaseURL = 'https://api.openai.com/v1';
 
-/** What a brand on one of OpenAI's wires has of its own; all defaults are OpenAI's. */
+/** What differs between vendors that use one of OpenAI's wires. All defaults are OpenAI's. */
 export type ConnectionRules = {
-  /** Whether it may go without a key: never, always, or when the address is not OpenAI's. */
+  /** Whether the key is optional: never, always, or when the URL is not OpenAI's. */
   readonly key: 'required' | 'optional' | 'optional-elsewhere';
   readonly baseURL?: string;
   readonly keyVariables?: readonly string[];
-  /** Hosts that a key of these variables may go to, subdomains included. */
+  /** The hosts that a key from these variables may be sent to, subdomains included. */
   readonly keyHosts?: readonly string[] | 'any';
-  /** The address that the caller set, where the brand makes its `baseURL` of it. */
+  /** The URL set by the caller, if `baseURL` is derived from it. */
   readonly givenURL?: string;
-  /** The header of the key: `authorization` carries it as a bearer token, any other as it is. */
+  /** The header of the key. `authorization` sends it as a bearer token, any other header unchanged. */
   readonly authHeader?: string;
-  /** What the brand calls the setting of its key. @default 'apiKey' */
+  /** The name of the setting with the key, for error messages. @default 'apiKey' */
   readonly keySetting?: 'apiKey' | 'token';
   readonly query?: Readonly<Record<string, string>>;
-  /** What the address gets for a model (`/deployments/<name>`), where it is not the same for all. */
+  /** The path appended to the URL for a model (`/deployments/<name>`). @default none */
   readonly pathOf?: (model: string) => string;
 };
 
@@ -102,30 +103,30 @@ const openAIKeyVariables = ['OPENAI_API_KEY'];
 
 const openAIHosts = ['api.openai.com'];
 
-/** The longest delay of Node's timers: in effect no timeout, since the engine has its own. */
+/** The longest delay of Node's timers, in effect no timeout. The engine applies its own timeouts. */
 const noTimeoutMs = 2 ** 31 - 1;
 
-/** Far more than one process has deployments at a time; a configuration may change for ever. */
-const mostPaths = 500;
+/** Far more than the deployments of one process. A bound is needed because the configuration may change at any time. */
+const maxPaths = 500;
 
 const loadOpenAI = lazySdk('openai', () => import('openai'));
 
 export type OpenAIConnection = {
-  /** Whether the requests go to OpenAI itself, whose rules differ from those of its imitators. */
+  /** Whether requests go to OpenAI's hosts. Its rules differ from those of compatible vendors. */
   readonly isOpenAI: boolean;
-  /** How many keys there are, for a pool. */
+  /** The number of keys in the pool. */
   readonly keyCount: number;
-  /** The bound of an answer, where one is set. */
+  /** The size limit of an answer, if set. */
   readonly bound: { readonly maxAnswerBytes?: number };
   preload(): Promise<void>;
   /**
-   * The client for a model, made on first use; from then on it is there at once.
-   * @throws SignalboxError `auth` without a key, `config` when the SDK is missing or refuses its settings.
+   * The client for a model, created on first use. Later uses get it without a promise.
+   * @throws SignalboxError `auth` without a key, `config` when the SDK is missing or rejects its settings.
    */
   client(model: string): OpenAIClient | Promise<OpenAIClient>;
 };
 
-/** OpenAI's own hosts: api.openai.com and its regional ones (eu.api.openai.com). */
+/** OpenAI's hosts: api.openai.com and its regional subdomains (eu.api.openai.com). */
 function isOpenAIHost(baseURL: unknown): boolean {
   if (typeof baseURL !== 'string' || !URL.canParse(baseURL)) return false;
   return isHostOf(new URL(baseURL).hostname, openAIHosts);
@@ -140,7 +141,7 @@ function isClient(value: object): value is OpenAIClient {
   );
 }
 
-/** The client's own way to fetch, if it has one: a `fetch`, or a dispatcher among its fetch options. */
+/** The client's `fetch`, if it has a custom one or fetch options such as a dispatcher. */
 function fetchOf(client: object): Fetch | undefined {
   const own: unknown = Reflect.get(client, 'fetch');
   const options: unknown = Reflect.get(client, 'fetchOptions') ?? undefined;
@@ -148,8 +149,8 @@ function fetchOf(client: object): Fetch | undefined {
   return typeof own === 'function' && !isPlain ? (own as Fetch) : undefined;
 }
 
-/** The user's own client, with its requests going through the guard. */
-function adopt(client: OpenAIClient): OpenAIClient {
+/** The caller's client, with its requests sent through the guard. */
+function guardClient(client: OpenAIClient): OpenAIClient {
   return client.withOptions({
     maxRetries: 0,
     timeout: noTimeoutMs,
@@ -157,20 +158,20 @@ function adopt(client: OpenAIClient): OpenAIClient {
   });
 }
 
-/** What the guard would let OPENAI_CUSTOM_HEADERS set. */
+/** Set explicitly, because OPENAI_CUSTOM_HEADERS could set them otherwise. */
 const fixedHeaders = {
   accept: 'application/json',
   'content-type': 'application/json',
-  'user-agent': 'signalbox',
+  'user-agent': userAgent,
 };
 
-/** Headers that carry a credential; with one of them no key is needed. */
+/** Headers with a credential. If the caller sets one, no key is needed. */
 const credentialHeaders = ['authorization', 'api-key'];
 
 type OwnHeaders = Exclude<GuardOptions['headers'], 'as-is'>;
 type OwnSettings = Extract<OpenAIConnectionSettings, { client?: undefined }>;
 
-/** The headers of each request: the key may be another one every time. */
+/** The headers of a request. They are computed for each request, because the key may change. */
 function ownHeaders(
   factory: string,
   settings: OwnSettings,
@@ -202,17 +203,17 @@ async function makeClient(
 ): Promise<OpenAIClient> {
   const { OpenAI } = await loadOpenAI();
   const guard: GuardOptions = { fetch: settings.fetch, dispatcher: settings.dispatcher, headers };
-  class PlainOpenAI extends OpenAI {
-    readonly #plain = new PlainRequests(this, guard);
+  class RouterOpenAI extends OpenAI {
+    readonly #requests = new SdkComposedRequests(this, guard);
 
-    override request<Rsp>(asked: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
-      // It has what the SDK's methods use of the SDK's own promise.
-      const sent: unknown = this.#plain.request(asked);
+    override request<Rsp>(options: Parameters<Sdk['request']>[0]): APIPromise<Rsp> {
+      // The result has the methods of the SDK's promise that the SDK uses.
+      const sent: unknown = this.#requests.request(options);
       return sent as APIPromise<Rsp>;
     }
   }
-  // Everything is said, so that no OPENAI_* variable has a say; the guard fixes the headers, the key included.
-  return new PlainOpenAI({
+  // Every option is set, so that no OPENAI_* variable applies. The guard sets the headers, including the key.
+  return new RouterOpenAI({
     apiKey: 'set by the guard',
     baseURL,
     organization: null,
@@ -228,9 +229,9 @@ async function makeClient(
 }
 
 /**
- * Prepares the connection of one provider. Nothing is loaded and no variable read before the first call.
+ * Creates the connection of one provider. Loads nothing and reads no variable before the first call.
  *
- * @throws SignalboxError `config` for unknown, contradicting or malformed settings.
+ * @throws SignalboxError `config` when a setting is unknown, conflicting or malformed.
  */
 export function openAIConnection(
   factory: string,
@@ -245,10 +246,13 @@ export function openAIConnection(
       `${factory}().client: must be a client of the package openai`,
     );
   }
-  const beside = besideClient(settings, ['client', 'maxAnswerBytes']);
-  if (given !== undefined && beside.length > 0) {
-    const names = beside.map((name) => `${factory}().${name}`).join(', ');
-    throw new SignalboxError('config', `${names}: cannot be set beside client, which has its own`);
+  const conflicts = clientConflicts(settings, ['client', 'maxAnswerBytes']);
+  if (given !== undefined && conflicts.length > 0) {
+    const names = conflicts.map((name) => `${factory}().${name}`).join(', ');
+    throw new SignalboxError(
+      'config',
+      `${names}: cannot be set together with client, which has its own`,
+    );
   }
   const own = settings.client === undefined ? settings : {};
   const baseURL = own.baseURL ?? rules.baseURL ?? defaultBaseURL;
@@ -256,28 +260,28 @@ export function openAIConnection(
   const keyIsOptional =
     rules.key === 'optional' || (rules.key === 'optional-elsewhere' && !isOpenAI);
   const { keyVariables = openAIKeyVariables, keyHosts = openAIHosts } = rules;
-  // Another vendor's server on this machine has no use for OpenAI's key either.
+  // Other vendors' servers do not get OpenAI's key, even on this machine.
   const variables =
     rules.key === 'optional-elsewhere' && !isOpenAI
       ? { names: [] }
       : keyVariablesFor(own.baseURL ?? rules.givenURL, keyVariables, keyHosts);
   const client = lazily(async () => {
     try {
-      if (settings.client !== undefined) return adopt(settings.client);
+      if (settings.client !== undefined) return guardClient(settings.client);
       const headers = ownHeaders(factory, settings, rules, variables, keyIsOptional);
       return await makeClient(baseURL, settings, rules, headers);
     } catch (cause) {
       if (isSignalboxError(cause)) throw cause;
-      throw new SignalboxError('config', `${factory}(): the SDK refused its settings`, { cause });
+      throw new SignalboxError('config', `${factory}(): the SDK rejected its settings`, { cause });
     }
   });
-  const atPaths = new Map<string, OpenAIClient>();
+  const clientByPath = new Map<string, OpenAIClient>();
   function clientAt(path: string, made: OpenAIClient): OpenAIClient {
-    const known = atPaths.get(path);
+    const known = clientByPath.get(path);
     if (known !== undefined) return known;
-    if (atPaths.size >= mostPaths) atPaths.clear();
+    if (clientByPath.size >= maxPaths) clientByPath.clear();
     const client = made.withOptions({ baseURL: `${baseURL}${path}` });
-    atPaths.set(path, client);
+    clientByPath.set(path, client);
     return client;
   }
   return {
@@ -295,15 +299,15 @@ export function openAIConnection(
 }
 
 /**
- * Has the SDK make one request; `call` gets the request options to pass on.
- * @throws SignalboxError of the exchange, and `auth` when the SDK gives up before it sends anything, as it
- * does when a client's own source of tokens fails.
+ * Makes one request through the SDK. `call` must pass the options on to the SDK's method.
+ * @throws SignalboxError of the exchange; `auth` when the SDK fails before it sends the request, for example because
+ * the client's token provider fails.
  */
 export function openAIExchange(
   context: AttemptContext,
   call: (options: object) => PromiseLike<unknown>,
 ): Promise<Reply> {
-  return exchangeOfClient(context, (tap) =>
-    unparsed(call({ maxRetries: 0, fetchOptions: withTap(tap) })),
+  return exchangeOfClient(context, (capture) =>
+    unparsed(call({ maxRetries: 0, fetchOptions: withCapture(capture) })),
   );
 }

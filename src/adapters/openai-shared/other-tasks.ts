@@ -7,11 +7,15 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Reply } from '../../transport/body/read-reply.ts';
 import { mergeBody } from '../../wires/common/merge-body.ts';
 import { countOf, isObject, listOf, textOf } from '../../wires/common/read.ts';
-import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../../wires/openai-shared/errors.ts';
+import {
+  isErrorBody,
+  openAIErrorInBand,
+  openAIHttpError,
+} from '../../wires/openai-shared/errors.ts';
 import { openAIUsage, type UsageNames } from '../../wires/openai-shared/usage.ts';
 import { type OpenAIConnection, openAIExchange } from './openai-client.ts';
 
-/** Values in one embedding request (OpenAI's API reference, Create embeddings). */
+/** The most values in one embedding request (OpenAI's API reference, Create embeddings). */
 export const maxEmbeddingBatch = 2_048;
 
 const embeddingUsage: UsageNames = {
@@ -28,22 +32,19 @@ const imageUsage: UsageNames = {
   outputDetails: 'output_tokens_details',
 };
 
-/** Models that answer with an address unless asked for the bytes; the newer ones refuse the question. */
-const modelsToAskForBytes = /^dall-e-/;
+/** Models that return URLs unless `response_format` is set. Newer models reject the parameter. */
+const modelsWithResponseFormat = /^dall-e-/;
 
 function unusable(what: string): SignalboxError {
-  return new SignalboxError(
-    'invalid_response',
-    `the answer holds ${what}: check baseURL and model`,
-  );
+  return new SignalboxError('invalid_response', `the answer has ${what}: check baseURL and model`);
 }
 
-/** The one JSON body of an answer that is never a stream. */
+/** The JSON body of an answer that is never a stream. */
 function bodyOf(reply: Reply): JsonObject {
-  if (reply.kind === 'refusal') throw openAIRefusal(reply.refusal);
-  if (reply.kind === 'events') throw unusable('events where a whole body was asked for');
+  if (reply.kind === 'http-error') throw openAIHttpError(reply.error);
+  if (reply.kind === 'events') throw unusable('events, but no stream was requested');
   if (isErrorBody(reply.body)) throw openAIErrorInBand(reply.body, reply.headers);
-  if (!isObject(reply.body)) throw unusable('no object');
+  if (!isObject(reply.body)) throw unusable('a body that is not a JSON object');
   return reply.body;
 }
 
@@ -63,7 +64,7 @@ function ending(body: JsonObject, names: UsageNames, { keepRaw }: AttemptContext
   };
 }
 
-/** A vector as numbers, or as the bytes of 32-bit floats in base64, which some servers send unasked. */
+/** Reads a vector of numbers, or 32-bit floats in base64, which some servers send without being asked. */
 function vectorOf(embedding: unknown): readonly number[] {
   if (typeof embedding === 'string') {
     const bytes = Buffer.from(embedding, 'base64');
@@ -75,7 +76,7 @@ function vectorOf(embedding: unknown): readonly number[] {
   return numbers;
 }
 
-/** The vectors in the order of the values: the vendor numbers them and may send them in another. */
+/** The vectors in the order of the values. The vendor may send them in another order, with an index. */
 export function vectorsOf(data: unknown): readonly (readonly number[])[] {
   const rows = listOf(data).filter(isObject);
   if (rows.length === 0) throw unusable('no vectors');
@@ -85,7 +86,7 @@ export function vectorsOf(data: unknown): readonly (readonly number[])[] {
     .map(({ vector }) => vector);
 }
 
-/** Puts an embedding request into OpenAI's words, for both of its wires and those who imitate them. */
+/** Prepares an embedding request to OpenAI or a compatible vendor. */
 export function prepareOpenAIEmbedding(
   connection: OpenAIConnection,
   request: EmbeddingRequest,
@@ -96,7 +97,7 @@ export function prepareOpenAIEmbedding(
     {
       model,
       input: values,
-      // Said outright: the SDK would ask for base64, which imitators do not know.
+      // Otherwise the SDK asks for base64, which not every compatible vendor supports.
       encoding_format: 'float',
       ...(dimensions !== undefined && { dimensions }),
       ...(userId !== undefined && { user: userId }),
@@ -124,11 +125,11 @@ function imageOf(row: JsonObject, mediaType: string): ImagePart {
   const data = textOf(row.b64_json);
   if (data !== undefined) return { type: 'image', source: { data, mediaType } };
   const url = textOf(row.url);
-  if (url === undefined) throw unusable('no picture');
+  if (url === undefined) throw unusable('no image');
   return { type: 'image', source: { url } };
 }
 
-/** Puts an image request into OpenAI's words. */
+/** Prepares an image request to OpenAI or a compatible vendor. */
 export function prepareOpenAIImage(
   connection: OpenAIConnection,
   request: ImageRequest,
@@ -142,7 +143,7 @@ export function prepareOpenAIImage(
       ...(count !== undefined && { n: count }),
       ...(size !== undefined && { size }),
       ...(userId !== undefined && { user: userId }),
-      ...(modelsToAskForBytes.test(model) && { response_format: 'b64_json' }),
+      ...(modelsWithResponseFormat.test(model) && { response_format: 'b64_json' }),
     },
     extraBody,
   );

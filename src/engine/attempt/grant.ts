@@ -1,6 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { Permit } from '../../health/circuit-breaker.ts';
-import type { Sent } from '../../internal/refused-share.ts';
+import type { Sent } from '../../internal/send-window.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';

@@ -1,6 +1,6 @@
 import { defaults } from '../../config/defaults.ts';
 import { type SignalboxError, summarizeError } from '../../errors.ts';
-import type { Sent } from '../../internal/refused-share.ts';
+import type { Sent } from '../../internal/send-window.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Trail } from '../core/trail.ts';

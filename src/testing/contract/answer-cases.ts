@@ -35,13 +35,13 @@ const richQuestion = {
   request: { tools: [weather], reasoning: { effort: 'low', include: true } },
 } as const;
 
-/** The part without replay data, which may hold ids of the one answer. */
+/** The part without replay data, which may contain ids of the answer. */
 function withoutOpaque(part: Part): unknown {
   const { opaque: _opaque, ...rest } = { opaque: undefined, ...part };
   return rest;
 }
 
-function withoutRaw(usage: Usage | undefined): unknown {
+function omitRaw(usage: Usage | undefined): unknown {
   const { raw: _raw, ...rest } = usage ?? { raw: undefined };
   return rest;
 }
@@ -53,32 +53,32 @@ function shape({ content, finish }: Outcome): unknown {
     finishReason,
     rawFinishReason,
     servedModel,
-    usage: withoutRaw(usage),
+    usage: omitRaw(usage),
   };
 }
 
-/** Answers of a vendor in good health. */
+/** Answers of a vendor without faults. */
 export const answerCases: Readonly<Record<string, CaseBody>> = {
-  'a plain answer comes in pieces and ends with a stop': async (subject) => {
+  'streams a plain answer in several deltas, with the finish reason stop': async (subject) => {
     subject.simulator.answer(germanText);
     const outcome = await succeed(subject);
     assert.equal(outcome.text, germanText);
     assert.deepEqual(outcome.content.map(withoutOpaque), [{ type: 'text', text: germanText }]);
     const deltas = outcome.parts.filter(({ type }) => type === 'text-delta');
-    assert.ok(deltas.length > 1, 'a stream comes in more than one piece');
+    assert.ok(deltas.length > 1, 'a stream has more than one delta');
     assert.equal(outcome.finish.finishReason, 'stop');
     assert.equal(lastRequest(subject).stream, true);
     assert.equal(lastRequest(subject).model, subject.model);
   },
 
-  'a unary answer is asked for as one, and read': async (subject) => {
+  'requests and reads a unary answer': async (subject) => {
     subject.simulator.answer(germanText);
     const outcome = await succeed(subject, { transfer: 'unary' });
     assert.equal(outcome.text, germanText);
     assert.equal(lastRequest(subject).stream, false);
   },
 
-  'an empty answer is an answer without parts': async (subject) => {
+  'reads an empty answer as one without parts': async (subject) => {
     subject.simulator.answer({ text: '' });
     for (const transfer of ['stream', 'unary'] as const) {
       const outcome = await succeed(subject, { transfer });
@@ -87,7 +87,7 @@ export const answerCases: Readonly<Record<string, CaseBody>> = {
     }
   },
 
-  'the served model, the id and the request id are told': async (subject) => {
+  'reports the served model, the id and the request id': async (subject) => {
     subject.simulator.answer(rich);
     const { parts, finish } = await succeed(subject, richQuestion);
     const open = parts.find((part) => part.type === 'open');
@@ -96,98 +96,101 @@ export const answerCases: Readonly<Record<string, CaseBody>> = {
     if (subject.facts.hasRequestId) assert.match(open?.requestId ?? '', /^req_/);
   },
 
-  'a stream and a unary answer give the same parts': async (subject) => {
+  'yields the same parts for a stream and a unary answer': async (subject) => {
     subject.simulator.answer(rich);
     const stream = await succeed(subject, richQuestion);
     const unary = await succeed(subject, { ...richQuestion, transfer: 'unary' });
     assert.deepEqual(shape(stream), shape(unary));
   },
 
-  'JSON in answer to a stream request is understood': async (subject) => {
+  'reads JSON in response to a stream request': async (subject) => {
     subject.simulator.answer(rich);
-    const asked = await succeed(subject, richQuestion);
+    const expected = await succeed(subject, richQuestion);
     subject.simulator.fault({ type: 'ignore-stream' });
-    assert.deepEqual(shape(await succeed(subject, richQuestion)), shape(asked));
+    assert.deepEqual(shape(await succeed(subject, richQuestion)), shape(expected));
   },
 
-  'a stream in answer to a unary request is understood': async (subject) => {
+  'reads a stream in response to a unary request': async (subject) => {
     subject.simulator.answer(rich);
-    const asked = await succeed(subject, { ...richQuestion, transfer: 'unary' });
+    const expected = await succeed(subject, { ...richQuestion, transfer: 'unary' });
     subject.simulator.fault({ type: 'stream-anyway' });
     const streamed = await succeed(subject, { ...richQuestion, transfer: 'unary' });
-    assert.equal(streamed.text, asked.text);
-    assert.deepEqual(streamed.content.map(withoutOpaque), asked.content.map(withoutOpaque));
+    assert.equal(streamed.text, expected.text);
+    assert.deepEqual(streamed.content.map(withoutOpaque), expected.content.map(withoutOpaque));
   },
 
-  'usage counts cached, written and reasoning tokens in the totals': async (subject) => {
+  'includes cached, cache-write and reasoning tokens in the usage totals': async (subject) => {
     subject.simulator.answer(rich);
     for (const transfer of ['stream', 'unary'] as const) {
       const { usage } = (await succeed(subject, { ...richQuestion, transfer })).finish;
-      assert.equal(usage?.inputTokens, 20, 'inputTokens include what the cache held');
+      assert.equal(usage?.inputTokens, 20, 'inputTokens include cached tokens');
       assert.equal(usage?.outputTokens, 30, 'outputTokens include reasoning');
       assert.equal(usage?.totalTokens, 50);
       assert.equal(usage?.cachedInputTokens, 8);
       assert.equal(usage?.reasoningTokens, 7);
-      if (subject.facts.tellsCacheWrites) assert.equal(usage?.cacheWriteTokens, 4);
-      assert.ok(usage?.raw !== undefined, "the vendor's own usage is kept");
+      if (subject.facts.reportsCacheWrites) assert.equal(usage?.cacheWriteTokens, 4);
+      assert.ok(usage?.raw !== undefined, "the vendor's usage is kept in raw");
     }
   },
 
-  "the vendor's response is kept when asked for, and only then": async (subject) => {
+  "keeps the vendor's response only with keepRaw": async (subject) => {
     for (const transfer of ['stream', 'unary'] as const) {
       const kept = await succeed(subject, { transfer, keepRaw: true });
       assert.ok(JSON.stringify(kept.finish.raw).includes(subject.model));
-      const not = await succeed(subject, { transfer });
-      assert.equal(not.finish.raw, undefined);
+      const withoutRaw = await succeed(subject, { transfer });
+      assert.equal(withoutRaw.finish.raw, undefined);
     }
   },
 
-  'characters survive being split over bytes': async (subject) => {
+  'reads characters that are split across chunks': async (subject) => {
     subject.simulator.answer(germanText);
     subject.simulator.fault({ type: 'odd-bytes', size: 1 });
     assert.equal((await succeed(subject)).text, germanText);
     assert.equal((await succeed(subject, { transfer: 'unary' })).text, germanText);
   },
 
-  'a surrogate pair survives being split over two deltas': async (subject) => {
+  'reads a surrogate pair that is split across deltas': async (subject) => {
     subject.simulator.answer({ chunks: ['party \ud83c', '\udf89!'] });
     const outcome = await succeed(subject);
     assert.deepEqual(outcome.content.map(withoutOpaque), [{ type: 'text', text: 'party 🎉!' }]);
   },
 
-  'lines may end with CR LF': async (subject) => {
+  'reads lines that end with CR LF': async (subject) => {
     subject.simulator.answer(germanText);
     subject.simulator.fault({ type: 'crlf' });
     assert.equal((await succeed(subject)).text, germanText);
   },
 
-  'a finish reason is enough of an end: the last marker may be missing': async (subject) => {
+  'accepts an answer with a finish reason but without the terminal marker': async (subject) => {
     subject.simulator.answer(germanText);
     subject.simulator.fault({ type: 'no-done' });
     assert.equal((await succeed(subject)).text, germanText);
   },
 
-  'an option that the wire lacks is warned of before sending': async (subject) => {
+  'warns of an option that the wire does not support before sending': async (subject) => {
     const { param, request } = subject.facts.lacking;
     const prepared = subject.provider.prepare(requestOf(subject, request));
     const params = prepared.warnings.map(({ param }) => param);
-    assert.ok(params.includes(param), `no warning of ${param}, but of: ${params.join(', ')}`);
+    assert.ok(params.includes(param), `expected a warning for ${param}, got: ${params.join(', ')}`);
   },
 };
 
-/** One case for each finish reason that the wire has a word for. */
+/** One case for each finish reason that the wire has. */
 export function finishReasonCases(facts: WireFacts): Readonly<Record<string, CaseBody>> {
   const entries = Object.entries(facts.finishReasons) as [FinishReason, FinishReason][];
   return Object.fromEntries(
     entries.map(([reason, read]): [string, CaseBody] => [
-      `the finish reason "${reason}" is told as "${read}", beside the vendor's word`,
+      `reports the finish reason "${reason}" as "${read}", with the vendor's raw value`,
       async (subject) => {
         const refusal = reason === 'refusal' ? { refusal: 'I would rather not.' } : {};
         subject.simulator.answer({ text: 'Some text.', ...refusal, finishReason: reason });
         for (const transfer of ['stream', 'unary'] as const) {
           const { finish } = await succeed(subject, { transfer });
           assert.equal(finish.finishReason, read);
-          assert.ok((finish.rawFinishReason ?? '') !== '', "the vendor's own word is kept");
+          assert.ok(
+            (finish.rawFinishReason ?? '') !== '',
+            "the vendor's value is kept in rawFinishReason",
+          );
         }
       },
     ]),

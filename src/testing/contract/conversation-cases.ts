@@ -6,7 +6,7 @@ import { type CaseBody, lastRequest, type Subject, succeed } from './probe.ts';
 
 const weather: NormalTool = {
   name: 'weather',
-  description: 'Tells the weather-marker.',
+  description: 'Returns the weather-marker.',
   inputSchema: {
     type: 'object',
     properties: { city_marker: { type: 'string' } },
@@ -27,16 +27,19 @@ function sentBody(subject: Subject): string {
 }
 
 function assertInOrder(body: string, words: readonly string[]): void {
-  const places = words.map((word) => body.indexOf(word));
-  assert.ok(!places.includes(-1), `reaches the wire: ${words.join(', ')}`);
+  const positions = words.map((word) => body.indexOf(word));
+  assert.ok(!positions.includes(-1), `the request contains: ${words.join(', ')}`);
   assert.deepEqual(
-    places,
-    places.toSorted((one, other) => one - other),
+    positions,
+    positions.toSorted((one, other) => one - other),
   );
 }
 
-/** Has the model think, and answers what it said with another question. */
-async function goOn(subject: Subject, change: (part: Part) => Part): Promise<string> {
+/** Gets an answer with reasoning, and sends it back with a second question. Returns the second request's body. */
+async function continueConversation(
+  subject: Subject,
+  change: (part: Part) => Part,
+): Promise<string> {
   subject.simulator.answer({
     reasoning: 'Pondering at length.',
     reasoningSignature: signature,
@@ -57,14 +60,14 @@ async function goOn(subject: Subject, change: (part: Part) => Part): Promise<str
   return sentBody(subject);
 }
 
-function minted(part: Part): Part {
+function fromElsewhere(part: Part): Part {
   if (!('opaque' in part) || part.opaque === undefined) return part;
   return { ...part, opaque: { ...part.opaque, provider: 'elsewhere' } };
 }
 
-/** What goes back and forth over several turns. */
+/** Conversations of several turns. */
 export const conversationCases: Readonly<Record<string, CaseBody>> = {
-  'the turns of a conversation reach the wire in order': async (subject) => {
+  'sends the turns of a conversation in order': async (subject) => {
     await succeed(subject, {
       request: {
         messages: [
@@ -77,14 +80,14 @@ export const conversationCases: Readonly<Record<string, CaseBody>> = {
     assertInOrder(sentBody(subject), ['turn-one', 'turn-two', 'turn-three']);
   },
 
-  'the system prompt reaches the wire': async (subject) => {
+  'sends the system prompt': async (subject) => {
     await succeed(subject, {
       request: { messages: [text('system', 'system-marker'), text('user', 'Hello.')] },
     });
     assertInOrder(sentBody(subject), ['system-marker']);
   },
 
-  'a blank turn does not make the vendor refuse the others': async (subject) => {
+  'sends a conversation with a blank turn': async (subject) => {
     await succeed(subject, {
       request: {
         messages: [text('user', 'Hello.'), text('assistant', '  '), text('user', 'More.')],
@@ -92,7 +95,7 @@ export const conversationCases: Readonly<Record<string, CaseBody>> = {
     });
   },
 
-  'tools reach the wire, and parallel calls come back': async (subject) => {
+  'sends tools and reads parallel calls': async (subject) => {
     subject.simulator.answer({
       toolCalls: [
         { name: 'weather', input: { city_marker: 'Zürich' } },
@@ -113,12 +116,12 @@ export const conversationCases: Readonly<Record<string, CaseBody>> = {
           { name: 'weather', input: { city_marker: '東京' } },
         ],
       );
-      assert.equal(new Set(calls.map(({ id }) => id)).size, 2, 'each call has an id of its own');
+      assert.equal(new Set(calls.map(({ id }) => id)).size, 2, 'each call has its own id');
       assert.equal(finish.finishReason, 'tool_calls');
     }
   },
 
-  'the results of tools go back paired with their calls': async (subject) => {
+  'sends tool results paired with their calls': async (subject) => {
     subject.simulator.answer({
       toolCalls: [
         { id: 'tool_a', name: 'weather', input: { city_marker: 'Zürich' } },
@@ -148,7 +151,7 @@ export const conversationCases: Readonly<Record<string, CaseBody>> = {
     assert.deepEqual(ids.results, ids.calls);
   },
 
-  'a tool may be called without arguments': async (subject) => {
+  'reads a tool call without arguments': async (subject) => {
     subject.simulator.answer({ toolCalls: [{ name: 'weather', rawInput: '' }] });
     const { content } = await succeed(subject, { request: { tools: [weather] } });
     assert.deepEqual(
@@ -157,49 +160,49 @@ export const conversationCases: Readonly<Record<string, CaseBody>> = {
     );
   },
 
-  'structured output is asked for by its schema': async (subject) => {
+  'requests structured output by its schema': async (subject) => {
     const { text: json } = await succeed(subject, {
-      request: { output: { name: 'place', schema: weather.inputSchema } },
+      request: { output: { name: 'location', schema: weather.inputSchema } },
     });
     assertInOrder(sentBody(subject), ['city_marker']);
     const object: unknown = JSON.parse(json);
     assert.ok(typeof object === 'object' && object !== null && 'city_marker' in object);
   },
 
-  'reasoning is told apart from text': async (subject) => {
+  'separates reasoning from text': async (subject) => {
     subject.simulator.answer({ reasoning: 'Pondering at length.', text: 'An answer.' });
     const request = { reasoning: { effort: 'low', include: true } } as const;
     for (const transfer of ['stream', 'unary'] as const) {
-      const { text: said, content } = await succeed(subject, { transfer, request });
-      assert.equal(said, 'An answer.');
+      const { text: answer, content } = await succeed(subject, { transfer, request });
+      assert.equal(answer, 'An answer.');
       const thought = content.map((part) => (part.type === 'reasoning' ? part.text : ''));
-      const wanted = subject.facts.showsReasoning ? 'Pondering at length.' : '';
-      assert.equal(thought.join(''), wanted);
+      const expected = subject.facts.showsReasoning ? 'Pondering at length.' : '';
+      assert.equal(thought.join(''), expected);
     }
   },
 
-  'reasoning goes back, with its signature, to whom it came from': async (subject) => {
-    const body = await goOn(subject, (part) => part);
+  'sends reasoning with its signature back to the same provider': async (subject) => {
+    const body = await continueConversation(subject, (part) => part);
     assertInOrder(body, ['A first question.', 'A considered answer.', 'A second question.']);
     if (subject.facts.signsReasoning) assertInOrder(body, [signature]);
   },
 
-  'reasoning of another provider does not': async (subject) => {
-    const body = await goOn(subject, minted);
+  'does not send the reasoning of another provider': async (subject) => {
+    const body = await continueConversation(subject, fromElsewhere);
     assertInOrder(body, ['A considered answer.']);
-    assert.ok(!body.includes(signature), 'no signature goes to another provider');
-    assert.ok(!body.includes('Pondering at length.'), 'nor the reasoning as if it were text');
+    assert.ok(!body.includes(signature), 'no signature is sent to another provider');
+    assert.ok(!body.includes('Pondering at length.'), 'no reasoning is sent as text');
   },
 
-  'extra options are merged last into the body': async (subject) => {
+  'merges extra options into the body last': async (subject) => {
     await succeed(subject, { request: { extraBody: { marker_option: 'extra-marker' } } });
     assert.equal(textOf(lastRequest(subject).body.marker_option), 'extra-marker');
   },
 };
 
-/** For wires on which arguments travel as text. */
+/** Cases for wires that send arguments as text. */
 export const textInputCases: Readonly<Record<string, CaseBody>> = {
-  'arguments that are not JSON are marked and kept': async (subject) => {
+  'keeps arguments that are not JSON and marks them as invalid': async (subject) => {
     subject.simulator.answer({ toolCalls: [{ name: 'weather', rawInput: '{"city_marker":' }] });
     const { content } = await succeed(subject, { request: { tools: [weather] } });
     const [call] = content;

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import type { SingleFault } from '../simulator/faults.ts';
 import { type CaseBody, fail, germanText, lastRequest, type Subject, succeed } from './probe.ts';
 
-/** Fails after a part of the text, with what must come of it. */
-async function breakMidway(subject: Subject, fault: SingleFault, code: string): Promise<void> {
+/** Expects a failure with `code` after a part of the text. */
+async function failMidway(subject: Subject, fault: SingleFault, code: string): Promise<void> {
   subject.simulator.answer(germanText);
   subject.simulator.fault(fault);
   const { text, error } = await fail(subject);
   assert.equal(error.code, code);
-  assert.ok(text !== '' && text !== germanText, 'what had arrived was told');
+  assert.ok(text !== '' && text !== germanText, 'the text before the failure was yielded');
   assert.ok(germanText.startsWith(text));
 }
 
@@ -22,29 +22,29 @@ async function failWith(subject: Subject, fault: SingleFault, code: string): Pro
   }
 }
 
-/** Later than any event: the fault strikes just before the vendor says that it has finished. */
+/** Later than any event: the fault occurs just before the finish. */
 const atTheEnd = 1_000;
 
-/** Answers that do not arrive as they were sent, or not at all. */
+/** Answers that are damaged or do not arrive. */
 export const damageCases: Readonly<Record<string, CaseBody>> = {
-  'a cut connection is an interruption, after what was sent': (subject) =>
-    breakMidway(subject, { type: 'cut', afterEvents: subject.facts.midway }, 'stream_interrupted'),
+  'reports a cut connection as stream_interrupted, after the text before it': (subject) =>
+    failMidway(subject, { type: 'cut', afterEvents: subject.facts.midway }, 'stream_interrupted'),
 
-  'a stream that ends politely in the middle is an interruption': (subject) =>
-    breakMidway(
+  'reports a truncated stream as stream_interrupted': (subject) =>
+    failMidway(
       subject,
       { type: 'truncate', afterEvents: subject.facts.midway },
       'stream_interrupted',
     ),
 
-  'all of the text without the end marker is still an interruption': async (subject) => {
+  'reports a complete text without its end as stream_interrupted': async (subject) => {
     subject.simulator.answer(germanText);
     subject.simulator.fault({ type: 'truncate', afterEvents: atTheEnd });
     const { error } = await fail(subject);
     assert.equal(error.code, 'stream_interrupted');
   },
 
-  'half of a unary answer is an interruption': async (subject) => {
+  'reports half of a unary answer as stream_interrupted': async (subject) => {
     subject.simulator.answer(germanText);
     for (const type of ['cut', 'truncate'] as const) {
       subject.simulator.clear();
@@ -54,7 +54,7 @@ export const damageCases: Readonly<Record<string, CaseBody>> = {
     }
   },
 
-  'one malformed event is skipped with a warning': async (subject) => {
+  'skips one malformed event with a warning': async (subject) => {
     subject.simulator.answer(germanText);
     subject.simulator.fault({ type: 'malformed', atEvent: subject.facts.midway - 1 });
     const { parts, text } = await succeed(subject);
@@ -65,14 +65,14 @@ export const damageCases: Readonly<Record<string, CaseBody>> = {
     assert.ok(text !== '' && germanText.endsWith(text.slice(-1)), 'the rest was read');
   },
 
-  'an error inside a stream is that error, after what was sent': (subject) =>
-    breakMidway(
+  'throws an error inside a stream, after the text before it': (subject) =>
+    failMidway(
       subject,
       { type: 'error-in-stream', afterEvents: subject.facts.midway, kind: 'overloaded' },
       'overloaded',
     ),
 
-  'an error as the first event of a stream is that error': async (subject) => {
+  'throws an error that is the first event of a stream': async (subject) => {
     for (const kind of ['overloaded', 'rate_limited', 'server_error'] as const) {
       subject.simulator.clear();
       subject.simulator.fault({ type: 'error-in-stream', afterEvents: 0, kind });
@@ -82,25 +82,25 @@ export const damageCases: Readonly<Record<string, CaseBody>> = {
     }
   },
 
-  'an error with status 200 is that error': async (subject) => {
+  'throws an error with status 200': async (subject) => {
     await failWith(subject, { type: 'json-error-200', kind: 'server_error' }, 'server_error');
     await failWith(subject, { type: 'json-error-200', kind: 'rate_limited' }, 'rate_limited');
   },
 
-  'a web page with status 200 is no answer': (subject) =>
+  'reports a web page with status 200 as invalid_response': (subject) =>
     failWith(subject, { type: 'html' }, 'invalid_response'),
 
-  'nothing with status 200 is no answer': (subject) =>
+  'reports an empty body with status 200 as invalid_response': (subject) =>
     failWith(subject, { type: 'empty' }, 'invalid_response'),
 
-  'JSON of another kind with status 200 is no answer': (subject) =>
+  'reports unrelated JSON with status 200 as invalid_response': (subject) =>
     failWith(
       subject,
       { type: 'status', status: 200, body: { hello: 'world' } },
       'invalid_response',
     ),
 
-  'a web page with status 502 is an error of the server': (subject) =>
+  'reports a web page with status 502 as server_error': (subject) =>
     failWith(
       subject,
       {
@@ -112,12 +112,12 @@ export const damageCases: Readonly<Record<string, CaseBody>> = {
       'server_error',
     ),
 
-  'a reset connection is a connection error': async (subject) => {
+  'reports a reset connection as connection': async (subject) => {
     await failWith(subject, { type: 'reset' }, 'connection');
-    assert.equal(subject.simulator.log.length, 2, 'one HTTP request for each send');
+    assert.equal(subject.simulator.log.length, 2, 'one HTTP request per send()');
   },
 
-  'a redirect is not followed': async (subject) => {
+  'does not follow a redirect': async (subject) => {
     subject.simulator.fault({
       type: 'status',
       status: 302,

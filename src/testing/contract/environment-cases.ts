@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type CaseBody, lastRequest, succeed } from './probe.ts';
 
-/** Variables with which the vendors' SDKs would send our requests, or more than our requests, elsewhere. */
+/** Variables that redirect the vendors' SDKs or make them send more. */
 const hostileEnvironment = {
   OPENAI_BASE_URL: 'http://127.0.0.1:9/hostile',
   OPENAI_ORG_ID: 'hostile',
@@ -38,11 +38,11 @@ async function withEnvironment(
   }
 }
 
-/** What the process around us must not change. */
+/** The process environment must not change requests. */
 export const environmentCases: Readonly<Record<string, CaseBody>> = {
-  'ambient variables change neither the address nor the headers': (subject) =>
+  'ignores ambient variables for the URL and the headers': (subject) =>
     withEnvironment(hostileEnvironment, async () => {
-      const provider = await subject.another();
+      const provider = await subject.makeProvider();
       for (const transfer of ['stream', 'unary'] as const) {
         await succeed({ ...subject, provider }, { transfer });
         const { path, headers, body, key } = lastRequest(subject);
@@ -50,7 +50,7 @@ export const environmentCases: Readonly<Record<string, CaseBody>> = {
       }
     }),
 
-  'no telemetry of the SDK goes along': async (subject) => {
+  'sends no telemetry of the SDK': async (subject) => {
     await succeed(subject);
     const names = Object.keys(lastRequest(subject).headers);
     const telemetry = names.filter((name) => /^x-(stainless|goog-api-client)/.test(name));

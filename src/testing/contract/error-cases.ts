@@ -27,7 +27,7 @@ function kindCase(kind: VendorErrorKind): CaseBody {
       const { error, finish } = await ask(subject, { transfer });
       const { status = 0 } = lastRequest(subject);
       if (status < httpError) {
-        // A blocked prompt may be a good answer that says nothing.
+        // Some vendors answer a blocked prompt with status 200 and no content.
         assert.equal(finish?.finishReason, kind);
         continue;
       }
@@ -41,7 +41,7 @@ function kindCase(kind: VendorErrorKind): CaseBody {
   };
 }
 
-/** Statuses whose body says nothing that a vendor's error would. */
+/** Statuses with a body that is not a vendor's error. */
 const bareStatuses = {
   401: 'auth',
   403: 'permission',
@@ -58,28 +58,28 @@ const bareStatuses = {
 
 const kindCases = Object.fromEntries(
   kinds.map((kind): [string, CaseBody] => [
-    `the vendor's word for "${kind}" is read, with status and request id`,
+    `reports the vendor's "${kind}" error with its status and request id`,
     kindCase(kind),
   ]),
 );
 
-/** What the vendor says when it refuses. */
+/** HTTP errors of the vendor. */
 export const errorCases: Readonly<Record<string, CaseBody>> = {
   ...kindCases,
 
-  'the wait that the vendor asks for is told': async (subject) => {
+  'reports the wait that the vendor asks for': async (subject) => {
     subject.simulator.fault({ type: 'status', kind: 'rate_limited', retryAfterSeconds: 7 });
     const { error } = await fail(subject);
     assert.equal(error.retryAfterMs, 7_000);
   },
 
-  'no wait is made up': async (subject) => {
+  'reports no wait when the vendor asks for none': async (subject) => {
     subject.simulator.fault({ type: 'status', kind: 'overloaded' });
     const { error } = await fail(subject);
     assert.equal(error.retryAfterMs, undefined);
   },
 
-  'a bare status is read for what it usually means': async (subject) => {
+  'classifies a bare status by its usual meaning': async (subject) => {
     for (const [status, code] of Object.entries(bareStatuses)) {
       subject.simulator.clear();
       subject.simulator.fault({ type: 'status', status: Number(status), body: 'no' });
@@ -88,14 +88,14 @@ export const errorCases: Readonly<Record<string, CaseBody>> = {
     }
   },
 
-  'the number of a status in a message does not decide': async (subject) => {
+  'does not classify by a status number in the message': async (subject) => {
     const message = 'Error 429 in your prompt about rate limits, and 500 others (simulated).';
     subject.simulator.fault({ type: 'status', kind: 'invalid_request', message });
     const { error } = await fail(subject);
     assert.equal(error.code, 'invalid_request');
   },
 
-  'each failing send is one HTTP request: nothing is tried again': async (subject) => {
+  'sends one HTTP request per send(), without retries': async (subject) => {
     for (const kind of ['rate_limited', 'overloaded', 'server_error'] as const) {
       subject.simulator.reset();
       subject.simulator.fault({ type: 'status', kind, retryAfterSeconds: 0 });
@@ -104,24 +104,24 @@ export const errorCases: Readonly<Record<string, CaseBody>> = {
     }
   },
 
-  'neither key nor prompt is in the message of an error': async (subject) => {
+  'keeps the key and the prompt out of error messages': async (subject) => {
     await succeed(subject);
     const { key } = lastRequest(subject);
-    const said = `You sent key ${key} and the prompt ${prompt}`;
+    const message = `You sent key ${key} and the prompt ${prompt}`;
     const faults = [
-      { type: 'status', kind: 'auth', message: said },
-      { type: 'status', kind: 'invalid_request', message: said, code: said },
-      { type: 'status', status: 500, body: said },
-      { type: 'error-in-stream', afterEvents: 0, kind: 'server_error', message: said },
+      { type: 'status', kind: 'auth', message },
+      { type: 'status', kind: 'invalid_request', message, code: message },
+      { type: 'status', status: 500, body: message },
+      { type: 'error-in-stream', afterEvents: 0, kind: 'server_error', message },
       { type: 'reset' },
     ] as const;
     for (const fault of faults) {
       subject.simulator.clear();
       subject.simulator.fault(fault);
       const { error } = await fail(subject);
-      const told = `${error.message} ${JSON.stringify(summarizeError(error))}`;
-      assert.ok(!told.includes(prompt), `no prompt in: ${told}`);
-      assert.ok(key === undefined || !told.includes(key), 'no key in the message');
+      const reported = `${error.message} ${JSON.stringify(summarizeError(error))}`;
+      assert.ok(!reported.includes(prompt), `no prompt in: ${reported}`);
+      assert.ok(key === undefined || !reported.includes(key), 'no key in the message');
     }
   },
 };

@@ -2,53 +2,57 @@ import assert from 'node:assert/strict';
 import type { Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 
-type Told = {
+type ReadAnswer = {
   readonly parts: readonly ProviderPart[];
   readonly content: readonly Part[];
   readonly text: string;
   readonly error: unknown;
 };
 
-function reasoningOf({ parts }: Told): string {
+function reasoningOf({ parts }: ReadAnswer): string {
   return parts.map((part) => (part.type === 'reasoning-delta' ? part.delta : '')).join('');
 }
 
-function assertToolCalls({ parts, content }: Told): void {
+function assertToolCalls({ parts, content }: ReadAnswer): void {
   const whole = content.filter((part) => part.type === 'tool-call');
-  const begun = parts.filter((part) => part.type === 'tool-call-start');
+  const started = parts.filter((part) => part.type === 'tool-call-start');
   assert.deepEqual(
-    begun.map(({ id, name }) => ({ id, name })),
+    started.map(({ id, name }) => ({ id, name })),
     whole.map(({ id, name }) => ({ id, name })),
-    'every tool call that was begun is told whole, and no other',
+    'every started tool call ends with a part, and no other does',
   );
   for (const call of whole) {
-    const pieces = parts.map((part) =>
+    const deltas = parts.map((part) =>
       part.type === 'tool-call-delta' && part.id === call.id ? part.delta : '',
     );
-    const input = pieces.join('');
+    const input = deltas.join('');
     if (call.invalid === true) assert.equal(input, call.rawInput);
     else assert.deepEqual(input.trim() === '' ? {} : JSON.parse(input), call.input);
   }
 }
 
-/** What holds for the parts of every answer, whole or not. */
-export function assertGrammar(told: Told, left: boolean): void {
-  const { parts, content, text, error } = told;
+/** Checks the rules for the parts of every answer, complete or not. */
+export function assertGrammar(answer: ReadAnswer, hasLeft: boolean): void {
+  const { parts, content, text, error } = answer;
   const types = parts.map(({ type }) => type);
   const finishes = types.filter((type) => type === 'finish').length;
-  if (error !== undefined) assert.equal(finishes, 0, 'an answer that fails has no finish');
+  if (error !== undefined) assert.equal(finishes, 0, 'a failed answer has no finish');
   const opened = types.indexOf('open');
   const firstVisible = types.findIndex((type) => type.endsWith('-delta') || type === 'part-end');
   assert.ok(opened <= 0 || firstVisible === -1 || opened < firstVisible, 'open comes first');
-  assert.ok(types.filter((type) => type === 'open').length <= 1, 'open comes once');
-  if (error !== undefined || left) return;
-  assert.equal(finishes, 1, 'finish comes exactly once');
+  assert.ok(types.filter((type) => type === 'open').length <= 1, 'there is one open');
+  if (error !== undefined || hasLeft) return;
+  assert.equal(finishes, 1, 'there is exactly one finish');
   assert.equal(types.at(-1), 'finish', 'finish comes last');
-  const said = content.map((part) =>
+  const visibleText = content.map((part) =>
     part.type === 'text' || part.type === 'refusal' ? part.text : '',
   );
-  assert.equal(text, said.join(''), 'the deltas of the text are its parts');
+  assert.equal(text, visibleText.join(''), 'the text deltas add up to the text parts');
   const thought = content.map((part) => (part.type === 'reasoning' ? part.text : ''));
-  assert.equal(reasoningOf(told), thought.join(''), 'the deltas of the reasoning are its parts');
-  assertToolCalls(told);
+  assert.equal(
+    reasoningOf(answer),
+    thought.join(''),
+    'the reasoning deltas add up to the reasoning parts',
+  );
+  assertToolCalls(answer);
 }

@@ -11,11 +11,11 @@ import type { SimulatedProvider } from '../simulator/server.ts';
 import { assertGrammar } from './grammar.ts';
 import type { WireFacts } from './wire-facts.ts';
 
-/** An adapter under test, and the vendor that it is pointed at. */
+/** An adapter under test and its simulated vendor. */
 export type Subject = {
   readonly provider: Provider;
-  /** A second one, as the factory makes it, for what is decided when a client is made. */
-  readonly another: () => Promise<Provider>;
+  /** Makes another adapter, for cases about what its factory reads. */
+  readonly makeProvider: () => Promise<Provider>;
   readonly model: string;
   readonly simulator: SimulatedProvider;
   readonly facts: WireFacts;
@@ -24,12 +24,11 @@ export type Subject = {
 /** One case of the suite. `run` rejects with an `AssertionError` when the adapter breaks the contract. */
 export type ContractCase = { readonly name: string; readonly run: () => Promise<void> };
 
-/** A case before it knows its adapter. */
 export type CaseBody = (subject: Subject) => Promise<void>;
 
 type Finish = Extract<ProviderPart, { type: 'finish' }>;
 
-/** What came of one `send`. */
+/** The outcome of one `send`. */
 export type Outcome = {
   readonly parts: readonly ProviderPart[];
   readonly content: readonly Part[];
@@ -44,31 +43,32 @@ type Question = {
   readonly controller?: AbortController;
   readonly watch?: Watch;
   readonly keepRaw?: boolean;
-  /** Looks at each part as it comes; `'leave'` stops reading. */
+  /** Called with each part; `'leave'` stops reading. */
   readonly onPart?: (part: ProviderPart) => 'leave' | undefined;
 };
 
-/** In the prompt of every request: must never be seen in an error's message. */
+/** Part of every request's prompt; must not occur in error messages. */
 export const prompt = 'prompt-marker-5d1c: say something in German.';
 
-/** Long enough for several pieces on every wire, with characters of one to four bytes. */
+/** Long enough for several deltas on every wire, with characters of one to four bytes. */
 export const germanText = 'Grüße an alle in der schönen Stadt Zürich 🎉🎉';
 
-export const deaf: Watch = {
+export const silentWatch: Watch = {
   connected: () => undefined,
   bytes: () => undefined,
   limits: () => undefined,
 };
 
-const patienceMs = 5_000;
+/** Long enough for a busy machine; only an adapter that hangs takes longer. */
+const hangMs = 30_000;
 
-/** Rejects when `promise` takes so long that it must be hanging. */
+/** Rejects when `promise` hangs. */
 export async function soon<Value>(what: string, promise: Promise<Value>): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(
-      () => reject(new assert.AssertionError({ message: `${what}: not within ${patienceMs} ms` })),
-      patienceMs,
+      () => reject(new assert.AssertionError({ message: `${what}: not within ${hangMs} ms` })),
+      hangMs,
     );
   });
   try {
@@ -78,16 +78,16 @@ export async function soon<Value>(what: string, promise: Promise<Value>): Promis
   }
 }
 
-/** Resolves once `condition` holds. */
+/** Waits until `condition` holds. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
   const startedAt = performance.now();
   while (!condition()) {
-    assert.ok(performance.now() - startedAt < patienceMs, `${what}: not within ${patienceMs} ms`);
+    assert.ok(performance.now() - startedAt < hangMs, `${what}: not within ${hangMs} ms`);
     await nextTurn();
   }
 }
 
-/** Older Nodes' `fetch` itself leaves one until its request is collected. */
+/** The `fetch` of older Node versions leaves a listener until its request is garbage-collected. */
 async function listenersLeftByFetch(): Promise<number> {
   const { signal } = new AbortController();
   await (await fetch('data:,', { signal })).text();
@@ -104,11 +104,11 @@ function freeze<Value>(value: Value): Value {
 
 export function requestOf(subject: Subject, more: Partial<ProviderRequest> = {}): ProviderRequest {
   const messages = [{ role: 'user' as const, content: [{ type: 'text' as const, text: prompt }] }];
-  // Frozen, so that an adapter that writes on its request is found out.
+  // Frozen, to detect adapters that modify their request.
   return freeze({ provider: 'contract', model: subject.model, messages, ...more });
 }
 
-/** Sends one request and reads it to its end, whatever that is. Checks what holds for every end. */
+/** Sends one request, reads the answer to its end, and checks what holds for every outcome. */
 export async function ask(subject: Subject, question: Question = {}): Promise<Outcome> {
   const { provider, simulator } = subject;
   const controller = question.controller ?? new AbortController();
@@ -116,20 +116,20 @@ export async function ask(subject: Subject, question: Question = {}): Promise<Ou
   const sentBefore = simulator.log.length;
   const parts: ProviderPart[] = [];
   let error: unknown;
-  let left = false;
+  let hasLeft = false;
   const read = async (): Promise<void> => {
     const prepared = provider.prepare(requestOf(subject, question.request));
     for await (const batch of prepared.send({
       signal,
       transfer: question.transfer ?? 'stream',
       keepRaw: question.keepRaw ?? false,
-      watch: question.watch ?? deaf,
+      watch: question.watch ?? silentWatch,
     })) {
-      assert.ok(batch.length > 0, 'a batch holds at least one part');
+      assert.ok(batch.length > 0, 'a batch has at least one part');
       for (const part of batch) {
         parts.push(part);
-        left = question.onPart?.(part) === 'leave';
-        if (left) return;
+        hasLeft = question.onPart?.(part) === 'leave';
+        if (hasLeft) return;
       }
     }
   };
@@ -139,16 +139,16 @@ export async function ask(subject: Subject, question: Question = {}): Promise<Ou
       error = thrown;
     }),
   ).catch((late: unknown) => {
-    // So that a request that hangs does not live on into the next case.
+    // So that a hanging request does not continue into the next case.
     controller.abort();
     throw late;
   });
   if (error instanceof assert.AssertionError) throw error;
-  assert.ok(simulator.log.length - sentBefore <= 1, 'one send() is at most one HTTP request');
+  assert.ok(simulator.log.length - sentBefore <= 1, 'one send() makes at most one HTTP request');
   const listeners = getEventListeners(signal, 'abort').length;
-  assert.ok(listeners <= (await listenersLeftByFetch()), 'nothing listens on the signal any more');
+  assert.ok(listeners <= (await listenersLeftByFetch()), 'no listener is left on the signal');
   const outcome = { ...summarize(parts), error };
-  assertGrammar(outcome, left);
+  assertGrammar(outcome, hasLeft);
   return outcome;
 }
 
@@ -162,7 +162,7 @@ function summarize(parts: readonly ProviderPart[]): Omit<Outcome, 'error'> {
   };
 }
 
-/** As `ask`, for what must be answered. */
+/** Like `ask`, but the answer must be complete. */
 export async function succeed(
   subject: Subject,
   question: Question = {},
@@ -170,12 +170,14 @@ export async function succeed(
   const outcome = await ask(subject, question);
   const { finish } = outcome;
   if (outcome.error !== undefined || finish === undefined) {
-    throw new assert.AssertionError({ message: `no answer, but ${String(outcome.error)}` });
+    throw new assert.AssertionError({
+      message: `expected an answer, got ${String(outcome.error)}`,
+    });
   }
   return { ...outcome, finish };
 }
 
-/** As `ask`, for what must fail; with the error. */
+/** Like `ask`, but it must fail with a SignalboxError. */
 export async function fail(
   subject: Subject,
   question: Question = {},
@@ -184,12 +186,12 @@ export async function fail(
   const { error } = outcome;
   if (!isSignalboxError(error)) {
     const what = error === undefined ? 'it succeeded' : `it threw ${String(error)}`;
-    throw new assert.AssertionError({ message: `wanted a SignalboxError, but ${what}` });
+    throw new assert.AssertionError({ message: `expected a SignalboxError, but ${what}` });
   }
   return { ...outcome, error };
 }
 
-/** The last request that the vendor saw. */
+/** The last request that the vendor received. */
 export function lastRequest({ simulator }: Subject): LoggedRequest {
   const entry = simulator.log.at(-1);
   if (entry === undefined) throw new assert.AssertionError({ message: 'no request was sent' });

@@ -4,23 +4,23 @@ import type { ProviderRequest } from '../../protocol/request.ts';
 import { listOf, objectOf } from '../../wires/common/read.ts';
 import type { WrittenWire } from '../../wires/common/write.ts';
 
-/** How the calls and their results of a request's body name each other. */
+/** The ids of the tool calls and results in a request's body. */
 type ToolIds = { readonly calls: readonly unknown[]; readonly results: readonly unknown[] };
 
-/** What the suite must know of a wire to tell right from wrong on it. */
+/** What differs between wires. */
 export type WireFacts = {
-  /** Server-sent events after which a part of the suite's text has been told, but not all of it. */
+  /** Number of server-sent events after which a part of the suite's text has been sent. */
   readonly midway: number;
-  /** An option that has no place on this wire, and so must be warned of. */
+  /** An option that this wire does not support. */
   readonly lacking: { readonly param: string; readonly request: Partial<ProviderRequest> };
-  /** Reasons that the wire has words for, and what each must be read as. */
+  /** The finish reasons that the simulator can send on this wire, and what each is read as. */
   readonly finishReasons: Partial<Record<FinishReason, FinishReason>>;
-  /** Whether its usage tells tokens written to the cache. */
-  readonly tellsCacheWrites: boolean;
+  /** Whether its usage reports tokens written to the cache. */
+  readonly reportsCacheWrites: boolean;
   /** Whether reasoning comes with replay data. */
   readonly signsReasoning: boolean;
   readonly showsReasoning: boolean;
-  /** Whether arguments travel as text, which models may get wrong. */
+  /** Whether tool arguments are sent as text, which may be invalid JSON. */
   readonly inputIsText: boolean;
   /** Whether answers carry a request id in their headers. */
   readonly hasRequestId: boolean;
@@ -37,7 +37,7 @@ function contents(turns: unknown, key: string): readonly JsonObject[] {
 }
 
 const openai = {
-  tellsCacheWrites: true,
+  reportsCacheWrites: true,
   inputIsText: true,
   hasRequestId: true,
   lacking: { param: 'topK', request: { topK: 5 } },
@@ -96,7 +96,7 @@ export const wireFacts = {
       pause: 'pause',
       other: 'other',
     },
-    tellsCacheWrites: true,
+    reportsCacheWrites: true,
     signsReasoning: true,
     showsReasoning: true,
     inputIsText: true,
@@ -127,7 +127,7 @@ export const wireFacts = {
       error: 'error',
       other: 'other',
     },
-    tellsCacheWrites: false,
+    reportsCacheWrites: false,
     signsReasoning: true,
     showsReasoning: true,
     inputIsText: false,

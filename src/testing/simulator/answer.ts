@@ -8,15 +8,15 @@ import {
 } from '../../wires/common/write.ts';
 
 export type SimulatedToolCall = {
-  /** @default one in the vendor's style; none on Gemini, which may leave it out */
+  /** @default an id in the vendor's style; none on Gemini */
   readonly id?: string;
   readonly name: string;
   readonly input?: Json;
-  /** Sent instead of `input`, character for character, where arguments travel as text (not on Gemini). */
+  /** Sent verbatim instead of `input` on wires that send arguments as text (not on Gemini). */
   readonly rawInput?: string;
 };
 
-/** Counted like `Usage`: the input includes cached and written tokens, the output includes reasoning. */
+/** As in `Usage`, the input includes cached and cache-write tokens, and the output includes reasoning. */
 export type SimulatedUsage = {
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -25,13 +25,13 @@ export type SimulatedUsage = {
   readonly reasoningTokens?: number;
 };
 
-/** What a simulated provider answers, in words that fit every wire. All fields are optional. */
+/** The answer of a simulated provider, independent of the wire. All fields are optional. */
 export type SimulatedAnswer = {
   readonly text?: string;
-  /** The text in the pieces in which it is streamed. @default `text` in pieces of a dozen characters */
+  /** The chunks in which the text is streamed. @default `text` in chunks of about 12 characters */
   readonly chunks?: readonly string[];
   /**
-   * Reasoning as the vendor shows it: a thinking block (Anthropic), a thought part (Gemini),
+   * Reasoning as the vendor returns it: a thinking block (Anthropic), a thought part (Gemini),
    * `reasoning_content` (compatible vendors), a summary if the request asks for one (OpenAI Responses),
    * nothing (OpenAI Chat Completions).
    */
@@ -39,28 +39,28 @@ export type SimulatedAnswer = {
   /** `signature`, `thoughtSignature` or `encrypted_content`. @default a fixed one when there is reasoning */
   readonly reasoningSignature?: string;
   readonly toolCalls?: readonly SimulatedToolCall[];
-  /** A refusal in the vendor's way; there is then no text. */
+  /** A refusal in the vendor's form, instead of text. */
   readonly refusal?: string;
-  /** Put into the vendor's word. @default by content: `refusal`, `tool_calls` or `stop` */
+  /** Sent as the vendor's value. @default by content: `refusal`, `tool_calls` or `stop` */
   readonly finishReason?: FinishReason;
-  /** @default about a token for every four characters */
+  /** @default about one token per four characters */
   readonly usage?: SimulatedUsage;
-  /** The model that the answer says served it. @default the one asked for */
+  /** The model that the answer names. @default the requested one */
   readonly model?: string;
-  /** @default what the vendor calls its usual tier */
+  /** @default the vendor's name of its standard tier */
   readonly serviceTier?: string;
   /** Milliseconds between two events that carry content. @default 0 */
   readonly chunkDelayMs?: number;
   /** Milliseconds before the first event that carries content, or before a unary answer. @default 0 */
   readonly firstTokenDelayMs?: number;
-  /** Headers added to the answer's own. */
+  /** Additional headers. */
   readonly headers?: Readonly<Record<string, string>>;
 };
 
 const defaultSignature = Buffer.from('signalbox simulated signature').toString('base64');
 const charactersPerToken = 4;
 
-/** Fills in whatever the answer leaves open. */
+/** Fills in the defaults of an answer. */
 export function resolveAnswer(answer: SimulatedAnswer, request: ReceivedRequest): AnswerToWrite {
   const text = answer.refusal === undefined ? (answer.text ?? answer.chunks?.join('') ?? '') : '';
   const chunks = answer.refusal === undefined ? (answer.chunks ?? splitText(text)) : [];
@@ -74,7 +74,7 @@ export function resolveAnswer(answer: SimulatedAnswer, request: ReceivedRequest)
       answer.reasoningSignature ?? (answer.reasoning === undefined ? undefined : defaultSignature),
     toolCalls,
     refusal: answer.refusal,
-    finishReason: answer.finishReason ?? usualFinishReason(answer),
+    finishReason: answer.finishReason ?? defaultFinishReason(answer),
     usage: {
       cachedInputTokens: 0,
       cacheWriteTokens: 0,
@@ -102,7 +102,7 @@ function resolveToolCall(call: SimulatedToolCall): CallToWrite {
   };
 }
 
-function usualFinishReason(answer: SimulatedAnswer): FinishReason {
+function defaultFinishReason(answer: SimulatedAnswer): FinishReason {
   if (answer.refusal !== undefined) return 'refusal';
   return (answer.toolCalls ?? []).length > 0 ? 'tool_calls' : 'stop';
 }

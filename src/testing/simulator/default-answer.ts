@@ -1,15 +1,15 @@
-import type { Asked, ReceivedRequest } from '../../wires/common/write.ts';
+import type { ReceivedRequest, RequestedOutput } from '../../wires/common/write.ts';
 import type { SimulatedAnswer } from './answer.ts';
 import { schemaExample } from './schema-example.ts';
 
 /**
- * What is answered when nothing else was said: an object that fits the schema asked for, a call of the tool
- * that must be called, or a short text that names provider and model.
+ * The default answer: an object that fits the requested schema, a call of the forced tool, or a short text that names
+ * provider and model.
  */
 export function defaultAnswer(
   provider: string,
   request: ReceivedRequest,
-  { schema, tools, forcedTool }: Asked,
+  { schema, tools, forcedTool }: RequestedOutput,
 ): SimulatedAnswer {
   if (schema !== undefined) return { text: JSON.stringify(schemaExample(schema)) };
   const tool = forcedTool && (tools.find(({ name }) => name === forcedTool.name) ?? tools[0]);

@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.ts';
 import type { SingleFault } from './faults.ts';
 import { pause } from './pause.ts';
 
-/** A good answer on its way to the client, and what shall go wrong with it. */
+/** An answer to send, and the fault that it is sent with. */
 export type Delivery = {
   readonly wire: WireWriter;
   readonly turn: AnswerTurn;
@@ -18,7 +18,7 @@ const half = 0.5;
 /** Sends the answer as server-sent events. */
 export async function deliverStream(delivery: Delivery, exchange: Exchange): Promise<void> {
   const { wire, turn, timing, fault } = delivery;
-  const frames = wanted(wire.frames(turn), fault);
+  const frames = framesToSend(wire.frames(turn), fault);
   const lastIndex = stopIndex(frames, fault);
   exchange.head(200, {
     'content-type': 'text/event-stream; charset=utf-8',
@@ -33,7 +33,7 @@ export async function deliverStream(delivery: Delivery, exchange: Exchange): Pro
       waitMs = frame.role === 'content' ? (timing.chunkDelayMs ?? 0) : 0;
     }
     const broken = fault?.type === 'malformed' && fault.atEvent === index;
-    await writeFrame(broken ? breakOff(frame) : frame, delivery, exchange);
+    await writeFrame(broken ? firstHalf(frame) : frame, delivery, exchange);
   }
   if (fault?.type === 'error-in-stream') {
     for (const frame of wire.errorFrames(fault, turn, lastIndex)) {
@@ -43,7 +43,7 @@ export async function deliverStream(delivery: Delivery, exchange: Exchange): Pro
   await finish(delivery, exchange);
 }
 
-/** Sends the answer in one piece. */
+/** Sends the answer as one JSON body. */
 export async function deliverUnary(delivery: Delivery, exchange: Exchange): Promise<void> {
   const { wire, turn, timing, fault } = delivery;
   const text = JSON.stringify(wire.unary(turn));
@@ -54,11 +54,11 @@ export async function deliverUnary(delivery: Delivery, exchange: Exchange): Prom
   };
   await pause(firstTokenDelayMs(delivery), exchange.signal);
   exchange.head(200, headers);
-  await exchange.write(breaksOff(fault) ? text.slice(0, text.length * half) : text);
+  await exchange.write(isCutShort(fault) ? text.slice(0, text.length * half) : text);
   await finish(delivery, exchange);
 }
 
-/** Sends a whole body of any kind. */
+/** Sends any body. */
 export async function deliverBody(
   status: number,
   headers: Readonly<Record<string, string>>,
@@ -75,7 +75,7 @@ export async function deliverBody(
   await exchange.end();
 }
 
-/** Sends events that are a whole answer by themselves, with status 200. */
+/** Sends these events as the complete answer, with status 200. */
 export async function deliverFrames(
   frames: readonly Frame[],
   headers: Readonly<Record<string, string>>,
@@ -91,11 +91,11 @@ function firstTokenDelayMs({ fault, timing }: Delivery): number {
   return fault?.type === 'slow-first-token' ? fault.ms : (timing.firstTokenDelayMs ?? 0);
 }
 
-function wanted(frames: readonly Frame[], fault: SingleFault | undefined): readonly Frame[] {
+function framesToSend(frames: readonly Frame[], fault: SingleFault | undefined): readonly Frame[] {
   return fault?.type === 'no-done' ? frames.filter(({ role }) => role !== 'end') : frames;
 }
 
-/** How many frames are sent. A stream that is truncated or fails never gets to say that it has finished. */
+/** Number of frames to send. A stream that is truncated or fails does not send its finish. */
 function stopIndex(frames: readonly Frame[], fault: SingleFault | undefined): number {
   if (fault === undefined || !('afterEvents' in fault)) return frames.length;
   const unfinished = frames.findIndex(({ role }) => role === 'finish');
@@ -103,7 +103,7 @@ function stopIndex(frames: readonly Frame[], fault: SingleFault | undefined): nu
   return Math.min(fault.afterEvents, neverFinishes ? unfinished : frames.length);
 }
 
-function breaksOff(fault: SingleFault | undefined): boolean {
+function isCutShort(fault: SingleFault | undefined): boolean {
   return fault !== undefined && ('afterEvents' in fault || fault.type === 'malformed');
 }
 
@@ -126,7 +126,7 @@ async function writeFrame(frame: Frame, { fault }: Delivery, exchange: Exchange)
   exchange.entry.eventsSent += 1;
 }
 
-function breakOff(frame: Frame): Frame {
+function firstHalf(frame: Frame): Frame {
   const text = dataText(frame.data);
   return { ...frame, data: text.slice(0, Math.ceil(text.length * half)) };
 }

@@ -2,25 +2,25 @@ import type { ServerResponse } from 'node:http';
 import type { ReceivedRequest } from '../../wires/common/write.ts';
 import type { Fault } from './faults.ts';
 
-/** A request that arrived, and what became of it. The fields after `at` change while it runs. */
+/** A request that arrived, and its state. The fields after `at` change until it is done. */
 export type LoggedRequest = ReceivedRequest & {
-  /** Epoch milliseconds of its arrival. */
+  /** When it arrived, in epoch milliseconds. */
   readonly at: number;
-  /** HTTP status of the answer; absent until there is one. */
+  /** HTTP status of the response; `undefined` until there is one. */
   readonly status: number | undefined;
-  /** The fault that struck it. */
+  /** The fault that was applied to it. */
   readonly fault: Fault['type'] | 'down' | undefined;
-  /** The client closed the socket before the answer was complete. */
+  /** Whether the client closed the socket before the answer was complete. */
   readonly aborted: boolean;
   /** Server-sent events written so far. */
   readonly eventsSent: number;
-  /** Resolves when the answer is complete or the socket is closed, whoever closed it. */
+  /** Resolves when the answer is complete or either side has closed the socket. */
   readonly done: Promise<void>;
 };
 
 type LogEntry = { -readonly [Field in keyof LoggedRequest]: LoggedRequest[Field] };
 
-/** One request's way back: everything that is written to the client goes through here. */
+/** Writes the response to one request. */
 export class Exchange {
   readonly entry: LogEntry;
   /** Aborted when the socket is closed or the answer is complete. */
@@ -28,9 +28,9 @@ export class Exchange {
   /** Resolves when `signal` aborts. */
   readonly closed: Promise<void>;
   readonly #response: ServerResponse;
-  #pieceBytes: number | undefined;
-  #carried: Buffer = Buffer.alloc(0);
-  #endedByUs = false;
+  #chunkBytes: number | undefined;
+  #buffered: Buffer = Buffer.alloc(0);
+  #isEnded = false;
 
   constructor(request: ReceivedRequest, at: number, response: ServerResponse) {
     const controller = new AbortController();
@@ -49,19 +49,19 @@ export class Exchange {
       done: this.closed,
     };
     const close = (): void => {
-      this.entry.aborted = !this.#endedByUs;
+      this.entry.aborted = !this.#isEnded;
       controller.abort();
     };
     if (response.closed) close();
     else response.once('close', close);
   }
 
-  /** From now on the body goes out in pieces of this many bytes. */
-  splitInto(pieceBytes: number): void {
-    this.#pieceBytes = pieceBytes;
+  /** Splits the rest of the body into chunks of this many bytes. */
+  splitInto(chunkBytes: number): void {
+    this.#chunkBytes = chunkBytes;
   }
 
-  /** Sends the headers at once, before there is a body. */
+  /** Sends the headers immediately. */
   head(status: number, headers: Readonly<Record<string, string>>): void {
     if (this.signal.aborted) return;
     this.entry.status = status;
@@ -69,38 +69,38 @@ export class Exchange {
     this.#response.flushHeaders();
   }
 
-  /** Resolves when the bytes have left, or can no longer leave. */
+  /** Resolves when the bytes have been written, or the socket is closed. */
   async write(text: string): Promise<void> {
-    const size = this.#pieceBytes;
+    const size = this.#chunkBytes;
     if (size === undefined) return this.#send(Buffer.from(text));
-    let rest = Buffer.concat([this.#carried, Buffer.from(text)]);
+    let rest = Buffer.concat([this.#buffered, Buffer.from(text)]);
     while (rest.length >= size && !this.signal.aborted) {
       await this.#send(rest.subarray(0, size));
-      // A turn of the event loop between two pieces, so that they travel as two.
+      // A turn of the event loop, so that the chunks are sent separately.
       await new Promise((resolve) => setImmediate(resolve));
       rest = rest.subarray(size);
     }
-    this.#carried = rest;
+    this.#buffered = rest;
   }
 
-  /** Ends the body as a server does that has said everything. */
+  /** Ends the body normally. */
   async end(): Promise<void> {
-    if (this.#carried.length > 0) await this.#send(this.#carried);
+    if (this.#buffered.length > 0) await this.#send(this.#buffered);
     if (this.signal.aborted) return;
-    this.#endedByUs = true;
+    this.#isEnded = true;
     this.#response.end();
     await this.closed;
   }
 
-  /** Closes the socket in the middle of things. What was written still arrives. */
+  /** Closes the socket before the end. What was written still arrives. */
   cut(): void {
-    this.#endedByUs = true;
+    this.#isEnded = true;
     this.#response.destroy();
   }
 
   /** Resets the connection: the client sees ECONNRESET. */
   reset(): void {
-    this.#endedByUs = true;
+    this.#isEnded = true;
     this.#response.socket?.resetAndDestroy();
   }
 

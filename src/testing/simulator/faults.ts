@@ -1,11 +1,11 @@
 import type { ReceivedRequest, VendorErrorKind } from '../../wires/common/write.ts';
 
-/** An error answer. Give `kind`, `status` or both; alone, each implies the other as the vendor would. */
+/** An HTTP error. Set `kind`, `status` or both; each implies the other as at the vendor. */
 export type StatusFault = {
   readonly type: 'status';
-  /** @default what `status` usually means, or `server_error` */
+  /** @default the usual meaning of `status`, or `server_error` */
   readonly kind?: VendorErrorKind;
-  /** @default the vendor's own for `kind` (which is not the same everywhere) */
+  /** @default the vendor's status for `kind`, which differs between vendors */
   readonly status?: number;
   /** Replaces the body's `error.code` (OpenAI), `error.type` (Anthropic) or `error.status` (Gemini). */
   readonly code?: string;
@@ -13,61 +13,61 @@ export type StatusFault = {
   /** `Retry-After`; on Gemini, which has no such header, `RetryInfo` in the body. @default none */
   readonly retryAfterSeconds?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Replaces the whole body: an object is sent as JSON, a string as it is. */
+  /** Replaces the body. An object is sent as JSON, a string verbatim. */
   readonly body?: unknown;
 };
 
 /**
- * One way to fail. `afterEvents` counts server-sent events, pings included; when there are fewer, the fault
- * strikes at the end. Of a unary answer the same faults send half of the body.
+ * A single fault. `afterEvents` counts server-sent events, including pings; with fewer events, the fault occurs at the
+ * end. For a unary answer these faults send half of the body.
  */
 export type SingleFault =
   | StatusFault
-  /** Takes the request and never answers. */
+  /** Accepts the request and never answers. */
   | { readonly type: 'silence' }
-  /** Sends headers and preamble at once, then waits before the first content; a unary answer waits whole. */
+  /** Sends headers and preamble, then waits before the first content. A unary answer is sent after the wait. */
   | { readonly type: 'slow-first-token'; readonly ms: number }
-  /** The socket is destroyed in the middle of the body. */
+  /** Destroys the socket in the middle of the body. */
   | { readonly type: 'cut'; readonly afterEvents: number }
-  /** The body ends politely, without the vendor's end marker. */
+  /** Ends the body normally, but without the vendor's end marker. */
   | { readonly type: 'truncate'; readonly afterEvents: number }
-  /** Nothing more comes, and the socket stays open. */
+  /** Sends nothing more and keeps the socket open. */
   | { readonly type: 'stall'; readonly afterEvents: number }
-  /** As `stall`, but the vendor's keep-alive goes on every `everyMs`. */
+  /** Like `stall`, but sends the vendor's keep-alive every `everyMs`. */
   | { readonly type: 'stall-with-pings'; readonly afterEvents: number; readonly everyMs: number }
-  /** The event at this index (from 0) is JSON broken off half-way; all others are whole. */
+  /** Sends only half of the JSON of the event at this index (from 0). */
   | { readonly type: 'malformed'; readonly atEvent: number }
-  /** The connection is reset before the headers. */
+  /** Resets the connection before the headers. */
   | { readonly type: 'reset' }
-  /** An error inside a 200 stream; a unary answer is then as with `json-error-200`. */
+  /** Sends an error inside a stream with status 200. A unary answer is as with `json-error-200`. */
   | {
       readonly type: 'error-in-stream';
       readonly afterEvents: number;
       readonly kind: VendorErrorKind;
       readonly message?: string;
     }
-  /** Status 200 and an HTML page, as from a proxy or a captive portal. */
+  /** Sends an HTML page with status 200, as proxies and captive portals do. */
   | { readonly type: 'html' }
-  /** An error body with status 200. @default kind `server_error` */
+  /** Sends an error body with status 200. @default kind `server_error` */
   | { readonly type: 'json-error-200'; readonly kind?: VendorErrorKind }
-  /** Status 200 and no body. */
+  /** Sends status 200 and no body. */
   | { readonly type: 'empty' }
-  /** A whole stream without `[DONE]` or `message_stop`. Other wires have no such marker: no change. */
+  /** Sends a complete stream without `[DONE]` or `message_stop`. No effect on other wires. */
   | { readonly type: 'no-done' }
-  /** One JSON answer to a request for a stream. */
+  /** Answers a stream request with JSON. */
   | { readonly type: 'ignore-stream' }
-  /** A stream to a request for one JSON answer. */
+  /** Answers a unary request with a stream. */
   | { readonly type: 'stream-anyway' }
-  /** The body comes in pieces of `size` bytes, which split characters and events. */
+  /** Sends the body in chunks of `size` bytes, which split characters and events. */
   | { readonly type: 'odd-bytes'; readonly size: number }
-  /** Lines of the stream end with CR LF. */
+  /** Ends the lines of the stream with CR LF. */
   | { readonly type: 'crlf' };
 
 /**
- * What goes wrong, told apart by `type`: one way to fail, or a pattern of them over several requests.
+ * A single fault, or a pattern over several requests.
  *
- * `flapping` lets `up` requests through, fails `down`, and begins again.
- * `sequence` takes one entry for each request, then is over (`times` repeats it).
+ * `flapping` lets `up` requests through, fails the next `down`, and repeats.
+ * `sequence` applies one entry per request and then ends (`times` repeats it).
  */
 export type Fault =
   | SingleFault
@@ -80,21 +80,21 @@ export type Fault =
   | { readonly type: 'sequence'; readonly faults: readonly (SingleFault | 'ok')[] };
 
 export type FaultOptions = {
-  /** How many requests it strikes; for a sequence, how often it is run through. @default until `clear()`; a sequence once */
+  /** Number of requests to fail, or of runs of a sequence. @default until `clear()`; a sequence once */
   readonly times?: number;
-  /** Only requests for which this holds; others neither fail nor count. */
+  /** Applies only to requests for which this returns true. Others do not count. */
   readonly when?: (request: ReceivedRequest) => boolean;
-  /** Only requests that carry this API key. */
+  /** Applies only to requests with this API key. */
   readonly key?: string;
 };
 
 type Rule = { readonly fault: Fault; readonly options: FaultOptions; seen: number };
 
-/** The faults in force. The first that concerns a request strikes it; those behind it wait their turn. */
+/** The active faults in order. The first one that matches a request is applied to it. */
 export class FaultQueue {
   #rules: Rule[] = [];
 
-  /** Returns a function that takes the fault away again. */
+  /** Returns a function that removes the fault. */
   add(fault: Fault, options: FaultOptions): () => void {
     const rule: Rule = { fault, options, seen: 0 };
     if (lifetime(rule) > 0) this.#rules.push(rule);
@@ -107,9 +107,9 @@ export class FaultQueue {
     this.#rules = [];
   }
 
-  /** The fault that strikes this request; counts it. */
+  /** Returns the fault to apply to this request, and counts it. */
   take(request: ReceivedRequest): SingleFault | undefined {
-    const rule = this.#rules.find((each) => concerns(each, request));
+    const rule = this.#rules.find((each) => matches(each, request));
     if (rule === undefined) return undefined;
     const fault = faultAt(rule.fault, rule.seen);
     rule.seen += 1;
@@ -118,7 +118,7 @@ export class FaultQueue {
   }
 }
 
-function concerns({ options }: Rule, request: ReceivedRequest): boolean {
+function matches({ options }: Rule, request: ReceivedRequest): boolean {
   if (options.key !== undefined && options.key !== request.key) return false;
   return options.when?.(request) ?? true;
 }
@@ -132,13 +132,13 @@ function faultAt(fault: Fault, seen: number): SingleFault | undefined {
   return entry === 'ok' ? undefined : entry;
 }
 
-/** After how many requests the rule is over. */
+/** Number of requests after which the rule ends. */
 function lifetime({ fault, options }: Rule): number {
   if (fault.type === 'sequence') return fault.faults.length * (options.times ?? 1);
   return options.times ?? Number.POSITIVE_INFINITY;
 }
 
-/** What a bare status usually means. */
+/** The usual meaning of a status. */
 export function kindOfStatus(status: number): VendorErrorKind {
   return kindsByStatus[status] ?? (status >= 500 ? 'server_error' : 'invalid_request');
 }

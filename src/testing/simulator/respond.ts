@@ -12,30 +12,30 @@ import type { Exchange } from './exchange.ts';
 import { kindOfStatus, type SingleFault, type StatusFault } from './faults.ts';
 import type { Script } from './script.ts';
 
-/** A request, and all that is needed to answer it. */
-export type Errand = {
+/** A request and everything that is needed to answer it. */
+export type Job = {
   readonly script: Script;
-  /** Absent for a path that no wire knows. */
+  /** `undefined` for a path that no wire has. */
   readonly wire: WireWriter | undefined;
   readonly turn: Turn;
   readonly exchange: Exchange;
 };
 
-type KnownErrand = Errand & { readonly wire: WireWriter };
+type KnownJob = Job & { readonly wire: WireWriter };
 
 const htmlPage =
   '<!doctype html>\n<html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n';
 
-/** Answers one request. First the faults that need no understanding of it, then the vendor's own checks, then the answer. */
-export async function respond(errand: Errand): Promise<void> {
-  const { script, turn, exchange } = errand;
+/** Answers one request: faults that replace the answer first, then the vendor's checks, then the answer. */
+export async function respond(job: Job): Promise<void> {
+  const { script, turn, exchange } = job;
   if (script.isDown) {
     exchange.entry.fault = 'down';
     return exchange.reset();
   }
-  const wire = errand.wire ?? script.vendor.wires[0];
-  const known: KnownErrand = { ...errand, wire };
-  if (errand.wire === undefined) {
+  const wire = job.wire ?? script.vendor.wires[0];
+  const known: KnownJob = { ...job, wire };
+  if (job.wire === undefined) {
     const { method, path } = turn.request;
     return sendError(known, {
       kind: 'model_not_found',
@@ -45,21 +45,21 @@ export async function respond(errand: Errand): Promise<void> {
   }
   const fault = script.faults.take(turn.request);
   exchange.entry.fault = fault?.type;
-  if (fault !== undefined && (await strike(known, fault))) return;
-  const objection = object(known);
-  if (objection !== undefined) return sendError(known, objection);
+  if (fault !== undefined && (await replaceAnswer(known, fault))) return;
+  const error = check(known);
+  if (error !== undefined) return sendError(known, error);
   await sendAnswer(known, fault);
 }
 
-/** Faults that replace the answer. Returns whether this was one. */
-async function strike(errand: KnownErrand, fault: SingleFault): Promise<boolean> {
-  const { exchange } = errand;
+/** Applies a fault that replaces the answer. Returns whether it is one. */
+async function replaceAnswer(job: KnownJob, fault: SingleFault): Promise<boolean> {
+  const { exchange } = job;
   if (fault.type === 'reset') exchange.reset();
   else if (fault.type === 'silence') await exchange.closed;
-  else if (fault.type === 'status') await sendStatus(errand, fault);
-  else if (fault.type === 'json-error-200') await sendErrorAs200(errand, fault.kind);
-  else if (fault.type === 'error-in-stream' && !errand.turn.request.stream)
-    await sendErrorAs200(errand, fault.kind);
+  else if (fault.type === 'status') await sendStatus(job, fault);
+  else if (fault.type === 'json-error-200') await sendErrorAs200(job, fault.kind);
+  else if (fault.type === 'error-in-stream' && !job.turn.request.stream)
+    await sendErrorAs200(job, fault.kind);
   else if (fault.type === 'html')
     await deliverBody(200, { 'content-type': 'text/html; charset=utf-8' }, htmlPage, exchange);
   else if (fault.type === 'empty') await deliverBody(200, {}, '', exchange);
@@ -67,10 +67,11 @@ async function strike(errand: KnownErrand, fault: SingleFault): Promise<boolean>
   return true;
 }
 
-/** What the vendor has against the request, in the order in which vendors look. */
-function object({ script, wire, turn }: KnownErrand): VendorError | undefined {
+/** Returns the vendor's error for an invalid request, in the order in which vendors check. */
+function check({ script, wire, turn }: KnownJob): VendorError | undefined {
   const { key, model } = turn.request;
-  if (key === undefined) return { kind: wire.missingKey, message: 'No API key came (simulated).' };
+  if (key === undefined)
+    return { kind: wire.missingKey, message: 'There is no API key (simulated).' };
   if (script.badKeys.includes(key)) return { kind: 'auth' };
   const complaint = wire.complaint(turn.request);
   if (complaint !== undefined) return { kind: 'invalid_request', message: complaint };
@@ -80,15 +81,15 @@ function object({ script, wire, turn }: KnownErrand): VendorError | undefined {
   return undefined;
 }
 
-async function sendAnswer(errand: KnownErrand, fault: SingleFault | undefined): Promise<void> {
-  const { script, wire, turn, exchange } = errand;
+async function sendAnswer(job: KnownJob, fault: SingleFault | undefined): Promise<void> {
+  const { script, wire, turn, exchange } = job;
   const { request } = turn;
   const { source } = script;
-  const told = typeof source === 'function' ? await source(request) : source;
+  const given = typeof source === 'function' ? await source(request) : source;
   const answer: SimulatedAnswer =
-    typeof told === 'string'
-      ? { text: told }
-      : (told ?? defaultAnswer(script.vendor.name, request, wire.asked(request.body)));
+    typeof given === 'string'
+      ? { text: given }
+      : (given ?? defaultAnswer(script.vendor.name, request, wire.requestedOutput(request.body)));
   const delivery: Delivery = {
     wire,
     turn: { ...turn, answer: resolveAnswer(answer, request) },
@@ -96,27 +97,27 @@ async function sendAnswer(errand: KnownErrand, fault: SingleFault | undefined): 
     fault,
   };
   if (fault?.type === 'odd-bytes') exchange.splitInto(fault.size);
-  const streams =
+  const isStream =
     fault?.type === 'stream-anyway' || (request.stream && fault?.type !== 'ignore-stream');
-  await (streams ? deliverStream : deliverUnary)(delivery, exchange);
+  await (isStream ? deliverStream : deliverUnary)(delivery, exchange);
 }
 
-async function sendStatus(errand: KnownErrand, fault: StatusFault): Promise<void> {
+async function sendStatus(job: KnownJob, fault: StatusFault): Promise<void> {
   const kind = fault.kind ?? kindOfStatus(fault.status ?? 500);
-  const { wire, turn, exchange } = errand;
+  const { wire, turn, exchange } = job;
   const reply = wire.error({ ...fault, kind }, turn);
   const headers = { ...reply.headers, ...fault.headers };
   if (fault.body !== undefined) await deliverBody(reply.status, headers, fault.body, exchange);
-  else await sendError(errand, { ...fault, kind }, fault.headers);
+  else await sendError(job, { ...fault, kind }, fault.headers);
 }
 
 async function sendError(
-  { wire, turn, exchange }: KnownErrand,
+  { wire, turn, exchange }: KnownJob,
   error: VendorError,
   extraHeaders: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { status, headers, body } = wire.error(error, turn);
-  // A blocked prompt on Gemini is a good answer without candidates, so it streams like one.
+  // On Gemini a blocked prompt is a normal answer without candidates, which can be streamed.
   if (status === 200 && turn.request.stream) {
     return deliverFrames(
       [{ data: body, role: 'finish' }],
@@ -128,7 +129,7 @@ async function sendError(
 }
 
 async function sendErrorAs200(
-  { wire, turn, exchange }: KnownErrand,
+  { wire, turn, exchange }: KnownJob,
   kind: VendorError['kind'] = 'server_error',
 ): Promise<void> {
   const { headers, body } = wire.error({ kind }, turn);

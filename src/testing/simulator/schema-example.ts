@@ -2,8 +2,8 @@ import { own } from '../../internal/own.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import { isObject, listOf, objectOf, textOf } from '../../wires/common/read.ts';
 
-/** Deeper than this, optional properties and array items are left out, so that recursive schemas end. */
-const deepest = 6;
+/** Optional properties and array items below this depth are left out, so that recursive schemas end. */
+const maxDepth = 6;
 
 const stringsByFormat: Readonly<Record<string, string>> = {
   date: '2026-01-01',
@@ -15,9 +15,9 @@ const stringsByFormat: Readonly<Record<string, string>> = {
 };
 
 /**
- * A value that fits a JSON Schema: const, enum, type, properties, required, items, prefixItems, anyOf,
- * oneOf, allOf, local `$ref`, and bounds of numbers, strings and arrays. Takes Gemini's upper-case types.
- * Does not look at `pattern`, `not` or conditions.
+ * Makes a value that fits a JSON Schema: const, enum, type, properties, required, items, prefixItems, anyOf,
+ * oneOf, allOf, local `$ref`, and bounds of numbers, strings and arrays. Accepts Gemini's upper-case types.
+ * Ignores `pattern`, `not` and conditions.
  */
 export function schemaExample(schema: unknown): Json {
   return example(objectOf(schema), objectOf(schema), 0);
@@ -33,7 +33,7 @@ function example(schema: JsonObject, root: JsonObject, depth: number): Json {
   if (parts.length > 0) return example(merge(schema, parts, root), root, depth);
   const options = [...listOf(schema.anyOf), ...listOf(schema.oneOf)].map(objectOf);
   const option = options.find((each) => each.type !== 'null') ?? options[0];
-  if (option !== undefined && depth <= deepest) return example(option, root, depth + 1);
+  if (option !== undefined && depth <= maxDepth) return example(option, root, depth + 1);
   if (option !== undefined && options.some((each) => each.type === 'null')) return null;
   return exampleOfType(typeOf(schema), schema, root, depth);
 }
@@ -50,7 +50,7 @@ function exampleOfType(type: string, schema: JsonObject, root: JsonObject, depth
 function exampleObject(schema: JsonObject, root: JsonObject, depth: number): Json {
   const properties = objectOf(schema.properties);
   const required = listOf(schema.required).map(String);
-  const optional = required.length === 0 && depth < deepest ? Object.keys(properties) : [];
+  const optional = required.length === 0 && depth < maxDepth ? Object.keys(properties) : [];
   return Object.fromEntries(
     [...required, ...optional].map((name) => [
       name,
@@ -61,13 +61,13 @@ function exampleObject(schema: JsonObject, root: JsonObject, depth: number): Jso
 
 function exampleArray(schema: JsonObject, root: JsonObject, depth: number): Json {
   const fixed = listOf(schema.prefixItems).map((each) => example(objectOf(each), root, depth + 1));
-  const wanted = Math.min(
-    asNumber(schema.minItems) ?? (depth < deepest ? 1 : 0),
+  const count = Math.min(
+    asNumber(schema.minItems) ?? (depth < maxDepth ? 1 : 0),
     asNumber(schema.maxItems) ?? Number.POSITIVE_INFINITY,
   );
-  if (!isObject(schema.items) || fixed.length >= wanted) return fixed;
+  if (!isObject(schema.items) || fixed.length >= count) return fixed;
   const item = example(schema.items, root, depth + 1);
-  return [...fixed, ...Array.from({ length: wanted - fixed.length }, () => item)];
+  return [...fixed, ...Array.from({ length: count - fixed.length }, () => item)];
 }
 
 function exampleString(schema: JsonObject): string {
@@ -97,14 +97,14 @@ function typeOf(schema: JsonObject): string {
 
 function dereference(reference: string, root: JsonObject): JsonObject {
   const path = reference.replace(/^#\/?/, '').split('/').filter(Boolean);
-  return path.reduce<JsonObject>((place, step) => {
+  return path.reduce<JsonObject>((parent, step) => {
     const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
-    return objectOf(own(place, name));
+    return objectOf(own(parent, name));
   }, root);
 }
 
 function merge(schema: JsonObject, parts: readonly JsonObject[], root: JsonObject): JsonObject {
-  const { allOf: _taken, ...rest } = schema;
+  const { allOf: _allOf, ...rest } = schema;
   const all = [rest, ...parts.map((part) => resolved(part, root))];
   return {
     ...Object.assign({}, ...all),

@@ -2,7 +2,7 @@ import type { ReceivedRequest, WireWriter } from '../../wires/common/write.ts';
 import type { SimulatedAnswer } from './answer.ts';
 import type { FaultQueue } from './faults.ts';
 
-/** What a simulated provider answers: always the same, or worked out for each request. */
+/** The answer of a simulated provider: a fixed one, or a function of the request. */
 export type AnswerSource =
   | string
   | SimulatedAnswer
@@ -11,21 +11,21 @@ export type AnswerSource =
     ) => string | SimulatedAnswer | undefined | Promise<string | SimulatedAnswer | undefined>);
 
 export type SimulatedProviderOptions = {
-  /** The models it knows; a request for any other is answered as the vendor would. @default all */
+  /** The models it has; other models get the vendor's error. @default all */
   readonly models?: readonly string[];
-  /** Keys that it turns down. A request without any key is always turned down. @default ['bad-key'] */
+  /** Keys that it rejects. A request without a key is always rejected. @default ['bad-key'] */
   readonly badKeys?: readonly string[];
 };
 
-/** Whose server it is, and what it speaks; errors outside any wire are told in the first. */
+/** A vendor and its wires. Errors for unknown paths are sent in the form of the first wire. */
 export type SimulatedVendor = {
   readonly name: string;
   readonly wires: readonly [WireWriter, ...WireWriter[]];
-  /** What follows the origin in `baseURL`. */
+  /** The path of `baseURL`. */
   readonly basePath: string;
 };
 
-/** What a provider does next. Read anew for each request. */
+/** A provider's behavior, read for each request. */
 export type Script = {
   readonly vendor: SimulatedVendor;
   readonly models: readonly string[] | undefined;

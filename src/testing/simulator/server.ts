@@ -10,29 +10,29 @@ import { type Fault, type FaultOptions, FaultQueue } from './faults.ts';
 import { respond } from './respond.ts';
 import type { AnswerSource, Script, SimulatedProviderOptions, SimulatedVendor } from './script.ts';
 
-/** One vendor's server on loopback, and the strings it is pulled by. */
+/** One vendor's server on loopback, with its controls. */
 export interface SimulatedProvider {
-  /** What the vendor's SDK expects as its base URL. */
+  /** The base URL for the vendor's SDK. */
   readonly baseURL: string;
   /**
-   * What it answers from now on. A function may return `undefined` for the default answer, which fits the
-   * schema or the forced tool that the request asks for, and is else a short text naming provider and model.
+   * Sets the answer. A function may return `undefined` for the default answer, which fits the request's schema or forced
+   * tool, and is otherwise a short text that names provider and model.
    */
   answer(source: AnswerSource): void;
-  /** Makes requests fail, after the faults given before. Returns a function that takes this one back. */
+  /** Makes requests fail, after the faults added before. Returns a function that removes the fault. */
   fault(fault: Fault, options?: FaultOptions): () => void;
-  /** Takes back all faults. Answers and log stay. */
+  /** Removes all faults. Keeps the answer and the log. */
   clear(): void;
-  /** Resets every connection before the headers until `up()`. Answers under way go on. */
+  /** Resets every connection before the headers until `up()`. Running answers continue. */
   down(): void;
   up(): void;
-  /** Back to how it was created: no faults, default answer, empty log, up. */
+  /** Restores the initial state: no faults, default answer, empty log, up. */
   reset(): void;
-  /** Every request so far, in order of arrival. */
+  /** All requests in the order of arrival. */
   readonly log: readonly LoggedRequest[];
-  /** Open sockets, idle ones that clients keep for the next request included. */
+  /** Number of open sockets, including idle ones that clients keep for the next request. */
   readonly connections: number;
-  /** Requests whose answer is not complete and whose socket is open. */
+  /** Number of requests whose answer is not complete and whose socket is open. */
   readonly openRequests: number;
 }
 
@@ -70,12 +70,12 @@ export async function startProvider(
     try {
       await respond({ script, wire, turn: { request, serial, at }, exchange });
     } catch (error) {
-      // Only functions of the test itself (an answer, a `when`) throw here.
+      // Only the test's functions (an answer, a `when`) throw here.
       await deliverBody(500, {}, { error: { message: String(error) } }, exchange);
     }
   };
 
-  // A server that closes idle sockets races with the client's next request.
+  // Closing idle sockets would race with the client's next request.
   const server = createServer({ keepAliveTimeout: 0 }, (incoming, response) => {
     handle(incoming, response).catch(() => response.destroy());
   });
@@ -129,9 +129,9 @@ export async function startProvider(
 }
 
 async function readBody(incoming: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
-  for await (const piece of incoming) pieces.push(piece as Buffer);
-  return Buffer.concat(pieces).toString('utf8');
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function readRequest(

@@ -1,5 +1,5 @@
 import type { SignalboxError } from '../../errors.ts';
-import { type Read, readOn } from '../../internal/reads.ts';
+import { nextValue, type Read } from '../../internal/read.ts';
 import type { Watch } from '../../protocol/provider.ts';
 import { systemRuntime } from '../../runtime.ts';
 import { answerTooLarge } from '../answer-bound.ts';
@@ -7,36 +7,36 @@ import { interruptedError } from '../network-error.ts';
 import type { Body } from './response.ts';
 
 /** How long a vendor may take to end a body after its terminal marker before the socket is closed. */
-const readOutMs = 1_000;
+const drainMs = 1_000;
 
-/** What it may send by then: a terminal marker is followed by a few bytes at most. */
-const readOutBytes = 262_144;
+/** Most bytes to read after the terminal marker; normally a few bytes follow it. */
+const maxDrainBytes = 262_144;
 
 /**
- * Reads a body to its end in the background, so that its connection can be used for the next request. A body
- * that does not end is cut off. (The clock is the socket's, not the call's: the call is over.)
+ * Reads a body to its end in the background, so that its connection can be reused. A body that does not end is
+ * cancelled. Uses the system clock, because the call is already over.
  */
-async function readOut(body: Body): Promise<void> {
+async function drain(body: Body): Promise<void> {
   if (body.hasArrived) return;
-  const callOff = systemRuntime.alarm(readOutMs, () => body.cancel());
+  const clearAlarm = systemRuntime.alarm(drainMs, () => body.cancel());
   try {
-    let left = readOutBytes;
+    let left = maxDrainBytes;
     for (;;) {
-      const piece = await readOn(() => body.read());
-      if (piece === undefined) return;
-      left -= piece.length;
+      const chunk = await nextValue(() => body.read());
+      if (chunk === undefined) return;
+      left -= chunk.length;
       if (left < 0) return body.cancel();
     }
   } catch {
-    // The connection broke after the answer was whole: nobody needs it any more.
+    // The connection broke after the answer was complete.
   } finally {
-    callOff();
+    clearAlarm();
   }
 }
 
-/** A body, whose every piece feeds the idle clock, and whose pieces together do not exceed a bound. */
-export class Pieces {
-  /** Most bytes that the body may have, decompressed. */
+/** Reads a body in chunks. Each chunk resets the idle timeout, and all of them together must not exceed `maxBytes`. */
+export class BodyReader {
+  /** Most bytes of the decompressed body. */
   readonly maxBytes: number;
   readonly #body: Body;
   readonly #watch: Watch;
@@ -50,56 +50,56 @@ export class Pieces {
     this.#watch = watch;
   }
 
-  /** The next piece; `undefined` at the end. To be handed to {@link Pieces.took}, and a failure to `cut`. */
+  /** The next chunk; `undefined` at the end. Pass it to {@link BodyReader.count}, and a failure to `fail`. */
   read(): Read<Uint8Array | undefined> {
     return this.#hasEnded ? undefined : this.#body.read();
   }
 
-  /** @throws SignalboxError `invalid_response` when the body exceeds its bound; the connection is closed then */
-  took(piece: Uint8Array | undefined): void {
-    if (piece === undefined) {
+  /** @throws SignalboxError `invalid_response` when the body exceeds `maxBytes`, after closing the connection */
+  count(chunk: Uint8Array | undefined): void {
+    if (chunk === undefined) {
       this.#hasEnded = true;
       return;
     }
     this.#watch.bytes();
-    this.#bytes += piece.length;
+    this.#bytes += chunk.length;
     if (this.#bytes <= this.maxBytes) return;
     this.leave();
     throw answerTooLarge(this.maxBytes);
   }
 
-  /** The error for a reading that failed. */
-  cut(cause: unknown): SignalboxError {
+  /** Ends the body after a read failed, and returns the error to throw. */
+  fail(cause: unknown): SignalboxError {
     this.#hasEnded = true;
     return interruptedError('the connection was cut', cause);
   }
 
-  /** All that matters has come: what is left is read out, not cut off. */
+  /** Marks the answer as complete: the rest of the body is drained instead of cancelled. */
   complete(): void {
     this.#isComplete = true;
   }
 
-  /** Closes the connection, or reads it out when all that matters has come. */
+  /** Closes the connection, or drains it when the answer is complete. */
   leave(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    if (this.#isComplete) void readOut(this.#body);
+    if (this.#isComplete) void drain(this.#body);
     else this.#body.cancel();
   }
 
-  /** Reads and takes the next piece; at once where it is there. @throws SignalboxError `stream_interrupted` */
+  /** Reads and counts the next chunk, synchronously if it has arrived. @throws SignalboxError `stream_interrupted` */
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    const piece = this.#taken();
-    return piece instanceof Promise ? piece.then(() => this.next()) : piece;
+    const chunk = this.#readAndCount();
+    return chunk instanceof Promise ? chunk.then(() => this.next()) : chunk;
   }
 
-  #taken(): Read<Uint8Array | undefined> {
+  #readAndCount(): Read<Uint8Array | undefined> {
     try {
-      const piece = this.read();
-      if (!(piece instanceof Promise)) this.took(piece);
-      return piece;
+      const chunk = this.read();
+      if (!(chunk instanceof Promise)) this.count(chunk);
+      return chunk;
     } catch (error) {
-      throw this.cut(error);
+      throw this.fail(error);
     }
   }
 }

@@ -1,43 +1,42 @@
-import type { Pieces } from './body-reader.ts';
+import type { BodyReader } from './body-reader.ts';
 
-/** Decodes bytes that may be cut within a character; `node:string_decoder` has one. */
-type TextDecoding = { write(piece: Uint8Array): string; end(): string };
+/** Decodes bytes that may be split within a character, as `node:string_decoder` does. */
+type TextDecoding = { write(chunk: Uint8Array): string; end(): string };
 
 const fieldNames = ['data', 'event', 'id', 'retry'];
 
-/** Whether it is nothing yet, or the beginning of a field name of an event stream. */
+/** Whether `start` is empty or an incomplete field name of an event stream. */
 function isUndecided(start: string): boolean {
   return fieldNames.some((name) => name !== start && name.startsWith(start));
 }
 
-/** Whether the line under way is indented after this white space. */
+/** Whether the current line is indented after this white space. */
 function isIndentedAfter(blank: string, wasIndented: boolean): boolean {
   if (blank === '') return wasIndented;
   return blank.at(-1) !== '\n' && blank.at(-1) !== '\r';
 }
 
-/** What a body begins with. */
 export type BodyStart = {
-  /** From its first character that is not white space. */
+  /** The text read so far, from its first character that is not white space. */
   readonly text: string;
-  /** Whether white space stands before it in its line, where a field of an event stream must not have any. */
+  /** Whether white space precedes it in its line, which a field of an event stream must not have. */
   readonly isIndented: boolean;
 };
 
 /**
- * Reads on until something other than white space shows what the body is. White space is dropped piece by piece: a
- * vendor can send any amount of it, and it says nothing.
+ * Reads until something other than white space shows what the body is. White space is dropped chunk by chunk, because a
+ * vendor can send any amount of it.
  */
 export async function readStart(
   first: Uint8Array | undefined,
-  pieces: Pieces,
+  reader: BodyReader,
   decoding: TextDecoding,
 ): Promise<BodyStart> {
   let start = '';
   let isIndented = false;
   let hasBegun = false;
-  for (let piece = first; ; piece = await pieces.next()) {
-    let more = piece === undefined ? decoding.end() : decoding.write(piece);
+  for (let chunk = first; ; chunk = await reader.next()) {
+    let more = chunk === undefined ? decoding.end() : decoding.write(chunk);
     if (!hasBegun && more.startsWith('\uFEFF')) more = more.slice(1);
     hasBegun ||= more !== '';
     if (start === '') {
@@ -45,6 +44,6 @@ export async function readStart(
       isIndented = isIndentedAfter(more.slice(0, more.length - begin.length), isIndented);
       start = begin;
     } else start += more;
-    if (piece === undefined || !isUndecided(start)) return { text: start, isIndented };
+    if (chunk === undefined || !isUndecided(start)) return { text: start, isIndented };
   }
 }

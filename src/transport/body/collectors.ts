@@ -2,8 +2,8 @@ const minBlockBytes = 4_096;
 const maxBlockBytes = 1_048_576;
 
 /**
- * Collects bytes that arrive in pieces. They are copied into blocks, because a piece of one byte is an object of a
- * hundred, and a part of a larger buffer keeps all of that buffer alive.
+ * Collects bytes that arrive in chunks. Copies them into blocks, because a chunk of one byte is an object of about 100
+ * bytes, and a slice of a larger buffer keeps the whole buffer in memory.
  */
 export class ByteCollector {
   #full: Buffer[] = [];
@@ -15,19 +15,19 @@ export class ByteCollector {
     return this.#length;
   }
 
-  add(piece: Uint8Array): void {
+  add(chunk: Uint8Array): void {
     let at = 0;
-    while (at < piece.length) {
-      if (this.#used === this.#block.length) this.#open(piece.length - at);
-      const count = Math.min(piece.length - at, this.#block.length - this.#used);
-      this.#block.set(piece.subarray(at, at + count), this.#used);
+    while (at < chunk.length) {
+      if (this.#used === this.#block.length) this.#open(chunk.length - at);
+      const count = Math.min(chunk.length - at, this.#block.length - this.#used);
+      this.#block.set(chunk.subarray(at, at + count), this.#used);
       this.#used += count;
       at += count;
     }
-    this.#length += piece.length;
+    this.#length += chunk.length;
   }
 
-  /** All that has been added; the collector is empty after that. */
+  /** Returns all that was added, and empties the collector. */
   take(): Buffer {
     const last = this.#block.subarray(0, this.#used);
     const whole = this.#full.length === 0 ? last : Buffer.concat([...this.#full, last]);
@@ -40,18 +40,18 @@ export class ByteCollector {
 
   #open(needed: number): void {
     if (this.#used > 0) this.#full.push(this.#block);
-    // As much again as there is, so that small bodies take little and large ones few blocks.
+    // Doubles, so that small bodies take little memory and large ones few blocks.
     const size = Math.max(minBlockBytes, needed, this.#length);
     this.#block = Buffer.allocUnsafe(Math.min(size, maxBlockBytes));
     this.#used = 0;
   }
 }
 
-const maxLoosePieces = 1_024;
+const maxLooseChunks = 1_024;
 
 /**
- * Collects text that arrives in pieces. `+=` makes an object of 32 bytes for each piece, which is a lot for a piece of
- * one character, so pieces are joined now and then.
+ * Collects text that arrives in chunks. Joins them in batches, because `+=` allocates 32 bytes per chunk, which is a lot
+ * for a chunk of one character.
  */
 export class TextCollector {
   #joined = '';
@@ -61,13 +61,13 @@ export class TextCollector {
     return this.#joined === '' && this.#loose.length === 0;
   }
 
-  add(piece: string): void {
-    if (piece === '') return;
-    this.#loose.push(piece);
-    if (this.#loose.length >= maxLoosePieces) this.#join();
+  add(chunk: string): void {
+    if (chunk === '') return;
+    this.#loose.push(chunk);
+    if (this.#loose.length >= maxLooseChunks) this.#join();
   }
 
-  /** All that has been added; the collector is empty after that. */
+  /** Returns all that was added, and empties the collector. */
   take(): string {
     if (this.isEmpty) return '';
     this.#join();

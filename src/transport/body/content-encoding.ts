@@ -1,11 +1,11 @@
 import type { Transform } from 'node:stream';
 import { own } from '../../internal/own.ts';
-import { Pulled, readOn } from '../../internal/reads.ts';
+import { nextValue, PullReader } from '../../internal/read.ts';
 import type { Body } from './response.ts';
 
 type Zlib = typeof import('node:zlib');
 
-/** What undoes each encoding. Half a stream is given out as far as it goes, as `fetch` does. */
+/** A decompressor per encoding. A truncated stream is decoded as far as it goes, as `fetch` does. */
 const decoders: Readonly<Record<string, (zlib: Zlib) => Transform>> = {
   gzip: ({ createGunzip, constants }) =>
     createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
@@ -18,38 +18,38 @@ const decoders: Readonly<Record<string, (zlib: Zlib) => Transform>> = {
     }),
 };
 
-async function* piecesOf(body: Body): AsyncGenerator<Uint8Array, void> {
+async function* chunksOf(body: Body): AsyncGenerator<Uint8Array, void> {
   try {
-    const next = () => readOn(() => body.read());
-    for (let piece = await next(); piece !== undefined; piece = await next()) yield piece;
+    const next = () => nextValue(() => body.read());
+    for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk;
   } finally {
     body.cancel();
   }
 }
 
 /**
- * The body without its `content-encoding`. We ask for none, so that only servers that compress all the same
- * bring us here. An encoding that we do not know is left as it is.
+ * Undoes the body's `content-encoding`. Requests ask for none, but some servers compress anyway. An unknown encoding is
+ * left as it is.
  */
 export function decoded(body: Body, contentEncoding: string | null): Body {
   const name = contentEncoding?.trim().toLowerCase().replace(/^x-/, '');
   const decoder = name === undefined ? undefined : own(decoders, name);
   if (decoder === undefined) return body;
-  // Loaded only for servers of that kind.
+  // Loaded on first use, because few servers compress.
   const stream = decoder(process.getBuiltinModule('node:zlib'));
   const { pipeline } = process.getBuiltinModule('node:stream');
-  pipeline(piecesOf(body), stream, () => undefined);
+  pipeline(chunksOf(body), stream, () => undefined);
   const iterator = stream[Symbol.asyncIterator]();
-  const pieces = new Pulled<Uint8Array | undefined>(async () => {
+  const chunks = new PullReader<Uint8Array | undefined>(async () => {
     const { done, value } = await iterator.next();
     return done === true ? undefined : value;
   });
   return {
     hasArrived: false,
-    read: () => pieces.read(),
+    read: () => chunks.read(),
     cancel() {
       stream.destroy();
-      // Whoever feeds the stream may be waiting for bytes that never come.
+      // `chunksOf` may be waiting for bytes that never arrive.
       body.cancel();
     },
   };

@@ -1,6 +1,6 @@
 import { answerTooLarge, memoryBoundOf, smallAnswerBytes } from '../answer-bound.ts';
 
-/** What a value takes in memory at most, in bytes: an object or array and its place, a member, an element. */
+/** Most bytes of memory per object or array, per object member and per array element. */
 const containerBytes = 64;
 const memberBytes = 64;
 const elementBytes = 8;
@@ -12,7 +12,7 @@ const colon = 0x3a;
 const openBracket = 0x5b;
 const openBrace = 0x7b;
 
-/** The bytes in memory of everything but strings, for a text that is JSON. */
+/** Estimates the memory of the parsed JSON, without its strings. */
 function structureBytesOf(text: string): number {
   let bytes = 0;
   for (let at = 0; at < text.length; at++) {
@@ -36,7 +36,7 @@ function structureBytesOf(text: string): number {
   return bytes;
 }
 
-/** Where the string ends whose first character is at `from`: at its quote, or behind the text. */
+/** Index of the closing quote of the string that starts at `from`, or the end of the text. */
 function stringEnd(text: string, from: number): number {
   for (let at = from; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -47,7 +47,7 @@ function stringEnd(text: string, from: number): number {
 }
 
 /**
- * Parses JSON of a vendor's; `undefined` for what is none. A few bytes of text can become a hundred in memory
+ * Parses a vendor's JSON; returns `undefined` when it is invalid. A few bytes of text can take 100 bytes of memory
  * (`[{},{},…]`), so a long text is measured before it is parsed.
  * @throws SignalboxError `invalid_response` when it would take several times `maxBytes`
  */

@@ -3,14 +3,14 @@ import { own } from '../../internal/own.ts';
 import type { RateLimit, Watch } from '../../protocol/provider.ts';
 import { systemRuntime } from '../../runtime.ts';
 import type { AnswerHeaders } from './response.ts';
-import { retryAfterMsOf } from './response-facts.ts';
+import { retryAfterMsOf } from './response-metadata.ts';
 
 type Unit = RateLimit['unit'];
 type Field = 'limit' | 'remaining' | 'reset';
 
 const fields: readonly string[] = ['limit', 'remaining', 'reset'] satisfies readonly Field[];
 
-/** A limit that names its window and not the end of it ends within one. */
+/** Windows in limit names. A limit that has no reset header resets within its window. */
 const windowsMs: Readonly<Record<string, number>> = {
   second: 1_000,
   minute: 60_000,
@@ -30,29 +30,29 @@ const number = /^\d+(\.\d+)?$/;
 /** `1s`, `6m0s`, `1h2m`, `120ms`, `1.5s`. */
 const duration = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
 
-/** No vendor's number or time is longer; longer ones are not looked at. */
+/** Longer values are ignored; no vendor sends any. */
 const maxValueLength = 64;
 
-/** No vendor allows as many; a larger number is no limit that anybody could reach. */
-const mostAllowed = 1e12;
+/** A larger number is ignored; no vendor has such a limit. */
+const maxNumber = 1e12;
 
-/** Longer names are no vendor's. */
+/** Headers with longer names are ignored; no vendor sends any. */
 const maxNameLength = 64;
 
-/** Vendors have six limits at most. */
+/** Vendors report at most six limits. */
 const maxLimits = 16;
 
-/** What is larger is no number of seconds but a time: of 2001 in seconds, of 1970 in milliseconds. */
+/** A larger number is an epoch time rather than a duration: 2001 in seconds, 1973 in milliseconds. */
 const leastEpochSeconds = 1e9;
 const leastEpochMs = 1e11;
 
 function numberOf(text: string | undefined): number | undefined {
   if (text === undefined || text.length > maxValueLength || !number.test(text)) return undefined;
   const value = Number(text);
-  return value <= mostAllowed ? value : undefined;
+  return value <= maxNumber ? value : undefined;
 }
 
-/** Milliseconds until a reset, told as seconds, a duration, an epoch in seconds or milliseconds, or a date. */
+/** Milliseconds until a reset, given as seconds, a duration, an epoch in seconds or milliseconds, or a date. */
 function resetMsOf(text: string | undefined, now: () => number): number | undefined {
   if (text === undefined || text.length > maxValueLength) return undefined;
   if (number.test(text)) {
@@ -76,19 +76,19 @@ function resetMsOf(text: string | undefined, now: () => number): number | undefi
   return Number.isFinite(at) ? Math.max(0, at - now()) : undefined;
 }
 
-/** When the vendor sent the answer, by its own clock. */
+/** When the vendor sent the response, by its clock. */
 function sentAt(headers: AnswerHeaders): number | undefined {
   const at = Date.parse(headers.get('date') ?? '');
   return Number.isFinite(at) ? at : undefined;
 }
 
-type Words = { readonly field: Field; readonly name: string };
+type HeaderSubject = { readonly field: Field; readonly name: string };
 
 /**
- * What a header is about: `x-ratelimit-remaining-tokens` and `anthropic-ratelimit-tokens-remaining` say the
- * field before or behind the name, Mistral `req` and `tokens` with the window behind.
+ * The limit and field that a header names. The field comes before the limit's name (`x-ratelimit-remaining-tokens`) or
+ * after it (`anthropic-ratelimit-tokens-remaining`); Mistral has `req` and `tokens` followed by the window.
  */
-function wordsOf(header: string): Words | undefined {
+function subjectOf(header: string): HeaderSubject | undefined {
   const [, rest] = /^(?:x-|anthropic-)?ratelimit(?:bysize)?-(.+)$/.exec(header) ?? [];
   if (rest === undefined || rest.length > maxNameLength) return undefined;
   const words = rest.split('-');
@@ -100,85 +100,68 @@ function wordsOf(header: string): Words | undefined {
   return { field, name: /requests|tokens/.test(name) ? name : `requests-${name}` };
 }
 
-/** A vendor's names are few, and come with every answer. */
-const maxKnownNames = 200;
-const maxKnownLength = 100;
-const knownWords = new Map<string, Words | 'something else'>();
-
-/** {@link wordsOf} of a header, told once for each name. */
-function aboutOf(header: string): Words | 'something else' {
-  const known = knownWords.get(header);
-  if (known !== undefined) return known;
-  const words = wordsOf(header) ?? 'something else';
-  if (knownWords.size < maxKnownNames && header.length <= maxKnownLength) {
-    knownWords.set(header, words);
-  }
-  return words;
-}
-
 function windowMsOf(name: string): number | undefined {
   return own(windowsMs, name.split('-').at(-1) ?? '');
 }
 
-/** What headers tell of one limit, as they put it. */
-type Told = Partial<Record<Field, string>>;
+/** The values of one limit's headers. */
+type LimitFields = Partial<Record<Field, string>>;
 
-/** The draft of the IETF in one header: `limit=100, remaining=50, reset=30`. */
-function combined(value: string): Told {
+/** Parses the IETF draft's single header: `limit=100, remaining=50, reset=30`. */
+function parseCombined(value: string): LimitFields {
   const pairs = value.split(/[,;]/).map((pair) => pair.trim().split('='));
   return Object.fromEntries(
     pairs.filter(([field = '', text = '']) => fields.includes(field) && number.test(text)),
   );
 }
 
-/** `undefined` for what says nothing of what is left, or of when there is more again. */
+/** `undefined` without a usable `remaining` or reset time. */
 function limitOf(
   name: string,
-  told: Told,
+  values: LimitFields,
   headers: AnswerHeaders,
   now: number,
 ): RateLimit | undefined {
-  const remaining = numberOf(told.remaining);
+  const remaining = numberOf(values.remaining);
   if (remaining === undefined) return undefined;
   const fullMs =
-    believedWaitMs(resetMsOf(told.reset, () => sentAt(headers) ?? now)) ?? windowMsOf(name);
+    believedWaitMs(resetMsOf(values.reset, () => sentAt(headers) ?? now)) ?? windowMsOf(name);
   if (fullMs === undefined) return undefined;
-  // A bucket may take minutes to be full and give the next one in a second: a refusal says when.
+  // A bucket may take minutes to refill but allow the next request within a second: `retry-after` has that time.
   const resetMs = remaining === 0 ? Math.min(fullMs, retryAfterMsOf(headers) ?? fullMs) : fullMs;
-  const limit = numberOf(told.limit);
+  const limit = numberOf(values.limit);
   const unit: Unit = name.includes('tokens') ? 'tokens' : 'requests';
-  const isWhole = limit !== undefined && limit > 0 && limit >= remaining;
-  return { ...(isWhole && { limit }), name, unit, remaining, resetMs };
+  const isConsistent = limit !== undefined && limit > 0 && limit >= remaining;
+  return { ...(isConsistent && { limit }), name, unit, remaining, resetMs };
 }
 
 /**
- * The vendor's own limits, as the headers of an answer or a refusal tell them: those of OpenAI, Azure, Groq,
- * Cerebras, Mistral, OpenRouter and Anthropic, and the IETF's draft. `now`, in epoch milliseconds, is for a
- * response without a `date` of its own. What says nothing of what is left, or of when there is more again, is
- * left out; garbage too.
+ * The vendor's rate limits in the headers of a response: those of OpenAI, Azure, Groq, Cerebras, Mistral, OpenRouter and
+ * Anthropic, and of the IETF draft. `now`, in epoch milliseconds, is used for a response without a `date`. Limits
+ * without a usable remaining count or reset time are left out.
  */
 export function rateLimitsOf(headers: AnswerHeaders, now: number): readonly RateLimit[] {
-  const byName = new Map<string, Told>();
+  const byName = new Map<string, LimitFields>();
   for (const header of headers.keys()) {
-    const words = aboutOf(header);
-    if (words === 'something else') continue;
-    const told = byName.get(words.name) ?? {};
-    told[words.field] = (headers.get(header) ?? '').trim();
-    byName.set(words.name, told);
+    const subject = subjectOf(header);
+    if (subject === undefined) continue;
+    const values = byName.get(subject.name) ?? {};
+    values[subject.field] = (headers.get(header) ?? '').trim();
+    byName.set(subject.name, values);
   }
   const draft = headers.get('ratelimit');
-  if (draft !== null && !byName.has('requests')) byName.set('requests', combined(draft));
+  if (draft !== null && !byName.has('requests')) byName.set('requests', parseCombined(draft));
   const limits: RateLimit[] = [];
-  for (const [name, told] of byName) {
-    const limit = limitOf(name, told, headers, now);
+  for (const [name, values] of byName) {
+    const limit = limitOf(name, values, headers, now);
     if (limit !== undefined && limits.length < maxLimits) limits.push(limit);
   }
   return limits;
 }
 
-/** Tells the watch what the headers say of the vendor's limits, if anything. */
-export function tellLimits(headers: AnswerHeaders, watch: Watch): void {
-  // By the system's clock: a date in a header is one of the real world.
+/** Reports the rate limits in the headers, if any. */
+export function reportLimits(headers: AnswerHeaders, watch: Watch): void {
+  // The system clock, because dates in headers are real time.
   const limits = rateLimitsOf(headers, systemRuntime.now());
   if (limits.length > 0) watch.limits(limits);
 }

@@ -1,5 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
-import type { Read } from '../../internal/reads.ts';
+import type { Read } from '../../internal/read.ts';
 import type { Watch } from '../../protocol/provider.ts';
 import { defaultMaxAnswerBytes } from '../answer-bound.ts';
 import { interruptedError } from '../network-error.ts';
@@ -10,21 +10,21 @@ import {
   type EventDecoder,
   type ServerSentEvent,
 } from '../sse/server-sent-events.ts';
-import { Pieces } from './body-reader.ts';
+import { BodyReader } from './body-reader.ts';
 import { readStart } from './body-start.ts';
 import { ByteCollector, TextCollector } from './collectors.ts';
 import { parseJson } from './parse-json.ts';
 import type { Answer, AnswerHeaders } from './response.ts';
-import { requestIdOf } from './response-facts.ts';
+import { requestIdOf } from './response-metadata.ts';
 
-/** A vendor's answer with a status other than 2xx. `body` is decoded JSON, or the text as it came. */
-export type Refusal = {
+/** A response with a status other than 2xx. `body` is decoded JSON, or the text as it arrived. */
+export type HttpError = {
   readonly status: number;
   readonly headers: AnswerHeaders;
   readonly body: unknown;
 };
 
-/** What the vendor sent, whatever it had been asked for. */
+/** What the vendor sent, which may differ from what was requested. */
 export type Reply = {
   readonly requestId: string | undefined;
   readonly headers: AnswerHeaders;
@@ -34,54 +34,53 @@ export type Reply = {
       readonly events: EventSource;
     }
   | { readonly kind: 'json'; readonly body: unknown }
-  | { readonly kind: 'refusal'; readonly refusal: Refusal }
+  | { readonly kind: 'http-error'; readonly error: HttpError }
 );
 
-/** Enough to classify an error by, and too little to be a burden when a proxy answers with a website. */
+/** Enough to classify an error, and a limit for proxies that answer with a web page. */
 const maxErrorBodyBytes = 65_536;
 
 /**
- * The events of a body, as they come. Reading and decoding are apart, so that who reads can wait for the body's
- * own promise and needs no other: thousands of streams wait at the same time.
+ * The events of a body as they arrive. Reading and decoding are separate, so that the caller can await the body's promise
+ * directly: thousands of streams wait at the same time.
  */
 export interface EventSource {
   /**
-   * The next event that has come whole. To be asked until there is none: before the first `read`, and after each `take`.
+   * The next complete event. Call it until there is none: before the first `read` and after each `take`.
    * @throws SignalboxError `stream_interrupted` when the bytes are damaged
    */
   next(): ServerSentEvent | undefined;
   /** See {@link EventDecoder.canExpect}. */
   canExpect(): boolean;
-  /** Says what the event told last was: see {@link EventDecoder.expectAgain}. */
+  /** Describes the event returned last: see {@link EventDecoder.expectAgain}. */
   expectAgain(event: TextEvent): void;
   /**
-   * The next piece; `undefined` at the end. To be handed to `take`.
-   * @throws whatever broke the connection, to be handed to `cut`
+   * The next chunk; `undefined` at the end. Pass it to `take`.
+   * @throws the reason why the connection broke; pass it to `cut`
    */
   read(): Read<Uint8Array | undefined>;
-  /** Takes a piece, or the end: `next` then tells the events that it completes. */
-  take(piece: Uint8Array | undefined): void;
-  /** The error for a reading that failed. */
+  /** Takes a chunk, or the end. `next` then returns the events that it completes. */
+  take(chunk: Uint8Array | undefined): void;
+  /** Ends the body after a read failed, and returns the error to throw. */
   cut(cause: unknown): SignalboxError;
-  /** Says that the wire's terminal marker has come: what is left is read out, not cut off. */
+  /** Marks the answer as complete, after the wire's terminal marker: the rest is drained instead of cancelled. */
   complete(): void;
-  /** Closes the connection, or reads it out. */
+  /** Closes the connection, or drains it when the answer is complete. */
   leave(): void;
 }
 
-/** Tells the events of what it is fed. */
 type Decoder = Pick<EventSource, 'next' | 'canExpect' | 'expectAgain'>;
 
-/** Feeds a decoder a piece; `undefined` at the end. */
-type Feed = (piece: Uint8Array | undefined) => void;
+/** Passes a chunk to a decoder; `undefined` at the end. */
+type Feed = (chunk: Uint8Array | undefined) => void;
 
 class DecodedEvents implements EventSource {
-  readonly #pieces: Pieces;
+  readonly #reader: BodyReader;
   readonly #decoder: Decoder;
   readonly #feed: Feed;
 
-  constructor(pieces: Pieces, decoder: Decoder, feed: Feed) {
-    this.#pieces = pieces;
+  constructor(reader: BodyReader, decoder: Decoder, feed: Feed) {
+    this.#reader = reader;
     this.#decoder = decoder;
     this.#feed = feed;
   }
@@ -99,28 +98,28 @@ class DecodedEvents implements EventSource {
   }
 
   read(): Read<Uint8Array | undefined> {
-    return this.#pieces.read();
+    return this.#reader.read();
   }
 
-  take(piece: Uint8Array | undefined): void {
-    this.#pieces.took(piece);
-    this.#feed(piece);
+  take(chunk: Uint8Array | undefined): void {
+    this.#reader.count(chunk);
+    this.#feed(chunk);
   }
 
   cut(cause: unknown): SignalboxError {
-    return this.#pieces.cut(cause);
+    return this.#reader.fail(cause);
   }
 
   complete(): void {
-    this.#pieces.complete();
+    this.#reader.complete();
   }
 
   leave(): void {
-    this.#pieces.leave();
+    this.#reader.leave();
   }
 }
 
-/** Bytes as text. Several times as fast as a TextDecoder; not imported, so that bundlers for other places can do without. */
+/** Several times as fast as a TextDecoder. Not imported, so that bundlers for other platforms do not need it. */
 function createTextDecoder() {
   const { StringDecoder } = process.getBuiltinModule('node:string_decoder');
   return new StringDecoder('utf8');
@@ -128,18 +127,18 @@ function createTextDecoder() {
 
 type TextDecoding = ReturnType<typeof createTextDecoder>;
 
-/** `{` and `[`. */
+/** Whether the byte is `{` or `[`. */
 function isJsonStart(byte: number | undefined): boolean {
   return byte === 0x7b || byte === 0x5b;
 }
 
-/** All of a body; most come in one piece. */
-function jsonFrom(first: Uint8Array, pieces: Pieces): unknown {
-  const second = pieces.next();
+/** Reads the whole body as JSON, synchronously if it is a single chunk. */
+function jsonFrom(first: Uint8Array, reader: BodyReader): unknown {
+  const second = reader.next();
   if (second === undefined) {
-    return wholeJson(textOf(first), pieces);
+    return parseWhole(textOf(first), reader);
   }
-  return collectFrom(first, second, pieces);
+  return collectFrom(first, second, reader);
 }
 
 function textOf(bytes: Uint8Array): string {
@@ -149,45 +148,49 @@ function textOf(bytes: Uint8Array): string {
 async function collectFrom(
   first: Uint8Array,
   second: Uint8Array | Promise<Uint8Array | undefined>,
-  pieces: Pieces,
+  reader: BodyReader,
 ): Promise<unknown> {
   const bytes = new ByteCollector();
   bytes.add(first);
-  for (let piece = await second; piece !== undefined; piece = await pieces.next()) bytes.add(piece);
-  return wholeJson(textOf(bytes.take()), pieces);
+  for (let chunk = await second; chunk !== undefined; chunk = await reader.next()) bytes.add(chunk);
+  return parseWhole(textOf(bytes.take()), reader);
 }
 
-async function collectText(head: string, pieces: Pieces, decoding: TextDecoding): Promise<string> {
+async function collectText(
+  head: string,
+  reader: BodyReader,
+  decoding: TextDecoding,
+): Promise<string> {
   const text = new TextCollector();
   text.add(head);
-  for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
-    text.add(decoding.write(piece));
+  for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
+    text.add(decoding.write(chunk));
   }
   text.add(decoding.end());
   return text.take();
 }
 
-async function readRefusal({ status, headers }: Answer, pieces: Pieces): Promise<Refusal> {
+async function readHttpError({ status, headers }: Answer, reader: BodyReader): Promise<HttpError> {
   const bytes = new ByteCollector();
   try {
     while (bytes.length < maxErrorBodyBytes) {
-      const piece = await pieces.next();
-      if (piece === undefined) break;
-      // A piece of a caller's own fetch may be of any size.
-      bytes.add(piece.subarray(0, maxErrorBodyBytes));
+      const chunk = await reader.next();
+      if (chunk === undefined) break;
+      // A chunk of the caller's fetch may have any size.
+      bytes.add(chunk.subarray(0, maxErrorBodyBytes));
     }
   } catch {
-    // The status alone says enough when the error's own body is cut.
+    // The status is enough when the body of the error is cut.
   } finally {
-    pieces.leave();
+    reader.leave();
   }
-  const told = textOf(bytes.take());
-  return { status, headers, body: parseJson(told, pieces.maxBytes) ?? told };
+  const text = textOf(bytes.take());
+  return { status, headers, body: parseJson(text, reader.maxBytes) ?? text };
 }
 
-function wholeJson(text: string, { maxBytes }: Pieces): unknown {
+function parseWhole(text: string, { maxBytes }: BodyReader): unknown {
   const body = parseJson(text, maxBytes);
-  if (body === undefined) throw interruptedError('its JSON is not whole');
+  if (body === undefined) throw interruptedError('its JSON is incomplete');
   return body;
 }
 
@@ -198,20 +201,19 @@ function invalid(what: string): SignalboxError {
   );
 }
 
-/** What a body that is no answer is instead. */
-function wordsFor(first: string): string {
+/** Describes a body that is not an answer, by its first character. */
+function describeBody(first: string): string {
   if (first === '') return 'an empty body';
   return first === '<' ? 'a web page' : 'something that is neither JSON nor an event stream';
 }
 
-/** What is told of every answer. */
-type Facts = Pick<Reply, 'requestId' | 'headers'>;
+type ReplyMetadata = Pick<Reply, 'requestId' | 'headers'>;
 
 /**
- * Reads the vendor's answer for what it is rather than for what was asked: servers ignore `stream`, proxies
- * answer with a web page and status 200, and content types lie. Looks at the first bytes only. AWS's binary event
- * stream is read as the events inside it, where the content type says so too. At once, where all that takes has come.
- * `maxBytes` bounds the body, in bytes after decompression.
+ * Reads a response by its first bytes rather than by what was requested, because servers ignore `stream`, proxies answer
+ * with a web page and status 200, and content types are wrong. AWS's binary event stream must also have its content
+ * type; its events are unwrapped. Synchronous if the bytes it needs have arrived. `maxBytes` limits the decompressed
+ * body.
  *
  * @throws SignalboxError `invalid_response` for a 2xx that is neither JSON nor an event stream or exceeds `maxBytes`,
  * and `stream_interrupted` when the connection breaks.
@@ -222,57 +224,61 @@ export function readReply(
   maxBytes: number = defaultMaxAnswerBytes,
 ): Reply | Promise<Reply> {
   const { status, headers } = answer;
-  const facts: Facts = { requestId: requestIdOf(headers), headers };
-  const pieces = new Pieces(answer.body, watch, maxBytes);
+  const metadata: ReplyMetadata = { requestId: requestIdOf(headers), headers };
+  const reader = new BodyReader(answer.body, watch, maxBytes);
   if (status < 200 || status > 299) {
-    return readRefusal(answer, pieces).then((refusal) => ({ ...facts, kind: 'refusal', refusal }));
+    return readHttpError(answer, reader).then((error) => ({
+      ...metadata,
+      kind: 'http-error',
+      error,
+    }));
   }
-  const piece = pieces.next();
-  if (piece instanceof Promise) return piece.then((first) => readFrom(first, pieces, facts));
-  return readFrom(piece, pieces, facts);
+  const chunk = reader.next();
+  if (chunk instanceof Promise) return chunk.then((first) => readFrom(first, reader, metadata));
+  return readFrom(chunk, reader, metadata);
 }
 
-/** The rest of a 2xx, by its first piece. */
+/** Reads the rest of a 2xx by its first chunk. */
 function readFrom(
-  piece: Uint8Array | undefined,
-  pieces: Pieces,
-  facts: Facts,
+  chunk: Uint8Array | undefined,
+  reader: BodyReader,
+  metadata: ReplyMetadata,
 ): Reply | Promise<Reply> {
-  if (piece !== undefined && isJsonStart(piece[0])) {
-    const json = jsonFrom(piece, pieces);
-    if (json instanceof Promise) return json.then((body) => ({ ...facts, kind: 'json', body }));
-    return { ...facts, kind: 'json', body: json };
+  if (chunk !== undefined && isJsonStart(chunk[0])) {
+    const json = jsonFrom(chunk, reader);
+    if (json instanceof Promise) return json.then((body) => ({ ...metadata, kind: 'json', body }));
+    return { ...metadata, kind: 'json', body: json };
   }
-  const isFrames = isFrameStart(piece?.[0]) && isFrameType(facts.headers.get('content-type'));
-  if (piece !== undefined && isFrames) {
-    const frames = createFrameDecoder(pieces.maxBytes);
-    frames.take(piece);
-    const events = new DecodedEvents(pieces, frames, frames.take);
-    return { ...facts, kind: 'events', events };
+  const hasFrames = isFrameStart(chunk?.[0]) && isFrameType(metadata.headers.get('content-type'));
+  if (chunk !== undefined && hasFrames) {
+    const frames = createFrameDecoder(reader.maxBytes);
+    frames.take(chunk);
+    const events = new DecodedEvents(reader, frames, frames.take);
+    return { ...metadata, kind: 'events', events };
   }
-  return readText(piece, pieces, facts);
+  return readText(chunk, reader, metadata);
 }
 
 async function readText(
-  piece: Uint8Array | undefined,
-  pieces: Pieces,
-  facts: Facts,
+  chunk: Uint8Array | undefined,
+  reader: BodyReader,
+  metadata: ReplyMetadata,
 ): Promise<Reply> {
   const decoding = createTextDecoder();
-  const start = await readStart(piece, pieces, decoding);
+  const start = await readStart(chunk, reader, decoding);
   const first = start.text.charAt(0);
   if (first === '{' || first === '[') {
-    const whole = await collectText(start.text, pieces, decoding);
-    return { ...facts, kind: 'json', body: wholeJson(whole, pieces) };
+    const whole = await collectText(start.text, reader, decoding);
+    return { ...metadata, kind: 'json', body: parseWhole(whole, reader) };
   }
   if (!/^(:|data|event|id|retry)/.test(start.text)) {
-    pieces.leave();
-    throw invalid(wordsFor(first));
+    reader.leave();
+    throw invalid(describeBody(first));
   }
-  const decoder = createEventDecoder(pieces.maxBytes);
+  const decoder = createEventDecoder(reader.maxBytes);
   decoder.take(start.isIndented ? ` ${start.text}` : start.text);
   const feed: Feed = (bytes) =>
     bytes === undefined ? decoder.end(decoding.end()) : decoder.take(decoding.write(bytes));
-  const events = new DecodedEvents(pieces, decoder, feed);
-  return { ...facts, kind: 'events', events };
+  const events = new DecodedEvents(reader, decoder, feed);
+  return { ...metadata, kind: 'events', events };
 }

@@ -1,16 +1,16 @@
-import { Pulled, type Read } from '../../internal/reads.ts';
+import { PullReader, type Read } from '../../internal/read.ts';
 
-/** What is asked of an answer's headers; a `Headers` does it too. Names are lower-case. */
+/** The headers of a response; a `Headers` fits. Names are in lower case. */
 export interface AnswerHeaders {
   get(name: string): string | null;
   keys(): Iterable<string>;
-  /** Whether the text repeats a part of a credential that the request was sent with, as it is or in base64. */
+  /** Whether the text repeats a part of a credential of the request, verbatim or in base64. */
   repeatsCredential?(text: string): boolean;
-  /** The text without the credentials that the request was sent with. */
+  /** Returns the text without the credentials of the request. */
   withoutCredentials?(text: string): string;
 }
 
-/** Headers that another library hands over as an object. What is not a string counts as absent. */
+/** Wraps headers that another library returns as an object. Ignores values that are not strings. */
 export function headersOfObject(given: unknown): AnswerHeaders {
   if (given instanceof Headers) return given;
   const values = new Map<string, string>();
@@ -22,20 +22,20 @@ export function headersOfObject(given: unknown): AnswerHeaders {
   return { get: (name) => values.get(name) ?? null, keys: () => values.keys() };
 }
 
-/** The bytes of an answer, for one reader. */
+/** The bytes of a response, for one reader. */
 export interface Body {
-  /** Whether all of it has arrived, read or not: the connection is then free for the next request. */
+  /** Whether all of it has arrived, read or not. The connection is then free for the next request. */
   readonly hasArrived: boolean;
   /**
-   * The next piece; `undefined` at the end. Nobody waits longer than until the attempt's signal aborts.
-   * @throws whatever cut the connection, after the pieces that came before
+   * The next chunk; `undefined` at the end. Ends at the latest when the attempt's signal aborts.
+   * @throws the reason why the connection was cut, after the chunks that arrived before
    */
   read(): Read<Uint8Array | undefined>;
-  /** Closes the connection, unless all has arrived. */
+  /** Closes the connection, unless the whole body has arrived. */
   cancel(): void;
 }
 
-/** A vendor's answer: its headers have come, its body is on the way. */
+/** A vendor's response whose headers have arrived. */
 export type Answer = {
   readonly status: number;
   readonly headers: AnswerHeaders;
@@ -47,8 +47,8 @@ const noBody: Body = { hasArrived: true, read: () => undefined, cancel: () => un
 function bodyOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): Body {
   const reader = stream.getReader();
   let closed: { readonly reason: unknown } | undefined;
-  const unlisten = (): void => signal.removeEventListener('abort', abort);
-  const pieces = new Pulled(async () => {
+  const removeListener = (): void => signal.removeEventListener('abort', abort);
+  const chunks = new PullReader(async () => {
     let isLast = true;
     try {
       const { done, value } = await reader.read();
@@ -57,27 +57,27 @@ function bodyOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): Body {
       if (closed !== undefined) throw closed.reason;
       return undefined;
     } finally {
-      if (isLast) unlisten();
+      if (isLast) removeListener();
     }
   });
-  /** Ends the read that is pending; a piece that has come by now is still given out. */
+  /** Ends the pending read. A chunk that has already arrived is still returned. */
   function close(reason: unknown): void {
-    unlisten();
+    removeListener();
     closed ??= { reason };
-    // Rejects when the socket is already gone, which is what we want of it anyway.
+    // Rejects when the socket is already closed.
     reader.cancel().catch(() => undefined);
   }
-  // The fetch has the signal too; one that takes no notice of it must not hold up who waits.
+  // The fetch has the signal too, but a custom one may ignore it.
   const abort = (): void => close(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   return {
     hasArrived: false,
-    read: () => pieces.read(),
-    cancel: () => close(new Error('the reader left')),
+    read: () => chunks.read(),
+    cancel: () => close(new Error('the reader stopped reading')),
   };
 }
 
-/** What a `fetch` answered under that signal. */
+/** Converts the response of a `fetch` that was called with `signal`. */
 export function answerOf({ status, headers, body }: Response, signal: AbortSignal): Answer {
   return { status, headers, body: body === null ? noBody : bodyOf(body, signal) };
 }

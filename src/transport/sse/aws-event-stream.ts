@@ -6,20 +6,20 @@ import { interruptedError } from '../network-error.ts';
 import type { ServerSentEvent } from './server-sent-events.ts';
 
 /**
- * One frame: total length, length of the headers, checksum of these two, headers, payload, checksum of all
+ * A frame consists of: total length, length of the headers, checksum of both, headers, payload, checksum of everything
  * before it. Numbers are big-endian.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html
  */
 const preludeLength = 12;
 const checksumLength = 4;
 
-/** AWS promises that no frame is larger than 16 MB and its headers. */
+/** AWS limits a frame to 16 MB plus its headers. */
 const maxFrameLength = 17 * 1024 * 1024;
 
-/** Nor its headers than 128 kB. */
+/** AWS limits the headers of a frame to 128 kB. */
 const maxHeadersLength = 128 * 1024;
 
-/** By the number of a header's type: the length of its value, or that the value begins with its length. */
+/** The length of a header's value by the number of its type; `prefixed` values begin with their length. */
 const valueLengths: readonly (number | 'prefixed')[] = [
   0,
   0,
@@ -37,20 +37,20 @@ const stringType = 7;
 const decoder = new TextDecoder();
 
 function damaged(): Error {
-  return interruptedError('a frame of it is damaged');
+  return interruptedError('a frame is damaged');
 }
 
-/** Whether a body that begins with this byte may be one of frames: no text begins with zero, every frame does. */
+/** Whether a body that begins with this byte may consist of frames: every frame begins with zero, and no text does. */
 export function isFrameStart(byte: number | undefined): boolean {
   return byte === 0;
 }
 
-/** Whether a body of this `content-type` says that it is one of frames. */
+/** Whether the `content-type` is that of frames. */
 export function isFrameType(contentType: string | null): boolean {
   return /^\s*application\/vnd\.amazon\.eventstream\s*(?:;|$)/i.test(contentType ?? '');
 }
 
-/** The headers that hold text, which are all that matter. @throws RangeError when they end inside one */
+/** The headers with string values. @throws RangeError when the bytes end inside a header */
 function headersOf(bytes: Uint8Array): ReadonlyMap<string, string> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headers = new Map<string, string>();
@@ -72,7 +72,7 @@ function headersOf(bytes: Uint8Array): ReadonlyMap<string, string> {
   return headers;
 }
 
-function wholeHeadersOf(bytes: Uint8Array): ReadonlyMap<string, string> {
+function checkedHeadersOf(bytes: Uint8Array): ReadonlyMap<string, string> {
   try {
     return headersOf(bytes);
   } catch (error) {
@@ -81,7 +81,7 @@ function wholeHeadersOf(bytes: Uint8Array): ReadonlyMap<string, string> {
   }
 }
 
-/** The vendor's event inside a frame: base64 in `bytes`, or the payload itself. */
+/** The vendor's event in a frame: base64 in `bytes`, or the payload itself. */
 function eventOf(name: string | undefined, payload: unknown, maxBytes: number): ServerSentEvent {
   const isWrapped = typeof payload === 'object' && payload !== null && 'bytes' in payload;
   const data =
@@ -92,7 +92,7 @@ function eventOf(name: string | undefined, payload: unknown, maxBytes: number): 
   return { type: 'event', name, data };
 }
 
-/** An exception or error, in the form in which Anthropic and OpenAI tell theirs inside a stream. */
+/** An exception or error, in the form that Anthropic and OpenAI use inside a stream. */
 function failureOf(type: string | undefined, message: unknown): ServerSentEvent {
   const error = { type: type ?? 'unknown', message: typeof message === 'string' ? message : '' };
   return { type: 'event', name: 'error', data: { type: 'error', error } };
@@ -105,13 +105,13 @@ function decode(frame: Uint8Array, maxBytes: number): ServerSentEvent {
   const payloadEnd = frame.length - checksumLength;
   if (payloadStart > payloadEnd || headersLength > maxHeadersLength) throw damaged();
   if (crc32(frame.subarray(0, payloadEnd)) !== view.getUint32(payloadEnd)) throw damaged();
-  const headers = wholeHeadersOf(frame.subarray(preludeLength, payloadStart));
+  const headers = checkedHeadersOf(frame.subarray(preludeLength, payloadStart));
   const text = decoder.decode(frame.subarray(payloadStart, payloadEnd));
   switch (headers.get(':message-type')) {
     case 'exception': {
-      const said = parseJson(text, maxBytes);
+      const body = parseJson(text, maxBytes);
       const message =
-        typeof said === 'object' && said !== null && 'message' in said && said.message;
+        typeof body === 'object' && body !== null && 'message' in body && body.message;
       return failureOf(headers.get(':exception-type'), message);
     }
     case 'error':
@@ -121,81 +121,80 @@ function decode(frame: Uint8Array, maxBytes: number): ServerSentEvent {
   }
 }
 
-/** The length of the frame whose first {@link preludeLength} bytes these are. */
+/** The length of a frame, from its first {@link preludeLength} bytes. */
 function frameLengthOf(prelude: Uint8Array): number {
   const view = new DataView(prelude.buffer, prelude.byteOffset, prelude.byteLength);
   const length = view.getUint32(0);
-  const isWhole = crc32(prelude.subarray(0, 8)) === view.getUint32(8);
-  if (!isWhole || length < preludeLength + checksumLength || length > maxFrameLength) {
+  const isIntact = crc32(prelude.subarray(0, 8)) === view.getUint32(8);
+  if (!isIntact || length < preludeLength + checksumLength || length > maxFrameLength) {
     throw damaged();
   }
   return length;
 }
 
 /**
- * A decoder of AWS's binary event stream (`application/vnd.amazon.eventstream`), in which Bedrock wraps the events
- * of the vendors whose models it serves. An exception of AWS's becomes an `error` event whose type is the
- * exception's name. Knows no terminal marker: that is the wire's business. `maxBytes` bounds what an event takes once
- * it is parsed.
+ * Creates a decoder of AWS's binary event stream (`application/vnd.amazon.eventstream`), in which Bedrock wraps the
+ * events of the vendors whose models it serves. An AWS exception becomes an `error` event whose type is the exception's
+ * name. Terminal markers are left to the wire. `maxBytes` limits the parsed size of an event.
  *
- * Throws a SignalboxError `stream_interrupted` when a checksum is wrong, a frame says that it is longer than AWS's can
- * be, or the bytes end inside a frame.
+ * The decoder throws a SignalboxError `stream_interrupted` when a checksum is wrong, a frame's length exceeds AWS's
+ * limit, or the bytes end inside a frame.
  */
 export function createFrameDecoder(maxBytes: number = defaultMaxAnswerBytes) {
-  /** The piece under way, and what of it has been read. */
-  let piece: Uint8Array = new Uint8Array();
+  /** The current chunk, and the index of its next unread byte. */
+  let chunk: Uint8Array = new Uint8Array();
   let at = 0;
-  /** A frame that began in a piece before, and how many bytes of it are known to be needed. */
-  const open = new ByteCollector();
+  /** A frame that began in an earlier chunk, and how many of its bytes are needed next. */
+  const partial = new ByteCollector();
   let needed = preludeLength;
   let hasEnded = false;
 
-  /** The next frame that lies in the piece as a whole. */
-  function frameInPiece(): Uint8Array | undefined {
-    if (open.length > 0 || piece.length - at < preludeLength) return undefined;
-    const length = frameLengthOf(piece.subarray(at, at + preludeLength));
-    if (length > piece.length - at) return undefined;
+  /** The next frame, if the current chunk contains all of it. */
+  function frameInChunk(): Uint8Array | undefined {
+    if (partial.length > 0 || chunk.length - at < preludeLength) return undefined;
+    const length = frameLengthOf(chunk.subarray(at, at + preludeLength));
+    if (length > chunk.length - at) return undefined;
     at += length;
-    return piece.subarray(at - length, at);
+    return chunk.subarray(at - length, at);
   }
 
-  /** The next frame whose bytes come in several pieces; copied once. */
+  /** The next frame, if its bytes are spread over several chunks; copied once. */
   function collectedFrame(): Uint8Array | undefined {
     for (;;) {
-      const end = Math.min(piece.length, at + needed - open.length);
-      open.add(piece.subarray(at, end));
+      const end = Math.min(chunk.length, at + needed - partial.length);
+      partial.add(chunk.subarray(at, end));
       at = end;
-      if (open.length < needed) return undefined;
+      if (partial.length < needed) return undefined;
       if (needed > preludeLength) {
         needed = preludeLength;
-        return open.take();
+        return partial.take();
       }
-      const prelude = open.take();
+      const prelude = partial.take();
       needed = frameLengthOf(prelude);
-      open.add(prelude);
+      partial.add(prelude);
     }
   }
 
   return {
-    /** Takes the next bytes, once `next` has told all frames of the ones before; `undefined` at their end. */
+    /** Takes the next bytes, after `next` has returned all frames of the previous ones; `undefined` at the end. */
     take(bytes: Uint8Array | undefined): void {
       if (bytes === undefined) {
         hasEnded = true;
         return;
       }
-      piece = bytes;
+      chunk = bytes;
       at = 0;
     },
 
-    /** The next event that is whole. */
+    /** The next complete event. */
     next(): ServerSentEvent | undefined {
-      const frame = frameInPiece() ?? collectedFrame();
+      const frame = frameInChunk() ?? collectedFrame();
       if (frame !== undefined) return decode(frame, maxBytes);
-      if (hasEnded && open.length > 0) throw interruptedError('it ended inside a frame');
+      if (hasEnded && partial.length > 0) throw interruptedError('it ended inside a frame');
       return undefined;
     },
 
-    /** Frames carry their text encoded: none is told as `again`. */
+    /** Frames encode their text, so none is returned as `again`. */
     canExpect: () => false,
     expectAgain(): void {},
   };

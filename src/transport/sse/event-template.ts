@@ -1,30 +1,30 @@
 /**
- * An event that does nothing but add to a text. What else it says may be said again, right behind it, without
- * changing anything.
+ * An event that only appends to a text. Its other fields have no effect when the same event is repeated directly
+ * after it.
  */
 export type TextEvent = {
-  /** Where in the answer the text belongs, in the wire's own words. */
+  /** Which text of the answer it appends to, as the wire names it. */
   readonly place: string;
-  /** The field that holds the text, wherever in the event it is. */
+  /** The field that contains the text, at any depth of the event. */
   readonly field: string;
   readonly text: string;
-  /** Fields that may differ from event to event and say nothing, such as padding and counters. */
+  /** Fields whose values may differ without meaning anything, such as padding and counters. */
   readonly idle: readonly string[];
 };
 
-/** What stands between two literals: the text, the value of an idle field, or padding. */
+/** The variable part between two literals: the text, the value of an idle field, or padding. */
 type Gap = 'text' | 'string' | 'number' | 'spaces';
 
 /**
- * A field and its value, a string or digits. The quote before the name follows a brace or a comma, so it is not
- * escaped; and it cannot end a string, or a name would follow that.
+ * A field and its value, a string or digits. The quote before the name follows a brace or a comma, so it is not escaped.
+ * It cannot end a string either, because a name cannot follow a string.
  */
 const fields = /[{,]\s*"(\w+)"\s*:\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|(\d+))/g;
 
-/** Anthropic pads events so. The brace is the last of the event. */
+/** Anthropic pads events with spaces before the closing brace. */
 const padding = /(?<! ) +(?=\}\n+$)/;
 
-/** An event longer than this is no piece of a text, or carries too much beside it. */
+/** A longer event is not worth matching: it is not a text delta, or has too many other fields. */
 const maxLength = 4_096;
 
 const quote = 0x22;
@@ -33,10 +33,10 @@ const space = 0x20;
 const zero = 0x30;
 const nine = 0x39;
 
-/** From this length on V8 does not copy a part of a string but holds on to the whole of it. */
-const sliceLength = 13;
+/** A slice of at least this length keeps the whole string in memory. */
+const minSharedLength = 13;
 
-/** Where a string without escapes ends, its first character being at `from`; -1 for another. */
+/** Index of the closing quote of the string that starts at `from`; -1 if it contains escapes. */
 function plainEnd(stream: string, from: number): number {
   for (let at = from; at < stream.length; at++) {
     const code = stream.charCodeAt(at);
@@ -46,7 +46,7 @@ function plainEnd(stream: string, from: number): number {
   return -1;
 }
 
-/** Where a string ends, whatever is in it. */
+/** Index of the closing quote of the string that starts at `from`. */
 function stringEnd(stream: string, from: number): number {
   for (let at = from; at < stream.length; at++) {
     const code = stream.charCodeAt(at);
@@ -56,9 +56,10 @@ function stringEnd(stream: string, from: number): number {
   return -1;
 }
 
-/** The value of the string between two places, in memory of its own; `undefined` when it is no JSON. */
+/** The value of the string between two indexes, as a copy; `undefined` when it is invalid JSON. */
 function stringIn(stream: string, from: number, end: number): string | undefined {
-  if (end - from < sliceLength && plainEnd(stream, from) === end) return stream.slice(from, end);
+  if (end - from < minSharedLength && plainEnd(stream, from) === end)
+    return stream.slice(from, end);
   try {
     return JSON.parse(stream.slice(from - 1, end + 1));
   } catch {
@@ -66,7 +67,7 @@ function stringIn(stream: string, from: number, end: number): string | undefined
   }
 }
 
-/** Where digits end that are a number of JSON; -1 for others. */
+/** Index of the end of the digits at `from`; -1 if they are not a JSON number. */
 function numberEnd(stream: string, from: number): number {
   let at = from;
   while (stream.charCodeAt(at) >= zero && stream.charCodeAt(at) <= nine) at++;
@@ -74,8 +75,8 @@ function numberEnd(stream: string, from: number): number {
   return at === from || isPadded ? -1 : at;
 }
 
-/** What a string means whose characters, between the quotes, are these. */
-function meaningOf(raw: string): string | undefined {
+/** Decodes the characters between the quotes of a JSON string. */
+function decodeString(raw: string): string | undefined {
   return stringIn(`"${raw}"`, 1, raw.length + 1);
 }
 
@@ -94,9 +95,9 @@ const ends: Readonly<Record<Gap, (stream: string, from: number) => number>> = {
 
 /** See {@link repeatedEvent}. */
 export class RepeatedEvent {
-  /** The event that it repeats. */
+  /** The event that is repeated. */
   readonly event: TextEvent;
-  /** The text of the event found last. */
+  /** The text of the event that matched last. */
   text = '';
   readonly #literals: readonly string[];
   readonly #gaps: readonly Gap[];
@@ -107,14 +108,14 @@ export class RepeatedEvent {
     this.#gaps = gaps;
   }
 
-  /** Where the event that begins at `from` ends; -1 when it is another one, or not whole yet. */
+  /** Index of the end of the event at `from`; -1 when it does not match or is incomplete. */
   find(stream: string, from: number): number {
     let at = from;
     for (let index = 0; ; index++) {
       const literal = this.#literals[index] ?? '';
       const start = at;
       at += literal.length;
-      // Half of the time of `startsWith`, which compares character by character.
+      // Twice as fast as `startsWith`.
       if (stream.slice(start, at) !== literal) return -1;
       const gap = this.#gaps[index];
       if (gap === undefined) return at;
@@ -131,21 +132,21 @@ export class RepeatedEvent {
 }
 
 /**
- * What events look like that are the same as that of `frame` but for the text: most events of a stream are, and
- * comparing them takes less than decoding them. All but the values is the same to the character, so `JSON.parse` would
- * find nothing else.
+ * Makes a template that matches events which differ from `frame` only in their text. Most events of a stream do, and
+ * matching them is faster than decoding them. Everything but the values is compared character by character, so the
+ * result is the same as that of `JSON.parse`.
  *
- * `undefined` when it is not plain where the text is.
+ * Returns `undefined` when the position of the text is ambiguous.
  */
 export function repeatedEvent(frame: string, event: TextEvent): RepeatedEvent | undefined {
   if (frame.length > maxLength) return undefined;
-  // In memory of its own: the frame is part of a piece, which may be long.
+  // A copy, because the frame is a slice of a chunk, which may be long.
   const whole = Buffer.from(frame).toString();
   const literals: string[] = [];
   const gaps: Gap[] = [];
   const names = new Set<string>();
   let done = 0;
-  function leave(start: number, end: number, gap: Gap): void {
+  function addGap(start: number, end: number, gap: Gap): void {
     literals.push(whole.slice(done, start));
     gaps.push(gap);
     done = end;
@@ -153,18 +154,18 @@ export function repeatedEvent(frame: string, event: TextEvent): RepeatedEvent | 
   for (const match of whole.matchAll(fields)) {
     const [found, name = '', text, digits = ''] = match;
     const end = match.index + found.length;
-    const isText = name === event.field && text !== undefined && meaningOf(text) === event.text;
+    const isText = name === event.field && text !== undefined && decodeString(text) === event.text;
     if (!isText && !event.idle.includes(name)) continue;
-    // The second may be a part of something that is read.
+    // The second occurrence may be a field that matters.
     if (names.has(name)) return undefined;
     names.add(name);
-    if (text === undefined) leave(end - digits.length, end, 'number');
-    else leave(end - 1 - text.length, end - 1, isText ? 'text' : 'string');
+    if (text === undefined) addGap(end - digits.length, end, 'number');
+    else addGap(end - 1 - text.length, end - 1, isText ? 'text' : 'string');
   }
   const padded = padding.exec(whole);
-  if (padded !== null) leave(padded.index, padded.index + padded[0].length, 'spaces');
+  if (padded !== null) addGap(padded.index, padded.index + padded[0].length, 'spaces');
   literals.push(whole.slice(done));
-  // Names, too, can be written with escapes.
+  // Names can be escaped, too.
   const isPlain = names.has(event.field) && !literals.some((literal) => literal.includes('\\'));
   return isPlain ? new RepeatedEvent(event, literals, gaps) : undefined;
 }

@@ -3,38 +3,38 @@ import { TextCollector } from '../body/collectors.ts';
 import { parseJson } from '../body/parse-json.ts';
 import { type RepeatedEvent, repeatedEvent, type TextEvent } from './event-template.ts';
 
-/** One event of a server-sent event stream, its data already decoded. */
+/** One event of a server-sent event stream, with its data decoded. */
 export type ServerSentEvent =
   | {
       readonly type: 'event';
       readonly name: string | undefined;
       readonly data: unknown;
     }
-  /** The event told before this one, with another text: see {@link EventDecoder.expectAgain}. */
+  /** A repetition of the previous event with another text: see {@link EventDecoder.expectAgain}. */
   | { readonly type: 'again'; readonly of: TextEvent; readonly text: string }
-  /** Data that is not JSON: the caller skips and reports it, or gives up. */
+  /** Data that is not JSON. */
   | { readonly type: 'malformed' }
   /** OpenAI's `[DONE]`. */
   | { readonly type: 'done' };
 
-/** Decodes one stream, piece by piece. */
+/** Decodes one stream chunk by chunk. */
 export interface EventDecoder {
-  /** Takes the next piece, once `next` has told all of the one before. */
-  take(piece: string): void;
-  /** Takes the last piece: `next` tells an unfinished event as well. */
-  end(piece: string): void;
-  /** The next event that is whole. */
+  /** Takes the next chunk, after `next` has returned all events of the previous one. */
+  take(chunk: string): void;
+  /** Takes the last chunk. `next` then also returns an unfinished event. */
+  end(chunk: string): void;
+  /** The next complete event. */
   next(): ServerSentEvent | undefined;
-  /** Whether it is worth while to find out what the event told last was, for `expectAgain`. */
+  /** Whether `expectAgain` has an effect for the event returned last. */
   canExpect(): boolean;
   /**
-   * Says what the event told last was. Those right behind it that differ from it only in their text are then told
-   * as `again`.
+   * Describes the event returned last. Events directly after it that differ only in their text are returned as `again`
+   * instead of being decoded.
    */
   expectAgain(event: TextEvent): void;
 }
 
-/** `undefined` for nothing but white space. */
+/** `undefined` when there is only white space. */
 function decodeData(
   name: string | undefined,
   text: string,
@@ -48,29 +48,29 @@ function decodeData(
   return { type: word === '[DONE]' ? 'done' : 'malformed' };
 }
 
-/** After so many in a row that were expected again and did not come, no more are. */
-const maxExpected = 3;
+/** Stops expecting repetitions after this many that did not come. */
+const maxMisses = 3;
 
-/** See {@link createEventDecoder}. A class: there may be thousands at a time, and closures would be one set for each. */
+/** See {@link createEventDecoder}. A class takes less memory than closures, and there may be thousands at a time. */
 class TextEventDecoder implements EventDecoder {
-  /** The piece under way, where its next line begins, and where the event does, if it does so in this piece. */
+  /** The current chunk, where its next line begins, and where the event begins (-1 if in an earlier chunk). */
   #text = '';
   #at = 0;
   #start = -1;
-  /** The beginning of a line, from pieces before. */
+  /** The beginning of the current line, from earlier chunks. */
   readonly #rest = new TextCollector();
-  /** The last piece ended with a carriage return: a line feed that comes next belongs to it. */
+  /** Whether the last chunk ended with a carriage return, to which a following line feed belongs. */
   #isHalfBreak = false;
   #name: string | undefined;
-  /** What the `data` lines say; `undefined` until there is one. The second and all others are in `#moreData`. */
+  /** The first `data` line; later ones are in `#moreData`. */
   #data: string | undefined;
   #moreData: string[] | undefined;
-  /** How the text event told last looks with other texts. */
+  /** Matches repetitions of the last text event. */
   #repeated: RepeatedEvent | undefined;
-  /** Whether it is the event told last: behind another one, what it says besides its text may mean something. */
+  /** Whether that was also the last event. After another event, its other fields may matter. */
   #isLast = false;
-  /** How many events have been expected in vain. */
-  #expected = 0;
+  /** How many expected repetitions in a row did not come. */
+  #misses = 0;
 
   readonly #maxBytes: number;
 
@@ -78,25 +78,25 @@ class TextEventDecoder implements EventDecoder {
     this.#maxBytes = maxBytes;
   }
 
-  take(piece: string): void {
-    if (piece === '') return;
-    this.#text = this.#withLineFeeds(piece);
+  take(chunk: string): void {
+    if (chunk === '') return;
+    this.#text = this.#withLineFeeds(chunk);
     this.#at = 0;
     this.#start = -1;
   }
 
-  end(piece: string): void {
-    this.take(`${piece}\n\n`);
+  end(chunk: string): void {
+    this.take(`${chunk}\n\n`);
   }
 
   next(): ServerSentEvent | undefined {
     for (;;) {
       if (this.#isBetween()) {
         this.#start = this.#at;
-        const again = this.#again();
+        const again = this.#matchAgain();
         if (again !== undefined) return again;
       }
-      // Only the piece is searched: a line that comes in a thousand pieces is put together once.
+      // Search only the chunk, so that a line in a thousand chunks is joined once.
       const end = this.#text.indexOf('\n', this.#at);
       if (end < 0) {
         this.#rest.add(this.#text.slice(this.#at));
@@ -106,7 +106,7 @@ class TextEventDecoder implements EventDecoder {
       }
       const line = this.#rest.take() + this.#text.slice(this.#at, end);
       this.#at = end + 1;
-      const event = this.#take(line);
+      const event = this.#takeLine(line);
       if (event === undefined) continue;
       this.#isLast = false;
       return event;
@@ -114,7 +114,7 @@ class TextEventDecoder implements EventDecoder {
   }
 
   canExpect(): boolean {
-    return this.#start >= 0 && this.#expected <= maxExpected;
+    return this.#start >= 0 && this.#misses <= maxMisses;
   }
 
   expectAgain(event: TextEvent): void {
@@ -122,22 +122,22 @@ class TextEventDecoder implements EventDecoder {
     this.#isLast = true;
     const frame = this.#text.slice(this.#start, this.#at);
     if (this.#repeated?.find(frame, 0) === frame.length) return;
-    this.#expected += 1;
-    this.#repeated = this.#expected > maxExpected ? undefined : repeatedEvent(frame, event);
+    this.#misses += 1;
+    this.#repeated = this.#misses > maxMisses ? undefined : repeatedEvent(frame, event);
   }
 
-  /** Whether nothing of an event is there yet. */
+  /** Whether the decoder is between two events. */
   #isBetween(): boolean {
     return this.#rest.isEmpty && this.#data === undefined && this.#name === undefined;
   }
 
-  #again(): ServerSentEvent | undefined {
+  #matchAgain(): ServerSentEvent | undefined {
     const repeated = this.#isLast ? this.#repeated : undefined;
     if (repeated === undefined) return undefined;
     const end = repeated.find(this.#text, this.#at);
     if (end < 0) return undefined;
     this.#at = end;
-    this.#expected = 0;
+    this.#misses = 0;
     return { type: 'again', of: repeated.event, text: repeated.text };
   }
 
@@ -158,8 +158,8 @@ class TextEventDecoder implements EventDecoder {
     checkCount(this.#moreData.length, 'lines in one event');
   }
 
-  /** A line, or the blank one that ends an event. */
-  #take(line: string): ServerSentEvent | undefined {
+  /** Handles a line; the blank one that ends an event returns it. */
+  #takeLine(line: string): ServerSentEvent | undefined {
     if (line !== '') {
       this.#field(line);
       return undefined;
@@ -175,20 +175,19 @@ class TextEventDecoder implements EventDecoder {
     return decodeData(name, data, this.#maxBytes);
   }
 
-  /** The piece with line feeds for all line endings. */
-  #withLineFeeds(piece: string): string {
-    const text = this.#isHalfBreak && piece.startsWith('\n') ? piece.slice(1) : piece;
-    this.#isHalfBreak = piece.endsWith('\r');
+  /** Replaces all line endings with line feeds. */
+  #withLineFeeds(chunk: string): string {
+    const text = this.#isHalfBreak && chunk.startsWith('\n') ? chunk.slice(1) : chunk;
+    this.#isHalfBreak = chunk.endsWith('\r');
     return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
   }
 }
 
 /**
- * A decoder of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): any line
- * ending, comments ignored, several `data` lines joined. Two departures, both because vendors do it: an event
- * that the end of the stream leaves without its blank line is still told, and an empty `data` is skipped. Knows
- * no terminal marker: that is the wire's business. `maxBytes` bounds what an event takes once it is parsed; the body is
- * bounded by whoever reads it.
+ * Creates a decoder of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): accepts any
+ * line ending, ignores comments and joins several `data` lines. Two differences to the standard, because vendors need
+ * them: the last event may lack its blank line, and an empty `data` is skipped. Terminal markers are left to the wire.
+ * `maxBytes` limits the parsed size of an event; the body's size is limited by its reader.
  */
 export function createEventDecoder(maxBytes: number = defaultMaxAnswerBytes): EventDecoder {
   return new TextEventDecoder(maxBytes);

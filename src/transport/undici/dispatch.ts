@@ -1,12 +1,12 @@
 import { own } from '../../internal/own.ts';
-import type { Read } from '../../internal/reads.ts';
+import type { Read } from '../../internal/read.ts';
 import { decoded } from '../body/content-encoding.ts';
 import type { AnswerHeaders, Body } from '../body/response.ts';
-import type { Carrier, Tap } from '../response-capture.ts';
+import type { Connection, ResponseCapture } from '../response-capture.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
-/** A request as it goes on the wire. */
-export type WireRequest = {
+/** A request as it is sent. */
+export type HttpRequest = {
   readonly url: string;
   readonly method: string;
   /** Names in lower case. */
@@ -14,14 +14,14 @@ export type WireRequest = {
   readonly body: unknown;
 };
 
-/** Bytes that may lie unread before the socket is told to wait. */
+/** Most unread bytes before the socket is paused. */
 const maxUnreadBytes = 65_536;
 
-/** What a piece takes beside its bytes: a vendor may send one byte at a time. */
-const pieceBytes = 128;
+/** Memory overhead of a chunk, which counts as unread too: a vendor may send one byte at a time. */
+const chunkOverheadBytes = 128;
 
 /** The socket's end of a request; undici 7 and later call it the controller. */
-type Control = { abort(reason: unknown): void; pause?(): void; resume?(): void };
+type Controller = { abort(reason: unknown): void; pause?(): void; resume?(): void };
 
 type HeaderTable = Readonly<Record<string, string | readonly string[] | undefined>>;
 
@@ -35,7 +35,7 @@ function headersFrom(table: HeaderTable): AnswerHeaders {
   };
 }
 
-/** Undici 6 tells names and values in turn, as bytes. */
+/** Builds the table from undici 6's flat list, in which names and values alternate as bytes. */
 function tableOf(raw: readonly (Uint8Array | string)[]): HeaderTable {
   const table: Record<string, string> = {};
   for (let at = 0; at + 1 < raw.length; at += 2) {
@@ -48,36 +48,36 @@ function tableOf(raw: readonly (Uint8Array | string)[]): HeaderTable {
 }
 
 /**
- * Undici's handler of one request, and the body that it receives. It speaks both generations of the interface:
- * `onConnect` and so on are undici 6's, `onRequestStart` and so on those of all later ones.
+ * Undici's handler of one request, and the body that it receives. It implements both handler interfaces: `onConnect`
+ * and so on for undici 6, `onRequestStart` and so on for later versions.
  *
- * It lets go of the attempt as soon as it can: undici's and Node's own objects for a request live on until the next
- * full collection of garbage, and would take the whole call along.
+ * It drops its reference to the attempt as early as possible: undici and Node keep their request objects until the next
+ * full garbage collection, and would keep the whole call with them.
  */
-class Receiver implements Body, Carrier {
-  #tap: Tap | undefined;
-  #control: Control | undefined;
-  #pieces: Uint8Array[] = [];
-  /** The next piece to be read. Not shifted out: that moves all others. */
-  #at = 0;
+class Receiver implements Body, Connection {
+  #capture: ResponseCapture | undefined;
+  #controller: Controller | undefined;
+  #chunks: Uint8Array[] = [];
+  /** Index of the next chunk to read. `shift` would move all the others. */
+  #next = 0;
   #unreadBytes = 0;
   #isPaused = false;
-  /** Who waits for a piece, or the end. */
+  /** Resolves when there is a chunk, the end or a failure to read. */
   #waiting: PromiseWithResolvers<void> | undefined;
   #failure: { readonly reason: unknown } | undefined;
   hasArrived = false;
 
-  constructor(tap: Tap) {
-    this.#tap = tap;
-    tap.carriedBy(this);
+  constructor(capture: ResponseCapture) {
+    this.#capture = capture;
+    capture.setConnection(this);
   }
 
   read(): Read<Uint8Array | undefined> {
-    const piece = this.#pieces[this.#at];
-    if (piece !== undefined) {
-      this.#at += 1;
-      if (this.#at === this.#pieces.length) this.#drained();
-      return piece;
+    const chunk = this.#chunks[this.#next];
+    if (chunk !== undefined) {
+      this.#next += 1;
+      if (this.#next === this.#chunks.length) this.#resume();
+      return chunk;
     }
     if (this.#failure !== undefined) throw this.#failure.reason;
     if (this.hasArrived) return undefined;
@@ -85,30 +85,31 @@ class Receiver implements Body, Carrier {
     return this.#waiting.promise;
   }
 
-  #drained(): void {
-    this.#pieces = [];
-    this.#at = 0;
+  /** Empties the buffer and resumes the socket. */
+  #resume(): void {
+    this.#chunks = [];
+    this.#next = 0;
     this.#unreadBytes = 0;
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#control?.resume?.();
+    this.#controller?.resume?.();
   }
 
   cancel(): void {
-    this.cut(new Error('the reader left'));
+    this.abort(new Error('the reader stopped reading'));
   }
 
-  cut(reason: unknown): void {
+  abort(reason: unknown): void {
     if (this.hasArrived || this.#failure !== undefined) return;
     this.#fail(reason);
-    this.#control?.abort(reason);
+    this.#controller?.abort(reason);
   }
 
   #fail(reason: unknown): void {
     if (this.hasArrived || this.#failure !== undefined) return;
     this.#failure = { reason };
-    this.#tap?.fail(reason);
-    this.#tap = undefined;
+    this.#capture?.reject(reason);
+    this.#capture = undefined;
     this.#wake();
   }
 
@@ -117,25 +118,26 @@ class Receiver implements Body, Carrier {
     this.#waiting = undefined;
   }
 
-  #start(control: Control): void {
-    this.#control = control;
-    // Given up while the request waited for its connection.
-    if (this.#failure !== undefined) control.abort(this.#failure.reason);
-    else this.#tap?.connected();
+  #start(controller: Controller): void {
+    this.#controller = controller;
+    // The request may have been aborted while it waited for its connection.
+    if (this.#failure !== undefined) controller.abort(this.#failure.reason);
+    else this.#capture?.connected();
   }
 
   #answer(status: number, table: HeaderTable): void {
-    // 103 Early Hints and the like: the answer is still to come.
+    // 103 Early Hints and other informational responses precede the final one.
     if (status < 200) return;
     const headers = headersFrom(table);
     const body = decoded(this, headers.get('content-encoding'));
-    this.#tap?.answered({ status, headers, body });
+    this.#capture?.resolve({ status, headers, body });
   }
 
-  #take(piece: Uint8Array): boolean {
-    this.#pieces.push(piece);
-    this.#unreadBytes += piece.length + pieceBytes;
-    // Who waits takes it in this turn.
+  /** Returns whether the socket may send more. */
+  #push(chunk: Uint8Array): boolean {
+    this.#chunks.push(chunk);
+    this.#unreadBytes += chunk.length + chunkOverheadBytes;
+    // A waiting reader takes the chunk in this turn.
     this.#isPaused ||= this.#waiting === undefined && this.#unreadBytes > maxUnreadBytes;
     this.#wake();
     return !this.#isPaused;
@@ -144,32 +146,29 @@ class Receiver implements Body, Carrier {
   #end(): void {
     if (this.#failure !== undefined) return;
     this.hasArrived = true;
-    this.#control = undefined;
-    this.#tap?.close();
-    this.#tap = undefined;
+    this.#controller = undefined;
+    this.#capture?.release();
+    this.#capture = undefined;
     this.#wake();
   }
 
-  onRequestStart(controller: Control): void {
+  onRequestStart(controller: Controller): void {
     this.#start(controller);
   }
 
-  onResponseStart(controller: Control, status: number, headers: HeaderTable): void {
-    // Undici keeps them as bytes beside, for as long as the body is on its way: three kilobytes for each stream.
-    // Where a controller does not let go of them, nothing is lost but that.
-    if (status >= 200) Reflect.set(controller, 'rawHeaders', null);
+  onResponseStart(_: Controller, status: number, headers: HeaderTable): void {
     this.#answer(status, headers);
   }
 
-  onResponseData(controller: Control, piece: Uint8Array): void {
-    if (!this.#take(piece)) controller.pause?.();
+  onResponseData(controller: Controller, chunk: Uint8Array): void {
+    if (!this.#push(chunk)) controller.pause?.();
   }
 
   onResponseEnd(): void {
     this.#end();
   }
 
-  onResponseError(_: Control, error: unknown): void {
+  onResponseError(_: Controller, error: unknown): void {
     this.#fail(error);
   }
 
@@ -178,13 +177,13 @@ class Receiver implements Body, Carrier {
   }
 
   onHeaders(status: number, raw: readonly (Uint8Array | string)[], resume: () => void): boolean {
-    if (this.#control !== undefined) this.#control.resume = resume;
+    if (this.#controller !== undefined) this.#controller.resume = resume;
     this.#answer(status, tableOf(raw));
     return true;
   }
 
-  onData(piece: Uint8Array): boolean {
-    return this.#take(piece);
+  onData(chunk: Uint8Array): boolean {
+    return this.#push(chunk);
   }
 
   onComplete(): void {
@@ -195,38 +194,29 @@ class Receiver implements Body, Carrier {
     this.#fail(error);
   }
 
-  /** Undici 6 insists on it. */
+  /** Required by undici 6. */
   onBodySent(): void {}
 }
 
-type Address = { readonly url: string; readonly origin: string; readonly path: string };
-
-/** The last one taken apart: requests go to the same one again and again. */
-let lastAddress: Address | undefined;
-
-function addressOf(url: string): Address {
-  if (lastAddress?.url === url) return lastAddress;
-  const { origin, pathname, search } = new URL(url);
-  lastAddress = { url, origin, path: pathname + search };
-  return lastAddress;
-}
-
 /**
- * Sends a request straight through a dispatcher, without the `fetch` and the web streams on top of it, which
- * cost several times what the request itself costs. Follows no redirects and asks for no compression. The
- * dispatcher's own header and body clocks are off. The answer goes to the tap, and so does whatever undici says of
- * a connection that fails.
+ * Sends a request directly through a dispatcher, because `fetch` and its web streams cost several times what the
+ * request costs. Follows no redirects and asks for no compression. The dispatcher's header and body timeouts are off.
+ * The response goes to `capture`, and so does undici's error for a connection that fails.
  */
-export function dispatchRequest(dispatcher: Dispatcher, request: WireRequest, tap: Tap): void {
-  const { origin, path } = addressOf(request.url);
+export function dispatchRequest(
+  dispatcher: Dispatcher,
+  request: HttpRequest,
+  capture: ResponseCapture,
+): void {
+  const { origin, pathname, search } = new URL(request.url);
   const options = {
     origin,
-    path,
+    path: pathname + search,
     method: request.method,
     headers: { 'accept-encoding': 'identity', ...request.headers },
     body: request.body,
     headersTimeout: 0,
     bodyTimeout: 0,
   };
-  dispatcher.dispatch(options, new Receiver(tap));
+  dispatcher.dispatch(options, new Receiver(capture));
 }

@@ -1,11 +1,11 @@
 /**
- * What we use of a dispatcher of undici: `Agent`, `ProxyAgent` and all others have it, of whatever version.
+ * What signalbox uses of an undici dispatcher. `Agent`, `ProxyAgent` and all others have it, in every version.
  */
 export interface Dispatcher {
   dispatch(options: object, handler: object): boolean;
 }
 
-/** Undici's registry of the process-wide dispatcher; the number is that of the handler interface. */
+/** Undici's registry of the process-wide dispatcher. The number is the version of the handler interface. */
 const processWideKeys = [
   Symbol.for('undici.globalDispatcher.2'),
   Symbol.for('undici.globalDispatcher.1'),
@@ -20,7 +20,7 @@ export function isDispatcher(value: unknown): value is Dispatcher {
   );
 }
 
-function registered(): Dispatcher | undefined {
+function registeredDispatcher(): Dispatcher | undefined {
   for (const key of processWideKeys) {
     const value: unknown = Reflect.get(globalThis, key);
     if (isDispatcher(value)) return value;
@@ -28,31 +28,23 @@ function registered(): Dispatcher | undefined {
   return undefined;
 }
 
-let lastSeen: unknown;
-let isLastSeenNodes = false;
-
 /**
- * Whether the process-wide `fetch` is Node's. One that somebody put in its place (a mock, an instrumentation)
- * is to be called, not gone around. There is no better mark than the source, which names undici.
+ * Whether the process-wide `fetch` is Node's. A replacement (a mock, an instrumentation) must be called, not bypassed.
+ * Node's is recognized by its source, which names undici; it has no better mark.
  */
 function isFetchNodes(): boolean {
-  const { fetch } = globalThis;
-  if (fetch !== lastSeen) {
-    lastSeen = fetch;
-    isLastSeenNodes = Function.prototype.toString.call(fetch).includes('internal/deps/undici');
-  }
-  return isLastSeenNodes;
+  return Function.prototype.toString.call(globalThis.fetch).includes('internal/deps/undici');
 }
 
 /**
- * The dispatcher under Node's `fetch`: its own agent, or the one that was set for the process, such as a proxy.
- * `undefined` when this Node shows none or its `fetch` was replaced: then requests go through `fetch`.
+ * The dispatcher under Node's `fetch`: Node's agent, or the one set for the process, such as a proxy.
+ * `undefined` when this Node does not expose one or its `fetch` was replaced; requests then go through `fetch`.
  */
 export function processDispatcher(): Dispatcher | undefined {
   if (!isFetchNodes()) return undefined;
-  const known = registered();
-  if (known !== undefined) return known;
-  // Node loads undici on the first use of one of its globals; before that there is no dispatcher.
+  const registered = registeredDispatcher();
+  if (registered !== undefined) return registered;
+  // Node loads undici on the first use of one of its globals; there is no dispatcher before that.
   new Headers();
-  return registered();
+  return registeredDispatcher();
 }

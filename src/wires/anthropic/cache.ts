@@ -3,7 +3,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { isObject } from '../common/read.ts';
 import { adjusted } from './warnings.ts';
 
-/** The API refuses a fifth breakpoint. */
+/** The API rejects a fifth breakpoint. */
 const maxBreakpoints = 4;
 
 function withoutBreakpoint(block: JsonObject): JsonObject {
@@ -11,7 +11,7 @@ function withoutBreakpoint(block: JsonObject): JsonObject {
   return rest;
 }
 
-/** The breakpoints among blocks, and in those that hold others. */
+/** Counts the breakpoints of blocks, including nested ones. */
 function countBreakpoints(blocks: unknown): number {
   if (!Array.isArray(blocks)) return 0;
   let count = 0;
@@ -23,13 +23,11 @@ function countBreakpoints(blocks: unknown): number {
   return count;
 }
 
-/** Keeps the last breakpoints of a body: they cover the longest prefixes. */
+/** Removes all but the last breakpoints of a body. The last ones cover the longest prefixes. */
 export function limitBreakpoints(body: JsonObject, warnings: Warning[]): JsonObject {
   let left = maxBreakpoints - ('cache_control' in body ? 1 : 0);
-  const { messages: asked, system: said, tools: offered } = body;
-  if (countBreakpoints(asked) + countBreakpoints(said) + countBreakpoints(offered) <= left) {
-    return body;
-  }
+  const count = [body.messages, body.system, body.tools].map(countBreakpoints);
+  if (count.reduce((sum, each) => sum + each, 0) <= left) return body;
   let removed = 0;
   const limit = (blocks: unknown): unknown => {
     if (!Array.isArray(blocks)) return blocks;
@@ -47,12 +45,12 @@ export function limitBreakpoints(body: JsonObject, warnings: Warning[]): JsonObj
       })
       .reverse();
   };
-  const messages = limit(asked);
-  const system = limit(said);
-  const tools = limit(offered);
+  const messages = limit(body.messages);
+  const system = limit(body.system);
+  const tools = limit(body.tools);
   if (removed === 0) return body;
   warnings.push(
-    adjusted('cache', `${removed} cache hints were left out: the API takes ${maxBreakpoints}`),
+    adjusted('cache', `${removed} cache hints were dropped: the API accepts ${maxBreakpoints}`),
   );
   return {
     ...body,

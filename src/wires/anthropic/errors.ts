@@ -1,10 +1,10 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import {
+  httpFailure,
   maxMessageLength,
-  refusalFailure,
   type VendorError,
   vendorFailure,
 } from '../common/classify.ts';
@@ -12,7 +12,7 @@ import { objectOf, textOf } from '../common/read.ts';
 
 /**
  * `error.type` and `error.details.error_code` (https://platform.claude.com/docs/en/api/errors and the error
- * classes of @anthropic-ai/sdk 1.11.0). `invalid_request_error` says no more than its status and is not here.
+ * classes of @anthropic-ai/sdk 1.11.0). `invalid_request_error` adds nothing to its status and is not here.
  */
 const codeByWord = {
   authentication_error: 'auth',
@@ -35,46 +35,46 @@ const codeByWord = {
   filtered: 'content_filter',
 } as const satisfies Record<string, AttemptErrorCode>;
 
-/** In a stream there is no status to fall back on. */
+/** {@link codeByWord} for errors inside a stream, which have no status to fall back on. */
 const codeByWordInStream = {
   ...codeByWord,
   invalid_request_error: 'invalid_request',
 } as const satisfies Record<string, AttemptErrorCode>;
 
-/** What the API says in words only, with status 400 and `invalid_request_error`. */
+/** Errors that only the message identifies, with status 400 and `invalid_request_error`. */
 const wordByMessage: readonly (readonly [pattern: RegExp, word: keyof typeof codeByWord])[] = [
-  // No credit left, or the account's own limit.
+  // No credit left, or the account's spend limit.
   [/credit balance is too low|reached your specified .{0,20}usage limits/i, 'spent'],
   [/blocked by content filtering policy/i, 'filtered'],
 ];
 
-/** Google wraps the errors of a stream in a list, and AWS tells a bare `message` or `Message`. */
+/** Google wraps the errors of a stream in a list. AWS sends only `message` or `Message`. */
 function readError(body: unknown): VendorError {
   const whole = objectOf(Array.isArray(body) ? body[0] : body);
   const { error } = whole;
   const { type, message, details } = objectOf(error);
   const bare = textOf(whole.message) ?? textOf(whole.Message);
-  const said = (textOf(message) ?? textOf(error) ?? bare ?? textOf(body) ?? '').slice(
+  const text = (textOf(message) ?? textOf(error) ?? bare ?? textOf(body) ?? '').slice(
     0,
     maxMessageLength,
   );
   const words = [
-    wordByMessage.find(([pattern]) => pattern.test(said))?.[1],
+    wordByMessage.find(([pattern]) => pattern.test(text))?.[1],
     textOf(objectOf(details).error_code),
     textOf(type),
   ];
   return {
     words: words.filter((word) => word !== undefined).map((word) => word.toLowerCase()),
-    message: said,
+    message: text,
   };
 }
 
-/** The error of an HTTP answer other than 2xx. */
-export function refusalError(refusal: Refusal): SignalboxError {
-  return refusalFailure(refusal, readError, codeByWord);
+/** The error of an HTTP error response. */
+export function httpError(response: HttpError): SignalboxError {
+  return httpFailure(response, readError, codeByWord);
 }
 
-/** The error that a 2xx answer or an event of a stream turned out to be. */
+/** The error in the body of a 2xx answer or in an event of a stream. */
 export function inBandError(body: unknown, headers: AnswerHeaders): SignalboxError {
   return vendorFailure(readError(body), codeByWordInStream, { headers, body });
 }

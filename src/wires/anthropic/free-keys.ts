@@ -1,8 +1,8 @@
 import { isObject } from '../common/read.ts';
 
 /**
- * Whether some object of the schema may have keys that it does not name, as a map from names to values has.
- * Anthropic closes every object, so a map could only come back empty: such a schema is asked for in words.
+ * Whether an object of the schema allows keys that it does not list, such as a map from names to values. Anthropic
+ * closes every object, so a map would always be empty. Such a schema is sent in the prompt instead.
  */
 export function hasFreeKeys(schema: unknown): boolean {
   if (Array.isArray(schema)) return schema.some(hasFreeKeys);
@@ -13,7 +13,7 @@ export function hasFreeKeys(schema: unknown): boolean {
     isObject(additionalProperties) ||
     isObject(patternProperties);
   if (isMap && !('$ref' in schema)) return true;
-  // The names of properties are no keywords.
+  // The keys of `properties` are names, not keywords.
   const inner = isObject(properties) ? Object.values(properties) : [];
   const { properties: _named, enum: _enum, const: _const, default: _default, ...keywords } = schema;
   return [...inner, ...Object.values(keywords)].some(hasFreeKeys);

@@ -13,23 +13,23 @@ import type {
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { outputParts, outputText, wireMedia } from '../common/media.ts';
-import { hoistSystem, isOwn, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
+import { canReplay, hoistSystem, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
 import { isObject } from '../common/read.ts';
 import { createToolIds, type ToolIds } from '../common/tool-ids.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
-import type { ModelFacts } from './models.ts';
+import type { ClaudeModelSpec } from './models.ts';
 
 type Block = JsonObject;
 
-/** https://platform.claude.com/docs/en/api/messages: `tool_use.id` matches this. */
+/** The format of `tool_use.id`: https://platform.claude.com/docs/en/api/messages */
 const toolIdRule = {
   accepts: (id: string) => /^[a-zA-Z0-9_-]{1,64}$/.test(id),
-  mint: (n: number) => `call_${n}`,
+  generate: (n: number) => `call_${n}`,
 };
 
 const imageTypes = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
 
-/** The API knows two lifetimes; other hints get the nearest longer one. */
+/** The API has two lifetimes. Other hints get the next longer one. */
 export function cacheControl(hint: CacheHint | undefined): JsonObject {
   if (hint === undefined || hint === false) return {};
   const ttl = hint === true ? undefined : hint.ttl;
@@ -42,14 +42,14 @@ export function cacheControl(hint: CacheHint | undefined): JsonObject {
 }
 
 function unsupported(what: string): SignalboxError {
-  return new SignalboxError('unsupported', `Anthropic Messages takes no ${what}`);
+  return new SignalboxError('unsupported', `Anthropic Messages does not accept ${what}`);
 }
 
 function refSource(
   ref: { readonly provider: string; readonly id: string },
   provider: string,
 ): Block {
-  if (ref.provider !== provider) throw unsupported('file that was uploaded to another provider');
+  if (ref.provider !== provider) throw unsupported('a file that was uploaded to another provider');
   return { type: 'file', file_id: ref.id };
 }
 
@@ -57,7 +57,8 @@ function imageBlock(part: ImagePart | FilePart, provider: string): Block {
   const media = wireMedia(part.source);
   if (media.kind === 'ref') return { type: 'image', source: refSource(media, provider) };
   if (media.kind === 'url') return { type: 'image', source: { type: 'url', url: media.url } };
-  if (!imageTypes.includes(media.mediaType)) throw unsupported('image of this media type');
+  if (!imageTypes.includes(media.mediaType))
+    throw unsupported(`an image of type ${media.mediaType}`);
   return {
     type: 'image',
     source: { type: 'base64', media_type: media.mediaType, data: media.data },
@@ -75,7 +76,7 @@ function documentSource(part: FilePart, provider: string): Block {
     const data = Buffer.from(media.data, 'base64').toString('utf8');
     return { type: 'text', media_type: 'text/plain', data };
   }
-  throw unsupported('file of this media type');
+  throw unsupported(`a file of type ${media.mediaType}`);
 }
 
 function mediaBlock(part: ImagePart | FilePart, provider: string): Block {
@@ -106,17 +107,19 @@ function resultBlock(part: ToolResultPart, ids: ToolIds, provider: string): Bloc
   return {
     type: 'tool_result',
     tool_use_id: ids.result(part.id),
-    // Blank text is refused, an absent content is not.
+    // The API rejects blank text, but accepts a missing `content`.
     ...(content.length > 0 && { content }),
     ...(part.isError === true && { is_error: true }),
     ...cacheControl(part.cache),
   };
 }
 
-/** Signed reasoning goes back to its issuer unchanged; redacted reasoning also wants the same model. */
+/**
+ * Signed reasoning is sent back unchanged to the provider that issued it. Redacted reasoning also needs the same model.
+ */
 function reasoningBlock(part: ReasoningPart, request: ProviderRequest): Block | undefined {
   const { opaque } = part;
-  if (opaque === undefined || !isOwn(opaque, request, 'anthropic')) return undefined;
+  if (opaque === undefined || !canReplay(opaque, request, 'anthropic')) return undefined;
   if (opaque.kind === 'signature') {
     return { type: 'thinking', thinking: part.text, signature: opaque.data };
   }
@@ -142,7 +145,7 @@ function blockOf(part: Part, request: ProviderRequest, ids: ToolIds): Block | un
     case 'reasoning':
       return reasoningBlock(part, request);
     case 'tool-call': {
-      // The API takes objects only; broken arguments are shown to the model as they came.
+      // The API accepts only objects. Invalid arguments are wrapped in one, so that the model sees them.
       const input = isObject(part.input) ? part.input : { input: part.rawInput ?? part.input };
       return { type: 'tool_use', id: ids.call(part.id), name: part.name, input };
     }
@@ -153,16 +156,16 @@ function blockOf(part: Part, request: ProviderRequest, ids: ToolIds): Block | un
   }
 }
 
-/** System turns after the first: native where the model takes them (after a user turn), else the user's words. */
-function placeSystemTurns(
+/** Later system turns stay if the model accepts them (only after a user turn), else become user turns. */
+function adaptSystemTurns(
   messages: readonly NormalMessage[],
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   warnings: Warning[],
 ): readonly NormalMessage[] {
   return messages.map((message, index) => {
     if (message.role !== 'system') return message;
     const before = messages[index - 1]?.role;
-    if (facts.systemTurns && (before === 'user' || before === 'tool')) return message;
+    if (spec.systemTurns && (before === 'user' || before === 'tool')) return message;
     warnings.push({
       code: 'compat',
       message: 'a system message inside the conversation was sent as a user message',
@@ -171,7 +174,7 @@ function placeSystemTurns(
   });
 }
 
-/** What the trailing assistant turn may not end with: the API refuses trailing white space there. */
+/** The API rejects trailing white space in the last assistant turn. */
 function trimEnd(blocks: readonly Block[]): readonly Block[] {
   return blocks.map((block, index) =>
     index === blocks.length - 1 && block.type === 'text' && typeof block.text === 'string'
@@ -187,18 +190,18 @@ export type WireConversation = {
 };
 
 /**
- * The conversation in the API's words: system apart, turns alternating and begun by the user, the results of
- * each turn's tools together.
- * @throws SignalboxError `unsupported` for media it has no block for, and for a begun answer where the model
- * takes none; `invalid_request` when there is nothing to say.
+ * Converts the conversation: system turns separate, alternating turns that start with the user, and the results of each
+ * turn's tool calls together.
+ * @throws SignalboxError `unsupported` for media the API does not accept, and for a prefilled answer if the model does
+ * not accept one; `invalid_request` when there is nothing to send.
  */
-export function toMessages(request: ProviderRequest, facts: ModelFacts): WireConversation {
+export function toMessages(request: ProviderRequest, spec: ClaudeModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const { system, rest } = hoistSystem(withoutBlanks(request.messages));
   const paired = pairToolResults(rest);
   warnings.push(...paired.warnings);
   const ids = createToolIds(toolIdRule);
-  const turns = mergeNeighbours(placeSystemTurns(paired.messages, facts, warnings), (message) =>
+  const turns = mergeNeighbours(adaptSystemTurns(paired.messages, spec, warnings), (message) =>
     message.role === 'tool' ? 'user' : message.role,
   );
   const messages = turns
@@ -220,15 +223,15 @@ export function toMessages(request: ProviderRequest, facts: ModelFacts): WireCon
   if (messages[0]?.role === 'assistant') {
     warnings.push({
       code: 'compat',
-      message: 'the conversation began with the assistant; a user message was put before it',
+      message: 'the conversation starts with the assistant; a user message was added before it',
     });
     messages.unshift({ role: 'user', content: [{ type: 'text', text: '(continued)' }] });
   }
   const last = messages.at(-1);
-  // A paused turn of server tools also ends with the assistant, and is sent back as it is.
-  const begun = last?.role === 'assistant' && last.content.at(-1)?.type === 'text';
-  if (last !== undefined && begun) {
-    if (!facts.prefill) throw unsupported(`answer begun by the caller, with ${request.model}`);
+  // A paused turn of server tools also ends with the assistant. It is sent back unchanged.
+  const isPrefilled = last?.role === 'assistant' && last.content.at(-1)?.type === 'text';
+  if (last !== undefined && isPrefilled) {
+    if (!spec.prefill) throw unsupported(`a prefilled answer with ${request.model}`);
     messages[messages.length - 1] = { ...last, content: [...trimEnd(last.content)] };
   }
   return { system: system.map(textBlock), messages, warnings };

@@ -1,36 +1,36 @@
 import type { Effort } from '../../protocol/request.ts';
 
-/** What the API takes and refuses for one family of models. */
-export type ModelFacts = {
-  /** Largest `max_tokens`: the default when the caller sets none, since the API requires it. */
+/** What Anthropic's API accepts for one family of models. */
+export type ClaudeModelSpec = {
+  /** Largest `max_tokens`. The API requires the field, so this is also the default. */
   readonly maxOutputTokens: number;
-  /** Effort levels, weakest first; empty where `output_config.effort` is refused. */
+  /** The effort levels, lowest first. Empty if the API rejects `output_config.effort`. */
   readonly efforts: readonly Exclude<Effort, 'none' | 'minimal'>[];
-  /** How thinking is asked for: the model decides, or a budget of tokens, or not at all. */
+  /** How thinking is configured: the model decides, by a token budget, or not at all. */
   readonly thinking: 'adaptive' | 'adaptive-or-budget' | 'budget' | 'none';
-  /** The least thinking the model takes; `adaptive` where it cannot be turned off. */
-  readonly leastThinking: 'disabled' | 'between_tools' | 'adaptive';
-  /** Whether `thinking.display` is understood. */
+  /** The least thinking that can be set. `adaptive` if it cannot be turned off. */
+  readonly minThinking: 'disabled' | 'between_tools' | 'adaptive';
+  /** Whether the API accepts `thinking.display`. */
   readonly thinkingDisplay: boolean;
-  /** Which sampling parameters it takes, where the API version has them at all. */
+  /** The accepted sampling parameters, in API versions that have them. */
   readonly sampling: 'any' | 'temperature-or-top-p' | 'none';
-  /** Whether a tool may be forced; older models refuse it only while they think. */
+  /** Whether a tool call can be forced. Older models reject it only while thinking. */
   readonly forcedTools: 'always' | 'unless-thinking' | 'never';
   readonly structuredOutput: boolean;
-  /** Whether the answer may be begun for the model, by a trailing assistant turn. */
+  /** Whether a trailing assistant turn may prefill the answer. */
   readonly prefill: boolean;
-  /** Whether system turns may stand inside the conversation, after a user's. */
+  /** Whether system turns are allowed inside the conversation, after a user turn. */
   readonly systemTurns: boolean;
 };
 
 const allEfforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 
-/** Claude 5 and what an unknown `claude-*` is taken for: later models rarely take back what these refuse. */
-const current: ModelFacts = {
+/** Claude 5, and the default for an unknown `claude-*`: what these models reject, later ones usually reject too. */
+const current: ClaudeModelSpec = {
   maxOutputTokens: 128_000,
   efforts: allEfforts,
   thinking: 'adaptive',
-  leastThinking: 'disabled',
+  minThinking: 'disabled',
   thinkingDisplay: true,
   sampling: 'none',
   forcedTools: 'unless-thinking',
@@ -39,7 +39,7 @@ const current: ModelFacts = {
   systemTurns: true,
 };
 
-const claude46: ModelFacts = {
+const claude46: ClaudeModelSpec = {
   ...current,
   efforts: ['low', 'medium', 'high', 'max'],
   thinking: 'adaptive-or-budget',
@@ -47,7 +47,7 @@ const claude46: ModelFacts = {
   systemTurns: false,
 };
 
-const claude45: ModelFacts = {
+const claude45: ClaudeModelSpec = {
   ...current,
   maxOutputTokens: 64_000,
   efforts: [],
@@ -58,31 +58,31 @@ const claude45: ModelFacts = {
   systemTurns: false,
 };
 
-const claude4: ModelFacts = { ...claude45, sampling: 'any', structuredOutput: false };
+const claude4: ClaudeModelSpec = { ...claude45, sampling: 'any', structuredOutput: false };
 
-const claude3: ModelFacts = {
+const claude3: ClaudeModelSpec = {
   ...claude4,
   maxOutputTokens: 4096,
   thinking: 'none',
   forcedTools: 'always',
 };
 
-/** Not a Claude at all (a compatible server), or too old to know: only what every server takes. */
-const unknownModel: ModelFacts = claude3;
+/** For models other than Claude (a compatible server): only what every server accepts. */
+const unknownModel: ClaudeModelSpec = claude3;
 
 /**
- * Facts by the start of the model's name, the first match counting, so longer names stand first.
+ * Specs by the start of the model's name. The first match wins, so longer names come first.
  * Sources: the model catalogue of @ai-sdk/anthropic 4.0.105 and Anthropic's "What's new" pages, November 2026.
  */
-const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] = [
-  ['claude-opus-5-5', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-sonnet-5-5', { ...current, leastThinking: 'between_tools', forcedTools: 'never' }],
-  ['claude-fable-5-1', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-fable-5-2', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-mythos-5-1', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-mythos-5-2', { ...current, leastThinking: 'adaptive', forcedTools: 'never' }],
-  ['claude-fable', { ...current, leastThinking: 'adaptive' }],
-  ['claude-mythos', { ...current, leastThinking: 'adaptive' }],
+const specByPrefix: readonly (readonly [prefix: string, spec: ClaudeModelSpec])[] = [
+  ['claude-opus-5-5', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-sonnet-5-5', { ...current, minThinking: 'between_tools', forcedTools: 'never' }],
+  ['claude-fable-5-1', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-fable-5-2', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-mythos-5-1', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-mythos-5-2', { ...current, minThinking: 'adaptive', forcedTools: 'never' }],
+  ['claude-fable', { ...current, minThinking: 'adaptive' }],
+  ['claude-mythos', { ...current, minThinking: 'adaptive' }],
   ['claude-opus-4-6', claude46],
   ['claude-sonnet-4-6', claude46],
   ['claude-opus-4-5', { ...claude45, efforts: ['low', 'medium', 'high'] }],
@@ -102,14 +102,14 @@ const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] =
 ];
 
 /**
- * Clouds put their own name before the model's: `us.anthropic.claude-…`, a whole ARN of AWS that ends with that,
+ * The prefix that clouds add to the model's name: `us.anthropic.claude-…`, an AWS ARN that ends with that,
  * `anthropic/claude-…`, `publishers/anthropic/models/claude-…`.
  */
 const cloudPrefix = /^(?:.*[./:])?anthropic(?:[./]|\/models\/)(?=claude)/;
 
-/** What is known of `model`; `known` is false when only the safest facts could be assumed. */
-export function factsOf(model: string): ModelFacts & { readonly known: boolean } {
+/** The spec of `model`. `known` is false when it is the default for unknown models. */
+export function claudeModelSpec(model: string): ClaudeModelSpec & { readonly known: boolean } {
   const name = model.replace(cloudPrefix, '');
-  const row = factsByPrefix.find(([prefix]) => name.startsWith(prefix));
+  const row = specByPrefix.find(([prefix]) => name.startsWith(prefix));
   return { ...(row?.[1] ?? unknownModel), known: row !== undefined };
 }

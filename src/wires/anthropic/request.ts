@@ -6,7 +6,7 @@ import { mergeBody } from '../common/merge-body.ts';
 import { limitBreakpoints } from './cache.ts';
 import { hasFreeKeys } from './free-keys.ts';
 import { cacheControl, toMessages, type WireConversation } from './messages.ts';
-import { factsOf, type ModelFacts } from './models.ts';
+import { type ClaudeModelSpec, claudeModelSpec } from './models.ts';
 import { planThinking } from './thinking.ts';
 import { toTool, toToolChoice } from './tools.ts';
 import { adjusted, dropped } from './warnings.ts';
@@ -21,55 +21,56 @@ const fallbackMaxTokens = 4096;
 
 function limitTokens(
   wanted: number | undefined,
-  facts: ModelFacts & { readonly known: boolean },
+  spec: ClaudeModelSpec & { readonly known: boolean },
   warnings: Warning[],
 ): number {
   if (wanted === undefined) {
-    if (facts.known) return facts.maxOutputTokens;
+    if (spec.known) return spec.maxOutputTokens;
     warnings.push(
       adjusted(
         'maxOutputTokens',
-        `maxOutputTokens is required for a model signalbox does not know; ${fallbackMaxTokens} was sent`,
+        `the API requires maxOutputTokens and the model is unknown to signalbox; ${fallbackMaxTokens} was sent`,
       ),
     );
     return fallbackMaxTokens;
   }
-  if (!facts.known || wanted <= facts.maxOutputTokens) return wanted;
+  if (!spec.known || wanted <= spec.maxOutputTokens) return wanted;
   warnings.push(
     adjusted(
       'maxOutputTokens',
-      `maxOutputTokens was lowered to ${facts.maxOutputTokens}, the most this model writes`,
+      `maxOutputTokens was lowered to ${spec.maxOutputTokens}, the limit of this model`,
     ),
   );
-  return facts.maxOutputTokens;
+  return spec.maxOutputTokens;
 }
 
 const samplingParams = ['temperature', 'topP', 'topK'] as const;
 
-/** What other vendors take and this one does not. */
+/** Parameters that other vendors accept and this one does not. */
 const unknownParams = ['frequencyPenalty', 'presencePenalty', 'seed'] as const;
 
 function toSampling(
   request: ProviderRequest,
-  sampling: ModelFacts['sampling'],
+  sampling: ClaudeModelSpec['sampling'],
   thinks: boolean,
   warnings: Warning[],
 ): JsonObject {
   const { temperature, topP, topK } = request;
   if (sampling === 'none' || thinks) {
-    const why = thinks && sampling !== 'none' ? 'the model thinks' : 'this model does not take it';
+    const why =
+      thinks && sampling !== 'none' ? 'the model is thinking' : 'this model does not accept it';
     for (const param of samplingParams) {
       if (request[param] !== undefined) warnings.push(dropped(param, why));
     }
     return {};
   }
   if (temperature !== undefined && temperature > 1) {
-    warnings.push(adjusted('temperature', 'temperature was lowered to 1, the most this API takes'));
+    warnings.push(adjusted('temperature', 'temperature was lowered to 1, the maximum of this API'));
   }
   const both = temperature !== undefined && topP !== undefined;
   const keepTopP = topP !== undefined && !(both && sampling === 'temperature-or-top-p');
   if (topP !== undefined && !keepTopP) {
-    warnings.push(dropped('topP', 'this model takes either temperature or topP'));
+    warnings.push(dropped('topP', 'this model accepts either temperature or topP'));
   }
   return {
     ...(temperature !== undefined && { temperature: Math.min(temperature, 1) }),
@@ -78,7 +79,7 @@ function toSampling(
   };
 }
 
-/** Whether the turn that the tool results answer has lost the thinking block it must begin with. */
+/** Whether the turn before the tool results lacks the thinking block it must start with. */
 function lostThinking({ messages }: WireConversation): boolean {
   const last = messages.at(-1);
   const before = messages.at(-2);
@@ -87,9 +88,9 @@ function lostThinking({ messages }: WireConversation): boolean {
 }
 
 /**
- * The request in the API's words, without `stream`.
+ * Converts the request, without `stream`.
  * `takesSampling` is false from API version 2026-10-21 on, for every model.
- * @throws SignalboxError `unsupported` or `invalid_request` for a conversation that cannot be said.
+ * @throws SignalboxError `unsupported` or `invalid_request` for a conversation that the API cannot represent.
  */
 export function toWireRequest(request: ProviderRequest, takesSampling: boolean): WireRequest {
   const {
@@ -115,7 +116,7 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
     ...rest
   } = request;
   rest satisfies Record<string, never>;
-  const facts = factsOf(model);
+  const spec = claudeModelSpec(model);
   const warnings: Warning[] = [];
 
   for (const param of unknownParams) {
@@ -124,20 +125,20 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
   }
   const stops = stop?.filter((sequence) => sequence.trim() !== '') ?? [];
   if (stops.length < (stop?.length ?? 0)) {
-    warnings.push(dropped('stop', 'the API refuses stop sequences of white space only'));
+    warnings.push(dropped('stop', 'the API rejects stop sequences that are only white space'));
   }
-  const conversation = toMessages(request, facts);
+  const conversation = toMessages(request, spec);
   warnings.push(...conversation.warnings);
-  const maxTokens = limitTokens(maxOutputTokens, facts, warnings);
-  const plan = planThinking(reasoning, facts, maxTokens, lostThinking(conversation));
+  const maxTokens = limitTokens(maxOutputTokens, spec, warnings);
+  const plan = planThinking(reasoning, spec, maxTokens, lostThinking(conversation));
   warnings.push(...plan.warnings);
 
   const hasTools = tools !== undefined && tools.length > 0;
   if (!hasTools && (toolChoice === 'required' || typeof toolChoice === 'object')) {
     warnings.push(dropped('toolChoice', 'there are no tools'));
   }
-  const choice = hasTools ? toToolChoice(request, facts, plan.on, warnings) : undefined;
-  const format = toFormat(output, facts, warnings);
+  const choice = hasTools ? toToolChoice(request, spec, plan.on, warnings) : undefined;
+  const format = toFormat(output, spec, warnings);
   const outputConfig = {
     ...(plan.effort !== undefined && { effort: plan.effort }),
     ...(format.native !== undefined && { format: format.native }),
@@ -149,11 +150,11 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
     max_tokens: maxTokens,
     ...(system.length > 0 && { system }),
     messages: conversation.messages,
-    ...(hasTools && { tools: tools.map((tool) => toTool(tool, facts, warnings)) }),
+    ...(hasTools && { tools: tools.map((tool) => toTool(tool, spec, warnings)) }),
     ...(choice !== undefined && { tool_choice: choice }),
     ...(plan.thinking !== undefined && { thinking: plan.thinking }),
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
-    ...toSampling(request, takesSampling ? facts.sampling : 'none', plan.on, warnings),
+    ...toSampling(request, takesSampling ? spec.sampling : 'none', plan.on, warnings),
     ...(stops.length > 0 && { stop_sequences: stops }),
     ...(userId !== undefined && { metadata: { user_id: userId } }),
     ...cacheControl(cache),
@@ -163,33 +164,36 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
 
 type Format = { readonly native?: JsonObject; readonly instructions: readonly JsonObject[] };
 
-function inWords(schema: JsonSchema): Format {
+function promptFormat(schema: JsonSchema): Format {
   const text = `Answer with nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(schema)}`;
   return { instructions: [{ type: 'text', text }] };
 }
 
-/** Structured output: enforced where the model can, asked for in words where it cannot. */
+/** Structured output: enforced if the model supports it, else requested in the prompt. */
 function toFormat(
   output: ProviderRequest['output'],
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   warnings: Warning[],
 ): Format {
   if (output === undefined) return { instructions: [] };
-  if (!facts.structuredOutput) {
-    warnings.push(adjusted('schema', 'this model does not enforce schemas; it was asked in words'));
-    return inWords(output.schema);
+  if (!spec.structuredOutput) {
+    warnings.push(
+      adjusted('schema', 'this model does not enforce schemas; the schema was sent in the prompt'),
+    );
+    return promptFormat(output.schema);
   }
   if (hasFreeKeys(output.schema)) {
-    const message = 'the vendor knows no objects with free keys; the model was asked in words';
+    const message =
+      'the vendor does not support objects with arbitrary keys; the schema was sent in the prompt';
     warnings.push({ code: 'schema-relaxed', param: 'schema', message });
-    return inWords(output.schema);
+    return promptFormat(output.schema);
   }
   const { schema, relaxed } = relaxSchema(output.schema, 'anthropic');
   if (relaxed.length > 0) {
     warnings.push({
       code: 'schema-relaxed',
       param: 'schema',
-      message: `the vendor does not enforce ${relaxed.join(', ')}; signalbox checks them afterwards`,
+      message: `the vendor does not enforce ${relaxed.join(', ')}; signalbox checks the answer against them`,
     });
   }
   return { native: { type: 'json_schema', schema }, instructions: [] };

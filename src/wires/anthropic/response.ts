@@ -8,12 +8,12 @@ import type { TextEvent } from '../../transport/sse/event-template.ts';
 import { citation } from '../common/citations.ts';
 import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
+import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { type ForeignBlock, withInput } from './foreign-block.ts';
-import { mergeUsage, tellEarlyUsage, toUsage } from './usage.ts';
+import { emitEarlyUsage, mergeUsage, toUsage } from './usage.ts';
 
-// Maps, because the words come from outside.
+// Maps, because the keys come from the vendor.
 const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
   ['end_turn', 'stop'],
   ['stop_sequence', 'stop'],
@@ -24,14 +24,11 @@ const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
   ['model_context_window_exceeded', 'context_length'],
 ]);
 
-/** Deltas that do nothing but add to a text, and where they have it. */
+/** Deltas that only add to a text, and the field with the text. */
 const fieldByDelta: ReadonlyMap<unknown, 'text' | 'thinking'> = new Map([
   ['text_delta', 'text'],
   ['thinking_delta', 'thinking'],
 ]);
-
-/** Who made the answer, for the replay data in it. */
-export type Issuer = { readonly provider: string; readonly model: string };
 
 export function notAMessage(): SignalboxError {
   return new SignalboxError(
@@ -40,47 +37,47 @@ export function notAMessage(): SignalboxError {
   );
 }
 
-/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class MessageReader implements AnswerReader {
-  readonly #issuer: Issuer;
-  readonly #facts: AnswerFacts;
+  readonly #origin: AnswerOrigin;
+  readonly #context: AnswerContext;
   readonly #assembler: PartAssembler;
   readonly #foreign = new Map<string, ForeignBlock>();
-  /** Arguments that came whole with the start of a call; used unless they also come in pieces. */
+  /** Complete arguments from the start of a call. Used if no deltas follow. */
   readonly #wholeInputs = new Map<string, unknown>();
   #id: string | undefined;
-  #begun = false;
+  #started = false;
   #servedModel: string | undefined;
   #usage: JsonObject | undefined;
   #stopReason: string | undefined;
   #stopDetails: JsonObject = {};
   #complete = false;
 
-  constructor(issuer: Issuer, facts: AnswerFacts) {
-    this.#issuer = issuer;
-    this.#facts = facts;
-    this.#assembler = createPartAssembler(facts.tell);
+  constructor(origin: AnswerOrigin, context: AnswerContext) {
+    this.#origin = origin;
+    this.#context = context;
+    this.#assembler = createPartAssembler(context.addPart);
   }
 
   readEvent(event: unknown): void {
-    if (isErrorBody(event)) throw inBandError(event, this.#facts.headers);
+    if (isErrorBody(event)) throw inBandError(event, this.#context.headers);
     const data = objectOf(event);
-    const place = String(countOf(data.index) ?? 0);
+    const slot = String(countOf(data.index) ?? 0);
     switch (data.type) {
       case 'message_start':
         this.#start(objectOf(data.message));
-        // For a stream that is cut.
-        tellEarlyUsage(this.#usage, this.#facts.tell);
+        // Emitted early, for a stream that breaks off.
+        emitEarlyUsage(this.#usage, this.#context.addPart);
         break;
       case 'content_block_start':
-        this.#begun = true;
-        this.#startBlock(place, objectOf(data.content_block));
+        this.#started = true;
+        this.#startBlock(slot, objectOf(data.content_block));
         break;
       case 'content_block_delta':
-        this.#continueBlock(place, objectOf(data.delta));
+        this.#continueBlock(slot, objectOf(data.delta));
         break;
       case 'content_block_stop':
-        this.#stopBlock(place);
+        this.#stopBlock(slot);
         break;
       case 'message_delta':
         this.#end(data);
@@ -95,19 +92,19 @@ class MessageReader implements AnswerReader {
 
   textEvent(event: unknown): TextEvent | undefined {
     const { type, index, delta } = objectOf(event);
-    const told = type === 'content_block_delta' ? objectOf(delta) : {};
-    const field = fieldByDelta.get(told.type);
-    const text = field === undefined ? undefined : textOf(told[field]);
+    const fields = type === 'content_block_delta' ? objectOf(delta) : {};
+    const field = fieldByDelta.get(fields.type);
+    const text = field === undefined ? undefined : textOf(fields[field]);
     if (field === undefined || text === undefined) return undefined;
     return { place: String(countOf(index) ?? 0), field, text, idle: [] };
   }
 
-  readAgain({ place, field }: TextEvent, text: string): void {
+  readRepeat({ place, field }: TextEvent, text: string): void {
     this.#assembler.text(place, field === 'text' ? 'text' : 'reasoning', text);
   }
 
   readBody(body: unknown): void {
-    if (isErrorBody(body)) throw inBandError(body, this.#facts.headers);
+    if (isErrorBody(body)) throw inBandError(body, this.#context.headers);
     const message = objectOf(body);
     if (!Array.isArray(message.content)) throw notAMessage();
     this.#start(message);
@@ -127,18 +124,18 @@ class MessageReader implements AnswerReader {
     return this.#complete || this.#stopReason !== undefined;
   }
 
-  // After the stop reason only `message_stop` is missing, which says nothing more.
-  forgives(): boolean {
+  // After the stop reason only `message_stop` can be missing, which has no content.
+  isCompleteDespite(): boolean {
     return this.isEnded();
   }
 
-  isBegun(): boolean {
-    return this.#begun;
+  hasStarted(): boolean {
+    return this.#started;
   }
 
   finish(raw: unknown): void {
     this.#assembler.closeAll();
-    this.#facts.tell({
+    this.#context.addPart({
       type: 'finish',
       finishReason: finishReasons.get(this.#stopReason ?? '') ?? 'other',
       rawFinishReason: this.#stopReason,
@@ -152,116 +149,116 @@ class MessageReader implements AnswerReader {
   }
 
   #opaque(kind: Opaque['kind'], data: string): Opaque {
-    return { wire: 'anthropic', ...this.#issuer, kind, data };
+    return { wire: 'anthropic', ...this.#origin, kind, data };
   }
 
-  /** A block's citations support the whole of its text; the places they name are those of the source. */
-  #cite(place: string, told: unknown): void {
+  /** A block's citations apply to its whole text. Their positions refer to the source, not to the text. */
+  #cite(slot: string, raw: unknown): void {
     const { document_index, document_title, title, cited_text, url, source, file_id } =
-      objectOf(told);
+      objectOf(raw);
     const index = countOf(document_index);
-    const facts = {
+    const fields = {
       url: textOf(url),
       title: textOf(document_title) ?? textOf(title),
       citedText: textOf(cited_text),
       source: textOf(source) ?? textOf(file_id) ?? (index === undefined ? undefined : `${index}`),
     };
-    this.#assembler.cite(place, () => citation(facts, told));
+    this.#assembler.cite(slot, () => citation(fields, raw));
   }
 
   #start(message: JsonObject): void {
     const id = textOf(message.id);
-    if (this.#begun) {
-      // Gateways repeat the event; a lost and retried upstream splices a second answer into the first.
+    if (this.#started) {
+      // Gateways repeat the event. If a gateway retries upstream, a second answer may follow inside the first.
       if (id === this.#id) return;
       throw interruptedError('a second answer began inside the first');
     }
-    this.#begun = true;
+    this.#started = true;
     this.#id = id;
     this.#servedModel = textOf(message.model);
     this.#usage = mergeUsage(this.#usage, message.usage);
-    const { requestId, tell } = this.#facts;
-    tell({ type: 'open', id, servedModel: this.#servedModel, requestId });
+    const { requestId, addPart } = this.#context;
+    addPart({ type: 'open', id, servedModel: this.#servedModel, requestId });
   }
 
-  #startBlock(place: string, block: JsonObject): void {
+  #startBlock(slot: string, block: JsonObject): void {
     const assembler = this.#assembler;
     switch (block.type) {
       case 'text':
-        assembler.text(place, 'text', textOf(block.text) ?? '');
-        for (const told of listOf(block.citations)) this.#cite(place, told);
+        assembler.text(slot, 'text', textOf(block.text) ?? '');
+        for (const each of listOf(block.citations)) this.#cite(slot, each);
         break;
       case 'thinking':
-        assembler.text(place, 'reasoning', textOf(block.thinking) ?? '');
-        this.#sign(place, block.signature);
+        assembler.text(slot, 'reasoning', textOf(block.thinking) ?? '');
+        this.#sign(slot, block.signature);
         break;
       case 'redacted_thinking':
-        assembler.text(place, 'reasoning', '');
-        assembler.opaque(place, this.#opaque('redacted', textOf(block.data) ?? ''));
+        assembler.text(slot, 'reasoning', '');
+        assembler.opaque(slot, this.#opaque('redacted', textOf(block.data) ?? ''));
         break;
       case 'tool_use':
-        assembler.toolCall(place, textOf(block.id) ?? `call_${place}`, textOf(block.name) ?? '');
+        assembler.toolCall(slot, textOf(block.id) ?? `call_${slot}`, textOf(block.name) ?? '');
         if (isObject(block.input) && Object.keys(block.input).length > 0) {
-          this.#wholeInputs.set(place, block.input);
+          this.#wholeInputs.set(slot, block.input);
         }
         break;
       case 'fallback':
-        // The vendor let another of its models answer.
+        // The vendor switched to another model.
         this.#servedModel = textOf(objectOf(block.to).model) ?? this.#servedModel;
         break;
       default:
-        this.#foreign.set(place, { block, input: '' });
+        this.#foreign.set(slot, { block, input: '' });
         checkCount(this.#foreign.size, 'blocks');
     }
   }
 
-  #sign(place: string, told: unknown): void {
-    const signature = textOf(told);
+  #sign(slot: string, value: unknown): void {
+    const signature = textOf(value);
     if (signature !== undefined) {
-      this.#assembler.opaque(place, this.#opaque('signature', signature));
+      this.#assembler.opaque(slot, this.#opaque('signature', signature));
     }
   }
 
-  #continueBlock(place: string, delta: JsonObject): void {
+  #continueBlock(slot: string, delta: JsonObject): void {
     const assembler = this.#assembler;
     switch (delta.type) {
       case 'text_delta':
-        assembler.text(place, 'text', textOf(delta.text) ?? '');
+        assembler.text(slot, 'text', textOf(delta.text) ?? '');
         break;
       case 'thinking_delta':
-        assembler.text(place, 'reasoning', textOf(delta.thinking) ?? '');
+        assembler.text(slot, 'reasoning', textOf(delta.thinking) ?? '');
         break;
       case 'signature_delta':
-        this.#sign(place, delta.signature);
+        this.#sign(slot, delta.signature);
         break;
       case 'input_json_delta': {
-        const piece = textOf(delta.partial_json);
-        const block = this.#foreign.get(place);
-        if (piece === undefined) break;
-        if (block !== undefined) block.input += piece;
-        this.#wholeInputs.delete(place);
-        assembler.toolInput(place, piece);
+        const json = textOf(delta.partial_json);
+        const block = this.#foreign.get(slot);
+        if (json === undefined) break;
+        if (block !== undefined) block.input += json;
+        this.#wholeInputs.delete(slot);
+        assembler.toolInput(slot, json);
         break;
       }
       case 'citations_delta':
-        this.#cite(place, delta.citation);
+        this.#cite(slot, delta.citation);
         break;
       default:
-      // What later versions add changes nothing in what the model said.
+      // Deltas that later versions add.
     }
   }
 
-  #stopBlock(place: string): void {
+  #stopBlock(slot: string): void {
     const assembler = this.#assembler;
-    const whole = this.#wholeInputs.get(place);
-    if (whole !== undefined) assembler.toolInput(place, JSON.stringify(whole));
-    const block = this.#foreign.get(place);
+    const whole = this.#wholeInputs.get(slot);
+    if (whole !== undefined) assembler.toolInput(slot, JSON.stringify(whole));
+    const block = this.#foreign.get(slot);
     if (block !== undefined) {
-      // Kept without being shown: a paused turn and a server tool's citations need it back.
-      assembler.text(place, 'reasoning', '');
-      assembler.opaque(place, this.#opaque('item', JSON.stringify(withInput(block))));
+      // Kept as replay data: a paused turn and the citations of server tools need it in the next request.
+      assembler.text(slot, 'reasoning', '');
+      assembler.opaque(slot, this.#opaque('item', JSON.stringify(withInput(block))));
     }
-    assembler.close(place);
+    assembler.close(slot);
   }
 
   #end(event: JsonObject): void {
@@ -272,6 +269,6 @@ class MessageReader implements AnswerReader {
   }
 }
 
-export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
-  return new MessageReader(issuer, facts);
+export function createAnswerReader(origin: AnswerOrigin, context: AnswerContext): AnswerReader {
+  return new MessageReader(origin, context);
 }

@@ -1,12 +1,12 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Effort, Reasoning } from '../../protocol/request.ts';
-import type { ModelFacts } from './models.ts';
+import type { ClaudeModelSpec } from './models.ts';
 
 export type ThinkingPlan = {
   readonly thinking?: JsonObject;
   readonly effort?: string;
-  /** Whether thinking was asked for, which forbids other parameters. */
+  /** Whether thinking is requested, which rules out other parameters. */
   readonly on: boolean;
   readonly warnings: readonly Warning[];
 };
@@ -21,7 +21,7 @@ const effortRank: Readonly<Record<Effort, number>> = {
   max: 6,
 };
 
-/** What an effort is worth in tokens, for the models that only know budgets. */
+/** The budget for an effort, for models that accept only budgets. */
 const budgetByEffort: Readonly<Record<Effort, number>> = {
   none: 0,
   minimal: 1024,
@@ -32,10 +32,10 @@ const budgetByEffort: Readonly<Record<Effort, number>> = {
   max: 32_000,
 };
 
-/** The API's own floor; a budget must also leave `max_tokens` room for the answer. */
-const leastBudget = 1024;
+/** The API's minimum. A budget must also be below `max_tokens`, to leave room for the answer. */
+const minBudget = 1024;
 
-function nearestEffort(wanted: Effort, levels: ModelFacts['efforts']): string | undefined {
+function nearestEffort(wanted: Effort, levels: ClaudeModelSpec['efforts']): string | undefined {
   const distance = (level: Effort): number => Math.abs(effortRank[level] - effortRank[wanted]);
   return levels.reduce<Effort | undefined>(
     (best, level) => (best === undefined || distance(level) < distance(best) ? level : best),
@@ -47,10 +47,10 @@ function adjusted(message: string): Warning {
   return { code: 'adjusted-param', param: 'reasoning', message };
 }
 
-function withoutThinking(facts: ModelFacts): ThinkingPlan {
-  if (facts.thinking === 'none' || facts.thinking === 'budget') return { on: false, warnings: [] };
-  if (facts.leastThinking !== 'adaptive') {
-    const least = facts.leastThinking;
+function withoutThinking(spec: ClaudeModelSpec): ThinkingPlan {
+  if (spec.thinking === 'none' || spec.thinking === 'budget') return { on: false, warnings: [] };
+  if (spec.minThinking !== 'adaptive') {
+    const least = spec.minThinking;
     const warnings =
       least === 'disabled'
         ? []
@@ -58,23 +58,23 @@ function withoutThinking(facts: ModelFacts): ThinkingPlan {
     return { thinking: { type: least }, on: false, warnings };
   }
   return {
-    effort: facts.efforts[0] ?? 'low',
+    effort: spec.efforts[0] ?? 'low',
     on: false,
-    warnings: [adjusted('this model cannot turn thinking off; the lowest effort was asked for')],
+    warnings: [adjusted('this model cannot turn thinking off; the lowest effort was sent')],
   };
 }
 
 function withBudget(
   { budgetTokens, effort }: Reasoning,
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   maxTokens: number,
   display: JsonObject,
 ): Pick<ThinkingPlan, 'thinking' | 'on' | 'warnings'> {
-  // A budget of our own choosing leaves half of the tokens to the answer.
+  // The default budget leaves half of the tokens for the answer.
   const chosen = Math.min(budgetByEffort[effort ?? 'medium'], Math.floor(maxTokens / 2));
-  const budget = Math.max(leastBudget, Math.min(budgetTokens ?? chosen, maxTokens - 1));
+  const budget = Math.max(minBudget, Math.min(budgetTokens ?? chosen, maxTokens - 1));
   if (budget >= maxTokens) {
-    const message = `thinking was left off: it needs maxOutputTokens above ${leastBudget}`;
+    const message = `thinking was not turned on: it needs maxOutputTokens above ${minBudget}`;
     return { on: false, warnings: [{ code: 'dropped-param', param: 'reasoning', message }] };
   }
   const warnings =
@@ -82,17 +82,17 @@ function withBudget(
       ? []
       : [adjusted(`the thinking budget was set to ${budget} tokens, to fit maxOutputTokens`)];
   const type = { type: 'enabled', budget_tokens: budget };
-  return { thinking: { ...type, ...(facts.thinkingDisplay && display) }, on: true, warnings };
+  return { thinking: { ...type, ...(spec.thinkingDisplay && display) }, on: true, warnings };
 }
 
 /**
- * Puts the wish for reasoning in the words of the model: an effort, a budget or `adaptive`.
- * `resumed` says that the assistant's open turn has lost its thinking block, as when another provider made
- * it: a budget would then be refused.
+ * Converts the requested reasoning to what the model accepts: an effort, a budget or `adaptive`.
+ * `resumed`: the assistant's open turn has no thinking block, for example because another provider wrote it. The API
+ * then rejects a budget.
  */
 export function planThinking(
   reasoning: Reasoning | undefined,
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   maxTokens: number,
   resumed: boolean,
 ): ThinkingPlan {
@@ -100,28 +100,26 @@ export function planThinking(
   if (effort === undefined && budgetTokens === undefined && include !== true) {
     return { on: false, warnings: [] };
   }
-  if (effort === 'none') return withoutThinking(facts);
-  if (facts.thinking === 'none') {
+  if (effort === 'none') return withoutThinking(spec);
+  if (spec.thinking === 'none') {
     const param = { code: 'dropped-param', param: 'reasoning' } as const;
     return { on: false, warnings: [{ ...param, message: 'this model does not think' }] };
   }
   const warnings: Warning[] = [];
-  const level = effort === undefined ? undefined : nearestEffort(effort, facts.efforts);
+  const level = effort === undefined ? undefined : nearestEffort(effort, spec.efforts);
   if (level !== undefined && level !== effort) {
     warnings.push(
-      adjusted(`effort "${effort}" was sent as "${level}", the nearest this model has`),
+      adjusted(`effort "${effort}" was sent as "${level}", the nearest that this model supports`),
     );
   }
   const sentEffort = level === undefined ? {} : { effort: level };
   const display = { display: include === true ? 'summarized' : 'omitted' };
 
-  const takesBudget = facts.thinking !== 'adaptive';
+  const takesBudget = spec.thinking !== 'adaptive';
   if (budgetTokens !== undefined && !takesBudget) {
-    warnings.push(
-      adjusted('this model takes no thinking budget; it decides itself how long to think'),
-    );
+    warnings.push(adjusted('this model accepts no thinking budget; it decides how long to think'));
   }
-  const mustBudget = facts.thinking === 'budget';
+  const mustBudget = spec.thinking === 'budget';
   if (!takesBudget || (budgetTokens === undefined && !mustBudget)) {
     return { thinking: { type: 'adaptive', ...display }, ...sentEffort, on: true, warnings };
   }
@@ -130,11 +128,11 @@ export function planThinking(
       code: 'dropped-param',
       param: 'reasoning',
       message:
-        'thinking was left off: the turn being continued has no thinking block of this provider',
+        'thinking was not turned on: the turn being continued has no thinking block of this provider',
     });
     return { ...sentEffort, on: false, warnings };
   }
   if (budgetTokens === undefined && effort === undefined) return { on: false, warnings };
-  const plan = withBudget({ ...reasoning }, facts, maxTokens, display);
+  const plan = withBudget({ ...reasoning }, spec, maxTokens, display);
   return { ...plan, ...sentEffort, warnings: [...warnings, ...plan.warnings] };
 }

@@ -3,10 +3,10 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
 import { cacheControl } from './messages.ts';
-import type { ModelFacts } from './models.ts';
+import type { ClaudeModelSpec } from './models.ts';
 import { adjusted, dropped } from './warnings.ts';
 
-/** The API wants an object at the root. */
+/** The API requires an object at the root. */
 function toolSchema(tool: NormalTool, strict: boolean, warnings: Warning[]): JsonObject {
   const schema = { type: 'object', ...tool.inputSchema };
   if (!strict) return schema;
@@ -21,11 +21,11 @@ function toolSchema(tool: NormalTool, strict: boolean, warnings: Warning[]): Jso
   return sent;
 }
 
-/** One tool in the API's words; its schema is enforced only where it asks for that. */
-export function toTool(tool: NormalTool, facts: ModelFacts, warnings: Warning[]): JsonObject {
+/** Converts a tool. Its schema is enforced only if it sets `strict`. */
+export function toTool(tool: NormalTool, spec: ClaudeModelSpec, warnings: Warning[]): JsonObject {
   const { name, description, inputSchema, strict, cache, ...rest } = tool;
   rest satisfies Record<string, never>;
-  const enforced = strict === true && facts.structuredOutput;
+  const enforced = strict === true && spec.structuredOutput;
   if (strict === true && !enforced) {
     warnings.push(dropped('tools.strict', 'this model does not enforce schemas'));
   }
@@ -38,10 +38,10 @@ export function toTool(tool: NormalTool, facts: ModelFacts, warnings: Warning[])
   };
 }
 
-/** The tool choice, as far as the model lets itself be made to call one. */
+/** Converts the tool choice. Falls back to `auto` when the model cannot be forced to call a tool. */
 export function toToolChoice(
   request: ProviderRequest,
-  facts: ModelFacts,
+  spec: ClaudeModelSpec,
   thinks: boolean,
   warnings: Warning[],
 ): JsonObject | undefined {
@@ -53,13 +53,13 @@ export function toToolChoice(
       ? undefined
       : { type: 'auto', ...noParallel };
   }
-  const refused =
-    facts.forcedTools === 'never' || (facts.forcedTools === 'unless-thinking' && thinks);
-  if (refused) {
+  const cannotForce =
+    spec.forcedTools === 'never' || (spec.forcedTools === 'unless-thinking' && thinks);
+  if (cannotForce) {
     warnings.push(
       adjusted(
         'toolChoice',
-        `${facts.forcedTools === 'never' ? 'this model' : 'a thinking model'} cannot be made to call a tool; toolChoice was sent as "auto"`,
+        `${spec.forcedTools === 'never' ? 'this model' : 'a thinking model'} cannot be forced to call a tool; toolChoice was sent as "auto"`,
       ),
     );
     return { type: 'auto', ...noParallel };

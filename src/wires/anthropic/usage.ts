@@ -1,13 +1,13 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { checkUsage } from '../common/check-usage.ts';
-import type { Tell } from '../common/part-assembler.ts';
+import type { AddPart } from '../common/part-assembler.ts';
 import { isObject, objectOf } from '../common/read.ts';
 import { TokenCounts } from '../common/token-counts.ts';
 
 /**
- * Lays what a later event tells over what an earlier one told. Counts are cumulative, and a field that a
- * later event leaves out or sets to null keeps its earlier value.
+ * Merges the usage of a later event into the earlier usage. Counts are cumulative. A field that the later event omits
+ * or sets to null keeps its value.
  */
 export function mergeUsage(before: JsonObject | undefined, later: unknown): JsonObject | undefined {
   if (!isObject(later)) return before;
@@ -19,7 +19,7 @@ export function mergeUsage(before: JsonObject | undefined, later: unknown): Json
   return merged;
 }
 
-/** What was written to the cache, by how long it is kept; only what is not nothing. */
+/** Cache writes by lifetime, without zeros. */
 function writtenByTtl(creation: JsonObject, counts: TokenCounts): Readonly<Record<string, number>> {
   const written: Record<string, number> = {};
   const shortly = counts.of(creation.ephemeral_5m_input_tokens) ?? 0;
@@ -30,8 +30,8 @@ function writtenByTtl(creation: JsonObject, counts: TokenCounts): Readonly<Recor
 }
 
 /**
- * The API counts cached and written input apart from `input_tokens`; their sum is what was sent. `undefined` where a
- * count that they are made of cannot be right.
+ * The API counts cached and written input separately from `input_tokens`; the sum is the whole input. Returns
+ * `undefined` when one of these counts is implausible.
  */
 export function toUsage(raw: JsonObject): Usage | undefined {
   const counts = new TokenCounts();
@@ -60,8 +60,8 @@ export function toUsage(raw: JsonObject): Usage | undefined {
   };
 }
 
-/** Tells what is known before the end, if it can be believed. */
-export function tellEarlyUsage(raw: JsonObject | undefined, tell: Tell): void {
+/** Emits the usage known at the start of a stream, if it is plausible. */
+export function emitEarlyUsage(raw: JsonObject | undefined, addPart: AddPart): void {
   const usage = raw && toUsage(raw);
-  if (usage !== undefined) tell({ type: 'usage', usage });
+  if (usage !== undefined) addPart({ type: 'usage', usage });
 }

@@ -14,7 +14,7 @@ const errors = {
     type: 'rate_limit_error',
     message: 'This request would exceed the rate limit of the organization (simulated).',
   },
-  // Told from a rate limit by `error.details.error_code` alone.
+  // Differs from a rate limit only in `error.details.error_code`.
   quota_exhausted: {
     status: 429,
     type: 'rate_limit_error',
@@ -52,7 +52,7 @@ const errors = {
   },
 } as const satisfies Record<VendorErrorKind, AnthropicError>;
 
-/** The body of an error answer, which is also the data of an `error` event. */
+/** The body of an error response, and the data of an `error` event. */
 export function anthropicErrorBody({ kind, code, message }: VendorError, turn: Turn): JsonObject {
   const error: AnthropicError = errors[kind];
   return {
@@ -85,7 +85,7 @@ export function anthropicError(error: VendorError, turn: Turn): ErrorReply {
   };
 }
 
-/** The rate limit headers of an answer given at `at` (epoch milliseconds). */
+/** The rate limit headers of an answer sent at `at` (epoch milliseconds). */
 export function anthropicLimits(at: number): Readonly<Record<string, string>> {
   const limits = {
     requests: 1000,

@@ -3,16 +3,16 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
-  type Asked,
   bearer,
   type Frame,
   type ReceivedRequest,
+  type RequestedOutput,
   splitText,
   type WireWriter,
 } from '../common/write.ts';
 import { anthropicError, anthropicErrorBody, anthropicLimits } from './write-errors.ts';
 
-/** `error` and `other` are not the vendor's words: it has none for them, and adapters must survive that. */
+/** The vendor has no words for `error` and `other`. They test how adapters handle unknown reasons. */
 const stopReasons = {
   stop: 'end_turn',
   length: 'max_tokens',
@@ -25,7 +25,7 @@ const stopReasons = {
   other: 'other',
 } as const satisfies Record<FinishReason, string>;
 
-/** From this API version on, the vendor rejects sampling parameters. */
+/** The first API version that rejects sampling parameters. */
 const versionWithoutSampling = '2026-10-21';
 
 /** Anthropic's Messages API. */
@@ -38,7 +38,7 @@ export const anthropicWire: WireWriter = {
   }),
   credential: (headers) => headers['x-api-key'] ?? bearer(headers),
   missingKey: 'auth',
-  asked,
+  requestedOutput,
   complaint,
   headers: (turn) => ({ 'request-id': `req_${turn.serial}`, ...anthropicLimits(turn.at) }),
   unary: (turn) => ({
@@ -55,7 +55,7 @@ export const anthropicWire: WireWriter = {
   keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
 };
 
-function asked(body: JsonObject): Asked {
+function requestedOutput(body: JsonObject): RequestedOutput {
   const choice = objectOf(body.tool_choice);
   return {
     schema: objectOf(objectOf(body.output_config).format).schema,
@@ -97,9 +97,9 @@ function blocks(turn: AnswerTurn): readonly Block[] {
           {
             start: { type: 'thinking', thinking: '', signature: '' },
             deltas: [
-              ...splitText(answer.reasoning).map((piece) => ({
+              ...splitText(answer.reasoning).map((chunk) => ({
                 type: 'thinking_delta',
-                thinking: piece,
+                thinking: chunk,
               })),
               { type: 'signature_delta', signature: answer.reasoningSignature },
             ],
@@ -116,7 +116,7 @@ function blocks(turn: AnswerTurn): readonly Block[] {
       : [
           {
             start: { type: 'text', text: '' },
-            deltas: answer.chunks.map((piece) => ({ type: 'text_delta', text: piece })),
+            deltas: answer.chunks.map((chunk) => ({ type: 'text_delta', text: chunk })),
             done: { type: 'text', text: answer.text },
           },
         ];
@@ -128,10 +128,10 @@ function blocks(turn: AnswerTurn): readonly Block[] {
     };
     return {
       start: { ...block, input: {}, caller: { type: 'direct' } },
-      // The vendor opens the arguments with an empty piece.
-      deltas: ['', ...splitText(call.inputText)].map((piece) => ({
+      // As with the vendor, the first delta of the arguments is empty.
+      deltas: ['', ...splitText(call.inputText)].map((chunk) => ({
         type: 'input_json_delta',
-        partial_json: piece,
+        partial_json: chunk,
       })),
       done: { ...block, input: call.input, caller: { type: 'direct' } },
     };
@@ -155,7 +155,12 @@ function frames(turn: AnswerTurn): readonly Frame[] {
     stop_details: null,
     usage: { ...atStart, output_tokens: 1 },
   };
-  const { service_tier: _told, inference_geo: _too, cache_creation: _also, ...total } = usage(turn);
+  const {
+    service_tier: _tier,
+    inference_geo: _geo,
+    cache_creation: _cache,
+    ...total
+  } = usage(turn);
   return [
     frame('message_start', { message: started }, 'preamble'),
     ...contents,

@@ -3,9 +3,9 @@ import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { objectOf, textOf } from './read.ts';
 
 /**
- * The names of Bedrock's exceptions, which stand in a header, in the body or in the stream. Those that say no
- * more than their status (`ValidationException`, `ThrottlingException` outside a stream) are here all the same,
- * since a stream has none. https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
+ * Error codes by Bedrock's exception name, which is sent in a header, in the body or in the stream. The list includes
+ * names that add nothing to their status (`ValidationException`), because an error inside a stream has no status.
+ * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
  */
 export const codeByAwsException: Readonly<Record<string, AttemptErrorCode>> = {
   accessdeniedexception: 'permission',
@@ -20,7 +20,7 @@ export const codeByAwsException: Readonly<Record<string, AttemptErrorCode>> = {
   serviceunavailableexception: 'overloaded',
   throttlingexception: 'rate_limited',
   validationexception: 'invalid_request',
-  // Of all of AWS: credentials that are wrong, old or missing, with status 400 or 403.
+  // Any AWS service, with status 400 or 403: wrong, expired or missing credentials.
   expiredtokenexception: 'auth',
   incompletesignatureexception: 'auth',
   invalidsignatureexception: 'auth',
@@ -28,7 +28,7 @@ export const codeByAwsException: Readonly<Record<string, AttemptErrorCode>> = {
   unrecognizedclientexception: 'auth',
 };
 
-/** What Bedrock says in prose, under an exception that says less; as the exception that says it. */
+/** Messages that are more specific than the exception Bedrock sends with them, mapped to the specific exception. */
 const exceptionByPhrase: readonly (readonly [phrase: RegExp, exception: string])[] = [
   [/too many tokens per day/i, 'servicequotaexceededexception'],
   [
@@ -46,7 +46,7 @@ function bareName(name: string): string {
   return (name.split(':')[0]?.split('#').at(-1) ?? '').toLowerCase();
 }
 
-/** The exception that an answer of AWS's names, and before it the one its prose speaks of; none for others. */
+/** The exceptions named by an AWS error response, most specific first. Empty for other vendors. */
 export function awsWordsOf(
   error: { readonly words: readonly string[]; readonly message: string },
   { headers, body }: { readonly headers?: AnswerHeaders | undefined; readonly body?: unknown },
@@ -56,6 +56,6 @@ export function awsWordsOf(
     .map(bareName);
   const known = [...named, ...error.words].find((each) => Object.hasOwn(codeByAwsException, each));
   if (known === undefined) return named;
-  const told = exceptionByPhrase.find(([phrase]) => phrase.test(error.message))?.[1];
-  return told === undefined ? [known] : [told, known];
+  const specific = exceptionByPhrase.find(([phrase]) => phrase.test(error.message))?.[1];
+  return specific === undefined ? [known] : [specific, known];
 }

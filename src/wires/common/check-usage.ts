@@ -1,11 +1,11 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 
-/** Vendors count twenty things at most. */
+/** Vendors report about twenty counts at most. */
 const maxKinds = 100;
 
 /**
- * Checks a usage that is merged from many events, each of which may add to it: it is copied with every event.
+ * Limits the size of a usage object merged from many events. Each event copies it, so an unbounded one gets slow.
  * @throws SignalboxError `invalid_response`
  */
 export function checkUsage(usage: JsonObject | undefined): void {

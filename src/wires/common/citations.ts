@@ -4,40 +4,40 @@ import type { Json, JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from './read.ts';
 
-/** Everything but the vendor's own citation, each as far as it is known. */
-type Facts = {
+/** The fields of a citation except `raw`; unknown ones are `undefined`. */
+type CitationFields = {
   readonly [Name in keyof Omit<Citation, 'raw'>]?: Citation[Name] | undefined;
 };
 
-/** A citation without what is not known. */
-export function citation(facts: Facts, raw: unknown): Citation {
-  const known = Object.entries(facts).filter(([, value]) => value !== undefined);
-  // It came out of JSON, so it is JSON; nested too deep, it could not be written as JSON again.
+/** Builds a citation and leaves out the unknown fields. */
+export function citation(fields: CitationFields, raw: unknown): Citation {
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined);
+  // Deeply nested JSON can be parsed but not serialised again, so it is replaced with null.
   return { ...Object.fromEntries(known), raw: (shallowJson(raw) ?? null) as Json };
 }
 
-/** An annotation of OpenAI's wires: the Responses API has its facts at the top, Chat Completions one level down. */
+/** Reads an annotation. Its fields are at the top level in the Responses API, one level down in Chat Completions. */
 export function openAICitation(annotation: unknown): Citation | undefined {
   if (!isObject(annotation)) return undefined;
   const type = textOf(annotation.type) ?? '';
-  const told: JsonObject = { ...annotation, ...objectOf(own(annotation, type)) };
-  const url = textOf(told.url);
-  const source = textOf(told.file_id);
+  const fields: JsonObject = { ...annotation, ...objectOf(own(annotation, type)) };
+  const url = textOf(fields.url);
+  const source = textOf(fields.file_id);
   if (url === undefined && source === undefined) return undefined;
   return citation(
     {
       url,
       source,
-      title: textOf(told.title) ?? textOf(told.filename),
-      citedText: textOf(told.content),
-      start: countOf(told.start_index),
-      end: countOf(told.end_index),
+      title: textOf(fields.title) ?? textOf(fields.filename),
+      citedText: textOf(fields.content),
+      start: countOf(fields.start_index),
+      end: countOf(fields.end_index),
     },
     annotation,
   );
 }
 
-/** The sources that Perplexity and xAI list beside the answer: results with a title if there are any, else addresses. */
+/** Reads the sources that Perplexity and xAI list next to the answer: `search_results` if present, else bare URLs. */
 export function listedCitations(body: JsonObject): readonly Citation[] {
   if (body.search_results === undefined && body.citations === undefined) return [];
   const results = listOf(body.search_results).filter(isObject);

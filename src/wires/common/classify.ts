@@ -3,30 +3,30 @@ import { believedWaitMs } from '../../internal/believed-wait.ts';
 import { memoryOf } from '../../internal/memory-of.ts';
 import { shallowJson } from '../../internal/shallow-json.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { requestIdOf, retryAfterMsOf } from '../../transport/body/response-facts.ts';
+import { requestIdOf, retryAfterMsOf } from '../../transport/body/response-metadata.ts';
 import { awsWordsOf, codeByAwsException } from './aws-errors.ts';
 import { isKnownWord, knownParam } from './vendor-words.ts';
 
-/** How much of a vendor's words is read, in characters: what matters stands in the first sentence. */
+/** How much of a vendor's message is read, in characters. The relevant part is in the first sentence. */
 export const maxMessageLength = 2_000;
 
-/** How large a body is kept for `cause`, in bytes. */
+/** The largest body that is kept as `cause`, in bytes. */
 const maxKeptBytes = 262_144;
 
-/** What an error says in the vendor's words, dug out of its body. */
+/** The error as the vendor describes it in the body. */
 export type VendorError = {
-  /** Machine words (`type`, `code`, `status`), lower-cased; they decide before the status does. */
+  /** Machine-readable words (`type`, `code`, `status`) in lower case. They take precedence over the HTTP status. */
   readonly words: readonly string[];
   readonly message: string;
-  /** The parameter the vendor complains of. */
+  /** The parameter that the vendor rejects. */
   readonly param?: string | undefined;
-  /** The wait it asks for in the body (Gemini's RetryInfo), when the headers do not say. */
+  /** The wait given in the body (Gemini's RetryInfo). Used when the headers have none. */
   readonly retryAfterMs?: number | undefined;
 };
 
-/** The usual meaning of a status, when the body says nothing better. */
+/** The usual meaning of an HTTP status. Used when the body is not more specific. */
 const codeByStatus: Readonly<Record<number, AttemptErrorCode>> = {
   400: 'invalid_request',
   401: 'auth',
@@ -39,20 +39,20 @@ const codeByStatus: Readonly<Record<number, AttemptErrorCode>> = {
   410: 'model_not_found',
   413: 'request_too_large',
   422: 'invalid_request',
-  424: 'server_error', // a server behind the vendor's failed
+  424: 'server_error', // an upstream server of the vendor failed
   429: 'rate_limited',
   451: 'permission',
-  498: 'content_filter', // Cohere's own
-  499: 'server_error', // the request was cancelled, and not by us
+  498: 'content_filter', // Cohere only
+  499: 'server_error', // the request was cancelled, but not by this client
   501: 'unsupported',
   503: 'overloaded',
   529: 'overloaded',
 };
 
 /**
- * How vendors say that the prompt does not fit. Several say it in words only, with code 400 or 413:
- * OpenAI, Anthropic, Gemini, xAI, Groq, vLLM, llama.cpp, Moonshot, Mistral and Bedrock, in this order; then vLLM
- * again, LM Studio, Together, Qwen, Cohere and z.ai.
+ * Messages that mean the prompt exceeds the context window. Several vendors send only a message, with status 400 or
+ * 413. In order: OpenAI, Anthropic, Gemini, xAI, Groq, vLLM, llama.cpp, Moonshot, Mistral, Bedrock, vLLM again,
+ * LM Studio, Together, Qwen, Cohere, z.ai.
  */
 const contextLengthPatterns = [
   /context[_ ]length[_ ]exceeded|exceeds the context window/i,
@@ -75,7 +75,7 @@ const contextLengthPatterns = [
   /prompt exceeds max(?:imum)? length/i,
 ];
 
-/** How vendors say that this model lacks a parameter or feature, which another may have. */
+/** Messages that mean this model lacks a parameter or feature. Another model may have it. */
 const unsupportedPatterns = [
   /unsupported (parameter|value)|not supported|does not support|isn't supported/i,
   /extra inputs are not permitted|unrecognized request argument/i,
@@ -88,18 +88,18 @@ const contentFilterWords = [
   'responsibleaipolicyviolation',
 ];
 
-/** What a status alone means: the row of the table, `server_error` for other 5xx, else `invalid_request`. */
+/** The code for a status alone: from the table, else `server_error` for 5xx and `invalid_request` for 4xx. */
 function codeOfStatus(status: number): AttemptErrorCode {
   const known = codeByStatus[status];
   if (known !== undefined) return known;
-  // 3xx: redirects are never followed, since they could carry the key elsewhere.
+  // 3xx: redirects are never followed, because they could send the key to another host.
   if (status < 400) return 'invalid_response';
   return status >= 500 ? 'server_error' : 'invalid_request';
 }
 
 /**
- * What a status says too little about: 400 and 413, an error inside a 200, and with Together and llama.cpp even
- * 403 and 500.
+ * Codes that need a look at the message: statuses 400 and 413, errors inside a 200, and 403 and 500 from Together
+ * and llama.cpp.
  */
 const vagueCodes: readonly AttemptErrorCode[] = [
   'invalid_request',
@@ -109,29 +109,29 @@ const vagueCodes: readonly AttemptErrorCode[] = [
 ];
 
 /**
- * Decides between the codes that vendors spread over these: by the vendor's own words first, by patterns in its
- * message last.
+ * Replaces a vague code with a more specific one. The vendor's machine-readable words come before patterns in its
+ * message.
  */
 function refine(code: AttemptErrorCode, error: VendorError): AttemptErrorCode {
   if (!vagueCodes.includes(code)) return code;
-  const says = (patterns: readonly RegExp[]): boolean =>
+  const matchesAny = (patterns: readonly RegExp[]): boolean =>
     patterns.some(
       (pattern) => pattern.test(error.message) || error.words.some((word) => pattern.test(word)),
     );
-  if (says(contextLengthPatterns)) return 'context_length';
+  if (matchesAny(contextLengthPatterns)) return 'context_length';
   if (error.words.some((word) => contentFilterWords.includes(word))) return 'content_filter';
-  if (code === 'invalid_request' && says(unsupportedPatterns)) return 'unsupported';
+  if (code === 'invalid_request' && matchesAny(unsupportedPatterns)) return 'unsupported';
   return code;
 }
 
-/** What to do about it, for the codes where the reader can do something. */
+/** What to do, for the codes where the caller can act. */
 const advice: Partial<Record<AttemptErrorCode, string>> = {
   auth: 'check the API key of this provider',
   permission: "check the key's permissions and the model's availability to it",
   model_not_found: 'check the model name and baseURL',
   quota_exhausted: 'check plan, credit and spend limits',
   context_length: 'shorten the conversation or add a target with a larger window',
-  unsupported: 'this target lacks something the request asks for',
+  unsupported: 'this target lacks a feature that the request needs',
   invalid_request: 'the request would fail elsewhere too',
 };
 
@@ -158,73 +158,74 @@ const titles: Record<AttemptErrorCode, string> = {
   aborted: 'aborted',
 };
 
-/** Stands for machine words that no vendor is known to have: they may be a key, or a piece of the prompt. */
+/** Replaces words that no vendor is known to use. They may be a key or part of the prompt. */
 const unknownWord = 'unknown code';
 
-/** The vendor's own words, kept out of messages because they may echo a prompt. */
+/** The vendor's message. It is kept out of our error messages because it may echo the prompt. */
 class VendorWords extends Error {
   override readonly name = 'VendorError';
 }
 
-/** They may be logged in the end: credentials are taken out, and what is nested too deep to be written. */
-function vendorWords(message: string, { headers, body }: Facts): VendorWords {
+/** Builds the `cause`, which may be logged: removes credentials and anything nested too deep to serialise. */
+function vendorWords(message: string, { headers, body }: ErrorResponse): VendorWords {
   const conceal = (text: string): string => headers?.withoutCredentials?.(text) ?? text;
-  const said = message === '' ? 'the vendor gave no message' : conceal(message);
-  if (typeof body === 'string') return new VendorWords(said, { cause: conceal(body) });
+  const text = message === '' ? 'the vendor sent no message' : conceal(message);
+  if (typeof body === 'string') return new VendorWords(text, { cause: conceal(body) });
   if (memoryOf(body, maxKeptBytes) > maxKeptBytes) {
-    return new VendorWords(said, { cause: 'too large to be kept' });
+    return new VendorWords(text, { cause: 'too large to keep' });
   }
   const shallow = shallowJson(body);
-  if (typeof shallow !== 'object') return new VendorWords(said, { cause: shallow });
+  if (typeof shallow !== 'object') return new VendorWords(text, { cause: shallow });
   const json = JSON.stringify(shallow);
   const concealed = conceal(json);
-  return new VendorWords(said, { cause: concealed === json ? shallow : concealed });
+  return new VendorWords(text, { cause: concealed === json ? shallow : concealed });
 }
 
-export type Facts = {
+/** What the error was read from. An error inside a stream has no status. */
+export type ErrorResponse = {
   readonly status?: number | undefined;
   readonly headers?: AnswerHeaders | undefined;
-  /** The error's body or event, for `cause`. */
+  /** The body or event of the error, for `cause`. */
   readonly body?: unknown;
 };
 
 /**
- * Makes the error of one attempt out of what the vendor said.
- * `byWord` is the wire's own table from machine words to codes; it is asked before the status.
+ * Creates the error of one attempt from the vendor's error.
+ * `byWord` is the wire's table from machine-readable words to codes. It takes precedence over the status.
  */
 export function vendorFailure(
   error: VendorError,
   byWord: Readonly<Record<string, AttemptErrorCode>>,
-  facts: Facts,
+  response: ErrorResponse,
 ): SignalboxError {
   const codes = { ...codeByAwsException, ...byWord };
-  const words = [...awsWordsOf(error, facts), ...error.words];
+  const words = [...awsWordsOf(error, response), ...error.words];
   const word = words.find((each) => Object.hasOwn(codes, each));
   const worded = word === undefined ? undefined : codes[word];
-  const code = refine(worded ?? codeOfStatus(facts.status ?? 500), { ...error, words });
-  const said =
+  const code = refine(worded ?? codeOfStatus(response.status ?? 500), { ...error, words });
+  const shownWord =
     words.find((each) => Object.hasOwn(codes, each) || isKnownWord(each)) ??
     (words.length === 0 ? undefined : unknownWord);
   const param = knownParam(error.param);
-  const details = [facts.status, said, param === undefined ? undefined : `param ${param}`]
+  const details = [response.status, shownWord, param === undefined ? undefined : `param ${param}`]
     .filter((each) => each !== undefined)
     .join(', ');
   const hint = advice[code];
   const message = `${titles[code]}${details === '' ? '' : ` (${details})`}${hint === undefined ? '' : `: ${hint}`}`;
-  const headers = facts.headers;
+  const headers = response.headers;
   return new SignalboxError(code, message, {
-    status: facts.status,
+    status: response.status,
     retryAfterMs: (headers && retryAfterMsOf(headers)) ?? believedWaitMs(error.retryAfterMs),
     requestId: headers && requestIdOf(headers),
-    cause: vendorWords(error.message, facts),
+    cause: vendorWords(error.message, response),
   });
 }
 
-/** The same for an HTTP error answer. */
-export function refusalFailure(
-  refusal: Refusal,
+/** {@link vendorFailure} for an HTTP error response. */
+export function httpFailure(
+  response: HttpError,
   read: (body: unknown) => VendorError,
   byWord: Readonly<Record<string, AttemptErrorCode>>,
 ): SignalboxError {
-  return vendorFailure(read(refusal.body), byWord, refusal);
+  return vendorFailure(read(response.body), byWord, response);
 }

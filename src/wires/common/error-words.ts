@@ -1,8 +1,8 @@
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 
 /**
- * Machine words (`code`, `type`) of OpenAI and of the vendors that imitate its wire. They decide before the
- * status does, so words that go with several statuses (`rate_limit_exceeded` is Groq's for a 413) are not here.
+ * Machine-readable words (`code`, `type`) of OpenAI and of vendors compatible with its wire. They take precedence over
+ * the status, so words used with several statuses are not here (Groq sends `rate_limit_exceeded` with a 413).
  */
 export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
   insufficient_quota: 'quota_exhausted',
@@ -26,7 +26,7 @@ export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
   organization_restricted: 'permission', // Groq
   model_terms_required: 'permission', // Groq
   model_not_found: 'model_not_found',
-  model_not_available: 'model_not_found', // Together: not without an endpoint of one's own
+  model_not_available: 'model_not_found', // Together: needs a dedicated endpoint
   model_decommissioned: 'model_not_found', // Groq
   invalid_model: 'model_not_found', // Mistral, Perplexity
   unknown_model: 'model_not_found', // GitHub
@@ -49,8 +49,8 @@ export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
   unsupported_value: 'unsupported',
   not_supported_error: 'unsupported', // llama.cpp
   operationnotsupported: 'unsupported', // Azure
-  invalid_encrypted_content: 'unsupported', // reasoning minted for another key or organisation
-  // Groq: the model said something that is no call of a tool, or no JSON. Another one may do better.
+  invalid_encrypted_content: 'unsupported', // the reasoning was issued to another key or organisation
+  // Groq: the model's output was not a valid tool call or not JSON. Another model may succeed.
   tool_use_failed: 'invalid_output',
   json_validate_failed: 'invalid_output',
   overloaded: 'overloaded',
@@ -66,7 +66,7 @@ export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
   nocapacity: 'overloaded', // Azure
 };
 
-/** The same for errors inside a 200, which have no status to fall back on. */
+/** {@link codeByWord} for errors inside a 200, which have no status to fall back on. */
 export const codeByWordInBand: Readonly<Record<string, AttemptErrorCode>> = {
   ...codeByWord,
   server_error: 'server_error',
@@ -86,28 +86,28 @@ type Phrase = {
   readonly statuses: readonly (number | undefined)[];
 };
 
-/** What vendors say in prose only, as the word that others have for it; heeded with these statuses alone. */
+/** Messages of vendors that send no machine-readable word, mapped to the equivalent word. Only for these statuses. */
 export const wordByPhrase: readonly Phrase[] = [
-  // Mistral's whole tier is full: not this caller's limit.
+  // Mistral: the whole tier is at capacity. It is not a limit of this caller.
   { phrase: /capacity exceeded/i, word: 'overloaded', statuses: [429, 498] },
-  // OpenAI: the request alone exceeds the limit per minute, so waiting cannot help.
+  // OpenAI: this one request exceeds the limit per minute, so waiting does not help.
   { phrase: /^request too large/i, word: 'request_too_large', statuses: [429] },
-  // Ollama's cloud, Mistral, Fireworks, xAI, DeepSeek, z.ai, Anthropic through gateways.
+  // Ollama Cloud, Mistral, Fireworks, xAI, DeepSeek, z.ai, Anthropic through gateways.
   {
     phrase:
       /used all available credits|have any credits|spending limit|exceeded your current quota|insufficient (?:balance|credits)|credit balance is too low|usage limit/i,
     word: 'insufficient_quota',
     statuses: [400, 401, 403, 412, 429, undefined],
   },
-  // Groq and Cerebras (TPD, RPD), OpenRouter (free-models-per-day), GitHub (ByDay): tomorrow, not in a minute.
+  // Daily limits of Groq and Cerebras (TPD, RPD), OpenRouter (free-models-per-day) and GitHub (ByDay).
   {
     phrase: /(?:tokens|requests) per day|per-day|ByDay\b|daily (?:limit|quota)/i,
     word: 'insufficient_quota',
     statuses: [429, undefined],
   },
-  // Groq's limit of tokens per minute comes as a 413: no fault of the request's size, and another may take it.
+  // Groq sends a 413 for its limit of tokens per minute. The request is not too large for other targets.
   { phrase: /tokens per min|\bTPM\b/i, word: 'rate_limited', statuses: [413] },
-  // xAI and Google's compatible endpoint say it with a 400.
+  // xAI and Google's compatible endpoint send a 400.
   { phrase: /incorrect api key|api key not valid/i, word: 'invalid_api_key', statuses: [400] },
   // DeepSeek, OpenRouter, xAI, z.ai, LM Studio.
   {
@@ -123,9 +123,9 @@ export const wordByPhrase: readonly Phrase[] = [
     word: 'content_filter',
     statuses: [400, 403, 451, undefined],
   },
-  // OpenRouter: none of the vendors behind it can do that.
+  // OpenRouter: no vendor behind it supports the feature.
   { phrase: /no endpoints found that support/i, word: 'unsupported_value', statuses: [404] },
-  // vLLM and llama.cpp, as they were started; llama.cpp says it with a 500.
+  // vLLM and llama.cpp were started without the feature. llama.cpp sends a 500.
   {
     phrase: /requires --enable-auto-tool-choice|requires? --jinja|input is not supported - hint/i,
     word: 'unsupported_value',

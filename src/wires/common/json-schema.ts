@@ -3,12 +3,12 @@ import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
 import {
   annotations,
+  constrainsNothing,
   type Dialect,
   type DialectRules,
   isObjectSchema,
-  isRefused,
+  isRejected,
   rulesByDialect,
-  saysNothing,
 } from './schema-dialects.ts';
 import { guidanceSchema, isStrictCompatible } from './strict-schema.ts';
 
@@ -21,8 +21,8 @@ function mapValues(value: unknown, each: (inner: unknown, key: string) => unknow
 }
 
 /**
- * Spells a schema in the one way that all three vendors read: `definitions` as `$defs`, and `allOf` of plain
- * objects as one object.
+ * Rewrites a schema in the form that all three vendors accept: `definitions` becomes `$defs`, and an `allOf` of plain
+ * objects becomes one object.
  */
 function normalise(schema: JsonObject): JsonObject {
   const { definitions, allOf, ...rest } = schema;
@@ -34,7 +34,7 @@ function normalise(schema: JsonObject): JsonObject {
   return merged ?? { ...named, allOf };
 }
 
-/** The schemas as one, when no two of them say different things of the same keyword. */
+/** Merges the schemas into one. Returns `undefined` when two of them contradict each other on a keyword. */
 function mergeAll(schemas: readonly unknown[]): JsonObject | undefined {
   const merged: Record<string, unknown> = {};
   for (const schema of schemas) {
@@ -53,37 +53,37 @@ function mergeAll(schemas: readonly unknown[]): JsonObject | undefined {
       }
     }
   }
-  // A closed object inside `allOf` forbids its siblings' properties: no value would fit, so nobody means it.
+  // A closed object inside `allOf` forbids the properties of its siblings. No value would match, so it is ignored.
   return merged;
 }
 
-/** Walks one schema; `relaxed` collects the path of each constraint that could not be said. */
+/** Rewrites one schema. `relaxed` collects the path of each constraint that the vendor cannot enforce. */
 function relax(input: unknown, rules: DialectRules, path: string, relaxed: string[]): unknown {
   if (!isObject(input)) return input;
   const schema = normalise(input);
   const walk = (inner: unknown, ...steps: readonly (string | number)[]): unknown =>
     relax(inner, rules, [path, ...steps].filter((step) => step !== '').join('.'), relaxed);
   const output: Record<string, unknown> = {};
-  const told: string[] = [];
-  const giveUp = (keyword: string, value: unknown): void => {
+  const hints: string[] = [];
+  const drop = (keyword: string, value: unknown): void => {
     relaxed.push(path === '' ? keyword : `${path}.${keyword}`);
-    // The model may still honour what the vendor's grammar cannot enforce.
-    if (!isObject(value)) told.push(`${keyword}: ${JSON.stringify(value)}`);
+    // The model may follow a constraint that the vendor's grammar cannot enforce.
+    if (!isObject(value)) hints.push(`${keyword}: ${JSON.stringify(value)}`);
   };
 
   for (const [keyword, value] of Object.entries(schema)) {
-    // Vendors refuse a reference with neighbours other than definitions.
+    // Vendors reject a `$ref` with sibling keywords other than `$defs`.
     if ('$ref' in schema && keyword !== '$ref' && keyword !== '$defs') {
-      if (!annotations.has(keyword) && keyword !== 'description') giveUp(keyword, value);
+      if (!annotations.has(keyword) && keyword !== 'description') drop(keyword, value);
     } else if (keyword === '$ref' && typeof value === 'string') {
       output.$ref = value.replace(/^#\/definitions\//, '#/$defs/');
     } else if (keyword === 'oneOf' && !rules.keywords.has('oneOf') && Array.isArray(value)) {
-      // The looser `anyOf` is what all vendors have; branches that exclude each other mean the same.
+      // All vendors support the looser `anyOf`. It is equivalent when the branches exclude each other.
       output.anyOf = value.map((inner, index) => walk(inner, 'oneOf', index));
     } else if (keyword === 'const' && rules.constAsEnum) {
       Object.assign(output, constAsEnum(value));
     } else if (!rules.keywords.has(keyword)) {
-      if (!saysNothing(keyword, value)) giveUp(keyword, value);
+      if (!constrainsNothing(keyword, value)) drop(keyword, value);
     } else if (schemaMaps.has(keyword)) {
       output[keyword] = mapValues(value, (inner, key) => walk(inner, keyword, key));
     } else if (schemaLists.has(keyword) && Array.isArray(value)) {
@@ -91,10 +91,10 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
     } else if (keyword === 'items') {
       output.items = walk(value, 'items');
     } else if (keyword === 'additionalProperties') {
-      if (rules.closedObjects === 'all' && value !== false) giveUp(keyword, value);
+      if (rules.closedObjects === 'all' && value !== false) drop(keyword, value);
       else output.additionalProperties = walk(value, 'additionalProperties');
-    } else if (isRefused(keyword, value, rules)) {
-      giveUp(keyword, value);
+    } else if (isRejected(keyword, value, rules)) {
+      drop(keyword, value);
     } else {
       output[keyword] = value;
     }
@@ -102,9 +102,9 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
   if (isObjectSchema(output) && isToClose(output, rules)) {
     Object.assign(output, { type: output.type ?? 'object', additionalProperties: false });
   }
-  if (told.length > 0 && !('$ref' in output)) {
+  if (hints.length > 0 && !('$ref' in output)) {
     const description = typeof output.description === 'string' ? `${output.description}\n\n` : '';
-    output.description = `${description}{${told.join(', ')}}`;
+    output.description = `${description}{${hints.join(', ')}}`;
   }
   return output;
 }
@@ -114,7 +114,7 @@ function isToClose(schema: JsonObject, { closedObjects }: DialectRules): boolean
   return 'properties' in schema && !('additionalProperties' in schema);
 }
 
-/** Gemini's enums hold strings and numbers only. */
+/** Gemini's enums can contain only strings and numbers. */
 function constAsEnum(value: unknown): JsonObject {
   if (value === null) return { type: 'null' };
   if (typeof value === 'boolean') return { type: 'boolean' };
@@ -122,11 +122,10 @@ function constAsEnum(value: unknown): JsonObject {
 }
 
 /**
- * The schema in the vendor's dialect. What the vendor cannot enforce is taken out, told to the model in the
- * `description`, and listed in `relaxed` by its path; the answer must then be checked against the original.
- * Annotations that constrain nothing go without mention. For OpenAI the schema is only rewritten when that
- * makes it fit for `strict: true`; otherwise it comes back whole but
- * for what OpenAI refuses altogether, to be sent with `strict: false`.
+ * Rewrites the schema in the vendor's dialect. Constraints that the vendor cannot enforce are removed, added to the
+ * `description` for the model, and listed in `relaxed` by path. The caller must then check the answer against the
+ * original schema. Annotations are removed without being listed. For OpenAI the schema is rewritten only if the result
+ * works with `strict: true`. Otherwise only the keywords that OpenAI rejects are removed, for use with `strict: false`.
  */
 export function relaxSchema(
   schema: JsonSchema,

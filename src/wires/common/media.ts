@@ -1,7 +1,7 @@
 import type { Json } from '../../protocol/json.ts';
 import type { FilePart, ImagePart, Media, TextPart } from '../../protocol/message.ts';
 
-/** Media as wires take them: base64, an address, or the vendor's own id of an uploaded file. */
+/** Media in the forms that wires accept: base64, a URL, or the vendor's id of an uploaded file. */
 export type WireMedia =
   | { readonly kind: 'base64'; readonly data: string; readonly mediaType: string }
   | { readonly kind: 'url'; readonly url: string; readonly mediaType: string | undefined }
@@ -14,7 +14,7 @@ export type WireMedia =
 
 const dataUrl = /^data:([^;,]+)(?:;[^;,]+)*;base64,(.*)$/is;
 
-/** Bytes become base64, and a `data:` address the base64 that it holds. */
+/** Converts bytes and `data:` URLs to base64. */
 export function wireMedia(source: Media): WireMedia {
   if ('ref' in source) return { kind: 'ref', ...source.ref, mediaType: source.mediaType };
   if ('url' in source) {

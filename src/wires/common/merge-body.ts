@@ -6,8 +6,8 @@ function isPlainObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The vendor's body with the caller's own fields laid over it, which win. Objects are merged field by field;
- * lists and everything else are replaced.
+ * Merges the caller's fields into the vendor's body. The caller's fields win. Objects are merged recursively; lists
+ * and all other values are replaced.
  */
 export function mergeBody(
   body: JsonObject,
@@ -16,10 +16,10 @@ export function mergeBody(
   if (extra === undefined) return body;
   const merged: Record<string, unknown> = { ...body };
   for (const [key, value] of Object.entries(extra)) {
-    const under = own(merged, key);
+    const current = own(merged, key);
     merged[key] =
-      isPlainObject(under) && isPlainObject(value)
-        ? mergeBody(under, value as { readonly [key: string]: Json })
+      isPlainObject(current) && isPlainObject(value)
+        ? mergeBody(current, value as { readonly [key: string]: Json })
         : value;
   }
   return merged;

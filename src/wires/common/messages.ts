@@ -1,7 +1,7 @@
 import type { NormalMessage, Opaque, Part, TextPart } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 
-/** Leading system turns taken off the conversation, since three of the four wires keep them apart. */
+/** Splits off the leading system turns. Three of the four wires send them in a separate field. */
 export function hoistSystem(messages: readonly NormalMessage[]): {
   readonly system: readonly TextPart[];
   readonly rest: readonly NormalMessage[];
@@ -15,12 +15,12 @@ export function hoistSystem(messages: readonly NormalMessage[]): {
   return { system, rest: messages.slice(end) };
 }
 
-/** Whether the part says nothing: vendors answer 400 to blank text. */
+/** Vendors reject blank text with a 400. */
 function isBlank(part: Part): boolean {
   return part.type === 'text' && part.text.trim() === '';
 }
 
-/** The conversation without blank text and without turns that it leaves empty. */
+/** Removes blank text, and turns that are empty without it. */
 export function withoutBlanks(messages: readonly NormalMessage[]): readonly NormalMessage[] {
   const isWhole = messages.every(({ content }) => content.length > 0 && !content.some(isBlank));
   if (isWhole) return messages;
@@ -33,8 +33,8 @@ export function withoutBlanks(messages: readonly NormalMessage[]): readonly Norm
 }
 
 /**
- * Joins neighbours that `side` puts on the same side (tool results usually belong to the user's), for wires
- * that want turns to alternate.
+ * Merges adjacent turns that have the same role, for wires that require alternating turns. `side` returns the role of a
+ * message; tool results usually count as the user's.
  */
 export function mergeNeighbours(
   messages: readonly NormalMessage[],
@@ -50,12 +50,11 @@ export function mergeNeighbours(
   return merged;
 }
 
-/** Whether replay data may go to this request's target: only its issuer understands it. */
-export function isOwn(opaque: Opaque, request: ProviderRequest, wire: string): boolean {
+/** Whether replay data may be sent to this request's target. Only the provider that issued it can read it. */
+export function canReplay(opaque: Opaque, request: ProviderRequest, wire: string): boolean {
   return opaque.wire === wire && opaque.provider === request.provider;
 }
 
-/** The text of parts, joined. */
 export function joinText(parts: readonly Part[]): string {
   return parts
     .filter((part) => part.type === 'text')

@@ -4,18 +4,18 @@ import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 
-/** A citation, once the whole text is known: vendors count bytes, or only quote what is supported. */
-type Cite = (text: string) => Citation | undefined;
+/** Resolves a citation when the whole text is known. Vendors give byte offsets, or only quote the supported text. */
+export type ResolveCitation = (text: string) => Citation | undefined;
 
-/** Takes the parts of an answer, one by one, in order. */
-export type Tell = (part: ProviderPart) => void;
+/** Receives the parts of an answer one by one, in order. */
+export type AddPart = (part: ProviderPart) => void;
 
 type Building =
   | {
       readonly type: 'text' | 'reasoning' | 'refusal';
       text: string;
       opaque?: Opaque;
-      readonly citations: Cite[];
+      readonly citations: ResolveCitation[];
     }
   | {
       readonly type: 'tool-call';
@@ -26,8 +26,8 @@ type Building =
     };
 
 /**
- * A tool call's arguments, as far as they are JSON. Models do write broken ones: then the text is kept
- * and the call is marked, and nothing is thrown.
+ * Parses the arguments of a tool call. Models sometimes write invalid JSON. Then the text is kept and the call is
+ * marked `invalid`; nothing is thrown.
  */
 function parseToolInput(raw: string):
   | { readonly input: Json }
@@ -36,29 +36,29 @@ function parseToolInput(raw: string):
       readonly rawInput: string;
       readonly invalid: true;
     } {
-  // Models that call a tool without parameters send nothing at all.
+  // Models send nothing when the tool has no parameters.
   if (raw.trim() === '') return { input: {} };
   try {
-    // Nested deeper, it could not even be written as JSON again.
+    // Deeply nested JSON could not be serialised again.
     const input: Json | undefined = shallowJson(JSON.parse(raw));
     if (input !== undefined) return { input };
   } catch {
-    // It is not JSON.
+    // Not JSON: falls through.
   }
   return { input: raw, rawInput: raw, invalid: true };
 }
 
 export interface PartAssembler {
-  /** Adds to the text at `place`, opening it when new. A refusal is told as text: it is what the model says. */
-  text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void;
-  toolCall(place: string, id: string, name: string): void;
-  toolInput(place: string, delta: string): void;
-  /** Attaches replay data to what is being built at `place`. */
-  opaque(place: string, opaque: Opaque): void;
-  /** Adds a source to the text at `place`; without an open text there, it is dropped. */
-  cite(place: string, cite: Cite): void;
-  has(place: string): boolean;
-  close(place: string): void;
+  /** Appends to the text in a slot, and opens the slot if it is new. A refusal is emitted as text deltas. */
+  text(slot: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void;
+  toolCall(slot: string, id: string, name: string): void;
+  toolInput(slot: string, delta: string): void;
+  /** Attaches replay data to the part in the slot. */
+  opaque(slot: string, opaque: Opaque): void;
+  /** Adds a citation to the text in the slot. It is dropped if the slot has no open text. */
+  cite(slot: string, cite: ResolveCitation): void;
+  has(slot: string): boolean;
+  close(slot: string): void;
   closeAll(): void;
 }
 
@@ -74,82 +74,83 @@ function finished(building: Building): Part {
   return { type: 'tool-call', id, name, ...parseToolInput(raw), ...opaque };
 }
 
-/** See {@link createPartAssembler}. A class: there is one for each of thousands of streams. */
+/** See {@link createPartAssembler}. A class, because thousands of streams have one each. */
 class OpenParts implements PartAssembler {
-  readonly #tell: Tell;
+  readonly #addPart: AddPart;
   readonly #open = new Map<string, Building>();
-  #begun = 0;
+  #started = 0;
   #cited = 0;
 
-  constructor(tell: Tell) {
-    this.#tell = tell;
+  constructor(addPart: AddPart) {
+    this.#addPart = addPart;
   }
 
-  text(place: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void {
-    let building = this.#open.get(place);
+  text(slot: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void {
+    let building = this.#open.get(slot);
     if (building === undefined || building.type === 'tool-call') {
       building = { type, text: '', citations: [] };
-      this.#begin(place, building);
+      this.#begin(slot, building);
     }
     if (delta === '') return;
     building.text += delta;
-    this.#tell({
+    this.#addPart({
       type: type === 'reasoning' ? 'reasoning-delta' : 'text-delta',
       delta,
     });
   }
 
-  toolCall(place: string, id: string, name: string): void {
-    this.#begin(place, { type: 'tool-call', id, name, raw: '' });
-    this.#tell({ type: 'tool-call-start', id, name });
+  toolCall(slot: string, id: string, name: string): void {
+    this.#begin(slot, { type: 'tool-call', id, name, raw: '' });
+    this.#addPart({ type: 'tool-call-start', id, name });
   }
 
-  toolInput(place: string, delta: string): void {
-    const building = this.#open.get(place);
+  toolInput(slot: string, delta: string): void {
+    const building = this.#open.get(slot);
     if (building?.type !== 'tool-call' || delta === '') return;
     building.raw += delta;
-    this.#tell({ type: 'tool-call-delta', id: building.id, delta });
+    this.#addPart({ type: 'tool-call-delta', id: building.id, delta });
   }
 
-  opaque(place: string, opaque: Opaque): void {
-    const building = this.#open.get(place);
+  opaque(slot: string, opaque: Opaque): void {
+    const building = this.#open.get(slot);
     if (building !== undefined) building.opaque = opaque;
   }
 
-  cite(place: string, cite: Cite): void {
-    const building = this.#open.get(place);
+  cite(slot: string, cite: ResolveCitation): void {
+    const building = this.#open.get(slot);
     if (building?.type !== 'text') return;
     building.citations.push(cite);
     checkCount(++this.#cited, 'citations');
   }
 
-  has(place: string): boolean {
-    return this.#open.has(place);
+  has(slot: string): boolean {
+    return this.#open.has(slot);
   }
 
-  close(place: string): void {
-    const building = this.#open.get(place);
+  close(slot: string): void {
+    const building = this.#open.get(slot);
     if (building === undefined) return;
-    this.#open.delete(place);
+    this.#open.delete(slot);
     const blank = building.type !== 'tool-call' && building.text === '';
     if (blank && building.opaque === undefined) return;
-    this.#tell({ type: 'part-end', part: finished(building) });
+    this.#addPart({ type: 'part-end', part: finished(building) });
   }
 
-  #begin(place: string, building: Building): void {
-    this.#open.set(place, building);
-    checkCount(++this.#begun, 'parts');
+  #begin(slot: string, building: Building): void {
+    this.#open.set(slot, building);
+    checkCount(++this.#started, 'parts');
   }
 
   closeAll(): void {
-    for (const place of [...this.#open.keys()]) this.close(place);
+    for (const slot of [...this.#open.keys()]) this.close(slot);
   }
 }
 
 /**
- * Turns a wire's deltas into provider parts: told as they come, and whole once their place is closed.
- * Places are the wire's own (a content index, a tool call's index); they close in the order they opened.
+ * Turns a wire's deltas into provider parts. Emits each delta as it arrives, and the whole part when its slot is
+ * closed. The wire names the slots (a content index, the index of a tool call). They close in the order they were
+ * opened.
  */
-export function createPartAssembler(tell: Tell): PartAssembler {
-  return new OpenParts(tell);
+export function createPartAssembler(addPart: AddPart): PartAssembler {
+  return new OpenParts(addPart);
 }

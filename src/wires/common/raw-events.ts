@@ -5,7 +5,7 @@ import {
   memoryBoundOf,
 } from '../../transport/answer-bound.ts';
 
-/** The events of a stream, for a caller that wants them as they came. They take several times their bytes on the wire. */
+/** The raw events of a stream. Parsed events take several times the memory of the bytes received. */
 export class RawEvents {
   readonly events: unknown[] = [];
   readonly #maxBytes: number;
@@ -17,7 +17,7 @@ export class RawEvents {
     this.#maxMemory = memoryBoundOf(maxBytes);
   }
 
-  /** @throws SignalboxError `invalid_response` when they have become too many */
+  /** @throws SignalboxError `invalid_response` when the events take too much memory */
   add(event: unknown): void {
     this.events.push(event);
     this.#memory += memoryOf(event, this.#maxMemory);

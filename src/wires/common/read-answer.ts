@@ -1,55 +1,58 @@
 import type { SignalboxError } from '../../errors.ts';
-import { readOn } from '../../internal/reads.ts';
+import { nextValue } from '../../internal/read.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
-import type { EventSource, Refusal, Reply } from '../../transport/body/read-reply.ts';
+import type { EventSource, HttpError, Reply } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { TextEvent } from '../../transport/sse/event-template.ts';
-import type { Tell } from './part-assembler.ts';
+import type { AddPart } from './part-assembler.ts';
 import { RawEvents } from './raw-events.ts';
 
-/** What is known of an answer before any of it is read. */
-export type AnswerFacts = {
+/** The target that produced an answer, recorded in its replay data. */
+export type AnswerOrigin = { readonly provider: string; readonly model: string };
+
+/** What an answer reader gets before it reads the answer. */
+export type AnswerContext = {
   readonly headers: AnswerHeaders;
   readonly requestId: string | undefined;
-  /** Takes the parts. */
-  readonly tell: Tell;
+  /** Receives the parts. */
+  readonly addPart: AddPart;
 };
 
-/** Reads one answer of a wire, as events or as one body, and tells its parts. */
+/** Reads one answer of a wire, as events or as one body, and emits its parts. */
 export interface AnswerReader {
   readEvent(data: unknown): void;
-  /** What the event read last was, if it did nothing but add to a text: see {@link TextEvent}. */
+  /** Describes the last event, if all it did was add to a text: see {@link TextEvent}. */
   textEvent?(data: unknown): TextEvent | undefined;
-  /** It has come again, with another text. */
-  readAgain?(event: TextEvent, text: string): void;
-  /** OpenAI's `[DONE]` has come. */
+  /** Reads an event that differs from `event` only in its text. */
+  readRepeat?(event: TextEvent, text: string): void;
+  /** Called at OpenAI's `[DONE]`. */
   readDone?(): void;
-  /** @throws SignalboxError `invalid_response` when the body is no answer of this wire */
+  /** @throws SignalboxError `invalid_response` when the body is not an answer of this wire */
   readBody(body: unknown): void;
-  /** Whether anything of this wire has been seen. */
-  isBegun(): boolean;
-  /** Whether the terminal marker has come: nothing of interest follows. */
+  /** Whether any event of this wire has been read. */
+  hasStarted(): boolean;
+  /** Whether the terminal marker has been read. Nothing of interest follows it. */
   isComplete(): boolean;
-  /** Whether the vendor has said why it stopped; only then is the answer whole. */
+  /** Whether the stop reason has been read. Without it the answer is incomplete. */
   isEnded(): boolean;
-  /** Whether a failure to read on takes nothing away from what has ended. */
-  forgives(error: unknown): boolean;
-  /** Tells the closing parts; `raw` is the vendor's own response, where it is to be kept. */
+  /** Whether the answer is complete in spite of this read error. */
+  isCompleteDespite(error: unknown): boolean;
+  /** Emits the closing parts. `raw` is the vendor's response, if it is kept. */
   finish(raw: unknown): void;
 }
 
-/** What the wires differ in. */
+/** What differs between the wires. */
 export type AnswerWire = {
-  readonly open: (facts: AnswerFacts) => AnswerReader;
-  readonly refused: (refusal: Refusal) => SignalboxError;
-  /** Says that there were events, and none of this wire. */
-  readonly odd: () => SignalboxError;
+  readonly open: (context: AnswerContext) => AnswerReader;
+  readonly httpError: (error: HttpError) => SignalboxError;
+  /** The error for an answer whose events do not belong to this wire. */
+  readonly unrecognized: () => SignalboxError;
 };
 
-/** More than one undecodable event is not a glitch but a broken stream. */
+/** A second undecodable event means that the stream is broken. */
 const maxMalformedEvents = 1;
 
 const malformedEvent: ProviderPart = {
@@ -60,16 +63,16 @@ const malformedEvent: ProviderPart = {
   },
 };
 
-/** The events of one answer on their way into its reader. */
+/** Passes the events of one answer to its reader. */
 class EventReading {
   readonly #context: AttemptContext;
   readonly #wire: AnswerWire;
   readonly #reader: AnswerReader;
   readonly #events: EventSource;
-  readonly #addPart: Tell;
+  readonly #addPart: AddPart;
   readonly #raw: RawEvents;
   #malformed = 0;
-  #isOdd = false;
+  #isUnrecognized = false;
   isOver = false;
 
   constructor(
@@ -77,7 +80,7 @@ class EventReading {
     wire: AnswerWire,
     reader: AnswerReader,
     events: EventSource,
-    addPart: Tell,
+    addPart: AddPart,
   ) {
     this.#context = context;
     this.#wire = wire;
@@ -87,13 +90,13 @@ class EventReading {
     this.#addPart = addPart;
   }
 
-  /** Waits for more bytes, and reads the events that they complete. */
+  /** Waits for more bytes and reads the events that they complete. */
   async readMore(): Promise<void> {
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await readOn(() => this.#events.read());
+      bytes = await nextValue(() => this.#events.read());
     } catch (cause) {
-      return this.#breakOff(this.#events.cut(cause));
+      return this.#handleInterruption(this.#events.cut(cause));
     }
     this.#events.take(bytes);
     this.readEvents();
@@ -105,7 +108,7 @@ class EventReading {
     const reader = this.#reader;
     const events = this.#events;
     for (let event = events.next(); event !== undefined; event = events.next()) {
-      if (event.type === 'again') reader.readAgain?.(event.of, event.text);
+      if (event.type === 'again') reader.readRepeat?.(event.of, event.text);
       else if (event.type === 'event') this.#readEvent(event.data);
       else if (event.type === 'done') reader.readDone?.();
       else this.#skip();
@@ -120,7 +123,7 @@ class EventReading {
     const { keepRaw } = this.#context;
     if (keepRaw) this.#raw.add(data);
     this.#reader.readEvent(data);
-    this.#isOdd = !this.#reader.isBegun();
+    this.#isUnrecognized = !this.#reader.hasStarted();
     if (keepRaw || !this.#events.canExpect()) return;
     const text = this.#reader.textEvent?.(data);
     if (text !== undefined) this.#events.expectAgain(text);
@@ -131,17 +134,17 @@ class EventReading {
     this.#addPart(malformedEvent);
   }
 
-  #breakOff(error: unknown): void {
-    // Whatever the cut looks like, an abort is an abort.
+  #handleInterruption(error: unknown): void {
+    // An abort takes precedence over the read error it causes.
     this.#context.signal.throwIfAborted();
-    if (!this.#reader.forgives(error)) throw error;
+    if (!this.#reader.isCompleteDespite(error)) throw error;
     this.#end();
   }
 
-  /** No more events come: the answer is whole, or it is none. */
+  /** Finishes the answer, or throws when it is incomplete. */
   #end(): void {
     this.#context.signal.throwIfAborted();
-    if (this.#isOdd) throw this.#wire.odd();
+    if (this.#isUnrecognized) throw this.#wire.unrecognized();
     if (!this.#reader.isEnded()) throw interruptedError('it ended without its terminal marker');
     this.#reader.finish(this.#context.keepRaw ? this.#raw.events : undefined);
     this.isOver = true;
@@ -149,10 +152,9 @@ class EventReading {
 }
 
 /**
- * Sends the request, and yields the parts of the answer as they arrive. One undecodable event is skipped, with a
- * warning, in the hope that the rest is whole; a second one ends the answer. Stops reading when the wire's terminal
- * marker has come, without waiting for the vendor to hang up. Parts that came before a failure are yielded before it
- * is thrown. Nothing happens before the first read.
+ * Sends the request on the first read, and yields the parts of the answer as they arrive. Skips one undecodable event
+ * with a warning; a second one fails the answer. Stops reading at the wire's terminal marker, without waiting for the
+ * vendor to close the connection. Yields the parts received before an error, then throws it.
  */
 export async function* readAnswer(
   context: AttemptContext,
@@ -160,12 +162,12 @@ export async function* readAnswer(
   ask: (context: AttemptContext) => Reply | Promise<Reply>,
 ): AsyncGenerator<readonly ProviderPart[], void> {
   const reply = await ask(context);
-  if (reply.kind === 'refusal') throw wire.refused(reply.refusal);
+  if (reply.kind === 'http-error') throw wire.httpError(reply.error);
   let batch: ProviderPart[] = [];
   const addPart = (part: ProviderPart): void =>
     checkCount(batch.push(part), 'parts', maxAnswerParts);
   const { headers, requestId } = reply;
-  const reader = wire.open({ headers, requestId, tell: addPart });
+  const reader = wire.open({ headers, requestId, addPart });
   let failure: { readonly error: unknown } | undefined;
   if (reply.kind === 'json') {
     try {
@@ -181,12 +183,12 @@ export async function* readAnswer(
   const { events } = reply;
   const reading = new EventReading(context, wire, reader, events, addPart);
   try {
-    let hasBegun = false;
+    let hasStarted = false;
     while (!reading.isOver && failure === undefined) {
       try {
-        if (hasBegun) await reading.readMore();
+        if (hasStarted) await reading.readMore();
         else reading.readEvents();
-        hasBegun = true;
+        hasStarted = true;
       } catch (error) {
         failure = { error };
       }

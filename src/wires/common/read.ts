@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 
-/** Readers for bodies whose shape nobody guarantees: what is not as expected counts as absent. */
+/** Readers for bodies of unknown shape. A value of an unexpected type counts as absent. */
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -21,16 +21,16 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** No answer has as many pieces. */
+/** No real answer has this many parts. */
 const maxIndex = 100_000;
 
-/** The number, if it can be the place of a piece in an answer. */
+/** The number, if it is a valid index of a part in an answer. */
 export function indexOf(value: unknown): number | undefined {
   const isIndex = Number.isInteger(value) && Number(value) >= 0 && Number(value) <= maxIndex;
   return isIndex ? Number(value) : undefined;
 }
 
-/** The number, if it can count something. */
+/** The number, if it is finite and not negative. */
 export function countOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }

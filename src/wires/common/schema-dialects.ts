@@ -1,19 +1,19 @@
 import type { JsonObject } from '../../protocol/json.ts';
 
-/** Whose understanding of JSON Schema. */
+/** The vendors' subsets of JSON Schema. */
 export type Dialect = 'openai' | 'anthropic' | 'gemini';
 
-/** What one vendor takes. */
+/** What one vendor accepts. */
 export type DialectRules = {
-  /** Keywords that are sent as they are (those that hold schemas are walked into). */
+  /** Keywords that are sent. Schemas inside them are rewritten too. */
   readonly keywords: ReadonlySet<string>;
   readonly formats: ReadonlySet<string>;
-  /** The largest `minItems` the vendor takes. */
+  /** The largest `minItems` that the vendor accepts. */
   readonly largestMinItems: number;
   /**
-   * Objects that are closed: `all`, since the vendor refuses `additionalProperties` other than `false`; or `unsaid`,
-   * those with properties that do not say otherwise, since only closed ones are enforced and what fits the closed
-   * one fits the open one too.
+   * Which objects get `additionalProperties: false`. `all`: the vendor rejects any other value. `unsaid`: objects with
+   * properties that do not set it, because the vendor enforces only closed objects, and what matches the closed schema
+   * also matches the open one.
    */
   readonly closedObjects: 'all' | 'unsaid' | 'none';
   /** `const` is written as an `enum` of one. */
@@ -94,7 +94,7 @@ export const rulesByDialect: Readonly<Record<Dialect, DialectRules>> = {
   },
 };
 
-/** Keywords that constrain nothing: left out without a word. */
+/** Keywords that constrain nothing. They are dropped without a warning. */
 export const annotations = new Set([
   '$schema',
   '$id',
@@ -109,8 +109,10 @@ export const annotations = new Set([
   'propertyOrdering',
 ]);
 
-/** Leaving these out changes nothing: annotations, and the bounds that zod puts on every integer and record. */
-export function saysNothing(keyword: string, value: unknown): boolean {
+/**
+ * Whether dropping the keyword changes nothing: annotations, and the bounds that zod adds to every integer and record.
+ */
+export function constrainsNothing(keyword: string, value: unknown): boolean {
   if (annotations.has(keyword)) return true;
   if (keyword === 'minimum' || keyword === 'maximum') {
     return Math.abs(Number(value)) >= Number.MAX_SAFE_INTEGER;
@@ -118,16 +120,16 @@ export function saysNothing(keyword: string, value: unknown): boolean {
   return keyword === 'propertyNames' && JSON.stringify(value) === '{"type":"string"}';
 }
 
-/** Keywords that a vendor takes with some values only. */
-export function isRefused(keyword: string, value: unknown, rules: DialectRules): boolean {
+/** Whether the vendor rejects this value of a keyword that it otherwise accepts. */
+export function isRejected(keyword: string, value: unknown, rules: DialectRules): boolean {
   if (keyword === 'format') return typeof value !== 'string' || !rules.formats.has(value);
   if (keyword === 'minItems') return Number(value) > rules.largestMinItems;
-  // OpenAI's grammar knows no lookaround, which zod's own patterns (email) use.
+  // OpenAI's grammar has no lookaround, which zod's patterns use (email).
   if (keyword === 'pattern') return /\(\?<?[=!]/.test(String(value));
   return false;
 }
 
-/** Whether the schema is of objects, said or meant. */
+/** Whether the schema describes objects, by its type or by having properties. */
 export function isObjectSchema(schema: JsonObject): boolean {
   const { type } = schema;
   if (type === undefined) return 'properties' in schema;

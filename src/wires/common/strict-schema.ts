@@ -1,10 +1,15 @@
 import type { JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
-import { isObjectSchema, isRefused, rulesByDialect, saysNothing } from './schema-dialects.ts';
+import {
+  constrainsNothing,
+  isObjectSchema,
+  isRejected,
+  rulesByDialect,
+} from './schema-dialects.ts';
 
 /**
- * Whether OpenAI can enforce the schema (`strict: true`): an object at the root, every object closed with
- * all its properties required, and none but supported keywords.
+ * Whether OpenAI can enforce the schema (`strict: true`). The root must be an object, every object must be closed and
+ * require all its properties, and every keyword must be supported.
  */
 export function isStrictCompatible(schema: JsonSchema): boolean {
   return isObjectSchema(schema) && !('anyOf' in schema) && isStrict(schema);
@@ -16,10 +21,10 @@ function isStrict(schema: unknown): boolean {
   const known = Object.entries(schema).every(
     ([keyword, value]) =>
       (openai.keywords.has(keyword) || keyword === 'definitions') &&
-      !isRefused(keyword, value, openai),
+      !isRejected(keyword, value, openai),
   );
-  const says = ['type', 'anyOf', '$ref', 'enum', 'const'].some((keyword) => keyword in schema);
-  if (!known || !says) return false;
+  const isConstrained = ['type', 'anyOf', '$ref', 'enum', 'const'].some((key) => key in schema);
+  if (!known || !isConstrained) return false;
   const { properties, required, items, anyOf, $defs, definitions } = schema;
   const names = isObject(properties) ? Object.keys(properties) : [];
   if (isObjectSchema(schema)) {
@@ -37,8 +42,8 @@ function isStrict(schema: unknown): boolean {
 }
 
 /**
- * The schema as guidance for OpenAI, to be sent with `strict: false`: whole, but for `propertyNames`, which
- * it refuses even where it enforces nothing.
+ * The schema for OpenAI with `strict: false`, where it only guides the model. Removes `propertyNames`, which OpenAI
+ * rejects even then.
  */
 export function guidanceSchema(schema: JsonSchema): {
   readonly schema: JsonSchema;
@@ -49,9 +54,9 @@ export function guidanceSchema(schema: JsonSchema): {
     if (Array.isArray(value)) return value.map((inner, index) => clean(inner, `${path}${index}.`));
     if (!isObject(value)) return value;
     const entries = Object.entries(value).filter(([keyword, inner]) => {
-      // A property may be called `propertyNames`, too.
+      // A property may also be named `propertyNames`.
       const isKeyword = keyword === 'propertyNames' && !path.endsWith('properties.');
-      if (isKeyword && !saysNothing(keyword, inner)) relaxed.push(`${path}${keyword}`);
+      if (isKeyword && !constrainsNothing(keyword, inner)) relaxed.push(`${path}${keyword}`);
       return !isKeyword;
     });
     return Object.fromEntries(

@@ -1,11 +1,11 @@
 import { tokenCountOf } from '../../internal/token-count.ts';
 
-/** Reads the token counts of one usage object, and notes whether one of them cannot be right. */
+/** Reads the token counts of one usage object and records whether any is implausible. */
 export class TokenCounts {
-  /** Whether a number was reported that no answer can have taken: negative, fractional, or absurdly large. */
+  /** Whether a reported count is impossible: negative, fractional, or absurdly large. */
   isDoubtful = false;
 
-  /** The count; `undefined` where none is reported, and for one that cannot be right. */
+  /** The count, or `undefined` when it is missing or implausible. */
   of(value: unknown): number | undefined {
     if (typeof value !== 'number') return undefined;
     const count = tokenCountOf(value);
@@ -13,7 +13,7 @@ export class TokenCounts {
     return count;
   }
 
-  /** Says that the usage is not to be taken as the vendor's exact word. */
+  /** Marks the usage as estimated when a count was implausible. */
   get certainty(): { readonly estimated?: true } {
     return this.isDoubtful ? { estimated: true } : {};
   }

@@ -1,27 +1,27 @@
-/** What a wire demands of the ids of tool calls. */
+/** The format a wire requires for the ids of tool calls. */
 export type ToolIdRule = {
   readonly accepts: (id: string) => boolean;
-  /** The `n`th id of ours, counted from 1. */
-  readonly mint: (n: number) => string;
+  /** The `n`th generated id, counted from 1. */
+  readonly generate: (n: number) => string;
 };
 
-/** Ids of one conversation in the wire's spelling. */
+/** Maps the tool call ids of one conversation to ids that the wire accepts. */
 export interface ToolIds {
-  /** The id for a call. Each call of a conversation gets another one, even when the caller's repeat. */
+  /** The id for a call. It is unique in the conversation, even when the caller repeats an id. */
   call(id: string): string;
-  /** The id that the latest call with this id was given. */
+  /** The id assigned to the latest call with this id. */
   result(id: string): string;
 }
 
-/** Rewrites ids that the wire would refuse or that an earlier turn has used. The same input gives the same ids. */
+/** Replaces ids that the wire would reject or that an earlier turn uses. The same input gives the same ids. */
 export function createToolIds(rule: ToolIdRule): ToolIds {
   const used = new Set<string>();
   const latest = new Map<string, string>();
-  let minted = 0;
+  let generated = 0;
 
   function fresh(): string {
     let id: string;
-    do id = rule.mint(++minted);
+    do id = rule.generate(++generated);
     while (used.has(id));
     return id;
   }

@@ -1,14 +1,14 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { NormalMessage, Part, ToolCallPart, ToolResultPart } from '../../protocol/message.ts';
 
-/** What a call without a result is answered with: every wire wants each call answered. */
+/** The result of a call that has none. Every wire requires a result for each call. */
 const noResult = 'This tool call was not answered.';
 
 function isCall(part: Part): part is ToolCallPart {
   return part.type === 'tool-call';
 }
 
-function isOfTools(part: Part): boolean {
+function isCallOrResult(part: Part): boolean {
   return part.type === 'tool-call' || part.type === 'tool-result';
 }
 
@@ -17,15 +17,16 @@ function callsOf(message: NormalMessage): readonly ToolCallPart[] {
 }
 
 /**
- * Puts the results of each assistant turn's tool calls into one `tool` turn right after it, in the order of
- * the calls. A call without a result is answered with an error; a result without a call is left out.
- * A result belongs to the nearest turn with calls before it, so ids may be used again later.
+ * Moves the results of each assistant turn's tool calls into one `tool` turn directly after it, in the order of the
+ * calls. A call without a result gets an error result. A result without a call is dropped. A result is matched to the
+ * nearest preceding turn with calls, so later turns may reuse ids.
  */
 export function pairToolResults(messages: readonly NormalMessage[]): {
   readonly messages: readonly NormalMessage[];
   readonly warnings: readonly Warning[];
 } {
-  if (!messages.some(({ content }) => content.some(isOfTools))) return { messages, warnings: [] };
+  if (!messages.some(({ content }) => content.some(isCallOrResult)))
+    return { messages, warnings: [] };
   const paired: NormalMessage[] = [];
   const warnings: Warning[] = [];
   let open:
@@ -41,7 +42,7 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
         if (result !== undefined) return result;
         warnings.push({
           code: 'compat',
-          message: `the call of tool "${call.name}" had no result; it was answered with an error`,
+          message: `the call of tool "${call.name}" has no result; an error result was sent`,
         });
         return {
           type: 'tool-result',
@@ -68,7 +69,7 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
       else {
         warnings.push({
           code: 'dropped-part',
-          message: `a result of tool "${part.name}" answers no call before it and was left out`,
+          message: `a result of tool "${part.name}" matches no call before it and was dropped`,
         });
       }
       return false;

@@ -2,9 +2,9 @@ import { codeByAwsException } from './aws-errors.ts';
 import { codeByWordInBand } from './error-words.ts';
 
 /**
- * Machine words of errors (`type`, `code`, `status`, `reason`) that decide nothing, as vendors write them, in lower
- * case. With those of the tables that do decide, they are all that a message may hold of a vendor's own words: what
- * merely looks like a machine word may be a key, or the prompt.
+ * Machine-readable error words (`type`, `code`, `status`, `reason`) that do not affect the error code, in lower case.
+ * Our error messages quote only these words and those of the code tables. An unknown word may be a key or part of the
+ * prompt.
  */
 const words = `
   access_denied access_terminated_error account_deactivated already_exists api_connection_error api_error
@@ -48,12 +48,12 @@ const known: ReadonlySet<string> = new Set([
   ...Object.keys(codeByAwsException),
 ]);
 
-/** Whether a vendor is known to have this machine word, which is in lower case. */
+/** Whether a vendor is known to use this word. `word` must be in lower case. */
 export function isKnownWord(word: string): boolean {
   return known.has(word);
 }
 
-/** Names of the fields of requests, of all wires and ours, in lower case without hyphens and underscores. */
+/** Names of request fields of all wires and of signalbox, in lower case without hyphens and underscores. */
 const fieldWords = `
   allowedtools annotations anthropicbeta anthropicversion apikey apiversion arguments aspectratio audio authorization
   background base64 bestof betas blocks body budgettokens cache cachecontrol cachedcontent candidatecount
@@ -79,13 +79,13 @@ const fieldWords = `
 
 const knownFields: ReadonlySet<string> = new Set(fieldWords.trim().split(/\s+/));
 
-/** Deeper paths are of no help to anybody. */
+/** Longer paths are not useful in a message. */
 const maxParamLength = 100;
 
-/** A vendor's path to a field: names, and positions in brackets, behind dots or behind slashes. */
+/** The segments of a vendor's path to a field: names and indexes, separated by brackets, dots or slashes. */
 const segments = /[^.[\]/]+/g;
 
-/** The path of the parameter that the vendor complains of, if it is made of the names of fields and of positions. */
+/** The path of the rejected parameter, if it consists of known field names and indexes. */
 export function knownParam(param: unknown): string | undefined {
   if (typeof param !== 'string' || param.length > maxParamLength) return undefined;
   const named = param.match(segments) ?? [];

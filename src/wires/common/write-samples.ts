@@ -1,10 +1,10 @@
-/** A picture of one transparent pixel, as a PNG in base64. */
+/** An image of one transparent pixel, as a PNG in base64. */
 export const onePixelPng =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
 const defaultDimensions = 8;
 
-/** FNV-1a: the same text gives the same vector, another text another. */
+/** FNV-1a, so that the same text always gives the same vector. */
 function hash(text: string, seed: number): number {
   let value = 0x811c9dc5 ^ seed;
   for (const character of text) {

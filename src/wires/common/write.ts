@@ -1,33 +1,33 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 
-/** The wires that the simulators speak. */
+/** The wires that the simulators support. */
 export type WrittenWire = 'openai-responses' | 'openai-chat' | 'anthropic' | 'gemini';
 
-/** APIs next to them, which answer with vectors and images. */
+/** The embedding and image APIs. */
 type WrittenOtherWire = 'openai-embeddings' | 'openai-images' | 'gemini-embeddings';
 
 /** Request headers by their names in lower case. */
 export type RequestHeaders = Readonly<Record<string, string | undefined>>;
 
-/** A request as a simulated provider read it. */
+/** A request received by a simulated provider. */
 export type ReceivedRequest = {
-  /** Absent for a path that no wire of this provider knows. */
+  /** Absent when no wire of this provider accepts the path. */
   readonly wire: WrittenWire | WrittenOtherWire | undefined;
   readonly method: string;
   readonly path: string;
-  /** Names in lower case. Keys are in here: this is for tests, not for logs. */
+  /** Names in lower case. Includes the API key: use it in tests, not in logs. */
   readonly headers: RequestHeaders;
   /** The parsed JSON body; empty when it is not a JSON object. */
   readonly body: JsonObject;
   readonly model: string;
-  /** Whether a stream was asked for. */
+  /** Whether the request asks for a stream. */
   readonly stream: boolean;
-  /** The API key or access token that came along. */
+  /** The API key or access token of the request. */
   readonly key: string | undefined;
 };
 
-/** What a vendor complains about, in a word that each wire turns into its own status, body and headers. */
+/** The kind of error. Each wire turns it into its status, body and headers. */
 export type VendorErrorKind =
   | 'rate_limited'
   | 'quota_exhausted'
@@ -41,7 +41,7 @@ export type VendorErrorKind =
   | 'invalid_request'
   | 'unsupported';
 
-/** An answer with nothing left open, which the wires put into their words. */
+/** A complete answer, which each wire writes in its format. */
 export type AnswerToWrite = {
   readonly model: string;
   readonly text: string;
@@ -74,27 +74,31 @@ type UsageToWrite = {
 /** One server-sent event, before it is written. */
 export type Frame = {
   readonly event?: string;
-  /** An object is sent as JSON, a string as it is (`[DONE]`). */
+  /** An object is sent as JSON, a string unchanged (`[DONE]`). */
   readonly data: JsonObject | string;
-  /** `preamble` comes before the wait for the first token, `end` is what `no-done` leaves out. */
+  /** `preamble` is sent before the delay of the first token. `end` is omitted by the fault `no-done`. */
   readonly role: 'preamble' | 'content' | 'finish' | 'end';
 };
 
-/** What the request asks for, as far as the default answer cares. */
-export type Asked = {
+/** The output that the request asks for. It determines the default answer. */
+export type RequestedOutput = {
   readonly schema: unknown;
   readonly tools: readonly { readonly name: string; readonly schema: unknown }[];
-  /** The tool that the answer must call; any one when it is not named. */
+  /** The tool that the answer must call. Any tool will do when `name` is undefined. */
   readonly forcedTool: { readonly name: string | undefined } | undefined;
 };
 
-/** For requests that ask for neither an object nor a tool. */
-export const nothingAsked: Asked = { schema: undefined, tools: [], forcedTool: undefined };
+/** For requests without a schema and without tools. */
+export const noRequestedOutput: RequestedOutput = {
+  schema: undefined,
+  tools: [],
+  forcedTool: undefined,
+};
 
-/** One exchange: the numbers that go into ids and times, and the request. */
+/** One exchange: the request, and the values used for ids and timestamps. */
 export type Turn = {
   readonly request: ReceivedRequest;
-  /** Unique within the provider, of letters and digits. */
+  /** Unique within the provider. Consists of letters and digits. */
   readonly serial: string;
   /** Epoch milliseconds. */
   readonly at: number;
@@ -102,10 +106,10 @@ export type Turn = {
 
 export type AnswerTurn = Turn & { readonly answer: AnswerToWrite };
 
-/** An error to be put into the vendor's format. */
+/** An error to write in the vendor's format. */
 export type VendorError = {
   readonly kind: VendorErrorKind;
-  /** @default the vendor's own for `kind` */
+  /** @default the vendor's usual status for `kind` */
   readonly status?: number | undefined;
   readonly code?: string | undefined;
   readonly message?: string | undefined;
@@ -119,45 +123,45 @@ export type ErrorReply = {
 };
 
 /**
- * One vendor protocol, seen from the vendor's side. All functions are pure; the server does the sending.
+ * The server side of one vendor protocol. All functions are pure; the server sends the results.
  */
 export interface WireWriter {
   readonly name: WrittenWire | WrittenOtherWire;
-  /** Whether `path` (without the query) is this wire's. Any prefix before it is accepted. */
+  /** Whether `path` (without the query) belongs to this wire. Any prefix is accepted. */
   accepts(path: string): boolean;
-  /** The model and whether a stream is asked for, from wherever the wire puts them. */
+  /** Reads the model and whether the request asks for a stream. */
   read(path: string, body: JsonObject): { readonly model: string; readonly stream: boolean };
-  /** The API key or token, from wherever the wire puts it. */
+  /** Reads the API key or token. */
   credential(headers: RequestHeaders, query: URLSearchParams): string | undefined;
-  /** What the vendor says when no key came at all. */
+  /** The error for a request without a key. */
   readonly missingKey: VendorErrorKind;
-  asked(body: JsonObject): Asked;
-  /** What the vendor would reject about the request, if anything. */
+  requestedOutput(body: JsonObject): RequestedOutput;
+  /** Why the vendor would reject the request, or `undefined` when it would not. */
   complaint(request: ReceivedRequest): string | undefined;
-  /** Headers of a good answer. */
+  /** Headers of a successful answer. */
   headers(turn: Turn): Readonly<Record<string, string>>;
   unary(turn: AnswerTurn): JsonObject;
   frames(turn: AnswerTurn): readonly Frame[];
   error(error: VendorError, turn: Turn): ErrorReply;
-  /** The events that tell of an error inside a stream (or of a 200 that is none), after `sent` events. */
+  /** The events of an error inside a stream (or instead of one, with a 200), after `sent` events. */
   errorFrames(error: VendorError, turn: AnswerTurn, sent: number): readonly Frame[];
-  /** What keeps an idle stream alive, as the raw text of one event or comment. */
+  /** The raw text of one event or comment that keeps an idle stream alive. */
   readonly keepAlive: string;
 }
 
-const pieceCharacters = 12;
-const mostPieces = 64;
+const chunkCharacters = 12;
+const maxChunks = 64;
 
-/** The text in pieces of whole characters. */
+/** Splits the text into chunks of whole characters. */
 export function splitText(text: string): readonly string[] {
   const characters = [...text];
-  const size = Math.max(pieceCharacters, Math.ceil(characters.length / mostPieces));
+  const size = Math.max(chunkCharacters, Math.ceil(characters.length / maxChunks));
   return Array.from({ length: Math.ceil(characters.length / size) }, (_, index) =>
     characters.slice(index * size, (index + 1) * size).join(''),
   );
 }
 
-/** The token of an `Authorization` header; absent when it is empty. */
+/** The token of an `Authorization: Bearer` header, if any. */
 export function bearer(headers: RequestHeaders): string | undefined {
   return /^bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1];
 }

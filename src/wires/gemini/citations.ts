@@ -1,25 +1,23 @@
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Citation } from '../../protocol/message.ts';
 import { citation } from '../common/citations.ts';
+import type { ResolveCitation } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { SegmentFinder } from './segment-finder.ts';
 
-type Cite = (text: string) => Citation | undefined;
-
 const groundingNames = ['groundingChunks', 'groundingSupports', 'citations', 'citationSources'];
 
-/** What a candidate says of its sources. */
+/** The grounding fields of a candidate. */
 export function groundingOf({ groundingMetadata, citationMetadata }: JsonObject): JsonObject {
-  const told = { ...objectOf(groundingMetadata), ...objectOf(citationMetadata) };
-  // Those alone: they are merged with every event, and a vendor may make up new ones each time.
+  const fields = { ...objectOf(groundingMetadata), ...objectOf(citationMetadata) };
+  // Only known names, because the fields of all events are merged and must not grow without limit.
   return Object.fromEntries(
-    groundingNames.filter((name) => name in told).map((name) => [name, told[name]]),
+    groundingNames.filter((name) => name in fields).map((name) => [name, fields[name]]),
   );
 }
 
-/** Which characters of the text a segment is; `undefined` when it is of another part. */
-function placeOf(segment: JsonObject, text: string, finder: SegmentFinder) {
+/** The range of a segment in the text, in characters. `undefined` when the segment belongs to another part. */
+function rangeOf(segment: JsonObject, text: string, finder: SegmentFinder) {
   const quoted = textOf(segment.text);
   const start = finder.characterAt(text, countOf(segment.startIndex) ?? 0);
   if (quoted === undefined)
@@ -28,7 +26,7 @@ function placeOf(segment: JsonObject, text: string, finder: SegmentFinder) {
   return at < 0 ? undefined : { start: at, end: at + quoted.length };
 }
 
-function factsOf(chunk: JsonObject) {
+function fieldsOf(chunk: JsonObject) {
   const [kind] = ['web', 'retrievedContext', 'maps', 'image'].filter((name) => name in chunk);
   const { uri, title, text } = objectOf(own(chunk, kind ?? ''));
   return { url: textOf(uri), title: textOf(title), citedText: textOf(text) };
@@ -38,37 +36,40 @@ function supportCites(
   chunks: readonly JsonObject[],
   support: JsonObject,
   finder: SegmentFinder,
-): readonly Cite[] {
-  return listOf(support.groundingChunkIndices).flatMap((index): readonly Cite[] => {
+): readonly ResolveCitation[] {
+  return listOf(support.groundingChunkIndices).flatMap((index): readonly ResolveCitation[] => {
     const chunk = chunks[countOf(index) ?? -1];
     if (chunk === undefined) return [];
     return [
       (text) => {
-        const place = placeOf(objectOf(support.segment), text, finder);
-        return place && citation({ ...factsOf(chunk), ...place }, { chunk, support });
+        const range = rangeOf(objectOf(support.segment), text, finder);
+        return range && citation({ ...fieldsOf(chunk), ...range }, { chunk, support });
       },
     ];
   });
 }
 
-/** The sources of a text: what grounding says of its segments, or of the whole, and what it was recited from. */
-export function citationsOf(grounding: JsonObject, finder: SegmentFinder): readonly Cite[] {
+/** The citations of a text: grounding sources of its segments or of the whole text, and sources it was recited from. */
+export function citationsOf(
+  grounding: JsonObject,
+  finder: SegmentFinder,
+): readonly ResolveCitation[] {
   const chunks = listOf(grounding.groundingChunks).filter(isObject);
   const supports = listOf(grounding.groundingSupports).filter(isObject);
   const recited = listOf(grounding.citations ?? grounding.citationSources).filter(isObject);
   const grounded =
     supports.length > 0
       ? supports.flatMap((support) => supportCites(chunks, support, finder))
-      : chunks.map((chunk) => () => citation(factsOf(chunk), chunk));
+      : chunks.map((chunk) => () => citation(fieldsOf(chunk), chunk));
   return [
     ...grounded,
     ...recited.map(
-      (told): Cite =>
+      (source): ResolveCitation =>
         (text) => {
-          const { uri, title } = told;
+          const { uri, title } = source;
           return citation(
-            { url: textOf(uri), title: textOf(title), ...placeOf(told, text, finder) },
-            told,
+            { url: textOf(uri), title: textOf(title), ...rangeOf(source, text, finder) },
+            source,
           );
         },
     ),

@@ -14,33 +14,33 @@ import type {
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { outputParts, wireMedia } from '../common/media.ts';
 import {
+  canReplay,
   hoistSystem,
-  isOwn,
   joinText,
   mergeNeighbours,
   withoutBlanks,
 } from '../common/messages.ts';
 import { isObject } from '../common/read.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
-import type { ModelFacts } from './models.ts';
+import type { GeminiModelSpec } from './models.ts';
 
 type WirePart = JsonObject;
 
-/** Addresses whose content the API knows or finds out: its own files, Cloud Storage and YouTube. */
-const ownAddress =
+/** URLs for which the API knows the media type: its files, Cloud Storage and YouTube. */
+const googleUrl =
   /^(?:gs:\/\/|https:\/\/generativelanguage\.googleapis\.com\/|https:\/\/(?:www\.)?youtube\.com\/|https:\/\/youtu\.be\/)/;
 
-/** Stands for a signature on calls that another model made, which Gemini 3 would otherwise refuse. */
+/** The signature for calls made by another model. Gemini 3 rejects calls without a signature. */
 const foreignCallSignature = 'skip_thought_signature_validator';
 
-/** Ids of ours, for calls that came without one: the API pairs those by their order. */
-const mintedId = /^call_\d+$/;
+/** Ids that signalbox generated for calls without one. The API matches such calls to results by their order. */
+const generatedId = /^call_\d+$/;
 
 function unsupported(what: string): SignalboxError {
-  return new SignalboxError('unsupported', `Gemini takes no ${what}`);
+  return new SignalboxError('unsupported', `Gemini does not accept ${what}`);
 }
 
-/** For other addresses the API wants to be told what is there: https://ai.google.dev/gemini-api/docs/file-input-methods */
+/** For all other URLs the API requires a media type: https://ai.google.dev/gemini-api/docs/file-input-methods */
 const mediaTypeByExtension: Readonly<Record<string, string>> = {
   png: 'image/png',
   jpg: 'image/jpeg',
@@ -57,39 +57,39 @@ const mediaTypeByExtension: Readonly<Record<string, string>> = {
   mp4: 'video/mp4',
 };
 
-function urlPart(url: string, mediaType: string | undefined, facts: ModelFacts): WirePart {
-  if (ownAddress.test(url)) {
+function urlPart(url: string, mediaType: string | undefined, spec: GeminiModelSpec): WirePart {
+  if (googleUrl.test(url)) {
     return { fileData: { fileUri: url, ...(mediaType !== undefined && { mimeType: mediaType }) } };
   }
-  if (!facts.fetchesUrls) throw unsupported('public address for this model: send the bytes');
+  if (!spec.fetchesUrls) throw unsupported('a public URL for this model; pass the bytes');
   const extension = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase() ?? '';
   const mimeType = mediaType ?? own(mediaTypeByExtension, extension);
-  if (mimeType === undefined) throw unsupported('address without a mediaType: say what is there');
+  if (mimeType === undefined) throw unsupported('a URL of unknown media type; set mediaType');
   return { fileData: { fileUri: url, mimeType } };
 }
 
-function mediaPart(source: Media, provider: string, facts: ModelFacts): WirePart {
+function mediaPart(source: Media, provider: string, spec: GeminiModelSpec): WirePart {
   const media = wireMedia(source);
   if (media.kind === 'base64') {
     return { inlineData: { mimeType: media.mediaType, data: media.data } };
   }
   if (media.kind === 'ref' && media.provider !== provider) {
-    throw unsupported('file that was uploaded to another provider');
+    throw unsupported('a file that was uploaded to another provider');
   }
-  if (media.kind === 'url') return urlPart(media.url, media.mediaType, facts);
+  if (media.kind === 'url') return urlPart(media.url, media.mediaType, spec);
   const mimeType = media.mediaType === undefined ? {} : { mimeType: media.mediaType };
   return { fileData: { fileUri: media.id, ...mimeType } };
 }
 
 function signature(opaque: Opaque | undefined, request: ProviderRequest): JsonObject {
-  const own = opaque?.kind === 'thought-signature' && isOwn(opaque, request, 'gemini');
+  const own = opaque?.kind === 'thought-signature' && canReplay(opaque, request, 'gemini');
   return own ? { thoughtSignature: opaque.data } : {};
 }
 
-/** Thoughts go back only with their signature, and only to whom they came from. */
+/** Thoughts are sent back only with their signature, and only to the provider that issued them. */
 function reasoningPart(part: ReasoningPart, request: ProviderRequest): WirePart | undefined {
   const { opaque } = part;
-  if (opaque === undefined || !isOwn(opaque, request, 'gemini')) return undefined;
+  if (opaque === undefined || !canReplay(opaque, request, 'gemini')) return undefined;
   if (opaque.kind === 'item') {
     const item: unknown = JSON.parse(opaque.data);
     return isObject(item) ? item : undefined;
@@ -99,7 +99,7 @@ function reasoningPart(part: ReasoningPart, request: ProviderRequest): WirePart 
 }
 
 function wireId(id: string): JsonObject {
-  return mintedId.test(id) ? {} : { id };
+  return generatedId.test(id) ? {} : { id };
 }
 
 function callPart(part: ToolCallPart, request: ProviderRequest): WirePart {
@@ -113,23 +113,27 @@ function callPart(part: ToolCallPart, request: ProviderRequest): WirePart {
 function resultParts(
   part: ToolResultPart,
   request: ProviderRequest,
-  facts: ModelFacts,
+  spec: GeminiModelSpec,
 ): readonly WirePart[] {
   const parts = outputParts(part.output);
   const output = parts === undefined ? part.output : joinText(parts);
   const media = (parts ?? []).flatMap((each) =>
-    each.type === 'text' ? [] : [mediaPart(each.source, request.provider, facts)],
+    each.type === 'text' ? [] : [mediaPart(each.source, request.provider, spec)],
   );
   const functionResponse = {
     ...wireId(part.id),
     name: part.name,
     response: part.isError === true ? { error: output } : { output },
-    ...(facts.mediaInResults && media.length > 0 && { parts: media }),
+    ...(spec.mediaInResults && media.length > 0 && { parts: media }),
   };
-  return [{ functionResponse }, ...(facts.mediaInResults ? [] : media)];
+  return [{ functionResponse }, ...(spec.mediaInResults ? [] : media)];
 }
 
-function wireParts(part: Part, request: ProviderRequest, facts: ModelFacts): readonly WirePart[] {
+function wireParts(
+  part: Part,
+  request: ProviderRequest,
+  spec: GeminiModelSpec,
+): readonly WirePart[] {
   switch (part.type) {
     case 'text':
       return [{ text: part.text, ...signature(part.opaque, request) }];
@@ -138,19 +142,19 @@ function wireParts(part: Part, request: ProviderRequest, facts: ModelFacts): rea
     case 'image':
     case 'audio':
     case 'file':
-      return [mediaPart(part.source, request.provider, facts)];
+      return [mediaPart(part.source, request.provider, spec)];
     case 'reasoning':
       return [reasoningPart(part, request)].filter((each) => each !== undefined);
     case 'tool-call':
       return [callPart(part, request)];
     case 'tool-result':
-      return resultParts(part, request, facts);
+      return resultParts(part, request, spec);
     default:
       return part satisfies never;
   }
 }
 
-/** Signs the first call of a turn in another's stead; the API looks at no other. */
+/** Adds a placeholder signature to the first call of a turn. The API checks only the first call. */
 function signFirstCall(parts: readonly WirePart[], warnings: Warning[]): readonly WirePart[] {
   const first = parts.findIndex((part) => 'functionCall' in part);
   if (first < 0 || 'thoughtSignature' in (parts[first] ?? {})) return parts;
@@ -158,7 +162,7 @@ function signFirstCall(parts: readonly WirePart[], warnings: Warning[]): readonl
     warnings.push({
       code: 'compat',
       param: 'thoughtSignature',
-      message: 'tool calls of another model were sent without their thoughts',
+      message: 'tool calls of another model were sent without its thoughts',
     });
   }
   return parts.map((part, index) =>
@@ -189,12 +193,12 @@ export type WireConversation = {
 };
 
 /**
- * The conversation in the API's words: system apart, turns alternating and begun by the user, the results of
- * each turn's calls together and in their order.
- * @throws SignalboxError `unsupported` for media it cannot reach and for a begun answer; `invalid_request`
- * when there is nothing to say.
+ * Converts the conversation: system turns separate, alternating turns that start with the user, and the results of each
+ * turn's calls together and in order.
+ * @throws SignalboxError `unsupported` for media the API cannot fetch and for a prefilled answer; `invalid_request`
+ * when there is nothing to send.
  */
-export function toContents(request: ProviderRequest, facts: ModelFacts): WireConversation {
+export function toContents(request: ProviderRequest, spec: GeminiModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const hoisted = hoistSystem(withoutBlanks(request.messages));
   const paired = pairToolResults(hoisted.rest);
@@ -204,11 +208,11 @@ export function toContents(request: ProviderRequest, facts: ModelFacts): WireCon
   );
   const contents = turns
     .map(({ role, content }): Content => {
-      const parts = content.flatMap((part) => wireParts(part, request, facts));
+      const parts = content.flatMap((part) => wireParts(part, request, spec));
       if (role !== 'assistant') return { role: 'user', parts };
       return {
         role: 'model',
-        parts: facts.wantsSignatures ? signFirstCall(parts, warnings) : parts,
+        parts: spec.wantsSignatures ? signFirstCall(parts, warnings) : parts,
       };
     })
     .filter(({ parts }) => parts.length > 0);
@@ -224,16 +228,16 @@ export function toContents(request: ProviderRequest, facts: ModelFacts): WireCon
   if (contents[0]?.role === 'model') {
     warnings.push({
       code: 'compat',
-      message: 'the conversation began with the assistant; a user message was put before it',
+      message: 'the conversation starts with the assistant; a user message was added before it',
     });
     contents.unshift({ role: 'user', parts: [{ text: '(continued)' }] });
   }
-  if (contents.at(-1)?.role === 'model') throw unsupported('answer begun by the caller');
-  if (facts.systemInstruction || system.length === 0) return { system, contents, warnings };
+  if (contents.at(-1)?.role === 'model') throw unsupported('a prefilled answer');
+  if (spec.systemInstruction || system.length === 0) return { system, contents, warnings };
   const [first, ...others] = contents;
   warnings.push({
     code: 'compat',
-    message: 'the system message was sent as part of the first one',
+    message: 'the system message was sent as part of the first message',
   });
   const opening = { role: 'user', parts: [...system, ...(first?.parts ?? [])] };
   return { system: [], contents: [opening, ...others], warnings };

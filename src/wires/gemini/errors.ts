@@ -1,18 +1,18 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import {
+  httpFailure,
   maxMessageLength,
-  refusalFailure,
   type VendorError,
   vendorFailure,
 } from '../common/classify.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 
 /**
- * `error.status` (https://cloud.google.com/apis/design/errors) and the reasons in its details, which come
- * first. `INVALID_ARGUMENT` says no more than its status and is not here.
+ * `error.status` (https://cloud.google.com/apis/design/errors) and the reasons in `details`, which take precedence.
+ * `INVALID_ARGUMENT` adds nothing to the HTTP status and is not here.
  */
 const codeByWord = {
   api_key_invalid: 'auth',
@@ -36,17 +36,17 @@ const codeByWord = {
   aborted: 'conflict',
 } as const satisfies Record<string, AttemptErrorCode>;
 
-/** In a stream there may be no status to fall back on. */
+/** {@link codeByWord} for errors inside a stream, which may have no status to fall back on. */
 const codeByWordInStream = {
   ...codeByWord,
   invalid_argument: 'invalid_request',
   out_of_range: 'invalid_request',
 } as const satisfies Record<string, AttemptErrorCode>;
 
-/** Quotas that do not come back within minutes: those of a day, those of nothing, and prepaid ones. */
+/** Quotas that do not reset within minutes: daily quotas, quotas of zero, and prepaid credit. */
 const spentPattern = /PerDay|per_day|limit: 0\b|credits? (?:are|is|have been) depleted/i;
 
-/** The error object; the stream endpoint wraps it in a list when it is not asked for events. */
+/** The error object. The stream endpoint wraps it in a list when it is called without `alt=sse`. */
 function errorOf(body: unknown): unknown {
   const whole = Array.isArray(body) ? body.find((each) => isObject(each) && 'error' in each) : body;
   return objectOf(whole).error;
@@ -61,32 +61,32 @@ function durationMs(value: unknown): number | undefined {
 function readError(body: unknown): VendorError {
   const error = errorOf(body);
   const { message, status, details } = objectOf(error);
-  const said = (textOf(message) ?? textOf(error) ?? textOf(body) ?? '').slice(0, maxMessageLength);
-  const facts = listOf(details).map(objectOf);
-  const violations = facts.flatMap(({ violations }) => listOf(violations)).map(objectOf);
+  const text = (textOf(message) ?? textOf(error) ?? textOf(body) ?? '').slice(0, maxMessageLength);
+  const entries = listOf(details).map(objectOf);
+  const violations = entries.flatMap(({ violations }) => listOf(violations)).map(objectOf);
   const isSpent =
-    spentPattern.test(said) ||
+    spentPattern.test(text) ||
     violations.some(({ quotaId }) => spentPattern.test(textOf(quotaId) ?? ''));
   const words = [
     isSpent && status === 'RESOURCE_EXHAUSTED' ? 'spent' : undefined,
-    ...facts.map(({ reason }) => textOf(reason)),
+    ...entries.map(({ reason }) => textOf(reason)),
     textOf(status),
   ];
   return {
     words: words.filter((word) => word !== undefined).map((word) => word.toLowerCase()),
-    message: said,
-    retryAfterMs: facts
+    message: text,
+    retryAfterMs: entries
       .map(({ retryDelay }) => durationMs(retryDelay))
       .find((delay) => delay !== undefined),
   };
 }
 
-/** The error of an HTTP answer other than 2xx. */
-export function refusalError(refusal: Refusal): SignalboxError {
-  return refusalFailure(refusal, readError, codeByWord);
+/** The error of an HTTP error response. */
+export function httpError(response: HttpError): SignalboxError {
+  return httpFailure(response, readError, codeByWord);
 }
 
-/** The error that a 2xx answer or an event of a stream turned out to be. */
+/** The error in the body of a 2xx answer or in an event of a stream. */
 export function inBandError(body: unknown, headers: AnswerHeaders): SignalboxError {
   return vendorFailure(readError(body), codeByWordInStream, { headers, body });
 }

@@ -1,34 +1,34 @@
-/** How a model is told how long to think. */
+/** How thinking is configured. */
 type Thinking =
   | { readonly by: 'level'; readonly levels: readonly ThinkingLevel[] }
-  /** Tokens; `canBeOff` says whether a budget of 0 is taken. */
+  /** In tokens. `canBeOff`: whether the API accepts a budget of 0. */
   | {
       readonly by: 'budget';
-      readonly least: number;
-      readonly most: number;
+      readonly min: number;
+      readonly max: number;
       readonly canBeOff: boolean;
     }
   | { readonly by: 'none' };
 
 export type ThinkingLevel = 'minimal' | 'low' | 'medium' | 'high';
 
-/** What the API takes and refuses for one family of models. */
-export type ModelFacts = {
+/** What Gemini's API accepts for one family of models. */
+export type GeminiModelSpec = {
   readonly thinking: Thinking;
-  /** Whether a schema may stand beside tools; Gemini 3 wants the tool choice to be automatic then. */
+  /** Whether a schema can be combined with tools. Gemini 3 then requires an automatic tool choice. */
   readonly schemaWithTools: boolean;
   /** Whether calls in the history must carry a thought signature. */
   readonly wantsSignatures: boolean;
-  /** Whether a tool's result may hold media. */
+  /** Whether tool results may contain media. */
   readonly mediaInResults: boolean;
-  /** Whether the API fetches any public address for it, not only its own (since January 2026). */
+  /** Whether the API fetches any public URL, not only Google's (since January 2026). */
   readonly fetchesUrls: boolean;
   readonly systemInstruction: boolean;
   readonly tools: boolean;
   readonly structuredOutput: boolean;
 };
 
-const gemini3: ModelFacts = {
+const gemini3: GeminiModelSpec = {
   thinking: { by: 'level', levels: ['minimal', 'low', 'medium', 'high'] },
   schemaWithTools: true,
   wantsSignatures: true,
@@ -39,7 +39,7 @@ const gemini3: ModelFacts = {
   structuredOutput: true,
 };
 
-const gemini2: ModelFacts = {
+const gemini2: GeminiModelSpec = {
   ...gemini3,
   thinking: { by: 'none' },
   schemaWithTools: false,
@@ -47,7 +47,7 @@ const gemini2: ModelFacts = {
   mediaInResults: false,
 };
 
-const gemma: ModelFacts = {
+const gemma: GeminiModelSpec = {
   ...gemini2,
   fetchesUrls: false,
   systemInstruction: false,
@@ -55,31 +55,31 @@ const gemma: ModelFacts = {
   structuredOutput: false,
 };
 
-/** Later models keep `low` and `high`; the levels between have come and gone. */
-const unknownGemini: ModelFacts = {
+/** For later models, which usually support at least these levels. */
+const unknownGemini: GeminiModelSpec = {
   ...gemini3,
   thinking: { by: 'level', levels: ['low', 'medium', 'high'] },
 };
 
 /**
- * Facts by the start of the model's name, the first match counting, so longer names stand first.
+ * Specs by the start of the model's name. The first match wins, so longer names come first.
  * Source: https://ai.google.dev/gemini-api/docs/thinking and /models, November 2026.
  */
-const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] = [
+const specByPrefix: readonly (readonly [prefix: string, spec: GeminiModelSpec])[] = [
   ['gemini-3-pro', { ...gemini3, thinking: { by: 'level', levels: ['low', 'high'] } }],
   ['gemini-3.1-pro', unknownGemini],
   ['gemini-3', gemini3],
   [
     'gemini-2.5-pro',
-    { ...gemini2, thinking: { by: 'budget', least: 128, most: 32_768, canBeOff: false } },
+    { ...gemini2, thinking: { by: 'budget', min: 128, max: 32_768, canBeOff: false } },
   ],
   [
     'gemini-2.5-flash-lite',
-    { ...gemini2, thinking: { by: 'budget', least: 512, most: 24_576, canBeOff: true } },
+    { ...gemini2, thinking: { by: 'budget', min: 512, max: 24_576, canBeOff: true } },
   ],
   [
     'gemini-2.5-flash',
-    { ...gemini2, thinking: { by: 'budget', least: 1, most: 24_576, canBeOff: true } },
+    { ...gemini2, thinking: { by: 'budget', min: 1, max: 24_576, canBeOff: true } },
   ],
   ['gemini-2.5', gemini2],
   ['gemini-2', { ...gemini2, fetchesUrls: false }],
@@ -89,8 +89,8 @@ const factsByPrefix: readonly (readonly [prefix: string, facts: ModelFacts])[] =
 
 const pathPrefix = /^(?:publishers\/google\/)?models\/|^google\//;
 
-/** What is known of `model`; one that is not in the table is taken for a recent Gemini. */
-export function factsOf(model: string): ModelFacts {
+/** The spec of `model`. A model that is not in the table is treated as a recent Gemini. */
+export function geminiModelSpec(model: string): GeminiModelSpec {
   const name = model.replace(pathPrefix, '');
-  return factsByPrefix.find(([prefix]) => name.startsWith(prefix))?.[1] ?? unknownGemini;
+  return specByPrefix.find(([prefix]) => name.startsWith(prefix))?.[1] ?? unknownGemini;
 }

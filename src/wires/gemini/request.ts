@@ -5,7 +5,7 @@ import { relaxSchema } from '../common/json-schema.ts';
 import { mergeBody } from '../common/merge-body.ts';
 import { isObject } from '../common/read.ts';
 import { toContents } from './contents.ts';
-import { factsOf, type ModelFacts } from './models.ts';
+import { type GeminiModelSpec, geminiModelSpec } from './models.ts';
 import { planThinking } from './thinking.ts';
 
 export type WireRequest = {
@@ -17,11 +17,11 @@ export type WireRequest = {
 const maxStopSequences = 5;
 const maxTemperature = 2;
 
-/** https://cloud.google.com/resource-manager/docs/labels-overview#requirements: others are refused. */
+/** The format of a label's value: https://cloud.google.com/resource-manager/docs/labels-overview#requirements */
 const labelValue = /^[a-z0-9_-]{1,63}$/;
 
 function dropped(param: string, why: string): Warning {
-  return { code: 'dropped-param', param, message: `${param} was left out: ${why}` };
+  return { code: 'dropped-param', param, message: `${param} was dropped: ${why}` };
 }
 
 function adjusted(param: string, message: string): Warning {
@@ -33,17 +33,17 @@ function relaxed(param: string, paths: readonly string[], warnings: Warning[]): 
   warnings.push({
     code: 'schema-relaxed',
     param,
-    message: `the vendor does not enforce ${paths.join(', ')}; signalbox checks them afterwards`,
+    message: `the vendor does not enforce ${paths.join(', ')}; signalbox checks the answer against them`,
   });
 }
 
-/** `strict` and `cache` are wishes for which this API has no words. */
+/** Converts a tool. The API has no equivalent of `strict` and `cache`. */
 function toDeclaration(tool: NormalTool, warnings: Warning[]): JsonObject {
   const { name, description, inputSchema, strict: _strict, cache: _cache, ...rest } = tool;
   rest satisfies Record<string, never>;
   const { schema, relaxed: paths } = relaxSchema(inputSchema, 'gemini');
   relaxed(`tools.${name}`, paths, warnings);
-  // An object without properties is refused; a tool without parameters says so by having none.
+  // The API rejects an object without properties, so a tool without parameters is sent without a schema.
   const takesNothing = !isObject(schema.properties) || Object.keys(schema.properties).length === 0;
   const isBare = takesNothing && (schema.type ?? 'object') === 'object' && !('anyOf' in schema);
   return {
@@ -65,22 +65,22 @@ function toToolConfig(choice: ProviderRequest['toolChoice']): JsonObject {
 
 type Format = { readonly config: JsonObject; readonly instructions: readonly JsonObject[] };
 
-/** Structured output: enforced where the model can, asked for in words where it cannot. */
+/** Structured output: enforced if the model supports it, else requested in the prompt. */
 function toFormat(
   request: ProviderRequest,
-  facts: ModelFacts,
+  spec: GeminiModelSpec,
   hasTools: boolean,
   warnings: Warning[],
 ): Format {
   const { output, toolChoice } = request;
   if (output === undefined) return { config: {}, instructions: [] };
   const isForced = toolChoice === 'required' || typeof toolChoice === 'object';
-  const enforced = facts.structuredOutput && (!hasTools || (facts.schemaWithTools && !isForced));
+  const enforced = spec.structuredOutput && (!hasTools || (spec.schemaWithTools && !isForced));
   if (!enforced) {
     const why = hasTools
-      ? 'this model does not enforce a schema beside tools'
+      ? 'this model does not enforce a schema together with tools'
       : 'this model does not enforce schemas';
-    warnings.push(adjusted('schema', `${why}; it was asked in words`));
+    warnings.push(adjusted('schema', `${why}; the schema was sent in the prompt`));
     const text = `When you answer, write nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(output.schema)}`;
     return { config: {}, instructions: [{ text }] };
   }
@@ -115,8 +115,8 @@ function toSampling(request: ProviderRequest, warnings: Warning[]): JsonObject {
 }
 
 /**
- * The request in the words of the REST API, without the model, which stands in its path.
- * @throws SignalboxError `unsupported` or `invalid_request` for a conversation that cannot be said.
+ * Converts the request to the body of the REST API. The model is part of the path, not of the body.
+ * @throws SignalboxError `unsupported` or `invalid_request` for a conversation that the API cannot represent.
  */
 export function toWireRequest(request: ProviderRequest): WireRequest {
   const {
@@ -128,7 +128,7 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
     parallelToolCalls,
     output: _output,
     reasoning,
-    // Caching is implicit here.
+    // The API caches implicitly.
     cache: _cache,
     userId,
     maxOutputTokens: _maxOutputTokens,
@@ -143,14 +143,16 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
     ...rest
   } = request;
   rest satisfies Record<string, never>;
-  const facts = factsOf(model);
+  const spec = geminiModelSpec(model);
   const warnings: Warning[] = [];
 
-  const conversation = toContents(request, facts);
+  const conversation = toContents(request, spec);
   warnings.push(...conversation.warnings);
-  const asked = tools !== undefined && tools.length > 0 ? tools : [];
-  const offered = facts.tools ? asked : [];
-  if (offered.length < asked.length) warnings.push(dropped('tools', 'this model calls none'));
+  const requested = tools ?? [];
+  const offered = spec.tools ? requested : [];
+  if (offered.length < requested.length) {
+    warnings.push(dropped('tools', 'this model does not support tools'));
+  }
   if (offered.length === 0 && (toolChoice === 'required' || typeof toolChoice === 'object')) {
     warnings.push(dropped('toolChoice', 'there are no tools'));
   }
@@ -161,10 +163,12 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
   }
   const labelled = userId !== undefined && labelValue.test(userId);
   if (userId !== undefined && !labelled) {
-    warnings.push(dropped('userId', 'a label takes lower-case letters, digits, "_" and "-" only'));
+    warnings.push(
+      dropped('userId', 'a label may contain only lower-case letters, digits, "_" and "-"'),
+    );
   }
-  const format = toFormat(request, facts, offered.length > 0, warnings);
-  const plan = planThinking(reasoning, facts);
+  const format = toFormat(request, spec, offered.length > 0, warnings);
+  const plan = planThinking(reasoning, spec);
   warnings.push(...plan.warnings);
   const generationConfig = {
     ...toSampling(request, warnings),
@@ -172,7 +176,7 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
     ...(plan.thinkingConfig !== undefined && { thinkingConfig: plan.thinkingConfig }),
   };
   const body = {
-    ...withInstructions(conversation, format.instructions, facts),
+    ...withInstructions(conversation, format.instructions, spec),
     ...(offered.length > 0 && {
       tools: [{ functionDeclarations: offered.map((tool) => toDeclaration(tool, warnings)) }],
       ...toToolConfig(toolChoice),
@@ -183,15 +187,15 @@ export function toWireRequest(request: ProviderRequest): WireRequest {
   return { body: mergeBody(body, extraBody), warnings };
 }
 
-/** Instructions of ours go with the system's, or with the last turn where the model has no system's. */
+/** Adds instructions to the system instruction, or to the last turn if the model has no system instruction. */
 function withInstructions(
   { system, contents }: ReturnType<typeof toContents>,
   instructions: readonly JsonObject[],
-  facts: ModelFacts,
+  spec: GeminiModelSpec,
 ): JsonObject {
-  const parts = facts.systemInstruction ? [...system, ...instructions] : system;
+  const parts = spec.systemInstruction ? [...system, ...instructions] : system;
   const last = contents.at(-1);
-  const moved = facts.systemInstruction || last === undefined ? [] : instructions;
+  const moved = spec.systemInstruction || last === undefined ? [] : instructions;
   return {
     contents:
       moved.length === 0 || last === undefined

@@ -3,11 +3,11 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
-import { checkedRequestId } from '../../transport/body/response-facts.ts';
+import { checkedRequestId } from '../../transport/body/response-metadata.ts';
 import { checkUsage } from '../common/check-usage.ts';
 import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
+import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
 import { citationsOf, groundingOf } from './citations.ts';
 import { inBandError, isErrorBody } from './errors.ts';
 import { SegmentFinder } from './segment-finder.ts';
@@ -34,11 +34,8 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
   NO_IMAGE: 'error',
 };
 
-/** Who made the answer, for the replay data in it. */
-export type Issuer = { readonly provider: string; readonly model: string };
-
-/** Members of a part that do not make it another kind of part. */
-const partFacts = [
+/** Members that do not determine the kind of a part. */
+const annotationKeys = [
   'thought',
   'thoughtSignature',
   'videoMetadata',
@@ -54,30 +51,30 @@ function isAnswer(chunk: unknown): boolean {
 export function notAnAnswer(): SignalboxError {
   return new SignalboxError(
     'invalid_response',
-    'the answer holds no candidates: check baseURL and any proxy in between',
+    'the answer has no candidates: check baseURL and any proxy in between',
   );
 }
 
-/** The first of them: with `candidateCount` among the extra options there are more, which nobody asked us for. */
+/** The first candidate. With `candidateCount` in the extra options there are more, which are ignored. */
 function firstCandidate(candidates: unknown): JsonObject | undefined {
-  for (const told of listOf(candidates)) {
-    const candidate = objectOf(told);
+  for (const each of listOf(candidates)) {
+    const candidate = objectOf(each);
     if ((countOf(candidate.index) ?? 0) === 0) return candidate;
   }
   return undefined;
 }
 
-/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class GeminiReader implements AnswerReader {
-  readonly #issuer: Issuer;
-  readonly #facts: AnswerFacts;
+  readonly #origin: AnswerOrigin;
+  readonly #context: AnswerContext;
   readonly #assembler: PartAssembler;
-  #places = 0;
-  /** The kind of text that is being added to; its place is the current one. */
+  #slots = 0;
+  /** The type of the open text, which is in the latest slot. */
   #current: 'text' | 'reasoning' | undefined;
   #calls = 0;
   #opened = false;
-  #begun = false;
+  #started = false;
   #id: string | undefined;
   #servedModel: string | undefined;
   #usage: JsonObject | undefined;
@@ -87,18 +84,18 @@ class GeminiReader implements AnswerReader {
   #grounding: JsonObject = {};
   readonly #segments = new SegmentFinder();
 
-  constructor(issuer: Issuer, facts: AnswerFacts) {
-    this.#issuer = issuer;
-    this.#facts = facts;
-    this.#assembler = createPartAssembler(facts.tell);
+  constructor(origin: AnswerOrigin, context: AnswerContext) {
+    this.#origin = origin;
+    this.#context = context;
+    this.#assembler = createPartAssembler(context.addPart);
   }
 
   readEvent(event: unknown): void {
-    if (isErrorBody(event)) throw inBandError(event, this.#facts.headers);
+    if (isErrorBody(event)) throw inBandError(event, this.#context.headers);
     const chunk = objectOf(event);
     const candidate = firstCandidate(chunk.candidates);
     const blocked = textOf(objectOf(chunk.promptFeedback).blockReason);
-    this.#begun ||= candidate !== undefined || blocked !== undefined;
+    this.#started ||= candidate !== undefined || blocked !== undefined;
     this.#id ??= textOf(chunk.responseId);
     this.#servedModel = textOf(chunk.modelVersion) ?? this.#servedModel;
     if (isObject(chunk.usageMetadata)) this.#usage = { ...this.#usage, ...chunk.usageMetadata };
@@ -106,7 +103,7 @@ class GeminiReader implements AnswerReader {
     this.#open(chunk);
     this.#blockReason ??= blocked;
     if (candidate === undefined) return;
-    // Told once, with the last of the text: before the parts, as these may close it.
+    // Sent once, with the end of the text. Read before the parts, which may close the text.
     this.#grounding = { ...this.#grounding, ...groundingOf(candidate) };
     for (const part of listOf(objectOf(candidate.content).parts)) {
       if (isObject(part)) this.#readPart(part);
@@ -116,14 +113,14 @@ class GeminiReader implements AnswerReader {
   }
 
   readBody(body: unknown): void {
-    if (isErrorBody(body)) throw inBandError(body, this.#facts.headers);
-    // A stream that was not asked for events is a list of chunks.
+    if (isErrorBody(body)) throw inBandError(body, this.#context.headers);
+    // A stream without `alt=sse` is a list of chunks.
     const chunks = Array.isArray(body) ? listOf(body) : [body];
     if (!chunks.some(isAnswer)) throw notAnAnswer();
     for (const chunk of chunks) this.readEvent(chunk);
   }
 
-  // The wire has no last event: some models give a finish reason with every chunk.
+  // The wire has no terminal event, and some models send a finish reason with every chunk.
   isComplete(): boolean {
     return false;
   }
@@ -132,12 +129,12 @@ class GeminiReader implements AnswerReader {
     return this.#finishReason !== undefined || this.#blockReason !== undefined;
   }
 
-  forgives(): boolean {
+  isCompleteDespite(): boolean {
     return this.isEnded();
   }
 
-  isBegun(): boolean {
-    return this.#begun;
+  hasStarted(): boolean {
+    return this.#started;
   }
 
   finish(raw: unknown): void {
@@ -146,7 +143,7 @@ class GeminiReader implements AnswerReader {
     const finishReason = this.#reason();
     const isExplained =
       finishReason !== 'stop' && finishReason !== 'tool_calls' && finishReason !== 'length';
-    this.#facts.tell({
+    this.#context.addPart({
       type: 'finish',
       finishReason,
       rawFinishReason: this.#blockReason ?? this.#finishReason,
@@ -160,16 +157,16 @@ class GeminiReader implements AnswerReader {
   }
 
   #opaque(kind: Opaque['kind'], data: string): Opaque {
-    return { wire: 'gemini', ...this.#issuer, kind, data };
+    return { wire: 'gemini', ...this.#origin, kind, data };
   }
 
   #closeText(): void {
-    const place = String(this.#places);
+    const slot = String(this.#slots);
     if (this.#current === 'text') {
       for (const cite of citationsOf(this.#grounding, this.#segments))
-        this.#assembler.cite(place, cite);
+        this.#assembler.cite(slot, cite);
     }
-    if (this.#current !== undefined) this.#assembler.close(place);
+    if (this.#current !== undefined) this.#assembler.close(slot);
     this.#current = undefined;
   }
 
@@ -177,19 +174,19 @@ class GeminiReader implements AnswerReader {
     const text = textOf(part.text);
     const signature = textOf(part.thoughtSignature);
     const type = part.thought === true ? 'reasoning' : 'text';
-    // A stream's last chunk brings the signature of what came before, beside an empty text.
-    const goesOn = this.#current !== undefined && (type === this.#current || text === undefined);
+    // The last chunk of a stream has an empty text and the signature of the preceding text.
+    const continues = this.#current !== undefined && (type === this.#current || text === undefined);
     if (text === undefined && signature === undefined) return;
-    if (!goesOn) {
+    if (!continues) {
       this.#closeText();
-      this.#places++;
+      this.#slots++;
       this.#current = type;
     }
-    const place = String(this.#places);
-    this.#assembler.text(place, this.#current ?? type, text ?? '');
+    const slot = String(this.#slots);
+    this.#assembler.text(slot, this.#current ?? type, text ?? '');
     if (signature === undefined) return;
-    // What follows a signature is not covered by it, so it is another part.
-    this.#assembler.opaque(place, this.#opaque('thought-signature', signature));
+    // Text after a signature is not covered by it, so it starts a new part.
+    this.#assembler.opaque(slot, this.#opaque('thought-signature', signature));
     this.#closeText();
   }
 
@@ -198,60 +195,61 @@ class GeminiReader implements AnswerReader {
     const call = objectOf(part.functionCall);
     const signature = textOf(part.thoughtSignature);
     this.#closeText();
-    const place = String(++this.#places);
+    const slot = String(++this.#slots);
     this.#calls++;
-    assembler.toolCall(place, textOf(call.id) ?? `call_${this.#calls}`, textOf(call.name) ?? '');
-    assembler.toolInput(place, JSON.stringify(call.args ?? {}));
+    assembler.toolCall(slot, textOf(call.id) ?? `call_${this.#calls}`, textOf(call.name) ?? '');
+    assembler.toolInput(slot, JSON.stringify(call.args ?? {}));
     if (signature !== undefined) {
-      assembler.opaque(place, this.#opaque('thought-signature', signature));
+      assembler.opaque(slot, this.#opaque('thought-signature', signature));
     }
-    assembler.close(place);
+    assembler.close(slot);
   }
 
   #readMedia(data: JsonObject): void {
-    const { tell } = this.#facts;
+    const { addPart } = this.#context;
     const mediaType = textOf(data.mimeType) ?? 'application/octet-stream';
     const source = { data: textOf(data.data) ?? '', mediaType };
     this.#closeText();
-    if (mediaType.startsWith('image/')) tell({ type: 'part-end', part: { type: 'image', source } });
+    if (mediaType.startsWith('image/'))
+      addPart({ type: 'part-end', part: { type: 'image', source } });
     else if (mediaType.startsWith('audio/'))
-      tell({ type: 'part-end', part: { type: 'audio', source } });
-    else tell({ type: 'part-end', part: { type: 'file', source } });
+      addPart({ type: 'part-end', part: { type: 'audio', source } });
+    else addPart({ type: 'part-end', part: { type: 'file', source } });
   }
 
   #readPart(part: JsonObject): void {
     if (isObject(part.functionCall)) this.#readCall(part);
     else if (isObject(part.inlineData)) this.#readMedia(part.inlineData);
-    else if ('text' in part || Object.keys(part).every((key) => partFacts.includes(key))) {
+    else if ('text' in part || Object.keys(part).every((key) => annotationKeys.includes(key))) {
       this.#readText(part);
     } else {
-      // Steps of the vendor's own tools: not shown, but kept for the next turn.
+      // Steps of the vendor's server tools: kept as replay data for the next turn.
       this.#closeText();
-      const place = String(++this.#places);
-      this.#assembler.text(place, 'reasoning', '');
-      this.#assembler.opaque(place, this.#opaque('item', JSON.stringify(part)));
-      this.#assembler.close(place);
+      const slot = String(++this.#slots);
+      this.#assembler.text(slot, 'reasoning', '');
+      this.#assembler.opaque(slot, this.#opaque('item', JSON.stringify(part)));
+      this.#assembler.close(slot);
     }
   }
 
   #open(chunk: JsonObject): void {
     if (this.#opened) return;
     this.#opened = true;
-    const { headers, requestId = checkedRequestId(this.#id, headers), tell } = this.#facts;
-    tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
+    const { headers, requestId = checkedRequestId(this.#id, headers), addPart } = this.#context;
+    addPart({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
     const usage = isObject(chunk.usageMetadata) ? toUsage(chunk.usageMetadata) : undefined;
-    if (usage !== undefined) tell({ type: 'usage', usage });
+    if (usage !== undefined) addPart({ type: 'usage', usage });
   }
 
   #reason(): FinishReason {
     if (this.#blockReason !== undefined) return 'content_filter';
     const known = own(finishReasons, this.#finishReason ?? '');
-    // The vendor has no word for calls; what imitators make up for one says nothing else.
+    // The vendor has no finish reason for tool calls. Compatible vendors use unknown reasons for them.
     const isPlain = known === 'stop' || known === undefined;
     return isPlain && this.#calls > 0 ? 'tool_calls' : (known ?? 'other');
   }
 }
 
-export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
-  return new GeminiReader(issuer, facts);
+export function createAnswerReader(origin: AnswerOrigin, context: AnswerContext): AnswerReader {
+  return new GeminiReader(origin, context);
 }

@@ -1,10 +1,10 @@
-/** How many characters lie between two known positions. */
+/** The number of characters between two marks. */
 const stride = 256;
 
-/** How many characters may be searched for an answer's quotes. */
+/** The most characters that are searched for the quotes of one answer. */
 const maxSearched = 50_000_000;
 
-/** How many bytes of UTF-8 the character at `at` takes, and how many units of a string. */
+/** The size of the character at `at`, in bytes of UTF-8 and in UTF-16 units. */
 function sizeAt(text: string, at: number): { readonly bytes: number; readonly units: number } {
   const code = text.codePointAt(at) ?? 0;
   if (code < 0x80) return { bytes: 1, units: 1 };
@@ -12,7 +12,7 @@ function sizeAt(text: string, at: number): { readonly bytes: number; readonly un
   return code < 0x10000 ? { bytes: 3, units: 1 } : { bytes: 4, units: 2 };
 }
 
-/** The byte at which every {@link stride}th character or so begins. */
+/** The byte offset of about every {@link stride}th character. */
 type Marks = readonly { readonly at: number; readonly byte: number }[];
 
 function marksOf(text: string): Marks {
@@ -44,15 +44,15 @@ function markBefore(marks: Marks, byte: number): Marks[number] {
 }
 
 /**
- * Finds segments of a text, which Gemini gives in bytes of UTF-8 and as quotes. An answer may have thousands, so a text
- * is looked through once for all of them.
+ * Finds segments of a text, which Gemini gives as UTF-8 byte offsets and as quotes. An answer may have thousands, so
+ * the text is indexed once.
  */
 export class SegmentFinder {
   #text = '';
   #marks: Marks = [];
   #searched = 0;
 
-  /** The character at which a byte is; inside of a character, the one behind it. */
+  /** The index of the character at a byte offset. Inside a character, the index of the next one. */
   characterAt(text: string, byte: number): number {
     if (text !== this.#text) {
       this.#text = text;
@@ -70,12 +70,12 @@ export class SegmentFinder {
   }
 
   /**
-   * Where a quote is: at `start`, where it should be, or wherever it comes first. -1 when it is of another text, or when
-   * so much has been searched for an answer's quotes that the vendor makes them up.
+   * The position of a quote: `start` if it is there, else its first occurrence. -1 when it is not in the text, or when
+   * the search limit of the answer is reached.
    */
   quoteAt(text: string, quote: string, start: number): number {
     if (text.startsWith(quote, start)) return start;
-    // The worst case of `indexOf` grows with both.
+    // The worst case of `indexOf` grows with both lengths.
     this.#searched += text.length * (1 + quote.length / stride);
     return this.#searched > maxSearched ? -1 : text.indexOf(quote);
   }

@@ -1,7 +1,7 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Effort, Reasoning } from '../../protocol/request.ts';
-import type { ModelFacts, ThinkingLevel } from './models.ts';
+import type { GeminiModelSpec, ThinkingLevel } from './models.ts';
 
 const effortRank: Readonly<Record<Effort, number>> = {
   none: 0,
@@ -13,7 +13,7 @@ const effortRank: Readonly<Record<Effort, number>> = {
   max: 6,
 };
 
-/** What an effort is worth in tokens: https://ai.google.dev/gemini-api/docs/openai#thinking */
+/** The budget for an effort, in tokens: https://ai.google.dev/gemini-api/docs/openai#thinking */
 const budgetByEffort: Readonly<Record<Effort, number>> = {
   none: 0,
   minimal: 512,
@@ -30,10 +30,10 @@ function nearestLevel(wanted: Effort, levels: readonly ThinkingLevel[]): Thinkin
   return levels.reduce((best, level) => (distance(level) < distance(best) ? level : best));
 }
 
-/** Puts the wish for reasoning in the words of the model: a level, or a budget of tokens. */
+/** Converts the requested reasoning to what the model accepts: a level or a token budget. */
 export function planThinking(
   reasoning: Reasoning | undefined,
-  { thinking }: ModelFacts,
+  { thinking }: GeminiModelSpec,
 ): { readonly thinkingConfig?: JsonObject; readonly warnings: readonly Warning[] } {
   const { effort, budgetTokens, include } = reasoning ?? {};
   const warnings: Warning[] = [];
@@ -46,12 +46,13 @@ export function planThinking(
   };
 
   if (thinking.by === 'none') {
-    const asked = budgetTokens !== undefined || include === true || (effort ?? 'none') !== 'none';
-    if (asked) {
+    const isRequested =
+      budgetTokens !== undefined || include === true || (effort ?? 'none') !== 'none';
+    if (isRequested) {
       warnings.push({
         code: 'dropped-param',
         param: 'reasoning',
-        message: 'reasoning was left out: this model does not think',
+        message: 'reasoning was dropped: this model does not think',
       });
     }
     return { warnings };
@@ -62,19 +63,19 @@ export function planThinking(
     }
     const level = nearestLevel(effort, thinking.levels);
     if (level !== effort)
-      adjusted(`effort "${effort}" was sent as "${level}", the nearest this model has`);
+      adjusted(`effort "${effort}" was sent as "${level}", the nearest that this model supports`);
     if (budgetTokens !== undefined)
-      adjusted('effort was sent; this model takes no budget beside it');
+      adjusted('budgetTokens was dropped: this model accepts an effort or a budget, not both');
     return config({ thinkingLevel: level.toUpperCase() });
   }
   if (effort === undefined && budgetTokens === undefined) return config({});
   const wanted = budgetTokens ?? budgetByEffort[effort ?? 'medium'];
   const budget =
-    wanted === 0 && thinking.canBeOff
-      ? 0
-      : Math.min(Math.max(wanted, thinking.least), thinking.most);
+    wanted === 0 && thinking.canBeOff ? 0 : Math.min(Math.max(wanted, thinking.min), thinking.max);
   if (budget !== wanted) {
-    adjusted(`the thinking budget was set to ${budget} tokens, the nearest this model takes`);
+    adjusted(
+      `the thinking budget was set to ${budget} tokens, the nearest that this model accepts`,
+    );
   }
   return config({ thinkingBudget: budget });
 }

@@ -3,8 +3,8 @@ import type { Usage } from '../../protocol/usage.ts';
 import { TokenCounts } from '../common/token-counts.ts';
 
 /**
- * Thoughts are counted apart from the candidates, and the input of server tools apart from the prompt. `undefined`
- * where one of these cannot be right.
+ * Converts the usage. The API counts thoughts separately from candidates, and the input of server tools separately from
+ * the prompt. Returns `undefined` when one of these counts is implausible.
  */
 export function toUsage(raw: JsonObject): Usage | undefined {
   const counts = new TokenCounts();

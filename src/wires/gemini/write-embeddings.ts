@@ -1,5 +1,5 @@
 import { countOf, listOf, objectOf, textOf } from '../common/read.ts';
-import { nothingAsked, type WireWriter } from '../common/write.ts';
+import { noRequestedOutput, type WireWriter } from '../common/write.ts';
 import { simulatedVector } from '../common/write-samples.ts';
 import { geminiWire } from './write.ts';
 
@@ -14,7 +14,7 @@ export const geminiEmbeddingsWire: WireWriter = {
     model: decodeURIComponent(embedPath.exec(path)?.[1] ?? ''),
     stream: false,
   }),
-  asked: () => nothingAsked,
+  requestedOutput: () => noRequestedOutput,
   complaint: ({ body }) =>
     listOf(body.requests).length === 0 ? '* requests: must not be empty' : undefined,
   frames: () => [],

@@ -21,7 +21,7 @@ const errors = {
     message: 'Quota exceeded for requests per day; check plan and billing (simulated).',
     details: [quotaFailure('GenerateRequestsPerDayPerProjectPerModel')],
   },
-  // 400 and not 401: told by the reason in the details.
+  // Status 400, not 401. Only the reason in the details identifies it.
   auth: {
     code: 400,
     status: 'INVALID_ARGUMENT',
@@ -67,7 +67,7 @@ const errors = {
   },
 } as const satisfies Record<VendorErrorKind, GeminiError>;
 
-/** The body of an error. For `content_filter` it is an answer without candidates: a blocked prompt is a 200. */
+/** The body of an error. A blocked prompt (`content_filter`) is a 200 without candidates. */
 export function geminiErrorBody(vendorError: VendorError): JsonObject {
   const { kind, status, code, message, retryAfterSeconds } = vendorError;
   if (kind === 'content_filter') {
@@ -97,7 +97,7 @@ export function geminiError(error: VendorError, { request }: Turn): ErrorReply {
     headers: {
       vary: 'Origin, X-Origin, Referer',
       server: 'scaffolding on HTTPServer2',
-      // The vendor labels the JSON body of an error by what the request asked for.
+      // For stream requests the vendor sends a JSON error with this content type.
       ...(request.stream && { 'content-type': 'text/event-stream' }),
     },
     body: geminiErrorBody(error),

@@ -3,9 +3,9 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
-  type Asked,
   bearer,
   type Frame,
+  type RequestedOutput,
   splitText,
   type WireWriter,
 } from '../common/write.ts';
@@ -15,7 +15,7 @@ import { geminiError, geminiErrorBody } from './write-errors.ts';
 const finishReasons = {
   stop: 'STOP',
   length: 'MAX_TOKENS',
-  // The vendor has no word for calls: the reader finds them among the parts.
+  // The vendor has no finish reason for tool calls. The reader finds the calls among the parts.
   tool_calls: 'STOP',
   content_filter: 'SAFETY',
   refusal: 'SAFETY',
@@ -25,7 +25,7 @@ const finishReasons = {
   other: 'OTHER',
 } as const satisfies Record<FinishReason, string>;
 
-/** Version, project and location before `models/` are free: the Gemini API and Vertex both fit. */
+/** Accepts any prefix before `models/`, so that paths of the Gemini API and of Vertex match. */
 const pathPattern = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/;
 
 /** Gemini's `generateContent` and `streamGenerateContent?alt=sse`. */
@@ -38,7 +38,7 @@ export const geminiWire: WireWriter = {
   },
   credential: (headers, query) => headers['x-goog-api-key'] ?? query.get('key') ?? bearer(headers),
   missingKey: 'permission',
-  asked,
+  requestedOutput,
   complaint: ({ body }) =>
     listOf(body.contents).length === 0
       ? '* GenerateContentRequest.contents: contents is not specified'
@@ -49,13 +49,13 @@ export const geminiWire: WireWriter = {
     server: 'scaffolding on HTTPServer2',
   }),
   unary: (turn) => {
-    const pieces = parts(
+    const contents = parts(
       turn,
       [turn.answer.text].filter((text) => text !== ''),
     );
-    const last = tail(turn);
-    const ended = last.thoughtSignature === undefined ? pieces : withSignature(pieces, last);
-    return response(turn, ended, finish(turn), turn.answer.usage.outputTokens);
+    const last = lastPart(turn);
+    const signed = last.thoughtSignature === undefined ? contents : withSignature(contents, last);
+    return response(turn, signed, finish(turn), turn.answer.usage.outputTokens);
   },
   frames,
   error: geminiError,
@@ -63,7 +63,7 @@ export const geminiWire: WireWriter = {
   keepAlive: ': keep-alive\n\n',
 };
 
-function asked(body: JsonObject): Asked {
+function requestedOutput(body: JsonObject): RequestedOutput {
   const config = objectOf(body.generationConfig);
   const calling = objectOf(objectOf(body.toolConfig).functionCallingConfig);
   return {
@@ -87,29 +87,29 @@ function asked(body: JsonObject): Asked {
 
 function frames(turn: AnswerTurn): readonly Frame[] {
   const { chunks, usage } = turn.answer;
-  const pieces = parts(turn, chunks);
+  const contents = parts(turn, chunks);
   const outputSoFar = (index: number): number =>
     usage.reasoningTokens +
-    Math.floor(((usage.outputTokens - usage.reasoningTokens) * (index + 1)) / pieces.length);
+    Math.floor(((usage.outputTokens - usage.reasoningTokens) * (index + 1)) / contents.length);
   return [
-    ...pieces.map(
-      (piece, index): Frame => ({
-        data: response(turn, [piece], {}, outputSoFar(index)),
+    ...contents.map(
+      (part, index): Frame => ({
+        data: response(turn, [part], {}, outputSoFar(index)),
         role: 'content',
       }),
     ),
-    { data: response(turn, [tail(turn)], finish(turn), usage.outputTokens), role: 'finish' },
+    { data: response(turn, [lastPart(turn)], finish(turn), usage.outputTokens), role: 'finish' },
   ];
 }
 
 /** The parts of the answer. Parallel calls share one signature, on the first. */
 function parts({ answer, request }: AnswerTurn, texts: readonly string[]): readonly JsonObject[] {
   const config = objectOf(request.body.generationConfig);
-  const draws = listOf(config.responseModalities).includes('IMAGE');
+  const hasImage = listOf(config.responseModalities).includes('IMAGE');
   return [
     ...splitText(answer.reasoning ?? '').map((text) => ({ text, thought: true })),
     ...texts.map((text) => ({ text })),
-    ...(draws ? [{ inlineData: { mimeType: 'image/png', data: onePixelPng } }] : []),
+    ...(hasImage ? [{ inlineData: { mimeType: 'image/png', data: onePixelPng } }] : []),
     ...answer.toolCalls.map((call, index) => ({
       functionCall: {
         name: call.name,
@@ -121,8 +121,8 @@ function parts({ answer, request }: AnswerTurn, texts: readonly string[]): reado
   ];
 }
 
-/** The part that ends a stream: no text, and the signature when no call took it. */
-function tail({ answer }: AnswerTurn): JsonObject {
+/** The last part of a stream: no text, and the signature unless a call has it. */
+function lastPart({ answer }: AnswerTurn): JsonObject {
   return { text: '', ...(answer.toolCalls.length === 0 && signature(answer.reasoningSignature)) };
 }
 
@@ -130,10 +130,10 @@ function signature(value: string | undefined): JsonObject {
   return value === undefined ? {} : { thoughtSignature: value };
 }
 
-function withSignature(pieces: readonly JsonObject[], last: JsonObject): readonly JsonObject[] {
+function withSignature(contents: readonly JsonObject[], last: JsonObject): readonly JsonObject[] {
   const { text: _empty, ...signed } = last;
-  return pieces.map((piece, index) =>
-    index === pieces.length - 1 ? { ...piece, ...signed } : piece,
+  return contents.map((part, index) =>
+    index === contents.length - 1 ? { ...part, ...signed } : part,
   );
 }
 
@@ -146,13 +146,13 @@ function finish({ answer }: AnswerTurn): JsonObject {
 
 function response(
   { answer, serial }: AnswerTurn,
-  pieces: readonly JsonObject[],
+  contents: readonly JsonObject[],
   ending: JsonObject,
   outputTokens: number,
 ): JsonObject {
   const { usage } = answer;
   const thoughts = Math.min(usage.reasoningTokens, outputTokens);
-  const content = pieces.length === 0 ? { role: 'model' } : { parts: pieces, role: 'model' };
+  const content = contents.length === 0 ? { role: 'model' } : { parts: contents, role: 'model' };
   return {
     candidates: [{ content, ...ending, index: 0 }],
     usageMetadata: {

@@ -1,12 +1,12 @@
 import type { Effort } from '../../protocol/request.ts';
 import {
-  type OpenAIModelFacts,
-  openAIFactsOf,
-  unknownModelFacts,
+  type OpenAIModelSpec,
+  openAIModelSpec,
+  unknownModelSpec,
 } from '../openai-shared/models.ts';
 
-/** Parameters that a vendor may refuse or ignore; they are then left out, with a warning. */
-export type RefusableParam =
+/** Parameters that a vendor may reject or ignore. They are then dropped with a warning. */
+export type DroppableParam =
   | 'temperature'
   | 'topP'
   | 'topK'
@@ -21,53 +21,53 @@ export type RefusableParam =
 export type ChatQuirks = {
   readonly maxTokensField: 'max_completion_tokens' | 'max_tokens';
   readonly systemRole: 'system' | 'developer';
-  /** Where a system turn may stand; if first only, later ones are told as the user's. */
+  /** Where system turns are allowed. With `first`, later ones are sent as user turns. */
   readonly systemTurns: 'anywhere' | 'first';
-  /** Whether two turns of the same role may follow each other; if not, they become one. */
+  /** Whether adjacent turns may have the same role. With `alternate`, they are merged. */
   readonly turns: 'free' | 'alternate';
   readonly userField: 'safety_identifier' | 'user';
   readonly seedField: 'seed' | 'random_seed';
-  /** How the usage of a stream is had: by `stream_options`, or unasked. */
+  /** How to get the usage of a stream: by setting `stream_options`, or always included. */
   readonly streamUsage: 'include_usage' | 'always';
-  /** The vendor's word for "some tool must be called"; `auto` where it has none. */
+  /** The `tool_choice` that forces a call of any tool; `auto` if the vendor has none. */
   readonly toolChoiceRequired: 'required' | 'any' | 'auto';
-  /** Whether one tool can be demanded by its name. */
+  /** Whether `tool_choice` can name one tool. */
   readonly toolChoiceNamed: boolean;
-  /** Whether the schemas of tools can be enforced (`strict`). */
+  /** Whether the vendor can enforce the schemas of tools (`strict`). */
   readonly strictTools: boolean;
-  /** What ids of tool calls must look like. */
+  /** The format of tool call ids. */
   readonly toolCallId: { readonly pattern: RegExp; readonly maxLength: number };
-  /** Whether results of tools carry the tool's name. */
+  /** Whether tool results include the name of the tool. */
   readonly toolResultName: boolean;
-  /** Whether `response_format` goes together with tools; if not, the prompt tells the schema instead. */
+  /** Whether `response_format` can be combined with tools. If not, the schema is sent in the prompt. */
   readonly toolsWithResponseFormat: boolean;
-  /** How an answer is held to a schema: enforced, JSON of any shape with the schema in the prompt, or prompt alone. */
+  /** How a schema is applied: enforced, any JSON object plus the schema in the prompt, or only the prompt. */
   readonly structuredOutput: 'json_schema' | 'json_object' | 'prompt';
   /**
-   * How reasoning is asked for: `reasoning_effort`, Qwen's `enable_thinking` and `thinking_budget`, DeepSeek's
-   * `thinking: { type }` (with `reasoning_effort`, where `efforts` names any), OpenRouter's `reasoning: {…}`.
+   * How reasoning is requested: `reasoning_effort`, Qwen's `enable_thinking` and `thinking_budget`, DeepSeek's
+   * `thinking: { type }` (with `reasoning_effort` if `efforts` is not empty), OpenRouter's `reasoning: {…}`.
    */
   readonly reasoningIn: 'effort' | 'enable_thinking' | 'thinking' | 'reasoning' | 'none';
-  /** The words it has for an effort; the nearest is asked for. */
+  /** The supported efforts. The nearest one is sent. */
   readonly efforts: readonly Effort[] | 'any';
   /**
-   * Where reasoning is told: in a field or a content part of its own, or else also between `<think>` tags with
-   * which the text begins.
+   * Where the answer contains reasoning: only in a separate field or content part, or also between `<think>` tags at
+   * the start of the text.
    */
   readonly reasoningOut: 'fields' | 'tags';
-  /** When reasoning that the vendor told goes back to it, in the field it came in. */
+  /** When reasoning is sent back to the vendor, in the field it was received in. */
   readonly echoReasoning: 'always' | 'tool-loop' | 'never';
-  /** What a 400 or 413 without a body says: as much as its status, or that the prompt is too long. */
+  /** What a 400 or 413 without a body means: the usual meaning of its status, or that the prompt is too long. */
   readonly bareRefusal: 'status' | 'context_length';
-  readonly unsupportedParams: readonly RefusableParam[];
-  /** Fields that every request carries, below those of the caller. */
+  readonly unsupportedParams: readonly DroppableParam[];
+  /** Fields added to every request. The caller's fields override them. */
   readonly extraBody: Readonly<Record<string, unknown>>;
 };
 
-/** The quirks for one model, and what OpenAI's own models refuse besides. */
-export type ChatDialect = ChatQuirks & { readonly facts: OpenAIModelFacts };
+/** The quirks for one model, and the spec of OpenAI's models. */
+export type ChatDialect = ChatQuirks & { readonly spec: OpenAIModelSpec };
 
-/** What nearly all imitators of the wire take. */
+/** What nearly all vendors compatible with the wire accept. */
 const compatibleQuirks: ChatQuirks = {
   maxTokensField: 'max_tokens',
   systemRole: 'system',
@@ -99,11 +99,11 @@ export function openAIDialect(model: string): ChatDialect {
     systemRole: 'developer',
     userField: 'safety_identifier',
     reasoningOut: 'fields',
-    facts: openAIFactsOf(model),
+    spec: openAIModelSpec(model),
   };
 }
 
-/** Quirks of a vendor's that is not OpenAI, and of whose models nothing more is known. */
+/** The dialect of a vendor other than OpenAI. Its models have no spec. */
 export function compatibleDialect(quirks: Partial<ChatQuirks> = {}): ChatDialect {
-  return { ...compatibleQuirks, ...quirks, facts: unknownModelFacts };
+  return { ...compatibleQuirks, ...quirks, spec: unknownModelSpec };
 }

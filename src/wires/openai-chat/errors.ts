@@ -1,39 +1,39 @@
 import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { isObject, objectOf } from '../common/read.ts';
-import { isErrorBody, openAIErrorInBand, openAIRefusal } from '../openai-shared/errors.ts';
+import { isErrorBody, openAIErrorInBand, openAIHttpError } from '../openai-shared/errors.ts';
 import type { ChatDialect } from './dialect.ts';
 
-/** The error of an HTTP refusal, which some vendors leave without a word. */
-export function refusalError(
-  refusal: Refusal,
+/** The error of an HTTP error response. Some vendors send it without a body. */
+export function httpError(
+  response: HttpError,
   { bareRefusal }: Pick<ChatDialect, 'bareRefusal'>,
 ): SignalboxError {
-  const { status, body } = refusal;
+  const { status, body } = response;
   const isBare = body === '' && (status === 400 || status === 413);
-  if (!isBare || bareRefusal === 'status') return openAIRefusal(refusal);
-  return openAIRefusal({ ...refusal, body: { error: { code: 'context_length_exceeded' } } });
+  if (!isBare || bareRefusal === 'status') return openAIHttpError(response);
+  return openAIHttpError({ ...response, body: { error: { code: 'context_length_exceeded' } } });
 }
 
-/** Finish reasons that are failures, in words that the error table knows. */
+/** Finish reasons that are failures, mapped to words of the error table. */
 const wordByFinish: Readonly<Record<string, string>> = {
-  error: 'overloaded', // OpenRouter: the vendor behind it broke off
+  error: 'overloaded', // OpenRouter: the upstream vendor failed
   insufficient_system_resource: 'overloaded', // DeepSeek
-  abort: 'server_error', // vLLM: the server gave up the request
+  abort: 'server_error', // vLLM: the server aborted the request
   network_error: 'server_error', // z.ai
 };
 
-/** The error that a chunk or a body holds, if it does. Groq tells its own in `x_groq`. */
+/** The error in a chunk or body, if any. Groq puts it in `x_groq`. */
 export function chunkFailure(chunk: unknown, headers: AnswerHeaders): SignalboxError | undefined {
   if (isErrorBody(chunk)) return openAIErrorInBand(chunk, headers);
   const groq = objectOf(objectOf(chunk).x_groq);
   return isErrorBody(groq) ? openAIErrorInBand(groq, headers) : undefined;
 }
 
-/** The error that a finish reason stands for, if it does. */
+/** The error of a finish reason that means failure. */
 export function finishFailure(
   reason: string,
   choice: JsonObject,
@@ -45,7 +45,7 @@ export function finishFailure(
   return openAIErrorInBand(body, headers);
 }
 
-/** A 200 that is neither an answer nor an error. */
+/** The error for a 200 that is neither an answer nor an error. */
 export function notACompletion(): SignalboxError {
   return new SignalboxError(
     'invalid_response',

@@ -15,14 +15,14 @@ import type {
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { outputParts, outputText, wireMedia } from '../common/media.ts';
-import { isOwn, joinText } from '../common/messages.ts';
+import { canReplay, joinText } from '../common/messages.ts';
 import type { ToolIds } from '../common/tool-ids.ts';
 import { cacheBreakpoint } from '../openai-shared/params.ts';
 import type { ChatDialect } from './dialect.ts';
 
 export const wire = 'openai-chat';
 
-/** What the messages of one request are made with. */
+/** What is needed to convert the messages of one request. */
 export type MessageContext = {
   readonly request: ProviderRequest;
   readonly ids: ToolIds;
@@ -35,10 +35,10 @@ function unsupported(what: string): SignalboxError {
 }
 
 function breakpoint(hint: CacheHint | undefined, context: MessageContext): JsonObject {
-  return context.dialect.facts.cacheBreakpoints ? cacheBreakpoint(hint) : {};
+  return context.dialect.spec.cacheBreakpoints ? cacheBreakpoint(hint) : {};
 }
 
-/** The only two formats of `input_audio`, by media type. */
+/** The two formats of `input_audio`, by media type. */
 const audioFormats: Readonly<Record<string, string>> = {
   'audio/wav': 'wav',
   'audio/wave': 'wav',
@@ -49,7 +49,7 @@ const audioFormats: Readonly<Record<string, string>> = {
 
 function image(part: ImagePart, context: MessageContext): JsonObject {
   const media = wireMedia(part.source);
-  if (media.kind === 'ref') throw unsupported('an uploaded image; give its URL or its bytes');
+  if (media.kind === 'ref') throw unsupported('an uploaded image; pass its URL or its bytes');
   const url = media.kind === 'url' ? media.url : `data:${media.mediaType};base64,${media.data}`;
   return {
     type: 'image_url',
@@ -60,7 +60,7 @@ function image(part: ImagePart, context: MessageContext): JsonObject {
 
 function audio(part: AudioPart): JsonObject {
   const media = wireMedia(part.source);
-  if (media.kind !== 'base64') throw unsupported('audio by its address; give its bytes');
+  if (media.kind !== 'base64') throw unsupported('audio by URL; pass its bytes');
   const format = own(audioFormats, media.mediaType.toLowerCase());
   if (format === undefined) throw unsupported('audio other than WAV and MP3');
   return { type: 'input_audio', input_audio: { data: media.data, format } };
@@ -69,7 +69,7 @@ function audio(part: AudioPart): JsonObject {
 function file(part: FilePart, context: MessageContext): JsonObject {
   const media = wireMedia(part.source);
   const extra = breakpoint(part.cache, context);
-  if (media.kind === 'url') throw unsupported('a file by its address; give its bytes');
+  if (media.kind === 'url') throw unsupported('a file by URL; pass its bytes');
   if (media.kind === 'base64') {
     const file_data = `data:${media.mediaType};base64,${media.data}`;
     return { type: 'file', file: { filename: part.filename ?? 'file', file_data }, ...extra };
@@ -83,7 +83,7 @@ function file(part: FilePart, context: MessageContext): JsonObject {
 function dropped(part: Part, role: string): Warning {
   return {
     code: 'dropped-part',
-    message: `Chat Completions has no place for ${part.type} in a turn of the ${role}; it was left out`,
+    message: `Chat Completions does not accept a part of type ${part.type} in a turn with role ${role}; it was dropped`,
   };
 }
 
@@ -98,25 +98,25 @@ function contentOf(part: Part, role: string, context: MessageContext): readonly 
   return [];
 }
 
-/** Text alone goes as a string, which every imitator of the wire takes; lists are not for all of them. */
+/** Text alone is sent as a string, because not every vendor compatible with the wire accepts lists. */
 function userContent(
   message: NormalMessage,
   context: MessageContext,
 ): string | readonly JsonObject[] {
   const [only, ...more] = message.content;
-  const isMarked = context.dialect.facts.cacheBreakpoints && only?.type === 'text' && only.cache;
+  const isMarked = context.dialect.spec.cacheBreakpoints && only?.type === 'text' && only.cache;
   if (only?.type === 'text' && more.length === 0 && !isMarked) return only.text;
   return message.content.flatMap((part) => contentOf(part, message.role, context));
 }
 
-/** Gemini, by way of its imitation of this wire, refuses its own calls without their signature. */
+/** Gemini's compatible endpoint rejects its calls without their signature. */
 function ownSignature({ opaque }: ToolCallPart, context: MessageContext): JsonObject {
-  const isOurs = opaque?.kind === 'thought-signature' && isOwn(opaque, context.request, wire);
-  return isOurs ? { extra_content: { google: { thought_signature: opaque.data } } } : {};
+  const matches = opaque?.kind === 'thought-signature' && canReplay(opaque, context.request, wire);
+  return matches ? { extra_content: { google: { thought_signature: opaque.data } } } : {};
 }
 
 function toolCall(part: ToolCallPart, context: MessageContext): JsonObject {
-  // Arguments that were not JSON go back as JSON: servers parse them.
+  // Invalid arguments are sent back inside valid JSON, because servers parse them.
   const input = part.invalid === true ? { invalid: part.rawInput ?? part.input } : part.input;
   return {
     id: context.ids.call(part.id),
@@ -127,16 +127,16 @@ function toolCall(part: ToolCallPart, context: MessageContext): JsonObject {
 }
 
 /**
- * Reasoning that the vendor told in a field of its own goes back in the same field, usually inside a tool loop
- * only: DeepSeek and Moonshot want it there, and refuse or ignore it elsewhere. OpenRouter's details, which hold
- * the model's signatures, stand for the text.
+ * Sends reasoning back in the field it was received in, usually only inside a tool loop: DeepSeek and Moonshot require
+ * it there, and reject or ignore it elsewhere. OpenRouter's details include the model's signatures and replace the
+ * text.
  */
 function echoedReasoning(message: NormalMessage, context: MessageContext): JsonObject {
   const fields: Record<string, string> = {};
   for (const part of message.content) {
     const opaque = part.type === 'reasoning' ? part.opaque : undefined;
     if (part.type !== 'reasoning' || opaque === undefined) continue;
-    if (!isOwn(opaque, context.request, wire)) continue;
+    if (!canReplay(opaque, context.request, wire)) continue;
     if (opaque.kind === 'encrypted') return { reasoning_details: JSON.parse(opaque.data) };
     if (opaque.kind === 'reasoning-content') {
       fields[opaque.data] = (own(fields, opaque.data) ?? '') + part.text;
@@ -155,10 +155,10 @@ function assistant(message: NormalMessage, inLoop: boolean, context: MessageCont
   const isEchoed = echoReasoning === 'always' || (echoReasoning === 'tool-loop' && inLoop);
   const calls = message.content.filter((part) => part.type === 'tool-call');
   const refusal = message.content.find((part) => part.type === 'refusal')?.text;
-  const said = joinText(message.content);
+  const text = joinText(message.content);
   return {
     role: 'assistant',
-    content: said === '' ? null : said,
+    content: text === '' ? null : text,
     ...(refusal !== undefined && { refusal }),
     ...(calls.length > 0 && { tool_calls: calls.map((call) => toolCall(call, context)) }),
     ...(isEchoed && echoedReasoning(message, context)),
@@ -172,26 +172,26 @@ function toolResult(part: ToolResultPart, context: MessageContext): JsonObject {
     role: 'tool',
     tool_call_id: context.ids.result(part.id),
     ...(context.dialect.toolResultName && { name: part.name }),
-    // The wire has no flag for errors.
+    // The wire has no flag for failed tool calls.
     content: part.isError === true ? `Error: ${output}` : output,
   };
 }
 
-/** Tool results hold text only: what else a tool gave follows in a turn of the user's. */
+/** Tool results can contain only text. Other output of the tools follows in a user turn. */
 function toolAttachments(message: NormalMessage, context: MessageContext): readonly JsonObject[] {
   const content = message.content.flatMap((part) => {
     const parts = part.type === 'tool-result' ? outputParts(part.output) : undefined;
     const media = parts?.filter((each) => each.type !== 'text') ?? [];
     if (part.type !== 'tool-result' || media.length === 0) return [];
     return [
-      { type: 'text', text: `Given by the tool "${part.name}":` },
+      { type: 'text', text: `Returned by the tool "${part.name}":` },
       ...media.flatMap((each) => contentOf(each, 'user', context)),
     ];
   });
   return content.length === 0 ? [] : [{ role: 'user', content }];
 }
 
-/** The conversation in the wire's words. Tool calls must have been paired with their results before. */
+/** Converts the conversation. Tool calls must already be paired with their results. */
 export function wireMessages(
   messages: readonly NormalMessage[],
   context: MessageContext,
@@ -222,7 +222,7 @@ function systemContent(
   context: MessageContext,
 ): string | readonly JsonObject[] {
   const texts = message.content.filter((part): part is TextPart => part.type === 'text');
-  const isMarked = context.dialect.facts.cacheBreakpoints && texts.some((part) => part.cache);
+  const isMarked = context.dialect.spec.cacheBreakpoints && texts.some((part) => part.cache);
   if (!isMarked) return joinText(texts);
   return texts.flatMap((part) => contentOf(part, message.role, context));
 }

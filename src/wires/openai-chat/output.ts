@@ -3,19 +3,19 @@ import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import { adaptOutput } from '../openai-shared/schema.ts';
 import type { ChatDialect } from './dialect.ts';
 
-/** The schema of the answer, as far as the wire carries it, and in words where it does not. */
+/** The schema of the answer: body fields if the vendor supports them, else an instruction for the prompt. */
 export type WireOutput = {
   readonly body: JsonObject;
   readonly instruction: string | undefined;
   readonly warnings: readonly Warning[];
 };
 
-function inWords(schema: JsonSchema): string {
+function schemaInstruction(schema: JsonSchema): string {
   return `Answer with JSON alone, without any other text. It must fit this JSON Schema: ${JSON.stringify(schema)}`;
 }
 
-function toldInPrompt(why: string): Warning {
-  const message = `${why}; the model was told of the schema instead`;
+function sentInPrompt(why: string): Warning {
+  const message = `${why}; the schema was sent in the prompt`;
   return { code: 'schema-relaxed', param: 'schema', message };
 }
 
@@ -29,16 +29,16 @@ export function wireOutput(
   if (hasTools && !toolsWithResponseFormat) {
     return {
       body: {},
-      instruction: inWords(output.schema),
-      warnings: [toldInPrompt('the vendor enforces no schema beside tools')],
+      instruction: schemaInstruction(output.schema),
+      warnings: [sentInPrompt('the vendor does not enforce a schema together with tools')],
     };
   }
   if (structuredOutput !== 'json_schema') {
     const isObject = structuredOutput === 'json_object' && output.schema.type === 'object';
     return {
       body: isObject ? { response_format: { type: 'json_object' } } : {},
-      instruction: inWords(output.schema),
-      warnings: [toldInPrompt('the vendor enforces no schema')],
+      instruction: schemaInstruction(output.schema),
+      warnings: [sentInPrompt('the vendor does not enforce schemas')],
     };
   }
   const { format, instruction, warnings } = adaptOutput(output);

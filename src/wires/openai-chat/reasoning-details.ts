@@ -3,15 +3,15 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 import { isObject, listOf } from '../common/read.ts';
 
-/** A vendor's have ten; each new one would be looked at again with every piece. */
+/** Real details have about ten. Every chunk scans all of them. */
 const maxMembers = 100;
 
-/** Members that come in pieces; all others come once, the last one winning. */
+/** Members that are streamed in chunks. For all others the last value wins. */
 const streamed = ['text', 'summary', 'data'] as const;
 
-/** Adds a piece; in place, since a detail may come in thousands of pieces. */
-function merge(whole: Record<string, unknown>, piece: JsonObject): void {
-  for (const [name, value] of Object.entries(piece)) {
+/** Merges a chunk into the detail. Mutates it, because a detail may have thousands of chunks. */
+function merge(whole: Record<string, unknown>, chunk: JsonObject): void {
+  for (const [name, value] of Object.entries(chunk)) {
     const isStreamed = streamed.some((each) => each === name);
     const known = own(whole, name);
     if (value === null && known !== undefined) continue;
@@ -21,23 +21,23 @@ function merge(whole: Record<string, unknown>, piece: JsonObject): void {
 }
 
 /**
- * OpenRouter's `reasoning_details`: what the model behind it wants back unchanged, signatures included. In a stream
- * they come in pieces that belong together by their index and type.
+ * Collects OpenRouter's `reasoning_details`, which must be sent back unchanged, signatures included. A stream sends
+ * them in chunks; chunks of one detail have the same index and type.
  */
 export function createReasoningDetails() {
   const details = new Map<string, Record<string, unknown>>();
   return {
     read(value: unknown): void {
-      for (const piece of listOf(value)) {
-        if (!isObject(piece)) continue;
-        const place = `${piece.type} ${piece.index ?? 0}`;
-        const whole = details.get(place) ?? {};
-        merge(whole, piece);
-        details.set(place, whole);
+      for (const chunk of listOf(value)) {
+        if (!isObject(chunk)) continue;
+        const key = `${chunk.type} ${chunk.index ?? 0}`;
+        const whole = details.get(key) ?? {};
+        merge(whole, chunk);
+        details.set(key, whole);
         checkCount(details.size, 'details of reasoning');
       }
     },
-    /** As JSON, for the replay; `undefined` when there were none. */
+    /** The details as JSON for the replay data, or `undefined` when there are none. */
     toJson: (): string | undefined =>
       details.size === 0 ? undefined : JSON.stringify([...details.values()]),
   };

@@ -6,31 +6,34 @@ import type { ChatDialect } from './dialect.ts';
 
 export type WireReasoning = {
   readonly body: JsonObject;
-  /** The effort that OpenAI's models will spend, which decides what else they take. */
+  /** The effort of OpenAI's models, which determines what other parameters they accept. */
   readonly effort: Effort | undefined;
   readonly warnings: readonly Warning[];
 };
 
-type Wish = {
+type ReasoningRequest = {
   readonly reasoning: ProviderRequest['reasoning'] | undefined;
   readonly tools: ProviderRequest['tools'] | undefined;
 };
 
-/** OpenAI's own: `max` is for Responses only, and some models refuse tools beside reasoning. */
-function openAIEffort({ reasoning, tools }: Wish, { facts, efforts }: ChatDialect): WireReasoning {
+/** OpenAI: `max` works only on Responses, and some models reject tools together with reasoning. */
+function openAIEffort(
+  { reasoning, tools }: ReasoningRequest,
+  { spec, efforts }: ChatDialect,
+): WireReasoning {
   const known =
-    facts.efforts === 'any' ? efforts : facts.efforts.filter((effort) => effort !== 'max');
+    spec.efforts === 'any' ? efforts : spec.efforts.filter((effort) => effort !== 'max');
   const { effort, warnings } = adaptEffort(reasoning, known);
   const hasTools = (tools?.length ?? 0) > 0;
-  const asksForMore = effort !== undefined && effort !== 'none';
+  const hasEffort = effort !== undefined && effort !== 'none';
   const clashes =
-    (facts.chatToolsClash === 'with-effort' && asksForMore) ||
-    (facts.chatToolsClash === 'unless-none' && effort !== 'none');
+    (spec.chatToolsClash === 'with-effort' && hasEffort) ||
+    (spec.chatToolsClash === 'unless-none' && effort !== 'none');
   if (!hasTools || !clashes) {
     return { body: effort === undefined ? {} : { reasoning_effort: effort }, effort, warnings };
   }
   const message =
-    'Chat Completions refuses tools beside reasoning for this model; reasoning was turned off. Use openai() for both';
+    'Chat Completions rejects tools together with reasoning for this model; reasoning was turned off. Use openai() for both';
   return {
     body: { reasoning_effort: 'none' },
     effort: 'none',
@@ -38,24 +41,24 @@ function openAIEffort({ reasoning, tools }: Wish, { facts, efforts }: ChatDialec
   };
 }
 
-/** Whether reasoning is wished for, wished away, or left to the vendor. */
-function isWanted({ reasoning }: Wish): boolean | undefined {
+/** Whether reasoning is requested; `undefined` leaves it to the vendor. */
+function isWanted({ reasoning }: ReasoningRequest): boolean | undefined {
   const { effort, budgetTokens } = reasoning ?? {};
   if (effort !== undefined) return effort !== 'none';
   return budgetTokens === undefined ? undefined : budgetTokens > 0;
 }
 
 /** Qwen: on or off, with a budget. */
-function enableThinking(wish: Wish): WireReasoning {
-  const { effort, budgetTokens } = wish.reasoning ?? {};
-  const wanted = isWanted(wish);
-  const told =
+function enableThinking(request: ReasoningRequest): WireReasoning {
+  const { effort, budgetTokens } = request.reasoning ?? {};
+  const wanted = isWanted(request);
+  const warnings =
     effort !== undefined && effort !== 'none' && budgetTokens === undefined
       ? [
           {
             code: 'adjusted-param' as const,
             param: 'reasoning.effort',
-            message: 'the target turns reasoning on or off only; it was turned on',
+            message: 'the target can only turn reasoning on or off; it was turned on',
           },
         ]
       : [];
@@ -65,43 +68,43 @@ function enableThinking(wish: Wish): WireReasoning {
       ...(wanted === true && budgetTokens !== undefined && { thinking_budget: budgetTokens }),
     },
     effort: undefined,
-    warnings: told,
+    warnings,
   };
 }
 
-/** DeepSeek and Moonshot: on or off, and an effort where the vendor has any. */
-function thinking(wish: Wish, { efforts }: ChatDialect): WireReasoning {
-  const wanted = isWanted(wish);
+/** DeepSeek and Moonshot: on or off, with an effort if the vendor has any. */
+function thinking(request: ReasoningRequest, { efforts }: ChatDialect): WireReasoning {
+  const wanted = isWanted(request);
   if (wanted === undefined) return { body: {}, effort: undefined, warnings: [] };
   const type = wanted ? 'enabled' : 'disabled';
   const body = { thinking: { type } };
   const hasEfforts = efforts === 'any' || efforts.length > 0;
   if (wanted && hasEfforts) {
-    const { effort, warnings } = adaptEffort(wish.reasoning, efforts);
+    const { effort, warnings } = adaptEffort(request.reasoning, efforts);
     return {
       body: { ...body, ...(effort !== undefined && { reasoning_effort: effort }) },
       effort: undefined,
       warnings,
     };
   }
-  const { body: _switch, ...rest } = enableThinking(wish);
+  const { body: _switch, ...rest } = enableThinking(request);
   return { body, ...rest };
 }
 
-/** OpenRouter: an effort or a budget; reasoning is told unless it is asked not to be. */
-function reasoningObject({ reasoning }: Wish): WireReasoning {
+/** OpenRouter: an effort or a budget. Answers include reasoning unless `exclude` is set. */
+function reasoningObject({ reasoning }: ReasoningRequest): WireReasoning {
   const { effort, budgetTokens, include } = reasoning ?? {};
   const amount: JsonObject = {
     ...(effort !== undefined && budgetTokens === undefined && { effort }),
     ...(budgetTokens !== undefined && { max_tokens: budgetTokens }),
   };
-  const told = {
+  const fields = {
     ...amount,
     ...(include === false && { exclude: true }),
     ...(include === true && Object.keys(amount).length === 0 && { enabled: true }),
   };
   return {
-    body: Object.keys(told).length === 0 ? {} : { reasoning: told },
+    body: Object.keys(fields).length === 0 ? {} : { reasoning: fields },
     effort: undefined,
     warnings:
       effort !== undefined && budgetTokens !== undefined
@@ -110,9 +113,9 @@ function reasoningObject({ reasoning }: Wish): WireReasoning {
   };
 }
 
-function none({ reasoning }: Wish): WireReasoning {
+function none({ reasoning }: ReasoningRequest): WireReasoning {
   const { effort, budgetTokens } = reasoning ?? {};
-  const why = 'the vendor does not let it be chosen';
+  const why = 'the vendor has no parameter for it';
   return {
     body: {},
     effort: undefined,
@@ -123,7 +126,7 @@ function none({ reasoning }: Wish): WireReasoning {
   };
 }
 
-const spellings = {
+const converters = {
   effort: openAIEffort,
   enable_thinking: enableThinking,
   thinking,
@@ -131,10 +134,10 @@ const spellings = {
   none,
 } as const satisfies Record<
   ChatDialect['reasoningIn'],
-  (wish: Wish, dialect: ChatDialect) => WireReasoning
+  (request: ReasoningRequest, dialect: ChatDialect) => WireReasoning
 >;
 
-/** The wish for reasoning in the vendor's words. */
-export function wireReasoning(wish: Wish, dialect: ChatDialect): WireReasoning {
-  return spellings[dialect.reasoningIn](wish, dialect);
+/** Converts the requested reasoning to the vendor's parameters. */
+export function wireReasoning(request: ReasoningRequest, dialect: ChatDialect): WireReasoning {
+  return converters[dialect.reasoningIn](request, dialect);
 }

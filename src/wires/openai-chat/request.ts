@@ -5,9 +5,14 @@ import type { NormalTool, ProviderRequest, ToolChoice } from '../../protocol/req
 import { hoistSystem, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
 import { createToolIds, type ToolIdRule } from '../common/tool-ids.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
-import { adaptSampling, cacheTtl, droppedParam, nothingToSay } from '../openai-shared/params.ts';
+import {
+  adaptSampling,
+  cacheTtl,
+  droppedParam,
+  emptyConversation,
+} from '../openai-shared/params.ts';
 import { adaptTool } from '../openai-shared/schema.ts';
-import type { ChatDialect, RefusableParam } from './dialect.ts';
+import type { ChatDialect, DroppableParam } from './dialect.ts';
 import { wireMessages } from './messages.ts';
 import { wireOutput } from './output.ts';
 import { wireReasoning } from './reasoning.ts';
@@ -16,7 +21,7 @@ function toolIdRule({ pattern, maxLength }: ChatDialect['toolCallId']): ToolIdRu
   const accepts = (id: string): boolean => id.length <= maxLength && id.search(pattern) >= 0;
   return {
     accepts,
-    mint: (n) => (accepts(`call_${n}`) ? `call_${n}` : String(n).padStart(maxLength, '0')),
+    generate: (n) => (accepts(`call_${n}`) ? `call_${n}` : String(n).padStart(maxLength, '0')),
   };
 }
 
@@ -30,8 +35,8 @@ function toolChoice(
   }
   if (choice === 'auto' || choice === 'none') return { choice, warnings: [] };
   const message = isNamed
-    ? `the vendor cannot demand one tool; "${toolChoiceRequired}" was asked for`
-    : 'the vendor cannot demand a tool; "auto" was asked for';
+    ? `the vendor cannot force a named tool; toolChoice was sent as "${toolChoiceRequired}"`
+    : 'the vendor cannot force a tool call; toolChoice was sent as "auto"';
   const isLess = isNamed || toolChoiceRequired === 'auto';
   return {
     choice: toolChoiceRequired,
@@ -42,12 +47,12 @@ function toolChoice(
 function chatTool(tool: NormalTool, { strictTools }: ChatDialect): ReturnType<typeof adaptTool> {
   if (strictTools || tool.strict !== true) return adaptTool(tool);
   const adapted = adaptTool({ ...tool, strict: false });
-  const message = `the schema of tool "${tool.name}" is not enforced by the vendor`;
+  const message = `the vendor does not enforce the schema of tool "${tool.name}"`;
   const warning = { code: 'schema-relaxed' as const, param: `tools.${tool.name}`, message };
   return { ...adapted, warnings: [...adapted.warnings, warning] };
 }
 
-/** Leading system turns become one: some servers take no more. */
+/** Merges leading system turns, because some servers accept only one. */
 function withOneSystem(
   messages: readonly NormalMessage[],
   instruction: string | undefined,
@@ -59,23 +64,24 @@ function withOneSystem(
   return parts.length === 0 ? rest : [{ role: 'system', content: parts }, ...rest];
 }
 
-/** Turns as the vendor takes them: alternating, or with one system turn at the start only. */
+/** Arranges turns for the vendor: alternating, or with a system turn only at the start. */
 function arranged(
   messages: readonly NormalMessage[],
   { turns, systemTurns }: ChatDialect,
   warn: (warning: Warning) => void,
 ): readonly NormalMessage[] {
-  const told = messages.map((message, index) => {
+  const turnsToSend = messages.map((message, index) => {
     if (message.role !== 'system' || index === 0 || systemTurns === 'anywhere') return message;
-    const note = "the vendor takes one system turn, the first; a later one was told as the user's";
+    const note =
+      'the vendor accepts a system message only at the start; a later one was sent as a user message';
     warn({ code: 'compat', message: note });
     return { ...message, role: 'user' as const };
   });
-  return turns === 'free' ? told : mergeNeighbours(told, (message) => message.role);
+  return turns === 'free' ? turnsToSend : mergeNeighbours(turnsToSend, (message) => message.role);
 }
 
 /**
- * The request in the words of Chat Completions, all but `stream` and the caller's own fields.
+ * The body of a Chat Completions request, without `stream` and the caller's extra fields.
  * @throws SignalboxError `unsupported` for content that the wire cannot carry.
  */
 export function chatBody(
@@ -108,15 +114,15 @@ export function chatBody(
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => void warnings.push(...more);
 
-  const { facts } = dialect;
+  const { spec } = dialect;
   const thinking = wireReasoning({ reasoning, tools }, dialect);
-  const sampling = adaptSampling(temperature, topP, facts, thinking.effort);
+  const sampling = adaptSampling(temperature, topP, spec, thinking.effort);
   warn(...thinking.warnings, ...sampling.warnings);
-  if (stop !== undefined && !facts.stop) warn(droppedParam('stop', 'the model does not take it'));
-  // OpenAI never tells the reasoning on this wire; others do so unasked.
-  if (reasoning?.include === true && facts.efforts !== 'any') {
+  if (stop !== undefined && !spec.stop) warn(droppedParam('stop', 'the model does not accept it'));
+  // OpenAI never returns reasoning on this wire. Other vendors always do.
+  if (reasoning?.include === true && spec.efforts !== 'any') {
     warn(
-      droppedParam('reasoning.include', 'Chat Completions does not show reasoning; use openai()'),
+      droppedParam('reasoning.include', 'Chat Completions does not return reasoning; use openai()'),
     );
   }
   const hasTools = (tools?.length ?? 0) > 0;
@@ -134,15 +140,15 @@ export function chatBody(
     dialect,
     warn,
   });
-  if (wireInput.length === 0) throw nothingToSay();
+  if (wireInput.length === 0) throw emptyConversation();
 
-  const ttl = facts.cacheBreakpoints ? cacheTtl(cache) : undefined;
+  const ttl = spec.cacheBreakpoints ? cacheTtl(cache) : undefined;
   const body: Record<string, unknown> = { ...dialect.extraBody, model, messages: wireInput };
-  /** Sets the field, unless it is not wanted or the vendor refuses it. */
-  const put = (name: RefusableParam, field: string, value: unknown): void => {
+  /** Sets the field if it has a value and the vendor accepts it. */
+  const put = (name: DroppableParam, field: string, value: unknown): void => {
     if (value === undefined) return;
     if (!dialect.unsupportedParams.includes(name)) body[field] = value;
-    else warn(droppedParam(name, 'the vendor does not take it'));
+    else warn(droppedParam(name, 'the vendor does not accept it'));
   };
   if (maxOutputTokens !== undefined) body[dialect.maxTokensField] = maxOutputTokens;
   put('temperature', 'temperature', sampling.body.temperature);
@@ -150,13 +156,13 @@ export function chatBody(
   put('topK', 'top_k', topK);
   put('frequencyPenalty', 'frequency_penalty', frequencyPenalty);
   put('presencePenalty', 'presence_penalty', presencePenalty);
-  put('stop', 'stop', facts.stop ? stop : undefined);
+  put('stop', 'stop', spec.stop ? stop : undefined);
   put('seed', dialect.seedField, seed);
   Object.assign(body, thinking.body);
   if (hasTools) {
     body.tools = wireTools.map(({ tool: { strict, ...tool } }) => ({
       type: 'function',
-      // The default, and not every imitator of the wire knows the field.
+      // `false` is the default. Not every vendor compatible with the wire accepts the field.
       function: { ...tool, ...(strict && { strict }) },
     }));
   }

@@ -7,13 +7,13 @@ import type { Usage } from '../../protocol/usage.ts';
 import type { TextEvent } from '../../transport/sse/event-template.ts';
 import { listedCitations } from '../common/citations.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
+import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
 import { openAIUsage } from '../openai-shared/usage.ts';
-import { createDeltaReader, type DeltaReader, type Issuer, textField } from './deltas.ts';
+import { createDeltaReader, type DeltaReader, textField } from './deltas.ts';
 import type { ChatDialect } from './dialect.ts';
 import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
 
-/** By the vendor's word in lower case. */
+/** By the vendor's finish reason in lower case. */
 const finishReasons: Readonly<Record<string, FinishReason>> = {
   stop: 'stop',
   stop_sequence: 'stop',
@@ -45,13 +45,13 @@ const usageNames = {
   outputDetails: 'completion_tokens_details',
 };
 
-type ChatFacts = AnswerFacts & {
-  readonly issuer: Issuer;
-  /** Where the vendor tells reasoning. @default 'tags' */
+type ChatContext = AnswerContext & {
+  readonly origin: AnswerOrigin;
+  /** Where the answer contains reasoning. @default 'tags' */
   readonly reasoningOut?: ChatDialect['reasoningOut'];
 };
 
-/** The first choice: with `n` among the extra options there are more, which nobody asked us for. */
+/** The first choice. With `n` in the extra options there are more, which are ignored. */
 function firstChoice(choices: unknown): JsonObject | undefined {
   for (const choice of listOf(choices)) {
     if (isObject(choice) && (choice.index === undefined || choice.index === 0)) return choice;
@@ -59,60 +59,60 @@ function firstChoice(choices: unknown): JsonObject | undefined {
   return undefined;
 }
 
-/** What may differ from one event with text to the next, and is not read: time, and padding (OpenAI's, Mistral's). */
-const idle = ['created', 'obfuscation', 'p'];
+/** Fields that may differ between text events and are not read: the time, and padding (OpenAI, Mistral). */
+const ignoredFields = ['created', 'obfuscation', 'p'];
 
-/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class ChatReader implements AnswerReader {
-  readonly #facts: AnswerFacts;
+  readonly #context: AnswerContext;
   readonly #deltas: DeltaReader;
-  #begun = false;
+  #started = false;
   #id: string | undefined;
   #servedModel: string | undefined;
   #serviceTier: string | undefined;
   #usage: Usage | undefined;
   #rawFinishReason: string | undefined;
-  /** `[DONE]`, or the usage that follows the reason: nothing of interest comes after it. */
+  /** Set at `[DONE]`, or at the usage after the finish reason. Nothing of interest follows. */
   #settled = false;
   #sources: readonly Citation[] = [];
 
-  constructor(facts: ChatFacts) {
-    this.#facts = facts;
-    this.#deltas = createDeltaReader(facts.issuer, facts.tell, facts.reasoningOut);
+  constructor(context: ChatContext) {
+    this.#context = context;
+    this.#deltas = createDeltaReader(context.origin, context.addPart, context.reasoningOut);
   }
 
   readEvent(chunk: unknown): void {
     if (!isObject(chunk)) return;
-    const failure = chunkFailure(chunk, this.#facts.headers);
+    const failure = chunkFailure(chunk, this.#context.headers);
     if (failure !== undefined) throw failure;
-    if (!Array.isArray(chunk.choices) && !this.#begun && chunk.usage === undefined) return;
+    if (!Array.isArray(chunk.choices) && !this.#started && chunk.usage === undefined) return;
     const choice = firstChoice(chunk.choices);
     this.#describe(chunk, choice);
-    // A server that streams a whole message calls it `message`.
-    if (choice !== undefined) this.#choose(choice, choice.delta ?? choice.message);
+    // Servers that stream a whole message name it `message`.
+    if (choice !== undefined) this.#readChoice(choice, choice.delta ?? choice.message);
     else this.#settled = this.#rawFinishReason !== undefined && this.#usage !== undefined;
   }
 
   textEvent(chunk: unknown): TextEvent | undefined {
     const choice = isObject(chunk) ? firstChoice(chunk.choices) : undefined;
-    const said = textField(objectOf(choice?.delta));
-    return said === undefined ? undefined : { place: said.field, ...said, idle };
+    const found = textField(objectOf(choice?.delta));
+    return found && { place: found.field, ...found, idle: ignoredFields };
   }
 
-  readAgain({ place }: TextEvent, text: string): void {
+  readRepeat({ place }: TextEvent, text: string): void {
     this.#deltas.text(place, text);
   }
 
   readBody(body: unknown): void {
-    const failure = chunkFailure(body, this.#facts.headers);
+    const failure = chunkFailure(body, this.#context.headers);
     if (failure !== undefined) throw failure;
     const choice = isObject(body) ? firstChoice(body.choices) : undefined;
     if (!isObject(body) || !isObject(choice?.message)) {
       throw notACompletion();
     }
     this.#describe(body, choice);
-    this.#choose(choice, choice.message);
-    // Servers that leave the reason out of a whole message have ended it all the same.
+    this.#readChoice(choice, choice.message);
+    // Some servers omit the finish reason of a whole message.
     this.#rawFinishReason ??= 'stop';
   }
 
@@ -124,8 +124,8 @@ class ChatReader implements AnswerReader {
     return this.#rawFinishReason !== undefined;
   }
 
-  // After the finish reason only usage and `[DONE]` are missing.
-  forgives(error: unknown): boolean {
+  // After the finish reason, only the usage and `[DONE]` can be missing.
+  isCompleteDespite(error: unknown): boolean {
     return this.isEnded() && isSignalboxError(error, 'stream_interrupted');
   }
 
@@ -133,13 +133,13 @@ class ChatReader implements AnswerReader {
     return this.#settled;
   }
 
-  isBegun(): boolean {
-    return this.#begun;
+  hasStarted(): boolean {
+    return this.#started;
   }
 
   finish(raw: unknown): void {
     this.#deltas.close(this.#sources);
-    this.#facts.tell({
+    this.#context.addPart({
       type: 'finish',
       finishReason: this.#finishReason(),
       rawFinishReason: this.#rawFinishReason,
@@ -157,24 +157,24 @@ class ChatReader implements AnswerReader {
     this.#usage =
       openAIUsage(chunk.usage, usageNames) ??
       openAIUsage(objectOf(chunk.x_groq).usage, usageNames) ??
-      // Moonshot tells the usage of a stream inside the choice.
+      // Moonshot puts the usage of a stream in the choice.
       openAIUsage(choice?.usage, usageNames) ??
       this.#usage;
     const listed = listedCitations(chunk);
     if (listed.length > 0) this.#sources = listed;
     this.#serviceTier =
       textOf(chunk.service_tier) ?? textOf(objectOf(chunk.usage).service_tier) ?? this.#serviceTier;
-    if (this.#begun) return;
-    this.#begun = true;
-    const { requestId, tell } = this.#facts;
-    tell({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
+    if (this.#started) return;
+    this.#started = true;
+    const { requestId, addPart } = this.#context;
+    addPart({ type: 'open', id: this.#id, servedModel: this.#servedModel, requestId });
   }
 
-  #choose(choice: JsonObject, said: unknown): void {
-    this.#deltas.read(objectOf(said));
+  #readChoice(choice: JsonObject, delta: unknown): void {
+    this.#deltas.read(objectOf(delta));
     const reason = textOf(choice.finish_reason);
     if (reason === undefined) return;
-    const failure = finishFailure(reason, choice, this.#facts.headers);
+    const failure = finishFailure(reason, choice, this.#context.headers);
     if (failure !== undefined) throw failure;
     this.#rawFinishReason = reason;
   }
@@ -189,6 +189,6 @@ class ChatReader implements AnswerReader {
   }
 }
 
-export function createAnswerReader(facts: ChatFacts): AnswerReader {
-  return new ChatReader(facts);
+export function createAnswerReader(context: ChatContext): AnswerReader {
+  return new ChatReader(context);
 }

@@ -1,23 +1,23 @@
-/** A stretch of text, told apart by the tags around it. */
+/** A piece of text, and whether it was inside `<think>` tags. */
 type TaggedText = { readonly type: 'text' | 'reasoning'; readonly text: string };
 
 /**
- * Tells reasoning between `<think>` tags from the text behind it, also when a tag comes in pieces. Only an answer
- * that begins with the tag is read so: further on, a model may speak of tags.
+ * Separates reasoning in `<think>` tags from the text after it, even when a tag is split across deltas. Only a tag at
+ * the start of the answer counts; later ones may be part of the text.
  */
 export interface ThinkTags {
   read(text: string): readonly TaggedText[];
-  /** Whether all that comes is text as it stands. */
-  areDone(): boolean;
-  /** What was held back, since it looked like the beginning of a tag. No tag is looked for after that. */
+  /** Whether everything that follows is plain text. */
+  isDone(): boolean;
+  /** Returns text buffered as a possible start of a tag. After this call no tag is recognised. */
   rest(): readonly TaggedText[];
 }
 
 const opening = '<think>';
 const closing = '</think>';
 
-/** How many characters at the end of `text` may be the beginning of `tag`. */
-function tailLike(text: string, tag: string): number {
+/** How many characters at the end of `text` may be the start of `tag`. */
+function partialTagLength(text: string, tag: string): number {
   for (let length = Math.min(tag.length - 1, text.length); length > 0; length--) {
     if (text.endsWith(tag.slice(0, length))) return length;
   }
@@ -26,44 +26,44 @@ function tailLike(text: string, tag: string): number {
 
 class TagReader implements ThinkTags {
   #state: 'start' | 'thinking' | 'plain' = 'start';
-  #held = '';
-  /** White space before anything else, which is text if no tag follows. A list, since it may come in any number of pieces. */
+  #buffered = '';
+  /** Leading white space, which is text if no tag follows. A list, because it may arrive in any number of deltas. */
   #blanks: string[] = [];
-  /** Blank space after a tag belongs to nobody. */
+  /** White space after a tag is dropped. */
   #isAfterTag = false;
 
   read(text: string): readonly TaggedText[] {
-    const ahead = this.#held + text;
-    this.#held = '';
+    const ahead = this.#buffered + text;
+    this.#buffered = '';
     if (this.#state === 'thinking') return this.#think(ahead);
-    if (this.#state === 'plain') return this.#piece('text', ahead);
-    const begun = ahead.trimStart();
-    const blank = ahead.slice(0, ahead.length - begun.length);
+    if (this.#state === 'plain') return this.#textParts('text', ahead);
+    const trimmed = ahead.trimStart();
+    const blank = ahead.slice(0, ahead.length - trimmed.length);
     if (blank !== '') this.#blanks.push(blank);
-    if (begun.startsWith(opening)) {
+    if (trimmed.startsWith(opening)) {
       this.#state = 'thinking';
       this.#blanks = [];
       this.#isAfterTag = true;
-      return this.#think(begun.slice(opening.length));
+      return this.#think(trimmed.slice(opening.length));
     }
-    if (opening.startsWith(begun)) {
-      this.#held = begun;
+    if (opening.startsWith(trimmed)) {
+      this.#buffered = trimmed;
       return [];
     }
     this.#state = 'plain';
-    return this.#piece('text', this.#takeBlanks() + begun);
+    return this.#textParts('text', this.#takeBlanks() + trimmed);
   }
 
-  areDone(): boolean {
+  isDone(): boolean {
     return this.#state === 'plain' && !this.#isAfterTag;
   }
 
   rest(): readonly TaggedText[] {
-    const left = this.#takeBlanks() + this.#held;
-    this.#held = '';
+    const left = this.#takeBlanks() + this.#buffered;
+    this.#buffered = '';
     const type = this.#state === 'thinking' ? 'reasoning' : 'text';
     this.#state = 'plain';
-    return this.#piece(type, left);
+    return this.#textParts(type, left);
   }
 
   #takeBlanks(): string {
@@ -72,24 +72,24 @@ class TagReader implements ThinkTags {
     return blanks;
   }
 
-  #piece(type: TaggedText['type'], text: string): readonly TaggedText[] {
-    const said = this.#isAfterTag ? text.trimStart() : text;
-    if (said === '') return [];
+  #textParts(type: TaggedText['type'], text: string): readonly TaggedText[] {
+    const kept = this.#isAfterTag ? text.trimStart() : text;
+    if (kept === '') return [];
     this.#isAfterTag = false;
-    return [{ type, text: said }];
+    return [{ type, text: kept }];
   }
 
   #think(ahead: string): readonly TaggedText[] {
     const end = ahead.indexOf(closing);
     if (end < 0) {
-      const length = ahead.length - tailLike(ahead, closing);
-      this.#held = ahead.slice(length);
-      return this.#piece('reasoning', ahead.slice(0, length));
+      const length = ahead.length - partialTagLength(ahead, closing);
+      this.#buffered = ahead.slice(length);
+      return this.#textParts('reasoning', ahead.slice(0, length));
     }
-    const thoughts = this.#piece('reasoning', ahead.slice(0, end));
+    const thoughts = this.#textParts('reasoning', ahead.slice(0, end));
     this.#state = 'plain';
     this.#isAfterTag = true;
-    return [...thoughts, ...this.#piece('text', ahead.slice(end + closing.length))];
+    return [...thoughts, ...this.#textParts('text', ahead.slice(end + closing.length))];
   }
 }
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, textOf } from '../common/read.ts';
-import { nothingAsked, type WireWriter } from '../common/write.ts';
+import { noRequestedOutput, type WireWriter } from '../common/write.ts';
 import { onePixelPng, simulatedVector } from '../common/write-samples.ts';
 import { openaiChatWire } from './write.ts';
 
@@ -14,28 +14,28 @@ function countTokens(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + Math.ceil(text.length / charactersPerToken), 0);
 }
 
-/** What OpenAI's APIs without a stream share with its chat: keys, headers and errors. */
+/** OpenAI's APIs without streams. Keys, headers and errors are the same as in Chat Completions. */
 const plainOpenAI = {
   ...openaiChatWire,
   read: (_: string, body: JsonObject) => ({ model: textOf(body.model) ?? '', stream: false }),
-  asked: () => nothingAsked,
+  requestedOutput: () => noRequestedOutput,
   frames: () => [],
 } satisfies WireWriter;
 
-/** `/embeddings` of OpenAI and those who imitate it. */
+/** `/embeddings` of OpenAI and compatible vendors. */
 export const openaiEmbeddingsWire: WireWriter = {
   ...plainOpenAI,
   name: 'openai-embeddings',
   accepts: (path) => path.endsWith('/embeddings'),
   complaint: ({ body }) =>
-    listOf(body.input).length === 0 ? "'input' must be a list with something in it" : undefined,
+    listOf(body.input).length === 0 ? "'input' must be a non-empty list" : undefined,
   unary({ request: { body }, answer }) {
     const input = listOf(body.input).map(String);
     const dimensions = asNumber(body.dimensions);
     const tokens = countTokens(input);
     return {
       object: 'list',
-      // Backwards, so that a client that trusts the order is found out.
+      // In reverse order, so that tests fail for a client that ignores `index`.
       data: input
         .map((text, index) => ({
           object: 'embedding',

@@ -3,8 +3,8 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerTurn,
-  type Asked,
   type Frame,
+  type RequestedOutput,
   splitText,
   type WireWriter,
 } from '../common/write.ts';
@@ -15,7 +15,7 @@ import {
   openaiHeaders,
 } from '../openai-shared/write.ts';
 
-/** `other` and `error` are words of compatible vendors; the rest are OpenAI's. */
+/** `other` and `error` are sent only by compatible vendors. */
 const finishWords = {
   stop: 'stop',
   length: 'length',
@@ -28,17 +28,17 @@ const finishWords = {
   other: 'other',
 } as const satisfies Record<FinishReason, string>;
 
-/** What differs between OpenAI and those who copied its wire. */
+/** What differs between OpenAI and vendors compatible with its wire. */
 type Dialect = {
-  /** Fields that only OpenAI's own messages have. */
+  /** Fields that only OpenAI's messages have. */
   readonly ownFields: JsonObject;
-  /** Where reasoning is shown; OpenAI does not. */
+  /** The field with reasoning. OpenAI has none. */
   readonly reasoningField: 'reasoning_content' | undefined;
   readonly serviceTier: string | undefined;
   readonly headers: WireWriter['headers'];
 };
 
-/** Chat Completions as OpenAI speaks it. */
+/** OpenAI's Chat Completions. */
 export const openaiChatWire: WireWriter = createChatWire({
   ownFields: { refusal: null, annotations: [] },
   reasoningField: undefined,
@@ -46,7 +46,7 @@ export const openaiChatWire: WireWriter = createChatWire({
   headers: openaiHeaders,
 });
 
-/** Chat Completions as most other vendors speak it: plainer, with reasoning in `reasoning_content`. */
+/** The Chat Completions of most other vendors: fewer fields, and reasoning in `reasoning_content`. */
 export const compatibleChatWire: WireWriter = createChatWire({
   ownFields: {},
   reasoningField: 'reasoning_content',
@@ -64,7 +64,7 @@ function createChatWire(dialect: Dialect): WireWriter {
     }),
     credential: openaiCredential,
     missingKey: 'auth',
-    asked,
+    requestedOutput,
     complaint: ({ body, model }) => {
       if (model === '') return 'you must provide a model parameter';
       return listOf(body.messages).length === 0 ? "'messages' must not be empty" : undefined;
@@ -78,7 +78,7 @@ function createChatWire(dialect: Dialect): WireWriter {
   };
 }
 
-function asked(body: JsonObject): Asked {
+function requestedOutput(body: JsonObject): RequestedOutput {
   const format = objectOf(body.response_format);
   const choice = body.tool_choice;
   const jsonSchema = objectOf(format.json_schema).schema;
@@ -160,9 +160,9 @@ function frames(turn: AnswerTurn, dialect: Dialect): readonly Frame[] {
       content: hasOtherContent(turn) ? null : '',
       ...ownFields,
     }),
-    ...splitText(reasoning).map((piece) => delta('content', reasoningDelta(piece, dialect))),
-    ...answer.chunks.map((piece) => delta('content', { content: piece })),
-    ...splitText(answer.refusal ?? '').map((piece) => delta('content', { refusal: piece })),
+    ...splitText(reasoning).map((text) => delta('content', reasoningDelta(text, dialect))),
+    ...answer.chunks.map((text) => delta('content', { content: text })),
+    ...splitText(answer.refusal ?? '').map((text) => delta('content', { refusal: text })),
     ...toolCallDeltas(turn).map((call) => delta('content', { tool_calls: [call] })),
     delta('finish', {}, finishWords[answer.finishReason]),
     ...(withUsage ? [{ data: chunk([], usage(turn)), role: 'finish' as const }] : []),
@@ -178,11 +178,11 @@ function toolCallDeltas(turn: AnswerTurn): readonly JsonObject[] {
       type: 'function',
       function: { name: call.name, arguments: '' },
     },
-    ...splitText(call.inputText).map((piece) => ({ index, function: { arguments: piece } })),
+    ...splitText(call.inputText).map((text) => ({ index, function: { arguments: text } })),
   ]);
 }
 
-/** Whether the message is something else than text, so that `content` is null. */
+/** Whether the message has something other than text, so that `content` is null. */
 function hasOtherContent({ answer }: AnswerTurn): boolean {
   return answer.refusal !== undefined || (answer.toolCalls.length > 0 && answer.text === '');
 }

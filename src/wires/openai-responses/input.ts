@@ -14,18 +14,18 @@ import type {
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import { outputParts, outputText, wireMedia } from '../common/media.ts';
-import { isOwn } from '../common/messages.ts';
+import { canReplay } from '../common/messages.ts';
 import type { ToolIds } from '../common/tool-ids.ts';
 import { cacheBreakpoint } from '../openai-shared/params.ts';
 import { readEncryptedReasoning, wire } from './opaque.ts';
 
-/** What the items of one request are made with. */
+/** What is needed to convert the messages of one request. */
 export type InputContext = {
   readonly request: ProviderRequest;
   readonly ids: ToolIds;
-  /** Whether the model takes `prompt_cache_breakpoint`. */
+  /** Whether the model accepts `prompt_cache_breakpoint`. */
   readonly cacheBreakpoints: boolean;
-  /** Whether the model may reason; others refuse reasoning, their provider's own included. */
+  /** Whether the model can reason. Other models reject reasoning items, even those of the same provider. */
   readonly mayReason: boolean;
   readonly warn: (warning: Warning) => void;
 };
@@ -38,7 +38,7 @@ function unsupported(what: string): SignalboxError {
   return new SignalboxError('unsupported', `openai cannot take ${what}`);
 }
 
-/** An uploaded file's id, which only its own provider knows. */
+/** The id of an uploaded file, which is valid only for the provider it was uploaded to. */
 function ownId(
   ref: { readonly provider: string; readonly id: string },
   context: InputContext,
@@ -70,7 +70,7 @@ function file(part: FilePart, context: InputContext): JsonObject {
   if (media.kind === 'ref') return { type: 'input_file', file_id: ownId(media, context), ...extra };
   if (media.kind === 'url') return { type: 'input_file', file_url: media.url, ...extra };
   const file_data = `data:${media.mediaType};base64,${media.data}`;
-  // The API refuses file data without a name.
+  // The API rejects file data without a name.
   return { type: 'input_file', filename: part.filename ?? 'file', file_data, ...extra };
 }
 
@@ -86,7 +86,7 @@ function content(part: TextPart | ImagePart | FilePart, context: InputContext): 
 function dropped(part: Part, role: string): Warning {
   return {
     code: 'dropped-part',
-    message: `openai has no place for ${part.type} in a turn of the ${role}; it was left out`,
+    message: `openai does not accept a part of type ${part.type} in a turn with role ${role}; it was dropped`,
   };
 }
 
@@ -103,7 +103,7 @@ function userItem(message: NormalMessage, context: InputContext): readonly JsonO
 }
 
 function toolCall(part: ToolCallPart, context: InputContext): JsonObject {
-  // Arguments that were not JSON go back as JSON: servers parse them.
+  // Invalid arguments are sent back inside valid JSON, because servers parse them.
   const input = part.invalid === true ? { invalid: part.rawInput ?? part.input } : part.input;
   return {
     type: 'function_call',
@@ -119,14 +119,14 @@ function toolResult(part: ToolResultPart, context: InputContext): JsonObject {
   return {
     type: 'function_call_output',
     call_id: context.ids.result(part.id),
-    // The wire has no flag for errors.
+    // The wire has no flag for failed tool calls.
     output: part.isError === true && typeof output === 'string' ? `Error: ${output}` : output,
   };
 }
 
 function reasoning(part: ReasoningPart, context: InputContext): readonly JsonObject[] {
   const { opaque } = part;
-  if (opaque === undefined || !context.mayReason || !isOwn(opaque, context.request, wire))
+  if (opaque === undefined || !context.mayReason || !canReplay(opaque, context.request, wire))
     return [];
   const encrypted = readEncryptedReasoning(opaque);
   if (encrypted === undefined) return [];
@@ -135,8 +135,8 @@ function reasoning(part: ReasoningPart, context: InputContext): readonly JsonObj
 }
 
 function ownPhase({ opaque }: TextPart, context: InputContext): JsonObject {
-  const isOurs = opaque?.kind === 'item' && isOwn(opaque, context.request, wire);
-  return isOurs ? { phase: opaque.data } : {};
+  const matches = opaque?.kind === 'item' && canReplay(opaque, context.request, wire);
+  return matches ? { phase: opaque.data } : {};
 }
 
 function assistantItems(message: NormalMessage, context: InputContext): readonly JsonObject[] {
@@ -155,12 +155,12 @@ function assistantItems(message: NormalMessage, context: InputContext): readonly
       context.warn(dropped(part, message.role));
     }
   }
-  // A reasoning item without the item that it led to is refused.
+  // The API rejects a reasoning item without the item that follows it.
   const last = items.findLastIndex((item) => item.type !== 'reasoning');
   return items.slice(0, last + 1);
 }
 
-/** One turn as input items. Tool calls must have been paired with their results before. */
+/** Converts one turn to input items. Tool calls must already be paired with their results. */
 export function inputItems(message: NormalMessage, context: InputContext): readonly JsonObject[] {
   if (message.role === 'assistant') return assistantItems(message, context);
   if (message.role === 'tool') {

@@ -2,26 +2,24 @@ import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
 import { openAICitation } from '../common/citations.ts';
-import { createPartAssembler, type PartAssembler, type Tell } from '../common/part-assembler.ts';
+import { type AddPart, createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { AnswerOrigin } from '../common/read-answer.ts';
 import { encryptedReasoning, messagePhase } from './opaque.ts';
 
-/** Who made the answer, for the replay data in it. */
-export type Issuer = { readonly provider: string; readonly model: string };
-
-/** Reads the output items of one response, piece by piece or whole. */
+/** Reads the output items of one response, from deltas or whole. */
 export interface ItemReader {
-  /** One event about an item; other events say nothing to it. */
+  /** Reads one event. Events that are not about items are ignored. */
   event(type: unknown, event: JsonObject): void;
-  /** More of the text at `place`. */
-  text(place: string, delta: string): void;
-  /** The items of a final response: tells what the events did not. */
+  /** Appends to the text in a slot. */
+  text(slot: string, delta: string): void;
+  /** Reads the items of the final response and emits what the events did not contain. */
   final(items: readonly unknown[]): void;
   close(): void;
   seen(): { readonly toolCalls: number; readonly refusal: string };
 }
 
-/** The tool calls that are the caller's to answer, with where their input is. */
+/** The types of tool calls that the caller must answer, with the field of their input. */
 const inputKeyByType: Readonly<Record<string, 'arguments' | 'input'>> = {
   function_call: 'arguments',
   custom_tool_call: 'input',
@@ -32,78 +30,78 @@ const textTypeByContent: Readonly<Record<string, 'text' | 'refusal'>> = {
   refusal: 'refusal',
 };
 
-/** Events with a piece of text, and what the text is. */
+/** Events with a text delta, and the type of the text. */
 const textTypeByEvent: Readonly<Record<string, 'text' | 'refusal'>> = {
   'response.output_text.delta': 'text',
   'response.refusal.delta': 'refusal',
 };
 
-/** Events with a piece of reasoning, and where they number the paragraph that it belongs to. */
+/** Events with a reasoning delta, and the field with the index of its paragraph. */
 const paragraphKeyByEvent: Readonly<Record<string, 'summary_index' | 'content_index'>> = {
   'response.reasoning_summary_text.delta': 'summary_index',
   'response.reasoning_text.delta': 'content_index',
 };
 
-/** Above every index that a vendor counts with: items that no event told of. */
-const unheardIndex = 1_000_000;
+/** Added to the position of items that no event mentioned. Larger than any index a vendor sends. */
+const unseenIndexBase = 1_000_000;
 
-/** Where in the answer an event's text belongs. */
-export function contentPlace(event: JsonObject): string {
+/** The slot of an event's text: `<output index>.<content index>`. */
+export function contentSlot(event: JsonObject): string {
   return `${indexOf(event.output_index) ?? 0}.${indexOf(event.content_index) ?? 0}`;
 }
 
-/** See {@link createItemReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createItemReader}. A class, because closures would be created again for each call. */
 class OpenItems implements ItemReader {
-  readonly #issuer: Issuer;
+  readonly #origin: AnswerOrigin;
   readonly #assembler: PartAssembler;
-  /** Items that are closed: the final response repeats them. */
+  /** The indexes of closed items, which the final response repeats. */
   readonly #done = new Set<number>();
-  /** How to find items again: final responses leave some out, and some servers change ids on the way. */
+  /** Used to match the items of the final response, which may omit some. Some servers change ids during the stream. */
   readonly #indexById = new Map<string, number>();
   readonly #typeByIndex = new Map<number, unknown>();
-  /** Places that have had text of their own. */
-  readonly #told = new Set<string>();
-  /** Places whose sources events have told. */
+  /** Slots whose content has been emitted. */
+  readonly #emitted = new Set<string>();
+  /** Slots whose citations have been emitted. */
   readonly #cited = new Set<string>();
   readonly #paragraphs = new Map<number, unknown>();
   #toolCalls = 0;
   #refusal = '';
 
-  constructor(issuer: Issuer, tell: Tell) {
-    this.#issuer = issuer;
-    this.#assembler = createPartAssembler(tell);
+  constructor(origin: AnswerOrigin, addPart: AddPart) {
+    this.#origin = origin;
+    this.#assembler = createPartAssembler(addPart);
   }
 
   event(type: unknown, event: JsonObject): void {
     const kind = textOf(type) ?? '';
     const index = indexOf(event.output_index) ?? 0;
-    this.#hear(index, event);
+    this.#track(index, event);
     const delta = textOf(event.delta) ?? '';
     const textType = own(textTypeByEvent, kind);
     const paragraphKey = own(paragraphKeyByEvent, kind);
     if (textType !== undefined) {
-      this.#text(contentPlace(event), textType, delta);
+      this.#text(contentSlot(event), textType, delta);
     } else if (paragraphKey !== undefined) {
       this.#reasoning(index, event[paragraphKey], delta);
     } else if (kind === 'response.output_text.annotation.added') {
-      this.#cite(contentPlace(event), event.annotation);
+      this.#cite(contentSlot(event), event.annotation);
     } else if (kind === 'response.function_call_arguments.delta') {
       this.#input(index, delta);
     } else if (kind === 'response.output_item.added') {
       const item = objectOf(event.item);
       if (item.type === 'function_call') this.#openCall(index, item);
     } else if (kind === 'response.output_item.done') {
-      this.#whole(index, event.item);
+      this.#readItem(index, event.item);
     }
   }
 
-  text(place: string, delta: string): void {
-    this.#text(place, 'text', delta);
+  text(slot: string, delta: string): void {
+    this.#text(slot, 'text', delta);
   }
 
   final(items: readonly unknown[]): void {
     for (const [position, item] of items.entries()) {
-      this.#whole(this.#indexOf(position, objectOf(item)), item);
+      this.#readItem(this.#indexOf(position, objectOf(item)), item);
     }
   }
 
@@ -115,98 +113,98 @@ class OpenItems implements ItemReader {
     return { toolCalls: this.#toolCalls, refusal: this.#refusal };
   }
 
-  #text(place: string, type: 'text' | 'refusal', delta: string): void {
+  #text(slot: string, type: 'text' | 'refusal', delta: string): void {
     if (delta === '') return;
-    this.#told.add(place);
-    checkCount(this.#told.size, 'items');
+    this.#emitted.add(slot);
+    checkCount(this.#emitted.size, 'items');
     if (type === 'refusal') this.#refusal += delta;
-    this.#assembler.text(place, type, delta);
+    this.#assembler.text(slot, type, delta);
   }
 
-  #cite(place: string, annotation: unknown): void {
+  #cite(slot: string, annotation: unknown): void {
     const citation = openAICitation(annotation);
     if (citation === undefined) return;
-    this.#cited.add(place);
-    this.#assembler.cite(place, () => citation);
+    this.#cited.add(slot);
+    this.#assembler.cite(slot, () => citation);
   }
 
   #reasoning(index: number, paragraph: unknown, delta: string): void {
     if (delta === '') return;
-    const place = String(index);
+    const slot = String(index);
     const isNext = this.#paragraphs.has(index) && this.#paragraphs.get(index) !== paragraph;
     this.#paragraphs.set(index, paragraph);
-    this.#told.add(place);
-    checkCount(this.#told.size, 'items');
-    this.#assembler.text(place, 'reasoning', isNext ? `\n\n${delta}` : delta);
+    this.#emitted.add(slot);
+    checkCount(this.#emitted.size, 'items');
+    this.#assembler.text(slot, 'reasoning', isNext ? `\n\n${delta}` : delta);
   }
 
   #openCall(index: number, item: JsonObject): void {
-    const place = String(index);
+    const slot = String(index);
     const name = textOf(item.name);
-    if (name === undefined || this.#assembler.has(place)) return;
+    if (name === undefined || this.#assembler.has(slot)) return;
     this.#toolCalls++;
-    this.#assembler.toolCall(place, textOf(item.call_id) ?? `call_${this.#toolCalls}`, name);
+    this.#assembler.toolCall(slot, textOf(item.call_id) ?? `call_${this.#toolCalls}`, name);
   }
 
   #input(index: number, delta: string): void {
     if (delta === '') return;
-    this.#told.add(String(index));
-    checkCount(this.#told.size, 'items');
+    this.#emitted.add(String(index));
+    checkCount(this.#emitted.size, 'items');
     this.#assembler.toolInput(String(index), delta);
   }
 
-  #call(index: number, item: JsonObject, key: string): void {
+  #readCall(index: number, item: JsonObject, key: string): void {
     this.#openCall(index, item);
-    if (this.#told.has(String(index))) return;
+    if (this.#emitted.has(String(index))) return;
     const value = item[key];
-    // A custom tool's input is free text: as JSON it is a string.
+    // The input of a custom tool is free text, so it becomes a JSON string.
     if (key === 'input') this.#input(index, JSON.stringify(value ?? ''));
     else this.#input(index, typeof value === 'string' ? value : JSON.stringify(value ?? {}));
   }
 
-  #message(index: number, item: JsonObject): void {
-    const phase = messagePhase(item, this.#issuer);
+  #readMessage(index: number, item: JsonObject): void {
+    const phase = messagePhase(item, this.#origin);
     for (const [at, content] of listOf(item.content).entries()) {
-      const place = `${index}.${at}`;
+      const slot = `${index}.${at}`;
       const { type, text: words, refusal: refused, annotations } = objectOf(content);
       const textType = own(textTypeByContent, textOf(type) ?? '');
       if (textType === undefined) continue;
-      if (!this.#told.has(place)) {
-        this.#text(place, textType, textOf(textType === 'text' ? words : refused) ?? '');
+      if (!this.#emitted.has(slot)) {
+        this.#text(slot, textType, textOf(textType === 'text' ? words : refused) ?? '');
       }
-      if (!this.#cited.has(place)) for (const each of listOf(annotations)) this.#cite(place, each);
-      if (phase !== undefined) this.#assembler.opaque(place, phase);
-      this.#assembler.close(place);
+      if (!this.#cited.has(slot)) for (const each of listOf(annotations)) this.#cite(slot, each);
+      if (phase !== undefined) this.#assembler.opaque(slot, phase);
+      this.#assembler.close(slot);
     }
   }
 
-  #thought(index: number, item: JsonObject): void {
-    const place = String(index);
-    if (!this.#told.has(place)) {
+  #readReasoning(index: number, item: JsonObject): void {
+    const slot = String(index);
+    if (!this.#emitted.has(slot)) {
       const summary = listOf(item.summary);
       for (const [at, each] of (summary.length > 0 ? summary : listOf(item.content)).entries()) {
         this.#reasoning(index, at, textOf(objectOf(each).text) ?? '');
       }
     }
-    const opaque = encryptedReasoning(item, this.#issuer);
+    const opaque = encryptedReasoning(item, this.#origin);
     if (opaque === undefined) return;
-    // Reasoning that is not shown must be kept all the same.
-    this.#assembler.text(place, 'reasoning', '');
-    this.#assembler.opaque(place, opaque);
+    // Hidden reasoning is kept too, for the replay data.
+    this.#assembler.text(slot, 'reasoning', '');
+    this.#assembler.opaque(slot, opaque);
   }
 
-  #whole(index: number, item: unknown): void {
+  #readItem(index: number, item: unknown): void {
     if (!isObject(item) || this.#done.has(index)) return;
     this.#done.add(index);
     checkCount(this.#done.size, 'items');
     const key = own(inputKeyByType, textOf(item.type) ?? '');
-    if (key !== undefined) this.#call(index, item, key);
-    else if (item.type === 'message') this.#message(index, item);
-    else if (item.type === 'reasoning') this.#thought(index, item);
+    if (key !== undefined) this.#readCall(index, item, key);
+    else if (item.type === 'message') this.#readMessage(index, item);
+    else if (item.type === 'reasoning') this.#readReasoning(index, item);
     this.#assembler.close(String(index));
   }
 
-  #hear(index: number, event: JsonObject): void {
+  #track(index: number, event: JsonObject): void {
     const item = objectOf(event.item);
     const id = textOf(event.item_id) ?? textOf(item.id);
     if (id !== undefined) this.#indexById.set(id, index);
@@ -214,15 +212,15 @@ class OpenItems implements ItemReader {
     checkCount(this.#indexById.size + this.#typeByIndex.size, 'items', 2 * maxAnswerItems);
   }
 
-  /** Which item of the events an item of the final response is: by its id, else by its place and type. */
+  /** The index of a final item in the events: matched by id, else by position and type. */
   #indexOf(position: number, item: JsonObject): number {
-    const own = this.#indexById.get(textOf(item.id) ?? '');
-    if (own !== undefined) return own;
-    const heard = this.#typeByIndex.get(position);
-    return heard === undefined || heard === item.type ? position : unheardIndex + position;
+    const known = this.#indexById.get(textOf(item.id) ?? '');
+    if (known !== undefined) return known;
+    const type = this.#typeByIndex.get(position);
+    return type === undefined || type === item.type ? position : unseenIndexBase + position;
   }
 }
 
-export function createItemReader(issuer: Issuer, tell: Tell): ItemReader {
-  return new OpenItems(issuer, tell);
+export function createItemReader(origin: AnswerOrigin, addPart: AddPart): ItemReader {
+  return new OpenItems(origin, addPart);
 }

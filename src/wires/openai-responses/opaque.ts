@@ -1,21 +1,19 @@
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
 import { objectOf, textOf } from '../common/read.ts';
+import type { AnswerOrigin } from '../common/read-answer.ts';
 
 export const wire = 'openai-responses';
 
-/** Keeps a reasoning item for replay: its id and its encrypted content, which belong together. */
-export function encryptedReasoning(
-  item: JsonObject,
-  issuer: { readonly provider: string; readonly model: string },
-): Opaque | undefined {
+/** The replay data of a reasoning item: its id and its encrypted content, which must be sent back together. */
+export function encryptedReasoning(item: JsonObject, origin: AnswerOrigin): Opaque | undefined {
   const encrypted = textOf(item.encrypted_content);
   if (encrypted === undefined) return undefined;
   const data = JSON.stringify({ id: item.id, encrypted_content: encrypted });
-  return { wire, provider: issuer.provider, model: issuer.model, kind: 'encrypted', data };
+  return { wire, provider: origin.provider, model: origin.model, kind: 'encrypted', data };
 }
 
-/** The fields of the reasoning item, if that is what `opaque` holds. */
+/** The fields of the reasoning item, if `opaque` contains one. */
 export function readEncryptedReasoning(
   opaque: Opaque,
 ): { readonly id?: string; readonly encrypted_content: string } | undefined {
@@ -32,11 +30,8 @@ export function readEncryptedReasoning(
   return { ...(id !== undefined && { id }), encrypted_content: encrypted };
 }
 
-/** Keeps what a message was for (`commentary` on the way, or the `final_answer`): newer models want it back. */
-export function messagePhase(
-  item: JsonObject,
-  issuer: { readonly provider: string; readonly model: string },
-): Opaque | undefined {
+/** The replay data of a message's phase (`commentary` or `final_answer`), which newer models expect back. */
+export function messagePhase(item: JsonObject, origin: AnswerOrigin): Opaque | undefined {
   const phase = textOf(item.phase);
-  return phase === undefined ? undefined : { wire, ...issuer, kind: 'item', data: phase };
+  return phase === undefined ? undefined : { wire, ...origin, kind: 'item', data: phase };
 }

@@ -4,35 +4,35 @@ import type { ProviderRequest, ToolChoice } from '../../protocol/request.ts';
 import { hoistSystem, joinText, withoutBlanks } from '../common/messages.ts';
 import { createToolIds } from '../common/tool-ids.ts';
 import { pairToolResults } from '../common/tool-turns.ts';
-import { openAIFactsOf } from '../openai-shared/models.ts';
+import { openAIModelSpec } from '../openai-shared/models.ts';
 import {
   adaptEffort,
   adaptSampling,
   cacheTtl,
   droppedParam,
-  nothingToSay,
+  emptyConversation,
 } from '../openai-shared/params.ts';
 import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';
 import { inputItems } from './input.ts';
 
-/** What the wire takes as `call_id`. */
+/** The format of `call_id`. */
 const toolIdRule = {
   accepts: (id: string) => /^[a-zA-Z0-9_-]{1,64}$/.test(id),
-  mint: (n: number) => `call_${n}`,
+  generate: (n: number) => `call_${n}`,
 };
 
-/** The API's own minimum of `max_output_tokens`. */
-const leastOutputTokens = 16;
+/** The API's minimum for `max_output_tokens`. */
+const minOutputTokens = 16;
 
 function toolChoice(choice: ToolChoice): string | JsonObject {
   return typeof choice === 'string' ? choice : { type: 'function', name: choice.name };
 }
 
-/** Parameters that Chat Completions has and Responses has not. */
+/** Parameters that Chat Completions has and the Responses API does not. */
 const absentParams = ['topK', 'frequencyPenalty', 'presencePenalty', 'stop', 'seed'] as const;
 
 /**
- * The request in the words of Responses, all but `stream` and the caller's own fields.
+ * The body of a Responses request, without `stream` and the caller's extra fields.
  * @throws SignalboxError `unsupported` for content that the wire cannot carry.
  */
 export function responsesBody(request: ProviderRequest): {
@@ -65,17 +65,17 @@ export function responsesBody(request: ProviderRequest): {
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => void warnings.push(...more);
 
-  const facts = openAIFactsOf(model);
+  const spec = openAIModelSpec(model);
   const absent = { topK, frequencyPenalty, presencePenalty, stop, seed };
   for (const param of absentParams) {
     if (absent[param] !== undefined)
       warn(droppedParam(param, 'the Responses API does not have it'));
   }
-  const effort = adaptEffort(reasoning, facts.efforts);
-  const sampling = adaptSampling(temperature, topP, facts, effort.effort);
+  const effort = adaptEffort(reasoning, spec.efforts);
+  const sampling = adaptSampling(temperature, topP, spec, effort.effort);
   warn(...effort.warnings, ...sampling.warnings);
-  if (maxOutputTokens !== undefined && maxOutputTokens < leastOutputTokens) {
-    const message = `the API's minimum of ${leastOutputTokens} was asked for`;
+  if (maxOutputTokens !== undefined && maxOutputTokens < minOutputTokens) {
+    const message = `maxOutputTokens was raised to ${minOutputTokens}, the API's minimum`;
     warn({ code: 'adjusted-param', param: 'maxOutputTokens', message });
   }
 
@@ -86,18 +86,18 @@ export function responsesBody(request: ProviderRequest): {
   warn(...(wireOutput?.warnings ?? []));
 
   const { system, rest: turns } = hoistSystem(paired.messages);
-  // Only items can be marked for the cache, and a conversation of system turns alone has no other items.
+  // Sent as an item when it has a cache hint (`instructions` cannot), or when the conversation has no other items.
   const systemAsItem =
-    turns.length === 0 || (facts.cacheBreakpoints && system.some((part) => part.cache));
+    turns.length === 0 || (spec.cacheBreakpoints && system.some((part) => part.cache));
   const instructions = [systemAsItem ? '' : joinText(system), wireOutput?.instruction ?? '']
     .filter((each) => each !== '')
     .join('\n\n');
-  const mayReason = facts.efforts === 'any' || facts.efforts.length > 0;
+  const mayReason = spec.efforts === 'any' || spec.efforts.length > 0;
   const context = {
     request,
     mayReason,
     ids: createToolIds(toolIdRule),
-    cacheBreakpoints: facts.cacheBreakpoints,
+    cacheBreakpoints: spec.cacheBreakpoints,
     warn,
   };
   const items = [
@@ -105,19 +105,19 @@ export function responsesBody(request: ProviderRequest): {
     ...turns,
   ].flatMap((message) => inputItems(message, context));
 
-  if (items.length === 0) throw nothingToSay();
+  if (items.length === 0) throw emptyConversation();
 
   const summary = reasoning?.include === true && mayReason;
-  const ttl = facts.cacheBreakpoints ? cacheTtl(cache) : undefined;
+  const ttl = spec.cacheBreakpoints ? cacheTtl(cache) : undefined;
   const hasTools = wireTools.length > 0;
   const body: JsonObject = {
     model,
     input: items,
-    // The router keeps conversations; the vendor need not.
+    // The caller keeps the conversation, so the vendor need not store it.
     store: false,
     ...(instructions !== '' && { instructions }),
     ...(maxOutputTokens !== undefined && {
-      max_output_tokens: Math.max(maxOutputTokens, leastOutputTokens),
+      max_output_tokens: Math.max(maxOutputTokens, minOutputTokens),
     }),
     ...sampling.body,
     ...(hasTools && { tools: wireTools.map(({ tool }) => ({ type: 'function', ...tool })) }),
@@ -132,8 +132,8 @@ export function responsesBody(request: ProviderRequest): {
         ...(summary && { summary: 'auto' }),
       },
     }),
-    // Without it a stateless conversation loses its reasoning; models without reasoning refuse it.
-    ...(mayReason && facts.efforts !== 'any' && { include: ['reasoning.encrypted_content'] }),
+    // Without it a stateless conversation loses its reasoning. Models without reasoning reject it.
+    ...(mayReason && spec.efforts !== 'any' && { include: ['reasoning.encrypted_content'] }),
     ...(ttl !== undefined && { prompt_cache_options: { ttl } }),
     ...(userId !== undefined && { safety_identifier: userId }),
   };

@@ -3,12 +3,11 @@ import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { TextEvent } from '../../transport/sse/event-template.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerFacts, AnswerReader } from '../common/read-answer.ts';
+import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
 import { openAIUsage } from '../openai-shared/usage.ts';
 import { eventFailure, notAResponse, responseFailure } from './errors.ts';
-import { contentPlace, createItemReader, type Issuer, type ItemReader } from './items.ts';
+import { contentSlot, createItemReader, type ItemReader } from './items.ts';
 
-/** Why an answer is incomplete. */
 const finishReasonByDetail: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: 'length',
   content_filter: 'content_filter',
@@ -21,10 +20,10 @@ const usageNames = {
   outputDetails: 'output_tokens_details',
 };
 
-/** What differs from one event with text to the next, and is not read. */
-const idle = ['sequence_number', 'obfuscation'];
+/** Fields that differ between text events and are not read. */
+const ignoredFields = ['sequence_number', 'obfuscation'];
 
-/** Events after which nothing comes. `response.failed` is one too, but throws. */
+/** The last events of a stream. `response.failed` is one too, but throws. */
 const terminalEvents: readonly unknown[] = ['response.completed', 'response.incomplete'];
 
 function finishOf(
@@ -47,52 +46,52 @@ function isResponse(body: unknown): body is JsonObject {
   return isObject(body) && Array.isArray(body.output);
 }
 
-/** See {@link createAnswerReader}. A class, as is all that each call has: closures would be one set for each. */
+/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
 class ResponseReader implements AnswerReader {
-  readonly #facts: AnswerFacts;
+  readonly #context: AnswerContext;
   readonly #items: ItemReader;
   #opened = false;
   #final: JsonObject | undefined;
 
-  constructor(issuer: Issuer, facts: AnswerFacts) {
-    this.#facts = facts;
-    this.#items = createItemReader(issuer, facts.tell);
+  constructor(origin: AnswerOrigin, context: AnswerContext) {
+    this.#context = context;
+    this.#items = createItemReader(origin, context.addPart);
   }
 
   readEvent(event: unknown): void {
-    const told = objectOf(event);
-    const { type, response } = told;
-    const failure = eventFailure(event, this.#facts.headers);
+    const data = objectOf(event);
+    const { type, response } = data;
+    const failure = eventFailure(event, this.#context.headers);
     if (failure !== undefined) throw failure;
     if (isObject(response)) this.#open(response);
     if (terminalEvents.includes(type)) this.#complete(objectOf(response));
-    else this.#items.event(type, told);
+    else this.#items.event(type, data);
   }
 
   textEvent(event: unknown): TextEvent | undefined {
-    const told = objectOf(event);
-    const text = told.type === 'response.output_text.delta' ? textOf(told.delta) : undefined;
+    const data = objectOf(event);
+    const text = data.type === 'response.output_text.delta' ? textOf(data.delta) : undefined;
     return text === undefined
       ? undefined
-      : { place: contentPlace(told), field: 'delta', text, idle };
+      : { place: contentSlot(data), field: 'delta', text, idle: ignoredFields };
   }
 
-  readAgain({ place }: TextEvent, text: string): void {
+  readRepeat({ place }: TextEvent, text: string): void {
     this.#items.text(place, text);
   }
 
   readBody(body: unknown): void {
-    const failure = responseFailure(body, this.#facts.headers);
+    const failure = responseFailure(body, this.#context.headers);
     if (failure !== undefined) throw failure;
     if (!isResponse(body)) throw notAResponse('not a response of the Responses API');
     if (body.status === 'queued' || body.status === 'in_progress') {
-      throw notAResponse('still being made, and background mode is not supported');
+      throw notAResponse('not finished, and background mode is not supported');
     }
     this.#open(body);
     this.#complete(body);
   }
 
-  isBegun(): boolean {
+  hasStarted(): boolean {
     return this.#opened;
   }
 
@@ -104,14 +103,14 @@ class ResponseReader implements AnswerReader {
     return this.#final !== undefined;
   }
 
-  forgives(): boolean {
+  isCompleteDespite(): boolean {
     return false;
   }
 
   finish(raw: unknown): void {
     this.#items.close();
     const response = this.#final ?? {};
-    this.#facts.tell({
+    this.#context.addPart({
       ...finishOf(response, this.#items.seen()),
       type: 'finish',
       id: textOf(response.id),
@@ -125,8 +124,8 @@ class ResponseReader implements AnswerReader {
   #open(response: JsonObject): void {
     if (this.#opened) return;
     this.#opened = true;
-    const { requestId, tell } = this.#facts;
-    tell({
+    const { requestId, addPart } = this.#context;
+    addPart({
       type: 'open',
       id: textOf(response.id),
       servedModel: textOf(response.model),
@@ -135,14 +134,14 @@ class ResponseReader implements AnswerReader {
   }
 
   #complete(response: JsonObject): void {
-    const failure = responseFailure(response, this.#facts.headers);
+    const failure = responseFailure(response, this.#context.headers);
     if (failure !== undefined) throw failure;
-    // What the events left out: a server that tells items only here, or an event that could not be read.
+    // Emits what the events did not contain: some servers send items only here, and an event may be malformed.
     this.#items.final(listOf(response.output));
     this.#final = response;
   }
 }
 
-export function createAnswerReader(issuer: Issuer, facts: AnswerFacts): AnswerReader {
-  return new ResponseReader(issuer, facts);
+export function createAnswerReader(origin: AnswerOrigin, context: AnswerContext): AnswerReader {
+  return new ResponseReader(origin, context);
 }

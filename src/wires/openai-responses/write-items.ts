@@ -2,7 +2,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { objectOf } from '../common/read.ts';
 import { type AnswerTurn, type CallToWrite, type Frame, splitText } from '../common/write.ts';
 
-/** One output item of a response: the events that stream it, and how it looks when done. */
+/** One output item of a response: the events that stream it, and the finished item. */
 export type ResponseItem = { readonly frames: readonly Frame[]; readonly done: JsonObject };
 
 /** The output items of an answer: reasoning, message, function calls. */
@@ -28,20 +28,20 @@ function reasoningItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
     encrypted_content: encrypted,
     summary,
   });
-  const part = (said: string): JsonObject => ({ type: 'summary_text', text: said });
-  const place = { item_id: id, output_index: outputIndex, summary_index: 0 };
+  const part = (content: string): JsonObject => ({ type: 'summary_text', text: content });
+  const location = { item_id: id, output_index: outputIndex, summary_index: 0 };
   const done = item(text === '' ? [] : [part(text)], answer.reasoningSignature);
   const type = 'response.reasoning_summary';
   const summary =
     text === ''
       ? []
       : [
-          frame(`${type}_part.added`, { ...place, part: part('') }),
-          ...splitText(text).map((delta) => frame(`${type}_text.delta`, { ...place, delta })),
-          frame(`${type}_text.done`, { ...place, text }),
-          frame(`${type}_part.done`, { ...place, part: part(text) }),
+          frame(`${type}_part.added`, { ...location, part: part('') }),
+          ...splitText(text).map((delta) => frame(`${type}_text.delta`, { ...location, delta })),
+          frame(`${type}_text.done`, { ...location, text }),
+          frame(`${type}_part.done`, { ...location, part: part(text) }),
         ];
-  // The item that opens carries an unfinished blob, as with the vendor: only the done one may be replayed.
+  // As with the vendor, the opening item contains an unfinished blob. Only the finished one may be replayed.
   return surrounded(item([], 'unfinished'), summary, done, outputIndex);
 }
 
@@ -50,10 +50,10 @@ function messageItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
   const id = `msg_${serial}`;
   const refused = answer.refusal !== undefined;
   const text = answer.refusal ?? answer.text;
-  const part = (said: string): JsonObject =>
+  const part = (content: string): JsonObject =>
     refused
-      ? { type: 'refusal', refusal: said }
-      : { type: 'output_text', annotations: [], logprobs: [], text: said };
+      ? { type: 'refusal', refusal: content }
+      : { type: 'output_text', annotations: [], logprobs: [], text: content };
   const item = (status: string, content: readonly JsonObject[]): JsonObject => ({
     id,
     type: 'message',
@@ -62,18 +62,18 @@ function messageItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
     phase: 'final_answer',
     role: 'assistant',
   });
-  const place = { content_index: 0, item_id: id, output_index: outputIndex };
+  const location = { content_index: 0, item_id: id, output_index: outputIndex };
   const name = refused ? 'response.refusal' : 'response.output_text';
   const extra = refused ? {} : { logprobs: [] };
-  const pieces = refused ? splitText(text) : answer.chunks;
+  const chunks = refused ? splitText(text) : answer.chunks;
   const unfinished = answer.finishReason === 'length' || answer.finishReason === 'content_filter';
   return surrounded(
     item('in_progress', []),
     [
-      frame('response.content_part.added', { ...place, part: part('') }),
-      ...pieces.map((delta) => frame(`${name}.delta`, { ...place, delta, ...extra })),
-      frame(`${name}.done`, { ...place, ...(refused ? { refusal: text } : { text }), ...extra }),
-      frame('response.content_part.done', { ...place, part: part(text) }),
+      frame('response.content_part.added', { ...location, part: part('') }),
+      ...chunks.map((delta) => frame(`${name}.delta`, { ...location, delta, ...extra })),
+      frame(`${name}.done`, { ...location, ...(refused ? { refusal: text } : { text }), ...extra }),
+      frame('response.content_part.done', { ...location, part: part(text) }),
     ],
     item(unfinished ? 'incomplete' : 'completed', [part(text)]),
     outputIndex,
@@ -94,14 +94,14 @@ function functionCallItem(
       call_id: call.id ?? `call_${turn.serial}${index}`,
       name: call.name,
     });
-    const place = { item_id: id, output_index: outputIndex };
+    const location = { item_id: id, output_index: outputIndex };
     const { inputText } = call;
     const type = 'response.function_call_arguments';
     return surrounded(
       item('in_progress', ''),
       [
-        ...splitText(inputText).map((delta) => frame(`${type}.delta`, { ...place, delta })),
-        frame(`${type}.done`, { ...place, arguments: inputText }),
+        ...splitText(inputText).map((delta) => frame(`${type}.delta`, { ...location, delta })),
+        frame(`${type}.done`, { ...location, arguments: inputText }),
       ],
       item('completed', inputText),
       outputIndex,
@@ -115,12 +115,12 @@ function surrounded(
   done: JsonObject,
   outputIndex: number,
 ): ResponseItem {
-  const place = { output_index: outputIndex };
+  const location = { output_index: outputIndex };
   return {
     frames: [
-      frame('response.output_item.added', { ...place, item: added }),
+      frame('response.output_item.added', { ...location, item: added }),
       ...between,
-      frame('response.output_item.done', { ...place, item: done }),
+      frame('response.output_item.done', { ...location, item: done }),
     ],
     done,
   };

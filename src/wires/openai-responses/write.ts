@@ -1,7 +1,13 @@
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerTurn, Asked, Frame, VendorError, WireWriter } from '../common/write.ts';
+import type {
+  AnswerTurn,
+  Frame,
+  RequestedOutput,
+  VendorError,
+  WireWriter,
+} from '../common/write.ts';
 import {
   openaiCredential,
   openaiError,
@@ -27,7 +33,7 @@ const outcomes = {
   other: { status: 'incomplete', reason: 'steered' },
 } as const satisfies Record<FinishReason, Outcome>;
 
-/** OpenAI's Responses API, stateless part. A failed response is HTTP 200, as with the vendor. */
+/** The stateless part of OpenAI's Responses API. A failed response has HTTP status 200, as with the vendor. */
 export const openaiResponsesWire: WireWriter = {
   name: 'openai-responses',
   accepts: (path) => path.endsWith('/responses'),
@@ -37,7 +43,7 @@ export const openaiResponsesWire: WireWriter = {
   }),
   credential: openaiCredential,
   missingKey: 'auth',
-  asked,
+  requestedOutput,
   complaint: ({ body, model }) => {
     if (model === '') return "Missing required parameter: 'model'.";
     const input = body.input;
@@ -54,7 +60,7 @@ export const openaiResponsesWire: WireWriter = {
     ]),
   error: (error, turn) => {
     const reply = openaiError(error, turn);
-    // Unlike Chat Completions, this wire answers 400 and not 404, with `param` set.
+    // Unlike Chat Completions, this wire answers 400 instead of 404, with `param` set.
     return error.kind === 'model_not_found'
       ? {
           ...reply,
@@ -67,7 +73,7 @@ export const openaiResponsesWire: WireWriter = {
   keepAlive: ': keep-alive\n\n',
 };
 
-function asked(body: JsonObject): Asked {
+function requestedOutput(body: JsonObject): RequestedOutput {
   const format = objectOf(objectOf(body.text).format);
   const choice = body.tool_choice;
   return {
@@ -145,7 +151,7 @@ function finished(turn: AnswerTurn): JsonObject {
   };
 }
 
-/** The response before anything is known about it; it echoes the request. */
+/** A new response, which echoes the request. */
 function skeleton({ request, answer, serial, at }: AnswerTurn): JsonObject {
   const { body } = request;
   const reasoning = objectOf(body.reasoning);

@@ -1,12 +1,12 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Refusal } from '../../transport/body/read-reply.ts';
+import type { HttpError } from '../../transport/body/read-reply.ts';
 import type { AnswerHeaders } from '../../transport/body/response.ts';
 import { maxMessageLength, type VendorError, vendorFailure } from '../common/classify.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from '../common/error-words.ts';
 import { isObject, objectOf, textOf } from '../common/read.ts';
 
-/** Machine words sit in these places; `status` is Google's on its compatible endpoint, `error_type` Cohere's. */
+/** Fields with machine-readable words. `status` is used by Google's compatible endpoint, `error_type` by Cohere. */
 const wordKeys = ['code', 'type', 'status', 'error_type'];
 
 function wordsIn(from: JsonObject): readonly string[] {
@@ -16,7 +16,7 @@ function wordsIn(from: JsonObject): readonly string[] {
     .map((value) => value.toLowerCase());
 }
 
-/** What is nested too deeply for that says nothing. */
+/** Serialises the value, or returns '' when it is nested too deep. */
 function jsonOf(value: object): string {
   try {
     return JSON.stringify(value);
@@ -27,7 +27,7 @@ function jsonOf(value: object): string {
 
 const proseKeys = ['message', 'Message', 'msg', 'detail', 'error'];
 
-/** Mistral's `message` and the `detail` of many may hold a list of complaints. */
+/** Mistral's `message`, and the `detail` of many vendors, may contain a list of errors. */
 function messageIn(from: JsonObject): string {
   for (const key of proseKeys) {
     const value = from[key];
@@ -41,8 +41,8 @@ const durationParts =
   /(?:(?:try again|retry) in|retry after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?s(?:econds?)?)?(?:(\d+(?:\.\d+)?)ms)?/i;
 
 /**
- * OpenAI and Groq tell the wait in words ("Please try again in 1m2.5s"), and so do Google ("retry in 48.9s") and
- * Azure ("retry after 26 seconds"), also where no header does.
+ * Reads the wait from the message. OpenAI and Groq ("Please try again in 1m2.5s"), Google ("retry in 48.9s") and Azure
+ * ("retry after 26 seconds") put it there, sometimes without a header.
  */
 function waitMsIn(message: string): number | undefined {
   const found = durationParts.exec(message);
@@ -54,7 +54,7 @@ function waitMsIn(message: string): number | undefined {
   return waitMs > 0 ? Math.ceil(waitMs) : undefined;
 }
 
-/** The object that describes the error: `error` of the body, the body itself, the first of a list. */
+/** The object that describes the error: the body or the first element of a list, or its `error`. */
 function errorObjectOf(body: unknown): JsonObject {
   const whole = objectOf(Array.isArray(body) ? body[0] : body);
   return isObject(whole.error) ? whole.error : whole;
@@ -64,7 +64,7 @@ function read(body: unknown): VendorError {
   if (typeof body === 'string') return { words: [], message: body.slice(0, maxMessageLength) };
   const error = errorObjectOf(body);
   const metadata = objectOf(error.metadata);
-  // OpenRouter hands on what the vendor behind it said.
+  // OpenRouter passes on the error of the upstream vendor.
   const message = [messageIn(error), textOf(metadata.raw) ?? '']
     .filter(Boolean)
     .map((words) => words.slice(0, maxMessageLength))
@@ -84,7 +84,7 @@ function withPhrases(error: VendorError, status: number | undefined): VendorErro
   return words.length === 0 ? error : { ...error, words: [...error.words, ...words] };
 }
 
-/** The status that an error inside a 200 claims for itself (`{"code": 502}`). */
+/** The status inside the body of an error sent with a 200 (`{"code": 502}`). */
 function statusIn(body: unknown): number | undefined {
   const error = errorObjectOf(body);
   return [error.status, error.code, error.status_code]
@@ -92,12 +92,12 @@ function statusIn(body: unknown): number | undefined {
     .find((value) => Number.isInteger(value) && value >= 400 && value < 600);
 }
 
-/** The error of an HTTP refusal. */
-export function openAIRefusal(refusal: Refusal): SignalboxError {
-  return vendorFailure(withPhrases(read(refusal.body), refusal.status), codeByWord, refusal);
+/** The error of an HTTP error response. */
+export function openAIHttpError(response: HttpError): SignalboxError {
+  return vendorFailure(withPhrases(read(response.body), response.status), codeByWord, response);
 }
 
-/** The error of a 200 that is one: a body or an event with `error` in it. `headers` are those of the answer. */
+/** The error of a 200 whose body or event contains an error. `headers` are those of the answer. */
 export function openAIErrorInBand(body: unknown, headers: AnswerHeaders): SignalboxError {
   const status = statusIn(body);
   return vendorFailure(withPhrases(read(body), status), codeByWordInBand, {
@@ -107,7 +107,7 @@ export function openAIErrorInBand(body: unknown, headers: AnswerHeaders): Signal
   });
 }
 
-/** Whether a body or event says that it is an error rather than an answer. */
+/** Whether a body or event is an error. */
 export function isErrorBody(body: unknown): boolean {
   const whole = objectOf(Array.isArray(body) ? body[0] : body);
   if (isObject(whole.error) && Object.keys(whole.error).length > 0) return true;

@@ -1,19 +1,19 @@
 import type { Capability } from '../../protocol/provider.ts';
 import type { Effort } from '../../protocol/request.ts';
 
-/** What OpenAI's API takes and refuses for one family of models. */
-export type OpenAIModelFacts = {
-  /** The efforts it knows, least first: none for models that do not reason, any for unknown ones. */
+/** What OpenAI's API accepts for one family of models. */
+export type OpenAIModelSpec = {
+  /** The supported efforts, lowest first. Empty for models that do not reason, `any` for unknown models. */
   readonly efforts: readonly Effort[] | 'any';
-  /** The effort when none is asked for. */
+  /** The effort when the request sets none. */
   readonly defaultEffort: Effort | undefined;
-  /** When `temperature` and `top_p` are taken. */
+  /** When `temperature` and `top_p` are accepted. */
   readonly sampling: 'always' | 'without-reasoning' | 'never';
-  /** Whether Chat Completions takes `stop`. */
+  /** Whether Chat Completions accepts `stop`. */
   readonly stop: boolean;
   /**
-   * When Chat Completions refuses function tools beside reasoning: never, when an effort is asked for, or
-   * unless it is turned off. https://github.com/openai/openai-openapi/issues/541
+   * When Chat Completions rejects function tools together with reasoning: never, when an effort is set, or unless
+   * reasoning is turned off. https://github.com/openai/openai-openapi/issues/541
    */
   readonly chatToolsClash: 'never' | 'with-effort' | 'unless-none';
   /** Whether parts of the prompt can be marked with `prompt_cache_breakpoint`. */
@@ -24,7 +24,7 @@ export type OpenAIModelFacts = {
 const usual: readonly Capability[] = ['vision', 'files', 'tools', 'structured-output'];
 
 /** A model without reasoning. */
-const plain: OpenAIModelFacts = {
+const plain: OpenAIModelSpec = {
   efforts: [],
   defaultEffort: undefined,
   sampling: 'always',
@@ -34,41 +34,41 @@ const plain: OpenAIModelFacts = {
   capabilities: usual,
 };
 
-/** What a model that is not in the table is taken for: nothing is held back from it. */
-export const unknownModelFacts: OpenAIModelFacts = { ...plain, efforts: 'any' };
+/** For a model that is not in the table: every parameter is sent. */
+export const unknownModelSpec: OpenAIModelSpec = { ...plain, efforts: 'any' };
 
-const reasoning: OpenAIModelFacts = {
+const reasoning: OpenAIModelSpec = {
   ...plain,
   efforts: ['low', 'medium', 'high'],
   defaultEffort: 'medium',
   sampling: 'never',
 };
 
-const gpt51: OpenAIModelFacts = {
+const gpt51: OpenAIModelSpec = {
   ...reasoning,
   efforts: ['none', 'low', 'medium', 'high'],
   defaultEffort: 'none',
   sampling: 'without-reasoning',
 };
-const gpt52: OpenAIModelFacts = { ...gpt51, efforts: ['none', 'low', 'medium', 'high', 'xhigh'] };
-const gpt54: OpenAIModelFacts = { ...gpt52, chatToolsClash: 'with-effort' };
-const gpt56: OpenAIModelFacts = {
+const gpt52: OpenAIModelSpec = { ...gpt51, efforts: ['none', 'low', 'medium', 'high', 'xhigh'] };
+const gpt54: OpenAIModelSpec = { ...gpt52, chatToolsClash: 'with-effort' };
+const gpt56: OpenAIModelSpec = {
   ...gpt52,
   efforts: ['none', 'low', 'medium', 'high', 'xhigh', 'max'],
   defaultEffort: 'medium',
   chatToolsClash: 'unless-none',
   cacheBreakpoints: true,
 };
-const gpt6: OpenAIModelFacts = { ...gpt56, chatToolsClash: 'never' };
-const pro: OpenAIModelFacts = { ...reasoning, efforts: ['medium', 'high', 'xhigh'] };
-const codex: OpenAIModelFacts = { ...reasoning, efforts: ['low', 'medium', 'high', 'xhigh'] };
-const chatLatest: OpenAIModelFacts = { ...reasoning, efforts: ['medium'] };
+const gpt6: OpenAIModelSpec = { ...gpt56, chatToolsClash: 'never' };
+const pro: OpenAIModelSpec = { ...reasoning, efforts: ['medium', 'high', 'xhigh'] };
+const codex: OpenAIModelSpec = { ...reasoning, efforts: ['low', 'medium', 'high', 'xhigh'] };
+const chatLatest: OpenAIModelSpec = { ...reasoning, efforts: ['medium'] };
 
 /**
- * Facts by a pattern of the model's name, the first match counting.
- * Put together in November 2026 from what OpenAI's API is reported to refuse; not checked against the live API.
+ * Specs by a pattern of the model's name. The first match wins.
+ * Compiled in November 2026 from reports of what OpenAI's API rejects; not verified against the live API.
  */
-const factsByName: readonly (readonly [pattern: RegExp, facts: OpenAIModelFacts])[] = [
+const specByName: readonly (readonly [pattern: RegExp, spec: OpenAIModelSpec])[] = [
   [/^gpt-6(?:-sol|-luna|\.1-terra)/, gpt6],
   [/^gpt-6/, { ...gpt6, sampling: 'never' }],
   [/^gpt-5-chat/, plain],
@@ -98,8 +98,7 @@ const factsByName: readonly (readonly [pattern: RegExp, facts: OpenAIModelFacts]
 /** A fine-tuned model is named after its base (`ft:gpt-4o-mini:team::id`); gateways and AWS put the vendor first. */
 const namePrefix = /^(?:ft:|openai[./])/;
 
-/** What is known of `model`. */
-export function openAIFactsOf(model: string): OpenAIModelFacts {
+export function openAIModelSpec(model: string): OpenAIModelSpec {
   const name = model.replace(namePrefix, '');
-  return factsByName.find(([pattern]) => pattern.test(name))?.[1] ?? unknownModelFacts;
+  return specByName.find(([pattern]) => pattern.test(name))?.[1] ?? unknownModelSpec;
 }

@@ -3,12 +3,12 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { CacheHint } from '../../protocol/message.ts';
 import type { Effort, Reasoning } from '../../protocol/request.ts';
-import type { OpenAIModelFacts } from './models.ts';
+import type { OpenAIModelSpec } from './models.ts';
 
 const effortOrder: readonly Effort[] = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
 
-/** What a conversation that is blank throughout is refused with. */
-export function nothingToSay(): SignalboxError {
+/** The error for a conversation in which every message is blank. */
+export function emptyConversation(): SignalboxError {
   return new SignalboxError('invalid_request', 'there is nothing to send: every message is blank');
 }
 
@@ -20,36 +20,37 @@ function adjustedParam(param: string, message: string): Warning {
   return { code: 'adjusted-param', param, message };
 }
 
-/** The nearest effort that the model knows; of two as near the higher, so that no wish for reasoning is lost. */
+/** The nearest supported effort; the higher of two at the same distance, so that requested reasoning is not lost. */
 function nearestEffort(wanted: Effort, known: readonly Effort[]): Effort | undefined {
   const distance = (effort: Effort): number =>
     Math.abs(effortOrder.indexOf(effort) - effortOrder.indexOf(wanted));
   return known.toReversed().toSorted((one, other) => distance(one) - distance(other))[0];
 }
 
-/** OpenAI takes no budget: about how many tokens each effort spends, from the least. */
+/** OpenAI accepts no budget, so the effort that spends about as many tokens is used. */
 function effortOfBudget(budgetTokens: number): Effort {
   if (budgetTokens === 0) return 'none';
   if (budgetTokens <= 2048) return 'low';
   return budgetTokens <= 16_384 ? 'medium' : 'high';
 }
 
-/** The effort to ask for, with what had to be changed about the wish. */
+/** The effort to request, with a warning for each adjustment. */
 export function adaptEffort(
   reasoning: Reasoning | undefined,
   efforts: readonly Effort[] | 'any',
 ): { readonly effort: Effort | undefined; readonly warnings: readonly Warning[] } {
-  const { effort: wished, budgetTokens } = reasoning ?? {};
+  const { effort: requested, budgetTokens } = reasoning ?? {};
   const warnings: Warning[] = [];
-  if (budgetTokens !== undefined && wished !== undefined) {
+  if (budgetTokens !== undefined && requested !== undefined) {
     warnings.push(
       droppedParam('reasoning.budgetTokens', 'the target takes an effort instead of a budget'),
     );
   }
-  const wanted = wished ?? (budgetTokens === undefined ? undefined : effortOfBudget(budgetTokens));
+  const wanted =
+    requested ?? (budgetTokens === undefined ? undefined : effortOfBudget(budgetTokens));
   if (wanted === undefined) return { effort: undefined, warnings };
-  if (wished === undefined) {
-    const message = `the target takes no budget of reasoning tokens; effort "${wanted}" was asked for`;
+  if (requested === undefined) {
+    const message = `the target takes no budget of reasoning tokens; effort "${wanted}" was sent`;
     warnings.push(adjustedParam('reasoning.budgetTokens', message));
   }
   if (efforts === 'any') return { effort: wanted, warnings };
@@ -57,26 +58,26 @@ export function adaptEffort(
   if (effort === undefined && wanted !== 'none') {
     warnings.push(droppedParam('reasoning.effort', 'the model does not reason'));
   } else if (effort !== undefined && effort !== wanted) {
-    const message = `effort "${wanted}" is not known to the model; "${effort}" was asked for`;
+    const message = `the model does not support effort "${wanted}"; "${effort}" was sent`;
     warnings.push(adjustedParam('reasoning.effort', message));
   }
   return { effort, warnings };
 }
 
-/** `temperature` and `top_p`, as far as the model takes them at this effort. */
+/** `temperature` and `top_p`, if the model accepts them at this effort. */
 export function adaptSampling(
   temperature: number | undefined,
   topP: number | undefined,
-  facts: OpenAIModelFacts,
+  spec: OpenAIModelSpec,
   effort: Effort | undefined,
 ): {
   readonly body: { readonly temperature?: number; readonly top_p?: number };
   readonly warnings: readonly Warning[];
 } {
-  const reasons = (effort ?? facts.defaultEffort) !== 'none';
-  const isTaken =
-    facts.sampling === 'always' || (facts.sampling === 'without-reasoning' && !reasons);
-  if (isTaken) {
+  const reasons = (effort ?? spec.defaultEffort) !== 'none';
+  const isAccepted =
+    spec.sampling === 'always' || (spec.sampling === 'without-reasoning' && !reasons);
+  if (isAccepted) {
     return {
       body: {
         ...(temperature !== undefined && { temperature }),
@@ -85,7 +86,7 @@ export function adaptSampling(
       warnings: [],
     };
   }
-  const why = 'the model does not take it while it reasons';
+  const why = 'the model does not accept it while reasoning';
   return {
     body: {},
     warnings: [
@@ -95,15 +96,15 @@ export function adaptSampling(
   };
 }
 
-/** OpenAI keeps a prefix for at least 30 minutes, or for 12 hours. */
+/** The lifetimes that need OpenAI's 12 hours. Its default is at least 30 minutes. */
 const longTtls: readonly unknown[] = ['1h', '12h'];
 
-/** The lifetime to ask for, when the hint wants more than the vendor's usual 30 minutes. */
+/** The lifetime to request, when the hint asks for more than the vendor's default of 30 minutes. */
 export function cacheTtl(hint: CacheHint | undefined): '12h' | undefined {
   return typeof hint === 'object' && longTtls.includes(hint.ttl) ? '12h' : undefined;
 }
 
-/** The field that marks the end of a prefix worth keeping; empty without a hint. */
+/** The field that marks the end of a prefix to cache. Empty without a hint. */
 export function cacheBreakpoint(hint: CacheHint | undefined): JsonObject {
   if (hint === undefined || hint === false) return {};
   const ttl = cacheTtl(hint);

@@ -4,14 +4,14 @@ import type { NormalTool } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
 import { guidanceSchema, isStrictCompatible } from '../common/strict-schema.ts';
 
-/** What OpenAI takes as the name of a schema. */
+/** Replaces characters that OpenAI rejects in the name of a schema. */
 function schemaName(name: string): string {
   return name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64) || 'answer';
 }
 
 function relaxedWarning(param: string, relaxed: readonly string[]): readonly Warning[] {
   if (relaxed.length === 0) return [];
-  const message = `the vendor cannot enforce ${relaxed.join(', ')}; the model was told of it instead`;
+  const message = `the vendor cannot enforce ${relaxed.join(', ')}; it was added to the descriptions for the model`;
   return [{ code: 'schema-relaxed', param, message }];
 }
 
@@ -19,11 +19,11 @@ function notEnforced(param: string, what: string): Warning {
   return {
     code: 'schema-relaxed',
     param,
-    message: `${what} is shown to the model but not enforced by the vendor: that wants objects with all properties required and no others`,
+    message: `the vendor does not enforce ${what}, it only guides the model: to enforce it, require all properties of every object and allow no others`,
   };
 }
 
-/** A JSON Schema as OpenAI's wires carry it. */
+/** A JSON Schema in the format of OpenAI's wires. */
 export type WireSchema = {
   readonly name: string;
   readonly schema: JsonSchema;
@@ -31,8 +31,8 @@ export type WireSchema = {
 };
 
 /**
- * The schema of the answer: enforced (`strict`) if it can be, else as guidance. OpenAI takes objects only:
- * for any other root, `instruction` puts the schema into words.
+ * The schema of the answer, with `strict: true` if OpenAI can enforce it. OpenAI accepts only objects at the root. For
+ * any other root, `instruction` is a prompt that contains the schema.
  */
 export function adaptOutput(output: { readonly name: string; readonly schema: JsonSchema }): {
   readonly format: WireSchema | undefined;
@@ -48,7 +48,7 @@ export function adaptOutput(output: { readonly name: string; readonly schema: Js
         {
           code: 'schema-relaxed',
           param: 'schema',
-          message: 'the vendor enforces objects only; the model was told of the schema instead',
+          message: 'the vendor enforces only objects; the schema was sent in the prompt',
         },
       ],
     };
@@ -64,7 +64,9 @@ export function adaptOutput(output: { readonly name: string; readonly schema: Js
   };
 }
 
-/** A tool as both of OpenAI's wires describe it, enforced where the caller asked for it and it can be. */
+/**
+ * A tool in the format of both OpenAI wires. Its schema is enforced if the caller sets `strict` and OpenAI can do it.
+ */
 export function adaptTool(tool: NormalTool): {
   readonly tool: {
     readonly name: string;
@@ -84,7 +86,7 @@ export function adaptTool(tool: NormalTool): {
     tool: {
       name,
       ...(description !== undefined && { description }),
-      // OpenAI wants an object with properties even of a tool without parameters.
+      // OpenAI requires an object with properties even for a tool without parameters.
       parameters: { type: 'object', properties: {}, ...schema },
       strict,
     },

@@ -3,7 +3,7 @@ import type { Usage } from '../../protocol/usage.ts';
 import { isObject, objectOf } from '../common/read.ts';
 import { TokenCounts } from '../common/token-counts.ts';
 
-/** The names under which a wire tells its counts. */
+/** The field names of a wire's token counts. */
 export type UsageNames = {
   readonly input: string;
   readonly inputDetails: string;
@@ -12,9 +12,9 @@ export type UsageNames = {
 };
 
 /**
- * Output that the vendor left out of its output count. xAI counts reasoning apart, and Google's compatible
- * endpoint does not tell of its thoughts at all: both show in the total, and both are billed as output.
- * Totals that differ for other reasons are left alone.
+ * Output tokens missing from the vendor's output count. xAI counts reasoning separately, and Google's compatible
+ * endpoint does not report reasoning. Both include it in the total and bill it as output. Totals that differ for other
+ * reasons are ignored.
  */
 function hiddenOutput(
   input: number,
@@ -27,7 +27,7 @@ function hiddenOutput(
 }
 
 function cacheWrites(details: JsonObject, counts: TokenCounts): Partial<Usage> {
-  // The second name is Qwen's.
+  // Qwen uses the second name.
   const written =
     counts.of(details.cache_write_tokens) ?? counts.of(details.cache_creation_input_tokens);
   const split = objectOf(details.cache_write_tokens_details);
@@ -42,27 +42,27 @@ function cacheWrites(details: JsonObject, counts: TokenCounts): Partial<Usage> {
 }
 
 /**
- * Usage as all wires count it, from the object of one of OpenAI's; `undefined` when it counts nothing, or its input or
- * output cannot be right.
+ * Converts the usage object of an OpenAI wire. Returns `undefined` when it has no counts, or when input or output is
+ * implausible.
  */
 export function openAIUsage(raw: unknown, names: UsageNames): Usage | undefined {
   if (!isObject(raw)) return undefined;
   const counts = new TokenCounts();
-  const told = counts.of(raw[names.input]);
+  const input = counts.of(raw[names.input]);
   const output = counts.of(raw[names.output]);
-  if (counts.isDoubtful || (told === undefined && output === undefined)) return undefined;
+  if (counts.isDoubtful || (input === undefined && output === undefined)) return undefined;
   const inputDetails = objectOf(raw[names.inputDetails]);
-  // DeepSeek's older name, and Moonshot's and Together's place.
+  // DeepSeek used the second name; Moonshot and Together use the third.
   const cached =
     counts.of(inputDetails.cached_tokens) ??
     counts.of(raw.prompt_cache_hit_tokens) ??
     counts.of(raw.cached_tokens);
-  // Some xAI models count cached input apart, which shows when there is more of it than of input.
-  const isApart = cached !== undefined && cached > (told ?? 0);
-  const inputTokens = (told ?? 0) + (isApart ? cached : 0);
+  // Some xAI models count cached input separately. Then it can exceed the input count.
+  const isApart = cached !== undefined && cached > (input ?? 0);
+  const inputTokens = (input ?? 0) + (isApart ? cached : 0);
   const reasoning = counts.of(objectOf(raw[names.outputDetails]).reasoning_tokens);
   const total = counts.of(raw.total_tokens);
-  const outputTokens = (output ?? 0) + hiddenOutput(told ?? 0, output ?? 0, total, reasoning);
+  const outputTokens = (output ?? 0) + hiddenOutput(input ?? 0, output ?? 0, total, reasoning);
   return {
     inputTokens,
     outputTokens,

@@ -7,8 +7,6 @@ import type {
 } from '../common/write.ts';
 import { bearer } from '../common/write.ts';
 
-/** What OpenAI's two wires have in common: keys, headers and errors. */
-
 type OpenAIError = {
   readonly status: number;
   readonly type: string;
@@ -90,7 +88,7 @@ const errors = {
   },
 } as const satisfies Record<VendorErrorKind, OpenAIError>;
 
-/** The vendor's error object, as it stands in bodies and in streams. */
+/** The vendor's error object, used in bodies and in streams. */
 export function openaiErrorObject({ kind, code, message }: VendorError): {
   readonly message: string;
   readonly type: string;

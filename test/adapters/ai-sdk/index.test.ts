@@ -8,11 +8,13 @@ import type { TierSettings } from '../../../src/protocol/config.ts';
 import type { Part } from '../../../src/protocol/message.ts';
 import { createRouter } from '../../../src/router.ts';
 import { fakeProvider } from '../../../src/testing/fake-provider.ts';
+import { type FakeRuntime, fakeRuntime } from '../../../src/testing/fake-runtime.ts';
 import {
   type Fault,
   type SimulatedProviders,
   simulateProviders,
 } from '../../../src/testing/simulate-providers.ts';
+import { SocketTime } from '../../support/socket-time.ts';
 
 let simulators: SimulatedProviders;
 
@@ -22,14 +24,11 @@ beforeAll(async () => {
 beforeEach(() => simulators.reset());
 afterAll(() => simulators.close());
 
-const quick: TierSettings = {
-  timeouts: { firstTokenMs: 300, idleMs: 300 },
-  retry: { attempts: 0 },
-};
+const once: TierSettings = { retry: { attempts: 0 } };
 
 type Version = 'v2' | 'v3' | 'v4';
 
-/** A real provider package of the AI SDK 5, 6 and 7, over real HTTP. */
+/** A real provider package of AI SDK 5, 6 or 7, over real HTTP. */
 function vendorOf(version: Version) {
   const settings = {
     name: 'sim',
@@ -47,15 +46,16 @@ function vendorOf(version: Version) {
   };
 }
 
-function routerOver(version: Version = 'v4') {
+function routerOver(version: Version = 'v4', runtime?: FakeRuntime) {
   const { languageModel, embeddingModel } = vendorOf(version);
   const ai = fromAiSdk(languageModel, { priceList: 'none', embedding: embeddingModel });
   return createRouter({
+    ...(runtime && { runtime }),
     providers: { ai, spare: fakeProvider('spare') },
     tiers: {
-      alone: { ...quick, targets: ['ai/m'] },
-      embed: { ...quick, targets: ['ai/e'] },
-      t: { ...quick, targets: ['ai/m', 'spare/m'] },
+      alone: { ...once, targets: ['ai/m'] },
+      embed: { ...once, targets: ['ai/e'] },
+      t: { ...once, targets: ['ai/m', 'spare/m'] },
     },
   });
 }
@@ -70,7 +70,7 @@ describe.each([
   ['v4', 'stream'],
   ['v4', 'unary'],
 ] as const)('a model of the AI SDK (%s, %s)', (version, transfer) => {
-  it('answers, with usage, id and what it was asked', async () => {
+  it('returns the answer with usage and id, and sends the request', async () => {
     simulators.compatible.answer({
       text: 'Hello.',
       usage: { inputTokens: 9, outputTokens: 4, cachedInputTokens: 3 },
@@ -102,7 +102,7 @@ describe.each([
     });
   });
 
-  it('calls tools and takes their results', async () => {
+  it('calls tools and accepts their results', async () => {
     simulators.compatible.answer({
       toolCalls: [
         { name: 'weather', input: { city: 'Bern' } },
@@ -139,7 +139,7 @@ describe.each([
     ]);
   });
 
-  it('gives an object for a schema', async () => {
+  it('returns an object for a schema', async () => {
     simulators.compatible.answer('{"n":1}');
     const { object } = await routerOver(version).complete('alone', 'n?', {
       transfer,
@@ -151,7 +151,7 @@ describe.each([
     });
   });
 
-  it('shows its reasoning', async () => {
+  it('returns reasoning', async () => {
     simulators.compatible.answer({ text: 'Yes.', reasoning: 'Because.' });
     expect((await routerOver(version).complete('alone', 'why?', { transfer })).reasoningText).toBe(
       'Because.',
@@ -174,10 +174,13 @@ describe('a model of the AI SDK that fails', () => {
     ['a cut', { type: 'cut', afterEvents: 3 }, 'stream_interrupted'],
     ['a truncation', { type: 'truncate', afterEvents: 3 }, 'stream_interrupted'],
     ['a stall', { type: 'stall', afterEvents: 3 }, 'timeout'],
-  ])('with %s is routed around', async (_, fault, code) => {
+  ])('falls back to the next target for %s', async (_, fault, code) => {
     simulators.compatible.answer('a long enough answer for several chunks of text');
     simulators.compatible.fault(fault);
-    const answer = await routerOver().complete('t', 'hi');
+    const runtime = fakeRuntime();
+    const time = new SocketTime(runtime, [simulators.compatible]);
+    const router = time.follow(routerOver('v4', runtime));
+    const answer = await time.settle(router.complete('t', 'hi'));
     expect(answer.text).toBe('spare');
     expect(answer.trail[0]?.error).toMatchObject({ code });
     if (code === 'rate_limited') expect(answer.trail[0]?.error?.retryAfterMs).toBe(7_000);
@@ -197,7 +200,7 @@ describe('a model of the AI SDK that fails', () => {
     expect(simulators.compatible.openRequests).toBe(0);
   });
 
-  it('is refused when it is of another specification, or its settings are unknown', () => {
+  it('throws when its specification or a setting is unknown', () => {
     const old: AiSdkModel = {
       specificationVersion: 'v1',
       provider: 'x',
@@ -205,14 +208,14 @@ describe('a model of the AI SDK that fails', () => {
       doGenerate: async () => undefined,
       doStream: async () => ({ stream: new ReadableStream() }),
     };
-    expect(() => fromAiSdk(old)).toThrow('v2, v3, v4 (AI SDK 5 to 7) are known');
+    expect(() => fromAiSdk(old)).toThrow('v2, v3, v4 (AI SDK 5 to 7) are supported');
     expect(() => fromAiSdk(() => old, { pricelist: 'x' } as object)).toThrow('pricelist');
     expect(() => fromAiSdk(() => old, { embedding: {} } as object)).toThrow('embedding: must be');
   });
 });
 
-describe('what the AI SDK has no word for', () => {
-  it('is told as a warning', async () => {
+describe('parameters that the AI SDK does not support', () => {
+  it('cause a warning', async () => {
     const { warnings } = await routerOver().complete('alone', 'hi', {
       parallelToolCalls: false,
       userId: 'u',
@@ -226,9 +229,9 @@ describe('what the AI SDK has no word for', () => {
   });
 });
 
-/** A model that only remembers what it was asked. */
-function listener(specificationVersion: Version) {
-  const asked: Record<string, unknown>[] = [];
+/** A model that records its requests. */
+function recordingModel(specificationVersion: Version) {
+  const requests: Record<string, unknown>[] = [];
   const usage =
     specificationVersion === 'v2'
       ? {
@@ -251,20 +254,20 @@ function listener(specificationVersion: Version) {
     provider: 'x.chat',
     modelId: 'm',
     async doGenerate(options) {
-      asked.push(options);
+      requests.push(options);
       return { content: [{ type: 'text', text: 'Hi' }], finishReason, usage, warnings };
     },
     doStream: async () => ({ stream: new ReadableStream() }),
   };
-  return { model, asked };
+  return { model, requests };
 }
 
-const picture = { type: 'image', source: { data: 'AAAA', mediaType: 'image/png' } } as const;
+const image = { type: 'image', source: { data: 'AAAA', mediaType: 'image/png' } } as const;
 const page = { type: 'file', source: { url: 'https://example.com/a.pdf' } } as const;
 
-describe.each(['v2', 'v3', 'v4'] as const)('the words of specification %s', (version) => {
+describe.each(['v2', 'v3', 'v4'] as const)('requests of specification %s', (version) => {
   const ask = async (content: readonly Part[], more: object = {}) => {
-    const { model, asked } = listener(version);
+    const { model, requests } = recordingModel(version);
     const router = createRouter({
       providers: { x: fromAiSdk(model) },
       tiers: { t: { targets: ['x/m'], onUnsupported: 'warn' } },
@@ -273,12 +276,12 @@ describe.each(['v2', 'v3', 'v4'] as const)('the words of specification %s', (ver
       { role: 'user', content: [{ type: 'text', text: 'Look' }, ...content] },
     ] as const;
     const answer = await router.complete('t', messages, { transfer: 'unary', ...more });
-    return { answer, asked: asked[0] ?? {} };
+    return { answer, request: requests[0] ?? {} };
   };
 
-  it('say files as it does', async () => {
-    const { asked } = await ask([picture, page]);
-    const [, sent, linked] = (asked.prompt as [{ content: unknown[] }])[0].content;
+  it('contain files in its format', async () => {
+    const { request } = await ask([image, page]);
+    const [, sent, linked] = (request.prompt as [{ content: unknown[] }])[0].content;
     const url = new URL('https://example.com/a.pdf');
     const isTagged = version === 'v4';
     expect(sent).toEqual({
@@ -293,10 +296,10 @@ describe.each(['v2', 'v3', 'v4'] as const)('the words of specification %s', (ver
     });
   });
 
-  it('say pictures in the result of a tool as it does', async () => {
-    const { model, asked } = listener(version);
+  it('contain images in tool results in its format', async () => {
+    const { model, requests } = recordingModel(version);
     const call = { type: 'tool-call', id: 'c1', name: 'look', input: {} } as const;
-    const output = [{ type: 'text', text: 'seen' } as const, picture];
+    const output = [{ type: 'text', text: 'seen' } as const, image];
     const router = createRouter({ providers: { x: fromAiSdk(model) }, tiers: { t: ['x/m'] } });
     await router.complete(
       't',
@@ -312,11 +315,11 @@ describe.each(['v2', 'v3', 'v4'] as const)('the words of specification %s', (ver
       v3: { type: 'image-data', data: 'AAAA', mediaType: 'image/png' },
       v4: { type: 'file', data: { type: 'data', data: 'AAAA' }, mediaType: 'image/png' },
     }[version];
-    expect(JSON.stringify(asked[0]?.prompt)).toContain(JSON.stringify([output[0], sent]));
+    expect(JSON.stringify(requests[0]?.prompt)).toContain(JSON.stringify([output[0], sent]));
   });
 
-  it('are read: usage, the reason of the end, warnings', async () => {
-    const { answer, asked } = await ask([], { reasoning: { effort: 'low' } });
+  it('return usage, finish reason and warnings', async () => {
+    const { answer, request } = await ask([], { reasoning: { effort: 'low' } });
     expect(answer).toMatchObject({
       text: 'Hi',
       finishReason: 'length',
@@ -324,24 +327,24 @@ describe.each(['v2', 'v3', 'v4'] as const)('the words of specification %s', (ver
     });
     const dropped = answer.warnings.map(({ param }) => param);
     expect(dropped).toEqual(version === 'v4' ? ['seed'] : ['reasoning.effort', 'seed']);
-    expect(asked.reasoning).toBe(version === 'v4' ? 'low' : undefined);
+    expect(request.reasoning).toBe(version === 'v4' ? 'low' : undefined);
   });
 
-  it('pass over a target for a reference that it has no word for', async () => {
+  it('fail with unsupported for a file reference before v4', async () => {
     const reference = { type: 'file', source: { ref: { provider: 'x', id: 'f1' } } } as const;
     const answer = ask([reference]);
     if (version === 'v4') expect((await answer).answer.text).toBe('Hi');
-    else await expect(answer).rejects.toThrow('no word for it');
+    else await expect(answer).rejects.toThrow('does not support a reference');
   });
 });
 
 describe.each(['v2', 'v3', 'v4'] as const)('embedding models of the AI SDK (%s)', (version) => {
-  it('give vectors, with their usage', async () => {
+  it('return vectors and usage', async () => {
     const router = routerOver(version);
     const options = { dimensions: 4, providerOptions: { ai: { dimensions: 4 } } };
     const { vectors, usage, warnings } = await router.embed('embed', ['one', 'two'], options);
     const alone = await router.embed('embed', 'two', options);
-    // The package trusts the order of the answer, which the simulator turns round.
+    // The package ignores `index`, and the simulator sends the vectors in reverse order.
     expect(vectors).toContainEqual(alone.vectors[0]);
     expect(vectors.map(({ length }) => length)).toEqual([4, 4]);
     expect(usage.inputTokens).toBeGreaterThan(0);
@@ -349,7 +352,7 @@ describe.each(['v2', 'v3', 'v4'] as const)('embedding models of the AI SDK (%s)'
     expect(dropped).toEqual(version === 'v4' ? [] : ['dimensions']);
   });
 
-  it('fail with the codes of all others', async () => {
+  it('fail with the usual error codes', async () => {
     simulators.compatible.fault({ type: 'status', status: 429, retryAfterSeconds: 7 });
     await expect(routerOver(version).embed('embed', 'one')).rejects.toMatchObject({
       errors: [{ code: 'rate_limited', retryAfterMs: 7_000 }],
@@ -358,7 +361,7 @@ describe.each(['v2', 'v3', 'v4'] as const)('embedding models of the AI SDK (%s)'
 });
 
 describe('a model of the AI SDK without embeddings', () => {
-  it('says so', () => {
-    expect(fromAiSdk(listener('v4').model).prepareEmbedding).toBeUndefined();
+  it('fails with unsupported', () => {
+    expect(fromAiSdk(recordingModel('v4').model).prepareEmbedding).toBeUndefined();
   });
 });

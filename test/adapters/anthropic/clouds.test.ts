@@ -52,7 +52,7 @@ function answerFrames(frames: readonly Buffer[]) {
       'content-type': 'application/vnd.amazon.eventstream',
       'x-amzn-requestid': 'aws-1',
     });
-    // Cut where no frame ends.
+    // Split in the middle of a frame.
     const bytes = Buffer.concat(frames);
     for (let at = 0; at < bytes.length; at += 61) response.write(bytes.subarray(at, at + 61));
     response.end();
@@ -69,7 +69,7 @@ describe('anthropic() with a client of Bedrock', () => {
     return anthropic({ client });
   }
 
-  it('asks for a whole answer at the address of the model', async () => {
+  it('requests a whole answer at the URL of the model', async () => {
     const provider = await bedrock(answerJson(message, 200, { 'x-amzn-requestid': 'aws-1' }));
     const parts = await callProvider(provider, request, { transfer: 'unary' });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi there' }]);
@@ -84,7 +84,7 @@ describe('anthropic() with a client of Bedrock', () => {
     expect(seen?.body).not.toHaveProperty('stream');
   });
 
-  it("reads a stream of AWS's frames", async () => {
+  it('reads a stream of AWS event frames', async () => {
     const provider = await bedrock(answerFrames(events.map(awsChunk)));
     const parts = await callProvider(provider, request);
     expect(server?.seen[0]?.path).toMatch(/\/invoke-with-response-stream$/);
@@ -94,15 +94,15 @@ describe('anthropic() with a client of Bedrock', () => {
     expect(parts[0]).toMatchObject({ type: 'open', requestId: 'aws-1' });
   });
 
-  it('reads the frames that the SDK reads', async () => {
+  it('uses frames that the SDK can read', async () => {
     const baseURL = await start(answerFrames(events.map(awsChunk)));
     const client = new AnthropicBedrock({ apiKey: 'k', awsRegion: 'eu-west-1', baseURL });
     const messages = [{ role: 'user' as const, content: 'Hello' }];
-    const told = await client.messages.stream({ model, max_tokens: 9, messages }).finalMessage();
-    expect(told.content).toMatchObject([{ type: 'text', text: 'Hi there' }]);
+    const read = await client.messages.stream({ model, max_tokens: 9, messages }).finalMessage();
+    expect(read.content).toMatchObject([{ type: 'text', text: 'Hi there' }]);
   });
 
-  it('signs the request with keys of AWS', async () => {
+  it('signs the request with AWS keys', async () => {
     const baseURL = await start(answerJson(message));
     const client = new AnthropicBedrock({
       apiKey: null,
@@ -131,7 +131,7 @@ describe('anthropic() with a client of Bedrock', () => {
     expect(server?.seen).toEqual([]);
   });
 
-  it('is left when the call is aborted while credentials are looked for', async () => {
+  it('aborts while credentials are being resolved', async () => {
     const baseURL = await start(answerJson(message));
     const controller = new AbortController();
     const client = new AnthropicBedrock({
@@ -156,13 +156,13 @@ describe('anthropic() with a client of Bedrock', () => {
     ['serviceUnavailableException', 'Try again', 'overloaded'],
     ['validationException', 'messages: field required', 'invalid_request'],
     ['validationException', 'Input is too long for requested model.', 'context_length'],
-  ])('tells %s (%s) inside the stream as %s', async (type, said, code) => {
-    const frames = [...events.slice(0, 3).map(awsChunk), awsException(type, said)];
+  ])('maps %s (%s) inside a stream to %s', async (type, message, code) => {
+    const frames = [...events.slice(0, 3).map(awsChunk), awsException(type, message)];
     const provider = await bedrock(answerFrames(frames));
     await expect(callProvider(provider, request)).rejects.toMatchObject({ code });
   });
 
-  it('says that a stream without its end broke off', async () => {
+  it('fails with stream_interrupted when the stream lacks its end', async () => {
     const provider = await bedrock(answerFrames(events.slice(0, 4).map(awsChunk)));
     await expect(callProvider(provider, request)).rejects.toMatchObject({
       code: 'stream_interrupted',
@@ -191,24 +191,24 @@ describe('anthropic() with a client of Bedrock', () => {
     [424, 'ModelErrorException', 'The model failed', 'server_error'],
     [500, 'InternalServerException', 'Try again', 'server_error'],
     [503, 'ServiceUnavailableException', 'Try again', 'overloaded'],
-  ])('tells %i %s (%s) as %s', async (status, type, said, code) => {
+  ])('maps %i %s (%s) to %s', async (status, type, message, code) => {
     const headers = {
       'x-amzn-errortype': `${type}:http://internal.amazon.com/coral/com.amazon.bedrock/`,
       'x-amzn-requestid': 'aws-9',
     };
-    const provider = await bedrock(answerJson({ message: said }, status, headers));
+    const provider = await bedrock(answerJson({ message }, status, headers));
     const failure = await callProvider(provider, request).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code, status, requestId: 'aws-9', cause: { message: said } });
+    expect(failure).toMatchObject({ code, status, requestId: 'aws-9', cause: { message } });
   });
 
-  it('tells a key that is refused as auth, whatever its exception', async () => {
-    const said = { Message: 'Authentication failed: Please make sure your API Key is valid.' };
+  it('maps a rejected key to auth, with any exception', async () => {
+    const message = { Message: 'Authentication failed: Please make sure your API Key is valid.' };
     const headers = { 'x-amzn-errortype': 'AccessDeniedException' };
-    const provider = await bedrock(answerJson(said, 403, headers));
+    const provider = await bedrock(answerJson(message, 403, headers));
     await expect(callProvider(provider, request)).rejects.toMatchObject({ code: 'auth' });
   });
 
-  it('knows the model by its name behind the region', async () => {
+  it('recognises the model after the region prefix', async () => {
     const provider = await bedrock(answerJson(message));
     const ofAnthropic = anthropic({ apiKey: 'k' });
     for (const id of [
@@ -222,7 +222,7 @@ describe('anthropic() with a client of Bedrock', () => {
     expect([...provider.capabilities(old)]).toContain('prefill');
   });
 
-  it("is priced by AWS's list", async () => {
+  it('uses the price list of AWS', async () => {
     expect((await bedrock(answerJson(message))).priceList).toBe('aws');
   });
 });
@@ -237,7 +237,7 @@ describe('anthropic() with a client of Vertex', () => {
 
   async function vertex(answer: Parameters<typeof startScriptedServer>[0]) {
     const baseURL = await start(answer);
-    // All that the SDK asks of Google's library for credentials.
+    // The part of Google's credentials library that the SDK uses.
     const getRequestHeaders = async () => new Headers({ authorization: 'Bearer token-1' });
     const authClient = { getRequestHeaders } as unknown as VertexAuth;
     return anthropic({
@@ -280,7 +280,7 @@ describe('anthropic() with a client of Vertex', () => {
       },
       'context_length',
     ],
-  ])('tells %i %j as %s', async (status, body, code) => {
+  ])('maps %i %j to %s', async (status, body, code) => {
     const provider = await vertex(answerJson(body, status));
     await expect(callProvider(provider, request)).rejects.toMatchObject({ code, status });
   });
@@ -308,7 +308,7 @@ describe('anthropic() with a client of Foundry', () => {
     });
   });
 
-  it('tells a deployment that is not there', async () => {
+  it('maps a missing deployment to model_not_found', async () => {
     const body = { error: { code: 'DeploymentNotFound', message: 'No such deployment' } };
     const provider = await foundry(answerJson(body, 404));
     await expect(callProvider(provider, requestOf({ model: 'm' }))).rejects.toMatchObject({
@@ -316,7 +316,7 @@ describe('anthropic() with a client of Foundry', () => {
     });
   });
 
-  it("takes a price list of the caller's choice", () => {
+  it('uses the price list set by the caller', () => {
     const client = new AnthropicFoundry({ apiKey: 'k', resource: 'acme' });
     expect(anthropic({ client }).priceList).toBe('azure');
     expect(anthropic({ client, priceList: 'anthropic' }).priceList).toBe('anthropic');

@@ -84,11 +84,11 @@ describe('Anthropic error', () => {
     [504, errorBody('timeout_error'), 'server_error'],
     [529, errorBody('overloaded_error'), 'overloaded'],
     [502, '<html>Bad gateway</html>', 'server_error'],
-  ])('with status %i and %j is %s', async (status, body, code) => {
+  ])('with status %i and %j has the code %s', async (status, body, code) => {
     expect(await failureOf(answerJson(body, status))).toMatchObject({ code, status });
   });
 
-  it('tells the wait and the request id, and keeps the vendor’s words out of the message', async () => {
+  it('has the wait and the request id, and omits the vendor’s text from the message', async () => {
     const secret = errorBody('rate_limit_error', 'You wrote: my secret prompt');
     const headers = { 'retry-after': '16', 'request-id': 'req_1' };
     const error = await failureOf(answerJson(secret, 429, headers));
@@ -97,23 +97,23 @@ describe('Anthropic error', () => {
     expect(String((error as Error).cause)).toContain('secret');
   });
 
-  it('inside a stream means the same', async () => {
+  it('has the same code inside a stream', async () => {
     const error = await failureOf(answerEvents([errorBody('overloaded_error')]));
     expect(error).toMatchObject({ code: 'overloaded' });
   });
 
-  it('inside a stream needs no status to be the caller’s fault', async () => {
+  it('is invalid_request inside a stream, which has no status', async () => {
     const error = await failureOf(answerEvents([errorBody('invalid_request_error')]));
     expect(error).toMatchObject({ code: 'invalid_request' });
   });
 
-  it('with status 200 is still an error', async () => {
+  it('is recognised with status 200', async () => {
     expect(await failureOf(answerJson(errorBody('api_error')))).toMatchObject({
       code: 'server_error',
     });
   });
 
-  it('of a web page with status 200 is an invalid response', async () => {
+  it('is invalid_response for a web page with status 200', async () => {
     const error = await failureOf((response) => {
       response.writeHead(200, { 'content-type': 'text/html' });
       response.end('<html></html>');
@@ -121,7 +121,7 @@ describe('Anthropic error', () => {
     expect(error).toMatchObject({ code: 'invalid_response' });
   });
 
-  it('of an unreachable server is one of connection', async () => {
+  it('is connection for an unreachable server', async () => {
     const closed = await startScriptedServer(answerJson({}));
     await closed.stop();
     const provider = anthropic({ apiKey: 'k', baseURL: closed.url });

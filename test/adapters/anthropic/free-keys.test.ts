@@ -7,14 +7,14 @@ import { hasFreeKeys } from '../../../src/wires/anthropic/free-keys.ts';
 
 const plain = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' });
 
-describe('free keys', () => {
+describe('schemas with free keys', () => {
   it.each([
     ['a map', z.record(z.string(), z.number())],
     ['a map in an object', z.object({ scores: z.record(z.string(), z.number()) })],
     ['a map in a list', z.object({ rows: z.array(z.record(z.string(), z.string())) })],
     ['a map among choices', z.object({ x: z.union([z.string(), z.record(z.string(), z.any())]) })],
     ['an object that takes more', z.looseObject({ a: z.string() }).catchall(z.number())],
-  ])('are found in %s', (_, schema) => {
+  ])('are recognised in %s', (_, schema) => {
     expect(hasFreeKeys(plain(schema))).toBe(true);
   });
 
@@ -23,11 +23,11 @@ describe('free keys', () => {
     ['a strict object', z.strictObject({ a: z.enum(['x', 'y']).optional() })],
     ['properties named like keywords', z.object({ type: z.string(), properties: z.string() })],
     ['defaults that are objects', z.object({ a: z.object({ b: z.string() }).default({ b: 'x' }) })],
-  ])('are not found in %s', (_, schema) => {
+  ])('are not recognised in %s', (_, schema) => {
     expect(hasFreeKeys(plain(schema))).toBe(false);
   });
 
-  it('are asked for in words, and checked', async () => {
+  it('are sent in the prompt, and the answer is checked', async () => {
     const simulators = await simulateProviders();
     simulators.anthropic.answer('{"scores":{"ann":1}}');
     const { baseURL } = simulators.anthropic;

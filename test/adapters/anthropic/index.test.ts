@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type AnthropicSettings, anthropic } from '../../../src/adapters/anthropic/index.ts';
+import { userAgent } from '../../../src/transport/user-agent.ts';
 import { callProvider, finishOf, requestOf } from '../../support/provider-calls.ts';
 import {
   answerJson,
@@ -38,12 +39,12 @@ describe('anthropic()', () => {
       'anthropic-version': '2026-10-21',
       'content-type': 'application/json',
     });
-    expect(headers['user-agent']).toBe('signalbox');
+    expect(headers['user-agent']).toBe(userAgent);
     expect(headers['x-api-key']).toBeUndefined();
     expect(Object.keys(headers).filter((name) => name.startsWith('x-stainless'))).toEqual([]);
   });
 
-  it('sends the key, version and headers as it is told', async () => {
+  it('sends the configured key, version and headers', async () => {
     const headers = await headersSent((baseURL) => ({
       apiKey: 'k',
       baseURL,
@@ -60,7 +61,7 @@ describe('anthropic()', () => {
     expect(headers.authorization).toBeUndefined();
   });
 
-  it('takes the key from the environment at the first call, and nothing else', async () => {
+  it('reads only the key from the environment, at the first call', async () => {
     const variables = {
       ANTHROPIC_API_KEY: 'from-env',
       ANTHROPIC_AUTH_TOKEN: 'evil',
@@ -77,7 +78,7 @@ describe('anthropic()', () => {
     expect(JSON.stringify(headers).toLowerCase()).not.toContain('evil');
   });
 
-  it('without a key fails the call, not the factory', async () => {
+  it('fails the call, not the factory, without a key', async () => {
     vi.stubEnv('ANTHROPIC_API_KEY', ' ');
     const provider = anthropic({ baseURL: 'http://127.0.0.1:1' });
     await expect(callProvider(provider, requestOf({ model }))).rejects.toMatchObject({
@@ -94,19 +95,19 @@ describe('anthropic()', () => {
     ['an unknown auth style', { authStyle: 'basic' }, 'anthropic().authStyle'],
     ['a client that is none', { client: {} }, 'anthropic().client'],
     ['a key beside a client', { client: {}, apiKey: 'k' }, 'anthropic().apiKey'],
-  ])('refuses %s', (_what, settings, path) => {
+  ])('throws for %s', (_what, settings, path) => {
     expect(() => anthropic(settings as AnthropicSettings)).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringContaining(path) }),
     );
   });
 
-  it('names every problem at once, and no value', () => {
+  it('lists every invalid setting, without values', () => {
     const settings = { apiKey: 7, baseURL: 'hunter2' } as unknown as AnthropicSettings;
     expect(() => anthropic(settings)).toThrow(/apiKey[\s\S]*baseURL/);
     expect(() => anthropic(settings)).not.toThrow(/hunter2/);
   });
 
-  it('uses a client the user made as it is, but for its retries', async () => {
+  it('uses a client unchanged, except for its retries', async () => {
     server = await startScriptedServer(
       answerJson({ type: 'error', error: { type: 'api_error' } }, 500),
     );
@@ -126,7 +127,7 @@ describe('anthropic()', () => {
     });
   });
 
-  it('goes through the fetch it is given', async () => {
+  it('sends through the configured fetch', async () => {
     const asked: string[] = [];
     const body = '{"content":[],"stop_reason":"end_turn"}';
     const provider = anthropic({
@@ -141,7 +142,7 @@ describe('anthropic()', () => {
     expect(asked).toEqual(['https://api.anthropic.com/v1/messages']);
   });
 
-  it('asks for more output tokens in one piece than the SDK would let through', async () => {
+  it('sends unary requests with more output tokens than the SDK allows', async () => {
     server = await startScriptedServer(answer);
     const provider = anthropic({ apiKey: 'k', baseURL: server.url });
     const request = requestOf({ model, maxOutputTokens: 60_000 });
@@ -149,13 +150,13 @@ describe('anthropic()', () => {
     expect(server.seen[0]?.body.max_tokens).toBe(60_000);
   });
 
-  it('takes sampling only where an older API version is pinned', () => {
+  it('sends sampling parameters only with an older API version', () => {
     const request = requestOf({ model, temperature: 0.5 });
     expect(anthropic().prepare(request).warnings).toMatchObject([{ param: 'temperature' }]);
     expect(anthropic({ anthropicVersion: '2023-06-01' }).prepare(request).warnings).toEqual([]);
   });
 
-  it('knows what models can do', () => {
+  it('returns the capabilities of models', () => {
     const { capabilities } = anthropic();
     expect([...capabilities('claude-opus-5')]).toEqual([
       'vision',

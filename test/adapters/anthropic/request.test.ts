@@ -8,7 +8,7 @@ const model = 'claude-opus-4-6';
 
 function wire(more: Partial<ProviderRequest>, takesSampling = false) {
   const { body, warnings } = toWireRequest(requestOf({ model, ...more }), takesSampling);
-  return { body, warnings, told: warnings.map(({ code, param }) => [code, param]) };
+  return { body, warnings, warned: warnings.map(({ code, param }) => [code, param]) };
 }
 
 function turn(role: NormalMessage['role'], ...content: readonly (Part | string)[]): NormalMessage {
@@ -30,7 +30,7 @@ const result = (id: string, output: string): Part => ({
 });
 
 describe('Anthropic request', () => {
-  it('fills in the largest max_tokens of a known model', () => {
+  it('defaults to the largest max_tokens of a known model', () => {
     expect(wire({}).body).toEqual({
       model,
       max_tokens: 128_000,
@@ -39,25 +39,25 @@ describe('Anthropic request', () => {
     expect(wire({}).warnings).toEqual([]);
   });
 
-  it('sends 4096 max_tokens for an unknown model, and says so', () => {
-    const { body, told } = wire({ model: 'someone-elses' });
+  it('sends 4096 max_tokens for an unknown model, with a warning', () => {
+    const { body, warned } = wire({ model: 'someone-elses' });
     expect(body.max_tokens).toBe(4096);
-    expect(told).toEqual([['adjusted-param', 'maxOutputTokens']]);
+    expect(warned).toEqual([['adjusted-param', 'maxOutputTokens']]);
   });
 
-  it('knows models behind the names clouds put before them', () => {
+  it('recognises models after the prefixes of clouds', () => {
     expect(wire({ model: 'us.anthropic.claude-haiku-4-5-20251001-v1:0' }).body.max_tokens).toBe(
       64_000,
     );
   });
 
-  it('lowers maxOutputTokens to what the model writes', () => {
-    const { body, told } = wire({ model: 'claude-3-haiku-20240307', maxOutputTokens: 9000 });
+  it('lowers maxOutputTokens to the limit of the model', () => {
+    const { body, warned } = wire({ model: 'claude-3-haiku-20240307', maxOutputTokens: 9000 });
     expect(body.max_tokens).toBe(4096);
-    expect(told).toEqual([['adjusted-param', 'maxOutputTokens']]);
+    expect(warned).toEqual([['adjusted-param', 'maxOutputTokens']]);
   });
 
-  it('hoists leading system messages and keeps later ones where the model takes them', () => {
+  it('hoists leading system messages and keeps later ones if the model accepts them', () => {
     const messages = [
       turn('system', 'Be brief'),
       turn('user', 'Hi'),
@@ -79,10 +79,10 @@ describe('Anthropic request', () => {
       { role: 'assistant' },
       { role: 'user' },
     ]);
-    expect(older.told).toEqual([['compat', undefined]]);
+    expect(older.warned).toEqual([['compat', undefined]]);
   });
 
-  it('puts all results of a turn first into one user turn, in the order of the calls', () => {
+  it('puts all results of a turn at the start of one user turn, in the order of the calls', () => {
     const { body, warnings } = wire({
       tools: [tool],
       messages: [
@@ -114,8 +114,8 @@ describe('Anthropic request', () => {
     ]);
   });
 
-  it('answers a call that has no result, and leaves out a result that has no call', () => {
-    const { body, told } = wire({
+  it('adds a result for a call without one, and drops a result without a call', () => {
+    const { body, warned } = wire({
       messages: [
         turn('user', 'Add'),
         turn('tool', result('ghost', '0')),
@@ -134,13 +134,13 @@ describe('Anthropic request', () => {
         ],
       },
     ]);
-    expect(told).toEqual([
+    expect(warned).toEqual([
       ['dropped-part', undefined],
       ['compat', undefined],
     ]);
   });
 
-  it('rewrites ids the API refuses or has seen, alike for call and result', () => {
+  it('replaces ids that the API rejects or that repeat, in calls and results', () => {
     const { body } = wire({
       messages: [
         turn('user', 'Add'),
@@ -157,7 +157,7 @@ describe('Anthropic request', () => {
     expect(ids).toEqual([undefined, 'call_1', 'call_1', 'same', 'same', 'call_2', 'call_2']);
   });
 
-  it('shows broken arguments to the model instead of refusing them', () => {
+  it('sends invalid arguments to the model', () => {
     const broken: Part = {
       type: 'tool-call',
       id: 'a',
@@ -172,7 +172,7 @@ describe('Anthropic request', () => {
     expect(body.messages).toMatchObject([{}, { content: [{ input: { input: '{"a"' } }] }, {}]);
   });
 
-  it('strips blank text and what it leaves empty', () => {
+  it('removes blank text and turns that are empty without it', () => {
     const { body } = wire({
       messages: [turn('user', 'Hi', '  '), turn('assistant', '\n'), turn('user', 'You there?')],
     });
@@ -187,23 +187,23 @@ describe('Anthropic request', () => {
     ]);
   });
 
-  it('puts a user turn before a conversation that the assistant begins', () => {
-    const { body, told } = wire({ messages: [turn('assistant', 'Hi'), turn('user', 'Hi')] });
+  it('adds a user turn before a conversation that starts with the assistant', () => {
+    const { body, warned } = wire({ messages: [turn('assistant', 'Hi'), turn('user', 'Hi')] });
     expect(body.messages).toMatchObject([
       { role: 'user' },
       { role: 'assistant' },
       { role: 'user' },
     ]);
-    expect(told).toEqual([['compat', undefined]]);
+    expect(warned).toEqual([['compat', undefined]]);
   });
 
-  it('sends a conversation of only system messages as the user’s', () => {
+  it('sends system messages as a user turn when there are no others', () => {
     const { body } = wire({ messages: [turn('system', 'Say hello')] });
     expect(body.system).toBeUndefined();
     expect(body.messages).toMatchObject([{ role: 'user', content: [{ text: 'Say hello' }] }]);
   });
 
-  it('takes a begun answer only where the model does, without white space at its end', () => {
+  it('accepts a prefilled answer only if the model does, without trailing white space', () => {
     const messages = [turn('user', 'Hi'), turn('assistant', 'Hel \n')];
     expect(wire({ model: 'claude-haiku-4-5', messages }).body.messages).toMatchObject([
       {},
@@ -212,13 +212,13 @@ describe('Anthropic request', () => {
     expect(() => wire({ messages })).toThrow(expect.objectContaining({ code: 'unsupported' }));
   });
 
-  it('refuses an empty conversation', () => {
+  it('throws for an empty conversation', () => {
     expect(() => wire({ messages: [] })).toThrow(
       expect.objectContaining({ code: 'invalid_request' }),
     );
   });
 
-  it('sends images and documents by bytes, address and id', () => {
+  it('sends images and documents as bytes, URL and id', () => {
     const { body } = wire({
       messages: [
         turn(
@@ -258,20 +258,20 @@ describe('Anthropic request', () => {
   it.each<[string, Part]>([
     ['audio', { type: 'audio', source: { data: 'AA==', mediaType: 'audio/wav' } }],
     [
-      'an image type it cannot read',
+      'an unsupported image type',
       { type: 'image', source: { data: 'AA==', mediaType: 'image/bmp' } },
     ],
     [
       'a file of another provider',
       { type: 'file', source: { ref: { provider: 'other', id: 'x' } } },
     ],
-  ])('refuses %s as unsupported', (_what, part) => {
+  ])('throws for %s', (_what, part) => {
     expect(() => wire({ messages: [turn('user', part)] })).toThrow(
       expect.objectContaining({ code: 'unsupported' }),
     );
   });
 
-  it('replays its own signed thinking and drops that of others', () => {
+  it('replays signed thinking of its provider and drops that of others', () => {
     const thinking = (provider: string, of = model): Part => ({
       type: 'reasoning',
       text: 'Hm',
@@ -310,9 +310,9 @@ describe('Anthropic request', () => {
     ]);
   });
 
-  it('puts cache hints on blocks, and keeps the last four', () => {
+  it('sets cache hints on blocks, and keeps the last four', () => {
     const cached = (text: string): Part => ({ type: 'text', text, cache: { ttl: '12h' } });
-    const { body, told } = wire({
+    const { body, warned } = wire({
       messages: [
         { role: 'system', content: [{ type: 'text', text: 'S', cache: true }] },
         turn('user', cached('1'), cached('2'), cached('3'), cached('4')),
@@ -320,10 +320,10 @@ describe('Anthropic request', () => {
     });
     expect(body.system).toEqual([{ type: 'text', text: 'S' }]);
     expect(JSON.stringify(body.messages).match(/"ttl":"1h"/g)).toHaveLength(4);
-    expect(told).toEqual([['adjusted-param', 'cache']]);
+    expect(warned).toEqual([['adjusted-param', 'cache']]);
   });
 
-  it('maps tools, their choice and one call at a time', () => {
+  it('converts tools, tool choice and parallelToolCalls', () => {
     const { body } = wire({
       tools: [{ ...tool, strict: true, cache: { ttl: '5m' } }],
       toolChoice: { name: 'add' },
@@ -353,21 +353,21 @@ describe('Anthropic request', () => {
     expect(wire({ tools: [tool], toolChoice }).body.tool_choice).toEqual(sent);
   });
 
-  it('does not force tools on models that refuse it', () => {
-    const { body, told } = wire({
+  it('sends toolChoice as auto to models that cannot be forced', () => {
+    const { body, warned } = wire({
       model: 'claude-opus-5-5',
       tools: [tool],
       toolChoice: 'required',
     });
     expect(body.tool_choice).toEqual({ type: 'auto' });
-    expect(told).toEqual([['adjusted-param', 'toolChoice']]);
+    expect(warned).toEqual([['adjusted-param', 'toolChoice']]);
   });
 
-  it('leaves sampling out from API version 2026-10-21 on', () => {
+  it('drops sampling parameters from API version 2026-10-21 on', () => {
     const sampling = { temperature: 0.5, topP: 0.9, topK: 5, seed: 1, presencePenalty: 1 };
-    const { body, told } = wire(sampling);
+    const { body, warned } = wire(sampling);
     expect(Object.keys(body)).toEqual(['model', 'max_tokens', 'messages']);
-    expect(told.map(([, param]) => param)).toEqual([
+    expect(warned.map(([, param]) => param)).toEqual([
       'presencePenalty',
       'seed',
       'temperature',
@@ -376,7 +376,7 @@ describe('Anthropic request', () => {
     ]);
   });
 
-  it('sends sampling to an older API version where the model takes it', () => {
+  it('sends sampling parameters to an older API version if the model accepts them', () => {
     const old = wire(
       { model: 'claude-3-haiku-20240307', temperature: 1.5, topP: 0.9, topK: 5 },
       true,
@@ -384,19 +384,19 @@ describe('Anthropic request', () => {
     expect(old.body).toMatchObject({ temperature: 1, top_p: 0.9, top_k: 5 });
     const either = wire({ temperature: 0.5, topP: 0.9 }, true);
     expect(either.body).toMatchObject({ temperature: 0.5 });
-    expect(either.told).toEqual([['dropped-param', 'topP']]);
+    expect(either.warned).toEqual([['dropped-param', 'topP']]);
     expect(
       wire({ model: 'claude-opus-5', temperature: 0.5 }, true).body.temperature,
     ).toBeUndefined();
   });
 
-  it('sends stop sequences other than white space, and the user id', () => {
-    const { body, told } = wire({ stop: ['END', '\n'], userId: 'u1' });
+  it('sends stop sequences except white space, and the user id', () => {
+    const { body, warned } = wire({ stop: ['END', '\n'], userId: 'u1' });
     expect(body).toMatchObject({ stop_sequences: ['END'], metadata: { user_id: 'u1' } });
-    expect(told).toEqual([['dropped-param', 'stop']]);
+    expect(warned).toEqual([['dropped-param', 'stop']]);
   });
 
-  it('asks for structured output natively, and names what is not enforced', () => {
+  it('requests structured output, and warns about what is not enforced', () => {
     const schema = { type: 'object', properties: { age: { type: 'integer', minimum: 3 } } };
     const { body, warnings } = wire({ output: { name: 'person', schema } });
     expect(body.output_config).toMatchObject({
@@ -406,16 +406,16 @@ describe('Anthropic request', () => {
     expect(warnings[0]?.message).toContain('properties.age.minimum');
   });
 
-  it('asks in words for structured output where the model has none', () => {
-    const { body, told } = wire({
+  it('sends the schema in the prompt if the model has no structured output', () => {
+    const { body, warned } = wire({
       model: 'claude-3-haiku-20240307',
       output: { name: 'person', schema: { type: 'object' } },
     });
     expect(JSON.stringify(body.system)).toContain('JSON Schema');
-    expect(told).toEqual([['adjusted-param', 'schema']]);
+    expect(warned).toEqual([['adjusted-param', 'schema']]);
   });
 
-  it('lays extraBody over everything, field by field', () => {
+  it('merges extraBody over the body', () => {
     const { body } = wire({
       reasoning: { effort: 'high' },
       extraBody: { output_config: { speed: 'fast' }, max_tokens: 7, service_tier: 'auto' },
@@ -440,7 +440,7 @@ describe('Anthropic thinking', () => {
     ],
     ['a budget where it is taken', model, { budgetTokens: 2000 }, { thinking: 'enabled' }, []],
     [
-      'no budget where it is not',
+      'no budget if the model accepts none',
       'claude-opus-5',
       { budgetTokens: 2000 },
       { thinking: 'adaptive' },
@@ -469,14 +469,14 @@ describe('Anthropic thinking', () => {
       ['adjusted-param'],
     ],
     [
-      'nothing to a model that does not think',
+      'nothing for a model that does not think',
       'claude-3-haiku',
       { effort: 'low' },
       {},
       ['dropped-param'],
     ],
-  ])('asks for %s', (_what, of, reasoning, expected, codes) => {
-    const { body, told } = wire({
+  ])('sends %s', (_what, of, reasoning, expected, codes) => {
+    const { body, warned } = wire({
       model: of,
       ...(reasoning && { reasoning }),
       maxOutputTokens: 4000,
@@ -484,10 +484,10 @@ describe('Anthropic thinking', () => {
     const { type } = (body.thinking ?? {}) as { type?: string };
     const { effort } = (body.output_config ?? {}) as { effort?: string };
     expect({ ...(type && { thinking: type }), ...(effort && { effort }) }).toEqual(expected);
-    expect(told.map(([code]) => code)).toEqual(codes);
+    expect(warned.map(([code]) => code)).toEqual(codes);
   });
 
-  it('shows a summary only when it is to be included', () => {
+  it('requests a summary only with include', () => {
     expect(wire({ reasoning: { effort: 'high' } }).body.thinking).toEqual({
       type: 'adaptive',
       display: 'omitted',
@@ -498,32 +498,32 @@ describe('Anthropic thinking', () => {
     });
   });
 
-  it('fits the budget under max_tokens, and gives up where there is no room', () => {
+  it('lowers the budget below max_tokens, and drops it when there is no room', () => {
     const fitted = wire({ reasoning: { budgetTokens: 9000 }, maxOutputTokens: 3000 });
     expect(fitted.body.thinking).toMatchObject({ budget_tokens: 2999 });
     const cramped = wire({ reasoning: { budgetTokens: 9000 }, maxOutputTokens: 800 });
     expect(cramped.body.thinking).toBeUndefined();
-    expect(cramped.told).toEqual([['dropped-param', 'reasoning']]);
+    expect(cramped.warned).toEqual([['dropped-param', 'reasoning']]);
   });
 
-  it('leaves a budget off when the turn to go on with has lost its thinking', () => {
+  it('drops the budget when the continued turn has no thinking block', () => {
     const messages = [
       turn('user', 'Add'),
       turn('assistant', call('a')),
       turn('tool', result('a', '1')),
     ];
-    const { body, told } = wire({ messages, reasoning: { budgetTokens: 2000 } });
+    const { body, warned } = wire({ messages, reasoning: { budgetTokens: 2000 } });
     expect(body.thinking).toBeUndefined();
-    expect(told).toEqual([['dropped-param', 'reasoning']]);
+    expect(warned).toEqual([['dropped-param', 'reasoning']]);
   });
 
-  it('forces no tool on a model while it thinks', () => {
-    const { body, told } = wire({
+  it('sends toolChoice as auto while the model thinks', () => {
+    const { body, warned } = wire({
       tools: [tool],
       toolChoice: 'required',
       reasoning: { effort: 'high' },
     });
     expect(body.tool_choice).toEqual({ type: 'auto' });
-    expect(told).toEqual([['adjusted-param', 'toolChoice']]);
+    expect(warned).toEqual([['adjusted-param', 'toolChoice']]);
   });
 });

@@ -74,7 +74,7 @@ const hello = [
 ];
 
 describe('Anthropic answer', () => {
-  it('tells text as it comes and whole at its end', async () => {
+  it('emits text deltas, then the whole part', async () => {
     const parts = await ask(
       answerEvents([...hello, end('end_turn'), done], { headers: { 'request-id': 'req_1' } }),
     );
@@ -88,7 +88,7 @@ describe('Anthropic answer', () => {
     ]);
   });
 
-  it('counts cached and written input into inputTokens, each lifetime apart', async () => {
+  it('includes cached and written input in inputTokens, and splits writes by lifetime', async () => {
     const usage = {
       input_tokens: 3,
       cache_read_input_tokens: 100,
@@ -117,7 +117,7 @@ describe('Anthropic answer', () => {
     });
   });
 
-  it('builds parallel tool calls out of pieces, and {} out of none', async () => {
+  it('joins parallel tool calls from deltas, and reads {} when there are none', async () => {
     const parts = await ask(
       answerEvents([
         start(),
@@ -139,7 +139,7 @@ describe('Anthropic answer', () => {
     expect(finishOf(parts).finishReason).toBe('tool_calls');
   });
 
-  it('keeps the signature of thinking, and redacted thinking, for replay', async () => {
+  it('keeps signatures and redacted thinking as replay data', async () => {
     const parts = await ask(
       answerEvents([
         start(),
@@ -160,7 +160,7 @@ describe('Anthropic answer', () => {
     ]);
   });
 
-  it('keeps the steps of server tools for replay without showing them as calls', async () => {
+  it('keeps the steps of server tools as replay data, not as calls', async () => {
     const parts = await ask(
       answerEvents([
         start(),
@@ -193,18 +193,18 @@ describe('Anthropic answer', () => {
     ['pause_turn', 'pause'],
     ['refusal', 'refusal'],
     ['something_new', 'other'],
-  ])('reads the stop reason %s as %s', async (word, finishReason) => {
+  ])('maps the stop reason %s to %s', async (word, finishReason) => {
     const parts = await ask(answerEvents([start(), end(word), done]));
     expect(finishOf(parts)).toMatchObject({ finishReason, rawFinishReason: word });
   });
 
-  it('tells the category of a refusal', async () => {
+  it('returns the category of a refusal', async () => {
     const details = { stop_details: { type: 'refusal', category: 'cyber' } };
     const parts = await ask(answerEvents([start(), end('refusal', {}, details), done]));
     expect(finishOf(parts)).toMatchObject({ finishReason: 'refusal', finishDetail: 'cyber' });
   });
 
-  it('names the model that answered when the vendor fell back to another', async () => {
+  it('returns the served model when the vendor falls back to another', async () => {
     const fallback = { type: 'fallback', from: { model: 'a' }, to: { model: 'claude-b' } };
     const parts = await ask(
       answerEvents([start(), block(0, fallback), stop(0), end('end_turn'), done]),
@@ -212,36 +212,33 @@ describe('Anthropic answer', () => {
     expect(finishOf(parts).servedModel).toBe('claude-b');
   });
 
-  it.each(['stream', 'unary'] as const)(
-    'understands JSON when asked for a %s',
-    async (transfer) => {
-      const body = {
-        id: 'msg_1',
-        type: 'message',
-        model: 'claude-haiku-4-5-1',
-        content: [
-          { type: 'thinking', thinking: 'Hm', signature: 'sig' },
-          { type: 'text', text: 'Hello' },
-          { type: 'tool_use', id: 't', name: 'add', input: { a: 1 } },
-        ],
-        stop_reason: 'tool_use',
-        usage: { input_tokens: 1, output_tokens: 2 },
-      };
-      const parts = await ask(answerJson(body), { transfer, keepRaw: true });
-      expect(server?.seen[0]?.body.stream).toBe(transfer === 'stream');
-      expect(contentOf(parts)).toMatchObject([
-        { type: 'reasoning', text: 'Hm', opaque: { data: 'sig' } },
+  it.each(['stream', 'unary'] as const)('reads a JSON body with transfer %s', async (transfer) => {
+    const body = {
+      id: 'msg_1',
+      type: 'message',
+      model: 'claude-haiku-4-5-1',
+      content: [
+        { type: 'thinking', thinking: 'Hm', signature: 'sig' },
         { type: 'text', text: 'Hello' },
-        { type: 'tool-call', id: 't', input: { a: 1 } },
-      ]);
-      expect(finishOf(parts)).toMatchObject({
-        usage: { inputTokens: 1, totalTokens: 3 },
-        raw: body,
-      });
-    },
-  );
+        { type: 'tool_use', id: 't', name: 'add', input: { a: 1 } },
+      ],
+      stop_reason: 'tool_use',
+      usage: { input_tokens: 1, output_tokens: 2 },
+    };
+    const parts = await ask(answerJson(body), { transfer, keepRaw: true });
+    expect(server?.seen[0]?.body.stream).toBe(transfer === 'stream');
+    expect(contentOf(parts)).toMatchObject([
+      { type: 'reasoning', text: 'Hm', opaque: { data: 'sig' } },
+      { type: 'text', text: 'Hello' },
+      { type: 'tool-call', id: 't', input: { a: 1 } },
+    ]);
+    expect(finishOf(parts)).toMatchObject({
+      usage: { inputTokens: 1, totalTokens: 3 },
+      raw: body,
+    });
+  });
 
-  it('understands events when asked for one piece, and keeps them raw', async () => {
+  it('reads events with transfer unary, and keeps them as raw', async () => {
     const events = [...hello, end('end_turn'), done];
     const parts = await ask(answerEvents(events), { transfer: 'unary', keepRaw: true });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
@@ -249,23 +246,20 @@ describe('Anthropic answer', () => {
   });
 
   it.each(['end', 'cut'] as const)(
-    'needs only the stop reason when the rest is missing (%s)',
+    'is complete after the stop reason when the rest is missing (%s)',
     async (ending) => {
       const parts = await ask(answerEvents([...hello, end('end_turn')], { ending }));
       expect(finishOf(parts).finishReason).toBe('stop');
     },
   );
 
-  it.each(['end', 'cut'] as const)(
-    'takes no stream without a stop reason for an answer (%s)',
-    async (ending) => {
-      await expect(ask(answerEvents(hello, { ending }))).rejects.toMatchObject({
-        code: 'stream_interrupted',
-      });
-    },
-  );
+  it.each(['end', 'cut'] as const)('is interrupted without a stop reason (%s)', async (ending) => {
+    await expect(ask(answerEvents(hello, { ending }))).rejects.toMatchObject({
+      code: 'stream_interrupted',
+    });
+  });
 
-  it('ignores a repeated start and refuses a second answer spliced into the first', async () => {
+  it('ignores a repeated start, and fails for a second answer inside the first', async () => {
     const repeated = await ask(answerEvents([start(), ...hello, end('end_turn'), done]));
     expect(contentOf(repeated)).toEqual([{ type: 'text', text: 'Hello' }]);
     await server?.stop();
@@ -299,7 +293,7 @@ describe('Anthropic answer', () => {
   it.each<[string, unknown]>([
     ['an empty object', {}],
     ['another wire’s answer', { choices: [] }],
-  ])('refuses %s as an answer', async (_what, body) => {
+  ])('throws for %s', async (_what, body) => {
     await expect(ask(answerJson(body))).rejects.toMatchObject({ code: 'invalid_response' });
   });
 
@@ -312,7 +306,7 @@ describe('Anthropic answer', () => {
       ],
     ],
     [[start(), block(0, { type: 'tool_use' }), delta(0, {}), stop(9)]],
-  ])('survives events of odd shapes (%#)', async (events) => {
+  ])('ignores malformed events (%#)', async (events) => {
     const parts = await ask(answerEvents([...events, end('end_turn'), done]));
     expect(finishOf(parts).finishReason).toBe('stop');
   });
@@ -329,7 +323,7 @@ describe('Anthropic answer', () => {
     await closed;
   });
 
-  it('closes the socket when the reader leaves', async () => {
+  it('closes the socket when the reader stops', async () => {
     server = await startScriptedServer(answerEvents(hello, { ending: 'stall' }));
     const closed = server.closed();
     const { prepare } = anthropic({ apiKey: 'k', baseURL: server.url });

@@ -12,7 +12,7 @@ const chatAnswer = { choices: [{ message: { content: 'Hi' }, finish_reason: 'sto
 const item = { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Hi' }] };
 const responsesAnswer = { id: 'r', object: 'response', status: 'completed', output: [item] };
 const request = requestOf({ model: 'my deployment' });
-const said = [{ type: 'text', text: 'Hi' }];
+const expected = [{ type: 'text', text: 'Hi' }];
 
 let server: ScriptedServer | undefined;
 
@@ -27,12 +27,12 @@ afterEach(async () => {
 });
 
 describe('azureOpenAI()', () => {
-  it('speaks Responses at the address without a version', async () => {
+  it('uses the Responses API at the URL without a version', async () => {
     const baseURL = await start(answerJson(responsesAnswer));
     const parts = await callProvider(azureOpenAI({ baseURL, apiKey: 'k' }), request, {
       transfer: 'unary',
     });
-    expect(contentOf(parts)).toEqual(said);
+    expect(contentOf(parts)).toEqual(expected);
     expect(server?.seen[0]).toMatchObject({
       path: '/openai/v1/responses',
       headers: { 'api-key': 'k' },
@@ -47,11 +47,11 @@ describe('azureOpenAI()', () => {
       { apiVersion: '2024-10-21' },
       '/openai/deployments/my%20deployment/chat/completions?api-version=2024-10-21',
     ],
-  ] as const)('speaks Chat Completions with %o', async (settings, path) => {
+  ] as const)('uses Chat Completions with %o', async (settings, path) => {
     const baseURL = await start();
     const provider = azureOpenAI({ baseURL: `${baseURL}/openai/v1/`, apiKey: 'k', ...settings });
-    const wished = { ...request, userId: 'u', maxOutputTokens: 5 };
-    expect(contentOf(await callProvider(provider, wished))).toEqual(said);
+    const fullRequest = { ...request, userId: 'u', maxOutputTokens: 5 };
+    expect(contentOf(await callProvider(provider, fullRequest))).toEqual(expected);
     expect(server?.seen[0]).toMatchObject({
       path,
       headers: { 'api-key': 'k' },
@@ -59,7 +59,7 @@ describe('azureOpenAI()', () => {
     });
   });
 
-  it('keeps Responses out of the deployments, and embeddings in', async () => {
+  it('sends Responses requests without the deployment path, and embeddings with it', async () => {
     const settings = { apiVersion: '2025-04-01-preview', wire: 'responses', apiKey: 'k' } as const;
     const provider = azureOpenAI({
       ...settings,
@@ -73,7 +73,7 @@ describe('azureOpenAI()', () => {
       watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
       keepRaw: false,
     });
-    // The answer is none of embeddings.
+    // The answer has no embeddings.
     await expect(parts?.[Symbol.asyncIterator]().next()).rejects.toThrow('no vectors');
     expect(server?.seen.map(({ path }) => path)).toEqual([
       '/openai/responses?api-version=2025-04-01-preview',
@@ -83,14 +83,14 @@ describe('azureOpenAI()', () => {
 
   it('streams', async () => {
     const chunk = { choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: 'stop' }] };
-    // Azure tells of its content filter first, in a chunk without choices.
+    // Azure sends the content filter results first, in a chunk without choices.
     const filter = { choices: [], prompt_filter_results: [{ prompt_index: 0 }] };
     const baseURL = await start(answerEvents([filter, chunk]));
     const provider = azureOpenAI({ baseURL, apiKey: 'k', wire: 'chat' });
-    expect(contentOf(await callProvider(provider, request))).toEqual(said);
+    expect(contentOf(await callProvider(provider, request))).toEqual(expected);
   });
 
-  it('asks for a token for each attempt', async () => {
+  it('calls the token function for each attempt', async () => {
     vi.stubEnv('AZURE_OPENAI_API_KEY', 'secret');
     const baseURL = await start();
     let count = 0;
@@ -105,14 +105,14 @@ describe('azureOpenAI()', () => {
     expect(server?.seen[0]?.headers).not.toHaveProperty('api-key');
   });
 
-  it('makes an auth error of a token that cannot be had', async () => {
+  it('fails with auth when the token function throws', async () => {
     const token = () => Promise.reject(new Error('no identity'));
     await expect(
       callProvider(azureOpenAI({ resource: 'r', token }), request),
-    ).rejects.toMatchObject({ code: 'auth', message: 'azureOpenAI().token: the function failed' });
+    ).rejects.toMatchObject({ code: 'auth', message: 'azureOpenAI().token: the function threw' });
   });
 
-  it('reads its own variable for the key, and no other', async () => {
+  it('reads only its environment variable for the key', async () => {
     vi.stubEnv('OPENAI_API_KEY', 'other');
     vi.stubEnv('AZURE_OPENAI_API_KEY', '');
     const baseURL = await start();
@@ -126,20 +126,20 @@ describe('azureOpenAI()', () => {
     expect(server?.seen.map(({ headers }) => headers['api-key'])).toEqual(['mine']);
   });
 
-  it('goes to the address of the resource', async () => {
-    const asked: string[] = [];
+  it('uses the URL of the resource', async () => {
+    const urls: string[] = [];
     const fetch: AzureOpenAISettings['fetch'] = async (input) => {
-      asked.push(String(input instanceof Request ? input.url : input));
+      urls.push(String(input instanceof Request ? input.url : input));
       return Response.json(chatAnswer);
     };
     await callProvider(
       azureOpenAI({ resource: 'acme-eu', wire: 'chat', apiKey: 'k', fetch }),
       request,
     );
-    expect(asked).toEqual(['https://acme-eu.openai.azure.com/openai/v1/chat/completions']);
+    expect(urls).toEqual(['https://acme-eu.openai.azure.com/openai/v1/chat/completions']);
   });
 
-  it('tells a filtered prompt from a bad request', async () => {
+  it('maps a filtered prompt to content_filter', async () => {
     const error = { code: 'content_filter', message: 'filtered', status: 400 };
     const baseURL = await start(answerJson({ error }, 400));
     await expect(
@@ -148,12 +148,12 @@ describe('azureOpenAI()', () => {
   });
 
   it.each([
-    ['neither resource nor address', {}, 'azureOpenAI().resource: give'],
-    ['both', { resource: 'r', baseURL: 'https://x.test' }, 'and not both'],
-    ['a resource that is none', { resource: 'evil.test/' }, 'must be a name of letters'],
-    ['a key and a token', { resource: 'r', apiKey: 'k', token: () => 't' }, 'beside apiKey'],
+    ['neither resource nor baseURL', {}, 'azureOpenAI().resource: set either'],
+    ['both', { resource: 'r', baseURL: 'https://x.test' }, 'set either resource'],
+    ['an invalid resource name', { resource: 'evil.test/' }, 'must contain only letters'],
+    ['a key and a token', { resource: 'r', apiKey: 'k', token: () => 't' }, 'together with apiKey'],
     ['an unknown wire', { resource: 'r', wire: 'rest' }, "must be 'responses' or 'chat'"],
-  ])('tells of %s', (_, settings, message) => {
+  ])('throws for %s', (_, settings, message) => {
     expect(() => azureOpenAI(settings as AzureOpenAISettings)).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringContaining(message) }),
     );

@@ -28,12 +28,12 @@ afterEach(async () => {
   server = undefined;
 });
 
-const refused = answerJson({ error: { message: 'no' } }, 503);
+const unavailable = answerJson({ error: { message: 'no' } }, 503);
 const request = requestOf({ model: 'm' });
 
 describe.each(factories)('the key function of %s()', (name, make, header) => {
-  it('is asked for each attempt', async () => {
-    server = await startScriptedServer(refused);
+  it('is called for each attempt', async () => {
+    server = await startScriptedServer(unavailable);
     const apiKey = vi.fn<() => Promise<string>>();
     apiKey.mockResolvedValueOnce('first').mockResolvedValueOnce('second');
     const provider = make({ apiKey, baseURL: server.url });
@@ -46,19 +46,19 @@ describe.each(factories)('the key function of %s()', (name, make, header) => {
   });
 
   it.each([
-    ['fails', () => Promise.reject(new Error('vault is sealed')), 'the function failed'],
-    ['throws', thrower, 'the function failed'],
-    ['gives nothing', () => ' ', 'the function gave no key'],
-  ])('makes an auth error when it %s', async (_, apiKey, message) => {
-    server = await startScriptedServer(refused);
+    ['rejects', () => Promise.reject(new Error('vault is sealed')), 'the function threw'],
+    ['throws', thrower, 'the function threw'],
+    ['returns a blank string', () => ' ', 'the function returned no key'],
+  ])('fails with auth when it %s', async (_, apiKey, message) => {
+    server = await startScriptedServer(unavailable);
     await expect(
       callProvider(make({ apiKey, baseURL: server.url }), request),
     ).rejects.toMatchObject({ code: 'auth', message: `${name}().apiKey: ${message}` });
     expect(server.seen).toEqual([]);
   });
 
-  it('is not waited for once the call is aborted', async () => {
-    server = await startScriptedServer(refused);
+  it('is not awaited after the call is aborted', async () => {
+    server = await startScriptedServer(unavailable);
     const controller = new AbortController();
     const reason = new Error('enough');
     const apiKey = (): Promise<string> => {
@@ -78,14 +78,14 @@ function thrower(): string {
 
 describe.each(factories)('a key of %s() that no header can carry', (_, make) => {
   it.each(['one\ntwo', 'schlüssel', 'key–with–dashes', 'a\u0000b'])(
-    'is refused before anything is sent, and never told (%j)',
+    'fails before anything is sent, and is not in the error (%j)',
     async (secret) => {
-      server = await startScriptedServer(refused);
+      server = await startScriptedServer(unavailable);
       const provider = make({ apiKey: () => secret, baseURL: server.url });
       const failure = await callProvider(provider, request).catch((error: unknown) => error);
       expect(failure).toMatchObject({
         code: 'auth',
-        message: expect.stringMatching(/\(\)\.apiKey: holds .+ no header can carry/),
+        message: expect.stringMatching(/\(\)\.apiKey: contains .+ not allowed in a header/),
       });
       expect(String(failure)).not.toContain(secret);
       expect(server.seen).toEqual([]);
@@ -94,16 +94,16 @@ describe.each(factories)('a key of %s() that no header can carry', (_, make) => 
 });
 
 describe('a key from the environment that no header can carry', () => {
-  it('is told by the name of its variable', async () => {
+  it('fails with the name of its variable', async () => {
     vi.stubEnv('MISTRAL_API_KEY', 'one\ntwo');
     await expect(callProvider(mistral(), request)).rejects.toMatchObject({
       code: 'auth',
-      message: expect.stringContaining('the variable MISTRAL_API_KEY: holds'),
+      message: expect.stringContaining('the variable MISTRAL_API_KEY: contains'),
     });
   });
 
   it('may end with a line break', async () => {
-    server = await startScriptedServer(refused);
+    server = await startScriptedServer(unavailable);
     vi.stubEnv('MISTRAL_API_KEY', 'secret\n');
     await callProvider(mistral({ baseURL: server.url }), request).catch(() => undefined);
     expect(server.seen[0]?.headers.authorization).toBe('Bearer secret');
@@ -116,13 +116,13 @@ describe('settings that cannot be sent', () => {
     [{ headers: { 'x team': 'a' } }, 'anthropic().headers: must be'],
     [{ headers: { 'x-team': 'a–b' } }, 'anthropic().headers: must be'],
     [{ baseURL: 'https://me:secret@example.com' }, 'anthropic().baseURL: must be'],
-  ])('%j are refused at once', (settings, message) => {
+  ])('throw at creation: %j', (settings, message) => {
     expect(() => anthropic(settings)).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringContaining(message) }),
     );
   });
 
-  it('a port that is closed to fetch is a fault of the settings, and no outage', async () => {
+  it('fail with config for a port that fetch blocks', async () => {
     const { fetch } = globalThis;
     const provider = anthropic({ apiKey: 'k', baseURL: 'http://127.0.0.1:6666', fetch });
     await expect(callProvider(provider, request)).rejects.toMatchObject({

@@ -43,7 +43,7 @@ describe('relaxSchema', () => {
     ]);
   });
 
-  it('closes every object for Anthropic and tells when that loses a record', () => {
+  it('closes every object for Anthropic, and lists a lost record', () => {
     const { schema, relaxed } = relaxSchema(
       {
         type: 'object',
@@ -68,7 +68,7 @@ describe('relaxSchema', () => {
     expect(relaxed).toEqual([]);
   });
 
-  it('keeps the bounds that Gemini knows and drops patterns', () => {
+  it('keeps the bounds that Gemini supports and drops patterns', () => {
     const { schema, relaxed } = relaxSchema(
       { type: 'string', pattern: '^a', minItems: 5, minimum: 3 },
       'gemini',
@@ -82,7 +82,7 @@ describe('relaxSchema', () => {
     expect(relaxed).toEqual(['pattern']);
   });
 
-  it('moves definitions to $defs and leaves references without neighbours', () => {
+  it('moves definitions to $defs and removes sibling keywords of references', () => {
     const { schema } = relaxSchema(
       {
         type: 'object',
@@ -116,18 +116,18 @@ describe('relaxSchema', () => {
     expect(relaxed).toEqual([]);
   });
 
-  it('lists an allOf that contradicts itself instead of guessing', () => {
+  it('lists a contradictory allOf instead of merging it', () => {
     const { relaxed } = relaxSchema({ allOf: [{ type: 'string' }, { type: 'number' }] }, 'gemini');
     expect(relaxed).toEqual(['allOf']);
   });
 
-  it('fits a schema for OpenAI when that makes it enforceable', () => {
+  it('rewrites a schema for OpenAI when the result is enforceable', () => {
     const { schema, relaxed } = relaxSchema(person, 'openai');
     expect(isStrictCompatible(schema)).toBe(true);
     expect(relaxed).toEqual(['properties.name.minLength']);
   });
 
-  it('gives OpenAI the whole schema as guidance when it cannot be enforced', () => {
+  it('keeps the whole schema for OpenAI when it cannot be enforced', () => {
     const open: JsonSchema = {
       $schema: 'x',
       type: 'object',
@@ -137,7 +137,7 @@ describe('relaxSchema', () => {
     expect(relaxSchema(open, 'openai')).toEqual({ schema: whole, relaxed: [] });
   });
 
-  it('leaves alone the properties that are called like keywords', () => {
+  it('keeps properties named like keywords', () => {
     const schema: JsonSchema = {
       type: 'object',
       properties: { pattern: { type: 'string' }, propertyNames: { type: 'string' } },
@@ -146,7 +146,7 @@ describe('relaxSchema', () => {
     expect(guidanceSchema(schema)).toEqual({ schema, relaxed: [] });
   });
 
-  it('fits what zod says of a union told apart by a key', () => {
+  it('rewrites the discriminated unions of zod', () => {
     const schema = z.toJSONSchema(
       z.object({
         shape: z.discriminatedUnion('kind', [
@@ -164,13 +164,13 @@ describe('relaxSchema', () => {
 describe('isStrictCompatible', () => {
   const closed = { type: 'object', properties: {}, required: [], additionalProperties: false };
 
-  it('wants an object at the root', () => {
+  it('requires an object at the root', () => {
     expect(isStrictCompatible(closed)).toBe(true);
     expect(isStrictCompatible({ type: 'array', items: { type: 'string' } })).toBe(false);
     expect(isStrictCompatible({ ...closed, anyOf: [closed] })).toBe(false);
   });
 
-  it('wants every property required and every object closed, however deep', () => {
+  it('requires every property and closed objects at every depth', () => {
     const inner = {
       type: 'object',
       properties: { a: { type: 'string' } },
@@ -189,7 +189,7 @@ describe('isStrictCompatible', () => {
     );
   });
 
-  it('refuses unknown keywords, lookaround and schemas that say nothing', () => {
+  it('rejects unknown keywords, lookaround and empty schemas', () => {
     const of = (property: unknown): JsonSchema => ({
       ...closed,
       properties: { p: property },
@@ -205,7 +205,7 @@ describe('isStrictCompatible', () => {
 });
 
 describe('guidanceSchema', () => {
-  it('takes out propertyNames, which OpenAI refuses, and tells when that says something', () => {
+  it('removes propertyNames, and lists it unless it constrains nothing', () => {
     const record = (names: unknown): JsonSchema => ({
       type: 'object',
       propertyNames: names,

@@ -7,7 +7,7 @@ describe('wireMedia', () => {
     expect(wireMedia(source)).toEqual({ kind: 'base64', data: 'AQID', mediaType: 'image/png' });
   });
 
-  it('unpacks a data address', () => {
+  it('decodes a data URL', () => {
     expect(wireMedia({ url: 'data:image/png;charset=x;base64,AQID' })).toEqual({
       kind: 'base64',
       data: 'AQID',
@@ -15,14 +15,14 @@ describe('wireMedia', () => {
     });
   });
 
-  it('passes other addresses and ids', () => {
+  it('passes on other URLs and ids', () => {
     expect(wireMedia({ url: 'https://a/b' })).toMatchObject({ kind: 'url', url: 'https://a/b' });
     expect(wireMedia({ ref: { provider: 'p', id: 'f' } })).toMatchObject({ kind: 'ref', id: 'f' });
   });
 });
 
 describe('a tool output', () => {
-  it('is a list of parts only when all of it is', () => {
+  it('is a list of parts only when every element is a part', () => {
     const parts = [{ type: 'text', text: 'a' }] as const;
     expect(outputParts(parts)).toBe(parts);
     for (const json of [
@@ -37,7 +37,7 @@ describe('a tool output', () => {
     }
   });
 
-  it('is text as it is, and anything else as JSON', () => {
+  it('is unchanged when it is a string, else JSON', () => {
     expect(outputText('a')).toBe('a');
     expect(outputText({ a: 1 })).toBe('{"a":1}');
   });

@@ -11,6 +11,6 @@ it('merges objects field by field and replaces everything else', () => {
   expect(body.a).toEqual({ b: 1, c: [1] });
 });
 
-it('changes nothing without extra fields', () => {
+it('returns the body without extra fields', () => {
   expect(mergeBody({ a: 1 }, undefined)).toEqual({ a: 1 });
 });

@@ -2,16 +2,16 @@ import { describe, expect, it } from 'vitest';
 import {
   isErrorBody,
   openAIErrorInBand,
-  openAIRefusal,
+  openAIHttpError,
 } from '../../../src/wires/openai-shared/errors.ts';
 
-function refuse(status: number, body: unknown, headers: Record<string, string> = {}) {
-  return openAIRefusal({ status, body, headers: new Headers(headers) });
+function errorFor(status: number, body: unknown, headers: Record<string, string> = {}) {
+  return openAIHttpError({ status, body, headers: new Headers(headers) });
 }
 
 const errorBody = (error: Record<string, unknown>) => ({ error: { message: 'No', ...error } });
 
-describe('openAIRefusal', () => {
+describe('openAIHttpError', () => {
   it.each<[number, unknown, string]>([
     [400, errorBody({ type: 'invalid_request_error' }), 'invalid_request'],
     [400, errorBody({ code: 'context_length_exceeded' }), 'context_length'],
@@ -70,20 +70,22 @@ describe('openAIRefusal', () => {
     [503, errorBody({}), 'overloaded'],
     [529, {}, 'overloaded'],
     [302, '', 'invalid_response'],
-  ])('%i %j is %s', (status, body, code) => {
-    expect(refuse(status, body)).toMatchObject({ code, status });
+  ])('maps %i %j to %s', (status, body, code) => {
+    expect(errorFor(status, body)).toMatchObject({ code, status });
   });
 
-  it('tells the wait of the header, and else that of the message', () => {
+  it('reads the wait from the header, else from the message', () => {
     const body = errorBody({ message: 'Rate limit reached. Please try again in 1m2.5s.' });
-    expect(refuse(429, body, { 'retry-after': '7' }).retryAfterMs).toBe(7000);
-    expect(refuse(429, body).retryAfterMs).toBe(62_500);
-    expect(refuse(429, errorBody({ message: 'Please try again in 174ms' })).retryAfterMs).toBe(174);
-    expect(refuse(429, errorBody({ message: 'Slow down' })).retryAfterMs).toBeUndefined();
+    expect(errorFor(429, body, { 'retry-after': '7' }).retryAfterMs).toBe(7000);
+    expect(errorFor(429, body).retryAfterMs).toBe(62_500);
+    expect(errorFor(429, errorBody({ message: 'Please try again in 174ms' })).retryAfterMs).toBe(
+      174,
+    );
+    expect(errorFor(429, errorBody({ message: 'Slow down' })).retryAfterMs).toBeUndefined();
   });
 
-  it("keeps the vendor's prose, which may echo a prompt, out of the message", () => {
-    const error = refuse(400, errorBody({ message: 'Bad prompt: my secret', code: 'bad' }));
+  it("omits the vendor's text, which may echo a prompt, from the message", () => {
+    const error = errorFor(400, errorBody({ message: 'Bad prompt: my secret', code: 'bad' }));
     expect(error.message).not.toContain('secret');
     expect(error.cause).toMatchObject({ message: 'Bad prompt: my secret' });
   });
@@ -95,8 +97,8 @@ describe('openAIRefusal', () => {
     [{ error: 5 }],
     [{ error: null }],
     [[{ error: { code: 'x' } }]],
-  ])('survives the odd body %j', (body) => {
-    expect(refuse(400, body).code).toBe('invalid_request');
+  ])('handles the malformed body %j', (body) => {
+    expect(errorFor(400, body).code).toBe('invalid_request');
   });
 });
 
@@ -111,13 +113,13 @@ describe('openAIErrorInBand', () => {
     [errorBody({ type: 'overloaded_error' }), 'overloaded'],
     [{ type: 'error', code: 'insufficient_quota', message: 'No' }, 'quota_exhausted'],
     [{ error: 'something broke' }, 'server_error'],
-  ])('%j is %s', (body, code) => {
+  ])('maps %j to %s', (body, code) => {
     expect(openAIErrorInBand(body, new Headers()).code).toBe(code);
   });
 });
 
 describe('isErrorBody', () => {
-  it('tells errors from answers', () => {
+  it('recognises errors', () => {
     expect(isErrorBody({ error: { message: 'No' } })).toBe(true);
     expect(isErrorBody([{ error: { message: 'No' } }])).toBe(true);
     expect(isErrorBody({ error: 'No' })).toBe(true);

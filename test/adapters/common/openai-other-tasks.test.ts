@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { vectorsOf } from '../../../src/adapters/openai-shared/other-tasks.ts';
 
 describe('the vectors of an answer', () => {
-  it('are put in the order of their numbers', () => {
+  it('are sorted by index', () => {
     const data = [
       { index: 1, embedding: [2, 2] },
       { index: 0, embedding: [1, 1] },
@@ -13,7 +13,7 @@ describe('the vectors of an answer', () => {
     ]);
   });
 
-  it('are read from base64, which some servers send unasked', () => {
+  it('are read from base64, which some servers always send', () => {
     const bytes = Buffer.alloc(8);
     bytes.writeFloatLE(0.5, 0);
     bytes.writeFloatLE(-2, 4);
@@ -21,7 +21,7 @@ describe('the vectors of an answer', () => {
   });
 
   it.each([[undefined], [[]], [[{ index: 0 }]], [[{ embedding: ['x'] }]]])(
-    'are not made up: %j',
+    'throw when they are missing: %j',
     (data) => {
       expect(() => vectorsOf(data)).toThrow('no vector');
     },

@@ -8,7 +8,7 @@ const output = (schema: z.ZodType) =>
 const tool = (schema: z.ZodType) =>
   adaptTool({ name: 'look', inputSchema: toJsonSchema(schema, 'tools'), strict: true });
 
-describe('a schema whose objects do not say whether they are open', () => {
+describe('a schema without additionalProperties', () => {
   const city = z.object({
     name: z.string(),
     mayor: z.object({ name: z.string() }),
@@ -19,7 +19,7 @@ describe('a schema whose objects do not say whether they are open', () => {
     ]),
   });
 
-  it('is closed throughout, so that it is enforced', () => {
+  it('is closed at every level, so that it is enforced', () => {
     const { format, warnings } = output(city);
     expect(format?.strict).toBe(true);
     expect(JSON.stringify(format?.schema).match(/"additionalProperties":false/g)).toHaveLength(5);
@@ -38,7 +38,7 @@ describe('a schema that the vendor cannot enforce', () => {
     ['optional properties', z.object({ name: z.string().optional() })],
     ['a map', z.object({ byName: z.record(z.string(), z.number()) })],
     ['an open object', z.looseObject({ name: z.string() })],
-  ])('because of %s is sent as it is, and said to be guidance', (_, schema) => {
+  ])('because of %s is sent unchanged, with a warning', (_, schema) => {
     const { format, warnings } = output(schema);
     expect(format?.strict).toBe(false);
     expect(Object.keys(format?.schema ?? {})).toEqual(Object.keys(toJsonSchema(schema, 'schema')));

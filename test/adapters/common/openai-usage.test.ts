@@ -9,7 +9,7 @@ const chat = {
 };
 
 describe('openAIUsage', () => {
-  it("counts OpenAI's own usage as told", () => {
+  it("converts OpenAI's usage", () => {
     const raw = {
       prompt_tokens: 20,
       completion_tokens: 10,
@@ -43,7 +43,7 @@ describe('openAIUsage', () => {
     });
   });
 
-  it('adds the reasoning that xAI counts apart from the output', () => {
+  it('adds reasoning that xAI counts separately to the output', () => {
     const raw = {
       prompt_tokens: 12,
       completion_tokens: 2,
@@ -53,12 +53,12 @@ describe('openAIUsage', () => {
     expect(openAIUsage(raw, chat)).toMatchObject({ outputTokens: 342, totalTokens: 354 });
   });
 
-  it("adds the thoughts that show in the total of Google's compatible endpoint only", () => {
+  it("adds thoughts that only the total of Google's compatible endpoint includes", () => {
     const raw = { prompt_tokens: 66, completion_tokens: 6, total_tokens: 100 };
     expect(openAIUsage(raw, chat)).toMatchObject({ inputTokens: 66, outputTokens: 34 });
   });
 
-  it('leaves totals alone that differ for reasons it does not know', () => {
+  it('ignores totals that differ for unknown reasons', () => {
     const raw = {
       prompt_tokens: 10,
       completion_tokens: 5,
@@ -68,7 +68,7 @@ describe('openAIUsage', () => {
     expect(openAIUsage(raw, chat)).toMatchObject({ outputTokens: 5, totalTokens: 40 });
   });
 
-  it('counts cached input as input when it was counted apart', () => {
+  it('adds cached input that is counted separately', () => {
     const raw = {
       prompt_tokens: 5,
       completion_tokens: 1,
@@ -78,13 +78,13 @@ describe('openAIUsage', () => {
     expect(openAIUsage(raw, chat)).toMatchObject({ inputTokens: 105, totalTokens: 106 });
   });
 
-  it.each([['prompt_cache_hit_tokens'], ['cached_tokens']])('finds cached input at %s', (key) => {
+  it.each([['prompt_cache_hit_tokens'], ['cached_tokens']])('reads cached input from %s', (key) => {
     const raw = { prompt_tokens: 5, completion_tokens: 1, [key]: 3 };
     expect(openAIUsage(raw, chat)).toMatchObject({ cachedInputTokens: 3 });
   });
 
   it.each([[undefined], [null], [{}], [{ prompt_tokens: '5' }], [[]]])(
-    'is absent for %j',
+    'returns undefined for %j',
     (raw) => {
       expect(openAIUsage(raw, chat)).toBeUndefined();
     },

@@ -9,40 +9,40 @@ import { callProvider, contentOf, requestOf } from '../../support/provider-calls
 
 type Fetch = typeof globalThis.fetch;
 
-/** A body in exactly these pieces. */
+/** A body split at these offsets. */
 function bodyOf(bytes: Uint8Array, cuts: readonly number[]): ReadableStream<Uint8Array> {
-  const places = [...new Set([0, ...cuts, bytes.length])]
+  const offsets = [...new Set([0, ...cuts, bytes.length])]
     .filter((at) => at <= bytes.length)
     .sort((a, b) => a - b);
   return new ReadableStream({
     start(controller) {
-      for (const [index, end] of places.entries()) {
-        if (index > 0) controller.enqueue(bytes.subarray(places[index - 1], end));
+      for (const [index, end] of offsets.entries()) {
+        if (index > 0) controller.enqueue(bytes.subarray(offsets[index - 1], end));
       }
       controller.close();
     },
   });
 }
 
-/** One thing that a model says: what it is, of what kind, and which of several things its event says besides. */
-type Saying = {
+/** One delta: its text, its kind, and which variant of the other event fields it has. */
+type Delta = {
   readonly kind: 'text' | 'reasoning' | 'other';
-  readonly words: string;
+  readonly text: string;
   readonly more: 0 | 1 | 2 | 3 | 4 | 5;
 };
 
-/** A wire, and how it says things. */
+/** A wire, and how it writes deltas. */
 type Wire = {
   readonly name: string;
   readonly provider: (fetch: Fetch) => Provider;
-  readonly events: (sayings: readonly Saying[]) => readonly string[];
+  readonly events: (deltas: readonly Delta[]) => readonly string[];
 };
 
 const data = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
 const named = (value: { readonly type: string }) => `event: ${value.type}\n${data(value)}`;
 
-/** What chunks say beside the delta: where the last word counts, a chunk in between makes a difference. */
-const besides = [
+/** Other fields of chunks. For fields whose last value wins, a chunk in between matters. */
+const otherFields = [
   {},
   {},
   { service_tier: 'default' },
@@ -51,17 +51,17 @@ const besides = [
   { usage: { prompt_tokens: 1, completion_tokens: 5, total_tokens: 6 } },
 ];
 
-function chatDelta({ kind, words, more }: Saying): object {
-  if (kind === 'text') return { content: words };
-  if (kind === 'reasoning' && more === 1) return { reasoning_content: '', reasoning: words };
-  if (kind === 'reasoning') return { content: null, reasoning_content: words };
-  return { content: words, annotations: [{ type: 'url_citation', url_citation: { url: words } }] };
+function chatDelta({ kind, text, more }: Delta): object {
+  if (kind === 'text') return { content: text };
+  if (kind === 'reasoning' && more === 1) return { reasoning_content: '', reasoning: text };
+  if (kind === 'reasoning') return { content: null, reasoning_content: text };
+  return { content: text, annotations: [{ type: 'url_citation', url_citation: { url: text } }] };
 }
 
 const chat: Wire = {
   name: 'Chat Completions',
   provider: (fetch) => openaiChat({ baseURL: 'http://vendor.test/v1', fetch }),
-  events(sayings) {
+  events(deltas) {
     const chunk = (delta: object, index: number, reason: string | null = null, more: object = {}) =>
       data({
         ...more,
@@ -72,8 +72,8 @@ const chat: Wire = {
         obfuscation: 'x'.repeat(index % 7),
       });
     return [
-      ...sayings.map((saying, index) =>
-        chunk(chatDelta(saying), index, saying.more === 3 ? 'length' : null, besides[saying.more]),
+      ...deltas.map((delta, index) =>
+        chunk(chatDelta(delta), index, delta.more === 3 ? 'length' : null, otherFields[delta.more]),
       ),
       chunk({}, 0, 'stop'),
       'data: [DONE]\n\n',
@@ -81,22 +81,22 @@ const chat: Wire = {
   },
 };
 
-function responsesEvent({ kind, words, more }: Saying) {
+function responsesEvent({ kind, text, more }: Delta) {
   const at = { item_id: 'msg_1', output_index: more === 5 ? 5 : 0, content_index: 0 };
-  if (kind === 'text') return { type: 'response.output_text.delta', ...at, delta: words };
-  if (kind === 'other') return { type: 'response.refusal.delta', ...at, delta: words };
-  const place = { item_id: 'rs_1', output_index: 1, summary_index: 0 };
-  return { type: 'response.reasoning_summary_text.delta', ...place, delta: words };
+  if (kind === 'text') return { type: 'response.output_text.delta', ...at, delta: text };
+  if (kind === 'other') return { type: 'response.refusal.delta', ...at, delta: text };
+  const summaryAt = { item_id: 'rs_1', output_index: 1, summary_index: 0 };
+  return { type: 'response.reasoning_summary_text.delta', ...summaryAt, delta: text };
 }
 
 const responses: Wire = {
   name: 'Responses',
   provider: (fetch) => openai({ apiKey: 'k', baseURL: 'http://vendor.test/v1', fetch }),
-  events(sayings) {
+  events(deltas) {
     const response = { id: 'r1', model: 'm-1', status: 'in_progress', output: [] };
     const events = [
       { type: 'response.created', response },
-      ...sayings.map(responsesEvent),
+      ...deltas.map(responsesEvent),
       { type: 'response.completed', response: { ...response, status: 'completed' } },
     ];
     return events.map((event, index) =>
@@ -106,25 +106,25 @@ const responses: Wire = {
 };
 
 const deltaByKind = {
-  text: (words: string) => ({ type: 'text_delta', text: words }),
-  reasoning: (words: string) => ({ type: 'thinking_delta', thinking: words }),
-  other: (words: string) => ({ type: 'citations_delta', citation: { url: words } }),
+  text: (text: string) => ({ type: 'text_delta', text: text }),
+  reasoning: (text: string) => ({ type: 'thinking_delta', thinking: text }),
+  other: (text: string) => ({ type: 'citations_delta', citation: { url: text } }),
 };
 
 const messages: Wire = {
   name: 'Messages',
   provider: (fetch) => anthropic({ apiKey: 'k', baseURL: 'http://vendor.test', fetch }),
-  events(sayings) {
+  events(deltas) {
     const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'm-1', content: [] };
-    const placeByKind = { text: 0, reasoning: 1, other: 0 };
+    const indexByKind = { text: 0, reasoning: 1, other: 0 };
     const events = [
       { type: 'message_start', message: { ...message, usage: { input_tokens: 1 } } },
       { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
       { type: 'content_block_start', index: 1, content_block: { type: 'thinking', thinking: '' } },
-      ...sayings.map(({ kind, words }) => ({
+      ...deltas.map(({ kind, text }) => ({
         type: 'content_block_delta',
-        index: placeByKind[kind],
-        delta: deltaByKind[kind](words),
+        index: indexByKind[kind],
+        delta: deltaByKind[kind](text),
       })),
       { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 9 } },
       { type: 'message_stop' },
@@ -135,45 +135,45 @@ const messages: Wire = {
 
 async function partsOf(
   wire: Wire,
-  sayings: readonly Saying[],
+  deltas: readonly Delta[],
   cuts: readonly number[],
   keepRaw: boolean,
 ): Promise<readonly ProviderPart[]> {
-  const bytes = Buffer.from(wire.events(sayings).join(''));
+  const bytes = Buffer.from(wire.events(deltas).join(''));
   const provider = wire.provider(async () => new Response(bodyOf(bytes, cuts)));
   const parts = await callProvider(provider, requestOf({ model: 'm' }), { keepRaw });
   return parts.map((part) => (part.type === 'finish' ? { ...part, raw: undefined } : part));
 }
 
-const words = fc.oneof(
+const text = fc.oneof(
   fc.constantFrom(' token', 'a', '', 'ü', '日本', '"', 'line\n', '\\', '<think>', '</think>'),
   fc.string({ unit: 'grapheme', maxLength: 10 }),
 );
-const saying = fc.record({
+const delta = fc.record({
   kind: fc.constantFrom(...(['text', 'text', 'text', 'reasoning', 'other'] as const)),
-  words,
+  text,
   more: fc.constantFrom(...([0, 0, 0, 0, 0, 1, 2, 3, 4, 5] as const)),
 });
 
 describe.each([chat, responses, messages])('an answer of $name', (wire) => {
-  // With the raw events to be kept, every one of them is decoded.
-  test('says the same whether events are decoded or compared with one before', async () => {
+  // With `keepRaw`, every event is decoded.
+  test('is the same whether events are decoded or matched against the previous one', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(saying, { maxLength: 25 }),
+        fc.array(delta, { maxLength: 25 }),
         fc.array(fc.nat(5_000), { maxLength: 12 }),
-        async (sayings, cuts) => {
-          const decoded = await partsOf(wire, sayings, cuts, true);
-          expect(await partsOf(wire, sayings, cuts, false)).toEqual(decoded);
+        async (deltas, cuts) => {
+          const decoded = await partsOf(wire, deltas, cuts, true);
+          expect(await partsOf(wire, deltas, cuts, false)).toEqual(decoded);
         },
       ),
     );
   });
 
   test('does not decode events that differ only in their text', async () => {
-    const sayings = Array.from({ length: 50 }, (_, index) => ({
+    const deltas = Array.from({ length: 50 }, (_, index) => ({
       kind: 'text' as const,
-      words: ` ${index}`,
+      text: ` ${index}`,
       more: 0 as const,
     }));
     const parse = JSON.parse;
@@ -183,10 +183,8 @@ describe.each([chat, responses, messages])('an answer of $name', (wire) => {
       return parse(...of);
     };
     try {
-      const parts = await partsOf(wire, sayings, [], false);
-      expect(contentOf(parts)).toMatchObject([
-        { text: sayings.map((each) => each.words).join('') },
-      ]);
+      const parts = await partsOf(wire, deltas, [], false);
+      expect(contentOf(parts)).toMatchObject([{ text: deltas.map((each) => each.text).join('') }]);
     } finally {
       JSON.parse = parse;
     }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { lazySdk } from '../../../src/adapters/common/sdk.ts';
 
-it('loads an SDK once, and again after a failure', async () => {
+it('loads an SDK once, and retries after a failure', async () => {
   let loads = 0;
   const load = lazySdk('sdk', async () => {
     loads += 1;
@@ -10,7 +10,7 @@ it('loads an SDK once, and again after a failure', async () => {
   });
   await expect(load()).rejects.toMatchObject({
     code: 'config',
-    message: 'the package "sdk" could not be loaded; install it: npm i sdk',
+    message: 'cannot load the package "sdk"; install it: npm i sdk',
   });
   expect(await load()).toEqual({ loads: 2 });
   expect(await load()).toEqual({ loads: 2 });

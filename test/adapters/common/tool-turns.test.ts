@@ -9,38 +9,38 @@ const result = (id: string, output = id): Part => ({
   name: 'add',
   output,
 });
-const said = (role: NormalMessage['role'], ...content: readonly Part[]): NormalMessage => ({
+const turn = (role: NormalMessage['role'], ...content: readonly Part[]): NormalMessage => ({
   role,
   content,
 });
 const text: Part = { type: 'text', text: 'Go' };
 
 describe('pairToolResults', () => {
-  it('leaves a conversation without tools alone', () => {
-    const messages = [said('user', text), said('assistant', text)];
+  it('returns a conversation without tools unchanged', () => {
+    const messages = [turn('user', text), turn('assistant', text)];
     expect(pairToolResults(messages)).toEqual({ messages, warnings: [] });
   });
 
-  it('gathers results from wherever they are into one turn after their calls', () => {
+  it('moves results into one turn after their calls', () => {
     const { messages, warnings } = pairToolResults([
-      said('assistant', call('a'), call('b')),
-      said('user', text, result('b')),
-      said('tool', result('a')),
+      turn('assistant', call('a'), call('b')),
+      turn('user', text, result('b')),
+      turn('tool', result('a')),
     ]);
     expect(messages).toEqual([
-      said('assistant', call('a'), call('b')),
-      said('tool', result('a'), result('b')),
-      said('user', text),
+      turn('assistant', call('a'), call('b')),
+      turn('tool', result('a'), result('b')),
+      turn('user', text),
     ]);
     expect(warnings).toEqual([]);
   });
 
-  it('gives each turn its own results when ids are used again', () => {
+  it('matches results to the right turn when ids repeat', () => {
     const { messages } = pairToolResults([
-      said('assistant', call('a')),
-      said('tool', result('a', 'first')),
-      said('assistant', call('a')),
-      said('tool', result('a', 'second')),
+      turn('assistant', call('a')),
+      turn('tool', result('a', 'first')),
+      turn('assistant', call('a')),
+      turn('tool', result('a', 'second')),
     ]);
     expect(messages.map(({ content }) => content[0])).toMatchObject([
       { type: 'tool-call' },
@@ -50,19 +50,19 @@ describe('pairToolResults', () => {
     ]);
   });
 
-  it('answers a call at the very end with an error', () => {
-    const { messages, warnings } = pairToolResults([said('assistant', call('a'))]);
+  it('adds an error result for a call at the end', () => {
+    const { messages, warnings } = pairToolResults([turn('assistant', call('a'))]);
     expect(messages[1]).toMatchObject({ role: 'tool', content: [{ id: 'a', isError: true }] });
     expect(warnings).toMatchObject([{ code: 'compat' }]);
   });
 
-  it('leaves out results without a call and second results of the same call', () => {
+  it('drops results without a call and second results of a call', () => {
     const { messages, warnings } = pairToolResults([
-      said('tool', result('ghost')),
-      said('assistant', call('a')),
-      said('tool', result('a', 'first'), result('a', 'again')),
+      turn('tool', result('ghost')),
+      turn('assistant', call('a')),
+      turn('tool', result('a', 'first'), result('a', 'again')),
     ]);
-    expect(messages).toEqual([said('assistant', call('a')), said('tool', result('a', 'first'))]);
+    expect(messages).toEqual([turn('assistant', call('a')), turn('tool', result('a', 'first'))]);
     expect(warnings).toMatchObject([{ code: 'dropped-part' }, { code: 'dropped-part' }]);
   });
 });

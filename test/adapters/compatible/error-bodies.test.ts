@@ -15,13 +15,13 @@ import {
 
 const byName: Readonly<Record<ProfileName, (settings?: CompatibleSettings) => Provider>> = presets;
 
-/** What a vendor says with a status, in its own form, and the code it must become. */
+/** A vendor's error response, and the expected code. */
 type Row = readonly [status: number, body: unknown, code: AttemptErrorCode];
 
 const error = (message: string, more: object = {}) => ({ error: { message, ...more } });
 const bare = (message: string, more: object = {}) => ({ message, ...more });
 
-/** Bodies as the vendors' users report them, shortened. */
+/** Error bodies reported by users of the vendors, shortened. */
 const rows: Readonly<Record<ProfileName, readonly Row[]>> = {
   mistral: [
     [401, bare('Unauthorized', { request_id: 'x' }), 'auth'],
@@ -551,20 +551,20 @@ async function failureOf(name: ProfileName, answer: Parameters<typeof startScrip
 }
 
 describe.each(Object.entries(rows))('an error of %s()', (name, cases) => {
-  it.each(cases)('%i %j is %s', async (status, body, code) => {
+  it.each(cases)('%i %j has the code %s', async (status, body, code) => {
     const failure = await failureOf(name as ProfileName, answerWith(status, body));
     expect(failure).toMatchObject({ code, status });
   });
 });
 
 describe('an error inside a stream', () => {
-  it.each(inBand)('of %s() (%j) is %s', async (name, event, code) => {
+  it.each(inBand)('of %s() (%j) has the code %s', async (name, event, code) => {
     expect(await failureOf(name, answerEvents([event]))).toMatchObject({ code });
   });
 });
 
-describe('a refusal without a word', () => {
-  it('is what its status says, but for a vendor whose prompts are then too long', async () => {
+describe('an error response without a body', () => {
+  it('has the code of its status, or context_length for vendors that mean that', async () => {
     expect(await failureOf('mistral', answerWith(413, ''))).toMatchObject({
       code: 'request_too_large',
     });
@@ -573,7 +573,7 @@ describe('a refusal without a word', () => {
   });
 });
 
-describe('the wait that an error asks for in words', () => {
+describe('the wait in the message of an error', () => {
   it.each([
     ['Please retry after 26 seconds.', 26_000],
     ['Please retry in 48.9s.', 48_900],

@@ -26,7 +26,7 @@ async function start(answering = answer): Promise<string> {
 }
 
 describe('openaiCompatible()', () => {
-  it('takes a profile by its name, and settings over it', async () => {
+  it('accepts the name of a profile, and settings override it', async () => {
     vi.stubEnv('GROQ_API_KEY', 'theirs');
     const baseURL = await start();
     const provider = openaiCompatible({ profile: 'groq', baseURL, headers: { 'X-Team': 'a' } });
@@ -39,7 +39,7 @@ describe('openaiCompatible()', () => {
     });
   });
 
-  it('takes a profile of your own', async () => {
+  it('accepts a custom profile', async () => {
     vi.stubEnv('MY_KEY', 'mine');
     const baseURL = await start();
     const profile: Profile = {
@@ -65,13 +65,13 @@ describe('openaiCompatible()', () => {
     expect(server?.seen.map(({ body }) => body.seed)).toEqual([undefined, undefined, 1]);
   });
 
-  it('goes without a key where the profile names no variable', async () => {
+  it('sends no key when the profile has no variable', async () => {
     const baseURL = await start();
     await callProvider(openaiCompatible({ profile: {}, baseURL }), request);
     expect(server?.seen[0]?.headers.authorization).toBe('Bearer none');
   });
 
-  it('takes a client that you made', async () => {
+  it('accepts a client', async () => {
     const client = new OpenAI({ apiKey: 'c', baseURL: await start(), logLevel: 'off' });
     await callProvider(openaiCompatible({ profile: 'mistral', client }), request);
     expect(server?.seen[0]?.headers.authorization).toBe('Bearer c');
@@ -89,17 +89,17 @@ describe('openaiCompatible()', () => {
     [
       'a row of capabilities without a pattern',
       { profile: { baseURL: 'https://a.example', modelCapabilities: [{ capabilities: [] }] } },
-      'openaiCompatible().profile.modelCapabilities[0]: must hold',
+      'openaiCompatible().profile.modelCapabilities[0]: must have pattern',
     ],
     [
-      'a quirk that is none of the words',
+      'a quirk with an unknown value',
       { profile: { turns: 'odd' } },
       "openaiCompatible().profile.turns: must be 'free' or 'alternate'",
     ],
     [
       'a malformed rule for ids',
       { profile: { toolCallId: { pattern: 'a' } } },
-      'openaiCompatible().profile.toolCallId: must be an object of pattern',
+      'openaiCompatible().profile.toolCallId: must be an object with pattern',
     ],
     [
       'malformed efforts',
@@ -112,15 +112,15 @@ describe('openaiCompatible()', () => {
       'openaiCompatible().profile.models[0].quirks.turns: must be',
     ],
     ['an unknown setting', { profile: 'groq', retries: 3 }, 'openaiCompatible().retries: unknown'],
-  ])('tells of %s', (_, settings, message) => {
+  ])('throws for %s', (_, settings, message) => {
     expect(() => openaiCompatible(settings as never)).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringContaining(message) }),
     );
   });
 });
 
-describe("the profiles' own ways", () => {
-  it('gives Mistral ids of nine characters, and names with the results of tools', async () => {
+describe('the quirks of profiles', () => {
+  it('sends Mistral ids of nine characters and the tool names of results', async () => {
     const baseURL = await start();
     const call: Part = { type: 'tool-call', id: 'call_abc', name: 'look', input: {} };
     const result: Part = { type: 'tool-result', id: 'call_abc', name: 'look', output: 'seen' };
@@ -137,11 +137,11 @@ describe("the profiles' own ways", () => {
     ]);
   });
 
-  it('tells the reasoning of Perplexity from the text around its tags', async () => {
+  it("separates Perplexity's reasoning in tags from the text", async () => {
     const delta = (content: string) => ({ choices: [{ index: 0, delta: { content } }] });
     const end = { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] };
-    const pieces = ['<thi', 'nk>Let me', ' see</th', 'ink>\n\nIt is <', 'b>'];
-    const baseURL = await start(answerEvents([...pieces.map(delta), end]));
+    const deltas = ['<thi', 'nk>Let me', ' see</th', 'ink>\n\nIt is <', 'b>'];
+    const baseURL = await start(answerEvents([...deltas.map(delta), end]));
     const parts = await callProvider(perplexity({ apiKey: 'k', baseURL }), request);
     expect(contentOf(parts)).toEqual([
       { type: 'reasoning', text: 'Let me see' },

@@ -15,13 +15,13 @@ import {
 } from '../../support/scripted-server.ts';
 
 type Row = {
-  /** Where the requests go, and the variable of the key. */
+  /** The URL of requests, and the variable of the key. */
   readonly url: string;
   readonly variable: string | undefined;
-  /** A model and a wish that show the vendor's quirks, and what must and must not be in the body. */
+  /** A model and a request that show the vendor's quirks, and what the body must and must not contain. */
   readonly model: string;
-  readonly wish: Partial<ProviderRequest>;
-  readonly said: object;
+  readonly request: Partial<ProviderRequest>;
+  readonly sends: object;
   readonly unsaid?: readonly string[];
   readonly warned?: readonly (string | undefined)[];
 };
@@ -37,8 +37,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.mistral.ai/v1',
     variable: 'MISTRAL_API_KEY',
     model: 'mistral-large-latest',
-    wish: { tools, toolChoice: 'required', seed: 7, maxOutputTokens: 9, userId: 'u' },
-    said: { tool_choice: 'any', random_seed: 7, max_tokens: 9 },
+    request: { tools, toolChoice: 'required', seed: 7, maxOutputTokens: 9, userId: 'u' },
+    sends: { tool_choice: 'any', random_seed: 7, max_tokens: 9 },
     unsaid: ['seed', 'user', 'stream_options'],
     warned: ['userId'],
   },
@@ -46,8 +46,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.x.ai/v1',
     variable: 'XAI_API_KEY',
     model: 'grok-4-fast-reasoning',
-    wish: { stop: ['x'], presencePenalty: 1, ...effort('high') },
-    said: { model: 'grok-4-fast-reasoning' },
+    request: { stop: ['x'], presencePenalty: 1, ...effort('high') },
+    sends: { model: 'grok-4-fast-reasoning' },
     unsaid: ['stop', 'presence_penalty', 'reasoning_effort'],
     warned: ['reasoning.effort', 'presencePenalty', 'stop'],
   },
@@ -55,8 +55,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.deepseek.com',
     variable: 'DEEPSEEK_API_KEY',
     model: 'deepseek-v4-flash',
-    wish: { output, seed: 7, ...effort('high') },
-    said: {
+    request: { output, seed: 7, ...effort('high') },
+    sends: {
       response_format: { type: 'json_object' },
       thinking: { type: 'enabled' },
       reasoning_effort: 'high',
@@ -68,8 +68,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.groq.com/openai/v1',
     variable: 'GROQ_API_KEY',
     model: 'openai/gpt-oss-120b',
-    wish: { tools, output, maxOutputTokens: 9, reasoning: { effort: 'xhigh' } },
-    said: { max_completion_tokens: 9, reasoning_effort: 'high' },
+    request: { tools, output, maxOutputTokens: 9, reasoning: { effort: 'xhigh' } },
+    sends: { max_completion_tokens: 9, reasoning_effort: 'high' },
     unsaid: ['response_format', 'max_tokens'],
     warned: ['reasoning.effort', 'schema'],
   },
@@ -77,8 +77,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.together.xyz/v1',
     variable: 'TOGETHER_API_KEY',
     model: 'meta-llama/Llama-3.3-70B-Instruct-Turbo',
-    wish: { output, userId: 'u' },
-    said: { response_format: { type: 'json_schema' } },
+    request: { output, userId: 'u' },
+    sends: { response_format: { type: 'json_schema' } },
     unsaid: ['user'],
     warned: ['userId'],
   },
@@ -86,23 +86,23 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.fireworks.ai/inference/v1',
     variable: 'FIREWORKS_API_KEY',
     model: 'accounts/fireworks/models/kimi-k2',
-    wish: { topK: 3 },
-    said: { top_k: 3 },
+    request: { topK: 3 },
+    sends: { top_k: 3 },
   },
   cohere: {
     url: 'https://api.cohere.ai/compatibility/v1',
     variable: 'CO_API_KEY',
     model: 'command-a-03-2025',
-    wish: { tools, toolChoice: { name: 'look' }, messages: [system('Be brief'), user('Hello')] },
-    said: { tool_choice: 'required', messages: [{ role: 'developer' }, { role: 'user' }] },
+    request: { tools, toolChoice: { name: 'look' }, messages: [system('Be brief'), user('Hello')] },
+    sends: { tool_choice: 'required', messages: [{ role: 'developer' }, { role: 'user' }] },
     warned: ['toolChoice'],
   },
   ai21: {
     url: 'https://api.ai21.com/studio/v1',
     variable: 'AI21_API_KEY',
     model: 'jamba-large',
-    wish: { output, frequencyPenalty: 1 },
-    said: { response_format: { type: 'json_object' } },
+    request: { output, frequencyPenalty: 1 },
+    sends: { response_format: { type: 'json_object' } },
     unsaid: ['frequency_penalty', 'stream_options'],
     warned: ['frequencyPenalty', 'schema'],
   },
@@ -110,24 +110,24 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.meta.ai/v1',
     variable: 'META_API_KEY',
     model: 'muse-spark-1.3',
-    wish: { maxOutputTokens: 9, reasoning: { effort: 'none' } },
-    said: { max_tokens: 9, reasoning_effort: 'minimal' },
+    request: { maxOutputTokens: 9, reasoning: { effort: 'none' } },
+    sends: { max_tokens: 9, reasoning_effort: 'minimal' },
     warned: ['reasoning.effort'],
   },
   openrouter: {
     url: 'https://openrouter.ai/api/v1',
     variable: 'OPENROUTER_API_KEY',
     model: 'deepseek/deepseek-r1',
-    wish: { topK: 3, reasoning: { budgetTokens: 500, include: false } },
-    said: { top_k: 3, reasoning: { max_tokens: 500, exclude: true } },
+    request: { topK: 3, reasoning: { budgetTokens: 500, include: false } },
+    sends: { top_k: 3, reasoning: { max_tokens: 500, exclude: true } },
     unsaid: ['reasoning_effort'],
   },
   perplexity: {
     url: 'https://api.perplexity.ai',
     variable: 'PERPLEXITY_API_KEY',
     model: 'sonar',
-    wish: { stop: ['x'], messages: [user('One'), system('Now'), user('Two')] },
-    said: { messages: [{ role: 'user' }] },
+    request: { stop: ['x'], messages: [user('One'), system('Now'), user('Two')] },
+    sends: { messages: [{ role: 'user' }] },
     unsaid: ['stop', 'stream_options'],
     warned: [undefined, 'stop'],
   },
@@ -135,8 +135,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.moonshot.ai/v1',
     variable: 'MOONSHOT_API_KEY',
     model: 'kimi-k3',
-    wish: { tools, toolChoice: 'required', temperature: 0.5, reasoning: { effort: 'none' } },
-    said: { tool_choice: 'auto', thinking: { type: 'disabled' } },
+    request: { tools, toolChoice: 'required', temperature: 0.5, reasoning: { effort: 'none' } },
+    sends: { tool_choice: 'auto', thinking: { type: 'disabled' } },
     unsaid: ['temperature', 'reasoning_effort'],
     warned: ['temperature', 'toolChoice'],
   },
@@ -144,8 +144,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     variable: 'DASHSCOPE_API_KEY',
     model: 'qwen3-max',
-    wish: { topK: 3, frequencyPenalty: 1, reasoning: { budgetTokens: 100 } },
-    said: { top_k: 3, enable_thinking: true, thinking_budget: 100 },
+    request: { topK: 3, frequencyPenalty: 1, reasoning: { budgetTokens: 100 } },
+    sends: { top_k: 3, enable_thinking: true, thinking_budget: 100 },
     unsaid: ['frequency_penalty', 'reasoning_effort'],
     warned: ['frequencyPenalty'],
   },
@@ -153,8 +153,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'https://api.cerebras.ai/v1',
     variable: 'CEREBRAS_API_KEY',
     model: 'zai-glm-4.7',
-    wish: { maxOutputTokens: 9, presencePenalty: 1, reasoning: { effort: 'none' } },
-    said: { max_completion_tokens: 9, reasoning_effort: 'none' },
+    request: { maxOutputTokens: 9, presencePenalty: 1, reasoning: { effort: 'none' } },
+    sends: { max_completion_tokens: 9, reasoning_effort: 'none' },
     unsaid: ['presence_penalty'],
     warned: ['presencePenalty'],
   },
@@ -162,8 +162,8 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'http://localhost:11434/v1',
     variable: undefined,
     model: 'qwen3',
-    wish: { tools, toolChoice: 'required', parallelToolCalls: false },
-    said: { tool_choice: 'auto' },
+    request: { tools, toolChoice: 'required', parallelToolCalls: false },
+    sends: { tool_choice: 'auto' },
     unsaid: ['parallel_tool_calls'],
     warned: ['toolChoice', 'parallelToolCalls'],
   },
@@ -171,24 +171,24 @@ const rows: Readonly<Record<ProfileName, Row>> = {
     url: 'http://localhost:8000/v1',
     variable: undefined,
     model: 'qwen3',
-    wish: { topK: 3, messages: [system('A'), user('Hello'), system('B')] },
-    said: { top_k: 3, messages: [{ role: 'system' }, { role: 'user' }, { role: 'user' }] },
+    request: { topK: 3, messages: [system('A'), user('Hello'), system('B')] },
+    sends: { top_k: 3, messages: [{ role: 'system' }, { role: 'user' }, { role: 'user' }] },
     warned: [undefined],
   },
   llamacpp: {
     url: 'http://localhost:8080/v1',
     variable: undefined,
     model: 'qwen3',
-    wish: { topK: 3, tools: [{ ...tools[0], name: 'look', inputSchema: {}, strict: true }] },
-    said: { top_k: 3 },
+    request: { topK: 3, tools: [{ ...tools[0], name: 'look', inputSchema: {}, strict: true }] },
+    sends: { top_k: 3 },
     warned: ['tools.look'],
   },
   lmstudio: {
     url: 'http://localhost:1234/v1',
     variable: undefined,
     model: 'qwen3',
-    wish: { tools, toolChoice: { name: 'look' }, topK: 3 },
-    said: { tool_choice: 'required', top_k: 3 },
+    request: { tools, toolChoice: { name: 'look' }, topK: 3 },
+    sends: { tool_choice: 'required', top_k: 3 },
     warned: ['toolChoice'],
   },
 };
@@ -215,7 +215,7 @@ const streamed = answerEvents([
   { choices: [{ index: 0, delta: { content: 'there' }, finish_reason: 'stop' }] },
   { choices: [], usage },
 ]);
-const refused = answerJson({ error: { message: 'no', type: 'x' } }, 503);
+const unavailable = answerJson({ error: { message: 'no', type: 'x' } }, 503);
 
 let server: ScriptedServer | undefined;
 
@@ -233,19 +233,19 @@ describe.each(names)('%s()', (name) => {
   const row = rows[name];
   const request = requestOf({ model: row.model });
 
-  it('goes to its address by default', async () => {
-    const asked: string[] = [];
+  it('uses its URL by default', async () => {
+    const urls: string[] = [];
     const fetch: Fetch = async (input) => {
-      asked.push(String(input instanceof Request ? input.url : input));
+      urls.push(String(input instanceof Request ? input.url : input));
       return new Response(JSON.stringify({ choices: [{ message: { content: 'Hi' } }] }), {
         headers: { 'content-type': 'application/json' },
       });
     };
     await callProvider(make(name, { apiKey: 'k', fetch }), request);
-    expect(asked).toEqual([`${row.url}/chat/completions`]);
+    expect(urls).toEqual([`${row.url}/chat/completions`]);
   });
 
-  it('reads its own variable for its key, or none', async () => {
+  it('reads the key from its variable, if any', async () => {
     vi.stubEnv('OPENAI_API_KEY', 'secret');
     vi.stubEnv('OPENAI_CUSTOM_HEADERS', 'Authorization: Bearer evil');
     if (row.variable !== undefined) vi.stubEnv(row.variable, 'theirs');
@@ -255,20 +255,20 @@ describe.each(names)('%s()', (name) => {
     expect(server?.seen[0]?.headers.authorization).toBe(`Bearer ${key}`);
   });
 
-  it('says what it wants in its own words', async () => {
+  it('writes requests in its dialect', async () => {
     const provider = make(name, { apiKey: 'k', baseURL: await start() });
-    const wished = requestOf({ model: row.model, ...row.wish });
-    const { warnings } = provider.prepare(wished);
-    await callProvider(provider, wished);
+    const fullRequest = requestOf({ model: row.model, ...row.request });
+    const { warnings } = provider.prepare(fullRequest);
+    await callProvider(provider, fullRequest);
     const body = server?.seen[0]?.body;
-    expect(body).toMatchObject(row.said);
+    expect(body).toMatchObject(row.sends);
     for (const field of row.unsaid ?? []) expect(body).not.toHaveProperty(field);
     expect(warnings.map((warning) => warning.param).toSorted()).toEqual(
       (row.warned ?? []).toSorted(),
     );
   });
 
-  it('answers as a whole and as a stream', async () => {
+  it('reads whole answers and streams', async () => {
     for (const [transfer, answering] of [
       ['unary', whole],
       ['stream', streamed],
@@ -284,8 +284,8 @@ describe.each(names)('%s()', (name) => {
     }
   });
 
-  it('tells a refusal by its code', async () => {
-    const baseURL = await start(refused);
+  it('maps an error response to its code', async () => {
+    const baseURL = await start(unavailable);
     await expect(callProvider(make(name, { apiKey: 'k', baseURL }), request)).rejects.toMatchObject(
       { code: 'overloaded', status: 503 },
     );
@@ -304,35 +304,35 @@ describe.each(names.filter((name) => rows[name].variable !== undefined))('%s()',
 });
 
 const text = ['tools', 'structured-output'];
-const sees = ['vision', ...text];
+const vision = ['vision', ...text];
 
-describe('what a model can take', () => {
+describe('the capabilities of a model', () => {
   it.each<[ProfileName, string, readonly string[]]>([
     ['mistral', 'codestral-latest', text],
     ['mistral', 'voxtral-small-latest', ['audio', ...text]],
     ['mistral', 'mistral-small-latest', ['vision', 'audio', 'files', ...text]],
     ['xai', 'grok-3-mini', text],
-    ['xai', 'grok-2-vision-1212', sees],
-    ['xai', 'grok-4-fast', sees],
+    ['xai', 'grok-2-vision-1212', vision],
+    ['xai', 'grok-4-fast', vision],
     ['groq', 'openai/gpt-oss-120b', text],
-    ['groq', 'meta-llama/llama-4-scout-17b-16e-instruct', sees],
+    ['groq', 'meta-llama/llama-4-scout-17b-16e-instruct', vision],
     ['groq', 'groq/compound', ['structured-output']],
     ['groq', 'meta-llama/llama-guard-4-12b', []],
     ['together', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', text],
-    ['together', 'meta-llama/Llama-3.2-90B-Vision-Instruct-Turbo', sees],
+    ['together', 'meta-llama/Llama-3.2-90B-Vision-Instruct-Turbo', vision],
     ['fireworks', 'accounts/fireworks/models/kimi-k2-instruct', text],
     ['fireworks', 'accounts/fireworks/models/kimi-k2.6', ['vision', 'audio', 'files', ...text]],
     ['cohere', 'command-a-03-2025', text],
     ['cohere', 'command-a-vision-07-2025', ['vision', 'structured-output']],
     ['moonshot', 'moonshot-v1-8k', text],
-    ['moonshot', 'moonshot-v1-8k-vision-preview', sees],
-    ['moonshot', 'kimi-k2.5', sees],
+    ['moonshot', 'moonshot-v1-8k-vision-preview', vision],
+    ['moonshot', 'kimi-k2.5', vision],
     ['qwen', 'qwen3-max', text],
-    ['qwen', 'qwen3-vl-plus', sees],
+    ['qwen', 'qwen3-vl-plus', vision],
     ['qwen', 'qwen3-omni-flash', ['vision', 'audio', ...text]],
     ['ollama', 'llama3.2', text],
-    ['ollama', 'llama3.2-vision', sees],
-    ['ollama', 'qwen2.5vl:7b', sees],
+    ['ollama', 'llama3.2-vision', vision],
+    ['ollama', 'qwen2.5vl:7b', vision],
     ['ollama', 'nomic-embed-text', []],
     ['vllm', 'Qwen/Qwen3-32B', text],
     ['llamacpp', 'my-own-model', ['vision', 'audio', ...text]],

@@ -90,31 +90,31 @@ describe('Gemini error', () => {
     [504, errorBody(504, 'DEADLINE_EXCEEDED'), 'server_error'],
     [429, [errorBody(429, 'RESOURCE_EXHAUSTED')], 'rate_limited'],
     [502, 'Bad gateway', 'server_error'],
-  ])('with status %i and %j is %s', async (status, body, code) => {
+  ])('with status %i and %j has the code %s', async (status, body, code) => {
     expect(await failureOf(answerJson(body, status))).toMatchObject({ code, status });
   });
 
-  it('tells the wait that its details ask for', async () => {
+  it('has the wait given in its details', async () => {
     const body = errorBody(429, 'RESOURCE_EXHAUSTED', 'Quota', [retryIn('48.5s')]);
     expect(await failureOf(answerJson(body, 429))).toMatchObject({ retryAfterMs: 48_500 });
   });
 
-  it('inside a stream means the same', async () => {
+  it('has the same code inside a stream', async () => {
     const error = await failureOf(answerEvents([errorBody(503, 'UNAVAILABLE')]));
     expect(error).toMatchObject({ code: 'overloaded' });
   });
 
-  it('with status 200 is still an error', async () => {
+  it('is recognised with status 200', async () => {
     const error = await failureOf(answerJson([errorBody(400, 'INVALID_ARGUMENT')]));
     expect(error).toMatchObject({ code: 'invalid_request' });
   });
 
-  it('of a web page with status 200 is an invalid response', async () => {
+  it('is invalid_response for a web page with status 200', async () => {
     const error = await failureOf((response) => response.end('<html></html>'));
     expect(error).toMatchObject({ code: 'invalid_response' });
   });
 
-  it('of an unreachable server is one of connection', async () => {
+  it('is connection for an unreachable server', async () => {
     const closed = await startScriptedServer(answerJson({}));
     await closed.stop();
     const provider = google({ apiKey: 'k', baseURL: closed.url });

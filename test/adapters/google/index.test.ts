@@ -29,7 +29,7 @@ async function requestSent(settings: (url: string) => GoogleSettings) {
 }
 
 describe('google()', () => {
-  it('sends the body as it was prepared, once, with the key in its header', async () => {
+  it('sends the prepared body once, with the key in its header', async () => {
     const sent = await requestSent((baseURL) => ({ apiKey: 'k', baseURL }));
     expect(sent?.path).toBe(`/v1beta/models/${model}:generateContent`);
     expect(sent?.body).toEqual({
@@ -42,7 +42,7 @@ describe('google()', () => {
   });
 
   it.each(['unary', 'stream'] as const)(
-    'asks what the client of the SDK would ask, in the same place (%s)',
+    'sends the same request as a client of the SDK (%s)',
     async (transfer) => {
       server = await startScriptedServer(answer);
       const { url } = server;
@@ -65,33 +65,34 @@ describe('google()', () => {
       for (const settings of [{ client }, { apiKey: 'k', baseURL: url }]) {
         await callProvider(google(settings), request, { transfer });
       }
-      const [theirs, ours] = server.seen;
-      expect(ours?.path).toBe(theirs?.path);
-      expect(ours?.body).toEqual(theirs?.body);
+      const [expectedRequest, sentRequest] = server.seen;
+      expect(sentRequest?.path).toBe(expectedRequest?.path);
+      expect(sentRequest?.body).toEqual(expectedRequest?.body);
     },
   );
 
-  it('finds the place of each model and method again, as the client of the SDK would', async () => {
+  it('uses the same URL for each model and method as a client of the SDK', async () => {
     server = await startScriptedServer(answer);
     const { url } = server;
     const client = new GoogleGenAI({
       apiKey: 'k',
       httpOptions: { baseUrl: url, apiVersion: 'v1beta' },
     });
-    const asks = ['gemini-3-pro', 'models/gemini-3-pro', 'tunedModels/mine', 'gemini-3-pro']
+    const models = ['gemini-3-pro', 'models/gemini-3-pro', 'tunedModels/mine', 'gemini-3-pro']
       .map((name) => requestOf({ model: name }))
       .flatMap((request) =>
         (['unary', 'stream'] as const).map((transfer) => ({ request, transfer })),
       );
     for (const provider of [google({ client }), google({ apiKey: 'k', baseURL: url })]) {
-      for (const { request, transfer } of asks) await callProvider(provider, request, { transfer });
+      for (const { request, transfer } of models)
+        await callProvider(provider, request, { transfer });
     }
     const paths = server.seen.map(({ path }) => path);
     expect(new Set(paths).size).toBe(4);
-    expect(paths.slice(asks.length)).toEqual(paths.slice(0, asks.length));
+    expect(paths.slice(models.length)).toEqual(paths.slice(0, models.length));
   });
 
-  it('sends version and headers as it is told', async () => {
+  it('sends the configured version and headers', async () => {
     const sent = await requestSent((baseURL) => ({
       apiKey: 'k',
       baseURL,
@@ -102,7 +103,7 @@ describe('google()', () => {
     expect(sent?.headers['x-team']).toBe('blue');
   });
 
-  it('takes the key from the environment at the first call, and nothing else', async () => {
+  it('reads only the key from the environment, at the first call', async () => {
     const variables = {
       GEMINI_API_KEY: 'from-env',
       GOOGLE_GENAI_USE_VERTEXAI: 'true',
@@ -120,7 +121,7 @@ describe('google()', () => {
     expect(JSON.stringify(sent).toLowerCase()).not.toContain('evil');
   });
 
-  it('without a key fails the call, not the factory', async () => {
+  it('fails the call, not the factory, without a key', async () => {
     vi.stubEnv('GEMINI_API_KEY', '');
     vi.stubEnv('GOOGLE_API_KEY', '');
     const provider = google({ baseURL: 'http://127.0.0.1:1' });
@@ -135,16 +136,16 @@ describe('google()', () => {
     ['a key that is no string', { apiKey: 7 }, 'google().apiKey'],
     ['a malformed address', { baseURL: 'ftp://x' }, 'google().baseURL'],
     ['a client that is none', { client: {} }, 'google().client'],
-    ['a version beside a client', { client: {}, apiVersion: 'v1' }, 'google().apiVersion'],
-  ])('refuses %s', (_what, settings, path) => {
+    ['a version together with a client', { client: {}, apiVersion: 'v1' }, 'google().apiVersion'],
+  ])('throws for %s', (_what, settings, path) => {
     expect(() => google(settings as GoogleSettings)).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringContaining(path) }),
     );
   });
 
-  it('uses a client the user made as it is, but for its retries', async () => {
+  it('uses a client unchanged, except for its retries', async () => {
     server = await startScriptedServer(answerJson({ error: { status: 'UNAVAILABLE' } }, 503));
-    const asked: string[] = [];
+    const urls: string[] = [];
     const client = new GoogleGenAI({
       apiKey: 'theirs',
       apiVersion: 'v1',
@@ -153,7 +154,7 @@ describe('google()', () => {
         headers: { 'x-theirs': '1' },
         retryOptions: { attempts: 5 },
         fetch: (input, init) => {
-          asked.push(String(input));
+          urls.push(String(input));
           return fetch(input, init);
         },
       },
@@ -161,28 +162,31 @@ describe('google()', () => {
     await expect(callProvider(google({ client }), requestOf({ model }))).rejects.toMatchObject({
       code: 'overloaded',
     });
-    expect(asked).toEqual([`${server.url}/v1/models/${model}:streamGenerateContent?alt=sse`]);
+    expect(urls).toEqual([`${server.url}/v1/models/${model}:streamGenerateContent?alt=sse`]);
     expect(server.seen).toHaveLength(1);
-    expect(server.seen[0]?.headers).toMatchObject({ 'x-goog-api-key': 'theirs', 'x-theirs': '1' });
+    expect(server.seen[0]?.headers).toMatchObject({
+      'x-goog-api-key': 'theirs',
+      'x-theirs': '1',
+    });
   });
 
-  it('goes through the fetch it is given', async () => {
-    const asked: string[] = [];
+  it('sends through the configured fetch', async () => {
+    const urls: string[] = [];
     const provider = google({
       apiKey: 'k',
       fetch: async (input) => {
-        asked.push(String(input));
+        urls.push(String(input));
         return new Response('{"candidates":[{"finishReason":"STOP"}]}');
       },
     });
     const parts = await callProvider(provider, requestOf({ model }));
     expect(finishOf(parts).finishReason).toBe('stop');
-    expect(asked).toEqual([
+    expect(urls).toEqual([
       `https://generativelanguage.googleapis.com/v1beta/models/${model}:streamGenerateContent?alt=sse`,
     ]);
   });
 
-  it('knows what models can do', () => {
+  it('returns the capabilities of models', () => {
     const { capabilities } = google();
     expect([...capabilities('gemini-3-flash')]).toEqual([
       'vision',

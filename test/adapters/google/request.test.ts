@@ -8,7 +8,7 @@ const model = 'gemini-3-flash';
 
 function wire(more: Partial<ProviderRequest>) {
   const { body, warnings } = toWireRequest(requestOf({ model, ...more }));
-  return { body, warnings, told: warnings.map(({ code, param }) => [code, param]) };
+  return { body, warnings, warned: warnings.map(({ code, param }) => [code, param]) };
 }
 
 function turn(role: NormalMessage['role'], ...content: readonly (Part | string)[]): NormalMessage {
@@ -47,35 +47,35 @@ const result = (id: string, output: string): Part => ({
 });
 
 describe('Gemini request', () => {
-  it('sends a short request as it is', () => {
+  it('sends a minimal request', () => {
     const { body, warnings } = wire({});
     expect(body).toEqual({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] });
     expect(warnings).toEqual([]);
   });
 
-  it('hoists leading system messages and sends later ones as the user’s', () => {
-    const { body, told } = wire({
+  it('hoists leading system messages and sends later ones as user turns', () => {
+    const { body, warned } = wire({
       messages: [turn('system', 'Be brief'), turn('user', 'Hi'), turn('system', 'Be long')],
     });
     expect(body).toEqual({
       systemInstruction: { parts: [{ text: 'Be brief' }] },
       contents: [{ role: 'user', parts: [{ text: 'Hi' }, { text: 'Be long' }] }],
     });
-    expect(told).toEqual([['compat', undefined]]);
+    expect(warned).toEqual([['compat', undefined]]);
   });
 
-  it('puts the system message into the first turn for Gemma', () => {
-    const { body, told } = wire({
+  it('moves the system message into the first turn for Gemma', () => {
+    const { body, warned } = wire({
       model: 'gemma-3-27b-it',
       messages: [turn('system', 'Be brief'), turn('user', 'Hi')],
     });
     expect(body).toEqual({
       contents: [{ role: 'user', parts: [{ text: 'Be brief' }, { text: 'Hi' }] }],
     });
-    expect(told).toEqual([['compat', undefined]]);
+    expect(warned).toEqual([['compat', undefined]]);
   });
 
-  it('answers all calls of a turn together, in their order, with objects', () => {
+  it('sends all results of a turn together, in the order of the calls', () => {
     const { body } = wire({
       messages: [
         turn('user', 'Add'),
@@ -102,7 +102,7 @@ describe('Gemini request', () => {
     ]);
   });
 
-  it('signs the calls of other models, where the model wants signatures', () => {
+  it('adds a signature to calls of other models if the model requires it', () => {
     const messages = [
       turn('user', 'Add'),
       turn('assistant', call('toolu_1', signed('theirs', 'other')), call('toolu_2')),
@@ -110,15 +110,15 @@ describe('Gemini request', () => {
     ];
     const recent = wire({ messages });
     const sentinel = { thoughtSignature: 'skip_thought_signature_validator' };
-    const [, asked] = recent.body.contents as { parts: object[] }[];
-    expect(asked?.parts[0]).toMatchObject(sentinel);
-    expect(asked?.parts[1]).not.toHaveProperty('thoughtSignature');
-    expect(recent.told).toEqual([['compat', 'thoughtSignature']]);
+    const [, modelTurn] = recent.body.contents as { parts: object[] }[];
+    expect(modelTurn?.parts[0]).toMatchObject(sentinel);
+    expect(modelTurn?.parts[1]).not.toHaveProperty('thoughtSignature');
+    expect(recent.warned).toEqual([['compat', 'thoughtSignature']]);
     const older = wire({ model: 'gemini-2.5-flash', messages });
     expect(JSON.stringify(older.body)).not.toContain('thoughtSignature');
   });
 
-  it('replays its own signed thoughts and text, and drops the thoughts of others', () => {
+  it('replays signed thoughts and text of its provider, and drops the thoughts of others', () => {
     const { body } = wire({
       messages: [
         turn('user', 'Hi'),
@@ -145,7 +145,7 @@ describe('Gemini request', () => {
     ]);
   });
 
-  it('sends media as bytes, and addresses only where the API reaches them', () => {
+  it('sends media as bytes, and URLs only if the API can fetch them', () => {
     const { body } = wire({
       messages: [
         turn(
@@ -173,18 +173,18 @@ describe('Gemini request', () => {
   it.each([
     ['https://example.com/a.PNG?size=1', undefined, 'image/png'],
     ['https://example.com/a', 'image/webp', 'image/webp'],
-  ])('has the API fetch %s, and says what is there', (url, mediaType, mimeType) => {
+  ])('sends the URL %s with its media type', (url, mediaType, mimeType) => {
     const source = { url, ...(mediaType !== undefined && { mediaType }) };
     const messages = [turn('user', { type: 'image', source })];
     expect(wire({ messages }).body.contents).toEqual([
       { role: 'user', parts: [{ fileData: { fileUri: url, mimeType } }] },
     ]);
-    expect(() => wire({ messages, model: 'gemini-2.0-flash' })).toThrow('send the bytes');
+    expect(() => wire({ messages, model: 'gemini-2.0-flash' })).toThrow('pass the bytes');
   });
 
   it.each<[string, readonly NormalMessage[], string]>([
     [
-      'an address with nobody knows what',
+      'a URL of unknown media type',
       [turn('user', { type: 'image', source: { url: 'https://example.com/a' } })],
       'unsupported',
     ],
@@ -195,11 +195,11 @@ describe('Gemini request', () => {
     ],
     ['a begun answer', [turn('user', 'Hi'), turn('assistant', 'Hel')], 'unsupported'],
     ['an empty conversation', [turn('user', ' ')], 'invalid_request'],
-  ])('refuses %s', (_what, messages, code) => {
+  ])('throws for %s', (_what, messages, code) => {
     expect(() => wire({ messages })).toThrow(expect.objectContaining({ code }));
   });
 
-  it('puts media of a result beside it where the model takes none inside', () => {
+  it('puts media next to a tool result if the model accepts none inside', () => {
     const image: Part = { type: 'image', source: { data: 'AA==', mediaType: 'image/png' } };
     const messages = [
       turn('user', 'Draw'),
@@ -222,7 +222,7 @@ describe('Gemini request', () => {
     expect(older[2]?.parts).toMatchObject([{ functionResponse: {} }, inline]);
   });
 
-  it('declares tools in the dialect of the API, and none of an object without properties', () => {
+  it('declares tools in the dialect of the API, without a schema for a tool without parameters', () => {
     const bare = { name: 'now', inputSchema: { type: 'object', properties: {} } };
     const { body } = wire({ tools: [tool, bare], toolChoice: { name: 'add' } });
     expect(body.tools).toEqual([
@@ -251,8 +251,8 @@ describe('Gemini request', () => {
     expect(body.toolConfig).toEqual({ functionCallingConfig: { mode } });
   });
 
-  it('sends all sampling parameters, within the API’s bounds', () => {
-    const { body, told } = wire({
+  it('sends all sampling parameters, within the limits of the API', () => {
+    const { body, warned } = wire({
       maxOutputTokens: 9,
       temperature: 3,
       topP: 0.9,
@@ -272,13 +272,13 @@ describe('Gemini request', () => {
       seed: 7,
       stopSequences: ['1', '2', '3', '4', '5'],
     });
-    expect(told).toEqual([
+    expect(warned).toEqual([
       ['adjusted-param', 'temperature'],
       ['adjusted-param', 'stop'],
     ]);
   });
 
-  it('asks for structured output, and names what is not enforced', () => {
+  it('requests structured output, and warns about what is not enforced', () => {
     const schema = { type: 'object', properties: { zip: { type: 'string', pattern: '^\\d+$' } } };
     const { body, warnings } = wire({ output: { name: 'place', schema } });
     expect(body.generationConfig).toMatchObject({ responseMimeType: 'application/json' });
@@ -286,34 +286,34 @@ describe('Gemini request', () => {
     expect(warnings[0]?.message).toContain('properties.zip.pattern');
   });
 
-  it('asks in words for structured output where tools stand in its way', () => {
+  it('sends the schema in the prompt if tools rule out structured output', () => {
     const output = { name: 'place', schema: { type: 'object' } };
     const older = wire({ model: 'gemini-2.5-flash', output, tools: [tool] });
     expect(older.body.generationConfig).toBeUndefined();
     expect(JSON.stringify(older.body.systemInstruction)).toContain('JSON Schema');
-    expect(older.told).toEqual([['adjusted-param', 'schema']]);
-    expect(wire({ output, tools: [tool] }).told).toEqual([]);
-    expect(wire({ output, tools: [tool], toolChoice: 'required' }).told).toEqual([
+    expect(older.warned).toEqual([['adjusted-param', 'schema']]);
+    expect(wire({ output, tools: [tool] }).warned).toEqual([]);
+    expect(wire({ output, tools: [tool], toolChoice: 'required' }).warned).toEqual([
       ['adjusted-param', 'schema'],
     ]);
   });
 
-  it('labels the request with the user id, if it is fit for a label', () => {
+  it('sends the user id as a label if it is valid', () => {
     expect(wire({ userId: 'user-1' }).body.labels).toEqual({ user_id: 'user-1' });
-    expect(wire({ userId: 'a@example.com' }).told).toEqual([['dropped-param', 'userId']]);
+    expect(wire({ userId: 'a@example.com' }).warned).toEqual([['dropped-param', 'userId']]);
   });
 
-  it('says what it cannot ask for', () => {
-    expect(wire({ tools: [tool], parallelToolCalls: false }).told).toEqual([
+  it('warns about parameters that it drops', () => {
+    expect(wire({ tools: [tool], parallelToolCalls: false }).warned).toEqual([
       ['dropped-param', 'parallelToolCalls'],
     ]);
-    expect(wire({ model: 'gemma-3-4b-it', tools: [tool] }).told).toEqual([
+    expect(wire({ model: 'gemma-3-4b-it', tools: [tool] }).warned).toEqual([
       ['dropped-param', 'tools'],
     ]);
-    expect(wire({ toolChoice: 'required' }).told).toEqual([['dropped-param', 'toolChoice']]);
+    expect(wire({ toolChoice: 'required' }).warned).toEqual([['dropped-param', 'toolChoice']]);
   });
 
-  it('lays extraBody over everything, field by field', () => {
+  it('merges extraBody over the body', () => {
     const { body } = wire({
       temperature: 0.5,
       extraBody: { generationConfig: { mediaResolution: 'LOW' }, safetySettings: [] },
@@ -338,7 +338,7 @@ describe('Gemini thinking', () => {
       ['adjusted-param'],
     ],
     [
-      'the least level',
+      'the lowest level',
       model,
       { effort: 'none' },
       { thinkingLevel: 'MINIMAL' },
@@ -347,7 +347,7 @@ describe('Gemini thinking', () => {
     ['a budget of a recent model', model, { budgetTokens: 99 }, { thinkingBudget: 99 }, []],
     ['an effort as a budget', 'gemini-2.5-pro', { effort: 'low' }, { thinkingBudget: 1024 }, []],
     [
-      'a budget within bounds',
+      'a budget within the limits',
       'gemini-2.5-pro',
       { budgetTokens: 9 },
       { thinkingBudget: 128 },
@@ -363,17 +363,17 @@ describe('Gemini thinking', () => {
     ],
     ['thoughts to be shown', model, { include: true }, { includeThoughts: true }, []],
     [
-      'nothing of a model that does not think',
+      'nothing for a model that does not think',
       'gemini-2.0-flash',
       { effort: 'low' },
       undefined,
       ['dropped-param'],
     ],
     ['nothing by default', model, {}, undefined, []],
-  ])('asks for %s', (_what, of, reasoning, expected, codes) => {
-    const { body, told } = wire({ model: of, reasoning });
+  ])('sends %s', (_what, of, reasoning, expected, codes) => {
+    const { body, warned } = wire({ model: of, reasoning });
     const config = body.generationConfig as { thinkingConfig?: object } | undefined;
     expect(config?.thinkingConfig).toEqual(expected);
-    expect(told.map(([code]) => code)).toEqual(codes);
+    expect(warned.map(([code]) => code)).toEqual(codes);
   });
 });

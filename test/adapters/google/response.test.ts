@@ -30,17 +30,17 @@ async function ask(
   return callProvider(google({ apiKey: 'k', baseURL: server.url }), requestOf({ model }), options);
 }
 
-const chunk = (parts: readonly object[], more: object = {}, facts: object = {}) => ({
+const chunk = (parts: readonly object[], more: object = {}, fields: object = {}) => ({
   candidates: [{ content: { role: 'model', parts }, index: 0, ...more }],
   modelVersion: 'gemini-3-flash-1',
   responseId: 'r1',
-  ...facts,
+  ...fields,
 });
 const stop = { finishReason: 'STOP' };
 const issued = { wire: 'gemini', provider: 'mine', model, kind: 'thought-signature' };
 
 describe('Gemini answer', () => {
-  it('tells text as it comes and whole at its end', async () => {
+  it('emits text deltas, then the whole part', async () => {
     const parts = await ask(
       answerEvents([chunk([{ text: 'Hel' }]), chunk([{ text: 'lo' }], stop)]),
     );
@@ -53,7 +53,7 @@ describe('Gemini answer', () => {
     ]);
   });
 
-  it('counts thoughts into the output and tool input into the input', async () => {
+  it('includes thoughts in the output and tool input in the input', async () => {
     const usageMetadata = {
       promptTokenCount: 20,
       cachedContentTokenCount: 8,
@@ -77,7 +77,7 @@ describe('Gemini answer', () => {
     });
   });
 
-  it('separates thoughts from text and keeps signatures where they came', async () => {
+  it('separates thoughts from text and keeps their signatures', async () => {
     const parts = await ask(
       answerEvents([
         chunk([{ text: 'H', thought: true }]),
@@ -92,7 +92,7 @@ describe('Gemini answer', () => {
     ]);
   });
 
-  it('begins another part after a signature', async () => {
+  it('starts a new part after a signature', async () => {
     const parts = await ask(
       answerEvents([chunk([{ text: 'One', thoughtSignature: 's1' }, { text: 'Two' }], stop)]),
     );
@@ -102,7 +102,7 @@ describe('Gemini answer', () => {
     ]);
   });
 
-  it('gives calls without an id one of ours, and STOP with calls is tool_calls', async () => {
+  it('generates missing call ids, and maps STOP with calls to tool_calls', async () => {
     const parts = await ask(
       answerEvents([
         chunk([{ functionCall: { name: 'add', args: { a: 1 } }, thoughtSignature: 's1' }]),
@@ -124,7 +124,7 @@ describe('Gemini answer', () => {
     expect(finishOf(parts)).toMatchObject({ finishReason: 'tool_calls', rawFinishReason: 'STOP' });
   });
 
-  it('hands over images, and keeps the steps of server tools for replay', async () => {
+  it('emits images, and keeps the steps of server tools as replay data', async () => {
     const code = { executableCode: { language: 'PYTHON', code: '1+1' } };
     const parts = await ask(
       answerEvents([chunk([code, { inlineData: { mimeType: 'image/png', data: 'AA==' } }], stop)]),
@@ -144,13 +144,13 @@ describe('Gemini answer', () => {
     ['NO_IMAGE', 'error'],
     ['OTHER', 'other'],
     ['SOMETHING_NEW', 'other'],
-  ])('reads the finish reason %s as %s', async (word, finishReason) => {
+  ])('maps the finish reason %s to %s', async (word, finishReason) => {
     const parts = await ask(answerEvents([chunk([], { finishReason: word })]));
     expect(finishOf(parts)).toMatchObject({ finishReason, rawFinishReason: word });
   });
 
   it.each(['stream', 'unary'] as const)(
-    'reads a blocked prompt as filtered (%s)',
+    'maps a blocked prompt to content_filter (%s)',
     async (transfer) => {
       const body = { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, responseId: 'r1' };
       const answer = transfer === 'stream' ? answerEvents([body]) : answerJson(body);
@@ -162,26 +162,23 @@ describe('Gemini answer', () => {
     },
   );
 
-  it('reads on when every chunk has a finish reason', async () => {
+  it('continues when every chunk has a finish reason', async () => {
     const parts = await ask(
       answerEvents([chunk([{ text: 'Hel' }], stop), chunk([{ text: 'lo' }], stop)]),
     );
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
   });
 
-  it.each(['stream', 'unary'] as const)(
-    'understands JSON when asked for a %s',
-    async (transfer) => {
-      const body = chunk([{ text: 'Hello' }], stop);
-      const parts = await ask(answerJson(body), { transfer, keepRaw: true });
-      const method = transfer === 'stream' ? 'streamGenerateContent?alt=sse' : 'generateContent';
-      expect(server?.seen[0]?.path).toBe(`/v1beta/models/${model}:${method}`);
-      expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
-      expect(finishOf(parts).raw).toEqual(body);
-    },
-  );
+  it.each(['stream', 'unary'] as const)('reads a JSON body with transfer %s', async (transfer) => {
+    const body = chunk([{ text: 'Hello' }], stop);
+    const parts = await ask(answerJson(body), { transfer, keepRaw: true });
+    const method = transfer === 'stream' ? 'streamGenerateContent?alt=sse' : 'generateContent';
+    expect(server?.seen[0]?.path).toBe(`/v1beta/models/${model}:${method}`);
+    expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
+    expect(finishOf(parts).raw).toEqual(body);
+  });
 
-  it('understands a list of chunks, and events when asked for one piece', async () => {
+  it('reads a list of chunks, and events with transfer unary', async () => {
     const chunks = [chunk([{ text: 'Hel' }]), chunk([{ text: 'lo' }], stop)];
     expect(contentOf(await ask(answerJson(chunks)))).toEqual([{ type: 'text', text: 'Hello' }]);
     await server?.stop();
@@ -190,7 +187,7 @@ describe('Gemini answer', () => {
   });
 
   it.each(['end', 'cut'] as const)(
-    'takes no stream without a finish reason for an answer (%s)',
+    'is interrupted without a finish reason (%s)',
     async (ending) => {
       await expect(ask(answerEvents([chunk([{ text: 'Hel' }])], { ending }))).rejects.toMatchObject(
         {
@@ -200,7 +197,7 @@ describe('Gemini answer', () => {
     },
   );
 
-  it('takes a stream that is cut after its finish reason for whole', async () => {
+  it('is complete when the stream is cut after its finish reason', async () => {
     const parts = await ask(answerEvents([chunk([{ text: 'Hi' }], stop)], { ending: 'cut' }));
     expect(finishOf(parts).finishReason).toBe('stop');
   });
@@ -209,13 +206,13 @@ describe('Gemini answer', () => {
     ['an empty object', {}],
     ['no candidates', { candidates: [], usageMetadata: { promptTokenCount: 1 } }],
     ['another wire’s answer', { choices: [] }],
-  ])('refuses %s as an answer', async (_what, body) => {
+  ])('throws for %s', async (_what, body) => {
     await expect(ask(answerJson(body))).rejects.toMatchObject({ code: 'invalid_response' });
     await server?.stop();
     await expect(ask(answerEvents([body]))).rejects.toMatchObject({ code: 'invalid_response' });
   });
 
-  it('survives chunks of odd shapes', async () => {
+  it('ignores malformed chunks', async () => {
     const odd = [
       { candidates: [null, 7], usageMetadata: 'x' },
       { candidates: [{ content: null }] },

@@ -40,7 +40,7 @@ const prediction = (values: readonly number[], tokens: number) => ({
 });
 
 describe('embeddings of vertex()', () => {
-  it('go to :predict, several at once, for the older models', async () => {
+  it('use :predict with several values for older models', async () => {
     const predictions = [prediction([1, 2], 3), prediction([3, 4], 5)];
     const provider = await start(answerJson({ predictions, metadata: {} }));
     const parts = await embed(provider, {
@@ -67,7 +67,7 @@ describe('embeddings of vertex()', () => {
     });
   });
 
-  it("go to :embedContent, one at a time, for Gemini's", async () => {
+  it('use :embedContent with one value for Gemini models', async () => {
     const usageMetadata = { promptTokenCount: 4, totalTokenCount: 4 };
     const provider = await start(answerJson({ embedding: { values: [1, 2] }, usageMetadata }));
     const model = 'gemini-embedding-2';
@@ -83,7 +83,7 @@ describe('embeddings of vertex()', () => {
     });
   });
 
-  it('come in batches of what the model takes', async () => {
+  it('are batched by the limit of the model', async () => {
     const answer = ({ body }: SeenRequest): unknown => {
       const instances = body.instances as readonly { readonly content: string }[];
       return { predictions: instances.map(({ content }) => prediction([Number(content)], 1)) };
@@ -123,7 +123,7 @@ describe('embeddings of vertex()', () => {
     ).rejects.toMatchObject({ code, status });
   });
 
-  it('are not what an answer without vectors is', async () => {
+  it('fail when the answer has no vectors', async () => {
     const provider = await start(answerJson({ predictions: [] }));
     await expect(
       embed(provider, { model: 'text-embedding-005', values: ['a'] }),

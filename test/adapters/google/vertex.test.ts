@@ -36,7 +36,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** A service account that signs its own tokens, since no host of Google's knows its universe. */
+/** A service account that signs its tokens, because its universe domain is not Google's. */
 function credentialsFile(): string {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const path = join(folder, 'credentials.json');
@@ -54,7 +54,7 @@ describe('vertex()', () => {
   it.each([
     ['unary', `${model}:generateContent`],
     ['stream', `${model}:streamGenerateContent?alt=sse`],
-  ] as const)('sends a token of yours (%s)', async (transfer, path) => {
+  ] as const)('sends the configured token (%s)', async (transfer, path) => {
     answering = transfer === 'unary' ? answerJson(answer) : answerEvents([answer]);
     const token = vi
       .fn<() => Promise<string>>()
@@ -72,7 +72,7 @@ describe('vertex()', () => {
     expect(server.seen[0]?.headers).not.toHaveProperty('x-goog-api-key');
   });
 
-  it('finds application-default credentials', async () => {
+  it('uses application-default credentials', async () => {
     vi.spyOn(console, 'debug').mockReturnValue(undefined);
     vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', credentialsFile());
     const provider = vertex({ project, baseURL: server.url, headers: { 'X-Team': 'a' } });
@@ -85,7 +85,7 @@ describe('vertex()', () => {
     expect(JSON.stringify(server.seen)).not.toContain('secret');
   });
 
-  it('makes an auth error of credentials that are not there', async () => {
+  it('fails with auth without credentials', async () => {
     vi.spyOn(console, 'debug').mockReturnValue(undefined);
     vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', join(folder, 'nowhere.json'));
     await expect(
@@ -94,14 +94,14 @@ describe('vertex()', () => {
     expect(server.seen).toEqual([]);
   });
 
-  it('makes an auth error of a token that cannot be had', async () => {
+  it('fails with auth when the token function throws', async () => {
     const token = () => Promise.reject(new Error('no identity'));
     await expect(
       callProvider(vertex({ project, token, baseURL: server.url }), request),
-    ).rejects.toMatchObject({ code: 'auth', message: 'vertex().token: the function failed' });
+    ).rejects.toMatchObject({ code: 'auth', message: 'vertex().token: the function threw' });
   });
 
-  it('tells a refusal by its code', async () => {
+  it('maps an error response to its code', async () => {
     answering = answerJson(
       { error: { code: 429, status: 'RESOURCE_EXHAUSTED', message: 'x' } },
       429,
@@ -115,25 +115,25 @@ describe('vertex()', () => {
     [undefined, 'https://aiplatform.googleapis.com/'],
     ['europe-west4', 'https://europe-west4-aiplatform.googleapis.com/'],
     ['eu', 'https://aiplatform.eu.rep.googleapis.com/'],
-  ])('goes to the address of its location, %s', async (location, address) => {
-    const asked: string[] = [];
+  ])('uses the URL of the location %s', async (location, address) => {
+    const urls: string[] = [];
     const fetch: VertexSettings['fetch'] = async (input) => {
-      asked.push(String(input instanceof Request ? input.url : input));
+      urls.push(String(input instanceof Request ? input.url : input));
       return Response.json(answer);
     };
-    const place = location === undefined ? { project } : { project, location };
-    await callProvider(vertex({ ...place, token: () => 't', fetch }), request);
+    const settings = location === undefined ? { project } : { project, location };
+    await callProvider(vertex({ ...settings, token: () => 't', fetch }), request);
     const path = `v1beta1/projects/${project}/locations/${location ?? 'global'}/publishers/google/`;
-    expect(asked[0]).toContain(`${address}${path}`);
+    expect(urls[0]).toContain(`${address}${path}`);
   });
 
   it.each([
     [{}, 'vertex().project: is missing'],
-    [{ project: 'a/../b' }, 'vertex().project: must be an id'],
-    [{ project, location: 'evil.test/' }, 'vertex().location: must be an id'],
+    [{ project: 'a/../b' }, 'vertex().project: must be a Google Cloud id'],
+    [{ project, location: 'evil.test/' }, 'vertex().location: must be a Google Cloud id'],
     [{ project, token: 't' }, 'vertex().token: must be a function'],
     [{ project, region: 'eu' }, 'vertex().region: unknown setting'],
-  ])('tells of %o', (settings, message) => {
+  ])('throws for %o', (settings, message) => {
     expect(() => vertex(settings as VertexSettings)).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringContaining(message) }),
     );

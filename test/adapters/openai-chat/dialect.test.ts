@@ -45,9 +45,9 @@ describe('reasoningIn', () => {
     [{ reasoningIn: 'none' }, { budgetTokens: 9 }, {}, ['reasoning.budgetTokens']],
   ];
 
-  it.each(cases)('%o says %o as %o', (quirks, reasoning, said, warned) => {
+  it.each(cases)('%o sends %o as %o', (quirks, reasoning, sent, warned) => {
     const { messages: _messages, model: _model, ...body } = bodyOf(quirks, { reasoning }).body;
-    expect(body).toEqual(said);
+    expect(body).toEqual(sent);
     expect(paramsOf(bodyOf(quirks, { reasoning }))).toEqual(warned);
   });
 });
@@ -57,15 +57,15 @@ describe('structuredOutput', () => {
     [{}, 'json_schema', false],
     [{ structuredOutput: 'json_object' }, 'json_object', true],
     [{ structuredOutput: 'prompt' }, undefined, true],
-  ] as const)('%o asks for %s', (quirks, type, isTold) => {
+  ] as const)('%o requests %s', (quirks, type, isInPrompt) => {
     const { body, warnings } = bodyOf(quirks, { output });
     const format = body.response_format as { type: string } | undefined;
     expect(format?.type).toBe(type);
-    expect(JSON.stringify(body.messages).includes('JSON Schema')).toBe(isTold);
-    expect(warnings.map(({ code }) => code)).toEqual(isTold ? ['schema-relaxed'] : []);
+    expect(JSON.stringify(body.messages).includes('JSON Schema')).toBe(isInPrompt);
+    expect(warnings.map(({ code }) => code)).toEqual(isInPrompt ? ['schema-relaxed'] : []);
   });
 
-  it('is told in the prompt beside tools where the vendor refuses both', () => {
+  it('is sent in the prompt with tools if the vendor rejects the combination', () => {
     const quirks = { toolsWithResponseFormat: false };
     expect(bodyOf(quirks, { output }).body).toHaveProperty('response_format');
     const { body } = bodyOf(quirks, { output, tools });
@@ -84,7 +84,7 @@ describe('echoReasoning', () => {
   } as const;
   const thought: Part = { type: 'reasoning', text: 'Hm', opaque };
   const user = { role: 'user', content: [{ type: 'text', text: 'Hello' }] } as const;
-  const spoken = { role: 'assistant', content: [thought, { type: 'text', text: 'Hi' }] } as const;
+  const answered = { role: 'assistant', content: [thought, { type: 'text', text: 'Hi' }] } as const;
   const calling = {
     role: 'assistant',
     content: [thought, { type: 'tool-call', id: 'c', name: 'look', input: {} }],
@@ -99,9 +99,9 @@ describe('echoReasoning', () => {
     ['tool-loop', [false, true]],
     ['never', [false, false]],
   ] as const)('%s', (echoReasoning, expected) => {
-    const messages = [user, spoken, user, calling, result];
-    const said = bodyOf({ echoReasoning }, { messages }).body.messages as readonly object[];
-    const turns = [said[1], said[3]].map((turn) => 'reasoning_content' in (turn ?? {}));
+    const messages = [user, answered, user, calling, result];
+    const sent = bodyOf({ echoReasoning }, { messages }).body.messages as readonly object[];
+    const turns = [sent[1], sent[3]].map((turn) => 'reasoning_content' in (turn ?? {}));
     expect(turns).toEqual(expected);
   });
 });

@@ -40,7 +40,7 @@ describe('openaiChat()', () => {
     expect(JSON.stringify(server?.seen[0]?.headers)).not.toMatch(/secret|evil|stainless/i);
   });
 
-  it('needs a key at OpenAI', async () => {
+  it('requires a key for OpenAI', async () => {
     vi.stubEnv('OPENAI_API_KEY', '');
     for (const baseURL of ['https://api.openai.com/v1', 'https://eu.api.openai.com/v1']) {
       await expect(callProvider(openaiChat({ baseURL }), request)).rejects.toMatchObject({
@@ -49,7 +49,7 @@ describe('openaiChat()', () => {
     }
   });
 
-  it('asks for usage with a stream, and for nothing of the kind without', async () => {
+  it('requests usage only with a stream', async () => {
     const baseURL = await start();
     const provider = openaiChat({ baseURL });
     await callProvider(provider, request);
@@ -60,14 +60,14 @@ describe('openaiChat()', () => {
     expect(whole?.body).not.toHaveProperty('stream_options');
   });
 
-  it("lays the caller's own fields over the body", async () => {
+  it("merges the caller's fields over the body", async () => {
     const baseURL = await start();
     const extraBody = { stream_options: { include_usage: false }, top_k: 3 };
     await callProvider(openaiChat({ baseURL }), { ...request, extraBody });
     expect(server?.seen[0]?.body).toMatchObject(extraBody);
   });
 
-  it('takes a client for Azure, with its own address and key', async () => {
+  it('accepts an Azure client, with its URL and key', async () => {
     await start();
     const client = new AzureOpenAI({
       endpoint: server?.url ?? '',
@@ -82,7 +82,7 @@ describe('openaiChat()', () => {
     });
   });
 
-  it('closes the socket when the signal aborts, and lets its reason surface', async () => {
+  it('closes the socket when the signal aborts, and throws its reason', async () => {
     const chunk = { choices: [{ index: 0, delta: { content: 'Hi' } }] };
     const baseURL = await start(answerEvents([chunk], { ending: 'stall' }));
     const closed = server?.closed();
@@ -104,7 +104,7 @@ describe('openaiChat()', () => {
     await closed;
   });
 
-  it('lets the reason of an abort surface when it comes inside a whole body', async () => {
+  it('throws the abort reason when aborted inside a JSON body', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const baseURL = await start((response) => {
@@ -117,7 +117,7 @@ describe('openaiChat()', () => {
     ).rejects.toBe(reason);
   });
 
-  it('makes a connection error of a server that is not there', async () => {
+  it('fails with connection for an unreachable server', async () => {
     const baseURL = await start();
     await server?.stop();
     await expect(callProvider(openaiChat({ baseURL }), request)).rejects.toMatchObject({
@@ -125,14 +125,14 @@ describe('openaiChat()', () => {
     });
   });
 
-  it("has OpenAI's price list, or the one that it is told", () => {
+  it("uses OpenAI's price list, or the configured one", () => {
     const baseURL = 'https://llm.test/v1';
     expect(openaiChat().priceList).toBe('openai');
     expect(openaiChat({ baseURL }).priceList).toBe('openai');
     expect(openaiChat({ baseURL, priceList: 'mistral' }).priceList).toBe('mistral');
   });
 
-  it('holds no model of another vendor incapable', () => {
+  it("assumes all capabilities for other vendors' models", () => {
     const { capabilities } = openaiChat({ baseURL: 'https://llm.test/v1' });
     expect(capabilities('gpt-3.5-turbo').has('vision')).toBe(true);
     expect(openaiChat().capabilities('gpt-3.5-turbo').has('vision')).toBe(false);
@@ -142,7 +142,7 @@ describe('openaiChat()', () => {
     ['an unknown setting', { model: 'm' }, 'openaiChat().model'],
     ['a price list that is no string', { priceList: 5 }, 'openaiChat().priceList'],
     ['settings that are none', null, 'openaiChat()'],
-  ])('refuses %s at once', (_what, settings, path) => {
+  ])('throws for %s', (_what, settings, path) => {
     expect(() => openaiChat(settings as Parameters<typeof openaiChat>[0])).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringContaining(path) }),
     );

@@ -18,14 +18,14 @@ const elsewhere = (more: Partial<ProviderRequest> = {}) =>
   chatBody(requestOf({ model: 'llama', ...more }), compatibleDialect());
 
 describe('Chat Completions request', () => {
-  it('says little when little is asked', () => {
+  it('sends a minimal request', () => {
     expect(atOpenAI()).toEqual({
       body: { model, messages: [{ role: 'user', content: 'Hello' }] },
       warnings: [],
     });
   });
 
-  it('names limits, roles and users as OpenAI does', () => {
+  it("uses OpenAI's fields for limits, roles and users", () => {
     const messages: readonly NormalMessage[] = [
       { role: 'system', content: [text('One')] },
       { role: 'system', content: [text('Two')] },
@@ -42,7 +42,7 @@ describe('Chat Completions request', () => {
     });
   });
 
-  it('names them as everybody else does elsewhere', () => {
+  it('uses the common fields for other vendors', () => {
     const messages: readonly NormalMessage[] = [
       { role: 'system', content: [text('One')] },
       user(text('Hello')),
@@ -58,7 +58,7 @@ describe('Chat Completions request', () => {
     });
   });
 
-  it('passes the sampling parameters that the wire has', () => {
+  it('sends the sampling parameters of the wire', () => {
     const { body, warnings } = elsewhere({
       temperature: 0,
       topP: 0.5,
@@ -79,14 +79,14 @@ describe('Chat Completions request', () => {
     expect(warnings).toMatchObject([{ code: 'dropped-param', param: 'topK' }]);
   });
 
-  it('drops what a reasoning model refuses', () => {
+  it('drops parameters that a reasoning model rejects', () => {
     const { body, warnings } = atOpenAI({ model: 'o4-mini', temperature: 0, stop: ['x'] });
     expect(body).not.toHaveProperty('temperature');
     expect(body).not.toHaveProperty('stop');
     expect(warnings.map((warning) => warning.param)).toEqual(['temperature', 'stop']);
   });
 
-  it('carries images, audio and files', () => {
+  it('sends images, audio and files', () => {
     const { body } = elsewhere({
       messages: [
         user(
@@ -126,13 +126,13 @@ describe('Chat Completions request', () => {
     ['audio by its address', { type: 'audio', source: { url: 'https://x.test/a.wav' } }],
     ['other audio', { type: 'audio', source: { data: 'AQID', mediaType: 'audio/ogg' } }],
     ['an uploaded image', { type: 'image', source: { ref: { provider: 'mine', id: 'f' } } }],
-  ])('refuses %s before sending', (_what, part) => {
+  ])('throws for %s', (_what, part) => {
     expect(() => elsewhere({ messages: [user(part)] })).toThrow(
       expect.objectContaining({ code: 'unsupported' }),
     );
   });
 
-  it('gives each result a message of its own, and what is no text a turn after them', () => {
+  it('sends each result as a message, and media in a user turn after them', () => {
     const { body } = elsewhere({
       messages: [
         user(text('Go')),
@@ -161,14 +161,14 @@ describe('Chat Completions request', () => {
       {
         role: 'user',
         content: [
-          { type: 'text', text: 'Given by the tool "look":' },
+          { type: 'text', text: 'Returned by the tool "look":' },
           { type: 'image_url', image_url: { url: 'https://x.test/a.png' } },
         ],
       },
     ]);
   });
 
-  it('shortens ids of more than forty characters', () => {
+  it('replaces ids of more than forty characters', () => {
     const long = 'x'.repeat(64);
     const { body } = elsewhere({
       messages: [
@@ -184,7 +184,7 @@ describe('Chat Completions request', () => {
     ]);
   });
 
-  it('echoes reasoning in its own field, to its issuer, inside a tool loop only', () => {
+  it('sends reasoning back in its field, to its provider, only inside a tool loop', () => {
     const reasoning: Part = {
       type: 'reasoning',
       text: 'Hm',
@@ -212,7 +212,7 @@ describe('Chat Completions request', () => {
     expect(JSON.stringify(foreign.body)).not.toContain('reasoning_content');
   });
 
-  it('describes tools and choices', () => {
+  it('sends tools and tool choice', () => {
     const { body } = elsewhere({
       tools: [{ name: 'a', inputSchema: { type: 'object', properties: {} } }],
       toolChoice: { name: 'a' },
@@ -226,7 +226,7 @@ describe('Chat Completions request', () => {
     expect(JSON.stringify(body)).not.toContain('strict');
   });
 
-  it('asks for structured output', () => {
+  it('requests structured output', () => {
     const schema = { type: 'object', properties: { city: { type: 'string' } } };
     const { body } = elsewhere({ output: { name: 'answer', schema } });
     expect(body.response_format).toEqual({
@@ -235,25 +235,27 @@ describe('Chat Completions request', () => {
     });
   });
 
-  it('turns reasoning off where OpenAI refuses it beside tools', () => {
+  it('turns reasoning off if OpenAI rejects it together with tools', () => {
     const tools = [{ name: 'a', inputSchema: {} }];
-    const asked = atOpenAI({ model: 'gpt-5.4', tools, reasoning: { effort: 'high' } });
-    expect(asked.body.reasoning_effort).toBe('none');
-    expect(asked.warnings).toMatchObject([{ code: 'adjusted-param', param: 'reasoning.effort' }]);
+    const withEffort = atOpenAI({ model: 'gpt-5.4', tools, reasoning: { effort: 'high' } });
+    expect(withEffort.body.reasoning_effort).toBe('none');
+    expect(withEffort.warnings).toMatchObject([
+      { code: 'adjusted-param', param: 'reasoning.effort' },
+    ]);
     expect(atOpenAI({ model: 'gpt-5.4', tools }).body).not.toHaveProperty('reasoning_effort');
-    const unasked = atOpenAI({ model: 'gpt-5.6-sol', tools });
-    expect(unasked.body.reasoning_effort).toBe('none');
-    expect(unasked.warnings).toHaveLength(1);
+    const withoutEffort = atOpenAI({ model: 'gpt-5.6-sol', tools });
+    expect(withoutEffort.body.reasoning_effort).toBe('none');
+    expect(withoutEffort.warnings).toHaveLength(1);
     expect(atOpenAI({ model: 'gpt-5.6-sol' }).body).not.toHaveProperty('reasoning_effort');
     expect(elsewhere({ tools, reasoning: { effort: 'high' } }).body.reasoning_effort).toBe('high');
   });
 
-  it('does not ask for the effort that only Responses knows', () => {
+  it('does not send the effort that only the Responses API accepts', () => {
     const { body } = atOpenAI({ model: 'gpt-5.6-sol', reasoning: { effort: 'max' } });
     expect(body.reasoning_effort).toBe('xhigh');
   });
 
-  it('refuses a conversation that is blank throughout', () => {
+  it('throws when every message is blank', () => {
     expect(() => elsewhere({ messages: [user(text(' \n'))] })).toThrow(
       expect.objectContaining({ code: 'invalid_request' }),
     );

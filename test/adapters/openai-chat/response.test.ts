@@ -40,7 +40,7 @@ const piece = (index: number, more: object) => chunk({ tool_calls: [{ index, ...
 const stream = (...chunks: readonly unknown[]) => ask(answerText(chatStream(chunks)));
 
 describe('Chat Completions answer', () => {
-  it('tells a stream as it comes', async () => {
+  it('emits the parts of a stream', async () => {
     const parts = await ask(
       answerText(
         chatStream([
@@ -69,7 +69,7 @@ describe('Chat Completions answer', () => {
     ]);
   });
 
-  it.each(['stream', 'unary'] as const)('reads one body when asked for %s', async (transfer) => {
+  it.each(['stream', 'unary'] as const)('reads a JSON body with transfer %s', async (transfer) => {
     const body = {
       id: 'chatcmpl-1',
       model: 'm-1',
@@ -82,14 +82,14 @@ describe('Chat Completions answer', () => {
     expect(server?.seen[0]?.body.stream).toBe(transfer === 'stream');
   });
 
-  it('reads a stream when asked for one body, and keeps its events', async () => {
+  it('reads events with transfer unary, and keeps them as raw', async () => {
     const chunks = [chunk({ content: 'Hello' }), end()];
     const parts = await ask(answerText(chatStream(chunks)), { transfer: 'unary', keepRaw: true });
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hello' }]);
     expect(finishOf(parts)).toMatchObject({ raw: chunks });
   });
 
-  it('joins parallel calls that come in pieces', async () => {
+  it('joins parallel calls from deltas', async () => {
     const parts = await stream(
       piece(0, { id: 'a', function: { name: 'one', arguments: '' } }),
       piece(0, { id: '', function: { arguments: '{"x"' } }),
@@ -104,7 +104,7 @@ describe('Chat Completions answer', () => {
     expect(finishOf(parts).finishReason).toBe('tool_calls');
   });
 
-  it('tells calls apart by id where all have index 0', async () => {
+  it('separates calls by id when all have index 0', async () => {
     const parts = await stream(
       piece(0, { id: 'a', function: { name: 'one', arguments: '{}' } }),
       piece(0, { id: 'b', function: { name: 'one', arguments: '{"x":1}' } }),
@@ -114,7 +114,7 @@ describe('Chat Completions answer', () => {
     expect(finishOf(parts).finishReason).toBe('tool_calls');
   });
 
-  it('copes without index and id, with late names and with arguments that are objects', async () => {
+  it('accepts missing indexes and ids, late names and object arguments', async () => {
     const parts = await stream(
       chunk({ tool_calls: [{ function: { name: 'one', arguments: { x: 1 } } }] }),
       chunk({ tool_calls: [{ function: { name: 'two', arguments: '{}' } }] }),
@@ -129,7 +129,7 @@ describe('Chat Completions answer', () => {
     ]);
   });
 
-  it('marks arguments that are not JSON', async () => {
+  it('marks invalid arguments', async () => {
     const parts = await stream(
       piece(0, { id: 'a', function: { name: 'one', arguments: '{"x":' } }),
       end('length'),
@@ -138,7 +138,7 @@ describe('Chat Completions answer', () => {
     expect(finishOf(parts).finishReason).toBe('length');
   });
 
-  it('reads the function call of old', async () => {
+  it('reads a legacy function_call', async () => {
     const parts = await ask(
       answerJson({
         choices: [
@@ -156,29 +156,26 @@ describe('Chat Completions answer', () => {
     });
   });
 
-  it.each(['reasoning_content', 'reasoning'])(
-    'shows reasoning that is told in %s',
-    async (field) => {
-      const parts = await stream(
-        chunk({ [field]: 'H', content: null }),
-        chunk({ [field]: 'm' }),
-        chunk({ content: '4' }),
-        end(),
-      );
-      expect(parts).toContainEqual({ type: 'reasoning-delta', delta: 'H' });
-      expect(contentOf(parts)).toMatchObject([
-        { type: 'reasoning', text: 'Hm', opaque: { kind: 'reasoning-content', data: field } },
-        { type: 'text', text: '4' },
-      ]);
-    },
-  );
+  it.each(['reasoning_content', 'reasoning'])('reads reasoning from %s', async (field) => {
+    const parts = await stream(
+      chunk({ [field]: 'H', content: null }),
+      chunk({ [field]: 'm' }),
+      chunk({ content: '4' }),
+      end(),
+    );
+    expect(parts).toContainEqual({ type: 'reasoning-delta', delta: 'H' });
+    expect(contentOf(parts)).toMatchObject([
+      { type: 'reasoning', text: 'Hm', opaque: { kind: 'reasoning-content', data: field } },
+      { type: 'text', text: '4' },
+    ]);
+  });
 
-  it('does not show the same reasoning twice', async () => {
+  it('emits reasoning once when two fields contain it', async () => {
     const parts = await stream(chunk({ reasoning: 'Hm', reasoning_content: 'Hm' }), end());
     expect(contentOf(parts)).toMatchObject([{ type: 'reasoning', text: 'Hm' }]);
   });
 
-  it('takes reasoning from the field that has any', async () => {
+  it('reads reasoning from the field that is not empty', async () => {
     const parts = await stream(
       chunk({ reasoning_content: '', reasoning: 'H' }),
       chunk({ reasoning_content: '', reasoning: 'm' }),
@@ -187,7 +184,7 @@ describe('Chat Completions answer', () => {
     expect(contentOf(parts)).toMatchObject([{ type: 'reasoning', text: 'Hm' }]);
   });
 
-  it('reads content in parts, thinking among them', async () => {
+  it('reads content parts, including thinking', async () => {
     const thinking = (words: string) => ({
       type: 'thinking',
       thinking: [{ type: 'text', text: words }],
@@ -204,26 +201,26 @@ describe('Chat Completions answer', () => {
     ]);
   });
 
-  it('tells a refusal', async () => {
+  it('reads a refusal', async () => {
     const parts = await stream(chunk({ refusal: 'I will not' }), end());
     expect(contentOf(parts)).toEqual([{ type: 'refusal', text: 'I will not' }]);
     expect(finishOf(parts)).toMatchObject({ finishReason: 'refusal', rawFinishReason: 'stop' });
   });
 
-  it('keeps to the first of several choices', async () => {
+  it('ignores all but the first choice', async () => {
     const other = { choices: [{ index: 1, delta: { content: 'No' }, finish_reason: 'length' }] };
     const parts = await stream(chunk({ content: 'Yes' }), other, end());
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Yes' }]);
     expect(finishOf(parts).finishReason).toBe('stop');
   });
 
-  it('takes the usage that Moonshot tells inside the choice', async () => {
+  it("reads Moonshot's usage inside the choice", async () => {
     const [choice] = end().choices;
     const parts = await stream(chunk({ content: 'a' }), { choices: [{ ...choice, usage }] });
     expect(finishOf(parts).usage).toMatchObject({ inputTokens: 3 });
   });
 
-  it('takes reasoning between tags, where the answer begins with one', async () => {
+  it('reads reasoning between tags at the start of the answer', async () => {
     const parts = await stream(
       chunk({ content: '<think>H' }),
       chunk({ content: 'm</think>4' }),
@@ -235,13 +232,13 @@ describe('Chat Completions answer', () => {
     ]);
   });
 
-  it('keeps text that looked like a tag before the call that follows it', async () => {
+  it('emits text that looked like a tag before the following call', async () => {
     const call = { index: 0, id: 'c1', function: { name: 'one', arguments: '{}' } };
     const parts = await stream(chunk({ content: '<th' }), chunk({ tool_calls: [call] }), end());
     expect(contentOf(parts)).toMatchObject([{ type: 'text', text: '<th' }, { type: 'tool-call' }]);
   });
 
-  it('takes the usage that Groq tells in a place of its own', async () => {
+  it("reads Groq's usage in x_groq", async () => {
     const parts = await stream(chunk({ content: 'a' }), { ...end(), x_groq: { usage } });
     expect(finishOf(parts).usage).toMatchObject({ inputTokens: 3 });
   });
@@ -266,7 +263,7 @@ describe('Chat Completions answer', () => {
     expect(finishOf(parts)).toMatchObject({ finishReason, rawFinishReason: raw });
   });
 
-  it('is whole after its finish reason, even if usage and [DONE] are cut off', async () => {
+  it('is complete after the finish reason, even without usage and [DONE]', async () => {
     const parts = await ask(answerEvents([chunk({ content: 'a' }), end()], { ending: 'cut' }));
     expect(finishOf(parts).finishReason).toBe('stop');
     expect(finishOf(parts).usage).toBeUndefined();
@@ -280,13 +277,13 @@ describe('Chat Completions answer', () => {
     },
   );
 
-  it('is interrupted when [DONE] comes without a finish reason', async () => {
+  it('is interrupted when [DONE] arrives without a finish reason', async () => {
     await expect(stream(chunk({ content: 'Hel' }))).rejects.toMatchObject({
       code: 'stream_interrupted',
     });
   });
 
-  it('skips one event that is not JSON, with a warning, and gives up at two', async () => {
+  it('skips one malformed event with a warning, and fails at the second', async () => {
     const text = chatStream([chunk({ content: 'a' }), end()]);
     const parts = await ask(answerText(`data: {"choi\n\n${text}`));
     expect(parts).toContainEqual({
@@ -302,7 +299,7 @@ describe('Chat Completions answer', () => {
   it.each<[string, unknown, string]>([
     ['an error chunk', { error: { code: 502, message: 'No' } }, 'server_error'],
     [
-      'an error beside choices',
+      'an error next to choices',
       { ...end('error'), error: { code: 'rate_limit_exceeded' } },
       'rate_limited',
     ],
@@ -310,7 +307,7 @@ describe('Chat Completions answer', () => {
     ["vLLM's giving up", end('abort'), 'server_error'],
     ["DeepSeek's lack of resources", end('insufficient_system_resource'), 'overloaded'],
     ["Groq's own error", { x_groq: { error: 'over capacity' }, choices: [] }, 'server_error'],
-  ])('throws %s inside a 200', async (_what, bad, code) => {
+  ])('throws for %s inside a 200', async (_what, bad, code) => {
     await expect(stream(chunk({ content: 'Hel' }), bad)).rejects.toMatchObject({ code });
   });
 
@@ -320,17 +317,17 @@ describe('Chat Completions answer', () => {
     ['a choice without message', { choices: [{ index: 0 }] }, 'invalid_response'],
     ['something else', { hello: 'world' }, 'invalid_response'],
     ['a list', [1, 2], 'invalid_response'],
-  ])('throws %s with status 200', async (_what, body, code) => {
+  ])('throws for %s with status 200', async (_what, body, code) => {
     await expect(ask(answerJson(body), { transfer: 'unary' })).rejects.toMatchObject({ code });
   });
 
-  it('throws a stream of another wire', async () => {
+  it('throws for a stream of another wire', async () => {
     await expect(stream({ type: 'message_start' })).rejects.toMatchObject({
       code: 'invalid_response',
     });
   });
 
-  it('survives odd chunks', async () => {
+  it('ignores malformed chunks', async () => {
     const parts = await stream(
       5,
       { choices: 'none' },

@@ -1,31 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import { createThinkTags } from '../../../src/wires/openai-chat/think-tags.ts';
 
-/** What the pieces come to, with neighbours of one kind joined. */
-function told(pieces: readonly string[]) {
+/** The result for these deltas, with adjacent texts of one type joined. */
+function textsOf(deltas: readonly string[]) {
   const tags = createThinkTags();
-  const stretches: { type: string; text: string }[] = [];
-  for (const stretch of [...pieces.flatMap((piece) => tags.read(piece)), ...tags.rest()]) {
-    const last = stretches.at(-1);
+  const texts: { type: string; text: string }[] = [];
+  for (const stretch of [...deltas.flatMap((piece) => tags.read(piece)), ...tags.rest()]) {
+    const last = texts.at(-1);
     if (last?.type === stretch.type) last.text += stretch.text;
-    else stretches.push({ ...stretch });
+    else texts.push({ ...stretch });
   }
-  return stretches.map(({ type, text }) => `${type}: ${text}`);
+  return texts.map(({ type, text }) => `${type}: ${text}`);
 }
 
 describe('think tags', () => {
   const whole = '<think>\nLet me see: 1 < 2</think>\n\nIt is <b>2</b> <thi';
   const expected = ['reasoning: Let me see: 1 < 2', 'text: It is <b>2</b> <thi'];
 
-  it.each([1, 2, 3, 7, 100])('are found in pieces of %i characters', (size) => {
-    const pieces = Array.from({ length: Math.ceil(whole.length / size) }, (_, index) =>
+  it.each([1, 2, 3, 7, 100])('are recognised in deltas of %i characters', (size) => {
+    const deltas = Array.from({ length: Math.ceil(whole.length / size) }, (_, index) =>
       whole.slice(index * size, (index + 1) * size),
     );
-    expect(told(pieces)).toEqual(expected);
+    expect(textsOf(deltas)).toEqual(expected);
   });
 
-  it('leave text without them as it is', () => {
-    expect(told(['Hello', ' there'])).toEqual(['text: Hello there']);
+  it('do not change text without tags', () => {
+    expect(textsOf(['Hello', ' there'])).toEqual(['text: Hello there']);
   });
 
   it.each([
@@ -34,21 +34,21 @@ describe('think tags', () => {
     ['<thinking>no</thinking>'],
     ['  '],
     ['<thi'],
-  ])('are words like others where the answer does not begin with one (%j)', (text) => {
-    expect(told([...text])).toEqual([`text: ${text}`]);
+  ])('are kept as text unless the answer starts with one (%j)', (text) => {
+    expect(textsOf([...text])).toEqual([`text: ${text}`]);
   });
 
-  it('are looked for behind blank space', () => {
-    expect(told(['\n', '\n<think>', '\nHm</think>Yes'])).toEqual(['reasoning: Hm', 'text: Yes']);
+  it('are recognised after white space', () => {
+    expect(textsOf(['\n', '\n<think>', '\nHm</think>Yes'])).toEqual(['reasoning: Hm', 'text: Yes']);
   });
 
-  it('count once', () => {
+  it('are recognised only once', () => {
     const text = '<think>a</think>b <think>c</think>';
-    expect(told([text])).toEqual(['reasoning: a', 'text: b <think>c</think>']);
-    expect(told([...text])).toEqual(['reasoning: a', 'text: b <think>c</think>']);
+    expect(textsOf([text])).toEqual(['reasoning: a', 'text: b <think>c</think>']);
+    expect(textsOf([...text])).toEqual(['reasoning: a', 'text: b <think>c</think>']);
   });
 
-  it('may stay open', () => {
-    expect(told(['<think>on and on'])).toEqual(['reasoning: on and on']);
+  it('may be unclosed', () => {
+    expect(textsOf(['<think>on and on'])).toEqual(['reasoning: on and on']);
   });
 });

@@ -62,7 +62,7 @@ describe.each(Object.entries(clouds))(
     it.each([
       ['unary', answerJson(whole)],
       ['stream', answerEvents(events)],
-    ] as const)('answers through openai() (%s)', async (transfer, answer) => {
+    ] as const)('works with openai() (%s)', async (transfer, answer) => {
       const provider = openai({ client: client(`${await start(answer)}/v1`), priceList: 'aws' });
       const parts = await callProvider(provider, request, { transfer });
       expect(contentOf(parts)).toMatchObject([{ type: 'text', text: 'Hi there' }]);
@@ -75,7 +75,7 @@ describe.each(Object.entries(clouds))(
       expect(provider.priceList).toBe('aws');
     });
 
-    it('answers through openaiChat()', async () => {
+    it('works with openaiChat()', async () => {
       const body = { choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }] };
       const provider = openaiChat({ client: client(`${await start(answerJson(body))}/v1`) });
       expect(contentOf(await callProvider(provider, request))).toMatchObject([{ text: 'Hi' }]);
@@ -85,7 +85,7 @@ describe.each(Object.entries(clouds))(
       });
     });
 
-    it('tells what it refuses', async () => {
+    it('maps an error response to its code', async () => {
       const body = { error: { code: 'invalid_api_key', message: 'Invalid bearer token' } };
       const provider = openai({ client: client(await start(answerJson(body, 401))) });
       await expect(callProvider(provider, request)).rejects.toMatchObject({
@@ -94,13 +94,13 @@ describe.each(Object.entries(clouds))(
       });
     });
 
-    it("goes to the cloud's own address", () => {
+    it('uses the URL of the cloud', () => {
       expect(home).toBe(address);
     });
   },
 );
 
-describe('a client whose source of tokens fails', () => {
+describe('a client whose token provider fails', () => {
   it('fails with auth, and sends nothing', async () => {
     const tokenProvider = async (): Promise<string> => {
       throw new Error('no token');
@@ -113,7 +113,7 @@ describe('a client whose source of tokens fails', () => {
 });
 
 describe("a model's name on AWS", () => {
-  it('is known by what stands behind the vendor', () => {
+  it('is recognised after the vendor prefix', () => {
     const provider = openai({ apiKey: 'k' });
     expect(provider.capabilities('openai.o3-mini')).toEqual(provider.capabilities('o3-mini'));
     expect([...provider.capabilities('openai.o3-mini')]).not.toContain('vision');

@@ -26,7 +26,7 @@ async function start(answering = answer): Promise<string> {
 }
 
 describe('openai()', () => {
-  it('sends only the headers that it must, whatever the environment says', async () => {
+  it('sends only the required headers in any environment', async () => {
     vi.stubEnv('OPENAI_CUSTOM_HEADERS', 'Authorization: Bearer EVIL\nX-Evil: 1\nAccept: text/evil');
     vi.stubEnv('OPENAI_BASE_URL', 'http://127.0.0.1:9/evil');
     vi.stubEnv('OPENAI_ORG_ID', 'org-evil');
@@ -63,7 +63,7 @@ describe('openai()', () => {
     });
   });
 
-  it('needs no key beside a header that is one', async () => {
+  it('needs no key with a credential header', async () => {
     vi.stubEnv('OPENAI_API_KEY', '');
     const baseURL = await start();
     await callProvider(openai({ baseURL, headers: { 'Api-Key': 'mine' } }), request);
@@ -71,7 +71,7 @@ describe('openai()', () => {
     expect(server?.seen[0]?.headers.authorization).toBeUndefined();
   });
 
-  it("lays the caller's own fields over the body", async () => {
+  it("merges the caller's fields over the body", async () => {
     const baseURL = await start();
     const provider = openai({ apiKey: 'k', baseURL });
     const extraBody = { store: true, reasoning: { summary: 'auto' } };
@@ -82,7 +82,7 @@ describe('openai()', () => {
     });
   });
 
-  it('makes its requests with the fetch that it is given', async () => {
+  it('sends through the configured fetch', async () => {
     const fetch = vi.fn(async () => Response.json({ status: 'completed', output: [] }));
     const parts = await callProvider(openai({ apiKey: 'k', fetch }), request);
     expect(finishOf(parts).finishReason).toBe('stop');
@@ -92,7 +92,7 @@ describe('openai()', () => {
     );
   });
 
-  it('uses a client as it is, but without its retries', async () => {
+  it('uses a client unchanged, except for its retries', async () => {
     const baseURL = await start(answerJson({ error: { message: 'No' } }, 500));
     const client = new OpenAI({
       apiKey: 'theirs',
@@ -111,7 +111,7 @@ describe('openai()', () => {
     });
   });
 
-  it("makes an auth error of a client's credentials that fail", async () => {
+  it("fails with auth when the client's credentials fail", async () => {
     const client = new OpenAI({
       apiKey: () => Promise.reject(new Error('no token')),
       baseURL: 'http://127.0.0.1:9',
@@ -120,7 +120,7 @@ describe('openai()', () => {
     await expect(callProvider(openai({ client }), request)).rejects.toMatchObject({ code: 'auth' });
   });
 
-  it('closes the socket when the signal aborts, and lets its reason surface', async () => {
+  it('closes the socket when the signal aborts, and throws its reason', async () => {
     const baseURL = await start(
       answerEvents([{ type: 'response.created', response: { id: 'r' } }], { ending: 'stall' }),
     );
@@ -143,7 +143,7 @@ describe('openai()', () => {
     await closed;
   });
 
-  it('closes the socket when the reader leaves', async () => {
+  it('closes the socket when the reader stops', async () => {
     const event = { type: 'response.output_text.delta', output_index: 0, delta: 'Hi' };
     const baseURL = await start(answerEvents([event], { ending: 'stall' }));
     const closed = server?.closed();
@@ -168,17 +168,17 @@ describe('openai()', () => {
     ['headers that are no strings', { headers: { a: 1 } }, 'openai().headers'],
     ['a client that is none', { client: {} }, 'openai().client'],
     [
-      'settings beside a client',
+      'settings together with a client',
       { client: new OpenAI({ apiKey: 'k' }), apiKey: 'k' },
       'openai().apiKey',
     ],
-  ])('refuses %s at once', (_what, settings, path) => {
+  ])('throws for %s', (_what, settings, path) => {
     expect(() => openai(settings as Parameters<typeof openai>[0])).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringContaining(path) }),
     );
   });
 
-  it('knows what models can do', () => {
+  it('returns the capabilities of models', () => {
     const provider = openai();
     expect(provider.priceList).toBe('openai');
     expect([...provider.capabilities('gpt-5.4')].toSorted()).toEqual([

@@ -15,7 +15,7 @@ const inputOf = (messages: readonly NormalMessage[]): unknown =>
   responsesBody(requestOf({ model, messages })).body.input;
 
 describe('Responses request', () => {
-  it('keeps nothing at the vendor and asks for reasoning to replay', () => {
+  it('sets store to false and requests encrypted reasoning', () => {
     expect(responsesBody(requestOf({ model }))).toEqual({
       body: {
         model,
@@ -27,11 +27,11 @@ describe('Responses request', () => {
     });
   });
 
-  it('does not ask models without reasoning for it', () => {
+  it('does not request reasoning from models without it', () => {
     expect(responsesBody(requestOf({ model: 'gpt-4o' })).body).not.toHaveProperty('include');
   });
 
-  it('hoists leading system turns and leaves later ones in place', () => {
+  it('hoists leading system turns and keeps later ones', () => {
     const { body } = responsesBody(
       requestOf({
         model,
@@ -50,7 +50,7 @@ describe('Responses request', () => {
     ]);
   });
 
-  it('carries images and files by address, bytes and own id', () => {
+  it('sends images and files as URL, bytes and id', () => {
     const bytes = new Uint8Array([1, 2, 3]);
     expect(
       inputOf([
@@ -83,11 +83,11 @@ describe('Responses request', () => {
   it.each<[string, Part]>([
     ['audio', { type: 'audio', source: { data: 'AQID', mediaType: 'audio/wav' } }],
     ["another provider's file", { type: 'file', source: { ref: { provider: 'other', id: 'f' } } }],
-  ])('refuses %s before sending', (_what, part) => {
+  ])('throws for %s', (_what, part) => {
     expect(() => inputOf([user(part)])).toThrow(expect.objectContaining({ code: 'unsupported' }));
   });
 
-  it('puts parallel calls and their results side by side, in the order of the calls', () => {
+  it('sends results after their parallel calls, in the order of the calls', () => {
     expect(
       inputOf([
         user(text('Go')),
@@ -105,7 +105,7 @@ describe('Responses request', () => {
     ]);
   });
 
-  it('carries images in tool results', () => {
+  it('sends images in tool results', () => {
     const input = inputOf([
       user(text('Go')),
       { role: 'assistant', content: [call('a')] },
@@ -128,7 +128,7 @@ describe('Responses request', () => {
     });
   });
 
-  it('rewrites ids that are too long, alike for call and result', () => {
+  it('replaces ids that are too long, in calls and results', () => {
     const long = `fc_${'x'.repeat(400)}`;
     expect(
       inputOf([
@@ -139,7 +139,7 @@ describe('Responses request', () => {
     ).toMatchObject([{}, { call_id: 'call_1' }, { call_id: 'call_1' }]);
   });
 
-  it('sends broken arguments back as JSON', () => {
+  it('sends invalid arguments back as JSON', () => {
     const broken = call('a', {
       input: '{"at":',
       rawInput: '{"at":',
@@ -153,7 +153,7 @@ describe('Responses request', () => {
     });
   });
 
-  it('answers an orphaned call with an error', () => {
+  it('adds an error result for a call without one', () => {
     const { body, warnings } = responsesBody(
       requestOf({
         model,
@@ -191,7 +191,7 @@ describe('Responses request', () => {
       user(text('More')),
     ];
 
-    it('goes back to its issuer', () => {
+    it('is sent back to its provider', () => {
       expect(inputOf(turn(reasoning('mine')))).toContainEqual({
         type: 'reasoning',
         id: 'rs_1',
@@ -204,11 +204,11 @@ describe('Responses request', () => {
       ['of another provider', reasoning('other')],
       ['of another wire', reasoning('mine', 'anthropic')],
       ['without replay data', { type: 'reasoning', text: 'Hm' }],
-    ])('%s is left out', (_what, part) => {
+    ])('%s is dropped', (_what, part) => {
       expect(JSON.stringify(inputOf(turn(part)))).not.toContain('reasoning');
     });
 
-    it('is left out without the item that it led to, which the vendor wants', () => {
+    it('is dropped without the item that follows it, which the vendor requires', () => {
       const input = inputOf([
         user(text('Go')),
         { role: 'assistant', content: [reasoning('mine')] },
@@ -217,7 +217,7 @@ describe('Responses request', () => {
       expect(JSON.stringify(input)).not.toContain('reasoning');
     });
 
-    it('is left out for models that do not reason', () => {
+    it('is dropped for models that do not reason', () => {
       const { body } = responsesBody(
         requestOf({ model: 'gpt-4o', messages: turn(reasoning('mine')) }),
       );
@@ -225,7 +225,7 @@ describe('Responses request', () => {
     });
   });
 
-  it('describes tools, strict only where the schema allows it', () => {
+  it('sends tools, strict only if the schema allows it', () => {
     const closed = {
       type: 'object',
       properties: { at: { type: 'number' } },
@@ -262,7 +262,7 @@ describe('Responses request', () => {
     expect(warnings).toMatchObject([{ code: 'schema-relaxed', param: 'tools.b' }]);
   });
 
-  it('asks for structured output, with a name that the vendor takes', () => {
+  it('requests structured output, with a valid schema name', () => {
     const schema = {
       type: 'object',
       properties: { city: { type: 'string' } },
@@ -275,7 +275,7 @@ describe('Responses request', () => {
     });
   });
 
-  it('puts a schema that is no object into words', () => {
+  it('sends a schema with another root than an object in the prompt', () => {
     const { body, warnings } = responsesBody(
       requestOf({ model, output: { name: 'list', schema: { type: 'array', items: {} } } }),
     );
@@ -284,7 +284,7 @@ describe('Responses request', () => {
     expect(warnings).toMatchObject([{ code: 'schema-relaxed', param: 'schema' }]);
   });
 
-  it('drops what the wire does not have, and says so', () => {
+  it('drops parameters that the wire does not have, with a warning', () => {
     const { body, warnings } = responsesBody(
       requestOf({ model, topK: 1, frequencyPenalty: 1, presencePenalty: 1, stop: ['x'], seed: 1 }),
     );
@@ -319,13 +319,13 @@ describe('Responses request', () => {
     ['gpt-5.6-sol', 'max', 'max'],
     ['gpt-5-pro', 'low', 'high'],
     ['o3', 'xhigh', 'high'],
-  ] as const)('asks %s for the effort nearest to %s: %s', (name, effort, expected) => {
+  ] as const)('sends %s the effort nearest to %s: %s', (name, effort, expected) => {
     const { body, warnings } = responsesBody(requestOf({ model: name, reasoning: { effort } }));
     expect(body.reasoning).toEqual({ effort: expected });
     expect(warnings).toHaveLength(effort === expected ? 0 : 1);
   });
 
-  it('passes any effort to models it does not know, and none to those that do not reason', () => {
+  it('sends any effort to unknown models, and none to those that do not reason', () => {
     const of = (name: string) =>
       responsesBody(requestOf({ model: name, reasoning: { effort: 'max', include: true } }));
     expect(of('gpt-9').body.reasoning).toEqual({ effort: 'max', summary: 'auto' });
@@ -350,7 +350,7 @@ describe('Responses request', () => {
     );
   });
 
-  it('marks the cache where the model takes marks, system turns included', () => {
+  it('sends cache breakpoints if the model accepts them, also for system turns', () => {
     const messages: readonly NormalMessage[] = [
       { role: 'system', content: [{ type: 'text', text: 'Long', cache: { ttl: '1h' } }] },
       user({ type: 'text', text: 'Hello', cache: true }),
@@ -378,13 +378,13 @@ describe('Responses request', () => {
     );
   });
 
-  it('refuses a conversation that is blank throughout', () => {
+  it('throws when every message is blank', () => {
     expect(() => inputOf([user(text('  '))])).toThrow(
       expect.objectContaining({ code: 'invalid_request' }),
     );
   });
 
-  it('names the end user', () => {
+  it('sends the end user', () => {
     expect(responsesBody(requestOf({ model, userId: 'u1' })).body.safety_identifier).toBe('u1');
   });
 });

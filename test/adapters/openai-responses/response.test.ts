@@ -80,7 +80,7 @@ const call = (args: string, more: object = {}) => ({
 });
 
 describe('Responses answer', () => {
-  it('tells a stream as it comes', async () => {
+  it('emits the parts of a stream', async () => {
     const parts = await stream(
       created,
       added(0, { ...message(''), content: [] }),
@@ -106,7 +106,7 @@ describe('Responses answer', () => {
     ]);
   });
 
-  it.each(['stream', 'unary'] as const)('reads one body when asked for %s', async (transfer) => {
+  it.each(['stream', 'unary'] as const)('reads a JSON body with transfer %s', async (transfer) => {
     const body = response({ output: [message('Hello'), call('{"x":1}')] });
     const parts = await ask(answerJson(body), { transfer, keepRaw: true });
     expect(contentOf(parts)).toEqual([
@@ -137,17 +137,17 @@ describe('Responses answer', () => {
     expect(contentOf(parts)).toMatchObject([{ id: 'call_a', input: { x: 1 } }]);
   });
 
-  it('takes the arguments of the whole item when no pieces came', async () => {
+  it('reads the arguments of the finished item when there are no deltas', async () => {
     const parts = await stream(created, added(0, call('')), done(0, call('{"x":1}')), completed());
     expect(contentOf(parts)).toMatchObject([{ id: 'call_a', input: { x: 1 } }]);
   });
 
-  it('takes items that are told in the final response only', async () => {
+  it('reads items that only the final response contains', async () => {
     const parts = await stream(created, completed({ output: [message('Hello'), call('{}')] }));
     expect(contentOf(parts)).toMatchObject([{ text: 'Hello' }, { id: 'call_a' }]);
   });
 
-  it('tells no item twice, though the final response leaves some out or renames them', async () => {
+  it('emits no item twice when the final response omits or renames some', async () => {
     const leftOut = await stream(
       created,
       done(0, message('One', 'msg_1')),
@@ -164,7 +164,7 @@ describe('Responses answer', () => {
     expect(contentOf(renamed)).toMatchObject([{ text: 'One' }]);
   });
 
-  it('keeps encrypted reasoning of the finished item, also when nothing of it is shown', async () => {
+  it('keeps the encrypted reasoning of the finished item, also without a summary', async () => {
     const item = (encrypted: string) => ({
       type: 'reasoning',
       id: 'rs_1',
@@ -197,7 +197,7 @@ describe('Responses answer', () => {
   it.each([
     ['reasoning_summary_text', 'summary_index'],
     ['reasoning_text', 'content_index'],
-  ])('shows %s, its paragraphs apart', async (kind, key) => {
+  ])('emits %s with separated paragraphs', async (kind, key) => {
     const parts = await stream(
       created,
       delta(kind, 0, 'On', { [key]: 0 }),
@@ -210,7 +210,7 @@ describe('Responses answer', () => {
     expect(contentOf(parts)).toEqual([{ type: 'reasoning', text: 'One\n\nTwo' }]);
   });
 
-  it('tells a refusal', async () => {
+  it('reads a refusal', async () => {
     const parts = await stream(
       created,
       delta('refusal', 0, 'I will not', { content_index: 0 }),
@@ -221,7 +221,7 @@ describe('Responses answer', () => {
     expect(finishOf(parts).finishReason).toBe('refusal');
   });
 
-  it("tells a custom tool's free text as a string", async () => {
+  it("reads a custom tool's free text as a string", async () => {
     const item = { type: 'custom_tool_call', call_id: 'a', name: 'sql', input: 'SELECT 1' };
     const parts = await ask(answerJson(response({ output: [item] })));
     expect(contentOf(parts)).toEqual([
@@ -229,7 +229,7 @@ describe('Responses answer', () => {
     ]);
   });
 
-  it('passes over the calls of server tools', async () => {
+  it('ignores the calls of server tools', async () => {
     const search = { type: 'web_search_call', id: 'ws_1', status: 'completed' };
     const parts = await ask(answerJson(response({ output: [search, message('Hi')] })));
     expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi' }]);
@@ -269,7 +269,7 @@ describe('Responses answer', () => {
       'quota_exhausted',
     ],
     ['an error without type', { error: { message: 'No' } }, 'server_error'],
-  ])('throws %s inside a 200', async (_what, event, code) => {
+  ])('throws for %s inside a 200', async (_what, event, code) => {
     await expect(stream(created, event)).rejects.toMatchObject({ code });
   });
 
@@ -283,7 +283,7 @@ describe('Responses answer', () => {
     ['a cancelled response', response({ status: 'cancelled' }), 'stream_interrupted'],
     ['an error body', { error: { code: 'invalid_api_key' } }, 'auth'],
     ['a chat completion', { choices: [] }, 'invalid_response'],
-  ])('throws %s with status 200', async (_what, body, code) => {
+  ])('throws for %s with status 200', async (_what, body, code) => {
     await expect(ask(answerJson(body), { transfer: 'unary' })).rejects.toMatchObject({ code });
   });
 
@@ -302,11 +302,11 @@ describe('Responses answer', () => {
     expect(finishOf(parts).finishReason).toBe('stop');
   });
 
-  it('throws a stream of another wire', async () => {
+  it('throws for a stream of another wire', async () => {
     await expect(stream({ choices: [] })).rejects.toMatchObject({ code: 'invalid_response' });
   });
 
-  it('survives odd events', async () => {
+  it('ignores malformed events', async () => {
     const parts = await stream(
       5,
       created,

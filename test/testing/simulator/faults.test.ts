@@ -34,7 +34,7 @@ beforeEach(() => {
   for (const wire of wires) simulatorOf(wire, simulators).answer(text);
 });
 
-/** After so many events, every wire has sent a part of the text. */
+/** Number of events after which each wire has sent a part of the text. */
 const midway = {
   'openai-chat': 2,
   'openai-responses': 6,
@@ -47,8 +47,8 @@ const stream = (wire: WireName, fault: Fault, signal?: AbortSignal) => {
   return textStreams(clients)[wire](signal);
 };
 
-/** Asks each wire for one whole answer. */
-const whole = (wire: WireName): Promise<unknown> => {
+/** Requests a unary answer on each wire. */
+const unary = (wire: WireName): Promise<unknown> => {
   if (wire === 'anthropic') return clients.anthropic.messages.create(messagesBody);
   if (wire === 'gemini') return clients.google.models.generateContent(geminiBody);
   return wire === 'openai-chat'
@@ -59,13 +59,13 @@ const whole = (wire: WireName): Promise<unknown> => {
 describe.each(wires)('on a stream of %s', (wire) => {
   const afterEvents = midway[wire];
 
-  test('cut breaks off with an error after what was sent', async () => {
+  test('cut ends with an error after the text before it', async () => {
     const outcome = await drain(stream(wire, { type: 'cut', afterEvents }));
     expect(text.startsWith(outcome.text) && outcome.text !== '').toBe(true);
     expect(outcome.error).toMatchObject({ message: 'terminated' });
   });
 
-  test('truncate ends politely, and the SDK does not notice', async () => {
+  test('truncate ends normally, and the SDK does not detect it', async () => {
     const outcome = await drain(stream(wire, { type: 'truncate', afterEvents }));
     expect(outcome.error).toBeUndefined();
     expect(text.startsWith(outcome.text) && outcome.text !== '' && outcome.text !== text).toBe(
@@ -73,14 +73,14 @@ describe.each(wires)('on a stream of %s', (wire) => {
     );
   });
 
-  test('truncate never lets the end marker through', async () => {
+  test('truncate never sends the end marker', async () => {
     const outcome = await drain(stream(wire, { type: 'truncate', afterEvents: 1_000 }));
     expect(outcome).toEqual({ text });
     const wireText = await rawStream(wire);
     expect(wireText).not.toMatch(/"stop"|response\.completed|message_stop|"STOP"|DONE/);
   });
 
-  test('stall says no more until the caller leaves', async () => {
+  test('stall sends nothing more until the caller aborts', async () => {
     const caller = new AbortController();
     const reading = drain(stream(wire, { type: 'stall', afterEvents }, caller.signal));
     const { log } = simulatorOf(wire, simulators);
@@ -92,7 +92,7 @@ describe.each(wires)('on a stream of %s', (wire) => {
     expect(log[0]).toMatchObject({ eventsSent: afterEvents, aborted: true });
   });
 
-  test('pings keep coming while nothing else does', async () => {
+  test('stall-with-pings sends only pings', async () => {
     const fault = { type: 'stall-with-pings', afterEvents, everyMs: 1 } as const;
     simulatorOf(wire, simulators).fault(fault);
     const response = await fetchRaw(wire);
@@ -104,20 +104,20 @@ describe.each(wires)('on a stream of %s', (wire) => {
     expect(received).not.toMatch(/"stop"|response\.completed|message_stop|"STOP"/);
   });
 
-  test('an error in the stream is thrown after the text before it', async () => {
+  test('error-in-stream is thrown after the text before it', async () => {
     const fault = { type: 'error-in-stream', afterEvents, kind: 'overloaded' } as const;
     const outcome = await drain(stream(wire, fault));
     expect(outcome.text).not.toBe('');
     expect(String(outcome.error)).toMatch(/overloaded|UNAVAILABLE/i);
   });
 
-  test('malformed breaks one event, on which the SDK gives up', async () => {
+  test('malformed breaks one event, and the SDK fails', async () => {
     const outcome = await drain(stream(wire, { type: 'malformed', atEvent: afterEvents }));
     expect(outcome.error).toBeInstanceOf(Error);
     expect(outcome.text).not.toBe(text);
   });
 
-  test('malformed leaves the events after the broken one whole', async () => {
+  test('malformed leaves the other events intact', async () => {
     simulatorOf(wire, simulators).fault({ type: 'malformed', atEvent: afterEvents });
     const received = await rawStream(wire);
     const events = [...received.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? '');
@@ -126,7 +126,7 @@ describe.each(wires)('on a stream of %s', (wire) => {
   });
 
   test.each([{ type: 'odd-bytes', size: 3 }, { type: 'crlf' }, { type: 'no-done' }] as const)(
-    '$type changes nothing that the SDK tells',
+    '$type does not change what the SDK returns',
     async (fault) => {
       expect(await drain(stream(wire, fault))).toEqual({ text });
     },
@@ -150,7 +150,7 @@ describe.each(wires)('on a stream of %s', (wire) => {
     ]);
   });
 
-  test('silence sends not even headers', async () => {
+  test('silence sends no headers', async () => {
     const caller = new AbortController();
     const reading = drain(stream(wire, { type: 'silence' }, caller.signal));
     const { log } = simulatorOf(wire, simulators);
@@ -160,8 +160,8 @@ describe.each(wires)('on a stream of %s', (wire) => {
     expect(log[0]?.status).toBeUndefined();
   });
 
-  test('a slow first token comes after headers and preamble', async () => {
-    simulatorOf(wire, simulators).fault({ type: 'slow-first-token', ms: 60_000 });
+  test('slow-first-token waits after headers and preamble', async () => {
+    simulatorOf(wire, simulators).fault({ type: 'slow-first-token', ms: 600_000 });
     const caller = new AbortController();
     const response = await fetchRaw(wire, caller.signal);
     expect(response.status).toBe(200);
@@ -173,7 +173,7 @@ describe.each(wires)('on a stream of %s', (wire) => {
     expect(log[0]?.eventsSent).toBe(preamble);
   });
 
-  test('JSON in place of the stream has nothing in it for the SDK', async () => {
+  test('ignore-stream sends JSON, in which the SDK finds no events', async () => {
     const outcome = await drain(stream(wire, { type: 'ignore-stream' }));
     expect(outcome.text).toBe('');
     const { log } = simulatorOf(wire, simulators);
@@ -181,18 +181,18 @@ describe.each(wires)('on a stream of %s', (wire) => {
   });
 });
 
-describe.each(wires)('on a whole answer of %s', (wire) => {
+describe.each(wires)('on a unary answer of %s', (wire) => {
   test.each([
     ['cut', 'terminated'],
     ['truncate', /JSON/],
   ] as const)('%s fails', async (type, message) => {
     simulatorOf(wire, simulators).fault({ type, afterEvents: 1 });
-    const error = await errorOf(whole(wire));
+    const error = await errorOf(unary(wire));
     expect(String(error)).toMatch(message);
   });
 
-  // What each SDK makes of a 200 that is not JSON, and of one that is empty.
-  const odd = {
+  // What each SDK returns or throws for HTML, an empty body and a stream.
+  const outcomes = {
     'openai-chat': [/^<!doctype html>/, /^undefined$/, /^data: /],
     'openai-responses': [/^TypeError: .*'in'/, /^TypeError: .*'in'/, /^TypeError: .*'in'/],
     anthropic: [/^<!doctype html>/, /^undefined$/, /^event: message_start/],
@@ -201,21 +201,23 @@ describe.each(wires)('on a whole answer of %s', (wire) => {
 
   test.each(['html', 'empty', 'stream-anyway'] as const)('%s is not an answer', async (type) => {
     simulatorOf(wire, simulators).fault({ type });
-    const outcome = await whole(wire).catch((error: unknown) => error);
-    expect(String(outcome)).toMatch(odd[{ html: 0, empty: 1, 'stream-anyway': 2 }[type]] ?? /^$/);
+    const outcome = await unary(wire).catch((error: unknown) => error);
+    expect(String(outcome)).toMatch(
+      outcomes[{ html: 0, empty: 1, 'stream-anyway': 2 }[type]] ?? /^$/,
+    );
     expect(simulatorOf(wire, simulators).log[0]?.status).toBe(200);
   });
 
-  test('an error body with status 200 is taken for an answer', async () => {
+  test('json-error-200 is returned as an answer', async () => {
     simulatorOf(wire, simulators).fault({ type: 'json-error-200', kind: 'overloaded' });
-    const data = await whole(wire);
+    const data = await unary(wire);
     expect(data).not.toHaveProperty('choices');
     expect(data).not.toHaveProperty('candidates');
     if (wire !== 'gemini') expect(data).toHaveProperty('error');
   });
 });
 
-describe('an error answer', () => {
+describe('an error', () => {
   test.each([
     ['rate_limited', 429, 429, 429, 429],
     ['quota_exhausted', 429, 429, 429, 429],
@@ -231,7 +233,7 @@ describe('an error answer', () => {
     for (const [index, wire] of wires.entries()) {
       simulatorOf(wire, simulators).clear();
       simulatorOf(wire, simulators).fault({ type: 'status', kind });
-      expect(await errorOf(whole(wire))).toMatchObject({ status: statuses[index] });
+      expect(await errorOf(unary(wire))).toMatchObject({ status: statuses[index] });
       const { error } = await drain(textStreams(clients)[wire]());
       expect(error).toMatchObject({ status: statuses[index] });
     }
@@ -275,7 +277,7 @@ describe('an error answer', () => {
     expect(JSON.stringify(body.error.details)).toMatch(/PerDay.*"retryDelay":"34s"/);
   });
 
-  test('of Gemini to a stream is JSON under the name of a stream, so the SDK wraps it once more', async () => {
+  test('of Gemini to a stream request is JSON with the content type of a stream, which the SDK wraps twice', async () => {
     const { error } = await drain(stream('gemini', { type: 'status', kind: 'overloaded' }));
     const outer = JSON.parse((error as Error).message);
     expect(JSON.parse(outer.error.message).error).toMatchObject({ status: 'UNAVAILABLE' });
@@ -289,7 +291,7 @@ describe('an error answer', () => {
     expect(await drain(textStreams(clients).gemini())).toEqual({ text: '' });
   });
 
-  test('takes status, code, message, headers or the whole body from the test', async () => {
+  test('has the status, code, message, headers or body of the fault', async () => {
     const custom = {
       type: 'status',
       status: 418,
@@ -311,7 +313,7 @@ describe('an error answer', () => {
     [429, 'rate_limit_exceeded'],
     [503, 'server_is_overloaded'],
     [502, null],
-  ] as const)('of status %i alone means what that status usually means', async (status, code) => {
+  ] as const)('with only status %i has the usual code of that status', async (status, code) => {
     simulators.openai.fault({ type: 'status', status });
     const error = await errorOf(clients.openai.chat.completions.create(chatBody));
     expect(error).toMatchObject({ status, code });
@@ -319,10 +321,10 @@ describe('an error answer', () => {
 });
 
 describe('the queue of faults', () => {
-  const run = async (times: number, own = clients) => {
+  const run = async (times: number, ownClients = clients) => {
     const outcomes: string[] = [];
     for (let index = 0; index < times; index += 1) {
-      const outcome = await own.openai.chat.completions.create(chatBody).then(
+      const outcome = await ownClients.openai.chat.completions.create(chatBody).then(
         () => 'ok',
         (error: unknown) =>
           error instanceof APIConnectionError ? 'reset' : String((error as APIError).status),
@@ -333,24 +335,24 @@ describe('the queue of faults', () => {
   };
   const error = (status: number) => ({ type: 'status', status }) as const;
 
-  test('runs each fault its times, one after the other', async () => {
+  test('applies each fault its number of times, in order', async () => {
     simulators.openai.fault(error(500), { times: 2 });
     simulators.openai.fault(error(400), { times: 1 });
     simulators.openai.fault(error(403), { times: 0 });
     expect(await run(4)).toEqual(['500', '500', '400', 'ok']);
   });
 
-  test('keeps a fault until it is cleared or taken back', async () => {
-    const takeBack = simulators.openai.fault(error(500));
+  test('keeps a fault until it is cleared or removed', async () => {
+    const remove = simulators.openai.fault(error(500));
     simulators.openai.fault(error(400));
     expect(await run(2)).toEqual(['500', '500']);
-    takeBack();
+    remove();
     expect(await run(2)).toEqual(['400', '400']);
     simulators.openai.clear();
     expect(await run(1)).toEqual(['ok']);
   });
 
-  test('strikes only the requests and keys it is meant for', async () => {
+  test('applies a fault only to matching requests and keys', async () => {
     simulators.openai.fault(error(500), { times: 1, when: ({ wire }) => wire !== 'openai-chat' });
     simulators.openai.fault(error(429), { key: 'other' });
     expect(await run(2)).toEqual(['ok', 'ok']);
@@ -360,7 +362,7 @@ describe('the queue of faults', () => {
     });
   });
 
-  test('flaps for ever, or for as many requests as told', async () => {
+  test('repeats flapping without end, or for the given number of requests', async () => {
     const fault = { type: 'flapping', up: 2, down: 1, fault: error(500) } as const;
     simulators.openai.fault(fault, { times: 5 });
     expect(await run(7)).toEqual(['ok', 'ok', '500', 'ok', 'ok', 'ok', 'ok']);
@@ -368,7 +370,7 @@ describe('the queue of faults', () => {
     expect(await run(6)).toEqual(['ok', 'ok', '500', 'ok', 'ok', '500']);
   });
 
-  test('plays a sequence once, or as often as told', async () => {
+  test('runs a sequence once, or the given number of times', async () => {
     const fault = { type: 'sequence', faults: [error(500), 'ok', { type: 'reset' }] } as const;
     simulators.openai.fault(fault);
     expect(await run(4)).toEqual(['500', 'ok', 'reset', 'ok']);

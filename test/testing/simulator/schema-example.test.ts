@@ -12,21 +12,21 @@ test.each([
     { n: 1 },
   ],
   ['a format', { type: 'string', format: 'email' }, 'someone@example.com'],
-  ['a shortest length', { type: 'string', minLength: 6 }, 'textxx'],
-  ['a longest length', { type: 'string', maxLength: 2 }, 'te'],
-  ['a least number', { type: 'integer', minimum: 5 }, 5],
-  ['a bound that is not included', { type: 'integer', exclusiveMinimum: 5 }, 6],
+  ['a minimum length', { type: 'string', minLength: 6 }, 'textxx'],
+  ['a maximum length', { type: 'string', maxLength: 2 }, 'te'],
+  ['a minimum', { type: 'integer', minimum: 5 }, 5],
+  ['an exclusive minimum', { type: 'integer', exclusiveMinimum: 5 }, 6],
   ['a multiple', { type: 'number', minimum: 7, multipleOf: 5 }, 10],
   ['a negative range', { type: 'integer', maximum: -3 }, -3],
   ['a number of items', { type: 'array', minItems: 2, items: { type: 'boolean' } }, [true, true]],
   ['a tuple', { type: 'array', prefixItems: [{ const: 1 }, { const: 'x' }] }, [1, 'x']],
   [
-    'required properties alone',
+    'only required properties',
     { type: 'object', properties: { a: { const: 1 }, b: { const: 2 } }, required: ['b'] },
     { b: 2 },
   ],
   [
-    'parts that all must hold',
+    'allOf',
     {
       allOf: [
         { properties: { a: { const: 1 } }, required: ['a'] },
@@ -44,7 +44,7 @@ test.each([
   expect(schemaExample(schema)).toEqual(expected);
 });
 
-test('ends on a schema that contains itself', () => {
+test('ends for a recursive schema', () => {
   const node = {
     properties: { next: { anyOf: [{ $ref: '#' }, { type: 'null' }] } },
     required: ['next'],

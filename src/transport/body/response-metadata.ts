@@ -2,7 +2,7 @@ import { believedWaitMs } from '../../internal/believed-wait.ts';
 import { requestIdIn } from '../../internal/request-id.ts';
 import type { AnswerHeaders } from './response.ts';
 
-/** Where vendors put the id of a request: OpenAI and most others, Anthropic, Azure, OpenRouter, AWS, Cloudflare. */
+/** The headers with the id of a request: OpenAI and most others, Anthropic, Azure, OpenRouter, AWS, Cloudflare. */
 const requestIdHeaders = [
   'x-request-id',
   'request-id',
@@ -12,7 +12,7 @@ const requestIdHeaders = [
   'cf-ray',
 ];
 
-/** The vendor's id of the request, for its support. What is no id, or repeats a credential, counts as absent. */
+/** The vendor's id of the request, for its support. Ignores a value that is not an id or repeats a credential. */
 export function requestIdOf(headers: AnswerHeaders): string | undefined {
   for (const name of requestIdHeaders) {
     const id = checkedRequestId(headers.get(name), headers);
@@ -21,22 +21,22 @@ export function requestIdOf(headers: AnswerHeaders): string | undefined {
   return undefined;
 }
 
-/** The same for an id that the body has; `headers` are those of the answer. */
+/** The same for an id in the body; `headers` are those of the response. */
 export function checkedRequestId(value: unknown, headers: AnswerHeaders): string | undefined {
   const id = requestIdIn(value);
   return id !== undefined && headers.repeatsCredential?.(id) !== true ? id : undefined;
 }
 
-/** Seconds or milliseconds as RFC 9110 and vendors write them: `Number` alone would take `1e300` and `0x10` too. */
+/** Seconds or milliseconds as RFC 9110 and vendors write them. `Number` alone would accept `1e300` and `0x10`. */
 const decimal = /^\d+(?:\.\d+)?$/;
 
-/** All three forms of an HTTP date begin with the day; `Date.parse` alone would take "try 5" for one. */
+/** All three forms of an HTTP date begin with the day. `Date.parse` alone would accept "try 5". */
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/;
 
 /**
- * How long the vendor asks us to wait, in milliseconds: `retry-after-ms`, or `retry-after` as seconds or as
- * an HTTP date (RFC 9110 §10.2.3). A date is measured against the response's own `date`, so our clock does
- * not matter. A day at most; `undefined` when it does not say, or says nonsense.
+ * How long the vendor asks to wait, in milliseconds: `retry-after-ms`, or `retry-after` as seconds or as an HTTP date
+ * (RFC 9110 §10.2.3). A date is measured against the response's `date`, so the local clock does not matter. At most one
+ * day; `undefined` when the header is missing or invalid.
  */
 export function retryAfterMsOf(headers: AnswerHeaders): number | undefined {
   const milliseconds = headers.get('retry-after-ms')?.trim() ?? '';

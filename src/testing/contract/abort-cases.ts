@@ -5,23 +5,23 @@ import type { SingleFault } from '../simulator/faults.ts';
 import {
   ask,
   type CaseBody,
-  deaf,
   fail,
   germanText,
   lastRequest,
   type Subject,
+  silentWatch,
   soon,
   succeed,
   until,
 } from './probe.ts';
 
-/** So long that a case which waited for it would be late. */
-const forEverMs = 60_000;
+/** Longer than any case may take. */
+const holdMs = 600_000;
 
-/** Waits until the vendor has seen that the client is gone. */
+/** Waits until the vendor has seen the client close the socket. */
 async function assertSocketClosed(subject: Subject): Promise<void> {
   const entry = lastRequest(subject);
-  await soon('the end of the socket', entry.done);
+  await soon('the end of the connection', entry.done);
   assert.equal(entry.aborted, true, 'the client closed the socket');
   assert.equal(subject.simulator.openRequests, 0);
 }
@@ -29,91 +29,91 @@ async function assertSocketClosed(subject: Subject): Promise<void> {
 type Stage = {
   readonly fault: SingleFault;
   readonly transfer?: Transfer;
-  /** When the caller has enough. */
-  readonly isReached: (subject: Subject, told: number) => boolean;
+  /** Whether to abort now, by the number of text deltas so far. */
+  readonly isReached: (subject: Subject, deltas: number) => boolean;
 };
 
-/** Aborts at a stage of the answer. */
+/** Aborts at a stage of the answer, and expects the socket to be closed. */
 async function abortAt(subject: Subject, stage: Stage): Promise<void> {
   subject.simulator.answer(germanText);
   subject.simulator.fault(stage.fault);
   const controller = new AbortController();
-  const reason = new SignalboxError('aborted', 'the caller had enough');
-  let told = 0;
+  const reason = new SignalboxError('aborted', 'the caller aborted');
+  let deltas = 0;
   const failing = fail(subject, {
     controller,
     transfer: stage.transfer ?? 'stream',
     onPart: (part) => {
-      if (part.type === 'text-delta') told++;
+      if (part.type === 'text-delta') deltas++;
       return undefined;
     },
   });
-  // Looked at below; until then nobody would handle it.
+  // Awaited below.
   failing.catch(() => undefined);
-  await until('the stage of the abort', () => stage.isReached(subject, told));
+  await until('the stage of the abort', () => stage.isReached(subject, deltas));
   controller.abort(reason);
   const { error } = await failing;
-  assert.equal(error.code, 'aborted', "the caller's own reason surfaces");
+  assert.equal(error.code, 'aborted', "the caller's reason is thrown");
   await assertSocketClosed(subject);
 }
 
 const requestArrived = ({ simulator }: Subject): boolean => simulator.log.length === 1;
 const headersSent = ({ simulator }: Subject): boolean => simulator.log[0]?.status === 200;
 
-/** Ends that the caller makes, and signs of life on the way there. */
-export const leavingCases: Readonly<Record<string, CaseBody>> = {
-  'an abort before the first read sends nothing': async (subject) => {
+/** Aborts by the caller, and the events that keep an attempt alive. */
+export const abortCases: Readonly<Record<string, CaseBody>> = {
+  'sends nothing after an abort before the first read': async (subject) => {
     const controller = new AbortController();
-    controller.abort(new SignalboxError('aborted', 'the caller had enough'));
+    controller.abort(new SignalboxError('aborted', 'the caller aborted'));
     const { error } = await fail(subject, { controller });
     assert.equal(error.code, 'aborted');
     assert.equal(subject.simulator.log.length, 0);
   },
 
-  'nothing is sent before the first read': async (subject) => {
+  'sends nothing before the first read': async (subject) => {
     const { signal } = new AbortController();
     const request = {
       provider: 'contract',
       model: subject.model,
       messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello.' }] }],
     } as const;
-    const context = { signal, transfer: 'stream', keepRaw: false, watch: deaf } as const;
+    const context = { signal, transfer: 'stream', keepRaw: false, watch: silentWatch } as const;
     subject.provider.prepare(request).send(context);
-    // Had that one been sent, it would have arrived before this one.
+    // A request of the first `send` would arrive before this one.
     await succeed(subject);
     assert.equal(subject.simulator.log.length, 1);
   },
 
-  'an abort before the headers closes the socket': (subject) =>
+  'closes the socket on an abort before the headers': (subject) =>
     abortAt(subject, { fault: { type: 'silence' }, isReached: requestArrived }),
 
-  'an abort between headers and first part closes the socket': (subject) =>
+  'closes the socket on an abort between the headers and the first part': (subject) =>
     abortAt(subject, {
-      fault: { type: 'slow-first-token', ms: forEverMs },
+      fault: { type: 'slow-first-token', ms: holdMs },
       isReached: headersSent,
     }),
 
-  'an abort while a unary answer is awaited closes the socket': (subject) =>
+  'closes the socket on an abort while waiting for a unary answer': (subject) =>
     abortAt(subject, {
-      fault: { type: 'slow-first-token', ms: forEverMs },
+      fault: { type: 'slow-first-token', ms: holdMs },
       transfer: 'unary',
       isReached: requestArrived,
     }),
 
-  'an abort in the middle of a unary answer closes the socket': (subject) =>
+  'closes the socket on an abort in the middle of a unary answer': (subject) =>
     abortAt(subject, {
       fault: { type: 'stall', afterEvents: 0 },
       transfer: 'unary',
       isReached: headersSent,
     }),
 
-  'an abort of a stalled stream closes the socket': (subject) =>
+  'closes the socket on an abort of a stalled stream': (subject) =>
     abortAt(subject, {
       fault: { type: 'stall', afterEvents: subject.facts.midway },
-      isReached: (_subject, told) => told > 0,
+      isReached: (_subject, deltas) => deltas > 0,
     }),
 
-  'a reader who leaves in the middle closes the socket': async (subject) => {
+  'closes the socket when the reader stops in the middle': async (subject) => {
     subject.simulator.answer(germanText);
     subject.simulator.fault({ type: 'stall', afterEvents: subject.facts.midway });
     await ask(subject, {
@@ -122,42 +122,42 @@ export const leavingCases: Readonly<Record<string, CaseBody>> = {
     await assertSocketClosed(subject);
   },
 
-  'an answer read to its end leaves no request open': async (subject) => {
+  'leaves no request open after reading an answer to its end': async (subject) => {
     await succeed(subject);
     await soon('the end of the answer', lastRequest(subject).done);
     assert.equal(lastRequest(subject).aborted, false);
     assert.equal(subject.simulator.openRequests, 0);
   },
 
-  'the connection is told as soon as there is one': async (subject) => {
+  'reports the connection as soon as there is one': async (subject) => {
     subject.simulator.fault({ type: 'silence' });
     const controller = new AbortController();
     let connected = 0;
-    const watch = { ...deaf, connected: () => void connected++ };
+    const watch = { ...silentWatch, connected: () => void connected++ };
     const failing = fail(subject, { controller, watch });
     failing.catch(() => undefined);
     await until('the connection', () => connected === 1);
-    // Else it would arrive in the log of the next case.
+    // Otherwise it could arrive in the log of the next case.
     await until('the request', () => requestArrived(subject));
-    controller.abort(new SignalboxError('aborted', 'the caller had enough'));
+    controller.abort(new SignalboxError('aborted', 'the caller aborted'));
     await failing;
     assert.equal(connected, 1);
   },
 
-  'keep-alive pings are signs of life': async (subject) => {
+  'reports bytes for keep-alive pings': async (subject) => {
     subject.simulator.answer(germanText);
     const { midway } = subject.facts;
     subject.simulator.fault({ type: 'stall-with-pings', afterEvents: midway, everyMs: 1 });
     const controller = new AbortController();
-    let signs = 0;
-    const watch = { ...deaf, bytes: () => void signs++ };
+    let chunks = 0;
+    const watch = { ...silentWatch, bytes: () => void chunks++ };
     const failing = fail(subject, { controller, watch });
     failing.catch(() => undefined);
     await until('the stall', () => subject.simulator.log[0]?.eventsSent === midway);
-    const before = signs;
+    const before = chunks;
     const wanted = midway + 3;
-    await until('three pings', () => signs >= before + wanted);
-    controller.abort(new SignalboxError('aborted', 'the caller had enough'));
+    await until('three pings', () => chunks >= before + wanted);
+    controller.abort(new SignalboxError('aborted', 'the caller aborted'));
     await failing;
   },
 };

@@ -1,12 +1,12 @@
 /**
- * What a read gives: something, or a promise after which to read again. It never rejects, and does not say that there
- * is anything by then: what broke is thrown by the read. So all who pass a read on share the one promise of the
- * source, where a promise of the thing itself would take one more for each of them.
+ * The result of a read: a value, or a promise after which to read again. The promise never rejects, and there may still
+ * be no value when it resolves; failures are thrown by the read. Layers that pass a read on share the source's one
+ * promise, where a promise of the value would add one per layer.
  */
 export type Read<Value> = Value | Promise<void>;
 
-/** Reads until there is something. @throws whatever the read does */
-export async function readOn<Value>(read: () => Read<Value>): Promise<Value> {
+/** Reads until there is a value. @throws whatever the read throws */
+export async function nextValue<Value>(read: () => Read<Value>): Promise<Value> {
   for (;;) {
     const value = read();
     if (!(value instanceof Promise)) return value;
@@ -14,10 +14,10 @@ export async function readOn<Value>(read: () => Read<Value>): Promise<Value> {
   }
 }
 
-/** Makes such reads of a source that gives promises. */
-export class Pulled<Value> {
+/** Makes a {@link Read} from a source that returns promises. */
+export class PullReader<Value> {
   readonly #pull: () => Promise<Value>;
-  #come: { readonly value: Value } | undefined;
+  #pulled: { readonly value: Value } | undefined;
   #failure: { readonly error: unknown } | undefined;
   #waiting: PromiseWithResolvers<void> | undefined;
 
@@ -25,17 +25,17 @@ export class Pulled<Value> {
     this.#pull = pull;
   }
 
-  /** The next value. Once the source has failed it is not pulled again. @throws what it failed with */
+  /** The next value. A source that has failed is not pulled again. @throws the source's error */
   read(): Read<Value> {
-    const come = this.#come;
-    this.#come = undefined;
-    if (come !== undefined) return come.value;
+    const pulled = this.#pulled;
+    this.#pulled = undefined;
+    if (pulled !== undefined) return pulled.value;
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#waiting !== undefined) return this.#waiting.promise;
     this.#waiting = Promise.withResolvers();
     this.#pull().then(
       (value) => {
-        this.#come = { value };
+        this.#pulled = { value };
         this.#wake();
       },
       (error: unknown) => {

@@ -1,19 +1,19 @@
 import { describe, expect, it, vi } from 'vitest';
-import { Pulled, readOn } from '../../src/internal/reads.ts';
+import { nextValue, PullReader } from '../../src/internal/read.ts';
 
-describe('a pulled source', () => {
-  it('gives each value once, and the next one after it', async () => {
+describe('PullReader', () => {
+  it('returns each value once, in order', async () => {
     const values = [1, 2];
-    const source = new Pulled(async () => values.shift());
-    expect(await readOn(() => source.read())).toBe(1);
-    expect(await readOn(() => source.read())).toBe(2);
-    expect(await readOn(() => source.read())).toBeUndefined();
+    const source = new PullReader(async () => values.shift());
+    expect(await nextValue(() => source.read())).toBe(1);
+    expect(await nextValue(() => source.read())).toBe(2);
+    expect(await nextValue(() => source.read())).toBeUndefined();
   });
 
-  it('is not pulled before it is read, and once for all who wait', async () => {
+  it('pulls on the first read, and once for all waiting reads', async () => {
     const { promise, resolve } = Promise.withResolvers<number>();
     const pull = vi.fn(() => promise);
-    const source = new Pulled(pull);
+    const source = new PullReader(pull);
     expect(pull).not.toHaveBeenCalled();
     const waiting = source.read();
     expect(source.read()).toBe(waiting);
@@ -23,10 +23,10 @@ describe('a pulled source', () => {
     expect(source.read()).toBe(1);
   });
 
-  it('throws what the pull failed with, ever after, and pulls no more', async () => {
+  it('throws the error of a failed pull on every read, without pulling again', async () => {
     const failure = new Error('cut');
     const pull = vi.fn(() => Promise.reject<number>(failure));
-    const source = new Pulled(pull);
+    const source = new PullReader(pull);
     await expect(source.read()).resolves.toBeUndefined();
     expect(() => source.read()).toThrow(failure);
     expect(() => source.read()).toThrow(failure);

@@ -1,19 +1,18 @@
-/** Attempts looked back on: enough to tell a share, few enough to react within a second or two. */
+/** Number of attempts in the share: enough to be meaningful, few enough to react within a second or two. */
 const lookback = 20;
 
-/** Fewer refusals are chance, whatever their share. */
-const leastRefusals = 3;
+/** Fewer rejections are chance, whatever their share. */
+const minRejections = 3;
 
-/** After so long without an attempt, what happened before says nothing any more. */
+/** Earlier attempts no longer count after this long without an attempt. */
 const forgetMs = 600_000;
 
-/** So many attempts are remembered: some may be refused long after many more were sent. */
+/** Attempts kept: a vendor may reject one long after many more were sent. */
 const remembered = 1_024;
 
-/** Attempts that were sent at the same time, in epoch milliseconds. */
+/** Attempts sent at the same time (epoch milliseconds). */
 type Batch = { readonly at: number; last: number };
 
-/** An attempt that was sent. */
 export type Sent = {
   /** Its position in the order of sending, from 1. */
   readonly number: number;
@@ -26,30 +25,30 @@ export type RefusedShare = {
   readonly attempts: number;
 };
 
-/** The attempts that were sent last, in the order in which they were sent, and which of them were refused. */
+/** The latest attempts in the order in which they were sent, and which of them the vendor rate-limited. */
 export interface SendWindow {
-  /** Counts an attempt that is sent now. */
+  /** Counts an attempt that is sent at `now`. */
   send(now: number): Sent;
   /**
-   * The vendor refused the attempt. Returns how many of the last twenty were refused: up to the latest refused one, as
-   * those sent later may be refused yet.
+   * Records that the vendor rate-limited the attempt. Returns the share among the last twenty up to the latest
+   * rate-limited one, because later ones may still be rejected.
    */
   refuse(sent: Sent): RefusedShare;
-  /** Attempts sent so far do not count any more. */
+  /** Stops counting the attempts sent so far. */
   startOver(): void;
 }
 
 /**
- * In the order of sending, since a refusal comes back sooner than an answer: of a hundred attempts sent at once, the
- * first to come back would all be refusals. An attempt without an outcome counts as not refused.
+ * Ordered by sending, because a 429 arrives sooner than an answer: of 100 attempts sent at once, the first outcomes would
+ * all be 429s. An attempt without an outcome counts as accepted.
  */
 export function createSendWindow(): SendWindow {
   const wasRefused = new Uint8Array(remembered);
   let sent = 0;
   let batch: Batch = { at: Number.NEGATIVE_INFINITY, last: 0 };
-  /** The last one that does not count. */
+  /** Number of the last attempt that no longer counts. */
   let before = 0;
-  /** The last one that may have been refused by now. */
+  /** Number of the last attempt that may have been rejected so far. */
   let latest = 0;
 
   return {
@@ -76,17 +75,17 @@ export function createSendWindow(): SendWindow {
   };
 }
 
-/** Whether so many refusals of the last attempts speak of the target, and not of single calls. */
+/** Whether the share means that the target is limited, rather than single calls. */
 export function isTargetLimited({ refused, attempts }: RefusedShare): boolean {
-  return refused >= leastRefusals && refused * 3 >= attempts;
+  return refused >= minRejections && refused * 3 >= attempts;
 }
 
 /**
- * The fewest refusals of the last twenty attempts that come by chance less often than `chance`, where a `share` of all
- * attempts is refused anyway.
+ * The smallest number of rejections among the last twenty attempts whose probability is below `chance`, when a `share` of
+ * all attempts is usually rejected.
  */
 export function unusualRefusals(share: number, chance: number): number {
-  // The binomial distribution from its upper end.
+  // Sums the binomial distribution from its upper end.
   let least = lookback + 1;
   let probability = share ** lookback;
   let tail = 0;

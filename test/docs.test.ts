@@ -92,11 +92,11 @@ describe('docs/configuration.md', () => {
   const merged = ['timeouts', 'retry', 'tags'];
   const inBoth = ofTiers.filter((name) => ofCalls.includes(name) && !merged.includes(name));
   const sections = {
-    'The router': ['providers', 'runtime', ...Object.keys(routingSchema.shape)],
+    'Router options': ['providers', 'runtime', ...Object.keys(routingSchema.shape)],
     Tiers: ['targets', 'fallbackTier', ...ofTiers.filter((name) => !inBoth.includes(name))],
     Targets: ['target', 'contextWindow', 'family', 'prices', 'limits', 'tags'],
-    'Defaults for calls': inBoth,
-    'Options of a call': ofCalls.filter((name) => !inBoth.includes(name)),
+    'Call defaults': inBoth,
+    'Call options': ofCalls.filter((name) => !inBoth.includes(name)),
     Timeouts: ['connectMs', 'firstTokenMs', 'idleMs', 'totalMs'],
     Retries: ['attempts', 'minMs', 'maxMs'],
     Limits: ['concurrency', 'rpm', 'tpm', 'maxQueue', 'maxQueueMs'],

@@ -38,7 +38,7 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^call: get_weather\(\{"city":"Lisbon"\}\)\nanswer: It is 21 degrees and clear in Lisbon\.$/m,
   '05-structured-output.ts':
     /^Lisbon \(PT\): 567,131 people\n.*invalid_output -> retry\n.* -> done$/m,
-  '06-cost-by-feature.ts': /^total: \$0\.000[1-9]\d*, and 0 answers of unknown price$/m,
+  '06-cost-by-feature.ts': /^total: \$0\.000[1-9]\d*, and 0 answers without a known price$/m,
   '07-log-with-pino.ts': /"level":40,.*"to":"anthropic\/claude-haiku-4-5".*"msg":"failover"/,
   '08-test-with-the-fake.ts': /pass 1\n.*fail 0$/m,
 };
@@ -48,7 +48,7 @@ describe.concurrent('examples', () => {
     const { code, stdout, stderr } = await run('demo.ts');
     expect(code, stderr || stdout).toBe(0);
     expect(stdout).toMatch(/^ {2}100 answered, 0 lost\. [1-9]\d* of them/m);
-    expect(stdout).toMatch(/✓ the same$/m);
+    expect(stdout).toMatch(/✓ equal$/m);
     for (const incident of ['circuit opens', 'circuit closes', 'rate limited', 'stalled ↷']) {
       expect(stdout).toContain(incident);
     }

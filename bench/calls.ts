@@ -1,7 +1,7 @@
 /**
- * CPU time of a call, of a stream and of each of its chunks: signalbox, the bare SDKs, and peers, in turn within
- * one run and against one server. `node bench/calls.ts concurrency=16 rounds=9 wire=chat pace=all`, where the pace of
- * a stream's chunks is in milliseconds.
+ * CPU time per call, stream and chunk of signalbox, the bare SDKs and other libraries. They take turns within one run
+ * against one server. `node bench/calls.ts concurrency=16 rounds=9 wire=chat pace=all`; `pace` is the time between two
+ * chunks in milliseconds.
  */
 import { type Contender, racesAt } from './contenders.ts';
 import { argumentsOf, cpuOf, median, medianRatio } from './measure.ts';
@@ -20,7 +20,7 @@ type Sample = { readonly call: number; readonly stream: number; readonly chunk: 
 
 const vendors = await startVendors();
 
-/** `longer` streams a hundred chunks more than `shorter`. */
+/** `longer` streams a hundred more chunks than `shorter`. */
 async function sample(longer: Contender, shorter: Contender): Promise<Sample> {
   const call = await cpuOf(calls, atOnce, longer.complete);
   const stream = await cpuOf(streams, atOnce, shorter.stream);
@@ -34,7 +34,7 @@ for (const [at, race] of racesAt(vendors.url, `${deltas}d${paced}`).entries()) {
   const pairs = race.contenders.map(
     (each, index) => [each, shorter[at]?.contenders[index] ?? each] as const,
   );
-  // The compiler needs some forty thousand calls before it is done with any of them.
+  // Warm-up: the JIT compiler needs about 40,000 calls per contender.
   for (const [longer, shorter] of pairs) {
     await cpuOf(40_000, 16, longer.complete);
     for (let round = 0; round < 4; round++) await sample(longer, shorter);

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { eventPieces, type WireName, wholeBody } from './answers.ts';
 
 /**
- * The vendors of the benchmark, in a process of their own so that their work is not counted. The first part of
- * the path says how streams go: `/50d5` is 50 deltas, one piece every 5 ms, and `/50dall` 50 of them all at once.
- * Everything is made once and then only written.
+ * The simulated vendors of the benchmarks, in a separate process so that their work is not counted. The first part of the
+ * path sets the streams: `/50d5` sends 50 deltas, one every 5 ms, and `/50dall` sends 50 at once. Responses are
+ * built once and cached.
  */
 const wires: readonly (readonly [RegExp, WireName])[] = [
   [/\/chat\/completions$/, 'chat'],
@@ -14,10 +14,10 @@ const wires: readonly (readonly [RegExp, WireName])[] = [
   [/:(?:streamG|g)enerateContent/, 'gemini'],
 ];
 
-type UnderWay = { readonly pieces: readonly Buffer[]; at: number };
-type Streams = Map<ServerResponse, UnderWay>;
+type StreamState = { readonly pieces: readonly Buffer[]; at: number };
+type Streams = Map<ServerResponse, StreamState>;
 
-/** One clock for all streams of a pace, so that thousands of them cost the server little. */
+/** One timer for all streams of the same pace, so that thousands of streams are cheap. */
 const paced = new Map<number, Streams>();
 
 function streamsOf(paceMs: number): Streams {
@@ -52,7 +52,7 @@ const shared = {
   'strict-transport-security': 'max-age=31536000; includeSubDomains; preload',
 };
 
-function answer(request: IncomingMessage, response: ServerResponse, asked: string): void {
+function answer(request: IncomingMessage, response: ServerResponse, body: string): void {
   const url = request.url ?? '';
   const path = url.split('?')[0] ?? '';
   const wire = wires.find(([pattern]) => pattern.test(path))?.[1];
@@ -60,16 +60,16 @@ function answer(request: IncomingMessage, response: ServerResponse, asked: strin
     response.writeHead(404).end();
     return;
   }
-  const isStream = url.includes(':streamGenerateContent') || asked.includes('"stream":true');
+  const isStream = url.includes(':streamGenerateContent') || body.includes('"stream":true');
   if (!isStream) {
-    const body = bodies.get(wire) ?? wholeBody(wire);
-    bodies.set(wire, body);
+    const answerBody = bodies.get(wire) ?? wholeBody(wire);
+    bodies.set(wire, answerBody);
     response.writeHead(200, {
       ...shared,
       'content-type': 'application/json',
-      'content-length': body.length,
+      'content-length': answerBody.length,
     });
-    response.end(body);
+    response.end(answerBody);
     return;
   }
   const [, deltas = '1', paceMs = '1'] = /^\/(\d+)d(\d+|all)/.exec(path) ?? [];
@@ -91,7 +91,7 @@ const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) =
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => answer(request, response, Buffer.concat(chunks).toString()));
-  // A stream whose reader has left is written to no more.
+  // Stop writing to closed responses.
   response.on('close', () => {
     for (const streams of paced.values()) streams.delete(response);
   });

@@ -1,6 +1,6 @@
 /**
- * 5,000 streams of 50 chunks in flight at once: memory for each, and how late the event loop is. Each contender
- * runs in a process of its own. `node bench/streams.ts contender=signalbox`
+ * 5,000 concurrent streams of 50 chunks: memory per stream, and event loop delay. Each contender runs in a separate
+ * process. `node bench/streams.ts contender=signalbox`
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ const rampMs = 5_000;
 const names = ['openai (SDK)', 'signalbox', 'ai + ai-fallback', '@langchain/openai'];
 
 async function measure(): Promise<void> {
-  // A chunk of all every half second: they start within five seconds, and take 25.
+  // Each stream sends a chunk every 500 ms: all start within 5 s and take 25 s.
   const race = racesAt(url, '50d500').find(({ wire }) => wire === 'chat');
   const own = race?.contenders.find(({ name }) => name === contender);
   if (own === undefined) throw new Error(`no contender ${contender}`);
@@ -45,7 +45,7 @@ async function measure(): Promise<void> {
   const kb = (during - before) / count / 1_024;
   const { user, system } = process.cpuUsage(cpuBefore);
   console.log(
-    `${contender.padEnd(17)} ${kb.toFixed(0).padStart(4)} kB each, event loop late by ` +
+    `${contender.padEnd(17)} ${kb.toFixed(0).padStart(4)} kB per stream, event loop delay ` +
       `${(delay.percentile(99) / 1e6).toFixed(0)} ms at p99, ` +
       `${((performance.now() - startedAt) / 1_000).toFixed(1)} s, ` +
       `${((user + system) / 1e6).toFixed(1)} s of CPU`,

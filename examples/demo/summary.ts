@@ -58,7 +58,7 @@ export function printSummary(result: Result): void {
   print();
   const verdict = `  ${total.ok} answered, ${lost} lost.`;
   print(
-    `${paint(lost === 0 ? ['bold', 'green'] : ['bold', 'red'], verdict)} ${rerouted} of them by failover to another target.`,
+    `${paint(lost === 0 ? ['bold', 'green'] : ['bold', 'red'], verdict)} ${rerouted} of them by another target than the tier's first.`,
   );
   const agree = billsAgree(result);
   print(

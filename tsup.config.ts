@@ -20,11 +20,12 @@ export default defineConfig({
   splitting: true,
   treeshake: true,
   clean: true,
-  // Four fifths of importing signalbox were the sixty files of zod; what of it is used comes as one.
+  // Loading zod's sixty files took most of the import time. The used parts are bundled into one file.
   noExternal: ['zod'],
   esbuildPlugins: [
     {
-      // All copies of zod in a process share their settings by global names. The application's are not ours.
+      // All copies of zod in a process share settings through global names. Rename them, to be independent of the
+      // application's copy.
       name: 'own-globals-for-zod',
       setup(build) {
         build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]core[\\/]\w+\.js$/ }, async ({ path }) => {

@@ -7,7 +7,7 @@ export default defineConfig({
     unstubEnvs: true,
     unstubGlobals: true,
     testTimeout: 10_000,
-    // Tests over real sockets wait more than they work: more of them at once than there are cores.
+    // Tests with real sockets mostly wait, so run more workers than there are cores.
     maxWorkers: 3,
   },
 });

@@ -140,7 +140,7 @@ function geminiBody(outputText: string, isLast: boolean) {
   };
 }
 
-const wholeBodies: Readonly<Record<WireName, object>> = {
+const jsonBodies: Readonly<Record<WireName, object>> = {
   chat: {
     ...chatHead,
     object: 'chat.completion',
@@ -176,12 +176,12 @@ const streams: Readonly<Record<WireName, (deltas: number) => readonly Event[]>> 
 };
 
 /** The JSON body as bytes. */
-export function wholeBody(wire: WireName): Buffer {
-  return Buffer.from(JSON.stringify(wholeBodies[wire]));
+export function jsonBody(wire: WireName): Buffer {
+  return Buffer.from(JSON.stringify(jsonBodies[wire]));
 }
 
 /** The events of a stream, one buffer per event. */
-export function eventPieces(wire: WireName, deltas: number): readonly Buffer[] {
+export function eventChunks(wire: WireName, deltas: number): readonly Buffer[] {
   const events = streams[wire](deltas).map(({ name, data }, index) => {
     const json = JSON.stringify(data);
     const spaces = wire === 'anthropic' ? padding(index).replace(/./g, ' ') : '';

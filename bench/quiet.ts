@@ -15,8 +15,8 @@ const { gc } = globalThis;
 if (gc === undefined) throw new Error('run with --expose-gc');
 const vendors = await startVendors();
 
-for (const { wire: own, contenders } of racesAt(vendors.url, '1d0')) {
-  if (wire !== '' && own !== wire) continue;
+for (const { wire: raceWire, contenders } of racesAt(vendors.url, '1d0')) {
+  if (wire !== '' && raceWire !== wire) continue;
   for (const { complete } of contenders) await cpuOf(20_000, 16, complete);
   const samples = contenders.map((): number[] => []);
   for (let round = 0; round < Number(rounds); round++) {
@@ -29,7 +29,7 @@ for (const { wire: own, contenders } of racesAt(vendors.url, '1d0')) {
     const figures = samples[index] ?? [];
     const ratio = medianRatio(figures, samples[0] ?? []);
     const text = `${median(figures).toFixed(0).padStart(5)} us (${ratio.toFixed(2)})`;
-    console.log(own.padEnd(9), name.padEnd(17), text);
+    console.log(raceWire.padEnd(9), name.padEnd(17), text);
   }
 }
 vendors.stop();

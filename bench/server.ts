@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { eventPieces, type WireName, wholeBody } from './answers.ts';
+import { eventChunks, jsonBody, type WireName } from './answers.ts';
 
 /**
  * The simulated vendors of the benchmarks, in a separate process so that their work is not counted. The first part of the
@@ -14,7 +14,7 @@ const wires: readonly (readonly [RegExp, WireName])[] = [
   [/:(?:streamG|g)enerateContent/, 'gemini'],
 ];
 
-type StreamState = { readonly pieces: readonly Buffer[]; at: number };
+type StreamState = { readonly chunks: readonly Buffer[]; at: number };
 type Streams = Map<ServerResponse, StreamState>;
 
 /** One timer for all streams of the same pace, so that thousands of streams are cheap. */
@@ -27,8 +27,8 @@ function streamsOf(paceMs: number): Streams {
   paced.set(paceMs, streams);
   function writeAll(): void {
     for (const [response, stream] of streams) {
-      response.write(stream.pieces[stream.at++]);
-      if (stream.at < stream.pieces.length) continue;
+      response.write(stream.chunks[stream.at++]);
+      if (stream.at < stream.chunks.length) continue;
       response.end();
       streams.delete(response);
     }
@@ -40,7 +40,7 @@ function streamsOf(paceMs: number): Streams {
 }
 
 const bodies = new Map<WireName, Buffer>();
-const piecesOf = new Map<string, readonly Buffer[]>();
+const chunksByStream = new Map<string, readonly Buffer[]>();
 
 const shared = {
   'openai-organization': 'org',
@@ -62,7 +62,7 @@ function answer(request: IncomingMessage, response: ServerResponse, body: string
   }
   const isStream = url.includes(':streamGenerateContent') || body.includes('"stream":true');
   if (!isStream) {
-    const answerBody = bodies.get(wire) ?? wholeBody(wire);
+    const answerBody = bodies.get(wire) ?? jsonBody(wire);
     bodies.set(wire, answerBody);
     response.writeHead(200, {
       ...shared,
@@ -74,16 +74,16 @@ function answer(request: IncomingMessage, response: ServerResponse, body: string
   }
   const [, deltas = '1', paceMs = '1'] = /^\/(\d+)d(\d+|all)/.exec(path) ?? [];
   const key = `${wire} ${deltas}`;
-  const pieces = piecesOf.get(key) ?? eventPieces(wire, Number(deltas));
-  piecesOf.set(key, pieces);
+  const chunks = chunksByStream.get(key) ?? eventChunks(wire, Number(deltas));
+  chunksByStream.set(key, chunks);
   response.writeHead(200, { ...shared, 'content-type': 'text/event-stream' });
   response.socket?.setNoDelay(true);
   if (paceMs === 'all') {
-    for (const piece of pieces) response.write(piece);
+    for (const chunk of chunks) response.write(chunk);
     response.end();
     return;
   }
-  streamsOf(Number(paceMs)).set(response, { pieces, at: 0 });
+  streamsOf(Number(paceMs)).set(response, { chunks, at: 0 });
 }
 
 let connections = 0;

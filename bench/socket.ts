@@ -43,14 +43,14 @@ class Connection {
     });
   }
 
-  #take(piece: Uint8Array): void {
-    if (this.#received === 0) this.#expected = lengthOf(Buffer.from(piece).toString('latin1'));
-    this.#received += piece.length;
-    const isWhole =
+  #take(chunk: Uint8Array): void {
+    if (this.#received === 0) this.#expected = lengthOf(Buffer.from(chunk).toString('latin1'));
+    this.#received += chunk.length;
+    const isComplete =
       this.#expected === undefined
-        ? lastChunk.equals(piece.subarray(-lastChunk.length))
+        ? lastChunk.equals(chunk.subarray(-lastChunk.length))
         : this.#received === this.#expected;
-    if (isWhole) this.#done(this.#received);
+    if (isComplete) this.#done(this.#received);
   }
 }
 
@@ -58,7 +58,7 @@ class Connection {
  * Reads bytes from a socket and counts them, without parsing events or JSON. HTTP is parsed only to find the end of the
  * response. This is the lower bound for every client.
  */
-export function bareSocket(url: string, whole: SocketRequest, streamed: SocketRequest): Contender {
+export function bareSocket(url: string, json: SocketRequest, streamed: SocketRequest): Contender {
   const target = new URL(url);
   const idle: Connection[] = [];
   function sender({ path, body }: SocketRequest): () => Promise<number> {
@@ -72,5 +72,5 @@ export function bareSocket(url: string, whole: SocketRequest, streamed: SocketRe
       return received;
     };
   }
-  return { name: 'socket, counting', complete: sender(whole), stream: sender(streamed) };
+  return { name: 'socket, counting', complete: sender(json), stream: sender(streamed) };
 }

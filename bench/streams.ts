@@ -19,9 +19,9 @@ const names = ['openai (SDK)', 'signalbox', 'ai + ai-fallback', '@langchain/open
 async function measure(): Promise<void> {
   // Each stream sends a chunk every 500 ms: all start within 5 s and take 25 s.
   const race = racesAt(url, '50d500').find(({ wire }) => wire === 'chat');
-  const own = race?.contenders.find(({ name }) => name === contender);
-  if (own === undefined) throw new Error(`no contender ${contender}`);
-  await Promise.all(Array.from({ length: 50 }, own.stream));
+  const measured = race?.contenders.find(({ name }) => name === contender);
+  if (measured === undefined) throw new Error(`no contender ${contender}`);
+  await Promise.all(Array.from({ length: 50 }, measured.stream));
   const memory = (): number => {
     globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
@@ -32,7 +32,7 @@ async function measure(): Promise<void> {
   const cpuBefore = process.cpuUsage();
   const running: Promise<number>[] = [];
   for (let part = 0; part < rampMs / 50; part++) {
-    for (let each = 0; each < (count * 50) / rampMs; each++) running.push(own.stream());
+    for (let each = 0; each < (count * 50) / rampMs; each++) running.push(measured.stream());
     await sleep(50);
   }
   await sleep(2_000);

@@ -69,7 +69,7 @@ export function describeIssue(
   return issue.keys.map((key) => {
     // A known key that the schema rejects is `providers` or `runtime`, passed to `reconfigure`.
     if (known.includes(key)) {
-      const message = 'cannot be changed by reconfigure; remove it';
+      const message = 'cannot be replaced by reconfigure; remove it';
       return { path: [...issue.path, key], message };
     }
     const hint = { name: key, known, otherwise: 'nothing' } as const;

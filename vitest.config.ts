@@ -6,11 +6,11 @@ export default defineConfig({
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,
-    // Generous, so that a slow machine is no reason to fail.
+    // Generous, because a slow machine is no reason to fail.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },
-    // More than there are cores, because tests over real sockets mostly wait.
+    // Tests with real sockets mostly wait, so run more workers than there are cores.
     maxWorkers: 3,
   },
 });

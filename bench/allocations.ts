@@ -1,7 +1,7 @@
 /**
- * Bytes allocated and promises made for a call and for each chunk of a stream. Allocations are counted with room
- * enough that nothing is collected meanwhile (`--max-semi-space-size`), promises by an async hook, in runs of
- * their own.
+ * Bytes allocated and promises created per call and per chunk of a stream. The semi-space is large enough that no
+ * garbage is collected while bytes are counted (`--max-semi-space-size`). Promises are counted by an async hook in
+ * separate runs.
  */
 import { createHook } from 'node:async_hooks';
 import { type Contender, racesAt } from './contenders.ts';
@@ -9,36 +9,36 @@ import { argumentsOf, runMany } from './measure.ts';
 import { startVendors } from './vendors.ts';
 
 const { wire = '' } = argumentsOf();
-const atOnce = 16;
+const concurrency = 16;
 const calls = 400;
 const streams = 32;
 const deltas = 101;
 
 const vendors = await startVendors();
 
-/** Bytes for each of so many tasks. */
+/** Bytes allocated per task. */
 async function bytesOf(count: number, task: () => Promise<unknown>): Promise<number> {
   globalThis.gc?.();
   const before = process.memoryUsage();
-  await runMany(count, atOnce, task);
+  await runMany(count, concurrency, task);
   const after = process.memoryUsage();
   return (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / count;
 }
 
-let made = 0;
+let promiseCount = 0;
 const hook = createHook({
   init: (_, type) => {
-    if (type === 'PROMISE') made += 1;
+    if (type === 'PROMISE') promiseCount += 1;
   },
 });
 
-/** Promises for each of so many tasks. */
+/** Promises created per task. */
 async function promisesOf(count: number, task: () => Promise<unknown>): Promise<number> {
   hook.enable();
-  made = 0;
-  await runMany(count, atOnce, task);
+  promiseCount = 0;
+  await runMany(count, concurrency, task);
   hook.disable();
-  return made / count;
+  return promiseCount / count;
 }
 
 const shorter = racesAt(vendors.url, '1d0');
@@ -47,8 +47,8 @@ for (const [at, race] of racesAt(vendors.url, `${deltas}d0`).entries()) {
   for (const [index, long] of race.contenders.entries()) {
     const short: Contender = shorter[at]?.contenders[index] ?? long;
     for (let warm = 0; warm < 8; warm++) {
-      await runMany(calls, atOnce, long.complete);
-      await runMany(streams, atOnce, long.stream);
+      await runMany(calls, concurrency, long.complete);
+      await runMany(streams, concurrency, long.stream);
     }
     const figures = [];
     for (const [unit, count] of [
@@ -60,7 +60,7 @@ for (const [at, race] of racesAt(vendors.url, `${deltas}d0`).entries()) {
       const chunk = ((await count(streams, long.stream)) - stream) / (deltas - 1);
       const scale = unit === 'kB' ? 1_024 : 1;
       figures.push(
-        `${(call / scale).toFixed(1)} ${unit} a call, ${(chunk / scale).toFixed(2)} a chunk`,
+        `${(call / scale).toFixed(1)} ${unit} per call, ${(chunk / scale).toFixed(2)} per chunk`,
       );
     }
     console.log(race.wire.padEnd(9), long.name.padEnd(17), figures.join('   '));

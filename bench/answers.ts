@@ -1,11 +1,11 @@
-/** What the four wires answer: the whole body, or the events of a stream with `deltas` pieces of text. */
+/** The answers of the four wires: a JSON body, or the events of a stream with `deltas` chunks of text. */
 export type WireName = 'chat' | 'responses' | 'anthropic' | 'gemini';
 
 const sentence = 'The quick brown fox jumps over the lazy dog and goes home. ';
 const text = sentence.repeat(8);
 const word = ' token';
 
-/** Vendors pad the events of a stream, so that their lengths do not tell what is in them. */
+/** Vendors pad stream events, so that their length does not reveal their content. */
 const padding = (index: number) => 'x9Yq2LmB7'.slice(0, (index * 7) % 10);
 
 type Event = { readonly name?: string; readonly data: object };
@@ -38,8 +38,8 @@ const responseUsage = {
   total_tokens: 120,
 };
 
-function responseBody(status: string, said: string) {
-  const content = [{ type: 'output_text', annotations: [], logprobs: [], text: said }];
+function responseBody(status: string, outputText: string) {
+  const content = [{ type: 'output_text', annotations: [], logprobs: [], text: outputText }];
   const message = { type: 'message', id: 'msg_1', status, role: 'assistant', content };
   return {
     id: 'resp_1',
@@ -57,7 +57,7 @@ function responseBody(status: string, said: string) {
 
 function responseEvents(deltas: number): readonly Event[] {
   const at = { item_id: 'msg_1', output_index: 0, content_index: 0 };
-  const said = word.repeat(deltas);
+  const outputText = word.repeat(deltas);
   const part = { type: 'output_text', annotations: [], logprobs: [] };
   const item = { id: 'msg_1', type: 'message', role: 'assistant' };
   const events: readonly object[] = [
@@ -75,14 +75,14 @@ function responseEvents(deltas: number): readonly Event[] {
       logprobs: [],
       obfuscation: padding(index),
     })),
-    { type: 'response.output_text.done', ...at, text: said, logprobs: [] },
-    { type: 'response.content_part.done', ...at, part: { ...part, text: said } },
+    { type: 'response.output_text.done', ...at, text: outputText, logprobs: [] },
+    { type: 'response.content_part.done', ...at, part: { ...part, text: outputText } },
     {
       type: 'response.output_item.done',
       output_index: 0,
-      item: { ...item, status: 'completed', content: [{ ...part, text: said }] },
+      item: { ...item, status: 'completed', content: [{ ...part, text: outputText }] },
     },
-    { type: 'response.completed', response: responseBody('completed', said) },
+    { type: 'response.completed', response: responseBody('completed', outputText) },
   ];
   return events.map((event, index) => ({
     name: (event as { type: string }).type,
@@ -129,8 +129,8 @@ function anthropicEvents(deltas: number): readonly Event[] {
 
 const geminiUsage = { promptTokenCount: 20, candidatesTokenCount: 100, totalTokenCount: 120 };
 
-function geminiBody(said: string, isLast: boolean) {
-  const content = { parts: [{ text: said }], role: 'model' };
+function geminiBody(outputText: string, isLast: boolean) {
+  const content = { parts: [{ text: outputText }], role: 'model' };
   const candidate = { content, index: 0, ...(isLast && { finishReason: 'STOP' }) };
   return {
     candidates: [candidate],
@@ -140,7 +140,7 @@ function geminiBody(said: string, isLast: boolean) {
   };
 }
 
-const wholeBodies: Readonly<Record<WireName, object>> = {
+const jsonBodies: Readonly<Record<WireName, object>> = {
   chat: {
     ...chatHead,
     object: 'chat.completion',
@@ -175,18 +175,18 @@ const streams: Readonly<Record<WireName, (deltas: number) => readonly Event[]>> 
   ],
 };
 
-/** The whole body, as bytes. */
-export function wholeBody(wire: WireName): Buffer {
-  return Buffer.from(JSON.stringify(wholeBodies[wire]));
+/** The JSON body as bytes. */
+export function jsonBody(wire: WireName): Buffer {
+  return Buffer.from(JSON.stringify(jsonBodies[wire]));
 }
 
-/** The events of a stream, as bytes, one piece for each. */
-export function eventPieces(wire: WireName, deltas: number): readonly Buffer[] {
-  const told = streams[wire](deltas).map(({ name, data }, index) => {
+/** The events of a stream, one buffer per event. */
+export function eventChunks(wire: WireName, deltas: number): readonly Buffer[] {
+  const events = streams[wire](deltas).map(({ name, data }, index) => {
     const json = JSON.stringify(data);
     const spaces = wire === 'anthropic' ? padding(index).replace(/./g, ' ') : '';
     const head = name === undefined ? '' : `event: ${name}\n`;
     return Buffer.from(`${head}data: ${json.slice(0, -1)}${spaces}}\n\n`);
   });
-  return wire === 'chat' ? [...told, Buffer.from('data: [DONE]\n\n')] : told;
+  return wire === 'chat' ? [...events, Buffer.from('data: [DONE]\n\n')] : events;
 }

@@ -12,17 +12,17 @@ import { openai, openaiChat } from 'signalbox/openai';
 import type { WireName } from './answers.ts';
 import { bareSocket } from './socket.ts';
 
-/** One way to ask one vendor. Both calls resolve to the number of characters that came, as a proof. */
+/** One client for one vendor. Both calls resolve to the number of characters received, as a check. */
 export type Contender = {
   readonly name: string;
   complete(): Promise<number>;
   stream(): Promise<number>;
 };
 
-/** The bare SDK of a vendor first, then signalbox, then peers where there are any, then what no reader can do without. */
+/** The vendor's bare SDK first, then signalbox, then other libraries, then the bare socket as lower bound. */
 export type Race = { readonly wire: WireName; readonly contenders: readonly Contender[] };
 
-const prompt = 'Tell me in a few sentences what a fox does all day.';
+const prompt = 'Describe the day of a fox in a few sentences.';
 const key = 'test-key';
 const messages = [{ role: 'user' as const, content: prompt }];
 const models: Readonly<Record<WireName, string>> = {
@@ -44,8 +44,8 @@ function bareChat(baseURL: string): Contender {
     },
     async stream() {
       let length = 0;
-      const asked = { model, messages, stream_options: { include_usage: true } };
-      for await (const chunk of await completions.create({ ...asked, stream: true })) {
+      const body = { model, messages, stream_options: { include_usage: true } };
+      for await (const chunk of await completions.create({ ...body, stream: true })) {
         length += chunk.choices[0]?.delta.content?.length ?? 0;
       }
       return length;
@@ -55,13 +55,13 @@ function bareChat(baseURL: string): Contender {
 
 function bareResponses(baseURL: string): Contender {
   const { responses } = new OpenAI({ apiKey: key, baseURL, maxRetries: 0 });
-  const asked = { model: models.responses, input: prompt };
+  const body = { model: models.responses, input: prompt };
   return {
     name: 'openai (SDK)',
-    complete: async () => (await responses.create(asked)).output_text.length,
+    complete: async () => (await responses.create(body)).output_text.length,
     async stream() {
       let length = 0;
-      for await (const event of await responses.create({ ...asked, stream: true })) {
+      for await (const event of await responses.create({ ...body, stream: true })) {
         if (event.type === 'response.output_text.delta') length += event.delta.length;
       }
       return length;
@@ -71,16 +71,16 @@ function bareResponses(baseURL: string): Contender {
 
 function bareAnthropic(baseURL: string): Contender {
   const client = new Anthropic({ apiKey: key, baseURL, maxRetries: 0, logLevel: 'off' });
-  const asked = { model: models.anthropic, max_tokens: 1_000, messages };
+  const body = { model: models.anthropic, max_tokens: 1_000, messages };
   return {
     name: '@anthropic-ai/sdk',
     async complete() {
-      const { content } = await client.messages.create(asked);
+      const { content } = await client.messages.create(body);
       return content[0]?.type === 'text' ? content[0].text.length : 0;
     },
     async stream() {
       let length = 0;
-      for await (const event of await client.messages.create({ ...asked, stream: true })) {
+      for await (const event of await client.messages.create({ ...body, stream: true })) {
         if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
           length += event.delta.text.length;
         }
@@ -92,13 +92,13 @@ function bareAnthropic(baseURL: string): Contender {
 
 function bareGoogle(baseUrl: string): Contender {
   const client = new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl } });
-  const asked = { model: models.gemini, contents: prompt };
+  const params = { model: models.gemini, contents: prompt };
   return {
     name: '@google/genai',
-    complete: async () => (await client.models.generateContent(asked)).text?.length ?? 0,
+    complete: async () => (await client.models.generateContent(params)).text?.length ?? 0,
     async stream() {
       let length = 0;
-      for await (const chunk of await client.models.generateContentStream(asked)) {
+      for await (const chunk of await client.models.generateContentStream(params)) {
         length += chunk.text?.length ?? 0;
       }
       return length;
@@ -106,7 +106,7 @@ function bareGoogle(baseUrl: string): Contender {
   };
 }
 
-/** A second target stands by, so that there is something to route. */
+/** With a second target, so that the router has a choice. */
 function signalbox(provider: Provider, wire: WireName): Contender {
   const router = createRouter({
     providers: { main: provider, spare: provider },
@@ -164,7 +164,7 @@ function langchain(baseURL: string): Contender {
   };
 }
 
-/** The same question as the others', put together beforehand. */
+/** Sends the same prompt as the other contenders, serialized in advance. */
 function socket(base: string, wire: WireName): Contender {
   const gemini = `/v1beta/models/${models.gemini}`;
   const paths: Readonly<Record<WireName, readonly [string, string]>> = {
@@ -174,25 +174,25 @@ function socket(base: string, wire: WireName): Contender {
     gemini: [`${gemini}:generateContent`, `${gemini}:streamGenerateContent?alt=sse`],
   };
   const [whole, streamed] = paths[wire];
-  const asked = { model: models[wire], messages };
+  const body = { model: models[wire], messages };
   return bareSocket(
     base,
-    { path: whole, body: JSON.stringify(asked) },
-    { path: streamed, body: JSON.stringify({ ...asked, stream: true }) },
+    { path: whole, body: JSON.stringify(body) },
+    { path: streamed, body: JSON.stringify({ ...body, stream: true }) },
   );
 }
 
-/** All races against the vendors at `url`, whose streams go at `pace`. */
+/** All races against the vendors at `url`, whose streams have the given pace. */
 export function racesAt(url: string, pace: string): readonly Race[] {
   const base = `${url}/${pace}`;
   const v1 = `${base}/v1`;
-  const own = { apiKey: key, baseURL: v1 };
+  const settings = { apiKey: key, baseURL: v1 };
   return [
     {
       wire: 'chat',
       contenders: [
         bareChat(v1),
-        signalbox(openaiChat(own), 'chat'),
+        signalbox(openaiChat(settings), 'chat'),
         aiFallback(v1),
         langchain(v1),
         socket(base, 'chat'),
@@ -202,7 +202,7 @@ export function racesAt(url: string, pace: string): readonly Race[] {
       wire: 'responses',
       contenders: [
         bareResponses(v1),
-        signalbox(openai(own), 'responses'),
+        signalbox(openai(settings), 'responses'),
         socket(base, 'responses'),
       ],
     },

@@ -1,6 +1,6 @@
 /**
- * What a hedge buys and costs, on virtual time with seeded chance: a first token takes 80 to 160 ms, and
- * one in twenty is two seconds late. `npm run bench:hedge`
+ * Benefit and cost of hedging, on virtual time with seeded randomness. A first token takes 80 to 160 ms, and one in twenty
+ * is two seconds late. `npm run bench:hedge`
  */
 import { createRouter, type Hedge } from 'signalbox';
 import { fakeProvider, fakeRuntime } from 'signalbox/testing';
@@ -42,11 +42,11 @@ const rows: Record<string, Hedge | undefined> = {
   'percentile: 90': { percentile: 90 },
 };
 console.log(`first token of ${calls} calls, 5 % of them 2 s late`);
-console.log('hedge             p50 ms   p99 ms   p99 less by   extra requests');
+console.log('hedge             p50 ms   p99 ms   p99 reduced   extra requests');
 for (const [name, hedge] of Object.entries(rows)) {
   const { p50, p99, extra } = await measure(hedge);
-  const less = (100 * (without.p99 - p99)) / without.p99;
+  const reduction = (100 * (without.p99 - p99)) / without.p99;
   console.log(
-    `${name.padEnd(15)}${String(p50).padStart(9)}${String(p99).padStart(9)}${`${less.toFixed(1)} %`.padStart(14)}${`${extra.toFixed(1)} %`.padStart(17)}`,
+    `${name.padEnd(15)}${String(p50).padStart(9)}${String(p99).padStart(9)}${`${reduction.toFixed(1)} %`.padStart(14)}${`${extra.toFixed(1)} %`.padStart(17)}`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * What a vendor sees at twice the load it allows, for a minute: `npm run bench:limits`. Virtual time, so that
- * it takes seconds, and the same figures come out each time.
+ * Requests that a vendor rejects at twice its allowed load, for a minute: `npm run bench:limits`. Uses virtual time, so it
+ * takes seconds and is deterministic.
  */
 import {
   createRouter,
@@ -14,27 +14,27 @@ import { type FakeRuntime, fakeRuntime } from '../src/testing.ts';
 
 const allowedPerMinute = 600;
 
-/** What a bucket holds: ten seconds of what is allowed. */
+/** Capacity of the token bucket: ten seconds of the allowed rate. */
 const bucketSize = 100;
 const offeredPerSecond = 20;
 const loadMs = 60_000;
 
-/** What a vendor thinks of a request that comes now. */
-type Judgement = {
+/** The vendor's decision on a request. */
+type Decision = {
   readonly allowed: boolean;
   readonly limits?: readonly RateLimit[];
   readonly retryAfterMs?: number;
 };
 
-type Rule = (now: number) => Judgement;
+type Rule = (now: number) => Decision;
 
-/** So many in each minute of the vendor's clock. */
+/** Allows a fixed number of requests in each minute of the vendor's clock. */
 function fixedWindow(startedAt: number): (now: number) => {
   readonly allowed: boolean;
   readonly left: number;
   readonly resetMs: number;
 } {
-  // The minute of the vendor's clock is nobody else's.
+  // The vendor's minutes do not start with the test's.
   const offsetMs = startedAt - 17_000;
   let window = -1;
   let used = 0;
@@ -49,7 +49,7 @@ function fixedWindow(startedAt: number): (now: number) => {
   };
 }
 
-/** A bucket that is refilled all the time. */
+/** Allows requests from a bucket that refills continuously. */
 function tokenBucket(startedAt: number): ReturnType<typeof fixedWindow> {
   const perMs = allowedPerMinute / 60_000;
   let left = bucketSize;
@@ -68,10 +68,10 @@ const vendors: Record<string, (startedAt: number) => Rule> = {
     const rule = fixedWindow(startedAt);
     return (now) => {
       const { allowed, left, resetMs } = rule(now);
-      const told = { limit: allowedPerMinute, remaining: left, resetMs };
+      const state = { limit: allowedPerMinute, remaining: left, resetMs };
       return {
         allowed,
-        limits: [{ name: 'requests', unit: 'requests', ...told }],
+        limits: [{ name: 'requests', unit: 'requests', ...state }],
         ...(!allowed && { retryAfterMs: resetMs }),
       };
     };
@@ -80,8 +80,8 @@ const vendors: Record<string, (startedAt: number) => Rule> = {
     const rule = tokenBucket(startedAt);
     return (now) => {
       const { allowed, left, resetMs } = rule(now);
-      const told = { limit: bucketSize, remaining: left, resetMs };
-      return { allowed, limits: [{ name: 'requests', unit: 'requests', ...told }] };
+      const state = { limit: bucketSize, remaining: left, resetMs };
+      return { allowed, limits: [{ name: 'requests', unit: 'requests', ...state }] };
     };
   },
   'fixed window, Retry-After': (startedAt) => {
@@ -108,9 +108,9 @@ const vendors: Record<string, (startedAt: number) => Rule> = {
   },
 };
 
-/** A vendor with that rule, a little way off, that takes its time to answer. */
+/** A vendor with the given rule, network latency and response time. */
 function vendorOf(rule: Rule, runtime: FakeRuntime, answerMs: number) {
-  const seen = { requests: 0, refused: 0 };
+  const counts = { requests: 0, rejected: 0 };
   const provider: Provider = {
     wire: 'openai-chat',
     capabilities: () => new Set(),
@@ -121,8 +121,8 @@ function vendorOf(rule: Rule, runtime: FakeRuntime, answerMs: number) {
         watch.connected();
         await runtime.sleep(20 + 30 * runtime.random(), signal);
         const { allowed, limits, retryAfterMs } = rule(runtime.now());
-        seen.requests += 1;
-        if (!allowed) seen.refused += 1;
+        counts.requests += 1;
+        if (!allowed) counts.rejected += 1;
         await runtime.sleep(20 + 30 * runtime.random(), signal);
         if (limits !== undefined) watch.limits(limits);
         if (!allowed) {
@@ -137,16 +137,16 @@ function vendorOf(rule: Rule, runtime: FakeRuntime, answerMs: number) {
       },
     }),
   };
-  return { provider, seen };
+  return { provider, counts };
 }
 
-async function run(name: string, told: boolean, answerMs: number) {
+async function run(name: string, rpm: number | undefined, answerMs: number) {
   const runtime = fakeRuntime({ time: 'auto' });
   const startedAt = runtime.now();
   const rule = vendors[name]?.(startedAt);
   if (rule === undefined) throw new Error(`no vendor "${name}"`);
-  const { provider, seen } = vendorOf(rule, runtime, answerMs);
-  const limits = told ? { rpm: allowedPerMinute } : {};
+  const { provider, counts } = vendorOf(rule, runtime, answerMs);
+  const limits = rpm === undefined ? {} : { rpm };
   const router = createRouter({
     runtime,
     providers: { v: provider },
@@ -166,14 +166,14 @@ async function run(name: string, told: boolean, answerMs: number) {
   await Promise.all(calls);
   return {
     vendor: name,
-    told: told ? `rpm: ${allowedPerMinute}` : '',
+    configured: rpm === undefined ? '' : `rpm: ${rpm}`,
     answerMs,
     calls: calls.length,
-    requests: seen.requests,
-    refused: seen.refused,
-    'refused %': Number(((100 * seen.refused) / seen.requests).toFixed(2)),
+    requests: counts.requests,
+    rejected: counts.rejected,
+    'rejected %': Number(((100 * counts.rejected) / counts.requests).toFixed(2)),
     lost: lost.length,
-    'all answered after s': Math.round((runtime.now() - startedAt) / 1_000),
+    'all answered after (s)': Math.round((runtime.now() - startedAt) / 1_000),
     why: lost[0]?.slice(0, 300) ?? '',
   };
 }
@@ -181,7 +181,7 @@ async function run(name: string, told: boolean, answerMs: number) {
 const rows = [];
 for (const answerMs of [200, 4_000]) {
   for (const name of Object.keys(vendors)) {
-    for (const told of [true, false]) rows.push(await run(name, told, answerMs));
+    for (const rpm of [allowedPerMinute, undefined]) rows.push(await run(name, rpm, answerMs));
   }
 }
 console.table(rows.map(({ why: _, ...row }) => row));

@@ -1,4 +1,4 @@
-/** Runs `count` tasks, `concurrency` of them at a time. */
+/** Runs `count` tasks with the given concurrency. */
 export async function runMany(
   count: number,
   concurrency: number,
@@ -11,7 +11,7 @@ export async function runMany(
   await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
 }
 
-/** CPU time of this process for each of `count` tasks, in microseconds: user and system, all threads. */
+/** CPU time of this process per task in microseconds: user and system, all threads. */
 export async function cpuOf(
   count: number,
   concurrency: number,
@@ -30,12 +30,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-/** The median of the ratios round by round, so that a slow minute of the machine is a slow one for both. */
+/** The median of the ratios per round, so that a slow phase of the machine affects both sides. */
 export function medianRatio(values: readonly number[], base: readonly number[]): number {
   return median(values.map((value, round) => value / (base[round] ?? Number.NaN)));
 }
 
-/** `name=value` on the command line. */
+/** Parses `name=value` arguments. */
 export function argumentsOf(): Readonly<Record<string, string>> {
   return Object.fromEntries(process.argv.slice(2).map((each) => each.split('=')));
 }

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { eventPieces, type WireName, wholeBody } from './answers.ts';
+import { eventChunks, jsonBody, type WireName } from './answers.ts';
 
 /**
- * The vendors of the benchmark, in a process of their own so that their work is not counted. The first part of
- * the path says how streams go: `/50d5` is 50 deltas, one piece every 5 ms, and `/50dall` 50 of them all at once.
- * Everything is made once and then only written.
+ * The simulated vendors of the benchmarks, in a separate process so that their work is not counted. The first part of the
+ * path sets the streams: `/50d5` sends 50 deltas, one every 5 ms, and `/50dall` sends 50 at once. Responses are
+ * built once and cached.
  */
 const wires: readonly (readonly [RegExp, WireName])[] = [
   [/\/chat\/completions$/, 'chat'],
@@ -14,10 +14,10 @@ const wires: readonly (readonly [RegExp, WireName])[] = [
   [/:(?:streamG|g)enerateContent/, 'gemini'],
 ];
 
-type UnderWay = { readonly pieces: readonly Buffer[]; at: number };
-type Streams = Map<ServerResponse, UnderWay>;
+type StreamState = { readonly chunks: readonly Buffer[]; at: number };
+type Streams = Map<ServerResponse, StreamState>;
 
-/** One clock for all streams of a pace, so that thousands of them cost the server little. */
+/** One timer for all streams of the same pace, so that thousands of streams are cheap. */
 const paced = new Map<number, Streams>();
 
 function streamsOf(paceMs: number): Streams {
@@ -27,8 +27,8 @@ function streamsOf(paceMs: number): Streams {
   paced.set(paceMs, streams);
   function writeAll(): void {
     for (const [response, stream] of streams) {
-      response.write(stream.pieces[stream.at++]);
-      if (stream.at < stream.pieces.length) continue;
+      response.write(stream.chunks[stream.at++]);
+      if (stream.at < stream.chunks.length) continue;
       response.end();
       streams.delete(response);
     }
@@ -40,7 +40,7 @@ function streamsOf(paceMs: number): Streams {
 }
 
 const bodies = new Map<WireName, Buffer>();
-const piecesOf = new Map<string, readonly Buffer[]>();
+const chunksByStream = new Map<string, readonly Buffer[]>();
 
 const shared = {
   'openai-organization': 'org',
@@ -52,7 +52,7 @@ const shared = {
   'strict-transport-security': 'max-age=31536000; includeSubDomains; preload',
 };
 
-function answer(request: IncomingMessage, response: ServerResponse, asked: string): void {
+function answer(request: IncomingMessage, response: ServerResponse, body: string): void {
   const url = request.url ?? '';
   const path = url.split('?')[0] ?? '';
   const wire = wires.find(([pattern]) => pattern.test(path))?.[1];
@@ -60,30 +60,30 @@ function answer(request: IncomingMessage, response: ServerResponse, asked: strin
     response.writeHead(404).end();
     return;
   }
-  const isStream = url.includes(':streamGenerateContent') || asked.includes('"stream":true');
+  const isStream = url.includes(':streamGenerateContent') || body.includes('"stream":true');
   if (!isStream) {
-    const body = bodies.get(wire) ?? wholeBody(wire);
-    bodies.set(wire, body);
+    const answerBody = bodies.get(wire) ?? jsonBody(wire);
+    bodies.set(wire, answerBody);
     response.writeHead(200, {
       ...shared,
       'content-type': 'application/json',
-      'content-length': body.length,
+      'content-length': answerBody.length,
     });
-    response.end(body);
+    response.end(answerBody);
     return;
   }
   const [, deltas = '1', paceMs = '1'] = /^\/(\d+)d(\d+|all)/.exec(path) ?? [];
   const key = `${wire} ${deltas}`;
-  const pieces = piecesOf.get(key) ?? eventPieces(wire, Number(deltas));
-  piecesOf.set(key, pieces);
+  const chunks = chunksByStream.get(key) ?? eventChunks(wire, Number(deltas));
+  chunksByStream.set(key, chunks);
   response.writeHead(200, { ...shared, 'content-type': 'text/event-stream' });
   response.socket?.setNoDelay(true);
   if (paceMs === 'all') {
-    for (const piece of pieces) response.write(piece);
+    for (const chunk of chunks) response.write(chunk);
     response.end();
     return;
   }
-  streamsOf(Number(paceMs)).set(response, { pieces, at: 0 });
+  streamsOf(Number(paceMs)).set(response, { chunks, at: 0 });
 }
 
 let connections = 0;
@@ -91,7 +91,7 @@ const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) =
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => answer(request, response, Buffer.concat(chunks).toString()));
-  // A stream whose reader has left is written to no more.
+  // Stop writing to closed responses.
   response.on('close', () => {
     for (const streams of paced.values()) streams.delete(response);
   });

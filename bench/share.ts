@@ -1,4 +1,4 @@
-/** The router's own share: CPU time over a provider in the same process that answers at once. */
+/** Router overhead: CPU time with an in-process provider that answers immediately. */
 import { createRouter, type Provider, type ProviderPart } from 'signalbox';
 import { cpuOf, median } from './measure.ts';
 
@@ -12,7 +12,7 @@ async function* answer(count: number): AsyncGenerator<readonly ProviderPart[]> {
   yield [{ type: 'finish', finishReason: 'stop', usage }];
 }
 
-const answering = (count: number): Provider => ({
+const immediateProvider = (count: number): Provider => ({
   wire: 'echo',
   priceList: 'openai',
   capabilities: () => new Set(['tools']),
@@ -21,7 +21,11 @@ const answering = (count: number): Provider => ({
 });
 
 const router = createRouter({
-  providers: { short: answering(1), spare: answering(1), long: answering(deltas + 1) },
+  providers: {
+    short: immediateProvider(1),
+    spare: immediateProvider(1),
+    long: immediateProvider(deltas + 1),
+  },
   tiers: {
     short: ['short/gpt-5.4-mini', 'spare/gpt-5.4-mini'],
     long: ['long/gpt-5.4-mini', 'spare/gpt-5.4-mini'],
@@ -33,7 +37,7 @@ async function read(tier: 'short' | 'long'): Promise<void> {
 }
 
 const call = () => router.complete('short', 'hi', { transfer: 'unary' });
-/** What the provider's own generator costs, which is not ours. */
+/** Cost of the provider's generator, which is subtracted. */
 async function bare(count: number): Promise<void> {
   for await (const _ of answer(count));
 }
@@ -49,6 +53,6 @@ for (let round = 0; round < 12; round++) {
   runs.call.push(ofCall);
   runs.chunk.push((long - short) / deltas);
 }
-console.log(`the router's own share of a call: ${median(runs.call).toFixed(1)} us`);
-console.log(`of a streamed chunk: ${median(runs.chunk).toFixed(2)} us`);
+console.log(`router overhead per call: ${median(runs.call).toFixed(1)} us`);
+console.log(`router overhead per chunk: ${median(runs.chunk).toFixed(2)} us`);
 process.exit();

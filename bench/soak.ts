@@ -1,4 +1,4 @@
-/** 200,000 calls, of which every tenth is a stream: heap, sockets, listeners and timers must not grow. */
+/** Runs 200,000 calls, every tenth a stream. Heap, sockets, listeners and timers must not grow. */
 import { getEventListeners } from 'node:events';
 import { createRouter } from 'signalbox';
 import { openaiChat } from 'signalbox/openai';
@@ -15,11 +15,11 @@ const router = createRouter({
   tiers: { fast: ['main/gpt-5.4-mini', 'spare/gpt-5.4-mini'] },
 });
 const { signal } = new AbortController();
-let made = 0;
+let callCount = 0;
 
 async function call(): Promise<void> {
-  made += 1;
-  if (made % 10 > 0) {
+  callCount += 1;
+  if (callCount % 10 > 0) {
     await router.complete('fast', 'hi', { transfer: 'unary', signal });
     return;
   }
@@ -43,6 +43,6 @@ for (let step = 1; step <= steps; step++) {
   );
 }
 const growth = (heaps.at(-1) ?? 0) - (heaps[0] ?? 0);
-console.log(`the heap has grown by ${growth.toFixed(2)} MB from the first tenth to the last`);
+console.log(`heap growth from the first tenth to the last: ${growth.toFixed(2)} MB`);
 vendors.stop();
 process.exit(growth > 2 ? 1 : 0);

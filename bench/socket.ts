@@ -1,21 +1,21 @@
 import { connect, type Socket } from 'node:net';
 import type { Contender } from './contenders.ts';
 
-/** Where to ask, and what for. */
+/** A request with a serialized body. */
 export type SocketRequest = { readonly path: string; readonly body: string };
 
 const lastChunk = Buffer.from('0\r\n\r\n');
 
-/** All connections read into this: Node's fastest way, without a buffer or an event for each read. */
+/** Shared read buffer of all connections. The fastest way in Node: no buffer or event per read. */
 const buffer = Buffer.allocUnsafe(65_536);
 
-/** How many bytes of an answer are to come, by its first piece; `undefined` where it comes in chunks. */
+/** Length of a response in bytes, from its first chunk; `undefined` with chunked transfer encoding. */
 function lengthOf(head: string): number | undefined {
   const length = /^content-length: *(\d+)/im.exec(head)?.[1];
   return length === undefined ? undefined : Number(length) + head.indexOf('\r\n\r\n') + 4;
 }
 
-/** A connection that carries one request at a time. */
+/** A connection with one request at a time. */
 class Connection {
   readonly #socket: Socket;
   #received = 0;
@@ -35,7 +35,7 @@ class Connection {
     });
   }
 
-  ask(request: string): Promise<number> {
+  send(request: string): Promise<number> {
     this.#received = 0;
     this.#socket.write(request);
     return new Promise((done) => {
@@ -43,34 +43,34 @@ class Connection {
     });
   }
 
-  #take(piece: Uint8Array): void {
-    if (this.#received === 0) this.#expected = lengthOf(Buffer.from(piece).toString('latin1'));
-    this.#received += piece.length;
-    const isWhole =
+  #take(chunk: Uint8Array): void {
+    if (this.#received === 0) this.#expected = lengthOf(Buffer.from(chunk).toString('latin1'));
+    this.#received += chunk.length;
+    const isComplete =
       this.#expected === undefined
-        ? lastChunk.equals(piece.subarray(-lastChunk.length))
+        ? lastChunk.equals(chunk.subarray(-lastChunk.length))
         : this.#received === this.#expected;
-    if (isWhole) this.#done(this.#received);
+    if (isComplete) this.#done(this.#received);
   }
 }
 
 /**
- * Bytes off a socket, counted and nothing else: no HTTP but for where an answer ends, no events, no JSON. Whoever
- * reads what a vendor sends does at least this.
+ * Reads bytes from a socket and counts them, without parsing events or JSON. HTTP is parsed only to find the end of the
+ * response. This is the lower bound for every client.
  */
-export function bareSocket(url: string, whole: SocketRequest, streamed: SocketRequest): Contender {
+export function bareSocket(url: string, json: SocketRequest, streamed: SocketRequest): Contender {
   const target = new URL(url);
   const idle: Connection[] = [];
-  function asks({ path, body }: SocketRequest): () => Promise<number> {
+  function sender({ path, body }: SocketRequest): () => Promise<number> {
     const request =
       `POST ${target.pathname}${path} HTTP/1.1\r\nhost: ${target.host}\r\n` +
       `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
     return async () => {
       const connection = idle.pop() ?? new Connection(target);
-      const received = await connection.ask(request);
+      const received = await connection.send(request);
       idle.push(connection);
       return received;
     };
   }
-  return { name: 'socket, counting', complete: asks(whole), stream: asks(streamed) };
+  return { name: 'socket, counting', complete: sender(json), stream: sender(streamed) };
 }

@@ -1,7 +1,7 @@
 /**
- * A storm: every target is down for a minute, and 1,000 callers go on calling, each every ten seconds. How many
- * requests do the vendors see for each call, and how soon is all well again? On virtual time with seeded
- * chance. `npm run bench:storm`
+ * Retry storm: every target is down for a minute while 1,000 callers make a call every ten seconds. Measures the requests
+ * per call that the vendors receive, and the recovery time. Uses virtual time with seeded randomness.
+ * `npm run bench:storm`
  */
 import { createRouter } from 'signalbox';
 import { fakeProvider, fakeRuntime } from 'signalbox/testing';
@@ -9,7 +9,7 @@ import { fakeProvider, fakeRuntime } from 'signalbox/testing';
 const callers = 1_000;
 const everyMs = 10_000;
 const phases = { calmMs: 20_000, outageMs: 60_000, afterMs: 60_000 };
-/** Requests for each call that the vendors may see at most, and the time to recover. */
+/** Maximum requests per call, and maximum recovery time. */
 const limits = { requestsPerCall: 1.1, recoveryMs: 30_000 };
 
 function setUp(isDown: (elapsedMs: number) => boolean) {
@@ -30,7 +30,7 @@ function setUp(isDown: (elapsedMs: number) => boolean) {
     providers,
     tiers: { t: ['one/m', 'two/m', 'three/m'] },
   });
-  /** When each request came, since the beginning. */
+  /** Arrival time of each request since the start, in milliseconds. */
   const requests = (): readonly number[] =>
     Object.values(providers).flatMap(({ calls }) => calls.map(({ at }) => at - startedAt));
   return { runtime, router, elapsedMs, requests };
@@ -80,18 +80,16 @@ function sum(fromMs: number, toMs: number): Second & { readonly perCall: number 
 
 const rows = {
   'before the outage': sum(0, downAt),
-  'its first second': sum(downAt, downAt + 1_000),
-  'its second to fifth': sum(downAt + 1_000, downAt + 5_000),
-  'the rest of it': sum(downAt + 5_000, upAt),
-  'the first 5 s after': sum(upAt, upAt + 5_000),
-  'the rest of the time': sum(upAt + 5_000, endAt),
+  'first second of it': sum(downAt, downAt + 1_000),
+  'second 2 to 5': sum(downAt + 1_000, downAt + 5_000),
+  'rest of the outage': sum(downAt + 5_000, upAt),
+  'first 5 s after': sum(upAt, upAt + 5_000),
+  'rest of the run': sum(upAt + 5_000, endAt),
 };
-console.log(
-  `${callers} callers, a call every ${everyMs / 1_000} s each, three targets, all of them`,
-);
+console.log(`${callers} callers, one call every ${everyMs / 1_000} s each, three targets, all`);
 console.log(`down for ${phases.outageMs / 1_000} s\n`);
 console.log(
-  '                       calls   requests   for each call   answered   by the first target',
+  '                       calls   requests        per call   answered   by the first target',
 );
 const share = (part: number, of: number): string => `${((100 * part) / of).toFixed(0)} %`;
 for (const [name, { calls, requests, perCall, answered, byFirst }] of Object.entries(rows)) {
@@ -105,8 +103,8 @@ for (const [name, { calls, requests, perCall, answered, byFirst }] of Object.ent
   );
 }
 
-/** All callers at the same moment, round after round: requests for each call. */
-async function inStep(rounds: number): Promise<readonly number[]> {
+/** Requests per call when all callers call at the same moment, per round. */
+async function runSynchronized(rounds: number): Promise<readonly number[]> {
   const storm = setUp(() => true);
   const perCall: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -118,19 +116,19 @@ async function inStep(rounds: number): Promise<readonly number[]> {
   return perCall;
 }
 
-// No circuit can know before the first answers: each call asks all three, since to fall back is free.
-const told = (await inStep(3)).map((each) => each.toFixed(3)).join(', ');
-console.log(`\nthe same callers all at once, in three rounds: ${told} requests for each call`);
+// The circuits cannot open before the first answers, so each call tries all three targets.
+const perRound = (await runSynchronized(3)).map((each) => each.toFixed(3)).join(', ');
+console.log(`\nall callers at once, in three rounds: ${perRound} requests per call`);
 
-const well = seconds
+const recoveredAfter = seconds
   .slice(upAt / 1_000)
   .findIndex(({ calls, byFirst }) => calls > 0 && byFirst === calls);
-const { perCall } = rows['the rest of it'];
+const { perCall } = rows['rest of the outage'];
 const checks = {
-  [`${perCall.toFixed(3)} requests for each call while all is down (at most ${limits.requestsPerCall})`]:
+  [`${perCall.toFixed(3)} requests per call while all targets are down (at most ${limits.requestsPerCall})`]:
     perCall <= limits.requestsPerCall,
-  [`all calls by the first target again ${well} s after it came back (at most ${limits.recoveryMs / 1_000})`]:
-    well >= 0 && well * 1_000 <= limits.recoveryMs,
+  [`all calls answered by the first target ${recoveredAfter} s after its recovery (at most ${limits.recoveryMs / 1_000})`]:
+    recoveredAfter >= 0 && recoveredAfter * 1_000 <= limits.recoveryMs,
 };
 console.log();
 for (const [what, holds] of Object.entries(checks))

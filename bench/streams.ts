@@ -1,6 +1,6 @@
 /**
- * 5,000 streams of 50 chunks in flight at once: memory for each, and how late the event loop is. Each contender
- * runs in a process of its own. `node bench/streams.ts contender=signalbox`
+ * 5,000 concurrent streams of 50 chunks: memory per stream, and event loop delay. Each contender runs in a separate
+ * process. `node bench/streams.ts contender=signalbox`
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,11 +17,11 @@ const rampMs = 5_000;
 const names = ['openai (SDK)', 'signalbox', 'ai + ai-fallback', '@langchain/openai'];
 
 async function measure(): Promise<void> {
-  // A chunk of all every half second: they start within five seconds, and take 25.
+  // Each stream sends a chunk every 500 ms: all start within 5 s and take 25 s.
   const race = racesAt(url, '50d500').find(({ wire }) => wire === 'chat');
-  const own = race?.contenders.find(({ name }) => name === contender);
-  if (own === undefined) throw new Error(`no contender ${contender}`);
-  await Promise.all(Array.from({ length: 50 }, own.stream));
+  const measured = race?.contenders.find(({ name }) => name === contender);
+  if (measured === undefined) throw new Error(`no contender ${contender}`);
+  await Promise.all(Array.from({ length: 50 }, measured.stream));
   const memory = (): number => {
     globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
@@ -32,7 +32,7 @@ async function measure(): Promise<void> {
   const cpuBefore = process.cpuUsage();
   const running: Promise<number>[] = [];
   for (let part = 0; part < rampMs / 50; part++) {
-    for (let each = 0; each < (count * 50) / rampMs; each++) running.push(own.stream());
+    for (let each = 0; each < (count * 50) / rampMs; each++) running.push(measured.stream());
     await sleep(50);
   }
   await sleep(2_000);
@@ -45,7 +45,7 @@ async function measure(): Promise<void> {
   const kb = (during - before) / count / 1_024;
   const { user, system } = process.cpuUsage(cpuBefore);
   console.log(
-    `${contender.padEnd(17)} ${kb.toFixed(0).padStart(4)} kB each, event loop late by ` +
+    `${contender.padEnd(17)} ${kb.toFixed(0).padStart(4)} kB per stream, event loop delay ` +
       `${(delay.percentile(99) / 1e6).toFixed(0)} ms at p99, ` +
       `${((performance.now() - startedAt) / 1_000).toFixed(1)} s, ` +
       `${((user + system) / 1e6).toFixed(1)} s of CPU`,

@@ -2,10 +2,10 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** The simulated vendors, in a process of their own. */
+/** The simulated vendors, in a separate process. */
 export type Vendors = {
   readonly url: string;
-  /** TCP connections that they have accepted so far. */
+  /** Number of TCP connections accepted so far. */
   connections(): Promise<number>;
   stop(): void;
 };

@@ -1,4 +1,4 @@
-// A tier, a prompt, an answer: who gave it, how long it took, what it cost.
+// Makes one call and prints which target answered, its latency and its cost.
 import { createRouter } from 'signalbox';
 import { close, providers } from './providers.ts';
 

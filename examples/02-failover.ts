@@ -1,4 +1,4 @@
-// The first vendor is down. The answer comes all the same, and its trail says what happened.
+// The first vendor is down. The second answers, and the trail shows why.
 import { createRouter } from 'signalbox';
 import { close, providers, simulators } from './providers.ts';
 
@@ -16,7 +16,7 @@ router.on('failover', ({ from, to, error }) => {
   console.log(`failover from ${from} to ${to}, because of ${error.code}`);
 });
 
-// Has no effect on the real OpenAI: with its key set, the first target simply answers.
+// Affects only the simulated OpenAI. With a real key, the first target answers.
 simulators.openai.down();
 
 const answer = await router.complete('fast', 'Say hello in one short sentence.');

@@ -1,5 +1,5 @@
-// A handler that streams the answer to the browser. It takes a web Request and gives a web Response, as
-// Hono, Next.js and others want it; here Node's own server calls it.
+// Streams an answer to the browser. The handler takes a web Request and returns a web Response, as in Hono
+// or Next.js. Here Node's HTTP server calls it.
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,7 +11,7 @@ const router = createRouter({
   tiers: { fast: ['google/gemini-3-flash-preview', 'openai/gpt-5.4-mini'] },
 });
 
-// Without a key: a word every 40 ms.
+// Without a key, the simulator sends one word every 40 ms.
 simulators.google.answer({
   chunks: ['One, ', 'two, ', 'three, ', 'four, ', 'five.'],
   chunkDelayMs: 40,
@@ -19,7 +19,7 @@ simulators.google.answer({
 
 function answer(request: Request): Response {
   const prompt = new URL(request.url).searchParams.get('prompt') ?? 'Say hello.';
-  // When the browser leaves, the body is cancelled, which closes the vendor's socket as well.
+  // When the browser disconnects, the body is cancelled, which closes the vendor's socket.
   const stream = router.stream('fast', prompt, { signal: request.signal });
   return new Response(stream.toReadableStream(), { headers: { 'content-type': 'text/plain' } });
 }

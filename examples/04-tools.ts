@@ -1,4 +1,4 @@
-// The model calls a function of yours. Its input is typed by zod, and checked before you see it.
+// The model calls your function. zod types its input and validates it before your code runs.
 import { createRouter, type Message } from 'signalbox';
 import { z } from 'zod';
 import { close, providers, simulators } from './providers.ts';
@@ -6,7 +6,7 @@ import { close, providers, simulators } from './providers.ts';
 const tools = [
   {
     name: 'get_weather',
-    description: 'The weather in a city now.',
+    description: 'The current weather in a city.',
     inputSchema: z.object({ city: z.string() }),
   },
 ] as const;
@@ -20,7 +20,7 @@ const router = createRouter({
   tiers: { tools: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5'] },
 });
 
-// What the simulator says when there is no key: first a call, then a sentence.
+// Without a key, the simulator first calls the tool, then answers with a sentence.
 simulators.openai.answer(({ body }) =>
   JSON.stringify(body).includes('celsius')
     ? 'It is 21 degrees and clear in Lisbon.'

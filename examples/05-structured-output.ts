@@ -1,5 +1,5 @@
-// An answer with a shape. `object` has the schema's type, and an answer that does not fit is not an answer:
-// the model is shown what is wrong with it, then the next target is asked.
+// Structured output. `object` has the schema's type. An answer that does not match the schema is sent back to
+// the model with the problems; then the next target is tried.
 import { createRouter } from 'signalbox';
 import { z } from 'zod';
 import { close, providers, simulators } from './providers.ts';
@@ -15,7 +15,7 @@ const schema = z.object({
   people: z.number().int(),
 });
 
-// Without a key: wrong at first (a country has two letters here), mended when asked again.
+// Without a key, the first simulated answer is invalid (`country` has two letters), the second one is valid.
 const answers = [
   { city: 'Lisbon', country: 'Portugal', people: 567_131 },
   { city: 'Lisbon', country: 'PT', people: 567_131 },
@@ -30,7 +30,7 @@ const { object, trail } = await router.complete(
 
 console.log(`${object.city} (${object.country}): ${object.people.toLocaleString('en')} people`);
 for (const { target, verdict, error } of trail) {
-  console.log(`  ${target}: ${error?.code ?? 'fits the schema'} -> ${verdict}`);
+  console.log(`  ${target}: ${error?.code ?? 'matches the schema'} -> ${verdict}`);
 }
 
 await router.close();

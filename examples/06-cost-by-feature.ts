@@ -1,5 +1,5 @@
-// What does each feature cost? Tag the calls, and add up the `cost` events: there is one for each billed
-// attempt, failed ones included, so that the sum is the bill.
+// Cost per feature. Tag the calls and add up the `cost` events. There is one event per billed attempt,
+// including failed attempts, so the sum is the total bill.
 import { createRouter } from 'signalbox';
 import { close, providers } from './providers.ts';
 
@@ -12,13 +12,13 @@ const router = createRouter({
   tags: { service: 'shop' },
 });
 
-const bill = new Map<string, number>();
+const usdByFeature = new Map<string, number>();
 let unknown = 0;
 router.on('cost', ({ tags, usd }) => {
   const feature = tags.feature ?? 'other';
-  // `null` is a price that nobody knows, which is not the same as free.
+  // `null` means that the price is unknown, not that the answer is free.
   if (usd === null) unknown += 1;
-  else bill.set(feature, (bill.get(feature) ?? 0) + usd);
+  else usdByFeature.set(feature, (usdByFeature.get(feature) ?? 0) + usd);
 });
 
 await Promise.all([
@@ -27,9 +27,9 @@ await Promise.all([
   router.complete('smart', 'Answer this complaint', { tags: { feature: 'support' } }),
 ]);
 
-for (const [feature, usd] of bill) console.log(`${feature}: $${usd.toFixed(6)}`);
-const total = [...bill.values()].reduce((sum, usd) => sum + usd, 0);
-console.log(`total: $${total.toFixed(6)}, and ${unknown} answers of unknown price`);
+for (const [feature, usd] of usdByFeature) console.log(`${feature}: $${usd.toFixed(6)}`);
+const total = [...usdByFeature.values()].reduce((sum, usd) => sum + usd, 0);
+console.log(`total: $${total.toFixed(6)}, and ${unknown} answers without a known price`);
 
 await router.close();
 await close();

@@ -1,4 +1,4 @@
-// All events to a logger, in one line. They hold no prompts, answers or keys.
+// Logs every event. Events contain no prompts, answers or keys.
 import { pino } from 'pino';
 import { createRouter, type EventName } from 'signalbox';
 import { close, providers, simulators } from './providers.ts';
@@ -10,7 +10,7 @@ const router = createRouter({
   tiers: { fast: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5'] },
 });
 
-/** Worth waking up for, or at least a look in the morning. */
+/** Events logged as warnings. */
 const warnings: readonly EventName[] = ['circuit-open', 'failover', 'credential-rejected'];
 
 router.on('*', ({ type, at: _at, ...event }) => {

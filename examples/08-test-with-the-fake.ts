@@ -1,13 +1,13 @@
-// How to test code that uses a router: no network, no keys, no waiting. Here with Node's own test runner.
+// Tests code that uses a router, without network, keys or delays. This example uses Node's test runner.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRouter } from 'signalbox';
 import { fakeProvider, fakeRuntime, recordEvents } from 'signalbox/testing';
 
-test('an hour-long rate limit costs a test no time', async () => {
+test('uses the primary again after a rate limit of an hour', async () => {
   const runtime = fakeRuntime({ time: 'auto' });
   const primary = fakeProvider(
-    [{ error: 'rate_limited', status: 429, retryAfterMs: 3_600_000 }, 'Back again.'],
+    [{ error: 'rate_limited', status: 429, retryAfterMs: 3_600_000 }, 'Hello from the primary.'],
     { runtime },
   );
   const router = createRouter({

@@ -29,7 +29,7 @@ const router = createRouter({
       fallbackTier: 'fast',
     },
   },
-  // Far shorter than the defaults, so that a story of outages fits into a quarter of a minute.
+  // Much shorter than the defaults, so that the demo takes about 15 seconds.
   defaults: {
     midStream: 'restart',
     maxOutputTokens: 1_000,
@@ -42,21 +42,21 @@ const router = createRouter({
 const tally = createTally();
 router.on('*', tally.add);
 router.on('circuit-open', ({ target, until, at, cause }) => {
-  const more = `passed over for ${seconds(until - at)} (${cause})`;
+  const more = `skipped for ${seconds(until - at)} (${cause})`;
   printNotice(['bold', 'red'], '●', 'circuit opens', target, more);
 });
 router.on('circuit-half-open', ({ target }) => {
-  printNotice(['bold', 'yellow'], '◐', 'circuit half-open', target, 'one request goes to see');
+  printNotice(['bold', 'yellow'], '◐', 'circuit half-open', target, 'sending one probe');
 });
 router.on('circuit-close', ({ target }) => {
   printNotice(['bold', 'green'], '○', 'circuit closes', target, 'back in service');
 });
 router.on('rate-limited', ({ target, until, at }) => {
-  const more = `left alone for ${seconds(until - at)}`;
+  const more = `skipped for ${seconds(until - at)}`;
   printNotice(['bold', 'yellow'], '◌', 'rate limited', target, more);
 });
 
-async function ask({ tier, prompt, mode, feature }: DemoRequest): Promise<Completion> {
+async function send({ tier, prompt, mode, feature }: DemoRequest): Promise<Completion> {
   const options = { tags: { feature } };
   if (mode === 'complete') return router.complete(tier, prompt, options);
   const stream = router.stream(tier, prompt, options);
@@ -70,7 +70,7 @@ async function ask({ tier, prompt, mode, feature }: DemoRequest): Promise<Comple
   return completion;
 }
 
-/** In what order the tier prefers its targets while all are well. */
+/** The tier's order of targets while all are healthy. */
 const orderOf = (tier: DemoTier): readonly string[] =>
   router.explain(tier, 'Hello').candidates.map(({ target }) => target);
 
@@ -85,10 +85,10 @@ let lost = 0;
 let rerouted = 0;
 let answersUsd = 0;
 
-async function play(request: DemoRequest): Promise<void> {
+async function run(request: DemoRequest): Promise<void> {
   const order = orders[request.tier];
   try {
-    const completion = await ask(request);
+    const completion = await send(request);
     printAnswer(request, completion, order);
     answersUsd += completion.cost.attemptsUsd;
     if (completion.target !== order[0]) rerouted += 1;
@@ -99,42 +99,37 @@ async function play(request: DemoRequest): Promise<void> {
   }
 }
 
-/** Three at a time, as a small service would have it. */
-async function playAll(requests: readonly DemoRequest[]): Promise<void> {
-  const waiting = requests.values();
+/** Runs three requests at a time. */
+async function runAll(requests: readonly DemoRequest[]): Promise<void> {
+  const queue = requests.values();
   const worker = async () => {
-    for (const request of waiting) await play(request);
+    for (const request of queue) await run(request);
   };
   await Promise.all([worker(), worker(), worker()]);
 }
 
 stageVendors();
-print(
-  paint(
-    'bold',
-    'signalbox: 100 requests, three tiers, three vendors, and a bad quarter of a minute',
-  ),
-);
+print(paint('bold', 'signalbox: 100 requests, three tiers, three vendors, and several outages'));
 print(
   allSimulated
     ? paint(
         'dim',
         'The vendors are simulated on 127.0.0.1; the SDKs, the HTTP and the router are real.',
       )
-    : `Real, because their key is set: ${realVendors.join(', ')}. Nothing is broken there on purpose.`,
+    : `Real vendors (key set): ${realVendors.join(', ')}. No faults are injected there.`,
 );
-print(
-  paint('dim', '· whole answer  ≈ stream  ↻ tried again  ↷ on to the next target  ⊘ passed over'),
-);
+print(paint('dim', '· complete  ≈ stream  ↻ retried  ↷ failover to the next target  ⊘ skipped'));
 
 const startedAt = performance.now();
 for (const { chapter, requests } of writeStory()) {
   const { trouble } = chapter;
   const simulator = trouble && simulatorOf(trouble.vendor);
-  const spared = trouble !== undefined && simulator === undefined;
-  printRule(spared ? `(not played: ${chapter.title}; ${trouble.vendor} is real)` : chapter.title);
+  const isSkipped = trouble !== undefined && simulator === undefined;
+  printRule(
+    isSkipped ? `(not injected: ${chapter.title}; ${trouble.vendor} is real)` : chapter.title,
+  );
   if (simulator !== undefined) trouble?.begin(simulator);
-  await playAll(requests);
+  await runAll(requests);
   simulator?.clear();
   simulator?.up();
 }

@@ -5,10 +5,10 @@ import { simulateProviders } from 'signalbox/testing';
 
 const { OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, GOOGLE_API_KEY } = process.env;
 
-/** Vendors on 127.0.0.1 that speak the real wires, for those of whom there is no key. */
+/** Simulated vendors on 127.0.0.1, used for each vendor without a key. */
 export const simulators = await simulateProviders();
 
-/** Which vendors are the real ones, because their key is in the environment. */
+/** The vendors with a key in the environment, which are called for real. */
 export const isReal = {
   openai: Boolean(OPENAI_API_KEY),
   anthropic: Boolean(ANTHROPIC_API_KEY),
@@ -17,7 +17,7 @@ export const isReal = {
 
 type Vendor = keyof typeof isReal;
 
-/** Where the simulator is, or nothing at all: then the vendor's own address and key are used. */
+/** The address of the simulator, or no settings for a real vendor. */
 const settingsOf = (vendor: Vendor) =>
   isReal[vendor] ? {} : { apiKey: 'simulated', baseURL: simulators[vendor].baseURL };
 

@@ -2,7 +2,7 @@ import type { Attempt, ErrorSummary } from './protocol/attempt.ts';
 import type { PartialAnswer } from './protocol/completion.ts';
 import type { ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
 
-/** Shared over duplicate copies of the package, which `instanceof` is not. */
+/** Shared by duplicate copies of the package, unlike the class. */
 const brand = Symbol.for('signalbox.error');
 
 export type SignalboxErrorOptions = {
@@ -20,34 +20,34 @@ export type SignalboxErrorOptions = {
 };
 
 /**
- * The one class of error that signalbox throws. Tell them apart by `code`, with {@link isSignalboxError}.
+ * The only error class that signalbox throws. Distinguish errors by `code`, with {@link isSignalboxError}.
  *
- * `message` says what, where and what next. It never holds a key, a header, prompt text or the vendor's
- * own words (which may echo a prompt): those are in `cause`.
+ * `message` describes what failed, where, and what to do. It never contains a key, a header, prompt text or the
+ * vendor's words (which may repeat a prompt): those are in `cause`.
  */
 export class SignalboxError extends Error {
   override readonly name = 'SignalboxError';
   readonly code: ErrorCode;
-  // `declare`, so that a field which was not said is not there, rather than there and undefined.
+  // `declare`, so that a field that is not set does not exist, instead of being undefined.
   /** `provider/model` that failed. */
   declare readonly target?: string;
   /** HTTP status of the vendor's answer. */
   declare readonly status?: number;
-  /** Milliseconds after which a new try may work. On `all_targets_failed`: the soonest over all targets. */
+  /** Milliseconds after which a retry may succeed. On `all_targets_failed`: the earliest over all targets. */
   declare readonly retryAfterMs?: number;
   /** The vendor's request id, for its support. */
   declare readonly requestId?: string;
-  /** Which clock ran out, with code `timeout`. */
+  /** The timeout that expired, with code `timeout`. */
   declare readonly phase?: TimeoutPhase;
   /** The plugin, with code `policy_blocked` or `plugin_failed`. */
   declare readonly policy?: string;
   /** The plugin's rule that blocked the call, with code `policy_blocked`. */
   declare readonly rule?: string;
-  /** What had arrived, when a stream broke off. */
+  /** The content received before a stream broke off. */
   declare readonly partial?: PartialAnswer;
-  /** Every attempt of the call and every target passed over, in order. */
+  /** Every attempt of the call and every skipped target, in order. */
   readonly trail: readonly Attempt[];
-  /** One for each failed attempt, on `all_targets_failed`. */
+  /** One error per failed attempt, on `all_targets_failed`. */
   declare readonly errors?: readonly SignalboxError[];
 
   constructor(code: ErrorCode, message: string, options: SignalboxErrorOptions = {}) {
@@ -66,16 +66,16 @@ export class SignalboxError extends Error {
     Object.defineProperty(this, brand, { value: true });
   }
 
-  /** A copy with more said: the target, the trail, what had arrived. */
-  with(more: More): SignalboxError {
-    return copyOf(this, more);
+  /** Returns a copy with fields added or replaced. */
+  with(fields: ChangedFields): SignalboxError {
+    return copyOf(this, fields);
   }
 }
 
-type More = SignalboxErrorOptions & { readonly message?: string };
+type ChangedFields = SignalboxErrorOptions & { readonly message?: string };
 
-// Outside the class, which a bundler would rename if it spoke of itself; the name is what `console.log` prints.
-function copyOf(error: SignalboxError, { message, ...options }: More): SignalboxError {
+// Not a method body: a bundler renames a class that refers to itself, and `console.log` prints the class name.
+function copyOf(error: SignalboxError, { message, ...options }: ChangedFields): SignalboxError {
   const copy = new SignalboxError(error.code, message ?? error.message, {
     target: error.target,
     status: error.status,
@@ -95,8 +95,8 @@ function copyOf(error: SignalboxError, { message, ...options }: More): Signalbox
 }
 
 /**
- * Whether `error` is signalbox's, and of the given `code` if one is given. Works over duplicate copies
- * of the package. Does not unwrap `cause`.
+ * Whether `error` is a `SignalboxError`, with the given `code` if one is given. Works across duplicate copies
+ * of the package. Does not inspect `cause`.
  */
 export function isSignalboxError<Code extends ErrorCode = ErrorCode>(
   error: unknown,
@@ -106,7 +106,7 @@ export function isSignalboxError<Code extends ErrorCode = ErrorCode>(
   return code === undefined || ('code' in error && error.code === code);
 }
 
-/** The error as plain data, for trails and events. */
+/** Converts an error to plain data, for trails and events. */
 export function summarizeError(error: SignalboxError): ErrorSummary {
   return {
     code: error.code,

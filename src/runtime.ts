@@ -1,23 +1,23 @@
 import type { Runtime } from './protocol/runtime.ts';
 
-/** Longer delays make Node's timers fire at once. */
+/** Node's timers fire immediately for longer delays. */
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Of the process, and constant. Read on first use: Node loads its clock for it. */
+/** Constant. Read on first use, because reading it makes Node load its performance module. */
 let timeOrigin: number | undefined;
 
-/** Makes the ids of this process unlike those of all others; with a number behind, they are unlike each other. */
+/** Makes ids unique across processes; the counter makes them unique within one. */
 let processId: string | undefined;
-let idsMade = 0;
+let idCount = 0;
 
 function longAlarm(ms: number, ring: () => void): () => void {
-  let callOff = systemRuntime.alarm(maxTimerMs, () => {
-    callOff = systemRuntime.alarm(ms - maxTimerMs, ring);
+  let cancel = systemRuntime.alarm(maxTimerMs, () => {
+    cancel = systemRuntime.alarm(ms - maxTimerMs, ring);
   });
-  return () => callOff();
+  return () => cancel();
 }
 
-/** The system's own clock and chance. */
+/** The system's clock, timers and randomness. */
 export const systemRuntime: Required<Runtime> = {
   now() {
     timeOrigin ??= performance.timeOrigin;
@@ -27,7 +27,7 @@ export const systemRuntime: Required<Runtime> = {
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       let timer: ReturnType<typeof setTimeout>;
-      const stop = (): void => {
+      const abort = (): void => {
         clearTimeout(timer);
         reject(signal?.reason);
       };
@@ -35,14 +35,14 @@ export const systemRuntime: Required<Runtime> = {
         timer = setTimeout(
           () => {
             if (leftMs > maxTimerMs) return wait(leftMs - maxTimerMs);
-            signal?.removeEventListener('abort', stop);
+            signal?.removeEventListener('abort', abort);
             resolve();
           },
           Math.min(leftMs, maxTimerMs),
         );
       };
       wait(ms);
-      signal?.addEventListener('abort', stop, { once: true });
+      signal?.addEventListener('abort', abort, { once: true });
     }),
   alarm(ms, ring) {
     if (ms > maxTimerMs) return longAlarm(ms, ring);
@@ -52,7 +52,7 @@ export const systemRuntime: Required<Runtime> = {
   random: Math.random,
   createId(prefix) {
     processId ??= crypto.randomUUID().replaceAll('-', '');
-    idsMade += 1;
-    return `${prefix}_${processId}${idsMade.toString(36)}`;
+    idCount += 1;
+    return `${prefix}_${processId}${idCount.toString(36)}`;
   },
 };

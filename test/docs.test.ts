@@ -16,14 +16,14 @@ import { anchorsOf, fencesOf, linksOf, pages, readPage, root, rowsOf } from './d
 const fences = pages.flatMap(fencesOf);
 const checked = fences.filter(({ info }) => info === 'ts');
 
-/** The members of a union of string literals, read from the source. */
+/** The members of a union of string literals, parsed from the source. */
 function unionMembers(path: string, pattern: RegExp): readonly string[] {
   const text = readFileSync(`${root}${path}`, 'utf8');
   return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
 }
 
-/** A value as the sources write it: `10_000`, `'stream'`. */
-function written(value: string | number | boolean): string {
+/** Formats a value as a source literal: `10_000`, `'stream'`. */
+function literalOf(value: string | number | boolean): string {
   if (typeof value === 'string') return `'${value}'`;
   const [whole = '', ...fraction] = String(value).split('.');
   return [whole.replace(/\B(?=(\d{3})+$)/g, '_'), ...fraction].join('.');
@@ -35,7 +35,7 @@ describe('the code in the docs', () => {
     expect(checkFences(checked)).toEqual([]);
   });
 
-  it('names its language, and goes unchecked only where it is a fragment', () => {
+  it('has a language, and skips type checks only for fragments', () => {
     const others = fences.filter(({ info }) => !['ts', 'sh', 'text', 'json'].includes(info));
     expect(others.filter(({ info }) => info !== 'ts no-check')).toEqual([]);
     expect(others.length).toBeLessThanOrEqual(4);
@@ -43,15 +43,15 @@ describe('the code in the docs', () => {
 });
 
 describe('a type error in a fence', () => {
-  it('is told with the page and the line', () => {
+  it('is reported with page and line', () => {
     const code = "import { createRouter } from 'signalbox';\ncreateRouter(1);";
-    const told = checkFences([{ page: 'docs/page.md', line: 10, info: 'ts', code }]);
-    expect(told).toEqual([expect.stringMatching(/^docs\/page\.md:11: Argument of type/)]);
+    const errors = checkFences([{ page: 'docs/page.md', line: 10, info: 'ts', code }]);
+    expect(errors).toEqual([expect.stringMatching(/^docs\/page\.md:11: Argument of type/)]);
   });
 });
 
-describe('the links of the docs', () => {
-  it('lead to files and headings that exist', () => {
+describe('links in the docs', () => {
+  it('point to files and headings that exist', () => {
     const broken = pages.flatMap(linksOf).filter(({ page, to }) => {
       const [path = '', anchor] = to.split('#');
       const target = path === '' ? page : posix.join(posix.dirname(page), path);
@@ -81,22 +81,22 @@ describe('docs/configuration.md', () => {
     const expected = [
       ...Object.entries(others),
       ...Object.entries(circuit).map(([name, value]) => [`circuit.${name}`, value] as const),
-    ].map(([name, value]) => [name, written(value)]);
-    const told = rowsOf(page, 'Every default').map(([name, value]) => [name, value]);
-    expect(told).toEqual(expect.arrayContaining(expected));
+    ].map(([name, value]) => [name, literalOf(value)]);
+    const rows = rowsOf(page, 'Every default').map(([name, value]) => [name, value]);
+    expect(rows).toEqual(expect.arrayContaining(expected));
   });
 
   const ofTiers = Object.keys(routingSchema.shape.defaults.unwrap().shape);
   const ofCalls = Object.keys(callOptionsSchema().shape);
-  /** In a call as in a tier, but no defaults: they are merged, and have tables of their own. */
+  /** Options of calls and tiers that are merged instead of overridden. They have separate tables. */
   const merged = ['timeouts', 'retry', 'tags'];
   const inBoth = ofTiers.filter((name) => ofCalls.includes(name) && !merged.includes(name));
   const sections = {
-    'The router': ['providers', 'runtime', ...Object.keys(routingSchema.shape)],
+    'Router options': ['providers', 'runtime', ...Object.keys(routingSchema.shape)],
     Tiers: ['targets', 'fallbackTier', ...ofTiers.filter((name) => !inBoth.includes(name))],
     Targets: ['target', 'contextWindow', 'family', 'prices', 'limits', 'tags'],
-    'Defaults for calls': inBoth,
-    'Options of a call': ofCalls.filter((name) => !inBoth.includes(name)),
+    'Call defaults': inBoth,
+    'Call options': ofCalls.filter((name) => !inBoth.includes(name)),
     Timeouts: ['connectMs', 'firstTokenMs', 'idleMs', 'totalMs'],
     Retries: ['attempts', 'minMs', 'maxMs'],
     Limits: ['concurrency', 'rpm', 'tpm', 'maxQueue', 'maxQueueMs'],
@@ -104,10 +104,10 @@ describe('docs/configuration.md', () => {
   };
 
   it.each(Object.entries(sections))('has a row for every option under "%s"', (heading, options) => {
-    const told = rowsOf(page, heading)
+    const documented = rowsOf(page, heading)
       .slice(2)
       .map(([name]) => name);
-    expect(told.toSorted()).toEqual(options.toSorted());
+    expect(documented.toSorted()).toEqual(options.toSorted());
   });
 });
 
@@ -116,12 +116,12 @@ describe('docs/errors.md', () => {
 
   it('has a row for every error code', () => {
     const codes = unionMembers('src/protocol/error-code.ts', /^ {2}\| '(\w+)'$/gm);
-    const told = new Set(rows.map(([code]) => code));
-    expect(codes.filter((code) => !told.has(code))).toEqual([]);
+    const documented = new Set(rows.map(([code]) => code));
+    expect(codes.filter((code) => !documented.has(code))).toEqual([]);
     expect(codes).toContain('all_targets_failed');
   });
 
-  it('says what the failure table says', () => {
+  it('matches the failure table', () => {
     const next = { yes: 'yes', 'larger-window': 'larger window', listed: 'if listed' };
     const expected = Object.entries(failureTable).map(([code, row]) => [
       code,
@@ -130,18 +130,18 @@ describe('docs/errors.md', () => {
       next[row.next],
       row.circuit ? 'yes' : 'no',
     ]);
-    const told = rows.filter((row) => row.length === 6).map((row) => row.slice(0, 5));
-    expect(told).toEqual(expect.arrayContaining(expected));
+    const documented = rows.filter((row) => row.length === 6).map((row) => row.slice(0, 5));
+    expect(documented).toEqual(expect.arrayContaining(expected));
   });
 
-  it('has the figures of the retry budget', () => {
-    const told = rows.map(([name, value]) => [name, value]);
+  it('has the values of the retry budget', () => {
+    const documented = rows.map(([name, value]) => [name, value]);
     const expected = Object.entries(retryBudgetRules).map(([name, value]) => [name, String(value)]);
-    expect(told).toEqual(expect.arrayContaining(expected));
+    expect(documented).toEqual(expect.arrayContaining(expected));
   });
 });
 
-/** Runs a fence against the sources, in a process of its own. Rejects when it throws. */
+/** Runs a fence against the sources in a child process. Rejects if it throws. */
 async function run(code: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-fence-'));
   const file = join(folder, 'fence.ts');
@@ -157,7 +157,7 @@ async function run(code: string): Promise<string> {
 describe('docs/fire-drill.md', () => {
   const page = 'docs/fire-drill.md';
 
-  it('begins with a drill that passes', async () => {
+  it('starts with a drill that passes', async () => {
     const [first] = fencesOf(page);
     const stdout = await run(first?.code ?? '');
     expect(stdout).toMatch(/from: 'openai\/gpt-5\.4-mini',\s+to: 'anthropic\/claude-haiku-4-5'/);
@@ -165,7 +165,7 @@ describe('docs/fire-drill.md', () => {
   });
 
   it('has a row for every option of the command, with its default', () => {
-    const told = rowsOf(page, 'From the command line').slice(2);
+    const documented = rowsOf(page, 'From the command line').slice(2);
     const options = [...drillHelp.matchAll(/^ {2}(--[\w-]+)(?:.*\(default: (.*)\))?/gm)];
     const isFlag = (name: string): boolean => name === '--stream' || name === '--json';
     const expected = options.map(([, name = '', value = '']) => [
@@ -173,7 +173,7 @@ describe('docs/fire-drill.md', () => {
       isFlag(name) ? 'off' : value,
     ]);
     expect(expected.length).toBeGreaterThan(10);
-    expect(told.map(([name, value]) => [name, value])).toEqual(expected);
+    expect(documented.map(([name, value]) => [name, value])).toEqual(expected);
   });
 });
 
@@ -183,15 +183,15 @@ describe('docs/events.md', () => {
       'src/protocol/events.ts',
       /^ {2}'?([a-z-]+)'?: Of(?:Call|Drill|Router)\b/gm,
     );
-    const told = new Set(rowsOf('docs/events.md').map(([name]) => name));
+    const documented = new Set(rowsOf('docs/events.md').map(([name]) => name));
     expect(names).toContain('call-end');
-    expect(names.filter((name) => !told.has(name))).toEqual([]);
+    expect(names.filter((name) => !documented.has(name))).toEqual([]);
   });
 });
 
 describe('docs/architecture.md', () => {
   it('has a row for every room of src', () => {
-    const told = new Set(rowsOf('docs/architecture.md').map(([room]) => room));
+    const documented = new Set(rowsOf('docs/architecture.md').map(([room]) => room));
     const rooms = readdirSync(`${root}src`, { withFileTypes: true }).map((entry) =>
       entry.isDirectory() ? `src/${entry.name}/` : `src/${entry.name}`,
     );
@@ -205,12 +205,12 @@ describe('docs/architecture.md', () => {
       'src/adapters/': ['src/adapters/<vendor or wire>/'],
     };
     const expected = rooms.flatMap((room) => kinds[room] ?? room);
-    expect(expected.filter((room) => !told.has(room))).toEqual([]);
+    expect(expected.filter((room) => !documented.has(room))).toEqual([]);
   });
 });
 
 describe('README.md', () => {
-  it('has the two commands that every checkout must pass', () => {
+  it('has the demo and test commands', () => {
     const readme = readPage('README.md');
     expect(readme).toContain('npm ci --loglevel=error && npm run demo\n');
     expect(readme).toContain('npm ci --loglevel=error && npm test\n');

@@ -2,22 +2,22 @@ import { describe, expect, test, vi } from 'vitest';
 import { isSignalboxError, SignalboxError, summarizeError } from '../src/errors.ts';
 
 describe('SignalboxError', () => {
-  test('keeps its cause, and has none when none was given', () => {
+  test('has a cause only when one is given', () => {
     const cause = new TypeError('fetch failed');
     expect(new SignalboxError('connection', 'gone', { cause }).cause).toBe(cause);
     expect('cause' in new SignalboxError('connection', 'gone')).toBe(false);
   });
 
-  test('keeps a cause that is undefined apart from no cause at all', () => {
+  test('keeps a cause of undefined', () => {
     expect('cause' in new SignalboxError('aborted', 'left', { cause: undefined })).toBe(true);
   });
 
-  test('has only the fields that were said', () => {
+  test('has only the fields that are set', () => {
     const error = new SignalboxError('overloaded', 'busy', { status: 529, target: undefined });
     expect(new Set(Object.keys(error))).toEqual(new Set(['name', 'code', 'trail', 'status']));
   });
 
-  test('does not show its brand when it is logged or spread', () => {
+  test('does not expose its brand when spread', () => {
     const error = new SignalboxError('overloaded', 'busy');
     expect(Object.getOwnPropertySymbols({ ...error })).toEqual([]);
   });
@@ -38,7 +38,7 @@ describe('with', () => {
     cause: 'the vendor',
   });
 
-  test('says more in a copy and leaves the original alone', () => {
+  test('adds fields to a copy and leaves the original unchanged', () => {
     const copy = original.with({ target: 'openai/gpt' });
     expect(copy).toMatchObject({
       code: 'rate_limited',
@@ -52,11 +52,11 @@ describe('with', () => {
     expect(original.target).toBeUndefined();
   });
 
-  test('keeps the place where the error was made', () => {
+  test('keeps the stack', () => {
     expect(original.with({ target: 'a/b' }).stack).toBe(original.stack);
   });
 
-  test('can say it in other words', () => {
+  test('replaces the message', () => {
     const copy = original.with({ message: 'a/b: slow down' });
     expect(copy.message).toBe('a/b: slow down');
     expect(copy.stack).toContain('a/b: slow down');
@@ -74,7 +74,7 @@ describe('with', () => {
 });
 
 describe('isSignalboxError', () => {
-  test('knows the errors of another copy of the package', async () => {
+  test('recognizes errors of another copy of the package', async () => {
     vi.resetModules();
     const other = await import('../src/errors.ts');
     const foreign = new other.SignalboxError('timeout', 'late', { phase: 'idle' });
@@ -88,9 +88,9 @@ describe('isSignalboxError', () => {
     ['a plain error', new Error('x')],
     ['a look-alike', { name: 'SignalboxError', code: 'timeout', message: 'late' }],
     ['null', null],
-    ['nothing', undefined],
+    ['undefined', undefined],
     ['a string', 'timeout'],
-  ])('does not take %s for one', (_, value) => {
+  ])('returns false for %s', (_, value) => {
     expect(isSignalboxError(value)).toBe(false);
     expect(isSignalboxError(value, 'timeout')).toBe(false);
   });
@@ -101,7 +101,7 @@ describe('isSignalboxError', () => {
   });
 });
 
-test('a summary tells neither cause nor partial', () => {
+test('summarizeError omits cause and partial', () => {
   const error = new SignalboxError('timeout', 'late', {
     phase: 'idle',
     requestId: 'req_1',

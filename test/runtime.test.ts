@@ -12,16 +12,16 @@ describe('sleep', () => {
     vi.useRealTimers();
   });
 
-  test('resolves after its time and not before', async () => {
-    const woken = vi.fn();
-    void systemRuntime.sleep(1_000).then(woken);
+  test('resolves after the given time and not before', async () => {
+    const resolved = vi.fn();
+    void systemRuntime.sleep(1_000).then(resolved);
     await vi.advanceTimersByTimeAsync(999);
-    expect(woken).not.toHaveBeenCalled();
+    expect(resolved).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
-    expect(woken).toHaveBeenCalledOnce();
+    expect(resolved).toHaveBeenCalledOnce();
   });
 
-  test('rejects with the reason as soon as the signal aborts, and leaves neither listener nor timer', async () => {
+  test('rejects with the abort reason immediately and leaves no listener or timer', async () => {
     const controller = new AbortController();
     const sleeping = systemRuntime.sleep(1_000, controller.signal);
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
@@ -32,7 +32,7 @@ describe('sleep', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('leaves no listener when it has slept its time', async () => {
+  test('leaves no listener after it resolves', async () => {
     const { signal } = new AbortController();
     const sleeping = systemRuntime.sleep(10, signal);
     await vi.advanceTimersByTimeAsync(10);
@@ -40,21 +40,21 @@ describe('sleep', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
-  test('does not begin under a signal that has aborted', async () => {
+  test('rejects immediately when the signal is already aborted', async () => {
     await expect(systemRuntime.sleep(10, AbortSignal.abort('gone'))).rejects.toBe('gone');
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('sleeps longer than a timer of Node can', async () => {
-    const woken = vi.fn();
-    void systemRuntime.sleep(60 * dayMs).then(woken);
+  test('supports delays longer than a Node timer', async () => {
+    const resolved = vi.fn();
+    void systemRuntime.sleep(60 * dayMs).then(resolved);
     await vi.advanceTimersByTimeAsync(60 * dayMs - 1);
-    expect(woken).not.toHaveBeenCalled();
+    expect(resolved).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
-    expect(woken).toHaveBeenCalledOnce();
+    expect(resolved).toHaveBeenCalledOnce();
   });
 
-  test('can be woken late in a very long sleep', async () => {
+  test('can be aborted late in a very long sleep', async () => {
     const controller = new AbortController();
     const sleeping = systemRuntime.sleep(Number.POSITIVE_INFINITY, controller.signal);
     await vi.advanceTimersByTimeAsync(30 * dayMs);
@@ -72,7 +72,7 @@ describe('alarm', () => {
     vi.useRealTimers();
   });
 
-  test.each([1_000, 60 * dayMs])('rings once after %i ms and not before', async (ms) => {
+  test.each([1_000, 60 * dayMs])('calls back once after %i ms and not before', async (ms) => {
     const ring = vi.fn();
     systemRuntime.alarm(ms, ring);
     await vi.advanceTimersByTimeAsync(ms - 1);
@@ -82,26 +82,23 @@ describe('alarm', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test.each([0, 30 * dayMs])(
-    'is called off after %i ms, however long it was to wait',
-    async (ms) => {
-      const ring = vi.fn();
-      const callOff = systemRuntime.alarm(Number.POSITIVE_INFINITY, ring);
-      await vi.advanceTimersByTimeAsync(ms);
-      callOff();
-      expect(vi.getTimerCount()).toBe(0);
-      expect(ring).not.toHaveBeenCalled();
-    },
-  );
+  test.each([0, 30 * dayMs])('can be cancelled after %i ms, whatever its delay', async (ms) => {
+    const ring = vi.fn();
+    const cancel = systemRuntime.alarm(Number.POSITIVE_INFINITY, ring);
+    await vi.advanceTimersByTimeAsync(ms);
+    cancel();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(ring).not.toHaveBeenCalled();
+  });
 });
 
-test('time does not run backwards and is epoch time', () => {
+test('now returns monotonic epoch time', () => {
   const first = systemRuntime.now();
   expect(systemRuntime.now()).toBeGreaterThanOrEqual(first);
   expect(Math.abs(first - Date.now())).toBeLessThan(60_000);
 });
 
-test('ids begin with their prefix and differ', () => {
+test('createId returns unique ids with the prefix', () => {
   const ids = new Set(Array.from({ length: 100 }, () => systemRuntime.createId('call')));
   expect(ids.size).toBe(100);
   for (const id of ids) expect(id).toMatch(/^call_[0-9a-f]{32}[0-9a-z]+$/);

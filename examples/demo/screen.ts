@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import type { Attempt, Completion, SignalboxError } from 'signalbox';
 import type { DemoRequest } from './story.ts';
 
-/** Columns: fits a terminal of 100. */
+/** Fits a terminal of 100 columns. */
 const width = 98;
 
 type Style = Parameters<typeof styleText>[0];
@@ -13,7 +13,7 @@ export const paint = (style: Style, text: string): string =>
 
 export const print = (line = ''): void => console.log(line);
 
-/** The terminal's own colour, whether its ground is dark or light. */
+/** The terminal's default colour, for dark and light backgrounds. */
 const plain: Style = 'reset';
 
 const vendorStyles: Readonly<Record<string, Style>> = {
@@ -22,7 +22,7 @@ const vendorStyles: Readonly<Record<string, Style>> = {
   google: 'blue',
 };
 
-/** `provider/model` in its vendor's colour, in a column of `columns`. */
+/** `provider/model` in its vendor's colour, padded to `columns`. */
 export function paintTarget(target: string, columns = 0): string {
   const provider = target.slice(0, target.indexOf('/'));
   return paint(vendorStyles[provider] ?? plain, target.padEnd(columns));
@@ -32,53 +32,50 @@ export const dollars = (usd: number, digits = 5): string => `$${usd.toFixed(digi
 export const milliseconds = (ms: number): string => `${Math.round(ms).toLocaleString('en')} ms`;
 export const seconds = (ms: number): string => `${(Math.max(0, ms) / 1_000).toFixed(1)} s`;
 
-/** A line across, for something that changes the story. */
+/** Prints a horizontal rule with the title of a chapter. */
 export function printRule(title: string, style: Style = ['bold', 'cyan']): void {
   print();
   print(paint(style, `── ${title} ${'─'.repeat(Math.max(0, width - title.length - 4))}`));
 }
 
-/** Something that happened to a target, beside the requests. */
+/** Prints a state change of a target between the requests. */
 export function printNotice(style: Style, sign: string, what: string, target: string, more = '') {
   const head = paint(style, `     ${sign} ${what.padEnd(18)}`);
   print(`${head} ${paintTarget(target)}  ${paint('dim', more)}`.trimEnd());
 }
 
-/** The signs of the trail's verdicts, as the legend of the header has them. */
+/** The symbols of the verdicts, as in the legend. */
 const signs = { retry: '↻', next: '↷', stop: '✗', done: '' } as const satisfies Record<
   Attempt['verdict'],
   string
 >;
 
-const words: Readonly<Record<string, string>> = {
+const labels: Readonly<Record<string, string>> = {
   connection: 'reset',
   idle: 'stalled',
   'first-token': 'silent',
 };
 
-/** One line of the trail in two or three words. */
-function tell({ outcome, error, reason, verdict }: Attempt): string {
+/** Summarizes one line of the trail. */
+function summarize({ outcome, error, reason, verdict }: Attempt): string {
   if (outcome === 'skipped') return `${(reason ?? 'unavailable').replace(/( until |, ).*/, '')} ⊘`;
-  const word = error?.status ?? words[error?.phase ?? ''] ?? words[error?.code ?? ''];
-  return `${word ?? error?.code ?? outcome} ${signs[verdict]}`;
+  const label = error?.status ?? labels[error?.phase ?? ''] ?? labels[error?.code ?? ''];
+  return `${label ?? error?.code ?? outcome} ${signs[verdict]}`;
 }
 
-/**
- * Why the answer is from where it is: what became of the targets before it, and the verdict on each. The
- * trail also has those behind it that could not have been asked; they are left out.
- */
-function tellTrail(trail: readonly Attempt[], order: readonly string[]): string {
+/** Summarizes why the target answered: the targets before it in `order`, with the verdict of each. */
+function summarizeTrail(trail: readonly Attempt[], order: readonly string[]): string {
   let provider = '';
-  const told: string[] = [];
+  const words: string[] = [];
   const answered = trail.find(({ outcome }) => outcome === 'ok')?.target ?? '';
   for (const attempt of trail) {
     if (attempt.outcome === 'ok' || order.indexOf(attempt.target) > order.indexOf(answered))
       continue;
     const [name = ''] = attempt.target.split('/');
-    told.push(name === provider ? tell(attempt) : `${name} ${tell(attempt)}`);
+    words.push(name === provider ? summarize(attempt) : `${name} ${summarize(attempt)}`);
     provider = name;
   }
-  return told.join(' ');
+  return words.join(' ');
 }
 
 const clip = (text: string, columns: number): string =>
@@ -89,13 +86,10 @@ function head({ number, tier, mode }: DemoRequest): string {
   return `${String(number).padStart(3)} ${sign} ${tier.padEnd(18)}`;
 }
 
-/** Longer than this is worth a second look. */
+/** Longer latencies are highlighted. */
 const slowMs = 800;
 
-/**
- * One answer: who gave it, how long it took, what it cost, and why it was that target; `order` is what the
- * tier prefers.
- */
+/** Prints one answer: target, latency, cost, and why that target answered. `order` is the tier's usual order. */
 export function printAnswer(
   request: DemoRequest,
   completion: Completion,
@@ -103,7 +97,7 @@ export function printAnswer(
 ): void {
   const { target, latency, cost, trail } = completion;
   const price = cost.usd === null ? 'unknown' : dollars(cost.usd);
-  const why = clip(tellTrail(trail, order), 26);
+  const why = clip(summarizeTrail(trail, order), 26);
   const slow = latency.totalMs > slowMs ? 'yellow' : plain;
   print(
     [

@@ -15,7 +15,7 @@ export type DemoRequest = {
 export type Chapter = {
   readonly title: string;
   readonly requests: number;
-  /** What goes wrong, and where. */
+  /** The injected fault. */
   readonly trouble?: {
     readonly vendor: Vendor;
     readonly begin: (simulator: SimulatedProvider) => void;
@@ -23,9 +23,9 @@ export type Chapter = {
 };
 
 export const chapters: readonly Chapter[] = [
-  { title: 'all three vendors are well', requests: 10 },
+  { title: 'all three vendors are healthy', requests: 10 },
   {
-    title: 'anthropic is overloaded now and then: 529',
+    title: 'anthropic is overloaded at times: 529',
     requests: 10,
     trouble: {
       vendor: 'anthropic',
@@ -68,7 +68,7 @@ export const chapters: readonly Chapter[] = [
 
 type Kind = Pick<DemoRequest, 'tier' | 'feature' | 'mode' | 'prompt'>;
 
-/** What the imaginary product asks, and how often: a kind that stands here twice is asked twice as often. */
+/** The kinds of requests. Each is sent equally often. */
 const kinds: readonly Kind[] = [
   { tier: 'fast', feature: 'search', mode: 'stream', prompt: 'Where is my order?' },
   { tier: 'fast', feature: 'search', mode: 'stream', prompt: 'Which orders are late?' },
@@ -79,7 +79,7 @@ const kinds: readonly Kind[] = [
   { tier: 'frontier-reasoning', feature: 'support', mode: 'stream', prompt: 'Draft a reply.' },
 ];
 
-/** The requests of each chapter, the same in each run. */
+/** The requests of each chapter, identical in each run. */
 export function* writeStory(): Generator<{
   readonly chapter: Chapter;
   readonly requests: readonly DemoRequest[];
@@ -88,7 +88,7 @@ export function* writeStory(): Generator<{
   let number = 0;
   const deck: Kind[] = [];
   const next = (): Kind => {
-    // Dealt from a shuffled deck, so that no kind stays away for long.
+    // Draws from a shuffled deck, so that all kinds appear regularly.
     if (deck.length === 0) {
       const shuffled = kinds.map((kind) => ({ kind, at: random() })).sort((a, b) => a.at - b.at);
       deck.push(...shuffled.map(({ kind }) => kind));

@@ -7,14 +7,14 @@ export type Result = {
   readonly features: readonly Row[];
   readonly total: Row;
   readonly lost: number;
-  /** Answered by another target than the first choice of their tier. */
+  /** Requests answered by another target than the first of their tier. */
   readonly rerouted: number;
-  /** US dollars: the answers' own `cost.attemptsUsd`, added up. */
+  /** US dollars: the sum of `cost.attemptsUsd` of all answers. */
   readonly answersUsd: number;
   readonly snapshot: Snapshot;
 };
 
-/** The same bill? Both are sums of whole nano-dollars. */
+/** Whether both totals are equal. Both are sums of whole nano-dollars. */
 export function billsAgree({ total, answersUsd }: Result): boolean {
   return Math.round(total.usd * 1e9) === Math.round(answersUsd * 1e9);
 }
@@ -58,12 +58,12 @@ export function printSummary(result: Result): void {
   print();
   const verdict = `  ${total.ok} answered, ${lost} lost.`;
   print(
-    `${paint(lost === 0 ? ['bold', 'green'] : ['bold', 'red'], verdict)} ${rerouted} of them the first choice could not answer.`,
+    `${paint(lost === 0 ? ['bold', 'green'] : ['bold', 'red'], verdict)} ${rerouted} of them by another target than the tier's first.`,
   );
   const agree = billsAgree(result);
   print(
-    `  The bill: ${dollars(total.usd, 6)} in \`cost\` events, ${dollars(result.answersUsd, 6)} in the answers. ${
-      agree ? paint('green', '✓ the same') : paint('red', '✗ they differ')
+    `  Cost: ${dollars(total.usd, 6)} in \`cost\` events, ${dollars(result.answersUsd, 6)} in the answers. ${
+      agree ? paint('green', '✓ equal') : paint('red', '✗ different')
     }`,
   );
 }

@@ -2,7 +2,7 @@ import type { EventOf, RouterEvent } from 'signalbox';
 
 type End = EventOf<'call-end'>;
 
-/** What a router's events come to, for one feature or for all. Percentiles are of answered calls. */
+/** Totals of a router's events, for one feature or for all. Percentiles are of answered calls. */
 export type Row = {
   readonly name: string;
   readonly requests: number;
@@ -17,7 +17,7 @@ function percentile(sorted: readonly number[], quantile: number): number {
   return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? 0;
 }
 
-/** Keeps the events of interest, and adds them up by the tag `feature`. */
+/** Collects events and sums them up by the tag `feature`. */
 export function createTally() {
   const events: RouterEvent[] = [];
   const isEnd = (event: RouterEvent): event is End => event.type === 'call-end';

@@ -3,7 +3,7 @@ import { isReal, simulators } from '../providers.ts';
 
 export type Vendor = keyof typeof isReal;
 
-/** Milliseconds to the first token (from, to) and between two chunks, about as fast as each vendor is. */
+/** Milliseconds to the first token (from, to) and between two chunks, similar to each vendor. */
 const paces = {
   openai: { first: [60, 140], chunk: 13 },
   anthropic: { first: [90, 200], chunk: 15 },
@@ -17,7 +17,7 @@ const texts = [
   'Restart the sync from the settings page. If the badge stays red, the token has expired: sign in again, then press the button twice. Nothing that was saved is lost.',
 ] as const;
 
-/** Answers of a believable length, price and pace. The same seed gives the same ones each time. */
+/** Answers of realistic length, cost and speed. Deterministic for a seed. */
 function answers(vendor: Vendor, seed: number): () => SimulatedAnswer {
   const { random } = fakeRuntime({ seed });
   const between = (low: number, high: number) => Math.round(low + random() * (high - low));
@@ -30,19 +30,19 @@ function answers(vendor: Vendor, seed: number): () => SimulatedAnswer {
   });
 }
 
-/** Makes the simulated vendors answer like real ones. */
+/** Sets realistic answers on the simulated vendors. */
 export function stageVendors(): void {
   simulators.openai.answer(answers('openai', 1));
   simulators.anthropic.answer(answers('anthropic', 2));
   simulators.google.answer(answers('google', 3));
 }
 
-/** The vendor as something that can be broken; `undefined` for a real one, which is left alone. */
+/** The simulator of a vendor, for fault injection; `undefined` for a real vendor. */
 export function simulatorOf(vendor: Vendor): SimulatedProvider | undefined {
   return isReal[vendor] ? undefined : simulators[vendor];
 }
 
-/** The vendors that are the real ones. */
+/** Names of the vendors that are called for real. */
 export const realVendors: readonly string[] = Object.entries(isReal)
   .filter(([, real]) => real)
   .map(([vendor]) => vendor);

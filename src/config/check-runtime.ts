@@ -15,11 +15,11 @@ function problem(method: string, what: string): Problem {
   return { path: ['runtime', method], message: what };
 }
 
-/** What is wrong with a runtime. Asks it for the time, and for nothing that it counts. */
+/** Validates a runtime. Calls only `now()`, because the other methods have side effects. */
 export function runtimeProblems(runtime: unknown): readonly Problem[] {
   if (runtime === undefined || runtime === systemRuntime) return [];
   if (typeof runtime !== 'object' || runtime === null) {
-    const message = `must be an object with ${methods.join(', ')}`;
+    const message = `must be an object with the methods ${methods.join(', ')}`;
     return [{ path: ['runtime'], message }];
   }
   const problems = methods
@@ -27,40 +27,45 @@ export function runtimeProblems(runtime: unknown): readonly Problem[] {
     .map((method) => problem(method, 'must be a function'));
   const alarm: unknown = Reflect.get(runtime, 'alarm');
   if (alarm !== undefined && typeof alarm !== 'function') {
-    problems.push(problem('alarm', 'must be a function, or left out'));
+    problems.push(problem('alarm', 'must be a function or undefined'));
   }
   if (problems.length > 0) return problems;
   try {
     checkedRuntime(runtime as Runtime).now();
   } catch (error) {
-    problems.push(problem('now', error instanceof SignalboxError ? whatOf(error) : 'it threw'));
+    problems.push(
+      problem('now', error instanceof SignalboxError ? withoutPath(error) : 'threw an error'),
+    );
   }
   return problems;
 }
 
-/** The message without the path that it begins with. */
-function whatOf({ message }: SignalboxError): string {
+/** The message without its leading path. */
+function withoutPath({ message }: SignalboxError): string {
   return message.slice(message.indexOf(': ') + 2);
 }
 
-/** Calls a method of the caller's runtime. @throws SignalboxError `config` when it throws or returns something else */
-function ask<Value>(
+/**
+ * Calls a method of the runtime and checks its return value.
+ * @throws SignalboxError `config` if the method throws or the value is invalid.
+ */
+function callMethod<Value>(
   method: keyof Runtime,
   call: () => Value,
-  isRight: (value: Value) => boolean,
-  wanted: string,
+  isValid: (value: Value) => boolean,
+  expected: string,
 ): Value {
   let value: Value;
   try {
     value = call();
   } catch (cause) {
-    throw new SignalboxError('config', `runtime.${method}: it threw; see cause`, { cause });
+    throw new SignalboxError('config', `runtime.${method}: threw an error; see cause`, { cause });
   }
-  if (isRight(value)) return value;
-  const got = typeof value === 'number' ? String(value) : quoted(value);
+  if (isValid(value)) return value;
+  const actual = typeof value === 'number' ? String(value) : quoted(value);
   throw new SignalboxError(
     'config',
-    `runtime.${method}: must return ${wanted}, and returned ${got}`,
+    `runtime.${method}: must return ${expected}, but returned ${actual}`,
   );
 }
 
@@ -73,33 +78,34 @@ function isThenable(value: unknown): boolean {
   );
 }
 
-function isShare(value: unknown): boolean {
+function isFraction(value: unknown): boolean {
   return typeof value === 'number' && value >= 0 && value < 1;
 }
 
-/** The runtime with what its methods return checked, so that a wrong one fails as itself and not somewhere else. */
+/** Wraps a runtime so that its return values are checked: a faulty method fails with its name, not elsewhere. */
 export function checkedRuntime(runtime: Runtime): Runtime {
   if (runtime === systemRuntime) return runtime;
   const { alarm } = runtime;
   return {
-    now: () => ask('now', () => runtime.now(), Number.isFinite, 'a number of milliseconds'),
-    sleep: (ms, signal) => ask('sleep', () => runtime.sleep(ms, signal), isThenable, 'a promise'),
+    now: () => callMethod('now', () => runtime.now(), Number.isFinite, 'a number of milliseconds'),
+    sleep: (ms, signal) =>
+      callMethod('sleep', () => runtime.sleep(ms, signal), isThenable, 'a promise'),
     ...(alarm !== undefined && {
       alarm: (ms: number, ring: () => void) =>
-        ask(
+        callMethod(
           'alarm',
           () => alarm.call(runtime, ms, ring),
-          (callOff) => typeof callOff === 'function',
-          'a function that calls it off',
+          (cancel) => typeof cancel === 'function',
+          'a function that cancels the alarm',
         ),
     }),
-    random: () => ask('random', () => runtime.random(), isShare, 'a number in [0, 1)'),
+    random: () => callMethod('random', () => runtime.random(), isFraction, 'a number in [0, 1)'),
     createId: (prefix) =>
-      ask(
+      callMethod(
         'createId',
         () => runtime.createId(prefix),
         (id) => typeof id === 'string' && id !== '',
-        'a string that is not empty',
+        'a non-empty string',
       ),
   };
 }

@@ -12,7 +12,7 @@ import { configError, describeIssue, flawProblems, type Problem } from './proble
 import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
 import { knownCallKeys } from './schema.ts';
 
-/** The options of each kind of call. */
+/** The schema of each kind of call. */
 const optionSchemas = {
   chat: callOptionsSchema,
   embed: embedOptionsSchema,
@@ -20,17 +20,17 @@ const optionSchemas = {
 } as const;
 
 /**
- * Whether each option is known and right by itself. A call has one or two of them, where the whole schema, which is
- * needed to say what is wrong, looks for thirty.
+ * Whether each option is known and valid. Faster than the whole schema, which checks thirty options where a call has
+ * one or two. The whole schema runs only to describe the problems.
  */
-function areRight(shape: Readonly<Record<string, z.ZodType>>, options: object): boolean {
+function areValid(shape: Readonly<Record<string, z.ZodType>>, options: object): boolean {
   return Object.entries(options).every(
     ([key, value]) => Object.hasOwn(shape, key) && shape[key]?.safeParse(value).success === true,
   );
 }
 
-/** What is wrong with the structure of the options that hold data of the caller's own making. */
-function flawsOf({ providerOptions, tags }: CallOptions): readonly Problem[] {
+/** Structural problems (cycles, depth) of the options that contain arbitrary data. */
+function findStructuralProblems({ providerOptions, tags }: CallOptions): readonly Problem[] {
   if (providerOptions === undefined && tags === undefined) return [];
   return flawProblems([
     ...dataFlaws({ providerOptions }),
@@ -38,7 +38,7 @@ function flawsOf({ providerOptions, tags }: CallOptions): readonly Problem[] {
   ]);
 }
 
-/** What is wrong with the names of providers that the options hold. */
+/** Provider names in the options that are not configured. */
 function unknownProviders(
   { providerOptions, route }: CallOptions,
   providers: ReadonlyMap<string, unknown>,
@@ -64,8 +64,8 @@ function unknownProviders(
 }
 
 /**
- * The options of one call, or an error that lists all that is wrong with them.
- * @throws SignalboxError `config`
+ * Validates the options of one call and returns them.
+ * @throws SignalboxError `config` that lists every problem.
  */
 export function checkCallOptions(
   options: CallOptions,
@@ -75,11 +75,11 @@ export function checkCallOptions(
   if (typeof options !== 'object' || options === null) {
     throw configError([{ path: [], message: 'must be an object' }], 'options');
   }
-  const flaws = flawsOf(options);
+  const flaws = findStructuralProblems(options);
   if (flaws.length > 0) throw configError(flaws, 'options');
   const schema = optionSchemas[task]();
-  const isRight = areRight(schema.shape, options);
-  const issues = isRight ? [] : (schema.safeParse(options).error?.issues ?? []);
+  const isValid = areValid(schema.shape, options);
+  const issues = isValid ? [] : (schema.safeParse(options).error?.issues ?? []);
   const problems = [
     ...issues.flatMap((issue) => describeIssue(issue, knownCallKeys(schema.shape, issue.path))),
     ...unknownProviders(options, providers),
@@ -89,7 +89,7 @@ export function checkCallOptions(
 }
 
 /**
- * How long a closing router waits, in milliseconds. @default 0
+ * How long `close` waits for running calls, in milliseconds. @default 0
  * @throws SignalboxError `config` for anything but `{ drainMs }`.
  */
 export function drainMsOf(options: unknown = {}): number {
@@ -103,8 +103,8 @@ export function drainMsOf(options: unknown = {}): number {
 }
 
 /**
- * The tier of that name.
- * @throws SignalboxError `config` that says which there are.
+ * Returns the tier with the given name.
+ * @throws SignalboxError `config` that lists the configured tiers.
  */
 export function findTier(config: ResolvedConfig, name: string): ResolvedTier {
   const tier = config.tiers.get(name);
@@ -117,12 +117,12 @@ export function findTier(config: ResolvedConfig, name: string): ResolvedTier {
   );
 }
 
-/** A bound that is no number would be none. */
+/** Rejects NaN and the like, which would disable the bound. */
 function isBound(value: unknown): boolean {
   return value === undefined || (Number.isSafeInteger(value) && Number(value) > 0);
 }
 
-/** Each key of a pool is a candidate in every call. */
+/** Bounds the work per call: each key of a pool is a candidate in every call. */
 const maxKeyCount = 1_000;
 
 function isKeyCount(value: unknown): boolean {
@@ -131,7 +131,7 @@ function isKeyCount(value: unknown): boolean {
 
 const providerMembers = ['capabilities', 'preload', 'prepare'] as const;
 
-/** What is wrong with the providers; all of it, to be told along with the rest of the configuration. */
+/** All problems of the providers, to be reported together with those of the routing data. */
 export function providerProblems(providers: unknown): readonly Problem[] {
   const entries =
     typeof providers === 'object' && providers !== null ? Object.entries(providers) : [];
@@ -139,16 +139,16 @@ export function providerProblems(providers: unknown): readonly Problem[] {
   if (entries.length === 0) {
     problems.push({
       path: ['providers'],
-      message: 'at least one provider is needed, such as openai()',
+      message: 'must contain at least one provider, such as openai()',
     });
   }
   for (const [name, provider] of entries) {
     const path = ['providers', name];
     if (name === '' || name.includes('/')) {
-      problems.push({ path, message: 'a name must not be empty or hold a slash' });
+      problems.push({ path, message: 'a provider name must not be empty or contain a slash' });
     }
     if (name === '__proto__') {
-      problems.push({ path, message: 'no provider can be called "__proto__"' });
+      problems.push({ path, message: 'a provider must not be named "__proto__"' });
     }
     const isProvider =
       typeof provider === 'object' &&
@@ -157,15 +157,15 @@ export function providerProblems(providers: unknown): readonly Problem[] {
     if (!isProvider) {
       problems.push({
         path,
-        message: 'must be a provider, such as openai(), called with parentheses',
+        message: 'must be a provider: call its function, such as openai()',
       });
     } else if (!isBound(Reflect.get(provider, 'maxAnswerBytes'))) {
-      const message = 'must be a whole number of bytes, 1 at least';
+      const message = 'must be a positive integer (bytes)';
       problems.push({ path: [...path, 'maxAnswerBytes'], message });
     }
     const keyCount: unknown = isProvider ? Reflect.get(provider, 'keyCount') : undefined;
     if (keyCount !== undefined && !isKeyCount(keyCount)) {
-      problems.push({ path, message: `keyCount must be a whole number from 1 to ${maxKeyCount}` });
+      problems.push({ path, message: `keyCount must be an integer from 1 to ${maxKeyCount}` });
     }
   }
   return problems;

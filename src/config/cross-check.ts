@@ -4,11 +4,10 @@ import { own } from '../internal/own.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { Problem } from './problems.ts';
 
-/** Only the names in a configuration, so that they are checked even when its shape is wrong elsewhere. */
+/** Parses only the names in a configuration, so that they are checked even when its shape is invalid elsewhere. */
 const looseRouting = once(() => {
   const names = z.record(z.string(), z.unknown()).catch({});
 
-  // Only the names, whatever else may be wrong.
   const looseTarget = z.preprocess(
     (value) => (typeof value === 'string' ? { target: value } : value),
     z
@@ -39,21 +38,21 @@ const looseRouting = once(() => {
 
 type LooseTiers = z.output<ReturnType<typeof looseRouting>>['tiers'];
 
-/** The two halves of `provider/model`. */
+/** Splits `provider/model`. */
 export function splitTarget(id: string): { readonly provider: string; readonly model: string } {
   const slash = id.indexOf('/');
   return { provider: id.slice(0, slash), model: id.slice(slash + 1) };
 }
 
-/** The tiers that lead back to themselves. Each tier is passed once, however long the chains are. */
+/** The tiers whose `fallbackTier` chain is a cycle. Visits each tier once, however long the chains are. */
 function circularTiers(tiers: LooseTiers): ReadonlySet<string> {
   const circular = new Set<string>();
-  const passed = new Set<string>();
+  const visited = new Set<string>();
   for (const start of Object.keys(tiers)) {
     const chain: string[] = [];
     let next: string | undefined = start;
-    while (next !== undefined && !passed.has(next)) {
-      passed.add(next);
+    while (next !== undefined && !visited.has(next)) {
+      visited.add(next);
       chain.push(next);
       next = own(tiers, next)?.fallbackTier;
     }
@@ -63,7 +62,7 @@ function circularTiers(tiers: LooseTiers): ReadonlySet<string> {
   return circular;
 }
 
-/** What no schema can say: names that must exist, and chains that must end. */
+/** Checks what a schema cannot express: names that must exist, and `fallbackTier` chains without cycles. */
 export function crossCheck(routing: unknown, providers: readonly string[]): readonly Problem[] {
   const loose = looseRouting().parse(routing);
   const problems: Problem[] = [];
@@ -93,7 +92,7 @@ export function crossCheck(routing: unknown, providers: readonly string[]): read
     } else if (circular.has(name)) {
       problems.push({
         path,
-        message: 'the fallback tiers lead in a circle; end the chain somewhere',
+        message: 'fallbackTier must not form a cycle; remove it from one of these tiers',
       });
     }
   }

@@ -9,76 +9,76 @@ import type {
 import type { OnUnsupported, Transfer } from '../protocol/request.ts';
 import { defaultMaxAnswerBytes } from '../transport/answer-bound.ts';
 
-/** Every default of the router, each with its reason. */
+/** The defaults of the router, with the reason for each. */
 export const defaults = {
-  /** The order in which a reader would expect a list to be tried. */
+  /** Readers expect a list to be tried in order. */
   strategy: 'priority' satisfies BuiltInStrategy,
-  /** Only with a stream can a silent vendor be told from a thinking one. */
+  /** Only a stream shows whether a vendor is silent or slow. */
   transfer: 'stream' satisfies Transfer,
-  /** Never a silent splice: whoever shows text as it comes must opt in to taking it back. */
+  /** Retracting text that was already shown requires an opt-in. */
   midStream: 'fail' satisfies MidStream,
-  /** A circuit is a guess about the future; with nothing else to ask, a guess should not fail a call. */
+  /** An open circuit is a prediction. Without alternatives, a prediction should not fail a call. */
   whenAllOpen: 'try-least-bad' satisfies WhenAllOpen,
-  /** Vectors of two models lie in two spaces: a mixed index finds nothing and says nothing. */
+  /** Vectors of two models in one index return wrong results without an error. */
   vectors: 'same-model' satisfies Vectors,
-  /** Enough to hide the latency of one batch behind the next, too few to meet a rate limit. */
+  /** Enough to hide the latency of a batch, too few to hit a rate limit. */
   embedConcurrency: 4,
-  /** What most vendors take in one request. */
+  /** Most vendors accept this many values per request. */
   embedBatch: 100,
-  /** An option one vendor lacks should not take the vendor out of the chain. */
+  /** An option that one vendor does not support should not exclude that vendor. */
   onUnsupported: 'warn' satisfies OnUnsupported,
-  /** Two users who ask the same may want two answers. */
+  /** Two users with the same prompt may expect different answers. */
   singleFlight: false,
-  /** A request more for ten calls: what the retry budget earns too. */
+  /** One extra request per ten calls, the rate at which the retry budget refills. */
   hedgeMaxExtra: 0.1,
   priority: 'normal' satisfies Priority,
-  /** Half a minute's wait at the limits of a large account; more would wait in vain. */
+  /** About 30 s of waiting at the limits of a large account. A longer queue would wait in vain. */
   maxQueue: 1_000,
-  /** A short answer; replaced by what the target's answers have taken as soon as there is one. */
+  /** A short answer. Replaced by the target's actual usage after its first answer. */
   outputTokens: 256,
-  /** Over all targets: whatever the counts for each target multiply to, a call stays a call. */
+  /** Over all targets. Bounds a call, whatever the counts per target add up to. */
   maxAttempts: 6,
-  /** Shown its mistake once, a model usually mends it; twice is seldom worth the price. */
+  /** A model usually fixes its mistake after one hint. A second hint is rarely worth its cost. */
   repairAttempts: 1,
-  /** Undici's own connect timeout; a TCP and TLS handshake that takes longer will not succeed. */
+  /** Undici's connect timeout. A slower TCP and TLS handshake rarely succeeds. */
   connectMs: 10_000,
-  /** Long prompts take tens of seconds; longer than this is an outage. */
+  /** Long prompts take tens of seconds. A longer silence is an outage. */
   firstTokenMs: 60_000,
-  /** Models asked for a reasoning effort of medium or more think for minutes before the first part. */
+  /** With a reasoning effort of medium or more, models reason for minutes before the first part. */
   reasoningFirstTokenMs: 300_000,
   /** Healthy vendors send a token or a ping every few seconds. */
   idleMs: 30_000,
-  /** The vendors' own SDKs give up after ten minutes too. */
+  /** The vendors' SDKs time out after ten minutes too. */
   totalMs: 600_000,
-  /** Full jitter over a quarter of a second spreads retries and is not felt. */
+  /** Full jitter over 250 ms spreads retries without a noticeable delay. */
   retryMinMs: 250,
-  /** A longer wait is better spent on another target. */
+  /** Instead of a longer wait, try another target. */
   retryMaxMs: 8_000,
-  /** The longest `Retry-After` waited for on one target while another is free. */
+  /** The longest `Retry-After` to wait for while another target is available. */
   patienceMs: 1_000,
-  /** The first limit without `Retry-After`, doubled while it lasts: most vendors count over seconds or a minute. */
+  /** The first limit without `Retry-After`, doubled while it persists. Most vendors count over seconds or a minute. */
   limitedMs: 2_000,
-  /** An empty account: minutes, since somebody has to pay, and hours would outlive the payment. */
+  /** An empty account: minutes, because it needs a payment; hours would outlast the payment. */
   exhaustedMs: 600_000,
-  /** A refused key: asked again soon enough to see it mended, seldom enough not to look like an attack. */
+  /** A rejected key: short enough to notice a fix, long enough not to look like an attack. */
   credentialMs: 60_000,
   /** A model that does not exist: the same. */
   modelMs: 60_000,
-  /** 64 MB: an answer with images fits, and an endless one does not end a small process. */
+  /** 64 MB: large enough for answers with images, small enough to protect a small process. */
   maxAnswerBytes: defaultMaxAnswerBytes,
-  /** A fire drill's `slow`: well above what a first token usually takes, below the patience of callers. */
+  /** `delayMs` of a fire drill's `slow`: more than a usual first token, less than callers' patience. */
   drillDelayMs: 2_000,
-  /** A fire drill's `cut` and `truncated`: the reader has seen something, and most is still to come. */
+  /** `afterParts` of `cut` and `truncated`: the reader has received something, and most is missing. */
   drillAfterParts: 1,
   circuit: {
-    /** Three in a row is no accident at any rate of traffic. */
+    /** Three consecutive failures are no coincidence at any rate of traffic. */
     consecutiveFailures: 3,
     failureRate: 0.5,
     window: 20,
-    /** One failure of one call is not a rate. */
+    /** One failed call is not a failure rate. */
     minimumCalls: 5,
     openMs: 5_000,
-    /** So that a target that has recovered serves again within half a minute. */
+    /** A recovered target is used again within 30 s. */
     maxOpenMs: 30_000,
     successesToClose: 2,
   } satisfies Required<CircuitSettings>,

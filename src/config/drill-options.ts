@@ -49,7 +49,10 @@ const drillSchema = once(() => {
     .strictObject({
       tier: z.string(),
       fault,
-      targets: z.array(z.string()).min(1, 'name at least one target, or leave it out').optional(),
+      targets: z
+        .array(z.string())
+        .min(1, 'must contain at least one target; omit it for the default')
+        .optional(),
       forMs: z.number().positive(),
       share: z.number().gt(0).max(1).optional(),
       tag: z
@@ -63,31 +66,30 @@ const drillSchema = once(() => {
     });
 });
 
-/** The options of a drill, its fault with all that it leaves out. */
+/** The options of a drill, with the defaults of its fault. */
 export type CheckedDrill = Readonly<z.output<ReturnType<typeof drillSchema>>>;
 
-/** A fault whose defaults are filled in. */
+/** A fault with its defaults. */
 export type CheckedFault = CheckedDrill['fault'];
 
-/** The faults by name, where one was misspelt. */
+/** Lists the fault names for an unknown fault. */
 function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
   if (issue.code !== 'invalid_union' || issue.path[0] !== 'fault') return describeIssue(issue, []);
   return [{ path: ['fault'], message: `must be one of ${Object.keys(faults()).join(', ')}` }];
 }
 
 /**
- * The options of a drill, or an error that lists all that is wrong with them. `chain` are the targets that the
- * tier asks.
- * @throws SignalboxError `config`
+ * Validates the options of a drill and adds defaults. `chain` are the targets of the tier.
+ * @throws SignalboxError `config` that lists every problem.
  */
 export function checkDrillOptions(options: DrillOptions, chain: readonly string[]): CheckedDrill {
   const flaws = dataFlaws(options).filter(({ kind }) => kind === 'nesting');
   if (flaws.length > 0) throw configError(flawProblems(flaws), 'drill');
   const { data, error } = drillSchema().safeParse(options);
   const problems: Problem[] = (error?.issues ?? []).flatMap(describeFault);
-  const asked = new Set(chain);
+  const known = new Set(chain);
   for (const [index, target] of (data?.targets ?? []).entries()) {
-    if (asked.has(target)) continue;
+    if (known.has(target)) continue;
     const hint = { name: target, known: chain, otherwise: 'list' } as const;
     problems.push({
       path: ['targets', index],

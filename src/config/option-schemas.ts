@@ -5,7 +5,7 @@ import { cacheHint, callDefaults, positive, retry, route, tags, timeouts } from 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
-/** What calls of all kinds share. */
+/** The options of every kind of call. */
 const sharedOptions = once(() => ({
   tags: tags.optional(),
   signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
@@ -15,8 +15,7 @@ const sharedOptions = once(() => ({
 }));
 
 /**
- * The options of one call, checked at the door like the configuration. Made at the first call that has some, since
- * to make them takes longer than to import most of what is imported.
+ * The options of a chat call. Built on first use, because building the schema takes longer than most of the imports.
  */
 export const callOptionsSchema = once(() => {
   const schema = z.custom(
@@ -46,7 +45,7 @@ export const callOptionsSchema = once(() => {
   });
 });
 
-/** What calls for other things than an answer share besides. */
+/** The options that `embed` and `image` share. */
 const otherOptions = once(() => ({
   ...sharedOptions(),
   providerOptions: callDefaults.providerOptions,

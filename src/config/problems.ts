@@ -4,30 +4,30 @@ import { closest } from '../internal/closest.ts';
 import type { DataFlaw } from '../internal/data-flaws.ts';
 import { quoted, quotedList, shortened } from '../internal/quoted.ts';
 
-/** An error lists no more problems than these; the others are counted. */
+/** Most problems listed in one error; the rest are counted. */
 const maxListedProblems = 100;
 
-/** What others say of a value may quote it, and values may be long. */
+/** A message may quote a value, which may be long. */
 const maxMessageLength = 2_000;
 
-/** Of a longer path only the first and the last steps are named. */
+/** Of a longer path only the first and last steps are shown. */
 const maxPathSteps = 12;
 
-/** Names that one error compares with those there are, in search of what was meant: it takes a while for each. */
+/** Most name comparisons per error for "did you mean" hints, because each one takes time. */
 const maxCompared = 50_000;
 
-/** What is said when none is near: all names there are, or nothing where they are too many to help. */
+/** A "did you mean" hint. `otherwise`: what to add when no name is similar, all known names or nothing. */
 type Hint = {
   readonly name: string;
   readonly known: readonly string[];
   readonly otherwise: 'list' | 'nothing';
 };
 
-/** Something wrong with a configuration: where, and what to do. */
+/** A problem of a configuration: its path, and what to do. */
 export type Problem = {
   readonly path: readonly PropertyKey[];
   readonly message: string;
-  /** A name that is not there, among those that are. */
+  /** The unknown name, and the known ones. */
   readonly hint?: Hint;
 };
 
@@ -35,7 +35,7 @@ function formatStep(key: PropertyKey): string {
   return typeof key === 'number' ? `[${key}]` : `.${shortened(String(key))}`;
 }
 
-/** A path as people write it; one through very deep data is cut in its middle. */
+/** Formats a path as `a.b[0]`. A very long path is shortened in the middle. */
 export function formatPath(path: readonly PropertyKey[]): string {
   const isLong = path.length > maxPathSteps;
   const shown = isLong ? [...path.slice(0, maxPathSteps - 2), '…', ...path.slice(-1)] : path;
@@ -44,7 +44,7 @@ export function formatPath(path: readonly PropertyKey[]): string {
       .map(formatStep)
       .join('')
       .replace(/^\./, '')
-      // A target is usually a string, and told as one even where it was read as an object.
+      // A target is usually written as a string, although it is parsed as an object.
       .replace(/(\.targets\[\d+\])\.target$/, '$1')
   );
 }
@@ -55,21 +55,21 @@ function didYouMean({ name, known, otherwise }: Hint): string {
   return known.length === 0 || otherwise === 'nothing' ? '' : `; there is ${quotedList(known)}`;
 }
 
-/** The flaws of nested data as problems. */
+/** Converts the flaws of nested data to problems. */
 export function flawProblems(flaws: readonly DataFlaw[]): readonly Problem[] {
   return flaws.map(({ path, message }) => ({ path, message }));
 }
 
-/** A zod issue as problems; `known` are the options that an unknown one may have been meant to be. */
+/** Converts a zod issue to problems. `known` are the option names to suggest for an unknown one. */
 export function describeIssue(
   issue: z.core.$ZodIssue,
   known: readonly string[],
 ): readonly Problem[] {
   if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
   return issue.keys.map((key) => {
-    // Only what a router is made with is known and yet not part of the routing data.
+    // A known key that the schema rejects is `providers` or `runtime`, passed to `reconfigure`.
     if (known.includes(key)) {
-      const message = 'cannot be replaced while the router runs; leave it out';
+      const message = 'cannot be replaced by reconfigure; remove it';
       return { path: [...issue.path, key], message };
     }
     const hint = { name: key, known, otherwise: 'nothing' } as const;
@@ -83,8 +83,8 @@ export function configError(problems: readonly Problem[], what = 'configuration'
   const lines = problems.slice(0, maxListedProblems).map(({ path, message, hint }) => {
     const isHinted = hint !== undefined && compared <= maxCompared;
     if (isHinted) compared += hint.known.length;
-    const told = shortened(message, maxMessageLength);
-    return `${formatPath(path) || what}: ${told}${isHinted ? didYouMean(hint) : ''}`;
+    const text = shortened(message, maxMessageLength);
+    return `${formatPath(path) || what}: ${text}${isHinted ? didYouMean(hint) : ''}`;
   });
   const count = problems.length;
   if (count > lines.length) lines.push(`and ${count - lines.length} more`);

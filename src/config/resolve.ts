@@ -26,7 +26,7 @@ import {
   type TierInput,
 } from './schema.ts';
 
-/** One target of one tier, with all that the configuration says about it already merged. */
+/** One target of one tier, with all layers of the configuration merged. */
 export type ResolvedTarget = Candidate;
 
 export type ResolvedHedge = {
@@ -43,7 +43,7 @@ export type ResolvedTier = {
   readonly strategy: NamedStrategy;
   readonly fallbackOn: readonly AttemptErrorCode[];
   readonly midStream: MidStream;
-  /** Only what was set: which clock has a default depends on the call. */
+  /** Only the values that were set: the defaults depend on the call. */
   readonly timeouts: Timeouts;
   readonly retry: RetrySettings;
   readonly hedge?: ResolvedHedge;
@@ -62,7 +62,7 @@ export type ResolvedConfig = {
   readonly tags: Tags;
 };
 
-/** Takes the settings that `CallDefaults` does not have off a tier or a target; the rest are call options. */
+/** Returns the call options of a tier or target, without its other settings. */
 function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefaults {
   const {
     targets: _targets,
@@ -89,12 +89,14 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
   return options as CallDefaults;
 }
 
-/** Later layers over earlier ones. What is `undefined` was not said, and hides nothing. */
+/** Merges settings; later layers override earlier ones. `undefined` counts as not set. */
 function layered<Settings extends object>(
   ...layers: readonly (Settings | undefined)[]
 ): Partial<Settings> {
-  const said = layers.flatMap((layer) => Object.entries(layer ?? {}));
-  return Object.fromEntries(said.filter(([, value]) => value !== undefined)) as Partial<Settings>;
+  const entries = layers.flatMap((layer) => Object.entries(layer ?? {}));
+  return Object.fromEntries(
+    entries.filter(([, value]) => value !== undefined),
+  ) as Partial<Settings>;
 }
 
 function resolveTarget(
@@ -131,7 +133,7 @@ function resolveTarget(
   };
 }
 
-/** A window shorter than the minimum would never fill it, and the rate of failures never count. */
+/** Caps `minimumCalls` at `window`. Otherwise `failureRate` would never apply. */
 function circuitOf(settings: CircuitSettings): Required<CircuitSettings> {
   const circuit = { ...defaults.circuit, ...settings };
   return { ...circuit, minimumCalls: Math.min(circuit.minimumCalls, circuit.window) };
@@ -202,8 +204,8 @@ function strategyProblems(
 }
 
 /**
- * Unknown in, resolved out. `found` are problems that are known already, to be told along with the rest.
- * @throws SignalboxError `config` that lists every problem with its path, never just the first.
+ * Validates the routing data and merges its layers. `found` are earlier problems, to be reported in the same error.
+ * @throws SignalboxError `config` that lists every problem with its path.
  */
 export function resolveConfig(
   routing: unknown,
@@ -211,7 +213,7 @@ export function resolveConfig(
   found: readonly Problem[] = [],
 ): ResolvedConfig {
   const flaws = dataFlaws(routing);
-  // Nothing below could walk data without an end.
+  // The code below could not traverse cyclic data.
   if (flaws.some(({ kind }) => kind === 'nesting')) {
     throw configError([...found, ...flawProblems(flaws)]);
   }
@@ -219,7 +221,7 @@ export function resolveConfig(
   const malformed = parsed.error?.issues ?? [];
   const problems = [
     ...found,
-    // The schema says what else is no number.
+    // The schema reports the other kinds of flaws.
     ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
     ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
     ...crossCheck(routing, known.providers),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Failure codes that a tier may list in `fallbackOn`. Checked against the type in the tests. */
+/** Error codes that a tier may list in `fallbackOn`. A test compares them with the type. */
 export const attemptErrorCodes = [
   'connection',
   'server_error',
@@ -83,7 +83,7 @@ const hedge = z
   })
   .refine(
     ({ afterMs, percentile }) => (afterMs === undefined) !== (percentile === undefined),
-    'say when a first token is late: either afterMs or percentile',
+    'must set either afterMs or percentile',
   );
 
 export const cacheHint = z.union([
@@ -144,7 +144,7 @@ const targetObject = z.strictObject({
   tags: tags.optional(),
 });
 
-/** `provider/model`, given as a string or with settings of its own; always told as an object. */
+/** `provider/model` as a string, or an object with settings; always parsed to an object. */
 const target = z.preprocess(
   (value) => (typeof value === 'string' ? { target: value } : value),
   targetObject,
@@ -155,7 +155,7 @@ const tier = z.preprocess(
   z.strictObject(
     {
       ...tierSettings,
-      targets: z.array(target).min(1, 'a tier needs at least one target'),
+      targets: z.array(target).min(1, 'must contain at least one target'),
       fallbackTier: z.string().optional(),
     },
     'must be a list of targets, or an object with "targets"',
@@ -165,8 +165,8 @@ const tier = z.preprocess(
 /** The configuration without `providers`: plain JSON data. */
 export const routingSchema = z.strictObject({
   tiers: z
-    .record(z.string(), tier, 'must be an object with a tier under each name')
-    .refine((tiers) => Object.keys(tiers).length > 0, 'at least one tier is needed'),
+    .record(z.string(), tier, 'must be an object of tiers by name')
+    .refine((tiers) => Object.keys(tiers).length > 0, 'must contain at least one tier'),
   defaults: z.strictObject(tierSettings).optional(),
   prices: z.record(z.string(), price).optional(),
   providerLimits: z.record(z.string(), limits).optional(),
@@ -179,7 +179,7 @@ export const route = z.strictObject({
   order: z.array(z.string()).optional(),
 });
 
-/** Options that are made of options, wherever they stand. */
+/** Options that are objects of options, by name. */
 const groups = new Map<PropertyKey | undefined, object>([
   ['timeouts', timeouts.shape],
   ['retry', retry.shape],
@@ -191,17 +191,17 @@ const groups = new Map<PropertyKey | undefined, object>([
   ['prices', price.shape],
 ]);
 
-/** The options of the group that stands at the end of the path. */
+/** The option names of the group at the end of the path. */
 function groupKeys(path: readonly PropertyKey[]): readonly string[] {
   return Object.keys(groups.get(path.at(-1)) ?? {});
 }
 
-/** The call options that an unknown one may have been meant to be, by where it stands. */
+/** The call options to suggest for an unknown one at the path. */
 export function knownCallKeys(shape: object, path: readonly PropertyKey[]): readonly string[] {
   return path.length === 0 ? Object.keys(shape) : groupKeys(path);
 }
 
-/** The same for the configuration. */
+/** The configuration options to suggest for an unknown one at the path. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   const [root, , part] = path;
   if (path.length === 0) return ['providers', 'runtime', ...Object.keys(routingSchema.shape)];

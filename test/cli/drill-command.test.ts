@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'signalbox-cli-'));
 
 type Run = { readonly code: number | string; readonly stdout: string; readonly stderr: string };
 
-/** Runs the command's source in a process of its own, as a shell would. */
+/** Runs the command's source in a child process. */
 function signalbox(...args: readonly string[]): Promise<Run> {
   const options = { cwd: folder, timeout: 120_000, env: { ...process.env, NO_COLOR: '1' } };
   return new Promise((resolve) => {
@@ -26,8 +26,8 @@ function signalbox(...args: readonly string[]): Promise<Run> {
   });
 }
 
-/** The arguments that every drill needs. */
-const short = (config: string, tier: string, fault: string, ...more: readonly string[]) => [
+/** The required arguments of a drill. */
+const drillArgs = (config: string, tier: string, fault: string, ...more: readonly string[]) => [
   ...['--config', join(folder, `${config}.mjs`), '--tier', tier, '--fault', fault],
   ...more,
 ];
@@ -39,8 +39,8 @@ function write(name: string, code: string): string {
   return `./${name}`;
 }
 
-/** A configuration of two simulated vendors, exported as `how` says. */
-function writeConfig(name: string, how: string): string {
+/** Writes a configuration of two simulated vendors, followed by an export statement. */
+function writeConfig(name: string, exportStatement: string): string {
   return write(
     name,
     `import { createRouter, defineConfig } from '${root}src/index.ts';
@@ -56,9 +56,9 @@ const settings = defineConfig({
     alone: ['openai/gpt-5.4-mini'],
   },
 });
-// A handle that would hold the process open.
+// A handle that would keep the process alive.
 setInterval(() => undefined, 60_000);
-${how}`,
+${exportStatement}`,
   );
 }
 
@@ -72,15 +72,15 @@ afterAll(async () => {
 });
 
 describe('signalbox', () => {
-  it('says what it can do', async () => {
+  it('prints help, and rejects unknown commands', async () => {
     expect(await runCommand([])).toMatchObject({ exitCode: 2, problem: '' });
     expect((await runCommand(['--help'])).output).toMatch(/signalbox drill --help/);
-    expect((await runCommand(['dril'])).problem).toMatch(/there is no command "dril"/);
+    expect((await runCommand(['dril'])).problem).toMatch(/unknown command "dril"/);
   });
 });
 
 describe('signalbox drill', () => {
-  it('prints what was proven, and exits with 0 when the drill passed', async () => {
+  it('prints the report and exits with 0 when the drill passed', async () => {
     const config = writeConfig('passes.mjs', 'export default settings;');
     const run = await signalbox(
       ...['drill', '--config', config, '--tier', 'fast', '--fault', 'overloaded', '--calls', '5'],
@@ -96,7 +96,7 @@ describe('signalbox drill', () => {
     expect(vendors.anthropic.log).toHaveLength(5);
   });
 
-  it('exits with 1 when it did not pass, and says why', async () => {
+  it('exits with 1 and prints the reasons when the drill did not pass', async () => {
     vendors.anthropic.fault({ type: 'status', kind: 'auth' });
     const config = writeConfig('fails.ts', 'export const config = settings;');
     const run = await signalbox(
@@ -109,7 +109,7 @@ describe('signalbox drill', () => {
     expect(run.code).toBe(1);
   });
 
-  it('tells the report as JSON, of streams and of a router that the module made', async () => {
+  it('prints the report as JSON, for streams and for an exported router', async () => {
     const config = writeConfig('router.ts', 'export const router = createRouter(settings);');
     const run = await signalbox(
       ...['drill', '--config', config, '--tier', 'fast', '--fault', 'slow', '--delay-ms', '20'],
@@ -129,36 +129,60 @@ describe('signalbox drill', () => {
   });
 
   it.each<[string, readonly string[], RegExp]>([
-    ['nothing said', [], /--config is needed/],
-    ['a misspelt option', ['--tiers', 'fast'], /Unknown option '--tiers'/],
-    ['a module of something else', short('empty', 'fast', 'slow'), /exports neither a configurat/],
-    ['a faulty configuration', short('faulty', 'fast', 'slow'), /provider "x" is not configured/],
-    ['another tier', short('good', 'fats', 'slow'), /no tier "fats"; did you mean "fast"\?/],
-    ['another fault', short('good', 'fast', 'fire'), /fault: must be one of connection/],
-    ['another target', short('good', 'fast', 'slow', '--target', 'a/b'), /not ask "a\/b"/],
-    ['words for a number', short('good', 'fast', 'slow', '--share', 'all'), /"all" is no number/],
-    ['half a call', short('good', 'fast', 'slow', '--calls', '0.5'), /--calls: must be a whole/],
-    ['a setting of another fault', short('good', 'fast', 'cut', '--delay-ms', '5'), /delayMs: unk/],
-  ])('exits with 2 and words, for %s', async (_, args, told) => {
+    ['no arguments', [], /--config is required/],
+    ['a misspelled option', ['--tiers', 'fast'], /Unknown option '--tiers'/],
+    [
+      'a module without a configuration',
+      drillArgs('empty', 'fast', 'slow'),
+      /exports neither a configurat/,
+    ],
+    [
+      'an invalid configuration',
+      drillArgs('faulty', 'fast', 'slow'),
+      /provider "x" is not configured/,
+    ],
+    ['an unknown tier', drillArgs('good', 'fats', 'slow'), /no tier "fats"; did you mean "fast"\?/],
+    ['an unknown fault', drillArgs('good', 'fast', 'fire'), /fault: must be one of connection/],
+    [
+      'a target outside the tier',
+      drillArgs('good', 'fast', 'slow', '--target', 'a/b'),
+      /not ask "a\/b"/,
+    ],
+    [
+      'a share that is not a number',
+      drillArgs('good', 'fast', 'slow', '--share', 'all'),
+      /"all" is not a number/,
+    ],
+    [
+      'a fraction of a call',
+      drillArgs('good', 'fast', 'slow', '--calls', '0.5'),
+      /--calls: must be a positive/,
+    ],
+    [
+      'a setting of another fault',
+      drillArgs('good', 'fast', 'cut', '--delay-ms', '5'),
+      /delayMs: unk/,
+    ],
+  ])('exits with 2 and a message for %s', async (_, args, message) => {
     write('empty.mjs', 'export const other = {};');
     write('faulty.mjs', "export default { providers: {}, tiers: { fast: ['x/y'] } };");
     writeConfig('good.mjs', 'export default settings;');
     const { exitCode, output, problem } = await runCommand(['drill', ...args]);
-    expect(problem).toMatch(told);
+    expect(problem).toMatch(message);
     expect(output).toBe('');
-    // Words, and no trace of where in the program they were found.
+    // A message without a stack trace.
     expect(problem).not.toMatch(/^ +at /m);
     expect(exitCode).toBe(2);
   });
 
-  it('tells of a module that is not there on the other stream', async () => {
-    const run = await signalbox('drill', ...short('none', 'fast', 'slow'));
+  it('reports a missing module on stderr', async () => {
+    const run = await signalbox('drill', ...drillArgs('none', 'fast', 'slow'));
     expect(run.code).toBe(2);
     expect(run.stdout).toBe('');
     expect(run.stderr).toMatch(/^signalbox drill: cannot load .*none\.mjs: /);
   });
 
-  it('has help that names every fault', async () => {
+  it('lists every fault in its help', async () => {
     const faults: Record<DrillFault['type'], true> = {
       ...{ connection: true, timeout: true, rate_limited: true, server_error: true },
       ...{ overloaded: true, slow: true, cut: true, truncated: true, invalid_output: true },

@@ -28,8 +28,8 @@ function linesOf(run: () => unknown): readonly string[] {
 const problemsOf = (options: object) =>
   linesOf(() => checkCallOptions(options as CallOptions, providers));
 
-describe('the options of a call', () => {
-  test('pass when nothing is wrong with them', () => {
+describe('checkCallOptions', () => {
+  test('returns valid options unchanged', () => {
     const options: CallOptions = {
       system: 'Be brief',
       maxOutputTokens: 5,
@@ -56,7 +56,7 @@ describe('the options of a call', () => {
     expect(checkCallOptions({}, providers)).toEqual({});
   });
 
-  test('are checked all at once, each problem with its path and what may have been meant', () => {
+  test('reports every problem with its path and a suggestion', () => {
     expect(
       problemsOf({
         temprature: 1,
@@ -86,7 +86,7 @@ describe('the options of a call', () => {
     ]);
   });
 
-  test('of a wrong shape are a problem, not a crash', () => {
+  test('reports values of the wrong type without throwing a TypeError', () => {
     expect(problemsOf({ route: { only: 'openai' } })).toEqual([
       'route.only: Invalid input: expected array, received string',
     ]);
@@ -104,7 +104,7 @@ describe('findTier', () => {
     { providers: ['openai', 'google'], strategies },
   );
 
-  test('finds it', () => {
+  test('returns the tier with the given name', () => {
     expect(findTier(config, 'smart').name).toBe('smart');
   });
 
@@ -112,17 +112,17 @@ describe('findTier', () => {
     ['fats', 'tier: there is no tier "fats"; did you mean "fast"?'],
     ['reasoning', 'tier: there is no tier "reasoning"; there is "fast", "smart"'],
     ['constructor', 'tier: there is no tier "constructor"; there is "fast", "smart"'],
-  ])('says which there are instead of %s', (name, line) => {
+  ])('lists the configured tiers for %s', (name, line) => {
     expect(linesOf(() => findTier(config, name))).toEqual([line]);
   });
 
-  test('does not crash without a name', () => {
+  test('reports a problem when the name is undefined', () => {
     const name: unknown = undefined;
     expect(linesOf(() => findTier(config, name as string))).toHaveLength(1);
   });
 });
 
-describe('the providers', () => {
+describe('providerProblems', () => {
   const provider: Provider = {
     wire: 'mine',
     capabilities: () => new Set(),
@@ -130,50 +130,50 @@ describe('the providers', () => {
     prepare: () => ({ warnings: [], send: async function* () {} }),
   };
 
-  test('may be anything that has what a provider has', () => {
+  test('accepts any object with the members of a provider', () => {
     expect(providerProblems({ openai: provider, mine: provider })).toEqual([]);
   });
 
-  test('and the rest of the configuration are told of at once', () => {
+  test('are reported together with the problems of the routing data', () => {
     const config = { providers: { openai: 1 }, tiers: { fast: ['opnai/x'] } };
     expect(linesOf(() => createRouter(config as never))).toEqual([
-      'providers.openai: must be a provider, such as openai(), called with parentheses',
+      'providers.openai: must be a provider: call its function, such as openai()',
       'tiers.fast.targets[0]: provider "opnai" is not configured; did you mean "openai"?',
     ]);
     expect(() => createRouter(undefined as never)).toThrow('must be an object with providers');
   });
 
   test.each<[string, unknown, readonly string[]]>([
-    ['nothing', undefined, ['providers: at least one provider is needed, such as openai()']],
-    ['none', {}, ['providers: at least one provider is needed, such as openai()']],
+    ['undefined', undefined, ['providers: must contain at least one provider, such as openai()']],
+    ['an empty object', {}, ['providers: must contain at least one provider, such as openai()']],
     [
-      'a factory that was not called',
+      'a provider function that was not called',
       { openai: () => provider },
-      ['providers.openai: must be a provider, such as openai(), called with parentheses'],
+      ['providers.openai: must be a provider: call its function, such as openai()'],
     ],
     [
-      'bad names and things that are no providers, all at once',
+      'invalid names and values that are not providers',
       { 'a/b': provider, '': provider, c: null, d: {} },
       [
-        'providers.a/b: a name must not be empty or hold a slash',
-        'providers.: a name must not be empty or hold a slash',
-        'providers.c: must be a provider, such as openai(), called with parentheses',
-        'providers.d: must be a provider, such as openai(), called with parentheses',
+        'providers.a/b: a provider name must not be empty or contain a slash',
+        'providers.: a provider name must not be empty or contain a slash',
+        'providers.c: must be a provider: call its function, such as openai()',
+        'providers.d: must be a provider: call its function, such as openai()',
       ],
     ],
-  ])('cannot be %s', (_, value, lines) => {
-    const told = () =>
+  ])('rejects %s', (_, value, lines) => {
+    const resolve = () =>
       resolveConfig(
         { tiers: { fast: ['openai/x'] } },
         { providers: ['openai'], strategies },
         providerProblems(value),
       );
-    expect(linesOf(told)).toEqual(lines);
+    expect(linesOf(resolve)).toEqual(lines);
   });
 });
 
-describe('the options of close', () => {
-  test('say how long to wait, and nothing else', () => {
+describe('drainMsOf', () => {
+  test('returns drainMs and rejects other options', () => {
     expect(drainMsOf()).toBe(0);
     expect(drainMsOf({})).toBe(0);
     expect(drainMsOf({ drainMs: 500 })).toBe(500);

@@ -24,22 +24,22 @@ function problemsOf(routing: unknown): readonly string[] {
       .slice(1)
       .map((line) => line.trim());
   }
-  throw new Error('the configuration was taken');
+  throw new Error('the configuration was accepted');
 }
 
 const fast = ['openai/gpt'];
 
-describe('problems', () => {
+describe('resolveConfig reports', () => {
   test.each<[string, unknown, readonly string[]]>([
-    ['no tiers', {}, ['tiers: must be an object with a tier under each name']],
-    ['an empty table of tiers', { tiers: {} }, ['tiers: at least one tier is needed']],
+    ['no tiers', {}, ['tiers: must be an object of tiers by name']],
+    ['an empty object of tiers', { tiers: {} }, ['tiers: must contain at least one tier']],
     [
       'a tier without targets',
       { tiers: { fast: [] } },
-      ['tiers.fast.targets: a tier needs at least one target'],
+      ['tiers.fast.targets: must contain at least one target'],
     ],
     [
-      'a target that is no target',
+      'a target without a slash',
       { tiers: { fast: ['gpt'] } },
       ['tiers.fast.targets[0]: must be "<provider>/<model>", such as "openai/gpt-5.4-mini"'],
     ],
@@ -49,24 +49,26 @@ describe('problems', () => {
       ['tiers.fast.targets[1]: provider "opnai" is not configured; did you mean "openai"?'],
     ],
     [
-      'a provider nothing is near to',
+      'an unknown provider without a similar name',
       { tiers: { fast: ['mistral-eu/x'] } },
       [
         'tiers.fast.targets[0]: provider "mistral-eu" is not configured; there is "openai", "anthropic", "google"',
       ],
     ],
     [
-      'a tier to fall back to that is not there',
+      'a fallbackTier that does not exist',
       { tiers: { fast, smart: { targets: fast, fallbackTier: 'fats' } } },
       ['tiers.smart.fallbackTier: there is no tier "fats"; did you mean "fast"?'],
     ],
     [
-      'a tier that falls back to itself',
+      'a fallbackTier that is the tier itself',
       { tiers: { fast: { targets: fast, fallbackTier: 'fast' } } },
-      ['tiers.fast.fallbackTier: the fallback tiers lead in a circle; end the chain somewhere'],
+      [
+        'tiers.fast.fallbackTier: fallbackTier must not form a cycle; remove it from one of these tiers',
+      ],
     ],
     [
-      'a circle of tiers, told where it closes and not where it is entered',
+      'a fallbackTier cycle, but not the tier that leads into it',
       {
         tiers: {
           a: { targets: fast, fallbackTier: 'b' },
@@ -75,22 +77,22 @@ describe('problems', () => {
         },
       },
       [
-        'tiers.b.fallbackTier: the fallback tiers lead in a circle; end the chain somewhere',
-        'tiers.c.fallbackTier: the fallback tiers lead in a circle; end the chain somewhere',
+        'tiers.b.fallbackTier: fallbackTier must not form a cycle; remove it from one of these tiers',
+        'tiers.c.fallbackTier: fallbackTier must not form a cycle; remove it from one of these tiers',
       ],
     ],
     [
-      'a misspelt option at the top',
+      'a misspelled top-level option',
       { tiers: { fast }, tagz: {} },
       ['tagz: unknown option; did you mean "tags"?'],
     ],
     [
-      'a misspelt option of a tier',
+      'a misspelled option of a tier',
       { tiers: { fast: { targets: fast, stratgy: 'cheapest' } } },
       ['tiers.fast.stratgy: unknown option; did you mean "strategy"?'],
     ],
     [
-      'a misspelt option of a target',
+      'a misspelled option of a target',
       { tiers: { fast: [{ target: 'openai/gpt', maxTokens: 5, temprature: 1 }] } },
       [
         'tiers.fast.targets[0].maxTokens: unknown option',
@@ -98,7 +100,7 @@ describe('problems', () => {
       ],
     ],
     [
-      'a misspelt clock',
+      'a misspelled timeout',
       { tiers: { fast }, defaults: { timeouts: { totlMs: 5 } } },
       ['defaults.timeouts.totlMs: unknown option; did you mean "totalMs"?'],
     ],
@@ -108,7 +110,7 @@ describe('problems', () => {
       ['tiers.fast.strategy: strategy "random" is not defined; there is "priority", "cheapest"'],
     ],
     [
-      'a price for no target, and one for a provider that is not configured',
+      'a price without a provider, and one for a provider that is not configured',
       {
         tiers: { fast },
         prices: { gpt: { input: 1, output: 1 }, 'opnai/x': { input: 1, output: 1 } },
@@ -138,7 +140,7 @@ describe('problems', () => {
       ],
     ],
     [
-      'a configuration that is none',
+      'a configuration that is null',
       null,
       ['configuration: Invalid input: expected object, received null'],
     ],
@@ -146,7 +148,7 @@ describe('problems', () => {
     expect(problemsOf(routing)).toEqual(expected);
   });
 
-  test('are listed all at once, those of names even where the shape is wrong too', () => {
+  test('unknown names and wrong types in one error', () => {
     const problems = problemsOf({
       tiers: {
         fast: { targets: ['opnai/gpt', 7], temperature: 'hot', maxAttempts: 0 },
@@ -167,14 +169,14 @@ describe('problems', () => {
     ]);
   });
 
-  test('are counted in the title', () => {
+  test('the number of problems in the title', () => {
     expect(() => resolve({ tiers: {}, extra: 1 })).toThrow('invalid configuration (2 problems)\n');
     expect(() => resolve({ tiers: {} })).toThrow(/^invalid configuration\n/);
   });
 });
 
-describe('a tier', () => {
-  test('that says nothing gets the defaults', () => {
+describe('a resolved tier', () => {
+  test('has the defaults when nothing is set', () => {
     const { tiers, tags, providerLimits } = resolve({ tiers: { fast } });
     expect(tiers.get('fast')).toEqual({
       name: 'fast',
@@ -206,7 +208,7 @@ describe('a tier', () => {
     expect(providerLimits).toEqual({});
   });
 
-  test('gets what stands in the defaults for all, and its own over it', () => {
+  test('merges its options over `defaults`', () => {
     const { tiers } = resolve({
       tiers: {
         fast: {
@@ -250,7 +252,7 @@ describe('a tier', () => {
     expect(tiers.get('slow')).toMatchObject({ ...all, maxAttempts: 9, tags: { a: 'all' } });
   });
 
-  test('may be a list or an object, and keeps its order', () => {
+  test('keeps the order of targets given as strings and objects', () => {
     const { tiers } = resolve({
       tiers: { fast: ['google/a', { target: 'openai/b/c', contextWindow: 5 }] },
     });
@@ -261,8 +263,8 @@ describe('a tier', () => {
   });
 });
 
-describe('options of a call', () => {
-  test('are layered: those of the target over the tier’s over those for all', () => {
+describe('call options of a target', () => {
+  test('merge the target over the tier over `defaults`', () => {
     const { tiers } = resolve({
       tiers: {
         fast: {
@@ -301,7 +303,7 @@ describe('options of a call', () => {
     });
   });
 
-  test('hold no settings of the router', () => {
+  test('contain no tier or target settings', () => {
     const { tiers } = resolve({
       tiers: {
         fast: {
@@ -329,7 +331,7 @@ describe('options of a call', () => {
     expect(tiers.get('fast')?.targets[0]?.options).toEqual({ transfer: 'unary' });
   });
 
-  test('that are undefined hide nothing', () => {
+  test('ignore undefined values', () => {
     const { tiers } = resolve({
       tiers: {
         fast: {
@@ -354,7 +356,7 @@ describe('options of a call', () => {
   });
 });
 
-test('the price of a target wins over the list of prices', () => {
+test('a price of a target overrides `prices`', () => {
   const { tiers } = resolve({
     tiers: {
       fast: [{ target: 'openai/a', prices: { input: 1, output: 2 } }, 'openai/b', 'openai/c'],
@@ -368,7 +370,7 @@ test('the price of a target wins over the list of prices', () => {
   ]);
 });
 
-test('every default is valid in a configuration', () => {
+test('every default is a valid configuration value', () => {
   const { strategy, transfer, midStream, whenAllOpen, onUnsupported, circuit } = defaults;
   const { maxAttempts, repairAttempts, connectMs, firstTokenMs, idleMs, totalMs } = defaults;
   const timeouts = { connectMs, firstTokenMs, idleMs, totalMs };

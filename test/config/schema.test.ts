@@ -21,13 +21,13 @@ import type {
 import type { AttemptErrorCode } from '../../src/protocol/error-code.ts';
 
 describe('the schema and the types', () => {
-  test('know the same codes of failure', () => {
+  test('have the same error codes', () => {
     expectTypeOf<(typeof attemptErrorCodes)[number]>().toEqualTypeOf<AttemptErrorCode>();
     expect(new Set(attemptErrorCodes)).toEqual(new Set(Object.keys(failureTable)));
     expect(new Set(attemptErrorCodes).size).toBe(attemptErrorCodes.length);
   });
 
-  test('know the same options', () => {
+  test('have the same options', () => {
     expectTypeOf<keyof z.output<ReturnType<typeof callOptionsSchema>>>().toEqualTypeOf<
       keyof CallOptions
     >();
@@ -39,7 +39,7 @@ describe('the schema and the types', () => {
   });
 });
 
-describe('the options that an unknown one may have been meant to be', () => {
+describe('suggestions for an unknown option', () => {
   test.each<[readonly PropertyKey[], string]>([
     [[], 'tiers'],
     [[], 'providers'],
@@ -59,7 +59,7 @@ describe('the options that an unknown one may have been meant to be', () => {
     expect(knownKeys(path)).toContain(option);
   });
 
-  test('of a call are its own', () => {
+  test('in a call are call options only', () => {
     expect(knownCallKeys(callOptionsSchema().shape, [])).toContain('signal');
     expect(knownCallKeys(callOptionsSchema().shape, ['route'])).toEqual([
       'only',

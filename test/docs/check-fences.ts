@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 import { type Fence, root } from './markdown.ts';
 
-/** Where a fence stands for the compiler: in the root, so that packages and `paths` are found from there. */
+/** The virtual path of a fence: in the root, so that packages and `paths` resolve from there. */
 function fileOf(index: number): string {
   return `${root}fence-${index}.ts`;
 }
@@ -12,14 +12,14 @@ function optionsOf(): ts.CompilerOptions {
   const { config } = ts.readConfigFile(configPath, (path) => readFileSync(path, 'utf8'));
   return {
     ...ts.convertCompilerOptionsFromJson(config.compilerOptions, root, configPath).options,
-    // A reader's fence is its own program's main file: what it declares for show is not dead code.
+    // An example may declare a name that it does not use.
     noUnusedLocals: false,
   };
 }
 
 /**
- * Type-checks fences as modules of one program, against the sources. Returns what is wrong with them, each
- * with the page and line that a reader sees.
+ * Type-checks fences as modules of one program, against the sources. Returns the errors, each with the page and line of
+ * the Markdown file.
  */
 export function checkFences(fences: readonly Fence[]): readonly string[] {
   const byFile = new Map(fences.map((fence, index) => [fileOf(index), fence]));

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 
 export const root = new URL('../../', import.meta.url).pathname;
 
-/** README and everything under docs/, by path from the root. */
+/** The README, the changelog and all pages under docs/, as paths from the root. */
 export const pages: readonly string[] = [
   'README.md',
   'CHANGELOG.md',
@@ -13,17 +13,17 @@ export function readPage(page: string): string {
   return readFileSync(`${root}${page}`, 'utf8');
 }
 
-/** A fenced block: what stands between the backticks, and where. */
+/** A fenced code block. */
 export type Fence = {
   readonly page: string;
-  /** The line of the first line of code, from 1. */
+  /** Line number of the first line of code, from 1. */
   readonly line: number;
-  /** What follows the opening backticks, such as `ts` or `ts no-check`. */
+  /** The text after the opening backticks, such as `ts` or `ts no-check`. */
   readonly info: string;
   readonly code: string;
 };
 
-/** All fenced blocks of a page. Knows fences of three backticks at the start of a line only. */
+/** All fenced blocks of a page. Supports only fences of three backticks at the start of a line. */
 export function fencesOf(page: string): readonly Fence[] {
   const fences: Fence[] = [];
   let open: { readonly line: number; readonly info: string; readonly code: string[] } | undefined;
@@ -40,7 +40,7 @@ export function fencesOf(page: string): readonly Fence[] {
   return fences;
 }
 
-/** The page without its fenced blocks, line numbers kept. */
+/** The lines of a page, with fenced blocks blanked so that line numbers stay the same. */
 function proseOf(page: string): readonly string[] {
   let isCode = false;
   return readPage(page)
@@ -52,7 +52,7 @@ function proseOf(page: string): readonly string[] {
     });
 }
 
-/** The anchors that GitHub gives the headings of a page. */
+/** The anchors that GitHub generates for the headings of a page. */
 export function anchorsOf(page: string): ReadonlySet<string> {
   const headings = proseOf(page).filter((line) => /^#{1,6} /.test(line));
   return new Set(
@@ -68,7 +68,7 @@ export function anchorsOf(page: string): ReadonlySet<string> {
 
 export type Link = { readonly page: string; readonly line: number; readonly to: string };
 
-/** The links of a page that lead to another place in the repository. */
+/** The links of a page to other files or headings of the repository. */
 export function linksOf(page: string): readonly Link[] {
   return proseOf(page).flatMap((text, index) =>
     [...text.matchAll(/\]\(([^)\s]+)\)/g)]
@@ -79,8 +79,8 @@ export function linksOf(page: string): readonly Link[] {
 }
 
 /**
- * The rows of all tables of a page, or of the section under a heading of the second level; cells trimmed, and
- * backticks around a cell taken off.
+ * The rows of all tables of a page, or of the section under a second-level heading. Cells are trimmed, without surrounding
+ * backticks.
  */
 export function rowsOf(page: string, heading?: string): readonly (readonly string[])[] {
   let section: string | undefined;

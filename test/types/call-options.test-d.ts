@@ -15,7 +15,7 @@ const router = createRouter({
   tiers: { fast: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5'] },
 });
 
-// `object` has the schema's output type, and is `undefined` without a schema.
+// `object` has the schema's output type, or is `undefined` without a schema.
 const City = z.object({ city: z.string(), people: z.number().default(0) });
 const { object } = await router.complete('fast', 'Where?', { schema: City });
 expectType<Equal<typeof object, { city: string; people: number }>>(true);
@@ -31,7 +31,7 @@ const json = await router.complete('fast', 'Where?', {
 });
 expectType<Equal<typeof json.object, unknown>>(true);
 
-// With tools an answer may be tool calls, which have no object.
+// With tools, an answer may be tool calls without an object.
 const aTool = { name: 'weather', inputSchema: z.object({ city: z.string() }) } as const;
 type MaybeCity = { city: string; people: number } | undefined;
 const either = await router.complete('fast', 'Where?', { schema: City, tools: [aTool] });
@@ -53,7 +53,7 @@ await router.complete('fast', 'Where?', {
   // @ts-expect-error
   validate: ({ object: found }) => found.people > 0,
 });
-// No choice and no list promises an object: a type must not depend on the values of either.
+// The type does not depend on the values of `toolChoice` and `tools`.
 const chosenNone = await router.complete('fast', 'Where?', {
   schema: City,
   tools: [aTool],
@@ -62,7 +62,7 @@ const chosenNone = await router.complete('fast', 'Where?', {
 expectType<Equal<typeof chosenNone.object, MaybeCity>>(true);
 const emptyList = await router.complete('fast', 'Where?', { schema: City, tools: [] });
 expectType<Equal<typeof emptyList.object, MaybeCity>>(true);
-// Tools that may be there count as there.
+// Optional tools count as tools.
 declare const maybeTools: readonly (typeof aTool)[] | undefined;
 const maybe = await router.complete('fast', 'Where?', { schema: City, tools: maybeTools });
 expectType<Equal<typeof maybe.object, MaybeCity>>(true);
@@ -82,20 +82,20 @@ expectType<Equal<typeof byAny.object, MaybeCity>>(true);
 declare const wrapped: { schema: typeof City; tools?: readonly (typeof aTool)[] };
 const byWrapped = await router.complete('fast', 'Where?', wrapped);
 expectType<Equal<typeof byWrapped.object, MaybeCity>>(true);
-// Without tools the object is there.
+// Without tools, `object` is always defined.
 const noTools = await router.complete('fast', 'Where?', { schema: City, tools: undefined });
 expectType<Equal<typeof noTools.object, { city: string; people: number }>>(true);
 declare const withoutTools: CallOptions<'openai', typeof City, undefined>;
 const byNone = await router.complete('fast', 'Where?', withoutTools);
 expectType<Equal<typeof byNone.object, { city: string; people: number }>>(true);
-// Defaults hold no tools.
+// Tier options do not include tools.
 createRouter({
   providers: { openai: fakeProvider() },
   // @ts-expect-error
   tiers: { fast: { targets: ['openai/gpt-5.4-mini'], tools: [aTool] } },
 });
 
-// Tool calls are told apart by name, and `input` is typed by a Standard Schema.
+// Tool calls are discriminated by name, and a Standard Schema types `input`.
 const withTools = await router.complete('fast', 'Book it', {
   tools: [
     { name: 'weather', inputSchema: z.object({ city: z.string() }) },
@@ -113,7 +113,7 @@ for (const call of withTools.toolCalls) {
 }
 expectType<Equal<typeof plain.toolCalls, readonly ToolCallPart[]>>(true);
 
-// `validate` sees the typed answer.
+// `validate` gets the typed answer.
 await router.complete('fast', 'Where?', {
   schema: City,
   validate: ({ object: found }) => {
@@ -126,7 +126,7 @@ await router.complete('fast', 'Where?', {
   validate: () => 1,
 });
 
-// Every option of the contract, in one call.
+// Every option in one call.
 const signal = new AbortController().signal;
 await router.complete('fast', [{ role: 'user', content: 'hello' }], {
   system: 'Be brief.',
@@ -159,7 +159,7 @@ await router.complete('fast', [{ role: 'user', content: 'hello' }], {
   raw: true,
 });
 
-// Unknown options do not compile, nor do nested ones, nor values that are none.
+// Unknown options, unknown nested options and invalid values do not compile.
 // @ts-expect-error
 await router.complete('fast', 'hello', { maxTokens: 100 });
 // @ts-expect-error
@@ -173,7 +173,7 @@ await router.complete('fast', 'hello', { onUnsupported: 'ignore' });
 // @ts-expect-error
 await router.complete('fast', 'hello', { tags: { feature: 1 } });
 
-// `providerOptions` and `route` take the configured providers, and targets of theirs.
+// `providerOptions` and `route` accept configured providers and their targets only.
 // @ts-expect-error
 await router.complete('fast', 'hello', { providerOptions: { google: { a: 1 } } });
 // @ts-expect-error
@@ -185,7 +185,7 @@ await router.complete('fast', 'hello', { route: { order: ['google/gemini-3-flash
 // @ts-expect-error
 await router.complete('fast', 'hello', { route: { ignore: ['opnai/gpt-5.4-mini'] } });
 
-// Messages are checked too.
+// Messages are typed.
 const messages: readonly Message[] = [
   { role: 'system', content: 'Be brief.' },
   { role: 'user', content: [{ type: 'text', text: 'hello' }] },
@@ -197,10 +197,10 @@ await router.complete('fast', [{ role: 'human', content: 'hello' }]);
 // @ts-expect-error
 await router.complete('fast', [{ role: 'user', content: [{ type: 'video', url: 'x' }] }]);
 
-// What a call returned can be sent back as it is.
+// The content of an answer can be sent back unchanged.
 await router.complete('fast', [...messages, { role: 'assistant', content: plain.content }]);
 
-// A wrapper can pass options on.
+// A wrapper can pass options through.
 const shared: CallOptions<'openai' | 'anthropic'> = { temperature: 0 };
 await router.complete('fast', 'hello', { ...shared, schema: City });
 declare const schema: JsonSchema;

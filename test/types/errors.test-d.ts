@@ -11,7 +11,7 @@ import { type Equal, expectType } from './expect-type.ts';
 
 declare const thrown: unknown;
 
-// The guard narrows to the class, and with a code to that code.
+// The guard narrows to the class, and to the code if one is given.
 if (isSignalboxError(thrown)) {
   expectType<Equal<typeof thrown.code, ErrorCode>>(true);
   expectType<Equal<typeof thrown.partial, PartialAnswer | undefined>>(true);
@@ -27,7 +27,7 @@ isSignalboxError(thrown, 'all_failed');
 // @ts-expect-error
 new SignalboxError('oops', 'no such code');
 
-// What the schema takes in `fallbackOn` is what the type promises.
+// The schema and the type of `fallbackOn` accept the same codes.
 expectType<Equal<(typeof attemptErrorCodes)[number], AttemptErrorCode>>(true);
 const settings: TierSettings = { fallbackOn: ['content_filter', 'refusal'] };
 void settings;

@@ -15,7 +15,7 @@ const router = createRouter({
   tiers: { fast: ['openai/gpt-5.4-mini'] },
 });
 
-// A listener gets the payload of its event.
+// A listener gets the type of its event.
 router.on('cost', (event) => {
   expectType<Equal<typeof event, EventOf<'cost', 'fast'>>>(true);
   expectType<Equal<typeof event.usd, number | null>>(true);
@@ -34,7 +34,7 @@ router.on('config-change', ({ callId, tiers }) => {
   expectType<Equal<typeof tiers, readonly string[]>>(true);
 });
 
-// `'*'` gets all of them, told apart by `type`.
+// `'*'` receives all events, discriminated by `type`.
 const log = (event: RouterEvent): void => {
   expectType<Equal<typeof event.type, EventName>>(true);
   if (event.type === 'call-end') {
@@ -45,7 +45,7 @@ const log = (event: RouterEvent): void => {
 router.on('*', log);
 router.off('*', log);
 
-// Every event of the contract has a name.
+// The list of event names is complete.
 expectType<
   Equal<
     EventName,
@@ -79,7 +79,7 @@ router.on('cost', (event: { readonly amount: number }) => event.amount);
 // A listener may be asynchronous.
 router.on('call-end', async () => {});
 
-// A router is an event source of the recorder.
+// `recordEvents` accepts a router.
 const recorder = recordEvents(router);
 expectType<Equal<(typeof recorder)['events'], readonly RouterEvent[]>>(true);
 const [first] = recorder.of('retry');

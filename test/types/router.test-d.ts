@@ -37,7 +37,7 @@ expectType<Equal<typeof router, Router<'fast' | 'cheap-summarize', 'openai' | 'a
 type Next = Parameters<typeof router.reconfigure>[0];
 expectType<Equal<Next, RoutingConfig<'openai' | 'anthropic', 'fast' | 'cheap-summarize'>>>(true);
 
-// The tier of a completion is the one that was asked.
+// `tier` of a completion is the called tier.
 const fast = await router.complete('fast', 'hello');
 expectType<Equal<typeof fast.tier, 'fast'>>(true);
 expectType<Equal<typeof fast.text, string>>(true);
@@ -49,7 +49,7 @@ await router.complete('fast', 'hello', { priority: 'low' });
 // @ts-expect-error
 await router.complete('fast', 'hello', { priority: 'urgent' });
 
-// A misspelt tier does not compile, in any of the methods that take one.
+// A misspelled tier does not compile in any method.
 // @ts-expect-error
 await router.complete('fats', 'hello');
 // @ts-expect-error
@@ -60,7 +60,7 @@ router.explain('slow', 'hello');
 // @ts-expect-error
 router.drill({ tier: 'fats', fault: 'slow', share: 1, forMs: 1 });
 
-// A drill is typed by the names of tiers and providers, and says which calls it takes.
+// A drill is typed by tier and provider names, and requires `share` or `tag`.
 const drill = router.drill({ tier: 'fast', fault: 'cut', share: 0.1, forMs: 60_000 });
 expectType<Equal<Awaited<typeof drill.report>, DrillReport<'fast'>>>(true);
 router.drill({ tier: 'fast', fault: { type: 'slow', delayMs: 5 }, tag: { a: 'b' }, forMs: 1 });
@@ -73,12 +73,12 @@ router.drill({ tier: 'fast', fault: { type: 'cut', delayMs: 1 }, share: 1, forMs
 // @ts-expect-error
 router.drill({ tier: 'fast', fault: 'cut', share: 1, forMs: 1, targets: ['mistral/x'] });
 
-// A tier whose name is only known at run time has to be narrowed first.
+// A tier name of type `string` must be narrowed first.
 declare const anyName: string;
 // @ts-expect-error
 await router.complete(anyName, 'hello');
 
-// A target of a provider that is not configured does not compile, wherever it stands.
+// A target of a provider that is not configured does not compile anywhere.
 createRouter({
   providers,
   // @ts-expect-error
@@ -108,7 +108,7 @@ createRouter({
   tiers: { fast: ['gpt-5.4-mini'] },
 });
 
-// A misspelt fallback tier does not compile.
+// A misspelled `fallbackTier` does not compile.
 createRouter({
   providers,
   tiers: {
@@ -118,7 +118,7 @@ createRouter({
   },
 });
 
-// Unknown options do not compile: of a tier, a target, the defaults, the router.
+// Unknown options of a tier, a target, `defaults` and the router do not compile.
 createRouter({
   providers,
   // @ts-expect-error
@@ -147,7 +147,7 @@ createRouter({
   tiers: { fast: { targets: ['openai/gpt-5.4-mini'], strategy: 'random' } },
 });
 
-// `providerOptions` of the configuration take the configured providers.
+// `providerOptions` of the configuration accept configured providers only.
 createRouter({
   providers,
   tiers: {
@@ -163,7 +163,7 @@ createRouter({
   tiers: { fast: { targets: ['openai/gpt-5.4-mini'], providerOptions: { opnai: { a: 1 } } } },
 });
 
-// `reconfigure` takes routing data of the same names, and no providers.
+// `reconfigure` accepts routing data with the same names, without providers.
 router.reconfigure({
   tiers: { fast: ['anthropic/claude-haiku-4-5'], 'cheap-summarize': ['openai/gpt-5.4-nano'] },
 });
@@ -183,7 +183,7 @@ expectType<Equal<ReturnType<typeof router.snapshot>, Snapshot>>(true);
 const circuit = router.snapshot().targets['openai/gpt-5.4-mini']?.circuit;
 expectType<Equal<typeof circuit, 'closed' | 'open' | 'half-open' | undefined>>(true);
 
-// `defineConfig` keeps the names, so that a configuration in a file of its own is as good as one in place.
+// `defineConfig` keeps the names, so that a configuration in a separate file is typed the same.
 const config = defineConfig({
   providers,
   tiers: {
@@ -199,7 +199,7 @@ defineConfig({
   tiers: { fast: ['opnai/gpt-5.4-mini'] },
 });
 
-// A stream carries the same completion.
+// A stream has the same completion type.
 const stream = router.stream('fast', 'hello');
 expectType<Equal<typeof stream, CompletionStream<Completion<undefined, ToolCallPart, 'fast'>>>>(
   true,

@@ -22,19 +22,19 @@ openaiCompatible({ profile: { reasoningIn: 'thinking' }, baseURL: 'https://examp
 azureOpenAI({ resource: 'r', token: async () => 't' });
 vertex({ project: 'p', location: 'eu', token: () => 't' });
 
-// Dispatchers of all versions of undici that are kept up fit as they are.
+// Dispatchers of all supported `undici` versions are accepted.
 openai({ dispatcher: new Agent() });
 anthropic({ dispatcher: new AgentV6() });
 google({ dispatcher: new ProxyAgentV7('http://proxy') });
 vertex({ project: 'p', location: 'eu', dispatcher: new Agent() });
 
-// A client that the user made fits as it is.
+// Clients created by the user are accepted.
 openai({ client: new OpenAI({ apiKey: 'k' }) });
 openaiChat({ client: new AzureOpenAI({ apiKey: 'k', endpoint: 'https://x', apiVersion: '1' }) });
 anthropic({ client: new Anthropic({ apiKey: 'k' }) });
 google({ client: new GoogleGenAI({ apiKey: 'k' }) });
 
-// Settings are those or a client, never both; unknown ones do not compile.
+// Settings and a client are mutually exclusive; unknown settings do not compile.
 // @ts-expect-error
 openai({ client: new OpenAI({ apiKey: 'k' }), apiKey: 'k' });
 // @ts-expect-error

@@ -8,7 +8,7 @@ const router = createRouter({
 });
 const stream = router.stream('fast', 'hello');
 
-// Parts are told apart by `type`.
+// Parts are discriminated by `type`.
 for await (const part of stream) {
   switch (part.type) {
     case 'start':
@@ -39,7 +39,7 @@ for await (const part of stream) {
       expectType<Equal<typeof part.completion.object, undefined>>(true);
       break;
     default:
-      // Nothing is left: a new part must be handled everywhere.
+      // Exhaustive: a new part type must be added here.
       part satisfies never;
   }
 }

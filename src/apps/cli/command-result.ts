@@ -1,6 +1,6 @@
-/** What a command comes to. */
+/** The result of a command. */
 export type CommandResult = {
-  /** 0 when it did what it should and found nothing amiss; 1 when it did; 2 when it could not be done. */
+  /** 0: success. 1: the command ran and its check failed. 2: the command could not run. */
   readonly exitCode: 0 | 1 | 2;
   readonly output: string;
   readonly problem: string;

@@ -12,27 +12,27 @@ export type DrillArguments = {
   readonly format: 'table' | 'json';
 };
 
-export const drillHelp = `signalbox drill: targets of a tier fail on purpose; do the others stand in?
+export const drillHelp = `signalbox drill: make targets of a tier fail and check that the other targets answer
 
-  --config <module>       exports a configuration or a router
-  --tier <name>
+  --config <module>       module that exports a configuration or a router
+  --tier <name>           the tier to drill
   --fault <fault>         connection, timeout, rate_limited, server_error, overloaded,
                           slow, cut, truncated, invalid_output
-  --target <target>       a target that fails; may be repeated (default: the tier's first)
-  --share <0..1>          share of the calls that are drilled (default: 1)
-  --calls <n>             calls to make (default: 20)
-  --concurrency <n>       calls under way at once (default: 4)
-  --prompt <text>         what is asked (default: Reply with the word "ok".)
+  --target <target>       a target that fails; repeatable (default: the tier's first)
+  --share <0..1>          share of the calls to drill (default: 1)
+  --calls <n>             number of calls to make (default: 20)
+  --concurrency <n>       concurrent calls (default: 4)
+  --prompt <text>         prompt of each call (default: Reply with the word "ok".)
   --stream                read the answers as streams
-  --delay-ms <n>          of slow
-  --after-parts <n>       of cut and truncated
-  --retry-after-ms <n>    of rate_limited
+  --delay-ms <n>          for slow
+  --after-parts <n>       for cut and truncated
+  --retry-after-ms <n>    for rate_limited
   --json                  print the report as JSON
 
-The calls are real: targets that do not fail are asked, and bill. Exit code 0: passed, 1: not passed, 2: not made.`;
+The calls are real and are billed. Exit code 0: passed, 1: not passed, 2: could not run.`;
 
-/** The calls end the drill; should they never end, this does. */
-const longestDrillMs = 86_400_000;
+/** The drill ends after its calls. This bounds it if they never end. */
+const maxDrillMs = 86_400_000;
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
@@ -54,7 +54,7 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** Options that are settings of the fault. */
+/** Command-line options that are settings of the fault. */
 const faultSettings = {
   'delay-ms': 'delayMs',
   'after-parts': 'afterParts',
@@ -62,24 +62,24 @@ const faultSettings = {
 } as const;
 
 function required(name: string, value: string | undefined): string {
-  if (value === undefined) throw new UsageProblem(`--${name} is needed\n\n${drillHelp}`);
+  if (value === undefined) throw new UsageProblem(`--${name} is required\n\n${drillHelp}`);
   return value;
 }
 
 function numberOf(name: string, value: string): number {
   const number = value.trim() === '' ? Number.NaN : Number(value);
-  if (Number.isNaN(number)) throw new UsageProblem(`--${name}: "${value}" is no number`);
+  if (Number.isNaN(number)) throw new UsageProblem(`--${name}: "${value}" is not a number`);
   return number;
 }
 
 function countOf(name: string, value: string): number {
   const count = numberOf(name, value);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new UsageProblem(`--${name}: must be a whole number from 1`);
+  throw new UsageProblem(`--${name}: must be a positive integer`);
 }
 
 /**
- * What was asked for; `undefined` when it was help. The router checks the drill's own options.
+ * Parses the arguments; `undefined` for `--help`. The router validates the drill options.
  * @throws UsageProblem
  */
 export function parseDrillArguments(args: readonly string[]): DrillArguments | undefined {
@@ -96,7 +96,7 @@ export function parseDrillArguments(args: readonly string[]): DrillArguments | u
     tier,
     fault: { type, ...Object.fromEntries(settings) },
     share: numberOf('share', values.share),
-    forMs: longestDrillMs,
+    forMs: maxDrillMs,
     ...(values.target !== undefined && { targets: values.target }),
   };
   return {

@@ -5,8 +5,8 @@ import { type DrillArguments, drillHelp, parseDrillArguments } from './drill-arg
 import { formatReport } from './format-report.ts';
 import { loadRouter } from './load-router.ts';
 
-async function makeDrill(asked: DrillArguments): Promise<DrillReport> {
-  const { config, drill: options, calls, concurrency, prompt, mode } = asked;
+async function runDrill(args: DrillArguments): Promise<DrillReport> {
+  const { config, drill: options, calls, concurrency, prompt, mode } = args;
   const router = await loadRouter(config);
   try {
     const drill = router.drill(options);
@@ -16,7 +16,7 @@ async function makeDrill(asked: DrillArguments): Promise<DrillReport> {
         ? router.stream(options.tier, prompt).completion
         : router.complete(options.tier, prompt);
     const all = Array.from({ length: calls }, () => limit(call));
-    // Which calls were lost, and how, is in the report.
+    // Failed calls are in the report.
     await Promise.allSettled(all);
     return await drill.stop();
   } finally {
@@ -25,13 +25,13 @@ async function makeDrill(asked: DrillArguments): Promise<DrillReport> {
 }
 
 /**
- * `signalbox drill`: a fire drill on the router of a module, with calls of its own.
- * @throws UsageProblem, and SignalboxError `config`, for what cannot be done.
+ * `signalbox drill`: loads a router from a module, runs a fire drill and makes the calls.
+ * @throws UsageProblem, or SignalboxError `config`, if the drill cannot run.
  */
 export async function drillCommand(args: readonly string[]): Promise<CommandResult> {
-  const asked = parseDrillArguments(args);
-  if (asked === undefined) return { exitCode: 0, output: drillHelp, problem: '' };
-  const report = await makeDrill(asked);
-  const output = asked.format === 'json' ? JSON.stringify(report, null, 2) : formatReport(report);
+  const parsed = parseDrillArguments(args);
+  if (parsed === undefined) return { exitCode: 0, output: drillHelp, problem: '' };
+  const report = await runDrill(parsed);
+  const output = parsed.format === 'json' ? JSON.stringify(report, null, 2) : formatReport(report);
   return { exitCode: report.passed ? 0 : 1, output, problem: '' };
 }

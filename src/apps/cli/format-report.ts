@@ -2,7 +2,7 @@ import type { DrillReport } from '../../protocol/drill.ts';
 
 type Cell = string | number;
 
-/** Rows in columns: words to the left, figures to the right. */
+/** Formats rows as a table: the first column left-aligned, the others right-aligned. */
 function table(rows: readonly (readonly Cell[])[]): string {
   const columns = rows[0]?.length ?? 0;
   const widths = Array.from({ length: columns }, (_, column) =>
@@ -29,12 +29,12 @@ function latencyRow(
   return [name, calls, rounded(p50Ms), rounded(p99Ms)];
 }
 
-/** The report as tables, for a terminal. */
+/** Formats the report as tables for a terminal. */
 export function formatReport(report: DrillReport): string {
   const { tier, fault, calls, targets, hops, latency, lost, passed, reasons } = report;
   const { drilled, hit, answered } = calls;
   const sections = [
-    `Fire drill on tier "${tier}": ${fault.type}\n${drilled} calls drilled, ${hit} of them met the fault, ${answered} answered, ${calls.lost} lost`,
+    `Fire drill on tier "${tier}": ${fault.type}\n${drilled} calls drilled, ${hit} reached a failing target, ${answered} answered, ${calls.lost} lost`,
     table([
       ['target', 'fails', 'faults', 'attempts', 'answered'],
       ...targets.map((each) => [
@@ -46,7 +46,7 @@ export function formatReport(report: DrillReport): string {
       ]),
     ]),
     table([
-      ['hop', 'to be proven', 'ran'],
+      ['hop', 'expected', 'ran'],
       ...hops.map(({ from, to, ran, expected }) => [
         `${from} → ${to}`,
         expected ? 'yes' : 'no',

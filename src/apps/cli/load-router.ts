@@ -5,7 +5,7 @@ import type { Router } from '../../protocol/router.ts';
 import { createRouter } from '../../router.ts';
 import { UsageProblem } from './usage-problem.ts';
 
-/** Where a module may keep what we look for, in this order. */
+/** The exports that may be a configuration or a router, in this order. */
 const exportNames = ['default', 'config', 'router'] as const;
 
 function hasMembers(value: unknown, names: readonly string[]): value is object {
@@ -18,17 +18,17 @@ async function importModule(path: string): Promise<object> {
   } catch (error) {
     const { code, message } = error as Error & { readonly code?: string };
     if (code === 'ERR_UNKNOWN_FILE_EXTENSION') {
-      const node = `Node reads TypeScript from 22.18 on, and this is ${process.versions.node}`;
-      throw new UsageProblem(`cannot read ${path}: ${node}; give it a JavaScript module`);
+      const reason = `TypeScript requires Node 22.18, this is Node ${process.versions.node}`;
+      throw new UsageProblem(`cannot load ${path}: ${reason}; use a JavaScript module`);
     }
     throw new UsageProblem(`cannot load ${path}: ${message}`, { cause: error });
   }
 }
 
 /**
- * The router of a module: the one that it exports, or one made of the configuration that it exports.
+ * Returns the router that a module exports, or creates one from the configuration that it exports.
  * @throws UsageProblem when the module cannot be loaded or exports neither.
- * @throws SignalboxError `config` for a faulty configuration.
+ * @throws SignalboxError `config` for an invalid configuration.
  */
 export async function loadRouter(path: string): Promise<Router> {
   const module = await importModule(path);
@@ -38,6 +38,6 @@ export async function loadRouter(path: string): Promise<Router> {
     if (hasMembers(value, ['providers', 'tiers'])) return createRouter(value as RouterConfig);
   }
   throw new UsageProblem(
-    `${path} exports neither a configuration nor a router: make it the default export, or name it "config" or "router"`,
+    `${path} exports neither a configuration nor a router: use a default export, or name it "config" or "router"`,
   );
 }

@@ -4,10 +4,10 @@ import { isUsageProblem } from './usage-problem.ts';
 
 const help = `signalbox: an LLM router inside your process
 
-  signalbox drill --config <module> --tier <name> --fault <fault>   a fire drill
+  signalbox drill --config <module> --tier <name> --fault <fault>   run a fire drill
   signalbox drill --help`;
 
-/** Runs the command that the arguments name. Never throws; prints nothing itself. */
+/** Runs the command in the arguments. Never throws and prints nothing. */
 export async function runCommand(args: readonly string[]): Promise<CommandResult> {
   const [command, ...rest] = args;
   if (command === undefined || command === '--help' || command === '-h') {
@@ -15,11 +15,11 @@ export async function runCommand(args: readonly string[]): Promise<CommandResult
   }
   try {
     if (command === 'drill') return await drillCommand(rest);
-    const problem = `there is no command "${command}"\n\n${help}`;
+    const problem = `unknown command "${command}"\n\n${help}`;
     return { exitCode: 2, output: '', problem };
   } catch (error) {
-    // A defect is told with its stack; what the user can mend is told in words.
-    const told = isUsageProblem(error) ? error.message : error instanceof Error && error.stack;
-    return { exitCode: 2, output: '', problem: `signalbox ${command}: ${told || String(error)}` };
+    // The stack is for bugs. A usage problem needs only its message.
+    const text = isUsageProblem(error) ? error.message : error instanceof Error && error.stack;
+    return { exitCode: 2, output: '', problem: `signalbox ${command}: ${text || String(error)}` };
   }
 }

@@ -47,7 +47,7 @@ const allowed: Record<string, readonly string[]> = {
   ),
   router: [...rooms2, 'config', 'engine'],
   apps: [...rank1, 'router'],
-  testing: [...rank1, 'pricing', 'wires'],
+  testing: [...rank1, 'pricing', 'wires', 'router'],
 };
 
 const vendorSdks = ['openai', '@anthropic-ai/sdk', '@google/genai'];

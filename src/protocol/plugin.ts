@@ -169,7 +169,7 @@ export interface Plugin {
   ): true | string;
   /**
    * Wraps the sending of one attempt. The request is sent, and every read of its answer runs, in the async context that is
-   * active when `next()` is called.
+   * active when `next()` is called. Nothing is read after the last part: `attempt.ended` is the place for what comes after.
    */
   wrapAttempt?(
     attempt: PluginAttempt,

@@ -151,12 +151,12 @@ export class Layers implements CallLayers {
         for (;;) {
           const step = await untilEnded(parts.next(), this.#scope);
           if (step.done === true) break;
+          // A plugin that goes on after its answer is waited for: it may still keep or record it.
+          if (answer !== undefined) continue;
           const last = step.value.at(-1);
           const before = last?.type === 'finish' ? step.value.slice(0, -1) : step.value;
           if (before.length > 0) yield before;
-          if (last?.type !== 'finish') continue;
-          answer = await this.#leave(last.completion);
-          break;
+          if (last?.type === 'finish') answer = await this.#leave(last.completion);
         }
       } finally {
         // Not awaited: a plugin that hangs must not hold the call.
@@ -166,6 +166,7 @@ export class Layers implements CallLayers {
         throw new SignalboxError('plugin_failed', 'the plugins ended the call without an answer');
       }
     } catch (raw) {
+      answer = undefined;
       failure = await this.#asSeen(raw, [...trail.lines]);
       throw failure;
     } finally {
@@ -186,12 +187,28 @@ export class Layers implements CallLayers {
     attempt: LayerAttempt,
     send: () => AsyncIterable<readonly ProviderPart[]>,
   ): AsyncIterable<readonly ProviderPart[]> {
-    let next = send;
+    let innermost: AsyncIterator<readonly ProviderPart[]> | undefined;
+    let next = (): AsyncIterable<readonly ProviderPart[]> => ({
+      [Symbol.asyncIterator]() {
+        innermost = send()[Symbol.asyncIterator]();
+        return innermost;
+      },
+    });
     for (const layer of this.#layers.toReversed()) {
       const inside = next;
       next = () => layer.send(attempt, inside);
     }
-    return next();
+    const outermost = next()[Symbol.asyncIterator]();
+    const iterator: AsyncIterator<readonly ProviderPart[]> = {
+      next: () => outermost.next(),
+      async return() {
+        // Directly, too: a plugin that hangs must not keep the request open.
+        innermost?.return?.().then(undefined, () => undefined);
+        await outermost.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+    return { [Symbol.asyncIterator]: () => iterator };
   }
 
   async check(completion: WholeCompletion): Promise<WholeCompletion> {
@@ -277,7 +294,12 @@ export class Layers implements CallLayers {
   async #withSeenPartial(error: SignalboxError): Promise<SignalboxError> {
     if (error.partial === undefined) return error;
     const { partial } = error;
-    const content = await this.#contentOutside(partial.content);
-    return error.with({ partial: { ...partial, content, text: textOf(content) } });
+    try {
+      const content = await this.#contentOutside(partial.content);
+      return error.with({ partial: { ...partial, content, text: textOf(content) } });
+    } catch {
+      // A plugin that fails at this too. What it would hide must not be shown.
+      return error.with({ partial: undefined });
+    }
   }
 }

@@ -1,4 +1,5 @@
 import { defaults } from '../../config/defaults.ts';
+import type { PluginParts } from '../../protocol/plugin.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import { type CallScope, openScope, type Scope } from '../core/scope.ts';
 import { Trail } from '../core/trail.ts';
@@ -148,12 +149,19 @@ export class CallStarter {
       this.#open(call, { signal: options?.signal, totalMs: totalMsOf(call) }, (own, onOwnClose) =>
         this.#run(call, own, onOwnClose),
       );
+    let last: PluginParts = [];
     try {
-      yield* this.#flights.wrapCall(this.#memberOf(call, scope), next);
+      for await (const batch of this.#flights.wrapCall(this.#memberOf(call, scope), next)) {
+        last = batch;
+        if (batch.at(-1)?.type === 'finish') break;
+        yield batch;
+      }
     } finally {
+      // Before the last batch is passed on: its reader need not come back.
       scope.close();
       onClose();
     }
+    yield last;
   }
 
   #memberOf({ config, tier, mode, task, options, tags }: Call, scope: Scope) {

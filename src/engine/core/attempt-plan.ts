@@ -5,7 +5,7 @@ import type { CallDefaults } from '../../protocol/call-options.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Provider } from '../../protocol/provider.ts';
-import { type Call, type Engine, pricedTarget, providerOf } from './engine.ts';
+import { type Call, type Engine, type LimitedAttempt, pricedTarget, providerOf } from './engine.ts';
 import type { KeyState, TargetState } from './target-registry.ts';
 
 function isEmpty(options: object): boolean {
@@ -33,7 +33,7 @@ function tagsFor(call: Call, target: ResolvedTarget): Tags {
 }
 
 /** One call and one of its targets: what is worked out once for all its attempts there, and what has happened so far. */
-export class AttemptPlan {
+export class AttemptPlan implements LimitedAttempt {
   readonly call: Call;
   readonly target: ResolvedTarget;
   readonly provider: Provider;

@@ -1,8 +1,8 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
-import type { Departure } from '../../limits/gate.ts';
+import type { Departure, Load } from '../../limits/gate.ts';
 import type { RetryBudget } from '../../limits/retry-budget.ts';
 import type { Pricing } from '../../pricing/pricing.ts';
-import type { CallOptions } from '../../protocol/call-options.ts';
+import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { Plugin } from '../../protocol/plugin.ts';
 import type { Provider, RateLimit } from '../../protocol/provider.ts';
@@ -10,13 +10,23 @@ import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
-import type { AttemptPlan } from './attempt-plan.ts';
 import type { CallLayers } from './call-layers.ts';
 import type { ConfiguredNames, LiveConfigs } from './live-configs.ts';
 import type { Loading } from './loading.ts';
 import type { Scope } from './scope.ts';
-import type { TargetRegistry } from './target-registry.ts';
+import type { KeyState, TargetRegistry, TargetState } from './target-registry.ts';
 import type { Task } from './task.ts';
+
+/** A call and one of its targets, as far as limits go. */
+export type LimitedAttempt = {
+  readonly call: Call;
+  readonly target: ResolvedTarget;
+  readonly state: TargetState;
+  readonly keyState: KeyState;
+  readonly options: CallDefaults;
+  /** What an attempt takes of the limits, estimated. */
+  readonly load: Load;
+};
 
 /** A slot under all limits of a target, held while an attempt runs. */
 export interface Slot {
@@ -33,9 +43,9 @@ export interface LimitKeeper {
    * A slot under the target's limits, at once or when its turn comes. Rejects with `rate_limited` when it will not come
    * (see `isQueueRejection`), or with the reason for which the call ended.
    */
-  enter(plan: AttemptPlan, scope: Scope): Slot | Promise<Slot>;
+  enter(attempt: LimitedAttempt, scope: Scope): Slot | Promise<Slot>;
   /** Why an attempt would have to wait now; `undefined` when it would not. */
-  busy(plan: AttemptPlan): Unavailable | undefined;
+  busy(attempt: LimitedAttempt): Unavailable | undefined;
   snapshot(target: ResolvedTarget): LimitsSnapshot;
   /** Applies the limits of this configuration from now on, to waiting attempts too. */
   configure(config: ResolvedConfig): void;

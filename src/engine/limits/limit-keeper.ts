@@ -6,8 +6,7 @@ import { type Admission, type Bound, createAdmissionQueue } from '../../limits/a
 import type { Departure, Gate } from '../../limits/gate.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import type { AttemptPlan } from '../core/attempt-plan.ts';
-import type { LimitKeeper, Slot } from '../core/engine.ts';
+import type { LimitedAttempt, LimitKeeper, Slot } from '../core/engine.ts';
 import { targetLabel } from '../core/keys.ts';
 import type { LearnedLimits, TargetRegistry, TargetState } from '../core/target-registry.ts';
 import { asQueueRejection } from '../failures/queue-rejection.ts';
@@ -20,7 +19,7 @@ class AdmittedSlot implements Slot {
   readonly #learned: LearnedLimits;
   readonly #admission: Admission;
 
-  constructor(runtime: Runtime, { state, keyState }: AttemptPlan, admission: Admission) {
+  constructor(runtime: Runtime, { state, keyState }: LimitedAttempt, admission: Admission) {
     this.#runtime = runtime;
     this.#state = state;
     this.#learned = keyState.limits;
@@ -50,7 +49,7 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
   const gates = new WeakMap<ResolvedTier, WeakMap<ResolvedTarget, readonly Gate[]>>();
 
   /** Made once for each tier and target of a configuration, with each key. */
-  function gatesOf({ call, target, keyState }: AttemptPlan): readonly Gate[] {
+  function gatesOf({ call, target, keyState }: LimitedAttempt): readonly Gate[] {
     const { config, tier } = call;
     let ofTier = gates.get(tier);
     if (ofTier === undefined) {
@@ -66,7 +65,7 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
     return known;
   }
 
-  function boundsOf({ call: { config, tier }, target }: AttemptPlan): readonly Bound[] {
+  function boundsOf({ call: { config, tier }, target }: LimitedAttempt): readonly Bound[] {
     const { maxQueue = defaults.maxQueue } = target.limits;
     const ofTarget = { key: targetLabel(target), max: maxQueue };
     const others = [
@@ -83,39 +82,39 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
   }
 
   /** Epoch milliseconds at which the attempt has waited too long. */
-  function expiryOf({ call: { config, tier }, target }: AttemptPlan, now: number): number {
+  function expiryOf({ call: { config, tier }, target }: LimitedAttempt, now: number): number {
     const all = [own(config.providerLimits, target.provider), tier.limits, target.limits];
     return now + Math.min(...all.map((each) => each?.maxQueueMs ?? Number.POSITIVE_INFINITY));
   }
 
   return {
-    enter(plan, scope) {
-      const { load, target } = plan;
-      const gates = gatesOf(plan);
+    enter(attempt, scope) {
+      const { load, target } = attempt;
+      const gates = gatesOf(attempt);
       const admitted = scope.reason === undefined ? queue.pass(gates, load) : undefined;
-      if (admitted !== undefined) return new AdmittedSlot(runtime, plan, admitted);
+      if (admitted !== undefined) return new AdmittedSlot(runtime, attempt, admitted);
       const now = runtime.now();
       const entered = queue.enter({
         gates,
         load,
-        priority: plan.options.priority ?? defaults.priority,
+        priority: attempt.options.priority ?? defaults.priority,
         since: scope.startedAt,
         deadline: now + scope.remainingMs(),
-        expiresAt: expiryOf(plan, now),
-        bounds: boundsOf(plan),
+        expiresAt: expiryOf(attempt, now),
+        bounds: boundsOf(attempt),
         signal: scope.signal,
       });
-      if (!(entered instanceof Promise)) return new AdmittedSlot(runtime, plan, entered);
+      if (!(entered instanceof Promise)) return new AdmittedSlot(runtime, attempt, entered);
       return entered.then(
-        (admission) => new AdmittedSlot(runtime, plan, admission),
+        (admission) => new AdmittedSlot(runtime, attempt, admission),
         (error: unknown) => {
           const waitedMs = runtime.now() - now;
           throw asQueueRejection(error, { id: target.id, label: targetLabel(target), waitedMs });
         },
       );
     },
-    busy(plan) {
-      const forecast = queue.forecast(gatesOf(plan), plan.load);
+    busy(attempt) {
+      const forecast = queue.forecast(gatesOf(attempt), attempt.load);
       if (forecast === undefined) return undefined;
       const until = forecast.waitMs > 0 ? runtime.now() + forecast.waitMs : undefined;
       const time = until === undefined ? '' : ` until ${timestamp(until)}`;

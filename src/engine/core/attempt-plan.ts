@@ -13,19 +13,6 @@ function isEmpty(options: object): boolean {
   return true;
 }
 
-/** The options that apply to this target: the call's own over those of the configuration. */
-function optionsFor(call: Call, target: ResolvedTarget): CallDefaults {
-  const { providerOptions } = call.options;
-  if (isEmpty(target.options)) return call.options;
-  return {
-    ...target.options,
-    ...call.options,
-    ...(providerOptions !== undefined && {
-      providerOptions: { ...target.options.providerOptions, ...providerOptions },
-    }),
-  };
-}
-
 /** The tags of an attempt: those of router, tier, target and call, the nearer ones winning. */
 function tagsFor(call: Call, target: ResolvedTarget): Tags {
   if (isEmpty(target.tags)) return call.tags;
@@ -62,10 +49,23 @@ export class AttemptPlan implements LimitedAttempt {
     this.provider = providerOf(engine, target);
     this.state = engine.registry.target(target.id);
     this.keyState = this.state.key(target.key);
-    this.options = optionsFor(call, target);
+    this.options = AttemptPlan.optionsFor(call, target);
     this.tags = tagsFor(call, target);
     this.priced = pricedTarget(engine, target);
     this.maxAnswerBytes = this.provider.maxAnswerBytes ?? defaults.maxAnswerBytes;
+  }
+
+  /** The options that apply to the target: the call's own over those of the configuration. */
+  static optionsFor(call: Call, target: ResolvedTarget): CallDefaults {
+    const { providerOptions } = call.options;
+    if (isEmpty(target.options)) return call.options;
+    return {
+      ...target.options,
+      ...call.options,
+      ...(providerOptions !== undefined && {
+        providerOptions: { ...target.options.providerOptions, ...providerOptions },
+      }),
+    };
   }
 
   /** What an attempt takes of the limits, estimated. */

@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { isSignalboxError, type Strategy, type StrategyContext } from '../../src/index.ts';
+import { createRouter } from '../../src/router.ts';
+import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+
+function setUp(strategy: Strategy, { a = 'a', tier = {} }: { a?: FakeScript; tier?: object } = {}) {
+  const runtime = fakeRuntime({ time: 'auto' });
+  const providers = {
+    a: fakeProvider(a, { runtime }),
+    b: fakeProvider('b', { runtime }),
+    c: fakeProvider('c', { runtime }),
+  };
+  return createRouter({
+    runtime,
+    providers,
+    strategies: { mine: strategy },
+    prices: { 'b/m': { input: 1, output: 4 } },
+    tiers: {
+      t: { targets: ['a/m', 'b/m', 'c/m'], strategy: 'mine', retry: { attempts: 0 }, ...tier },
+      spare: { targets: ['c/m'] },
+    },
+  });
+}
+
+const reversed: Strategy = { order: (candidates) => candidates.toReversed() };
+
+describe('a strategy of the user', () => {
+  it('orders the targets of a tier, which fail over in that order', async () => {
+    const router = setUp(reversed, {
+      tier: { targets: ['b/m', 'a/m'] },
+      a: { error: 'server_error' },
+    });
+    const { text, trail } = await router.complete('t', 'hi');
+    expect(text).toBe('b');
+    expect(trail.map(({ target }) => target)).toEqual(['a/m', 'b/m']);
+  });
+
+  it('is applied by explain, and to each tier by itself', () => {
+    const router = setUp(reversed, { tier: { targets: ['a/m', 'b/m'], fallbackTier: 'spare' } });
+    const { candidates } = router.explain('t', 'hi');
+    expect(candidates.map(({ target }) => target)).toEqual(['b/m', 'a/m', 'c/m']);
+  });
+
+  it('sees the call and what is known of the targets', async () => {
+    const seen: StrategyContext[] = [];
+    const knowledge: unknown[] = [];
+    const looks: Strategy = {
+      order(candidates, context) {
+        seen.push(context);
+        knowledge.push(candidates.map((each) => context.knowledge(each)));
+        return candidates;
+      },
+    };
+    const router = setUp(looks, {
+      a: [{ text: 'a', firstTokenDelayMs: 20 }, { error: 'server_error' }],
+    });
+    for (let round = 0; round < 2; round += 1) {
+      await router.complete('t', 'one two', { tags: { user: 'u' }, maxOutputTokens: 50 });
+    }
+    router.explain('t', 'hi');
+    expect(seen[0]?.call).toEqual({
+      kind: 'chat',
+      tier: 't',
+      tags: { user: 'u' },
+      mode: 'complete',
+      inputTokens: 2,
+      maxOutputTokens: 50,
+      remainingMs: 600_000,
+    });
+    expect(knowledge[0]).toEqual([
+      { calls: 0, inFlight: 0, queued: 0, isAvailable: true },
+      { calls: 0, inFlight: 0, queued: 0, isAvailable: true, price: { input: 1, output: 4 } },
+      { calls: 0, inFlight: 0, queued: 0, isAvailable: true },
+    ]);
+    expect(knowledge[2]).toMatchObject([
+      { calls: 2, failureRate: 0.5, p50FirstTokenMs: 20, p95TotalMs: 20, inFlight: 0 },
+      { calls: 1, failureRate: 0 },
+      { calls: 0 },
+    ]);
+  });
+
+  it('knows which targets are available and what is left of their limits', async () => {
+    const knowledge: unknown[] = [];
+    const looks: Strategy = {
+      order(candidates, context) {
+        knowledge.push(context.knowledge(candidates[0] ?? { id: '', provider: '', model: '' }));
+        return candidates;
+      },
+    };
+    const router = setUp(looks, {
+      a: { error: 'rate_limited', retryAfterMs: 60_000 },
+      tier: { targets: [{ target: 'a/m', limits: { rpm: 5 } }, 'b/m'] },
+    });
+    for (let round = 0; round < 4; round += 1) await router.complete('t', 'hi');
+    expect(knowledge[0]).toMatchObject({ isAvailable: true });
+    expect(knowledge[3]).toMatchObject({ isAvailable: false, requestsLeft: 2 });
+  });
+
+  it('fails the call with config when it throws', async () => {
+    const router = setUp({
+      order() {
+        throw new Error('oops');
+      },
+    });
+    const error = await router.complete('t', 'hi').catch((thrown: unknown) => thrown);
+    expect(isSignalboxError(error, 'config')).toBe(true);
+    expect(String(error)).toContain('strategy "mine" threw');
+  });
+
+  it('must be defined, and must not have the name of a built-in one', () => {
+    const tier = { targets: ['a/m'] as const };
+    const make = (strategies: object, strategy?: string) => () =>
+      createRouter({
+        providers: { a: fakeProvider('a') },
+        tiers: { t: { ...tier, strategy: strategy as 'priority' } },
+        strategies: strategies as Record<string, Strategy>,
+      });
+    expect(make({}, 'mien')).toThrow('tiers.t.strategy: strategy "mien" is not defined');
+    expect(make({ mine: reversed }, 'mien')).toThrow('did you mean "mine"?');
+    expect(make({ cheapest: reversed })).toThrow('strategies.cheapest: is the name of a built-in');
+    expect(make({ mine: {} })).toThrow('strategies.mine: must be an object with a function order');
+    expect(make({ mine: { ...reversed, needs: ['moon'] } })).toThrow(
+      'strategies.mine.needs: must be a list',
+    );
+  });
+
+  it('stays defined for reconfigure', async () => {
+    const router = setUp(reversed);
+    router.reconfigure({
+      tiers: { t: { targets: ['a/m', 'b/m'], strategy: 'mine' }, spare: ['c/m'] },
+    });
+    expect((await router.complete('t', 'hi')).text).toBe('b');
+  });
+});

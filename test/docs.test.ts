@@ -92,7 +92,13 @@ describe('docs/configuration.md', () => {
   const merged = ['timeouts', 'retry', 'tags'];
   const inBoth = ofTiers.filter((name) => ofCalls.includes(name) && !merged.includes(name));
   const sections = {
-    'Router options': ['providers', 'strategies', 'plugins', 'runtime', ...Object.keys(routingSchema.shape)],
+    'Router options': [
+      'providers',
+      'strategies',
+      'plugins',
+      'runtime',
+      ...Object.keys(routingSchema.shape),
+    ],
     Tiers: ['targets', 'fallbackTier', ...ofTiers.filter((name) => !inBoth.includes(name))],
     Targets: ['target', 'contextWindow', 'family', 'prices', 'limits', 'tags'],
     'Call defaults': inBoth,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import { createRouter } from '../router.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { Plugin } from '../protocol/plugin.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
+import { createRouter } from '../router.ts';
 import { invalidArgument, isObject } from './check-arguments.ts';
 import type { ContractCase } from './contract/probe.ts';
 import { type FakeScript, fakeProvider } from './fake-provider.ts';

@@ -57,15 +57,15 @@ describe('what has been collected', () => {
       { type: 'usage', usage },
       { type: 'warning', warning },
     ];
-    expect(collectedOf(...preamble).begun).toBe(false);
-    expect(collectedOf(finish).begun).toBe(false);
+    expect(collectedOf(...preamble).hasStarted).toBe(false);
+    expect(collectedOf(finish).hasStarted).toBe(false);
     for (const first of [
       delta('x'),
       textEnd('x'),
       { type: 'reasoning-delta', delta: 'x' },
       { type: 'tool-call-start', id: '1', name: 'f' },
     ] as const) {
-      expect(collectedOf(...preamble, first).begun).toBe(true);
+      expect(collectedOf(...preamble, first).hasStarted).toBe(true);
     }
   });
 

@@ -23,7 +23,7 @@ function situation(more: Partial<Situation> = {}): Situation {
     othersFree: true,
     untried: 0,
     available: true,
-    begun: false,
+    hasStarted: false,
     onUnsupported: 'warn',
     takeToken: () => true,
     random: () => 0.5,
@@ -209,11 +209,11 @@ describe('a retry is not made', () => {
   });
 
   test('when part of the answer had come and another target is free', () => {
-    expect(verdictOn('stream_interrupted', { begun: true })).toEqual({
+    expect(verdictOn('stream_interrupted', { hasStarted: true })).toEqual({
       verdict: 'next',
       reason: 'part of the answer had arrived',
     });
-    expect(verdictOn('stream_interrupted', { begun: true, othersFree: false }).verdict).toBe(
+    expect(verdictOn('stream_interrupted', { hasStarted: true, othersFree: false }).verdict).toBe(
       'retry',
     );
   });
@@ -238,7 +238,7 @@ describe('a retry is not made', () => {
       ['server_error', { attemptsLeft: 0 }],
       ['server_error', { available: false }],
       ['server_error', { remainingMs: 0 }],
-      ['stream_interrupted', { begun: true }],
+      ['stream_interrupted', { hasStarted: true }],
       ['invalid_output', {}],
     ];
     for (const [code, more] of without) verdictOn(code, { ...more, takeToken });

@@ -95,7 +95,7 @@ describe('a schema', () => {
       'schema: this mine schema has no JSON Schema form',
     );
     expect(() => outputCheck({ schema: z.object({ when: z.date() }) }, [])).toThrow(
-      'schema: this zod schema cannot be told as JSON Schema',
+      'schema: this zod schema cannot be converted to JSON Schema',
     );
     expect(() => outputCheck({ schema: { type: 'no such type' } }, [])).toThrow(
       'schema: not a JSON Schema that can be checked',

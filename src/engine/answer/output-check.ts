@@ -84,7 +84,7 @@ function parseObject(text: string): unknown {
   try {
     return JSON.parse(fence.exec(text.trim())?.[1] ?? text);
   } catch {
-    throw invalidOutput('not JSON, though a schema was asked for', 'it is not valid JSON');
+    throw invalidOutput('not JSON, although a schema was set', 'it is not valid JSON');
   }
 }
 
@@ -159,10 +159,10 @@ async function verdictOf(check: OutputCheck, completion: Completion): Promise<Va
 }
 
 /**
- * Holds a whole answer against what the caller expects: a usable finish, the schema, the tools' schemas and
- * `validate`, in this order. Returns it with `object` and checked tool inputs.
+ * Checks a whole answer: its finish reason, the schema, the tools' schemas and `validate`, in this order. Returns it with
+ * `object` and checked tool inputs.
  *
- * @throws SignalboxError `invalid_output`, `content_filter`, `refusal` or `context_length`.
+ * @throws SignalboxError `invalid_output`, `content_filter`, `refusal` or `context_length`
  */
 export function checkOutput(
   check: OutputCheck,
@@ -179,8 +179,8 @@ async function checkContent(check: OutputCheck, completion: Completion): Promise
   if (check.hasTools && completion.toolCalls.length > 0) {
     checked = { ...checked, toolCalls: await checkToolCalls(check, completion.toolCalls) };
   }
-  // A turn that calls tools has no object yet: that comes with the turn that answers. A caller who set no `tools`
-  // has the type of an answer with an object, though, and may have offered tools in `providerOptions` only.
+  // A turn that calls tools has no object: that comes with the final turn. Without `tools` the type promises an object,
+  // though tools may have been offered in `providerOptions`.
   const hasObject = !check.hasTools || completion.toolCalls.length === 0;
   if (check.schema !== undefined && hasObject) {
     const value = parseObject(completion.text);

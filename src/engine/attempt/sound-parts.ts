@@ -8,8 +8,8 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 
 /**
- * The engine's boundary: what a provider hands over is bounded here, whoever wrote it. Our own adapters have bounded
- * what they read already, so that nearly always everything is passed on as it is.
+ * Validates what a provider yields, because a provider may be the user's. Our adapters validate what they read already, so
+ * nearly everything is passed on unchanged.
  */
 
 /** Longer than the ids and names of all vendors. */
@@ -41,7 +41,7 @@ function isPart(value: unknown, whole: number): boolean {
   return value === undefined || (tokenCountOf(value) ?? Number.POSITIVE_INFINITY) <= whole;
 }
 
-/** Whether the counts that are a part of others are no more than these. */
+/** Whether no count exceeds the count that it is a part of. */
 function areParts(usage: Usage): boolean {
   const { inputTokens, cachedInputTokens = 0, cacheWriteTokens = 0 } = usage;
   return (
@@ -59,7 +59,7 @@ function hasSoundCounts(usage: Usage): boolean {
   return isCount(usage.totalTokens) && areParts(usage) && areCounts(usage.cacheWriteTokensByTtl);
 }
 
-/** What is left of counts of which some cannot be right; those that contradict others are only doubtful. */
+/** The counts without those that cannot be right. */
 function estimatedUsage(usage: Usage): Usage {
   const { inputTokens, outputTokens, raw, cacheWriteTokensByTtl: byTtl } = usage;
   const cached = tokenCountOf(usage.cachedInputTokens);
@@ -79,8 +79,8 @@ function estimatedUsage(usage: Usage): Usage {
 }
 
 /**
- * Usage that can be counted and billed. One whose input or output cannot be right counts as not reported; one whose
- * other counts cannot, or contradict these, is estimated.
+ * Usage that can be counted and billed. If input or output cannot be right it counts as not reported; if another count
+ * cannot be right, or contradicts these, it is marked as estimated.
  */
 function soundUsage(usage: Usage): Usage | undefined {
   if (!isCount(usage.inputTokens) || !isCount(usage.outputTokens)) return undefined;
@@ -137,7 +137,7 @@ function soundWarning(part: WarningPart): WarningPart {
   };
 }
 
-/** The part, with what cannot be believed of it left out. */
+/** The part without implausible fields. */
 export function soundPart(part: ProviderPart): ProviderPart {
   switch (part.type) {
     case 'open':
@@ -160,11 +160,11 @@ function isAmount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
 
-/** The vendor's own limits that can be gone by, as a provider reports them. */
+/** The plausible limits among those that a provider reports. */
 export function soundLimits(limits: readonly RateLimit[]): readonly RateLimit[] {
-  return limits.slice(0, maxLimits).flatMap((told) => {
-    const { name, unit, limit, remaining } = told;
-    const resetMs = believedWaitMs(told.resetMs);
+  return limits.slice(0, maxLimits).flatMap((reported) => {
+    const { name, unit, limit, remaining } = reported;
+    const resetMs = believedWaitMs(reported.resetMs);
     const isKnown = (unit === 'requests' || unit === 'tokens') && name.length <= maxNameLength;
     if (!isKnown || !isAmount(remaining) || resetMs === undefined) return [];
     const isWhole = isAmount(limit) && limit > 0 && limit >= remaining;
@@ -172,7 +172,7 @@ export function soundLimits(limits: readonly RateLimit[]): readonly RateLimit[] 
   });
 }
 
-/** The error with a status, a wait and a request id that can be passed on. */
+/** The error without an implausible status, wait or request id. */
 export function soundError(error: SignalboxError): SignalboxError {
   const { status, retryAfterMs, requestId } = error;
   const isStatus = status !== undefined && Number.isInteger(status) && status > 99 && status < 1000;

@@ -9,7 +9,7 @@ type Step<Answer> = IteratorResult<StreamPart<Answer>, void>;
 
 const over = { done: true, value: undefined } as const;
 
-/** What is read, one batch of parts at a time. */
+/** What the stream reads, one batch of parts at a time. */
 type Source<Answer> = {
   next(): Promise<IteratorResult<readonly StreamPart<Answer>[], void>>;
   return(): Promise<unknown>;
@@ -17,7 +17,7 @@ type Source<Answer> = {
   readonly isEnded?: boolean;
 };
 
-/** One stream: who reads it, and what has come of it. See {@link createCompletionStream}. */
+/** See {@link createCompletionStream}. */
 class LazyStream<Answer> implements CompletionStream<Answer> {
   readonly #start: (leaving: AbortSignal) => Promise<Source<Answer>>;
   readonly #leaving = new AbortController();
@@ -25,17 +25,17 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   readonly textStream: AsyncIterable<string> = { [Symbol.asyncIterator]: () => this.#text() };
   #opening: Promise<Source<Answer>> | undefined;
   #source: Source<Answer> | undefined;
-  /** The batch that is being read, and how much of it has been. */
+  /** The current batch, and the index of its next part. */
   #batch: readonly StreamPart<Answer>[] = [];
   #at = 0;
-  /** How many parts are being waited for, and the last of them. */
-  #asked = 0;
+  /** The number of pending reads, and the last of them. */
+  #pending = 0;
   #last: Promise<Step<Answer>> | undefined;
   #isWhole = false;
   #hasReader = false;
   #hasLeft = false;
   #hasFailed = false;
-  /** Parts that `completion` drove out before a reader came. */
+  /** Parts that were read for `completion` before a reader came. */
   readonly #kept: StreamPart<Answer>[] = [];
   #draining: Promise<void> | undefined;
 
@@ -44,11 +44,11 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     this.#answer.promise.catch(() => undefined);
   }
 
-  /** Parts that are asked for at once come one after the other. */
+  /** Concurrent reads are served one after the other. */
   #pull(): Promise<Step<Answer>> {
-    this.#asked += 1;
+    this.#pending += 1;
     const step = this.#last === undefined ? this.#read() : this.#last.then(this.#read, this.#read);
-    if (this.#asked > 0) this.#last = step;
+    if (this.#pending > 0) this.#last = step;
     return step;
   }
 
@@ -93,14 +93,14 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   }
 
   #settle(): void {
-    this.#asked -= 1;
-    if (this.#asked === 0) this.#last = undefined;
+    this.#pending -= 1;
+    if (this.#pending === 0) this.#last = undefined;
   }
 
   async #leave(): Promise<void> {
     this.#hasReader = true;
     this.#hasLeft = true;
-    if (this.#asked > 0) this.#leaving.abort(left());
+    if (this.#pending > 0) this.#leaving.abort(left());
     await this.#source?.return();
     if (!this.#isWhole) this.#answer.reject(left());
   }
@@ -113,7 +113,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     }
   }
 
-  /** Claims the stream; the parts that a drain has kept come first, and its failure after them. */
+  /** Claims the stream; the kept parts come first, then the failure if there was one. */
   async *#readKept(): AsyncGenerator<StreamPart<Answer>, void> {
     if (this.#hasReader) throw new SignalboxError('config', 'this stream is being read already');
     this.#hasReader = true;
@@ -132,7 +132,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   [Symbol.asyncIterator](): AsyncIterableIterator<StreamPart<Answer>, void> {
     let kept: AsyncGenerator<StreamPart<Answer>, void> | undefined;
     let hasBegun = false;
-    // By hand, and not with a generator, which would make as many promises again for each part.
+    // Not a generator, which would double the promises for each part.
     return {
       [Symbol.asyncIterator]() {
         return this;
@@ -184,7 +184,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
           if (isReader || !this.#hasReader) await this.#leave();
         },
       },
-      // Nothing is pulled before somebody reads.
+      // Nothing is pulled before the first read.
       { highWaterMark: 0 },
     );
   }
@@ -199,10 +199,9 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
 }
 
 /**
- * A stream over `start()`, which is called at the first read and never before.
- * Whoever awaits `completion` without reading drives the answer; parts are then kept for a later reader, so
- * that the order of the two does not matter. `leaving` aborts when the reader goes while a part is being
- * waited for: the source's `return()` alone would wait for that part.
+ * A stream over `start()`, which is called at the first read. Awaiting `completion` alone reads the answer too; its parts
+ * are kept for a later reader, so the order of the two does not matter. `leaving` aborts when the reader leaves during a
+ * read: the source's `return()` alone would wait for that read.
  */
 export function createCompletionStream<Answer>(
   start: (leaving: AbortSignal) => Promise<Source<Answer>>,

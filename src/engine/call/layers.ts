@@ -9,14 +9,12 @@ import type {
   PluginRequest,
 } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import type { CallLayers, LayerAttempt } from '../core/call-layers.ts';
 import { estimateUsage, textOf } from '../core/collected.ts';
-import type { Call, Engine } from '../core/engine.ts';
+import type { Call, CallLayers, Engine, LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
-import type { CallAccount } from './call-account.ts';
 import { type Next, PluginLayer, withContent } from './plugin-layer.ts';
-import type { CallRun } from './running-call.ts';
+import type { CallAccount, CallRun } from './running-call.ts';
 
 /** Makes calls on behalf of another one, through `plugins`. */
 export interface CallMaker {

@@ -11,10 +11,9 @@ import type {
 } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { invalidOutput } from '../answer/output-check.ts';
-import type { LayerAttempt } from '../core/call-layers.ts';
 import { textOf } from '../core/collected.ts';
-import type { Scope } from '../core/scope.ts';
-import { untilEnded } from '../core/scope.ts';
+import type { LayerAttempt } from '../core/engine.ts';
+import { type Scope, untilEnded } from '../core/scope.ts';
 
 /** Runs what is inside of a layer. */
 export type Next = (options?: { readonly signal?: AbortSignal }) => AsyncIterable<PluginParts>;

@@ -10,9 +10,8 @@ import { loadForStrategies } from '../chain/plan-call.ts';
 import { shownParts } from '../core/collected.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
-import type { CallAccount } from './call-account.ts';
 import { tryHedged } from './hedge.ts';
-import type { CallRun } from './running-call.ts';
+import type { CallAccount, CallRun } from './running-call.ts';
 import { handleInterruption } from './try-target.ts';
 
 /**

@@ -3,11 +3,18 @@ import type { PluginParts } from '../../protocol/plugin.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import { type CallScope, openScope, type Scope } from '../core/scope.ts';
 import { Trail } from '../core/trail.ts';
-import { type CallAccount, PartialAccount, WholeCallAccount } from './call-account.ts';
 import { Layers, type MakeCalls } from './layers.ts';
 import type { Next } from './plugin-layer.ts';
 import { runCall } from './run-call.ts';
-import { type CallRun, createInFlight, type InFlight, RunningCall } from './running-call.ts';
+import {
+  type CallAccount,
+  type CallRun,
+  createInFlight,
+  type InFlight,
+  PartialAccount,
+  RunningCall,
+  WholeCallAccount,
+} from './running-call.ts';
 import { createCallKey, SingleFlight } from './single-flight.ts';
 
 /** A call of a fire drill: the engine and the call as they run then. */

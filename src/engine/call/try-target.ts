@@ -74,7 +74,7 @@ async function decideOn(
     othersFree: chain.othersFree(plan, error.code),
     untried: chain.untried(plan),
     available: plan.state.circuit.circuit.state !== 'open',
-    begun: attempt.collected.begun,
+    hasStarted: attempt.collected.hasStarted,
     onUnsupported: options.onUnsupported ?? defaults.onUnsupported,
     takeToken: () => engine.retryBudget.take(),
     random: () => engine.runtime.random(),

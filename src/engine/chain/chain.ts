@@ -18,8 +18,7 @@ import {
   reservedForUntried,
 } from '../failures/decide.ts';
 import { isQueueRejection } from '../failures/queue-rejection.ts';
-import { planCall, tiersOf, unavailabilityOf } from './plan-call.ts';
-import { RefusedWindows } from './refused-windows.ts';
+import { planCall, RefusedWindows, tiersOf, unavailabilityOf } from './plan-call.ts';
 
 /** The targets of one call, one after another, as its plan and its failures order them. */
 export class Chain {

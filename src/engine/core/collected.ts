@@ -5,9 +5,14 @@ import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { ProviderPart, StreamPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { usageForEvents } from '../../telemetry/event-usage.ts';
-import { AnswerMeter, maxWarnings } from './answer-meter.ts';
+import {
+  answerTooLarge,
+  checkCount,
+  maxAnswerParts,
+  memoryBoundOf,
+} from '../../transport/answer-bound.ts';
 
-/** About four characters make a token; used only where the vendor reports nothing, and marked as estimated. */
+/** About four characters make a token. Used only when the vendor reports no usage, which is then marked as estimated. */
 export const charactersPerToken = 4;
 
 type Finish = Extract<ProviderPart, { type: 'finish' }>;
@@ -23,16 +28,16 @@ export interface Collected {
   readonly id: string | undefined;
   readonly servedModel: string | undefined;
   readonly requestId: string | undefined;
-  /** Whether any of the answer itself has come. */
-  readonly begun: boolean;
-  /** Whether all that has come is text, and reasoning before it. */
+  /** Whether any of the answer has arrived. */
+  readonly hasStarted: boolean;
+  /** Whether all that has arrived is text, with reasoning before it. */
   readonly isText: boolean;
-  /** What the vendor reported, at the end or on the way. */
+  /** What the vendor reported, at the end or before. */
   usage(): Usage | undefined;
   partial(target: string): PartialAnswer;
 }
 
-/** How long a value is as JSON. What is nested too deeply for that is estimated: a count must not fail a call. */
+/** The length of a value as JSON. Estimated if it is nested too deeply: a count must not fail a call. */
 function jsonLengthOf(value: unknown): number {
   try {
     return JSON.stringify(value)?.length ?? 0;
@@ -52,7 +57,7 @@ function lengthOf(parts: readonly Part[]): number {
   );
 }
 
-/** Tokens by the rule of thumb, for a vendor that reported none. */
+/** Estimated tokens, for a vendor that reported none. */
 export function estimateUsage(messages: readonly NormalMessage[], answer: readonly Part[]): Usage {
   const characters = messages.reduce((sum, { content }) => sum + lengthOf(content), 0);
   const inputTokens = Math.ceil(characters / charactersPerToken);
@@ -62,15 +67,14 @@ export function estimateUsage(messages: readonly NormalMessage[], answer: readon
 
 type Before = { readonly content: readonly Part[]; readonly text: string };
 
-/** A class, since an object with getters of its own has a hidden class of its own too, which outlives the call. */
 class CollectedParts implements Collected {
   readonly content: Part[];
   readonly warnings: Warning[] = [];
   vectors: readonly (readonly number[])[] = [];
   finish: Finish | undefined;
-  begun = false;
+  hasStarted = false;
   isText = true;
-  /** Text of the part under way, which only a broken answer leaves unfinished. */
+  /** The text of the current part, which only an interrupted answer leaves unfinished. */
   #openText: string;
   readonly #lengthBefore: number;
   readonly #meter: AnswerMeter;
@@ -110,34 +114,34 @@ class CollectedParts implements Collected {
         break;
       case 'text-delta':
         this.#openText += part.delta;
-        this.begun = true;
+        this.hasStarted = true;
         break;
       case 'part-end':
         this.isText &&= part.part.type === 'text' || part.part.type === 'reasoning';
         if (part.part.type === 'text' || part.part.type === 'refusal') this.#openText = '';
         this.content.push(part.part);
-        this.begun = true;
+        this.hasStarted = true;
         break;
       case 'tool-call-start':
         this.isText = false;
-        this.begun = true;
+        this.hasStarted = true;
         break;
       case 'vectors':
         this.vectors = part.vectors;
-        this.begun = true;
+        this.hasStarted = true;
         break;
       case 'finish':
         this.finish = part;
         break;
       default:
-        this.begun = true;
+        this.hasStarted = true;
     }
   }
 
   usage(): Usage | undefined {
     const early = this.#early;
     if (this.finish?.usage !== undefined || early === undefined) return this.finish?.usage;
-    // The vendor told the input and was cut off: what we saw of the output is the best there is.
+    // The vendor reported its input and was cut off: the output is what we saw.
     const seen = Math.ceil((lengthOf(this.#all()) - this.#lengthBefore) / charactersPerToken);
     const outputTokens = Math.max(early.outputTokens, seen);
     return {
@@ -151,8 +155,8 @@ class CollectedParts implements Collected {
   partial(target: string): PartialAnswer {
     const usage = this.usage();
     const content = this.#all();
-    const told = usage === undefined ? {} : { usage: usageForEvents(usage) };
-    return { target, content, text: textOf(content), ...told };
+    const reported = usage === undefined ? {} : { usage: usageForEvents(usage) };
+    return { target, content, text: textOf(content), ...reported };
   }
 
   #warn(warning: Warning): void {
@@ -171,8 +175,8 @@ class CollectedParts implements Collected {
 }
 
 /**
- * Gathers the parts of one attempt; `before` is what an earlier one had said, for an attempt that goes on from it.
- * `maxBytes` bounds what they add up to.
+ * Collects the parts of one attempt; `before` is the interrupted answer that the attempt continues. `maxBytes` bounds their
+ * total.
  */
 export function createCollected(
   before?: Before,
@@ -201,7 +205,64 @@ function isShown(part: ProviderPart): part is ProviderPart & StreamPart {
   }
 }
 
-/** What a reader of the stream sees of a provider's parts; the others are the engine's. */
+/** The parts that the reader of a stream sees; the others are for the engine. */
 export function shownParts(parts: readonly ProviderPart[]): readonly StreamPart[] {
   return parts.filter(isShown);
+}
+
+/** Maximum number of warnings of one answer. */
+export const maxWarnings = 100;
+
+/**
+ * Measures the total of an attempt's parts, because the answer of a user's provider may be endless too. The transport bounds
+ * the bytes of a vendor's answer by the same setting.
+ */
+export class AnswerMeter {
+  readonly #maxBytes: number;
+  readonly #maxMemory: number;
+  #text = 0;
+  #memory = 0;
+  #parts = 0;
+  #wholeParts = 0;
+  /** Characters of deltas whose whole part, which repeats them, is still to come. */
+  #unclaimed = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    this.#maxMemory = memoryBoundOf(maxBytes);
+  }
+
+  /** @throws SignalboxError `invalid_response` when the answer has become too large */
+  add(part: ProviderPart): void {
+    checkCount(++this.#parts, 'parts', maxAnswerParts);
+    switch (part.type) {
+      case 'text-delta':
+      case 'reasoning-delta':
+      case 'tool-call-delta':
+        this.#unclaimed += part.delta.length;
+        this.#text += part.delta.length;
+        break;
+      case 'part-end':
+        checkCount(++this.#wholeParts, 'whole parts');
+        this.#addWhole(part.part);
+        break;
+      default:
+    }
+    if (this.#text > this.#maxBytes || this.#memory > this.#maxMemory) {
+      throw answerTooLarge(this.#maxBytes);
+    }
+  }
+
+  #addWhole(part: Part): void {
+    const isPlain = part.type === 'text' && part.citations === undefined;
+    if (isPlain) this.#text += this.#unclaimedOf(part.text.length);
+    else this.#memory += this.#unclaimedOf(memoryOf(part, this.#maxMemory));
+  }
+
+  /** What is left of a size after the deltas that came before. */
+  #unclaimedOf(size: number): number {
+    const claimed = Math.min(size, this.#unclaimed);
+    this.#unclaimed -= claimed;
+    return size - claimed;
+  }
 }

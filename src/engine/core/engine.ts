@@ -4,18 +4,19 @@ import type { RetryBudget } from '../../limits/retry-budget.ts';
 import type { Pricing } from '../../pricing/pricing.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Tags } from '../../protocol/completion.ts';
-import type { Plugin } from '../../protocol/plugin.ts';
+import type { NormalMessage } from '../../protocol/message.ts';
+import type { Plugin, PluginAttempt } from '../../protocol/plugin.ts';
 import type { Provider, RateLimit } from '../../protocol/provider.ts';
 import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
-import type { CallLayers } from './call-layers.ts';
 import type { ConfiguredNames, LiveConfigs } from './live-configs.ts';
 import type { Loading } from './loading.ts';
 import type { Scope } from './scope.ts';
 import type { KeyState, TargetRegistry, TargetState } from './target-registry.ts';
-import type { Task } from './task.ts';
+import type { Task, WholeCompletion } from './task.ts';
 
 /** A call and one of its targets, as far as limits go. */
 export type LimitedAttempt = {
@@ -104,4 +105,25 @@ export function pricedTarget(engine: Engine, target: ResolvedTarget) {
     priceList: providerOf(engine, target).priceList,
     price: target.price,
   };
+}
+
+/** One attempt as the layers around it get it. */
+export type LayerAttempt = Omit<PluginAttempt, 'call'>;
+
+/** The plugins around one call, as its plan and its attempts use them. */
+export interface CallLayers {
+  /** Why a plugin excludes the target; `undefined` when none does. @throws SignalboxError `plugin_failed` */
+  exclusion(target: ResolvedTarget): string | undefined;
+  /** Sends an attempt through the `wrapAttempt` hooks. */
+  send(
+    attempt: LayerAttempt,
+    send: () => AsyncIterable<readonly ProviderPart[]>,
+  ): AsyncIterable<readonly ProviderPart[]>;
+  /**
+   * Checks a whole answer: the plugins' `accept`, then what the caller expects, on the answer as the caller will see it.
+   * Returns it unchanged. @throws SignalboxError when it does not pass
+   */
+  check(completion: WholeCompletion): Promise<WholeCompletion>;
+  /** The turns that ask for a repair, as the plugins' `onRequest` make them. */
+  repair(turns: readonly NormalMessage[]): Promise<readonly NormalMessage[]>;
 }

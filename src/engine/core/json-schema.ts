@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import { formatPath } from '../../config/problems.ts';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { dataFlaws } from '../../internal/data-flaws.ts';
 import { shortened } from '../../internal/quoted.ts';
 import type { JsonSchema } from '../../protocol/json.ts';
 import type { StandardIssue, StandardSchema } from '../../protocol/standard-schema.ts';
-import { checkJson } from './check-json.ts';
 
 export function isStandardSchema(schema: StandardSchema | JsonSchema): schema is StandardSchema {
   return '~standard' in schema;
@@ -13,7 +14,7 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error ? shortened(cause.message, 500) : 'unknown reason';
 }
 
-/** A function is a schema only where it is a Standard Schema, and a list is none at all. */
+/** A function is a schema only if it is a Standard Schema; a list never is. */
 function checkPlain(schema: JsonSchema, path: string): void {
   if (typeof schema === 'object' && !Array.isArray(schema)) {
     checkJson(schema, path);
@@ -25,7 +26,7 @@ function checkPlain(schema: JsonSchema, path: string): void {
   );
 }
 
-/** What a Standard Schema is used for here: to check values, and to become JSON Schema. */
+/** The parts of a Standard Schema that are used here: validation, and conversion to JSON Schema. */
 function standardOf(schema: StandardSchema, path: string): StandardSchema['~standard'] {
   const standard: unknown = schema['~standard'];
   const isStandard =
@@ -41,7 +42,7 @@ function standardOf(schema: StandardSchema, path: string): StandardSchema['~stan
 
 /**
  * The schema as plain JSON Schema, for the vendor.
- * @throws SignalboxError `config` when a Standard Schema cannot tell itself as JSON Schema.
+ * @throws SignalboxError `config` when a Standard Schema cannot be converted.
  */
 export function toJsonSchema(schema: StandardSchema | JsonSchema, path: string): JsonSchema {
   if (!isStandardSchema(schema)) {
@@ -63,7 +64,7 @@ export function toJsonSchema(schema: StandardSchema | JsonSchema, path: string):
     if (isSignalboxError(cause)) throw cause;
     throw new SignalboxError(
       'config',
-      `${path}: this ${vendor} schema cannot be told as JSON Schema: ${reasonOf(cause)}`,
+      `${path}: this ${vendor} schema cannot be converted to JSON Schema: ${reasonOf(cause)}`,
       { cause },
     );
   }
@@ -83,7 +84,7 @@ export type Checked =
 
 /**
  * Checks a value against the original schema, never a relaxed one.
- * @throws whatever a transform or refinement of the user's own throws.
+ * @throws what a transform or refinement of the user throws
  */
 export async function checkAgainst(schema: StandardSchema, value: unknown): Promise<Checked> {
   const result = await schema['~standard'].validate(value);
@@ -106,4 +107,26 @@ export function validatorOf(schema: StandardSchema | JsonSchema, path: string): 
       { cause },
     );
   }
+}
+
+function wrong(path: string, what: string): SignalboxError {
+  return new SignalboxError('config', `${path}: ${what}`);
+}
+
+/** @throws SignalboxError `config` that names the part of a value that cannot be written as JSON */
+export function checkJson(value: unknown, path: string): void {
+  const [flaw] = dataFlaws(value);
+  if (flaw !== undefined) {
+    throw wrong(path, `must be JSON; ${formatPath(flaw.path) || 'it'} ${flaw.message}`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    throw new SignalboxError('config', `${path}: must be JSON; this cannot be written as such`, {
+      cause,
+    });
+  }
+  if (json === undefined)
+    throw wrong(path, 'must be JSON; for a tool that gives nothing, say null');
 }

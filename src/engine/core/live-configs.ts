@@ -1,6 +1,6 @@
 import type { ResolvedConfig } from '../../config/resolve.ts';
 
-/** What configurations name. State that is kept under another name is of no use any more. */
+/** What the configurations in use name. State under other names can be removed. */
 export type ConfiguredNames = {
   /** The targets of each tier. */
   readonly tiers: ReadonlyMap<string, ReadonlySet<string>>;
@@ -8,13 +8,13 @@ export type ConfiguredNames = {
   readonly targets: ReadonlySet<string>;
 };
 
-/** The configurations in use: the current one, and older ones that calls in flight were opened under. */
+/** The configurations in use: the current one, and older ones of calls in flight. */
 export interface LiveConfigs {
-  /** From now on this one is current. */
+  /** Makes this one current. */
   configure(config: ResolvedConfig): void;
-  /** A call under it has begun. */
+  /** A call started with it. */
   retain(config: ResolvedConfig): void;
-  /** A call under it has ended. */
+  /** A call that started with it has ended. */
   release(config: ResolvedConfig): void;
 }
 
@@ -34,10 +34,10 @@ function namesIn(configs: Iterable<ResolvedConfig>): ConfiguredNames {
   return { tiers, targets };
 }
 
-/** `prune` is told what is still named as soon as something may not be. */
+/** Calls `prune` with the names in use whenever some may have become unused. */
 export function createLiveConfigs(prune: (names: ConfiguredNames) => void): LiveConfigs {
   let current: ResolvedConfig | undefined;
-  /** How many calls are in flight under each. */
+  /** Calls in flight by configuration. */
   const calls = new Map<ResolvedConfig, number>();
 
   function pruneNow(): void {

@@ -4,8 +4,8 @@ import type { Provider } from '../../protocol/provider.ts';
 /** Loads the vendors' SDKs, each once. */
 export interface Loading {
   /**
-   * Loads what the provider of that name needs; `undefined` once it is there. A failure is not remembered: the next
-   * attempt tries again. @throws SignalboxError `config`
+   * Loads the SDK of that provider; `undefined` once it is loaded. After a failure the next attempt tries again.
+   * @throws SignalboxError `config`
    */
   load(provider: string): Promise<void> | undefined;
 }

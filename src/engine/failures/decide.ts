@@ -66,7 +66,7 @@ export type Situation = {
   /** The target may still be tried: its circuit has not opened. */
   readonly available: boolean;
   /** Some of the answer had arrived: another target is preferred over a retry. */
-  readonly begun: boolean;
+  readonly hasStarted: boolean;
   readonly onUnsupported: 'warn' | 'error' | 'skip-target';
   /** Takes a token of the retry budget; called last, when nothing else prevents a retry. */
   readonly takeToken: () => boolean;
@@ -175,7 +175,7 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   if (onward.verdict === 'stop') return onward;
   if (situation.attemptsLeft <= 0) return { verdict: 'next', reason: 'maxAttempts reached' };
   if (situation.tries > triesOf(row, error, situation)) return onward;
-  if (situation.begun && situation.othersFree)
+  if (situation.hasStarted && situation.othersFree)
     return { verdict: 'next', reason: 'part of the answer had arrived' };
   if (!situation.available) return { verdict: 'next', reason: 'its circuit has opened' };
   const delayMs = delayFor(error, situation);

@@ -7,10 +7,8 @@ import type { Plugin } from '../../protocol/plugin.ts';
 import type { Drilled } from '../call/start-call.ts';
 import { planCall } from '../chain/plan-call.ts';
 import type { Call, Engine } from '../core/engine.ts';
-import { playFault } from './drill-fault.ts';
-import { DrillRegistry } from './drill-registry.ts';
-import { drillReport } from './drill-report.ts';
-import { createTally } from './drill-tally.ts';
+import { DrillRegistry, playFault } from './drill-overlay.ts';
+import { createTally, drillReport } from './drill-report.ts';
 
 /** The fire drills of a router. */
 export interface Drills {

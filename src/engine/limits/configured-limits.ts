@@ -11,12 +11,12 @@ type Rate = 'rpm' | 'tpm';
 const noLimits: Limits = {};
 
 /**
- * The limits that a configuration sets for one owner (a provider, a tier, or a target of a tier) and what counts
- * against them. A new configuration changes the numbers; what is in flight still counts.
+ * The limits that a configuration sets for one owner (a provider, a tier, or a target of a tier), with their counts. A new
+ * configuration changes the numbers; attempts in flight still count.
  */
 class OwnedLimits {
   #limits: Limits;
-  /** Stands in messages, with `*` for the limit. */
+  /** For messages, with `*` for the limit. */
   readonly #whose: string;
   readonly #concurrency: Gate;
   /** By key of the provider's pool: vendors count for each key. */
@@ -25,14 +25,14 @@ class OwnedLimits {
   constructor(whose: string, limits: Limits) {
     this.#whose = whose;
     this.#limits = limits;
-    // There without a limit, too: one that is set later counts what is in flight by then.
+    // Made without a limit too, so that a limit that is set later counts what is in flight.
     this.#concurrency = createConcurrencyGate(
       () => this.#nameOf('concurrency'),
       () => this.#limits.concurrency ?? Number.POSITIVE_INFINITY,
     );
   }
 
-  /** Sets other numbers. */
+  /** Changes the numbers. */
   change(limits: Limits, now: number): void {
     const before = this.#limits;
     this.#limits = limits;
@@ -85,7 +85,7 @@ export class ConfiguredLimits {
   readonly #targets = new Map<string, Map<string, OwnedLimits>>();
   #current: ResolvedConfig | undefined;
 
-  /** Sets the numbers of a configuration. What has no limit any more still counts, in case it gets one again. */
+  /** Applies a configuration. An owner without a limit still counts, in case it gets one again. */
   configure(config: ResolvedConfig, now: number): void {
     this.#current = config;
     for (const [name, owned] of this.#providers) {
@@ -93,13 +93,13 @@ export class ConfiguredLimits {
     }
     for (const tier of config.tiers.values()) {
       this.#tiers.get(tier.name)?.change(tier.limits, now);
-      // A target that is listed twice is asked by its first entry.
+      // A target that is listed twice is tried by its first entry.
       const targets = new Map(tier.targets.toReversed().map((target) => [target.id, target]));
       for (const target of targets.values()) this.#ofTarget(target).change(target.limits, now);
     }
   }
 
-  /** Lets go of what is counted for owners without a name any more. */
+  /** Removes the counts of owners that no configuration in use names. */
   prune(names: ConfiguredNames): void {
     for (const tier of this.#tiers.keys()) if (!names.tiers.has(tier)) this.#tiers.delete(tier);
     for (const [tier, targets] of this.#targets) {

@@ -3,8 +3,7 @@ import { mediaProblem } from '../../internal/media-problem.ts';
 import { quoted, quotedList } from '../../internal/quoted.ts';
 import type { Message, NormalMessage, Part } from '../../protocol/message.ts';
 import type { NormalTool, Tool, ToolChoice } from '../../protocol/request.ts';
-import { checkJson } from '../core/check-json.ts';
-import { toJsonSchema } from '../core/json-schema.ts';
+import { checkJson, toJsonSchema } from '../core/json-schema.ts';
 
 const roles: readonly string[] = ['system', 'user', 'assistant', 'tool'];
 
@@ -14,10 +13,10 @@ function wrong(path: string, what: string): SignalboxError {
   return new SignalboxError('config', `${path}: ${what}`);
 }
 
-/** A field of a part, from outside: it may hold anything. */
+/** The fields of a part from outside, which may have any value. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What is wrong with a part's own fields. @throws SignalboxError `config` */
+/** Checks the fields of a kind of part. @throws SignalboxError `config` */
 type Check = (part: Fields, path: string) => void;
 
 function checkStrings(part: Fields, path: string, names: readonly string[]): void {
@@ -32,7 +31,7 @@ function checkOptionalString(part: Fields, path: string, name: string): void {
 
 const opaqueFields = ['wire', 'provider', 'model', 'kind', 'data'];
 
-/** Replay data comes from an answer, and goes back as it came. */
+/** Replay data comes from an answer, and is sent back unchanged. */
 function checkOpaque({ opaque }: Fields, path: string): void {
   if (opaque === undefined) return;
   if (typeof opaque !== 'object' || opaque === null) {
@@ -85,10 +84,7 @@ function isPartType(type: unknown): type is Part['type'] {
   return typeof type === 'string' && Object.hasOwn(checks, type);
 }
 
-/**
- * Holds that a part is one that every adapter can read.
- * @throws SignalboxError `config` that names the field in error.
- */
+/** @throws SignalboxError `config` that names the field of a part that adapters cannot read */
 function checkPart(part: unknown, path: string): asserts part is Part {
   const type: unknown = typeof part === 'object' && part !== null && Reflect.get(part, 'type');
   if (!isPartType(type)) {
@@ -100,7 +96,7 @@ function checkPart(part: unknown, path: string): asserts part is Part {
 
 /**
  * The messages with every content a list of parts.
- * @throws SignalboxError `config` that names the message that is no message.
+ * @throws SignalboxError `config` that names the invalid message
  */
 export function normalizeMessages(messages: string | readonly Message[]): readonly NormalMessage[] {
   const list: readonly Message[] =
@@ -108,7 +104,7 @@ export function normalizeMessages(messages: string | readonly Message[]): readon
   if (!Array.isArray(list) || list.length === 0) {
     throw wrong('messages', 'must be a string or a list with at least one message');
   }
-  // Not `map`, which passes over holes.
+  // Not `map`, which skips holes.
   return Array.from(list, (message, index) => {
     const path = `messages[${index}]`;
     if (typeof message !== 'object' || message === null || !roles.includes(message.role)) {
@@ -135,7 +131,7 @@ export function normalizeMessages(messages: string | readonly Message[]): readon
 
 /**
  * The tools with plain schemas.
- * @throws SignalboxError `config` for two tools of one name, and for input that is no object.
+ * @throws SignalboxError `config` for two tools of one name, and for an input that is not an object
  */
 export function normalizeTools(
   tools: readonly Tool[] | undefined,
@@ -155,10 +151,7 @@ export function normalizeTools(
   });
 }
 
-/**
- * Holds the choice against the tools there are.
- * @throws SignalboxError `config` for a choice that no answer could follow.
- */
+/** @throws SignalboxError `config` for a choice that the tools do not allow */
 export function checkToolChoice(
   choice: ToolChoice | undefined,
   tools: readonly NormalTool[] | undefined,

@@ -7,7 +7,7 @@ import type { AnswerFacts } from '../../src/wires/common/read-answer.ts';
 import { createAnswerReader as createGeminiReader } from '../../src/wires/gemini/response.ts';
 import { createAnswerReader as createChatReader } from '../../src/wires/openai-chat/response.ts';
 import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
-import { toldBy, toldOfBody, toldOfEvents } from '../support/told-parts.ts';
+import { partsOf, partsOfBody, partsOfEvents } from '../support/read-parts.ts';
 
 const issuer = { provider: 'p', model: 'm' };
 const openResponses = (facts: AnswerFacts) => createResponsesReader(issuer, facts);
@@ -47,7 +47,7 @@ describe('sources on OpenAI Responses', () => {
   const response = { id: 'r', model: 'm', status: 'completed', output: [item] };
 
   it('are those of the whole answer', () => {
-    expect(citationsIn(toldOfBody(openResponses, response))).toEqual([told]);
+    expect(citationsIn(partsOfBody(openResponses, response))).toEqual([told]);
   });
 
   it('are told once although events, item and response all name them', () => {
@@ -59,7 +59,7 @@ describe('sources on OpenAI Responses', () => {
       { type: 'response.output_item.done', output_index: 0, item },
       { type: 'response.completed', response },
     ];
-    expect(citationsIn(toldOfEvents(openResponses, events))).toEqual([told]);
+    expect(citationsIn(partsOfEvents(openResponses, events))).toEqual([told]);
   });
 });
 
@@ -70,7 +70,7 @@ describe('sources on Chat Completions', () => {
 
   it('are the annotations of the message', () => {
     const choice = { finish_reason: 'stop', message: { content: 'Ruby', annotations } };
-    const parts = toldOfBody(openChat, { choices: [choice] });
+    const parts = partsOfBody(openChat, { choices: [choice] });
     expect(citationsIn(parts)).toEqual([[{ ...page, start: 0, end: 4 }]]);
   });
 
@@ -79,7 +79,7 @@ describe('sources on Chat Completions', () => {
       { choices: [{ delta: { content: 'Ruby' } }] },
       { choices: [{ delta: { annotations }, finish_reason: 'stop' }] },
     ];
-    const parts = toldOfEvents(openChat, chunks);
+    const parts = partsOfEvents(openChat, chunks);
     expect(citationsIn(parts)).toEqual([[{ ...page, start: 0, end: 4 }]]);
   });
 
@@ -95,7 +95,7 @@ describe('sources on Chat Completions', () => {
       { choices: [{ delta: { content: 'Ruby' } }], ...listed },
       { choices: [{ delta: { content: '.' }, finish_reason: 'stop' }], ...listed },
     ];
-    expect(citationsIn(toldOfEvents(openChat, chunks))).toEqual([[expected]]);
+    expect(citationsIn(partsOfEvents(openChat, chunks))).toEqual([[expected]]);
   });
 });
 
@@ -124,7 +124,7 @@ describe('sources on Anthropic Messages', () => {
       { type: 'text', text: 'So: ', citations: null },
       { type: 'text', text: 'in 1993', citations: [location, result] },
     ];
-    const parts = toldOfBody(openAnthropic, { content, stop_reason: 'end_turn' });
+    const parts = partsOfBody(openAnthropic, { content, stop_reason: 'end_turn' });
     expect(citationsIn(parts)).toEqual([[], told]);
   });
 
@@ -142,7 +142,7 @@ describe('sources on Anthropic Messages', () => {
       { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
       { type: 'message_stop' },
     ];
-    expect(citationsIn(toldOfEvents(openAnthropic, events))).toEqual([told]);
+    expect(citationsIn(partsOfEvents(openAnthropic, events))).toEqual([told]);
   });
 });
 
@@ -165,7 +165,7 @@ describe('sources on Gemini', () => {
 
   it('are counted in characters, not bytes', () => {
     const candidate = { content: { parts: [{ text }] }, finishReason: 'STOP', groundingMetadata };
-    const parts = toldOfBody(openGemini, { candidates: [candidate] });
+    const parts = partsOfBody(openGemini, { candidates: [candidate] });
     expect(citationsIn(parts)).toEqual([told]);
     expect(told.map(({ start, end }) => text.slice(start, end))).toEqual(
       Array(2).fill('Ruby 3.4 is out'),
@@ -186,7 +186,7 @@ describe('sources on Gemini', () => {
         ],
       },
     ];
-    expect(citationsIn(toldOfEvents(openGemini, chunks))).toEqual([told]);
+    expect(citationsIn(partsOfEvents(openGemini, chunks))).toEqual([told]);
   });
 
   it('are for the whole text when the vendor does not say for which part of it, and name what was recited', () => {
@@ -198,7 +198,7 @@ describe('sources on Gemini', () => {
       groundingMetadata: { groundingChunks },
       citationMetadata,
     };
-    const parts = toldOfBody(openGemini, { candidates: [candidate] });
+    const parts = partsOfBody(openGemini, { candidates: [candidate] });
     expect(citationsIn(parts)).toEqual([
       [page, { url: 'https://b' }, { url: 'https://c', start: 0, end: 4 }],
     ]);
@@ -220,7 +220,7 @@ describe('sources of an AI SDK model', () => {
       { type: 'text-end', id: '1' },
       { type: 'finish', finishReason },
     ];
-    const parts = toldBy(openAiSdk, (reader) => {
+    const parts = partsOf(openAiSdk, (reader) => {
       for (const event of events) reader.read(event);
     });
     expect(citationsIn(parts)).toEqual([told]);
@@ -228,7 +228,7 @@ describe('sources of an AI SDK model', () => {
 
   it('are those of the whole answer', () => {
     const content = [{ type: 'text', text: 'Ruby' }, source, file];
-    const parts = toldBy(openAiSdk, (reader) => reader.readWhole({ content, finishReason }));
+    const parts = partsOf(openAiSdk, (reader) => reader.readWhole({ content, finishReason }));
     expect(citationsIn(parts)).toEqual([told]);
   });
 });

@@ -7,7 +7,7 @@ import { createAnswerReader as createChatReader } from '../../src/wires/openai-c
 import { responsesBody } from '../../src/wires/openai-responses/request.ts';
 import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
 import { requestOf } from '../support/provider-calls.ts';
-import { toldOfBody, toldOfEvents } from '../support/told-parts.ts';
+import { partsOfBody, partsOfEvents } from '../support/read-parts.ts';
 
 const model = 'gpt-5.4';
 const request = requestOf({ model });
@@ -32,7 +32,7 @@ const after = (content: readonly Part[]): readonly NormalMessage[] => [
 
 const chat = (chunks: readonly object[]): Part[] => {
   const events = chunks.map((chunk) => ({ choices: [chunk] }));
-  return contentOf(toldOfEvents((facts) => createChatReader({ ...facts, issuer }), events));
+  return contentOf(partsOfEvents((facts) => createChatReader({ ...facts, issuer }), events));
 };
 
 const call = { id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } };
@@ -110,7 +110,7 @@ describe('the phase of a message on OpenAI Responses', () => {
   });
   const output = [item('commentary', 'Looking.'), item('final_answer', 'Seen.')];
   const content = contentOf(
-    toldOfBody((facts) => createResponsesReader(issuer, facts), {
+    partsOfBody((facts) => createResponsesReader(issuer, facts), {
       id: 'r',
       status: 'completed',
       output,

@@ -93,7 +93,7 @@ const wires = Object.keys(providers) as WireName[];
 const tricks: readonly (readonly [Trick, number])[] = [
   ['ok', 200],
   ['odd-finish', 200],
-  ...[400, 401, 429, 500].map((status) => ['refused', status] as const),
+  ...[400, 401, 429, 500].map((status) => ['http-error', status] as const),
   ['error-in-200', 200],
   ['error-in-stream', 200],
 ];

@@ -1,7 +1,7 @@
-/** A mistake to plant in the engine, as a replacement in one of its files, to see whether the simulation finds it. */
+/** A bug to insert into the engine, to test that the simulation finds it: a replacement in one of its files. */
 export type Mutation = {
   readonly name: string;
-  /** Takes more than 300 seeds to be found. */
+  /** Needs more than 300 seeds to be found. */
   readonly isRare?: true;
   readonly file: string;
   readonly search: string;
@@ -16,45 +16,45 @@ export const mutations: readonly Mutation[] = [
     replace: "aborted: { same: 0, alone: 0, next: 'listed', circuit: true }",
   },
   {
-    name: 'a half-open circuit lets everybody through',
+    name: 'a half-open circuit lets all requests through',
     file: 'health/circuit.ts',
     search: 'return circuit.probe === undefined ? { allowed: true } :',
     replace: 'return circuit.state ? { allowed: true } :',
   },
   {
-    name: 'a bill is told twice',
+    name: 'a cost event is emitted twice',
     file: 'engine/attempt/attempt-cost.ts',
     search: "    trail.emit('cost', {",
     replace:
       "    trail.emit('cost', { ...cost, target: this.#priced.target, usage }, this.#tags);\n    trail.emit('cost', {",
   },
   {
-    name: 'what a failed attempt was billed is forgotten',
+    name: 'the cost of a failed attempt is not recorded',
     file: 'engine/attempt/attempt.ts',
     search: '    if (isUnbilled) await this.#bill.book(usage, collected);\n',
     replace: '',
   },
   {
-    name: 'an answer that ends without its finish is an answer',
+    name: 'an answer without a finish counts as complete',
     file: 'engine/attempt/attempt-stream.ts',
     search: '      this.#onFailure(ended);',
     replace: "      void ended;\n      this.#take([{ type: 'finish', finishReason: 'stop' }]);",
   },
   {
-    name: 'a failed attempt keeps its place under a limit',
+    name: 'a failed attempt keeps its slot under a limit',
     isRare: true,
     file: 'engine/attempt/attempt.ts',
     search: '    this.#makeRoom(error, isTargetLimited);\n',
     replace: '',
   },
   {
-    name: "a call goes on listening to its caller's signal",
+    name: "a call does not remove its listener from the caller's signal",
     file: 'engine/core/scope.ts',
     search: "    this.#caller?.removeEventListener('abort', this.#onAbort);\n",
     replace: '',
   },
   {
-    name: "a call's deadline goes on after its end",
+    name: "a call's deadline is not cleared at its end",
     file: 'engine/core/scope.ts',
     search: '    this.#stopClock();\n',
     replace: '',
@@ -67,45 +67,45 @@ export const mutations: readonly Mutation[] = [
     replace: 'const until = runtime.now() + this.#backoffMs(target);',
   },
   {
-    name: 'a reader is not told that another target begins anew',
+    name: 'a reader does not get a restart part',
     file: 'engine/call/run-call.ts',
     search: 'if (broken === undefined) return',
     replace: 'if (broken === undefined || !session.continues) return',
   },
   {
-    name: 'a silent target may use up the whole deadline',
+    name: 'a silent target can use the whole deadline',
     isRare: true,
     file: 'engine/attempt/attempt-timeouts.ts',
     search: 'Math.min(share, remainingMs * (1 - keptForOthers))',
     replace: 'Math.max(share, remainingMs * 2)',
   },
   {
-    name: 'a stalled answer may use up the whole deadline',
+    name: 'a stalled answer can use the whole deadline',
     isRare: true,
     file: 'engine/attempt/attempt-timeouts.ts',
     search: 'const stallShare = 0.5;',
     replace: 'const stallShare = 50;',
   },
   {
-    name: 'a broken vendor stops the call',
+    name: 'a server error stops the call',
     file: 'engine/failures/decide.ts',
     search: "server_error: { same: 1, alone: 2, next: 'yes', circuit: true }",
     replace: "server_error: { same: 1, alone: 2, next: 'listed', circuit: true }",
   },
   {
-    name: 'an answer that goes on loses its beginning',
+    name: 'a continued answer loses its beginning',
     file: 'engine/attempt/continuation.ts',
     search: 'text: before + rest',
     replace: 'text: rest',
   },
   {
-    name: 'the loser of a hedge is not let go of',
+    name: 'the loser of a hedge is not aborted',
     file: 'engine/call/hedge.ts',
     search: '    this.#scope.abort(this.#cut);\n',
     replace: '',
   },
   {
-    name: 'retries use up the attempts of a target that was not asked',
+    name: 'retries use up the attempts of an untried target',
     file: 'engine/failures/decide.ts',
     search: 'return untried > 0 && attemptsLeft <= untried;',
     replace: 'return untried > 0 && attemptsLeft < 0;',

@@ -14,7 +14,7 @@ import { answerTooLarge } from '../../src/transport/answer-bound.ts';
 import { readReply } from '../../src/transport/body/read-reply.ts';
 import { awsChunk, awsFrame } from '../support/aws-frames.ts';
 import { inBatches } from '../support/batches.ts';
-import { type AnswerInPieces, piecesFetch, type Served } from '../support/pieces-fetch.ts';
+import { type AnswerInChunks, chunkedFetch, type Served } from '../support/chunked-fetch.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
 
 const maxAnswerBytes = 1_000_000;
@@ -47,9 +47,9 @@ async function attemptFailureOf(calling: Calling): Promise<unknown> {
 }
 
 /** What a call fails with, and how much of the body was read by then. */
-async function failureOf(answer: () => AnswerInPieces, raw = false) {
+async function failureOf(answer: () => AnswerInChunks, raw = false) {
   const served: Served = { bytes: 0, isCancelled: false };
-  const fetch = piecesFetch(answer, served);
+  const fetch = chunkedFetch(answer, served);
   const router = routerOver(openaiChat({ apiKey: 'k', baseURL, maxAnswerBytes, fetch }));
   return { failure: await attemptFailureOf(router.complete('t', 'hi', { raw })), served };
 }
@@ -64,19 +64,19 @@ const chatEvent = (delta: object): string =>
   `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta }] })}\n\n`;
 
 describe('an answer without end', () => {
-  test.each<readonly [string, () => AnswerInPieces]>([
-    ['a JSON body', () => ({ pieces: endless('{"id":"', kilobytes) })],
-    ['a JSON body behind white space', () => ({ pieces: endless(' \n{"id":"', kilobytes) })],
-    ['white space', () => ({ pieces: endless('', ' '.repeat(10_000)) })],
-    ['a line of an event stream', () => ({ pieces: endless('data: {"id":"', kilobytes) })],
-    ['lines of one event', () => ({ pieces: endless('', `data: ${kilobytes}\n`) })],
-    ['comments', () => ({ pieces: endless('', `: ${kilobytes}\n\n`) })],
-    ['text', () => ({ pieces: endless('', chatEvent({ content: kilobytes })) })],
-    ['reasoning', () => ({ pieces: endless('', chatEvent({ reasoning: kilobytes })) })],
+  test.each<readonly [string, () => AnswerInChunks]>([
+    ['a JSON body', () => ({ chunks: endless('{"id":"', kilobytes) })],
+    ['a JSON body behind white space', () => ({ chunks: endless(' \n{"id":"', kilobytes) })],
+    ['white space', () => ({ chunks: endless('', ' '.repeat(10_000)) })],
+    ['a line of an event stream', () => ({ chunks: endless('data: {"id":"', kilobytes) })],
+    ['lines of one event', () => ({ chunks: endless('', `data: ${kilobytes}\n`) })],
+    ['comments', () => ({ chunks: endless('', `: ${kilobytes}\n\n`) })],
+    ['text', () => ({ chunks: endless('', chatEvent({ content: kilobytes })) })],
+    ['reasoning', () => ({ chunks: endless('', chatEvent({ reasoning: kilobytes })) })],
     [
       'arguments',
       () => ({
-        pieces: endless(
+        chunks: endless(
           chatEvent({
             tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '' } }],
           }),
@@ -87,7 +87,7 @@ describe('an answer without end', () => {
     [
       'sources',
       () => ({
-        pieces: endless(
+        chunks: endless(
           chatEvent({ content: 'a' }),
           chatEvent({ annotations: [{ type: 'url_citation', url: kilobytes }] }),
         ),
@@ -103,10 +103,10 @@ describe('an answer without end', () => {
   test('of frames is cut off at its bound', async () => {
     const frame = awsChunk({ type: 'ping', of: kilobytes });
     const served: Served = { bytes: 0, isCancelled: false };
-    const fetch = piecesFetch(
+    const fetch = chunkedFetch(
       () => ({
         headers: { 'content-type': 'application/vnd.amazon.eventstream' },
-        pieces: (function* () {
+        chunks: (function* () {
           for (;;) yield frame;
         })(),
       }),
@@ -118,7 +118,7 @@ describe('an answer without end', () => {
   });
 
   test('of an error body is read as far as it says something', async () => {
-    const answer = () => ({ status: 429, pieces: endless('{"error":"', kilobytes) });
+    const answer = () => ({ status: 429, chunks: endless('{"error":"', kilobytes) });
     const { failure, served } = await failureOf(answer);
     expect(failure).toMatchObject({ code: 'rate_limited', status: 429 });
     expect(served.isCancelled).toBe(true);
@@ -127,9 +127,9 @@ describe('an answer without end', () => {
 
   test('behind a whole answer is not read for long', async () => {
     const served: Served = { bytes: 0, isCancelled: false };
-    const fetch = piecesFetch(
+    const fetch = chunkedFetch(
       () => ({
-        pieces: (function* () {
+        chunks: (function* () {
           yield chatEvent({ content: 'hi' });
           yield 'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n';
           yield 'data: [DONE]\n\n';
@@ -162,7 +162,7 @@ describe('an answer without end', () => {
   });
 
   test('ends a stream in the middle, with what had come', async () => {
-    const fetch = piecesFetch(() => ({ pieces: endless('', chatEvent({ content: kilobytes })) }));
+    const fetch = chunkedFetch(() => ({ chunks: endless('', chatEvent({ content: kilobytes })) }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, maxAnswerBytes, fetch }));
     const read = async (): Promise<void> => {
       for await (const _ of router.stream('t', 'hi'));
@@ -200,14 +200,14 @@ describe('the bound', () => {
   };
 
   it('is the last byte that is still read', async () => {
-    const whole = await failureOf(() => ({ pieces: [body(maxAnswerBytes)] }));
+    const whole = await failureOf(() => ({ chunks: [body(maxAnswerBytes)] }));
     expect(whole.failure).toBeUndefined();
-    const more = await failureOf(() => ({ pieces: [body(maxAnswerBytes + 1)] }));
+    const more = await failureOf(() => ({ chunks: [body(maxAnswerBytes + 1)] }));
     expect(more.failure).toMatchObject(tooLarge);
   });
 
   it('is 64 MB when none is set', async () => {
-    const fetch = piecesFetch(() => ({ pieces: endless('{"id":"', 'a'.repeat(1_000_000)) }));
+    const fetch = chunkedFetch(() => ({ chunks: endless('{"id":"', 'a'.repeat(1_000_000)) }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, fetch }));
     await expect(router.complete('t', 'hi')).rejects.toThrow('larger than 67108864 bytes');
   });
@@ -256,7 +256,7 @@ describe('an answer that is small on the wire and large in memory', () => {
   ])('of %s is not parsed', async (_, piece) => {
     const of = piece.repeat(Math.floor((maxAnswerBytes * 1.9) / piece.length));
     const text = piece === '"a":1,' ? `{${of}"b":1}` : `[${of}0]`;
-    const fetch = piecesFetch(() => ({ pieces: [text] }));
+    const fetch = chunkedFetch(() => ({ chunks: [text] }));
     const settings = { apiKey: 'k', baseURL, fetch, maxAnswerBytes: 2 * maxAnswerBytes };
     const failure: unknown = await routerOver(openaiChat(settings))
       .complete('t', 'hi')
@@ -267,7 +267,7 @@ describe('an answer that is small on the wire and large in memory', () => {
   it('is parsed when only its strings are long', async () => {
     const content = '[{,:'.repeat(400_000);
     const body = { choices: [{ index: 0, message: { content }, finish_reason: 'stop' }] };
-    const fetch = piecesFetch(() => ({ pieces: [JSON.stringify(body)] }));
+    const fetch = chunkedFetch(() => ({ chunks: [JSON.stringify(body)] }));
     const settings = { apiKey: 'k', baseURL, fetch, maxAnswerBytes: 2 * maxAnswerBytes };
     const { text } = await routerOver(openaiChat(settings)).complete('t', 'hi');
     expect(text).toBe(content);
@@ -276,17 +276,17 @@ describe('an answer that is small on the wire and large in memory', () => {
   it('of tool calls ends at their number', async () => {
     const parts = Array.from({ length: 100_001 }, () => ({ functionCall: {} }));
     const body = { candidates: [{ content: { parts }, finishReason: 'STOP' }] };
-    const fetch = piecesFetch(() => ({ pieces: [JSON.stringify(body)] }));
+    const fetch = chunkedFetch(() => ({ chunks: [JSON.stringify(body)] }));
     const router = routerOver(google({ apiKey: 'k', baseURL, fetch }));
     await expect(router.complete('t', 'hi')).rejects.toThrow('more than 100000 parts');
   });
 
   it('of events is not kept for `raw`', async () => {
     const ping = `data: ${JSON.stringify({ a: [[], [], [], [], [], [], [], [], [], []] })}\n\n`;
-    const pieces = (function* () {
+    const chunks = (function* () {
       for (let at = 0; at < 20_000; at++) yield ping;
     })();
-    const { failure } = await failureOf(() => ({ pieces }), true);
+    const { failure } = await failureOf(() => ({ chunks }), true);
     expect(failure).toMatchObject(tooLarge);
   });
 });
@@ -297,9 +297,9 @@ describe('a frame', () => {
       anthropic({
         apiKey: 'k',
         baseURL,
-        fetch: piecesFetch(() => ({
+        fetch: chunkedFetch(() => ({
           headers: { 'content-type': contentType },
-          pieces: (function* () {
+          chunks: (function* () {
             yield frame;
             throw new Error('nothing more was to be read');
           })(),
@@ -419,7 +419,7 @@ describe('what is nested too deeply', () => {
     });
 
   it('is no input of a tool, but its text is kept', async () => {
-    const fetch = piecesFetch(() => ({ pieces: [toolCall(deep)] }));
+    const fetch = chunkedFetch(() => ({ chunks: [toolCall(deep)] }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, fetch }));
     const tools = [{ name: 'f', inputSchema: { type: 'object' } }];
     const completion = await router.complete('t', 'hi', { tools });
@@ -430,12 +430,12 @@ describe('what is nested too deeply', () => {
 
   it('leaves an error its status', async () => {
     const answer = `{"error":{"message":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`;
-    const { failure } = await failureOf(() => ({ status: 429, pieces: [answer] }));
+    const { failure } = await failureOf(() => ({ status: 429, chunks: [answer] }));
     expect(failure).toMatchObject({ code: 'rate_limited', status: 429 });
   });
 
   it('is no completion', async () => {
-    const { failure } = await failureOf(() => ({ pieces: [deep] }));
+    const { failure } = await failureOf(() => ({ chunks: [deep] }));
     expect(failure).toMatchObject({ code: 'invalid_response' });
   });
 });

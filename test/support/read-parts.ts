@@ -1,8 +1,8 @@
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import type { AnswerFacts, AnswerReader } from '../../src/wires/common/read-answer.ts';
 
-/** What an answer's reader tells while it is given the answer. */
-export function toldBy<Reader extends Pick<AnswerReader, 'finish'>>(
+/** The parts that a reader emits while it reads an answer. */
+export function partsOf<Reader extends Pick<AnswerReader, 'finish'>>(
   open: (facts: AnswerFacts) => Reader,
   read: (reader: Reader) => void,
 ): readonly ProviderPart[] {
@@ -14,20 +14,20 @@ export function toldBy<Reader extends Pick<AnswerReader, 'finish'>>(
   return parts;
 }
 
-/** What the reader of a wire tells of a stream's events. */
-export function toldOfEvents(
+/** The parts that a reader emits for the events of a stream. */
+export function partsOfEvents(
   open: (facts: AnswerFacts) => AnswerReader,
   events: readonly unknown[],
 ): readonly ProviderPart[] {
-  return toldBy(open, (reader) => {
+  return partsOf(open, (reader) => {
     for (const event of events) reader.readEvent(event);
   });
 }
 
-/** What the reader of a wire tells of a whole answer. */
-export function toldOfBody(
+/** The parts that a reader emits for a JSON body. */
+export function partsOfBody(
   open: (facts: AnswerFacts) => AnswerReader,
   body: unknown,
 ): readonly ProviderPart[] {
-  return toldBy(open, (reader) => reader.readBody(body));
+  return partsOf(open, (reader) => reader.readBody(body));
 }

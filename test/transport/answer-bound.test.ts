@@ -34,10 +34,8 @@ function routerOver(provider: Provider) {
   });
 }
 
-type Calling = PromiseLike<unknown>;
-
-/** What the one attempt of a call fails with; `undefined` when it does not. */
-async function attemptFailureOf(calling: Calling): Promise<unknown> {
+/** The error of a call's only attempt; `undefined` when it succeeds. */
+async function attemptFailureOf(calling: PromiseLike<unknown>): Promise<unknown> {
   try {
     await calling;
     return undefined;
@@ -46,7 +44,7 @@ async function attemptFailureOf(calling: Calling): Promise<unknown> {
   }
 }
 
-/** What a call fails with, and how much of the body was read by then. */
+/** The error of a call, and how much of the body was read. */
 async function failureOf(answer: () => AnswerInChunks, raw = false) {
   const served: Served = { bytes: 0, isCancelled: false };
   const fetch = chunkedFetch(answer, served);
@@ -54,19 +52,19 @@ async function failureOf(answer: () => AnswerInChunks, raw = false) {
   return { failure: await attemptFailureOf(router.complete('t', 'hi', { raw })), served };
 }
 
-function* endless(head: string, piece: string): Generator<string> {
+function* endless(head: string, chunk: string): Generator<string> {
   yield head;
-  for (;;) yield piece;
+  for (;;) yield chunk;
 }
 
 const kilobytes = 'a'.repeat(10_000);
 const chatEvent = (delta: object): string =>
   `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta }] })}\n\n`;
 
-describe('an answer without end', () => {
+describe('an endless answer', () => {
   test.each<readonly [string, () => AnswerInChunks]>([
     ['a JSON body', () => ({ chunks: endless('{"id":"', kilobytes) })],
-    ['a JSON body behind white space', () => ({ chunks: endless(' \n{"id":"', kilobytes) })],
+    ['a JSON body after white space', () => ({ chunks: endless(' \n{"id":"', kilobytes) })],
     ['white space', () => ({ chunks: endless('', ' '.repeat(10_000)) })],
     ['a line of an event stream', () => ({ chunks: endless('data: {"id":"', kilobytes) })],
     ['lines of one event', () => ({ chunks: endless('', `data: ${kilobytes}\n`) })],
@@ -85,7 +83,7 @@ describe('an answer without end', () => {
       }),
     ],
     [
-      'sources',
+      'citations',
       () => ({
         chunks: endless(
           chatEvent({ content: 'a' }),
@@ -93,14 +91,14 @@ describe('an answer without end', () => {
         ),
       }),
     ],
-  ])('of %s is cut off at its bound', async (_, answer) => {
+  ])('of %s is cut at maxAnswerBytes', async (_, answer) => {
     const { failure, served } = await failureOf(answer);
     expect(failure).toMatchObject(tooLarge);
     expect(served.isCancelled).toBe(true);
     expect(served.bytes).toBeLessThan(maxAnswerBytes + 3 * 10_100);
   });
 
-  test('of frames is cut off at its bound', async () => {
+  test('of frames is cut at maxAnswerBytes', async () => {
     const frame = awsChunk({ type: 'ping', of: kilobytes });
     const served: Served = { bytes: 0, isCancelled: false };
     const fetch = chunkedFetch(
@@ -117,7 +115,7 @@ describe('an answer without end', () => {
     expect(served.isCancelled).toBe(true);
   });
 
-  test('of an error body is read as far as it says something', async () => {
+  test('of an HTTP error is read only as far as needed', async () => {
     const answer = () => ({ status: 429, chunks: endless('{"error":"', kilobytes) });
     const { failure, served } = await failureOf(answer);
     expect(failure).toMatchObject({ code: 'rate_limited', status: 429 });
@@ -125,7 +123,7 @@ describe('an answer without end', () => {
     expect(served.bytes).toBeLessThan(100_000);
   });
 
-  test('behind a whole answer is not read for long', async () => {
+  test('after a complete answer is drained only for a short while', async () => {
     const served: Served = { bytes: 0, isCancelled: false };
     const fetch = chunkedFetch(
       () => ({
@@ -161,7 +159,7 @@ describe('an answer without end', () => {
     await closed;
   });
 
-  test('ends a stream in the middle, with what had come', async () => {
+  test('fails a stream with the text that arrived', async () => {
     const fetch = chunkedFetch(() => ({ chunks: endless('', chatEvent({ content: kilobytes })) }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, maxAnswerBytes, fetch }));
     const read = async (): Promise<void> => {
@@ -173,7 +171,7 @@ describe('an answer without end', () => {
     });
   });
 
-  test('is bounded after decompression', async () => {
+  test('is limited after decompression', async () => {
     const bomb = gzipSync(`{"id":"${'a'.repeat(20 * maxAnswerBytes)}"}`);
     expect(bomb.length).toBeLessThan(maxAnswerBytes / 10);
     const server = createServer((_, response) => {
@@ -189,7 +187,7 @@ describe('an answer without end', () => {
   });
 });
 
-describe('the bound', () => {
+describe('maxAnswerBytes', () => {
   const body = (length: number): string => {
     const answer = (content: string): string =>
       JSON.stringify({
@@ -199,14 +197,14 @@ describe('the bound', () => {
     return answer('a'.repeat(length - answer('').length));
   };
 
-  it('is the last byte that is still read', async () => {
+  it('allows an answer of exactly this length', async () => {
     const whole = await failureOf(() => ({ chunks: [body(maxAnswerBytes)] }));
     expect(whole.failure).toBeUndefined();
     const more = await failureOf(() => ({ chunks: [body(maxAnswerBytes + 1)] }));
     expect(more.failure).toMatchObject(tooLarge);
   });
 
-  it('is 64 MB when none is set', async () => {
+  it('is 64 MB by default', async () => {
     const fetch = chunkedFetch(() => ({ chunks: endless('{"id":"', 'a'.repeat(1_000_000)) }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, fetch }));
     await expect(router.complete('t', 'hi')).rejects.toThrow('larger than 67108864 bytes');
@@ -230,12 +228,12 @@ describe('the bound', () => {
     }
   });
 
-  it('is checked on a provider of the user', () => {
+  it('is validated on a custom provider', () => {
     const provider = { ...openaiChat({ apiKey: 'k' }), maxAnswerBytes: Number.NaN };
     expect(() => routerOver(provider)).toThrow('providers.v.maxAnswerBytes');
   });
 
-  it('stands beside a client of the caller', () => {
+  it('can be set together with client', () => {
     const client = {
       responses: { create: async () => undefined },
       chat: { completions: { create: async () => undefined } },
@@ -247,15 +245,15 @@ describe('the bound', () => {
   });
 });
 
-describe('an answer that is small on the wire and large in memory', () => {
+describe('an answer that is small as JSON and large in memory', () => {
   it.each([
     ['objects', '{},'],
     ['lists', '[],'],
     ['members', '"a":1,'],
     ['numbers', '0,'],
-  ])('of %s is not parsed', async (_, piece) => {
-    const of = piece.repeat(Math.floor((maxAnswerBytes * 1.9) / piece.length));
-    const text = piece === '"a":1,' ? `{${of}"b":1}` : `[${of}0]`;
+  ])('of %s is not parsed', async (_, chunk) => {
+    const of = chunk.repeat(Math.floor((maxAnswerBytes * 1.9) / chunk.length));
+    const text = chunk === '"a":1,' ? `{${of}"b":1}` : `[${of}0]`;
     const fetch = chunkedFetch(() => ({ chunks: [text] }));
     const settings = { apiKey: 'k', baseURL, fetch, maxAnswerBytes: 2 * maxAnswerBytes };
     const failure: unknown = await routerOver(openaiChat(settings))
@@ -273,7 +271,7 @@ describe('an answer that is small on the wire and large in memory', () => {
     expect(text).toBe(content);
   });
 
-  it('of tool calls ends at their number', async () => {
+  it('of tool calls fails at the limit on their number', async () => {
     const parts = Array.from({ length: 100_001 }, () => ({ functionCall: {} }));
     const body = { candidates: [{ content: { parts }, finishReason: 'STOP' }] };
     const fetch = chunkedFetch(() => ({ chunks: [JSON.stringify(body)] }));
@@ -281,7 +279,7 @@ describe('an answer that is small on the wire and large in memory', () => {
     await expect(router.complete('t', 'hi')).rejects.toThrow('more than 100000 parts');
   });
 
-  it('of events is not kept for `raw`', async () => {
+  it('of events is not kept for raw', async () => {
     const ping = `data: ${JSON.stringify({ a: [[], [], [], [], [], [], [], [], [], []] })}\n\n`;
     const chunks = (function* () {
       for (let at = 0; at < 20_000; at++) yield ping;
@@ -301,14 +299,14 @@ describe('a frame', () => {
           headers: { 'content-type': contentType },
           chunks: (function* () {
             yield frame;
-            throw new Error('nothing more was to be read');
+            throw new Error('it must not read any further');
           })(),
         })),
       }),
     );
   const type = 'application/vnd.amazon.eventstream';
 
-  it('that says it is 4 GB long fails at once', async () => {
+  it('with a length above the limit fails immediately', async () => {
     for (const length of [0xffff_ffff, 17 * 1024 * 1024 + 1]) {
       const prelude = Buffer.alloc(12);
       prelude.writeUInt32BE(length, 0);
@@ -321,21 +319,21 @@ describe('a frame', () => {
     }
   });
 
-  it('whose headers are longer than they can be, or end inside one, fails', async () => {
+  it('with headers that are too long or truncated fails', async () => {
     const long = awsFrame({}, '{}', Buffer.alloc(128 * 1024 + 1));
     await expect(anthropicOver(long, type).complete('t', 'hi')).rejects.toThrow('damaged');
     const cut = awsFrame({}, '', Buffer.from([200, 97]));
     await expect(anthropicOver(cut, type).complete('t', 'hi')).rejects.toThrow('damaged');
   });
 
-  it('is none without its content type', async () => {
+  it('is not decoded without its content type', async () => {
     const frame = awsChunk({ type: 'ping' });
     const failing = anthropicOver(frame, 'application/octet-stream').complete('t', 'hi');
     await expect(failing).rejects.toThrow('neither JSON nor an event stream');
   });
 });
 
-describe('parts of a provider of the user', () => {
+describe('parts of a custom provider', () => {
   function providerOf(parts: () => Iterable<ProviderPart>): Provider {
     return {
       ...openaiChat({ apiKey: 'k', maxAnswerBytes }),
@@ -347,7 +345,7 @@ describe('parts of a provider of the user', () => {
       }),
     };
   }
-  function* forever(part: ProviderPart): Generator<ProviderPart> {
+  function* endlessly(part: ProviderPart): Generator<ProviderPart> {
     for (;;) yield part;
   }
   const data = 'a'.repeat(10_000);
@@ -367,8 +365,8 @@ describe('parts of a provider of the user', () => {
     warnings: { type: 'warning', warning: { code: 'compat', message: 'm' } },
   };
 
-  it.each(Object.entries(endlessParts))('end at a bound: %s', async (_, part) => {
-    const router = routerOver(providerOf(() => forever(part)));
+  it.each(Object.entries(endlessParts))('are limited: %s', async (_, part) => {
+    const router = routerOver(providerOf(() => endlessly(part)));
     const failure = await attemptFailureOf(router.complete('t', 'hi'));
     expect(failure).toMatchObject({ code: 'invalid_response' });
     expect(failure).toMatchObject({
@@ -376,7 +374,7 @@ describe('parts of a provider of the user', () => {
     });
   });
 
-  it('are not counted twice when a part says what its deltas have said', async () => {
+  it('are not counted again when a part repeats its deltas', async () => {
     const text = 'a'.repeat(900_000);
     const router = routerOver(
       providerOf(() => [
@@ -388,7 +386,7 @@ describe('parts of a provider of the user', () => {
     expect((await router.complete('t', 'hi')).text).toHaveLength(900_000);
   });
 
-  it('keep a hundred warnings, and say so', async () => {
+  it('keep 100 warnings and report that there are more', async () => {
     const router = routerOver(
       providerOf(function* (): Generator<ProviderPart> {
         for (let at = 0; at < 10_000; at++) {
@@ -405,7 +403,7 @@ describe('parts of a provider of the user', () => {
   });
 });
 
-describe('what is nested too deeply', () => {
+describe('JSON that is nested too deeply', () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
   const toolCall = (args: string): string =>
     JSON.stringify({
@@ -418,7 +416,7 @@ describe('what is nested too deeply', () => {
       ],
     });
 
-  it('is no input of a tool, but its text is kept', async () => {
+  it('marks the tool call as invalid and keeps its text', async () => {
     const fetch = chunkedFetch(() => ({ chunks: [toolCall(deep)] }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, fetch }));
     const tools = [{ name: 'f', inputSchema: { type: 'object' } }];
@@ -428,25 +426,25 @@ describe('what is nested too deeply', () => {
     ]);
   });
 
-  it('leaves an error its status', async () => {
+  it('does not change the status of an error', async () => {
     const answer = `{"error":{"message":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`;
     const { failure } = await failureOf(() => ({ status: 429, chunks: [answer] }));
     expect(failure).toMatchObject({ code: 'rate_limited', status: 429 });
   });
 
-  it('is no completion', async () => {
+  it('is an invalid_response', async () => {
     const { failure } = await failureOf(() => ({ chunks: [deep] }));
     expect(failure).toMatchObject({ code: 'invalid_response' });
   });
 });
 
-describe('a body that exceeds its bound', () => {
+describe('a body that exceeds maxBytes', () => {
   it.each([
     ['JSON', '{"a":"'],
     ['an event stream', 'data: "'],
     ['white space', ' '],
     ['an error', '{"a":"', 500],
-  ])('of %s is closed by whoever reads it', async (_, head, status = 200) => {
+  ])('of %s is closed', async (_, head, status = 200) => {
     let isCancelled = false;
     const left = [head, 'a'.repeat(100)].map((text) => Buffer.from(text));
     const body = {

@@ -9,13 +9,12 @@ import { awsChunk } from '../support/aws-frames.ts';
 import { type AnswerInChunks, byByte, chunkedFetch, inChunks } from '../support/chunked-fetch.ts';
 
 /**
- * Whatever a vendor sends is read in time that grows with its length, and not with the square of it. Each answer is read
- * at one length and at four times that, by the CPU time of this thread: four times the work is expected, sixteen times
- * would be the square.
+ * Answers are read in linear time. Each answer is read at one length and at four times that, measured in CPU time of this
+ * thread: linear time is four times as much, quadratic time sixteen times.
  */
-const times = 4;
-const mostTimes = 9;
-/** Below this, in milliseconds, a measurement says nothing. */
+const factor = 4;
+const maxGrowth = 9;
+/** Measurements below this are noise. */
 const noiseMs = 120;
 
 type Wire = 'chat' | 'responses' | 'anthropic' | 'google';
@@ -38,7 +37,7 @@ type Case = {
   readonly wire?: Wire;
   readonly n: number;
   readonly schema?: JsonSchema;
-  /** What the vendor answers, its length being about `n`. */
+  /** The vendor's answer, with a length of about `n`. */
   readonly answer: (n: number) => AnswerInChunks;
 };
 
@@ -85,7 +84,7 @@ const cases: Readonly<Record<string, Case>> = {
       chunks: joined<string | Uint8Array>(byByte(text(n, ' \n\t')), [completion('hi')]),
     }),
   },
-  'white space behind the beginning of a field name': {
+  'white space after the beginning of a field name': {
     n: 5_000,
     answer: (n) => ({ chunks: joined<string | Uint8Array>(['dat'], byByte(' '.repeat(n))) }),
   },
@@ -184,7 +183,7 @@ const cases: Readonly<Record<string, Case>> = {
         ),
       ),
   },
-  'details of reasoning with ever new members': {
+  'reasoning details with new members': {
     n: 2_000,
     answer: (n) =>
       sse(
@@ -199,7 +198,7 @@ const cases: Readonly<Record<string, Case>> = {
     schema: {},
     answer: (n) => ({ chunks: [completion(`\`\`\`json ${text(n, '``` `')}x`)] }),
   },
-  'white space behind a fence': {
+  'white space after a fence': {
     n: 100_000,
     schema: {},
     answer: (n) => ({ chunks: [completion(`\`\`\`json${' '.repeat(n)}x`)] }),
@@ -208,7 +207,7 @@ const cases: Readonly<Record<string, Case>> = {
     n: 20_000,
     answer: (n) => ({ chunks: ['['.repeat(n), ']'.repeat(n)] }),
   },
-  'white space in events that are like the one before': {
+  'white space in repeated events': {
     n: 900,
     answer: (n) => ({
       chunks: repeat(200, (index) =>
@@ -246,7 +245,7 @@ const cases: Readonly<Record<string, Case>> = {
       chunks: ['{}'],
     }),
   },
-  'sources of a text': {
+  'citations of a text': {
     wire: 'google',
     n: 2_000,
     answer: (n) => {
@@ -260,7 +259,7 @@ const cases: Readonly<Record<string, Case>> = {
       return { chunks: [JSON.stringify(body)] };
     },
   },
-  'sources with ever new members': {
+  'citations with new members': {
     wire: 'google',
     n: 1_500,
     answer: (n) =>
@@ -268,7 +267,7 @@ const cases: Readonly<Record<string, Case>> = {
         repeat(n, (index) => gemini([{ text: 'a' }], { groundingMetadata: { [`m${index}`]: 1 } })),
       ),
   },
-  'usage with ever new members': {
+  'usage with new members': {
     wire: 'google',
     n: 1_500,
     answer: (n) =>
@@ -305,7 +304,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-/** The CPU time of reading the answer, in milliseconds, with what became of it. */
+/** The CPU time of reading the answer in milliseconds. */
 async function cpuMsOf({ wire = 'chat', answer, schema }: Case, n: number): Promise<number> {
   const router = createRouter({
     providers: { v: providerOf(wire, () => answer(n)) },
@@ -323,11 +322,11 @@ async function leastOf(one: Case, n: number): Promise<number> {
   return Math.min(await cpuMsOf(one, n), await cpuMsOf(one, n), await cpuMsOf(one, n));
 }
 
-describe('the time to read an answer grows with its length', () => {
+describe('the time to read an answer grows linearly with its length', () => {
   it.each(Object.entries(cases))('%s', async (_, one) => {
     await cpuMsOf(one, Math.ceil(one.n / 4));
     const short = await leastOf(one, one.n);
-    const long = await leastOf(one, one.n * times);
-    expect(long).toBeLessThan(Math.max(noiseMs, short * mostTimes));
+    const long = await leastOf(one, one.n * factor);
+    expect(long).toBeLessThan(Math.max(noiseMs, short * maxGrowth));
   });
 });

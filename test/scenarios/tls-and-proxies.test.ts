@@ -174,7 +174,7 @@ describe('a user dispatcher', () => {
   ] as const)('is validated by %s(), and cannot be combined with a fetch', (name, factory) => {
     expect(() => factory({ dispatcher: {} } as never)).toThrow(`${name}().dispatcher: must be`);
     const both = { dispatcher: new Agent(), fetch: globalThis.fetch };
-    expect(() => factory(both)).toThrow(`${name}().dispatcher: cannot be set beside fetch`);
+    expect(() => factory(both)).toThrow(`${name}().dispatcher: cannot be set`);
   });
 });
 

@@ -5,7 +5,7 @@ import { google } from '../../src/google.ts';
 import { createRouter, type Router } from '../../src/index.ts';
 import { openai, openaiChat } from '../../src/openai.ts';
 
-/** Somebody else's idea of the vendors' wires: a mock server that we did not write. */
+/** An independent implementation of the vendors' wires. */
 const mock = new LLMock({ port: 0, logLevel: 'silent' });
 let router: Router<'responses' | 'chat' | 'anthropic' | 'google'>;
 
@@ -64,11 +64,11 @@ async function failureOf(call: Promise<unknown>): Promise<unknown> {
   return (error as { errors?: unknown[] }).errors?.[0];
 }
 
-describe.each(wires)("against another project's mock server, the %s wire", (wire) => {
+describe.each(wires)('against the aimock server, the %s wire', (wire) => {
   it.each(['stream', 'unary'] as const)('answers (%s)', async (mode) => {
     const answer = await router.complete(wire, 'say it', { transfer: mode });
     expect(answer).toMatchObject({ text: sentence, finishReason: 'stop' });
-    // On the other wires it reports no tokens.
+    // The mock reports no tokens on the other wires.
     if (wire === 'chat') expect(answer.usage.outputTokens).toBeGreaterThan(0);
   });
 
@@ -78,7 +78,7 @@ describe.each(wires)("against another project's mock server, the %s wire", (wire
     expect(text).toBe(sentence);
   });
 
-  it.each(['stream', 'unary'] as const)('calls two tools at once (%s)', async (mode) => {
+  it.each(['stream', 'unary'] as const)('calls two tools in parallel (%s)', async (mode) => {
     const inputSchema = { type: 'object', properties: { city: { type: 'string' } } };
     const tools = [{ name: 'weather', inputSchema }] as const;
     const { toolCalls, finishReason } = await router.complete(wire, 'both', {
@@ -98,17 +98,14 @@ describe.each(wires)("against another project's mock server, the %s wire", (wire
     expect(answer.reasoningText).toBe('Because I thought so.');
   });
 
-  it.each(['cut me', 'hang up'])(
-    'does not take half an answer for a whole one: %s',
-    async (prompt) => {
-      const failure = await failureOf(router.complete(wire, prompt));
-      // It may hang up before its first bytes have left.
-      expect(['stream_interrupted', 'connection']).toContain((failure as { code?: string }).code);
-    },
-  );
+  it.each(['cut me', 'hang up'])('fails for half an answer: %s', async (prompt) => {
+    const failure = await failureOf(router.complete(wire, prompt));
+    // The server may close the connection before its first bytes are sent.
+    expect(['stream_interrupted', 'connection']).toContain((failure as { code?: string }).code);
+  });
 
-  // The last one: a target that is limited is left alone for a time.
-  it('understands its errors', async () => {
+  // Runs last, because a limited target is not used for some time.
+  it('classifies its errors', async () => {
     expect(await failureOf(router.complete(wire, 'broken'))).toMatchObject({
       code: 'server_error',
     });
@@ -120,7 +117,7 @@ describe.each(wires)("against another project's mock server, the %s wire", (wire
   });
 });
 
-describe("against another project's mock server", () => {
+describe('against the aimock server', () => {
   it.each(['chat', 'responses'] as const)('the %s wire embeds', async (wire) => {
     const { vectors } = await router.embed(wire, 'vector');
     expect(vectors).toEqual([[0.25, -0.5, 1]]);

@@ -26,7 +26,7 @@ const conversation: readonly Message[] = [
       {
         type: 'file',
         source: { data: 'JVBERi0=', mediaType: 'application/pdf' },
-        filename: 'facts.pdf',
+        filename: 'ruby.pdf',
         citations: true,
       },
     ],
@@ -34,7 +34,7 @@ const conversation: readonly Message[] = [
 ];
 
 describe.each(vendorsOf(simulators))('citations on the wire $name', (vendor) => {
-  it('are not sent back, and are asked for where that is to be asked for', async () => {
+  it('are not sent back, and are requested only on wires with such an option', async () => {
     const router = createRouter({
       providers: { it: vendor.provider },
       tiers: { t: [`it/${vendor.model}`] },

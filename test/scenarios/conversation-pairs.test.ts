@@ -38,7 +38,7 @@ const signatureOf = (name: Name): string => Buffer.from(`signed by ${name}`).toS
 const listOf = (value: unknown): readonly JsonObject[] =>
   Array.isArray(value) ? value.filter((each) => typeof each === 'object' && each !== null) : [];
 
-/** The ids of calls and of results on a wire, in the order of the body, or their names where ids may lack. */
+/** The ids of calls and results on a wire, in the order of the body; their names on Gemini, where ids are optional. */
 const callsAndResults: Record<
   Name,
   (body: JsonObject) => { calls: unknown[]; results: unknown[] }
@@ -62,7 +62,7 @@ const callsAndResults: Record<
     const at = messages.findIndex((message) =>
       listOf(message.content).some((block) => block.type === 'tool_use'),
     );
-    // All results stand in the very next message, before anything else.
+    // All results must be at the beginning of the next message.
     const next = listOf(messages[at + 1]?.content);
     const leading = next.slice(0, 2).filter((block) => block.type === 'tool_result');
     return {
@@ -108,7 +108,7 @@ function routerOf() {
   return createRouter({ providers, tiers });
 }
 
-/** The first turn on one vendor: it reasons, and calls both tools at once. */
+/** The first turn on one vendor, which reasons and calls both tools. */
 async function begin(name: Name, transfer: 'stream' | 'unary'): Promise<readonly Part[]> {
   const { simulator } = vendor(name);
   simulator.answer({
@@ -144,7 +144,7 @@ const pairs = names.flatMap((from) => names.map((to) => [from, to] as const));
 describe.each(['stream', 'unary'] as const)(
   'a conversation with tools and reasoning (%s)',
   (transfer) => {
-    it.each(pairs)('that began on %s continues on %s', async (from, to) => {
+    it.each(pairs)('that started on %s continues on %s', async (from, to) => {
       const content = await begin(from, transfer);
       const { simulator } = vendor(to);
       simulator.reset();
@@ -170,7 +170,7 @@ describe.each(['stream', 'unary'] as const)(
       expect(raw).toContain('fine');
       for (const name of names) {
         const isOwn = name === from && name === to;
-        // Chat Completions has no signatures to give back.
+        // Chat Completions has no signatures.
         if (isOwn && name !== 'chat') expect(raw).toContain(signatureOf(name));
         if (!isOwn) expect(raw).not.toContain(signatureOf(name));
       }
@@ -179,9 +179,9 @@ describe.each(['stream', 'unary'] as const)(
   },
 );
 
-describe('a conversation that fails over in the middle of its tools', () => {
+describe('a conversation that fails over between tool call and answer', () => {
   it.each(pairs.filter(([from, to]) => from !== to))(
-    'goes from %s to %s in one call',
+    'continues from %s on %s in one call',
     async (from, to) => {
       const content = await begin(from, 'stream');
       vendor(from).simulator.down();

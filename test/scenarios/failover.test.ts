@@ -41,14 +41,14 @@ function routerFor({ provider, model, simulator }: Vendor) {
   return { router: time.follow(router), time, runtime };
 }
 
-/** The answer of the vendor under test, or else of the fake. */
+/** The answer of the vendor under test, or of the fake. */
 function complete(vendor: Vendor, options: { readonly transfer?: 'unary' } = {}) {
   const { router, time } = routerFor(vendor);
   return time.settle(router.complete('t', 'hi', options));
 }
 
 const whole =
-  'An answer of some length, so that there are chunks enough to cut it in the middle of.';
+  'An answer that is long enough to have several chunks, so that it can be cut in the middle.';
 
 /** Each fault with the code that it must leave in the trail, and the most attempts at the vendor. */
 const faults: readonly (readonly [string, Fault, string, number])[] = [
@@ -56,7 +56,7 @@ const faults: readonly (readonly [string, Fault, string, number])[] = [
   ['silence', { type: 'silence' }, 'timeout', 1],
   ['a slow first token', { type: 'slow-first-token', ms: 600_000 }, 'timeout', 1],
   ['a cut', { type: 'cut', afterEvents: 7 }, 'stream_interrupted', 1],
-  ['a polite truncation', { type: 'truncate', afterEvents: 7 }, 'stream_interrupted', 1],
+  ['a truncation', { type: 'truncate', afterEvents: 7 }, 'stream_interrupted', 1],
   ['a stall', { type: 'stall', afterEvents: 7 }, 'timeout', 1],
   ['an HTML page with status 200', { type: 'html' }, 'invalid_response', 2],
   ['an empty 200', { type: 'empty' }, 'invalid_response', 2],

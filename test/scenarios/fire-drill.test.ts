@@ -24,7 +24,7 @@ it.each(wires)(
     const next = vendors.find((vendor) => vendor.simulator !== cut?.simulator);
     if (cut === undefined || next === undefined) throw new Error('there are four vendors');
     cut.simulator.answer({ text: 'one two three', chunks: ['one', ' two', ' three'] });
-    // After the first words nothing would come any more: the cut does not wait for it.
+    // The drill cuts the stream right after the first words, without waiting for more.
     cut.simulator.fault({ type: 'slow-first-token', ms: 5 });
     next.simulator.answer({ text: 'all of it' });
     const providers: Record<'cut' | 'next', Provider> = { cut: cut.provider, next: next.provider };
@@ -36,12 +36,12 @@ it.each(wires)(
     });
 
     const drill = router.drill({ tier: 't', fault: 'cut', share: 1, forMs: 60_000 });
-    const told: string[] = [];
+    const parts: string[] = [];
     for await (const part of router.stream('t', 'hi')) {
-      told.push(part.type === 'text-delta' ? part.delta : part.type);
+      parts.push(part.type === 'text-delta' ? part.delta : part.type);
     }
-    expect(told.slice(0, 3)).toEqual(['start', 'one', 'restart']);
-    expect(told.filter((each) => !each.includes('-')).join('')).toContain('all of it');
+    expect(parts.slice(0, 3)).toEqual(['start', 'one', 'restart']);
+    expect(parts.filter((each) => !each.includes('-')).join('')).toContain('all of it');
     expect(await drill.stop()).toMatchObject({
       passed: true,
       hops: [{ from: `cut/${cut.model}`, to: `next/${next.model}`, ran: 1 }],

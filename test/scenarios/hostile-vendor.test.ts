@@ -12,7 +12,7 @@ import { type ScriptedServer, startScriptedServer } from '../support/scripted-se
 
 const keys = ['sk-canary-Zq8Lw2Rt5Yx1Vb7', '7f3c9e2b1d5a48c6b0e1f2a3d4c5b6a7'] as const;
 const prompt = 'OPENSESAME42.canary_of_the_prompt';
-const system = 'never-tell-anybody-of-system-canary';
+const system = 'never-reveal-the-system-canary-text';
 
 /** The forms in which a vendor may repeat something. */
 const formsOf = (secret: string): readonly string[] => [
@@ -26,14 +26,14 @@ const formsOf = (secret: string): readonly string[] => [
   Buffer.from(`user:${secret}`).toString('base64url'),
 ];
 
-/** The key that a call is sent with, and what the vendor repeats. One key looks like one, the other like an id. */
+/** The key of a call and the text that the vendor repeats. One key looks like a key, the other like an id. */
 const echoes = [
   ...[keys[0], prompt].flatMap((secret) => formsOf(secret).map((form) => [keys[0], form] as const)),
   ...formsOf(keys[1]).map((form) => [keys[1], form] as const),
   [keys[0], system] as const,
 ];
 
-/** Every twelve characters in a row of what is to be kept, as they are and in base64. */
+/** All runs of twelve characters of the secrets, verbatim and in base64. */
 const runs = [...keys, prompt, system].flatMap((secret) => {
   const forms = [secret, ...formsOf(secret).slice(5)];
   return forms.flatMap((form) =>
@@ -41,10 +41,10 @@ const runs = [...keys, prompt, system].flatMap((secret) => {
   );
 });
 
-const leaksIn = (told: string): readonly string[] =>
-  runs.filter((run) => told.toLowerCase().includes(run));
+const leaksIn = (text: string): readonly string[] =>
+  runs.filter((run) => text.toLowerCase().includes(run));
 
-/** All that is printed of an error, but for the causes. */
+/** Everything that is printed of an error, without its causes. */
 function shown(error: SignalboxError): string {
   const { message, stack, errors = [], ...rest } = error;
   const own = { message, stack, errors: [], ...rest };
@@ -66,8 +66,8 @@ const providers: Readonly<Record<WireName, (apiKey: string) => Provider>> = {
   gemini: (apiKey) => google({ apiKey, baseURL: server.url }),
 };
 
-/** Everything that a call shows to logs: events, the trail, and the error. */
-async function told(wire: WireName, key: string, mode: 'stream' | 'unary') {
+/** Everything of a call that may be logged: events, the trail and the error. */
+async function logLinesOf(wire: WireName, key: string, mode: 'stream' | 'unary') {
   const router = createRouter({
     providers: { v: providers[wire](key) },
     tiers: { t: { targets: ['v/m'], maxAttempts: 1, system } },
@@ -93,24 +93,24 @@ const wires = Object.keys(providers) as WireName[];
 const tricks: readonly (readonly [Trick, number])[] = [
   ['ok', 200],
   ['odd-finish', 200],
-  ...[400, 401, 429, 500].map((status) => ['refused', status] as const),
+  ...[400, 401, 429, 500].map((status) => ['http-error', status] as const),
   ['error-in-200', 200],
   ['error-in-stream', 200],
 ];
 
-describe.each(wires)('a vendor of %s that repeats what it was sent', (wire) => {
+describe.each(wires)('a vendor on %s that repeats secrets', (wire) => {
   it.each(tricks)(
-    'shows none of it in events, trails and errors: %s, %d',
+    'leaks none of them into events, trails and errors: %s, %d',
     async (trick, status) => {
       for (const [key, echo] of echoes) {
         answer = repeat(wire, trick, status, echo);
         for (const mode of ['stream', 'unary'] as const) {
-          const lines = await told(wire, key, mode);
+          const lines = await logLinesOf(wire, key, mode);
           const leaks = lines.filter((line) => leaksIn(line).length > 0);
           expect({ echo, mode, leaks }).toEqual({ echo, mode, leaks: [] });
         }
       }
     },
-    60_000,
+    300_000,
   );
 });

@@ -19,7 +19,7 @@ beforeAll(async () => {
 beforeEach(() => simulators.reset());
 afterAll(() => simulators.close());
 
-/** A pool of a key that is refused, a function that gives one, and a plain one. */
+/** A pool of a rejected key, a function and a plain key. */
 const apiKey = ['bad-key', () => 'second-key', 'third-key'] as const;
 
 type Vendor = (all: SimulatedProviders) => { simulator: SimulatedProvider; provider: Provider };
@@ -59,7 +59,7 @@ describe.each(Object.keys(vendors))('a pool of keys for %s', (name) => {
     return { router, simulator: vendor.simulator, keys };
   };
 
-  it('passes over a refused key, and takes the others in turn', async () => {
+  it('skips a rejected key and rotates the others', async () => {
     const { router, keys } = setUp();
     const first = await router.complete('t', 'hi');
     expect(first.trail.map(({ key, error }) => [key, error?.code])).toEqual([
@@ -72,7 +72,7 @@ describe.each(Object.keys(vendors))('a pool of keys for %s', (name) => {
     expect(keys()).toContain('third-key');
   });
 
-  it('passes over a limited key while another works', async () => {
+  it('skips a limited key while another works', async () => {
     const { router, simulator, keys } = setUp();
     simulator.fault(
       { type: 'status', status: 429, retryAfterSeconds: 60 },
@@ -85,7 +85,7 @@ describe.each(Object.keys(vendors))('a pool of keys for %s', (name) => {
 });
 
 describe('a pool', () => {
-  it('must hold something', () => {
+  it('must not be empty, and contains only strings and functions', () => {
     expect(() => openai({ apiKey: [] })).toThrow('openai().apiKey');
     expect(() => openai({ apiKey: ['a', 1] as never })).toThrow('openai().apiKey');
   });

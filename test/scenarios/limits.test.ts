@@ -81,7 +81,7 @@ describe.each(Object.entries(vendors))('%s', (_, vendor) => {
     response.end(JSON.stringify(vendor.body));
   };
 
-  it('is passed over before it refuses, when its headers say that nothing is left', async () => {
+  it('is skipped when its headers report that no requests are left', async () => {
     server = await startScriptedServer(answer);
     const router = createRouter({
       providers: { v: vendor.provider(server.url), spare: fakeProvider('spare') },

@@ -26,14 +26,14 @@ const routerOver = () =>
     tiers: {
       openai: ['openai/text-embedding-3-small', 'other/text-embedding-3-small'],
       google: ['google/gemini-embedding-001'],
-      picture: ['openai/gpt-image-1', 'google/gemini-2.5-flash-image'],
+      image: ['openai/gpt-image-1', 'google/gemini-2.5-flash-image'],
       gemini: ['google/gemini-2.5-flash-image'],
     },
     defaults: { retry: { minMs: 1 }, timeouts: { totalMs: 60_000 } },
   });
 
 describe('vectors over HTTP', () => {
-  it('of OpenAI come in the order of the values, priced', async () => {
+  it('of OpenAI are in the order of the values, with their price', async () => {
     const router = routerOver();
     const result = await router.embed('openai', ['one', 'two', 'three'], { dimensions: 4 });
     const alone = await router.embed('openai', 'two', { dimensions: 4 });
@@ -48,14 +48,14 @@ describe('vectors over HTTP', () => {
     });
   });
 
-  it('of OpenAI fall back to the same model elsewhere', async () => {
+  it('of OpenAI fall back to the same model of another provider', async () => {
     simulators.openai.down();
     const result = await routerOver().embed('openai', 'one');
     expect(result.target).toBe('other/text-embedding-3-small');
     expect(result.trail.map(({ verdict }) => verdict)).toEqual(['retry', 'next', 'done']);
   });
 
-  it('of Gemini are asked for a hundred at a time', async () => {
+  it('of Gemini are requested in batches of 100', async () => {
     const values = Array.from({ length: 205 }, (_, index) => `value ${index}`);
     const router = routerOver();
     const result = await router.embed('google', values);
@@ -74,7 +74,7 @@ describe('vectors over HTTP', () => {
     ['openai', { type: 'json-error-200', kind: 'server_error' }, 'server_error'],
     ['google', { type: 'status', status: 429, retryAfterSeconds: 9 }, 'rate_limited'],
     ['google', { type: 'html' }, 'invalid_response'],
-  ] as const)('over %s fail as answers do: %j', async (tier, fault, code) => {
+  ] as const)('over %s fail with the codes of answers: %j', async (tier, fault, code) => {
     simulators[tier].fault(fault);
     simulators.compatible.fault(fault);
     const error: unknown = await routerOver()
@@ -84,7 +84,7 @@ describe('vectors over HTTP', () => {
     expect((error as { errors: { code: string }[] }).errors[0]?.code).toBe(code);
   });
 
-  it('that the caller gives up close the socket', async () => {
+  it('close the socket when the caller aborts', async () => {
     simulators.openai.fault({ type: 'silence' });
     const controller = new AbortController();
     const embedding = routerOver().embed('openai', 'x', { signal: controller.signal });
@@ -97,9 +97,9 @@ describe('vectors over HTTP', () => {
   });
 });
 
-describe('pictures over HTTP', () => {
-  it('come from OpenAI with their bytes', async () => {
-    const { images, usage } = await routerOver().image('picture', 'a box', {
+describe('images over HTTP', () => {
+  it('of OpenAI have their bytes', async () => {
+    const { images, usage } = await routerOver().image('image', 'a box', {
       count: 2,
       size: '1024x1024',
     });
@@ -112,9 +112,9 @@ describe('pictures over HTTP', () => {
     });
   });
 
-  it('come from Gemini when OpenAI is down, with what it cannot do as a warning', async () => {
+  it('fall back to Gemini, with warnings for unsupported options', async () => {
     simulators.openai.down();
-    const { images, target, warnings } = await routerOver().image('picture', 'a box', {
+    const { images, target, warnings } = await routerOver().image('image', 'a box', {
       count: 2,
       size: '1600x900',
     });
@@ -127,7 +127,7 @@ describe('pictures over HTTP', () => {
     });
   });
 
-  it('in a size that Gemini does not draw go on or come as they are', async () => {
+  it('of a size that Gemini does not support have a warning or fail', async () => {
     const { warnings } = await routerOver().image('gemini', 'a box', { size: '1000x999' });
     expect(warnings.map(({ param }) => param)).toEqual(['size']);
     await expect(

@@ -6,7 +6,7 @@ import { recordEvents } from '../../src/testing/record-events.ts';
 
 const down = { error: 'server_error' } as const;
 
-/** A primary that is down between two times, and a spare that never is; on virtual time. */
+/** A primary that is down from `from` to `to`, and a spare that is always up, in virtual time. */
 function outage(from: number, to: number, seed: number) {
   const runtime = fakeRuntime({ time: 'auto', seed });
   const start = runtime.now();
@@ -22,7 +22,7 @@ function outage(from: number, to: number, seed: number) {
 
 describe('an outage of a minute, with a request every four seconds', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
-    'is served by the spare, and by the primary again within 30 s of its end (chance %i)',
+    'is served by the spare, and by the primary again within 30 s after its end (seed %i)',
     async (seed) => {
       const { runtime, router, start } = outage(8_000, 68_000, seed);
       const served: { at: number; by: string }[] = [];
@@ -43,7 +43,7 @@ describe('an outage of a minute, with a request every four seconds', () => {
 });
 
 describe('a thousand callers with every target down', () => {
-  it('do not become a storm', async () => {
+  it('send few requests', async () => {
     const { runtime, router, primary } = outage(0, 60_000, 1);
     const callers = Array.from({ length: 1_000 }, () =>
       router.complete('alone', 'hi').then(
@@ -56,7 +56,7 @@ describe('a thousand callers with every target down', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('probe one at a time once the circuit has opened', async () => {
+  it('send one probe after the circuit has opened', async () => {
     const { runtime, router, primary } = outage(0, 20_000, 1);
     const events = recordEvents(router);
     const callAll = () =>

@@ -5,21 +5,21 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 const program = join(import.meta.dirname, '../support/retention/run.ts');
 
-type Held = { readonly objects: readonly string[]; readonly texts: readonly string[] };
+type Retained = { readonly objects: readonly string[]; readonly texts: readonly string[] };
 
 type Found = {
   readonly atOnce: readonly string[];
-  readonly open: Held;
+  readonly open: Retained;
   readonly listeners: number;
   readonly bytes: number;
-  readonly closed: Held;
-  readonly gone: Held;
+  readonly closed: Retained;
+  readonly gone: Retained;
 };
 
-const nothing: Held = { objects: [], texts: [] };
+const nothing: Retained = { objects: [], texts: [] };
 
-/** In a process of its own, whose heap holds nothing else: a snapshot of it is searched in a second. */
-describe('after a call has ended, on every wire and in every way', { timeout: 300_000 }, () => {
+/** Runs in a separate process with a small heap, so that searching a heap snapshot takes one second. */
+describe('after a call, on every wire and with every outcome', { timeout: 300_000 }, () => {
   let found: Found;
   beforeAll(async () => {
     const node = ['--expose-gc', '--no-warnings', program];
@@ -27,27 +27,27 @@ describe('after a call has ended, on every wire and in every way', { timeout: 30
     found = JSON.parse(stdout) as Found;
   }, 300_000);
 
-  it('keeps neither prompt nor answer, not even as the last match of a regular expression', () => {
+  it('does not keep prompt or answer, not even in RegExp.input', () => {
     expect(found.atOnce).toEqual([]);
   });
 
-  it('keeps no signal, check or schema of the caller while the router is open', () => {
+  it('does not keep signals, validators or schemas of the caller while the router is open', () => {
     expect(found.open).toEqual(nothing);
   });
 
-  it('does not listen to a signal that the caller keeps', () => {
+  it('leaves no listener on a signal that the caller keeps', () => {
     expect(found.listeners).toBe(0);
   });
 
-  it('gives back the memory of large images and answers', () => {
+  it('frees the memory of large images and answers', () => {
     expect(found.bytes).toBeLessThan(3_000_000);
   });
 
-  it('keeps nothing once the router is closed', () => {
+  it('keeps nothing after the router is closed', () => {
     expect(found.closed).toEqual(nothing);
   });
 
-  it('keeps no provider and no key function once the router is let go', () => {
+  it('keeps no provider and no key function after the router is dropped', () => {
     expect(found.gone).toEqual(nothing);
   });
 });

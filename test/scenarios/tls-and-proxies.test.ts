@@ -31,8 +31,8 @@ afterAll(async () => {
   await simulators.close();
 });
 
-/** An entrance with TLS to the simulated OpenAI; counts requests by the version of HTTP. */
-async function secureEntrance() {
+/** A TLS proxy of the simulated OpenAI, which records the HTTP version of each request. */
+async function tlsServer() {
   const versions: string[] = [];
   const server = createSecureServer({ ...localhostTls, allowHTTP1: true }, (incoming, outgoing) => {
     versions.push(incoming.httpVersion);
@@ -58,12 +58,12 @@ async function secureEntrance() {
   return { baseURL: `https://localhost:${port}/v1`, versions };
 }
 
-/** A proxy that passes connections through; it notes where to. */
+/** A proxy that records the targets of its connections. */
 async function proxy() {
-  const asked: string[] = [];
+  const targets: string[] = [];
   const server = createServer((incoming, outgoing) => {
-    // Plain HTTP is asked for by its whole address.
-    asked.push(incoming.url ?? '');
+    // Plain HTTP requests have the absolute URL.
+    targets.push(incoming.url ?? '');
     const { method = 'GET', headers } = incoming;
     const onward = request(incoming.url ?? '', { method, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -72,7 +72,7 @@ async function proxy() {
     incoming.pipe(onward);
   });
   server.on('connect', (incoming, socket) => {
-    asked.push(incoming.url ?? '');
+    targets.push(incoming.url ?? '');
     const [host, port] = (incoming.url ?? '').split(':');
     const onward = connect(Number(port), host, () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -87,11 +87,11 @@ async function proxy() {
     server.close();
     server.closeAllConnections();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, targets };
 }
 
-/** A whole answer and a stream, both from one target. */
-async function askTwice(provider: ReturnType<typeof openai>, model = 'gpt-5.4-mini') {
+/** A unary answer and a stream from one target. */
+async function callTwice(provider: ReturnType<typeof openai>, model = 'gpt-5.4-mini') {
   const router = createRouter({
     providers: { main: provider },
     tiers: { t: { targets: [`main/${model}`], retry: { attempts: 1 } } },
@@ -103,15 +103,15 @@ async function askTwice(provider: ReturnType<typeof openai>, model = 'gpt-5.4-mi
 
 describe('TLS', () => {
   const over = (baseURL: string, transport: TransportSettings = {}) =>
-    askTwice(openai({ apiKey: 'test-key', baseURL, ...transport }));
+    callTwice(openai({ apiKey: 'test-key', baseURL, ...transport }));
   const trusting = (allowH2: boolean) =>
     new Agent({ allowH2, connect: { ca: localhostTls.cert, rejectUnauthorized: true } });
 
-  it('refuses a certificate that nobody vouches for, and says why', async () => {
-    const { baseURL, versions } = await secureEntrance();
-    const asked = over(baseURL);
-    await expect(asked).rejects.toMatchObject({ code: 'all_targets_failed' });
-    const { errors } = (await asked.catch((error: unknown) => error)) as {
+  it('rejects an untrusted certificate with the reason', async () => {
+    const { baseURL, versions } = await tlsServer();
+    const calling = over(baseURL);
+    await expect(calling).rejects.toMatchObject({ code: 'all_targets_failed' });
+    const { errors } = (await calling.catch((error: unknown) => error)) as {
       errors: readonly { code: string; message: string }[];
     };
     expect(errors[0]?.code).toBe('connection');
@@ -119,68 +119,68 @@ describe('TLS', () => {
     expect(versions).toEqual([]);
   });
 
-  it('takes the certificates of a dispatcher', async () => {
-    const { baseURL, versions } = await secureEntrance();
+  it('uses the certificates of a dispatcher', async () => {
+    const { baseURL, versions } = await tlsServer();
     const answers = await over(baseURL, { dispatcher: trusting(false) });
     expect(answers).toEqual([expect.stringMatching(/./), answers[0]]);
     expect(versions).toEqual(['1.1', '1.1']);
   });
 
-  it('speaks HTTP/2 where the dispatcher does', async () => {
-    const { baseURL, versions } = await secureEntrance();
+  it('uses HTTP/2 when the dispatcher does', async () => {
+    const { baseURL, versions } = await tlsServer();
     const answers = await over(baseURL, { dispatcher: trusting(true) });
     expect(answers).toEqual([expect.stringMatching(/./), answers[0]]);
     expect(versions).toEqual(['2.0', '2.0']);
   });
 });
 
-describe("a dispatcher of the user's", () => {
+describe('a user dispatcher', () => {
   it.each(
     Object.keys(dispatchers).flatMap((name) => vendorNames.map((wire) => [name, wire] as const)),
-  )('of %s carries the requests of the %s wire', async (name, wire) => {
+  )('of %s sends the requests of the %s wire', async (name, wire) => {
     const vendor = vendorsOf(simulators, dispatchers[name]).find((each) => each.name === wire);
     if (vendor === undefined) throw new Error(`no vendor ${wire}`);
     const before = vendor.simulator.connections;
-    const answers = await askTwice(vendor.provider, vendor.model);
+    const answers = await callTwice(vendor.provider, vendor.model);
     expect(answers).toEqual([expect.stringMatching(/./), answers[0]]);
     expect(vendor.simulator.connections - before).toBeGreaterThan(0);
   });
 
-  it('may be a proxy', async () => {
-    const { url, asked } = await proxy();
+  it('can be a proxy', async () => {
+    const { url, targets } = await proxy();
     const dispatcher = new ProxyAgent(url);
     const { baseURL } = simulators.openai;
-    await askTwice(openai({ apiKey: 'test-key', baseURL, dispatcher }));
-    expect(asked.length).toBeGreaterThan(0);
-    expect(asked.every((each) => each.includes(new URL(baseURL).host))).toBe(true);
+    await callTwice(openai({ apiKey: 'test-key', baseURL, dispatcher }));
+    expect(targets.length).toBeGreaterThan(0);
+    expect(targets.every((each) => each.includes(new URL(baseURL).host))).toBe(true);
   });
 
-  it('of the whole process is used too', async () => {
-    const { url, asked } = await proxy();
+  it('of the whole process is used', async () => {
+    const { url, targets } = await proxy();
     const before = getGlobalDispatcher();
     setGlobalDispatcher(new ProxyAgent(url));
     try {
-      await askTwice(openai({ apiKey: 'test-key', baseURL: simulators.openai.baseURL }));
+      await callTwice(openai({ apiKey: 'test-key', baseURL: simulators.openai.baseURL }));
     } finally {
       setGlobalDispatcher(before);
     }
-    expect(asked.length).toBeGreaterThan(0);
+    expect(targets.length).toBeGreaterThan(0);
   });
 
   it.each([
     ['openai', openai],
     ['anthropic', anthropic],
     ['google', google],
-  ] as const)('is checked by %s(), and not to be had beside a fetch', (name, factory) => {
+  ] as const)('is validated by %s(), and cannot be combined with a fetch', (name, factory) => {
     expect(() => factory({ dispatcher: {} } as never)).toThrow(`${name}().dispatcher: must be`);
     const both = { dispatcher: new Agent(), fetch: globalThis.fetch };
     expect(() => factory(both)).toThrow(`${name}().dispatcher: cannot be set together with fetch`);
   });
 });
 
-describe('the proxy of the environment', () => {
-  it('is used where Node is told to', async () => {
-    const { url, asked } = await proxy();
+describe('a proxy in the environment', () => {
+  it('is used with NODE_USE_ENV_PROXY', async () => {
+    const { url, targets } = await proxy();
     const program = `
       import { createRouter } from './src/index.ts';
       import { openai } from './src/openai.ts';
@@ -203,6 +203,6 @@ describe('the proxy of the environment', () => {
       },
     );
     expect(stdout.trim()).not.toBe('');
-    expect(asked.length).toBeGreaterThan(0);
-  }, 20_000);
+    expect(targets.length).toBeGreaterThan(0);
+  });
 });

@@ -9,16 +9,16 @@ import { answerSchema, promptOf } from './answers.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { CallPlan } from './world.ts';
 
-/** What became of one call, as its caller saw it. */
+/** The outcome of one call, as its caller saw it. */
 export type Outcome = {
   readonly plan: CallPlan;
   readonly startedAt: number;
   endedAt: number;
   completion?: Completion;
   error?: SignalboxError;
-  /** What was thrown and is no `SignalboxError`. */
-  stray?: unknown;
-  /** The text that a reader has in the end. */
+  /** A thrown value that is not a `SignalboxError`. */
+  strayError?: unknown;
+  /** The text that the reader has at the end. */
   seen: string;
   hasLeft: boolean;
   /** Listeners left on the caller's signal. */
@@ -47,7 +47,7 @@ async function readStream(
   }
 }
 
-/** Makes one call, in the way and at the time that the plan says. */
+/** Makes one call according to its plan. */
 export async function makeCall(
   router: Router,
   time: VirtualTime,
@@ -56,10 +56,10 @@ export async function makeCall(
   await time.sleep(plan.atMs);
   const controller = new AbortController();
   const { signal } = controller;
-  const leave = (): void => controller.abort(new Error('the caller has left'));
+  const abort = (): void => controller.abort(new Error('the caller has aborted'));
   const { abortAfterMs } = plan;
-  const forget =
-    abortAfterMs === undefined ? undefined : time.alarm?.(Math.max(1, abortAfterMs), leave);
+  const clearAlarm =
+    abortAfterMs === undefined ? undefined : time.alarm?.(Math.max(1, abortAfterMs), abort);
   const startedAt = time.now();
   const outcome: Outcome = {
     plan,
@@ -86,11 +86,11 @@ export async function makeCall(
     }
   } catch (error) {
     if (isSignalboxError(error)) outcome.error = error;
-    else outcome.stray = error;
+    else outcome.strayError = error;
   }
-  forget?.();
+  clearAlarm?.();
   outcome.endedAt = time.now();
-  // What is to be cleaned up after the call is, once it has had its turn.
+  // One turn, in which the router cleans up after the call.
   await new Promise((resolve) => setImmediate(resolve));
   outcome.listeners = getEventListeners(signal, 'abort').length;
   return outcome;

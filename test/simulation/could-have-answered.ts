@@ -3,11 +3,11 @@ import type { Outcome } from './caller.ts';
 import type { Run } from './simulate.ts';
 import type { VendorPlan } from './world.ts';
 
-/** Longer than any answer of a vendor that is well takes. */
-const wellMs = 5 + 300 + 12 * 40;
+/** Longer than any answer of a healthy vendor takes. */
+const healthyMs = 5 + 300 + 12 * 40;
 
-/** Failures that are the request's own, or the caller's: nobody else is to be asked. */
-const stops: readonly string[] = ['invalid_request', 'aborted', 'closed', 'config'];
+/** Failures caused by the request or the caller, after which no other target is tried. */
+const finalCodes: readonly string[] = ['invalid_request', 'aborted', 'closed', 'config'];
 
 function targetsOf(tier: TierObject | undefined): readonly string[] {
   return (tier?.targets ?? []).map((each) => (typeof each === 'string' ? each : each.target));
@@ -20,16 +20,16 @@ function chainOf({ world }: Run, name: string): readonly string[] {
   return [...new Set([...targetsOf(tier), ...more])];
 }
 
-/** Whether nothing was wrong with the vendor from the time on, and nothing is to be remembered against it. */
-function isWell(run: Run, plan: VendorPlan, fromMs: number, toMs: number): boolean {
+/** Whether the vendor was healthy in this time, and had no earlier trouble that the router remembers. */
+function isHealthy(run: Run, plan: VendorPlan, fromMs: number, toMs: number): boolean {
   if (plan.quota !== undefined || plan.keys > 1) return false;
   if (run.world.providerLimits[plan.name] !== undefined) return false;
   return plan.weather.every((each) => {
-    // A limit that was learned, a refused key and an empty account are remembered for minutes.
-    const lastsMs = ['limited', 'limited-with-time', 'quota', 'auth'].includes(each.trouble)
+    // Learned limits, rejected keys and empty accounts are remembered for minutes.
+    const rememberedMs = ['limited', 'limited-with-time', 'quota', 'auth'].includes(each.trouble)
       ? Number.POSITIVE_INFINITY
       : 0;
-    return each.fromMs >= toMs || each.toMs + lastsMs <= fromMs;
+    return each.fromMs >= toMs || each.toMs + rememberedMs <= fromMs;
   });
 }
 
@@ -41,7 +41,7 @@ function hasLimits({ world }: Run): boolean {
   );
 }
 
-/** Whether the target's circuit was closed all the time from `from` to `to`. */
+/** Whether the target's circuit was closed from `from` to `to`. */
 function wasClosed(events: readonly RouterEvent[], target: string, from: number, to: number) {
   let state = 'closed';
   for (const event of events) {
@@ -56,8 +56,8 @@ function wasClosed(events: readonly RouterEvent[], target: string, from: number,
   return state === 'closed';
 }
 
-/** What the silence of one target leaves of the deadline: half, or a fifth when that target is known to be slow. */
-function keptShare({ world }: Run): number {
+/** The share of the deadline that is left after one silent target: a half, or a fifth when that target is known to be slow. */
+function shareLeft({ world }: Run): number {
   const isSlow = world.vendors.some(({ weather }) =>
     weather.some(({ trouble }) => trouble === 'slow'),
   );
@@ -69,35 +69,35 @@ function isExcused(run: Run, outcome: Outcome): boolean {
   if (completion !== undefined || hasLeft || error === undefined) return true;
   if (plan.abortAfterMs !== undefined || run.world.closeAtMs !== undefined) return true;
   if (plan.singleFlight || plan.readMs > 0 || plan.transfer === 'unary') return true;
-  if (stops.includes(error.code)) return true;
-  if (error.trail.some((line) => stops.includes(line.error?.code ?? ''))) return true;
+  if (finalCodes.includes(error.code)) return true;
+  if (error.trail.some((line) => finalCodes.includes(line.error?.code ?? ''))) return true;
   const { midStream } = run.world.tiers[plan.tier] ?? {};
   return seen !== '' && midStream === 'fail';
 }
 
-/** The targets of the call that were well and let calls through all the while, and had the time to answer. */
-function ableIn(run: Run, { plan, startedAt, endedAt }: Outcome): readonly string[] {
+/** The targets of the call that were healthy, had a closed circuit all the time, and had enough time to answer. */
+function availableTargets(run: Run, { plan, startedAt, endedAt }: Outcome): readonly string[] {
   const tier = run.world.tiers[plan.tier];
   const chain = chainOf(run, plan.tier);
   const totalMs = plan.totalMs ?? tier?.timeouts?.totalMs ?? 0;
-  if (totalMs * keptShare(run) ** (chain.length - 1) < wellMs) return [];
+  if (totalMs * shareLeft(run) ** (chain.length - 1) < healthyMs) return [];
   return chain.filter((target) => {
     const vendor = run.world.vendors.find(({ name }) => target.startsWith(`${name}/`));
     return (
       vendor !== undefined &&
-      isWell(run, vendor, startedAt - run.beganAt, endedAt - run.beganAt) &&
+      isHealthy(run, vendor, startedAt - run.beganAt, endedAt - run.beganAt) &&
       wasClosed(run.events, target, startedAt, endedAt)
     );
   });
 }
 
-/** The attempts of a failed call; those that were called off for another are none. */
+/** The targets of a failed call's attempts, without attempts that were aborted for another one. */
 function attemptsOf({ error }: Outcome): readonly string[] {
-  const asked = error?.trail.filter(({ outcome }) => outcome === 'error') ?? [];
-  return asked.map(({ target }) => target);
+  const failed = error?.trail.filter(({ outcome }) => outcome === 'error') ?? [];
+  return failed.map(({ target }) => target);
 }
 
-/** Calls that failed although a target of theirs was well, was not asked, and had the time to answer. */
+/** Calls that failed although one of their targets was available. */
 export function unansweredIn(run: Run): string[] {
   if (hasLimits(run)) return [];
   return run.outcomes.flatMap((outcome) => {
@@ -105,23 +105,27 @@ export function unansweredIn(run: Run): string[] {
     if (isExcused(run, outcome) || plan.wantsObject) return [];
     const attempts = error?.trail.filter(({ outcome: each }) => each !== 'skipped').length ?? 0;
     if (attempts >= (run.world.tiers[plan.tier]?.maxAttempts ?? 6)) return [];
-    const [able] = ableIn(run, outcome);
-    if (able === undefined) return [];
-    return [`call ${plan.number} failed (${error?.code}) although ${able} could have answered`];
+    const [available] = availableTargets(run, outcome);
+    if (available === undefined) return [];
+    return [
+      `call ${plan.number} failed (${error?.code}) although ${available} could have answered`,
+    ];
   });
 }
 
-/** Calls that failed with attempts spent on retries or repairs, although a target that was well was never asked. */
-export function neverAskedIn(run: Run): string[] {
+/** Calls that failed after retries or repairs, although an available target was never tried. */
+export function neverTriedIn(run: Run): string[] {
   if (hasLimits(run)) return [];
   return run.outcomes.flatMap((outcome) => {
     if (isExcused(run, outcome)) return [];
     const attempts = attemptsOf(outcome);
-    const asked = new Set(attempts);
-    if (asked.size === attempts.length) return [];
-    const untried = ableIn(run, outcome).find((target) => !asked.has(target));
+    const tried = new Set(attempts);
+    if (tried.size === attempts.length) return [];
+    const untried = availableTargets(run, outcome).find((target) => !tried.has(target));
     if (untried === undefined) return [];
     const { number } = outcome.plan;
-    return [`call ${number} asked others again and never ${untried}, which could have answered`];
+    return [
+      `call ${number} retried other targets and never tried ${untried}, which could have answered`,
+    ];
   });
 }

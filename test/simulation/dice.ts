@@ -1,10 +1,10 @@
 import { createRandom } from './virtual-time.ts';
 
-/** Seeded chance in the forms that a world is made of. */
+/** Seeded random choices. */
 export interface Dice {
-  /** Whether something of this probability happens. */
+  /** Returns true with this probability. */
   chance(probability: number): boolean;
-  /** A whole number from `low` to `high`, both included. */
+  /** An integer from `low` to `high`, inclusive. */
   between(low: number, high: number): number;
   oneOf<Item>(items: readonly Item[]): Item;
   shuffled<Item>(items: readonly Item[]): Item[];

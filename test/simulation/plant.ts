@@ -7,7 +7,7 @@ import type { Mutation } from './mutations.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A copy of the engine and of the simulation with the mistake in it. */
+/** Copies the engine and the simulation, with the mutation applied. */
 async function plant({ file, search, replace }: Mutation): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'signalbox-simulation-'));
   for (const part of ['src', 'test/simulation', 'test/support/batches.ts', 'package.json']) {
@@ -16,7 +16,8 @@ async function plant({ file, search, replace }: Mutation): Promise<string> {
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
   const path = join(copy, 'src', file);
   const text = await readFile(path, 'utf8');
-  if (text.split(search).length !== 2) throw new Error(`${file} has not one "${search}"`);
+  if (text.split(search).length !== 2)
+    throw new Error(`${file} does not contain exactly one "${search}"`);
   await writeFile(
     path,
     text.replace(search, () => replace),
@@ -33,18 +34,18 @@ function outputOf(copy: string, seeds: number): Promise<string> {
   });
 }
 
-/** How many seeds it takes to find the mistake, and what gives it away; `undefined` when `most` are too few. */
+/** The number of seeds until the mutation is found, and the violation; `undefined` when `maxSeeds` are not enough. */
 export async function seedsToFind(
   mutation: Mutation,
-  most: number,
+  maxSeeds: number,
 ): Promise<{ readonly seeds: number; readonly violation: string } | undefined> {
   const copy = await plant(mutation);
   try {
-    const output = await outputOf(copy, most);
+    const output = await outputOf(copy, maxSeeds);
     const [, seeds] = /^found after (\d+) seeds$/m.exec(output) ?? [];
     if (seeds !== undefined)
       return { seeds: Number(seeds), violation: output.split('\n')[0] ?? '' };
-    if (!output.includes('nothing is wrong')) throw new Error(output);
+    if (!output.includes('no violations')) throw new Error(output);
     return undefined;
   } finally {
     await rm(copy, { recursive: true, force: true });

@@ -1,18 +1,18 @@
 import type { Run } from './simulate.ts';
 
-/** What happened in a run, a line for each event and each request, in the order of their time. */
-export function storyOf({ world, beganAt, events, ledger, outcomes }: Run): string {
+/** A log of a run with a line per event and request, in order of time. */
+export function logOf({ world, beganAt, events, ledger, outcomes }: Run): string {
   const lines: { readonly at: number; readonly line: string }[] = [];
-  for (const { at, callId, type, tier, tags, ...told } of events) {
+  for (const { at, callId, type, tier, tags, ...details } of events) {
     const plan = tags.plan === undefined ? '' : ` (call ${tags.plan})`;
     const name = callId === null ? 'router' : `${callId}${plan}`;
-    lines.push({ at, line: `${name} ${type} ${JSON.stringify(told)}` });
+    lines.push({ at, line: `${name} ${type} ${JSON.stringify(details)}` });
   }
-  for (const { id, target, call, at, endedAt = at, trouble, told } of ledger) {
+  for (const { id, target, call, at, endedAt = at, trouble, billed } of ledger) {
     const what = `request ${id} of call ${call} to ${target}`;
-    const billed = told === undefined ? 'bills nothing' : `bills ${told.outputTokens} tokens`;
+    const cost = billed === undefined ? 'bills nothing' : `bills ${billed.outputTokens} tokens`;
     lines.push({ at, line: `  ${what} arrives${trouble === undefined ? '' : `: ${trouble}`}` });
-    lines.push({ at: endedAt, line: `  ${what} is over, ${billed}` });
+    lines.push({ at: endedAt, line: `  ${what} ends, ${cost}` });
   }
   for (const { plan, endedAt, completion, error, hasLeft } of outcomes) {
     const end = completion?.target ?? error?.message ?? (hasLeft ? 'left' : 'no end');

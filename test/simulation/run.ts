@@ -1,12 +1,12 @@
 /**
- * Runs many seeds, or one of them with its story: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
- * `--mutations` it plants mistakes in a copy of the engine, and tells how many seeds each needs to be found.
+ * Runs many seeds, or a single one with its log: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
+ * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found.
  */
 import { parseArgs } from 'node:util';
 import { violationsIn } from './invariants.ts';
 import { mutations } from './mutations.ts';
 import { seedsToFind } from './plant.ts';
-import { storyOf } from './report.ts';
+import { logOf } from './report.ts';
 import { runWorld, simulate } from './simulate.ts';
 
 const { values } = parseArgs({
@@ -18,11 +18,11 @@ const { values } = parseArgs({
   },
 });
 
-async function tellOne(seed: number): Promise<void> {
+async function runOne(seed: number): Promise<void> {
   const run = await runWorld(seed);
-  console.log(storyOf(run));
+  console.log(logOf(run));
   const violations = violationsIn(run);
-  console.log(violations.length === 0 ? 'nothing is wrong' : violations.join('\n'));
+  console.log(violations.length === 0 ? 'no violations' : violations.join('\n'));
   process.exitCode = violations.length === 0 ? 0 : 1;
 }
 
@@ -31,26 +31,26 @@ async function runMany(from: number, count: number): Promise<void> {
   for (let seed = from; seed < from + count; seed++) {
     const violations = await simulate(seed);
     if (violations.length === 0) continue;
-    console.log(`${violations.join('\n')}\nsee it with: npm run simulate -- --seed ${seed}`);
+    console.log(`${violations.join('\n')}\nreproduce with: npm run simulate -- --seed ${seed}`);
     console.log(`found after ${seed - from + 1} seeds`);
     process.exitCode = 1;
     return;
   }
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  console.log(`${count} seeds in ${seconds} s: nothing is wrong`);
+  console.log(`${count} seeds in ${seconds} s: no violations`);
 }
 
-async function tellMutations(most: number): Promise<void> {
+async function runMutations(maxSeeds: number): Promise<void> {
   for (const mutation of mutations) {
-    const found = await seedsToFind(mutation, most);
+    const found = await seedsToFind(mutation, maxSeeds);
     if (found === undefined) process.exitCode = 1;
-    const told = found === undefined ? `not found in ${most} seeds` : `${found.seeds} seeds`;
+    const result = found === undefined ? `not found in ${maxSeeds} seeds` : `${found.seeds} seeds`;
     console.log(
-      `${mutation.name}: ${told}${found === undefined ? '' : `, by "${found.violation}"`}`,
+      `${mutation.name}: ${result}${found === undefined ? '' : `, by "${found.violation}"`}`,
     );
   }
 }
 
-if (values.seed !== undefined) await tellOne(Number(values.seed));
-else if (values.mutations) await tellMutations(Number(values.seeds));
+if (values.seed !== undefined) await runOne(Number(values.seed));
+else if (values.mutations) await runMutations(Number(values.seeds));
 else await runMany(Number(values.from), Number(values.seeds));

@@ -11,18 +11,18 @@ export type Run = {
   readonly beganAt: number;
   readonly events: readonly RouterEvent[];
   readonly ledger: Ledger;
-  /** One for each call; those that have not settled are missing. */
+  /** One per settled call. */
   readonly outcomes: readonly Outcome[];
-  /** When the last call had settled: the router, and the timers left. */
+  /** The router's state and the pending timers when the last call settled. */
   readonly quiet: { readonly pending: number; readonly snapshot: Snapshot } | undefined;
   readonly pendingAfterClose: number;
-  /** Rejections that nobody took. */
+  /** Unhandled rejections. */
   readonly strays: readonly unknown[];
 };
 
 const price = { input: 1, output: 10 };
 
-/** Runs the world of a seed on the real router. The same seed gives the same run. */
+/** Runs the world of a seed on the real router. The same seed produces the same run. */
 export async function runWorld(seed: number): Promise<Run> {
   const world = createWorld(seed);
   const time = virtualTime(seed);
@@ -49,13 +49,13 @@ export async function runWorld(seed: number): Promise<Run> {
   });
   router.on('*', (event) => void events.push(event));
 
-  let errands = 0;
-  function later(ms: number | undefined, errand: () => unknown): void {
+  let scheduled = 0;
+  function later(ms: number | undefined, run: () => unknown): void {
     if (ms === undefined) return;
-    errands += 1;
+    scheduled += 1;
     void time.sleep(ms).then(() => {
-      errands -= 1;
-      return errand();
+      scheduled -= 1;
+      return run();
     });
   }
   later(world.reconfigureAtMs, () => router.reconfigure(routing));
@@ -65,7 +65,7 @@ export async function runWorld(seed: number): Promise<Run> {
   for (const plan of world.calls) {
     void makeCall(router, time, plan).then((outcome) => {
       if (outcomes.push(outcome) < world.calls.length) return;
-      quiet = { pending: time.pending - errands, snapshot: router.snapshot() };
+      quiet = { pending: time.pending - scheduled, snapshot: router.snapshot() };
     });
   }
   await time.run();
@@ -84,7 +84,7 @@ export async function runWorld(seed: number): Promise<Run> {
   };
 }
 
-/** Runs a seed, and tells what went wrong. */
+/** Runs a seed, and returns its violations. */
 export async function simulate(seed: number): Promise<readonly string[]> {
   return violationsIn(await runWorld(seed));
 }

@@ -9,11 +9,11 @@ import {
   type Usage,
 } from '../../src/index.ts';
 import { inBatches, inUnevenBatches } from '../support/batches.ts';
-import { numberIn, rightAnswer, rightObject } from './answers.ts';
+import { correctAnswer, correctObject, numberIn } from './answers.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { Trouble, VendorPlan } from './world.ts';
 
-/** What a vendor knows of one request. */
+/** A vendor's record of one request. */
 export type Entry = {
   readonly id: number;
   readonly vendor: string;
@@ -22,10 +22,10 @@ export type Entry = {
   readonly at: number;
   readonly trouble: Trouble | undefined;
   endedAt: number | undefined;
-  /** When it may be asked again, as it said. */
+  /** End of the Retry-After that it sent. */
   notBefore: number | undefined;
-  /** The usage that it told last, and so bills. */
-  told: Usage | undefined;
+  /** The usage that it reported last, which it bills. */
+  billed: Usage | undefined;
 };
 
 /** All requests of all vendors. */
@@ -33,11 +33,11 @@ export type Ledger = Entry[];
 
 const minuteMs = 60_000;
 
-const forEver = Number.POSITIVE_INFINITY;
+const withoutEnd = Number.POSITIVE_INFINITY;
 
 const slowMs = 8_000;
 
-/** Those of which one read of the socket may bring several parts. */
+/** Vendors whose batches may have several parts. */
 const unevenVendors = ['a', 'c'];
 
 const codes: Partial<Record<Trouble, readonly [AttemptErrorCode, number | undefined]>> = {
@@ -49,7 +49,7 @@ const codes: Partial<Record<Trouble, readonly [AttemptErrorCode, number | undefi
   garbage: ['invalid_response', 200],
   auth: ['auth', 401],
   quota: ['quota_exhausted', 429],
-  'refuses-request': ['invalid_request', 400],
+  'rejects-request': ['invalid_request', 400],
 };
 
 function failure(trouble: Trouble): SignalboxError | undefined {
@@ -63,7 +63,7 @@ function textIn(message: ProviderRequest['messages'][number] | undefined): strin
   return (message?.content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
-/** A vendor of the simulation: it answers rightly, in chunks, unless its weather says otherwise. */
+/** A vendor of the simulation. It streams the correct answer, except while it has trouble. */
 export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger): Provider {
   const beganAt = time.now();
   const windows = new Map<number, number>();
@@ -87,26 +87,26 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
     windows.set(window, used + 1);
     const resetMs = (window + 1) * minuteMs - elapsedMs;
     const remaining = Math.max(0, plan.quota - used - 1);
-    const told = { name: 'requests', unit: 'requests', limit: plan.quota } as const;
-    if (plan.tellsLimits) watch.limits([{ ...told, remaining, resetMs }]);
+    const limit = { name: 'requests', unit: 'requests', limit: plan.quota } as const;
+    if (plan.reportsLimits) watch.limits([{ ...limit, remaining, resetMs }]);
     if (used < plan.quota) return;
     throw new SignalboxError('rate_limited', 'simulated: the quota', {
       status: 429,
-      ...(plan.tellsLimits && { retryAfterMs: resetMs }),
+      ...(plan.reportsLimits && { retryAfterMs: resetMs }),
     });
   }
 
-  /** The text to say: all of it, or what is missing after a turn that has begun. */
+  /** The text to send: the whole answer, or the rest after a prefill. */
   function textFor(request: ProviderRequest, number: number, trouble: Trouble | undefined): string {
     const last = request.messages.at(-1);
     if (request.output !== undefined) {
-      return trouble === 'bad-output' ? '{"call":' : JSON.stringify(rightObject(number));
+      return trouble === 'bad-output' ? '{"call":' : JSON.stringify(correctObject(number));
     }
-    const whole = rightAnswer(number);
+    const whole = correctAnswer(number);
     if (last?.role !== 'assistant') return whole;
     const begun = textIn(last);
     if (plan.prefill !== 'yes' || !whole.startsWith(begun)) {
-      throw new SignalboxError('invalid_request', 'simulated: a turn that has begun');
+      throw new SignalboxError('invalid_request', 'simulated: prefill rejected');
     }
     return whole.slice(begun.length);
   }
@@ -120,7 +120,7 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
     await time.sleep(5, signal);
     watch.connected();
     const { trouble } = entry;
-    if (trouble === 'silent') await time.sleep(forEver, signal);
+    if (trouble === 'silent') await time.sleep(withoutEnd, signal);
     await time.sleep(plan.firstTokenMs + (trouble === 'slow' ? slowMs : 0), signal);
     const isOtherKey = trouble === 'auth' && (context.key ?? 0) > 0;
     const failed = trouble === undefined || isOtherKey ? undefined : failure(trouble);
@@ -129,7 +129,7 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
     count(context);
     const text = textFor(request, entry.call, trouble);
     const words = text.match(/\s*\S+/g) ?? [];
-    // Nobody else is told the same number: a bill says whose it is.
+    // Unique, so that a cost event can be matched to its request.
     const inputTokens = 10_000 + entry.id;
     const usage = (outputTokens: number): Usage => ({
       inputTokens,
@@ -137,15 +137,15 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
       totalTokens: inputTokens + outputTokens,
     });
     yield { type: 'open', servedModel: request.model };
-    if (plan.tellsEarly) {
-      entry.told = usage(1);
+    if (plan.reportsUsageEarly) {
+      entry.billed = usage(1);
       yield { type: 'usage', usage: usage(1) };
     }
     const perChunk = context.transfer === 'unary' ? words.length : plan.wordsPerChunk;
     const half = Math.max(1, Math.floor(words.length / 2));
     for (let at = 0; at < words.length; at += perChunk) {
       if (at > 0 && at >= half) {
-        if (trouble === 'stall') await time.sleep(forEver, signal);
+        if (trouble === 'stall') await time.sleep(withoutEnd, signal);
         if (trouble === 'cut') throw new SignalboxError('stream_interrupted', 'simulated: cut');
         if (trouble === 'truncated') return;
       }
@@ -154,7 +154,7 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
       yield { type: 'text-delta', delta: words.slice(at, at + perChunk).join('') };
     }
     yield { type: 'part-end', part: { type: 'text', text } };
-    entry.told = usage(words.length);
+    entry.billed = usage(words.length);
     yield { type: 'finish', finishReason: 'stop', usage: usage(words.length) };
   }
 
@@ -174,7 +174,7 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
       trouble: troubleNow(),
       endedAt: undefined,
       notBefore: undefined,
-      told: undefined,
+      billed: undefined,
     };
     ledger.push(entry);
     try {

@@ -1,7 +1,7 @@
 import type { Hedge, Limits, TierObject, Timeouts } from '../../src/index.ts';
 import { createDice, type Dice } from './dice.ts';
 
-/** What may be wrong with a vendor for a while. */
+/** Kinds of temporary trouble of a vendor. */
 const troubles = [
   'down',
   'error',
@@ -17,12 +17,12 @@ const troubles = [
   'bad-output',
   'auth',
   'quota',
-  'refuses-request',
+  'rejects-request',
   'flapping',
 ] as const;
 export type Trouble = (typeof troubles)[number];
 
-/** From `fromMs` to `toMs` since the beginning. */
+/** Trouble from `fromMs` to `toMs` since the start. */
 type Weather = {
   readonly fromMs: number;
   readonly toMs: number;
@@ -36,18 +36,18 @@ export type VendorPlan = {
   readonly chunkMs: number;
   /** Words of an answer in one chunk. */
   readonly wordsPerChunk: number;
-  /** Whether it tells the usage at the beginning too, as some do. */
-  readonly tellsEarly: boolean;
-  /** Goes on with a turn that has begun; one that only says so refuses it. */
-  readonly prefill: 'yes' | 'refuses' | 'no';
-  /** Requests in a minute that it lets through. */
+  /** Whether it also reports usage at the beginning, as some vendors do. */
+  readonly reportsUsageEarly: boolean;
+  /** Whether it continues a prefill; `rejects` claims to but fails. */
+  readonly prefill: 'yes' | 'rejects' | 'no';
+  /** Requests per minute that it accepts. */
   readonly quota: number | undefined;
-  readonly tellsLimits: boolean;
+  readonly reportsLimits: boolean;
   readonly keys: number;
 };
 
 export type CallPlan = {
-  /** Its number, which is the prompt: the right answer follows from it. */
+  /** Its number, which is in the prompt and determines the correct answer. */
   readonly number: number;
   readonly atMs: number;
   readonly tier: string;
@@ -56,15 +56,15 @@ export type CallPlan = {
   readonly wantsObject: boolean;
   readonly totalMs: number | undefined;
   readonly abortAfterMs: number | undefined;
-  /** Leaves the loop after so many parts. */
+  /** Stops reading after this many parts. */
   readonly leaveAfter: number | undefined;
-  /** What the reader does between two parts. */
+  /** How long the reader waits between two parts. */
   readonly readMs: number;
   readonly priority: 'high' | 'normal' | 'low';
   readonly singleFlight: boolean;
 };
 
-/** Everything about one run; it follows from the seed. */
+/** The setup of one run, determined by the seed. */
 export type World = {
   readonly seed: number;
   readonly vendors: readonly VendorPlan[];
@@ -85,17 +85,17 @@ function weatherOf(dice: Dice): Weather[] {
   });
 }
 
-function vendorOf(dice: Dice, name: string, isFine: boolean): VendorPlan {
+function vendorOf(dice: Dice, name: string, isHealthy: boolean): VendorPlan {
   return {
     name,
-    weather: isFine ? [] : weatherOf(dice),
+    weather: isHealthy ? [] : weatherOf(dice),
     firstTokenMs: dice.between(20, 300),
     chunkMs: dice.between(0, 40),
     wordsPerChunk: dice.between(1, 5),
-    tellsEarly: dice.chance(0.5),
-    prefill: dice.oneOf(['yes', 'yes', 'no', 'refuses']),
-    quota: !isFine && dice.chance(0.15) ? dice.between(2, 20) : undefined,
-    tellsLimits: dice.chance(0.5),
+    reportsUsageEarly: dice.chance(0.5),
+    prefill: dice.oneOf(['yes', 'yes', 'no', 'rejects']),
+    quota: !isHealthy && dice.chance(0.15) ? dice.between(2, 20) : undefined,
+    reportsLimits: dice.chance(0.5),
     keys: dice.chance(0.15) ? dice.between(2, 3) : 1,
   };
 }
@@ -152,7 +152,7 @@ function callOf(dice: Dice, number: number, tiers: readonly string[]): CallPlan 
     dice.chance(probability) ? dice.between(low, high) : undefined;
   return {
     number,
-    // Half of them come in crowds.
+    // Half of the calls come in bursts.
     atMs: dice.chance(0.5) ? dice.between(0, 8) * 10_000 : dice.between(0, runMs),
     tier: dice.oneOf(tiers),
     mode: dice.oneOf(['complete', 'stream']),
@@ -169,10 +169,10 @@ function callOf(dice: Dice, number: number, tiers: readonly string[]): CallPlan 
 
 export function createWorld(seed: number): World {
   const dice = createDice(seed * 2 + 1);
-  const fine = dice.chance(0.6) ? dice.between(0, 2) : -1;
+  const healthy = dice.chance(0.6) ? dice.between(0, 2) : -1;
   const vendors = ['a', 'b', 'c', 'd']
     .slice(0, dice.between(2, 4))
-    .map((name, index) => vendorOf(dice, name, index === fine));
+    .map((name, index) => vendorOf(dice, name, index === healthy));
   const tiers = {
     main: tierOf(dice, vendors, dice.chance(0.3) ? 'last' : undefined),
     last: tierOf(dice, vendors),

@@ -7,7 +7,7 @@ export function chatStream(chunks: readonly unknown[]): string {
     .join('');
 }
 
-/** Answers 200 with the text as it is. */
+/** Answers 200 with this text. */
 export function answerText(text: string, contentType = 'text/event-stream') {
   return (response: ServerResponse): void => {
     response.writeHead(200, { 'content-type': contentType, 'x-request-id': 'req_1' });

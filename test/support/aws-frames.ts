@@ -1,36 +1,36 @@
 import { crc32 } from 'node:zlib';
 
-/** One frame of AWS's binary event stream, as Bedrock sends them; `more` are headers in bytes. */
+/** One frame of AWS's binary event stream, as Bedrock sends it. `more` are encoded headers. */
 export function awsFrame(
   headers: Readonly<Record<string, string>>,
   payload: string,
   more: Buffer = Buffer.alloc(0),
 ): Buffer {
-  const told = Object.entries(headers).map(([name, value]) => {
-    const words = Buffer.from(value);
+  const encoded = Object.entries(headers).map(([name, value]) => {
+    const bytes = Buffer.from(value);
     const head = Buffer.alloc(2);
-    head.writeUInt16BE(words.length);
+    head.writeUInt16BE(bytes.length);
     return Buffer.concat([
       Buffer.from([name.length]),
       Buffer.from(name),
       Buffer.from([7]),
       head,
-      words,
+      bytes,
     ]);
   });
-  const headerBytes = Buffer.concat([...told, more]);
+  const headerBytes = Buffer.concat([...encoded, more]);
   const body = Buffer.from(payload);
   const prelude = Buffer.alloc(12);
   prelude.writeUInt32BE(12 + headerBytes.length + body.length + 4, 0);
   prelude.writeUInt32BE(headerBytes.length, 4);
   prelude.writeUInt32BE(crc32(prelude.subarray(0, 8)), 8);
-  const most = Buffer.concat([prelude, headerBytes, body]);
+  const checked = Buffer.concat([prelude, headerBytes, body]);
   const checksum = Buffer.alloc(4);
-  checksum.writeUInt32BE(crc32(most));
-  return Buffer.concat([most, checksum]);
+  checksum.writeUInt32BE(crc32(checked));
+  return Buffer.concat([checked, checksum]);
 }
 
-/** A frame that holds an event of the vendor whose model Bedrock serves. */
+/** A frame with an event of the vendor whose model Bedrock serves. */
 export function awsChunk(event: unknown): Buffer {
   const bytes = Buffer.from(JSON.stringify(event)).toString('base64');
   return awsFrame(

@@ -7,14 +7,14 @@ export async function* partsIn(
   for await (const batch of batches) yield* batch;
 }
 
-/** Parts as a provider yields them, each in a batch of its own. */
+/** Puts each part into its own batch, as providers may. */
 export async function* inBatches(
   parts: AsyncIterable<ProviderPart> | Iterable<ProviderPart>,
 ): AsyncGenerator<readonly ProviderPart[], void> {
   for await (const part of parts) yield [part];
 }
 
-/** The same, but for every second batch, which brings the parts of two. */
+/** Puts every second and third part into one batch. */
 export async function* inUnevenBatches(
   parts: AsyncIterable<ProviderPart>,
 ): AsyncGenerator<readonly ProviderPart[], void> {

@@ -1,7 +1,7 @@
 import type { Completion } from '../../src/protocol/completion.ts';
 import type { Part } from '../../src/protocol/message.ts';
 
-/** A completion with that content. */
+/** A completion with this content. */
 export function completionOf(content: readonly Part[], more: Partial<Completion> = {}): Completion {
   return {
     id: 'answer_1',

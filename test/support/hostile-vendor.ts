@@ -3,12 +3,12 @@ import type { SeenRequest } from './scripted-server.ts';
 
 export type WireName = 'chat' | 'responses' | 'anthropic' | 'gemini';
 
-/** What a vendor answers, and in what it repeats what it was sent. */
-export type Trick = 'ok' | 'odd-finish' | 'refused' | 'error-in-200' | 'error-in-stream';
+/** The kind of response in which the vendor repeats the request's data. */
+export type Trick = 'ok' | 'odd-finish' | 'http-error' | 'error-in-200' | 'error-in-stream';
 
 type Answer = { readonly whole: unknown; readonly events: readonly unknown[] };
 
-/** Usage with the echo as the name of a field, as its value, and deeper down. */
+/** Usage with the echo as a field name, as a value and at deeper levels. */
 const usageOf = (counts: object, echo: string) => ({
   ...counts,
   [echo]: 1,
@@ -19,7 +19,7 @@ const usageOf = (counts: object, echo: string) => ({
   promptTokensDetails: [{ modality: echo, tokenCount: 1, [echo]: 4 }],
 });
 
-/** An error that repeats it wherever any vendor has a text. */
+/** An error that repeats it in every text field of any vendor. */
 const errorOf = (echo: string) => ({
   message: echo,
   type: echo,
@@ -110,7 +110,7 @@ const answers: Readonly<Record<WireName, (echo: string, finish: string) => Answe
   },
 };
 
-/** An error of the wire, in the form of a body. */
+/** The body of an error, by wire. */
 const errorBodies: Readonly<Record<WireName, (echo: string) => object>> = {
   chat: (echo) => ({ error: errorOf(echo), detail: echo, request_id: echo, __type: echo }),
   responses: (echo) => ({ type: 'error', error: errorOf(echo), request_id: echo }),
@@ -118,7 +118,7 @@ const errorBodies: Readonly<Record<WireName, (echo: string) => object>> = {
   gemini: (echo) => ({ error: errorOf(echo) }),
 };
 
-/** Every header that anything is read from. */
+/** All headers that signalbox reads. */
 function headersOf(echo: string): Record<string, string> {
   const names = [
     'x-request-id',
@@ -155,13 +155,16 @@ export function repeat(wire: WireName, trick: Trick, status: number, echo: strin
       response.end(JSON.stringify(body));
     };
     const isError = trick === 'error-in-200' || (trick === 'error-in-stream' && !isStream);
-    if (trick === 'refused' || isError || !isStream) {
-      asJson(trick === 'refused' ? status : 200, isError || trick === 'refused' ? error : whole);
+    if (trick === 'http-error' || isError || !isStream) {
+      asJson(
+        trick === 'http-error' ? status : 200,
+        isError || trick === 'http-error' ? error : whole,
+      );
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream', ...headersOf(echo) });
-    const told = trick === 'error-in-stream' ? [...events.slice(0, -1), error] : events;
-    for (const event of told) response.write(`data: ${JSON.stringify(event)}\n\n`);
+    const sent = trick === 'error-in-stream' ? [...events.slice(0, -1), error] : events;
+    for (const event of sent) response.write(`data: ${JSON.stringify(event)}\n\n`);
     response.end();
   };
 }

@@ -1,5 +1,5 @@
 /**
- * A certificate for localhost and its key, made for these tests and trusted by nobody. It ends in 2126:
+ * A certificate for localhost and its key, made for these tests and not trusted by any system. It expires in 2126:
  * `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
  * -addext subjectAltName=DNS:localhost,IP:127.0.0.1`
  */

@@ -2,7 +2,7 @@ import type { AttemptContext, Provider } from '../../src/protocol/provider.ts';
 import type { ProviderRequest, Transfer } from '../../src/protocol/request.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 
-/** A short request, with whatever a test is about laid over it. */
+/** A short request with overrides. */
 export function requestOf(more: Partial<ProviderRequest> & { model: string }): ProviderRequest {
   return {
     provider: 'mine',
@@ -26,7 +26,7 @@ export function contextOf({ transfer, signal, keepRaw }: CallOptions = {}): Atte
   };
 }
 
-/** Every part of one call. */
+/** Makes one call, and returns all of its parts. */
 export async function callProvider(
   provider: Provider,
   request: ProviderRequest,
@@ -39,7 +39,7 @@ export async function callProvider(
   return parts;
 }
 
-/** The whole parts of an answer: what its deltas add up to. */
+/** The complete parts of an answer. */
 export function contentOf(parts: readonly ProviderPart[]) {
   return parts.flatMap((part) => (part.type === 'part-end' ? [part.part] : []));
 }

@@ -1,7 +1,7 @@
 import type { AttemptParts } from '../../src/engine/attempt/attempt-stream.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 
-/** All parts of an attempt. */
+/** Reads all parts of an attempt. */
 export async function readAttempt(attempt: AttemptParts): Promise<readonly ProviderPart[]> {
   const parts: ProviderPart[] = [];
   for (let batch = await attempt.next(); batch !== undefined; batch = await attempt.next()) {

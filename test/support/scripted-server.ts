@@ -12,7 +12,7 @@ export type SeenRequest = {
   readonly body: Record<string, unknown>;
 };
 
-/** A loopback server that answers each request as `answer` says, and remembers what it was asked. */
+/** A loopback server that answers each request with `answer`, and records the requests. */
 export type ScriptedServer = {
   readonly url: string;
   readonly seen: readonly SeenRequest[];

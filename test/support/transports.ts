@@ -6,18 +6,18 @@ import type { SimulatedProviders } from '../../src/testing/simulate-providers.ts
 import type { TransportSettings } from '../../src/transport/guarded-fetch.ts';
 import { type Vendor, vendorNames, vendorsOf } from './vendors.ts';
 
-/** The ways that a request can go: all faults must end alike on each. */
+/** The transports; every fault must have the same outcome over each. */
 const transports: Readonly<Record<string, TransportSettings>> = {
   "signalbox's own transport": {},
   "Node's fetch": { fetch: (input, init) => globalThis.fetch(input, init) },
 };
 
-/** Each of the ways with each of the wires. */
+/** Each transport with each wire. */
 export const waysAndWires = Object.keys(transports).flatMap((way) =>
   vendorNames.map((wire) => [way, wire] as const),
 );
 
-/** The vendors over each of the ways, all of them asked once, so that loading takes nothing from a test's clocks. */
+/** The vendors over each transport. Each has answered once, so that loading the SDKs is not part of a test. */
 export async function vendorsOverAll(simulators: SimulatedProviders) {
   const vendors = Object.entries(transports).flatMap(([way, transport]) =>
     vendorsOf(simulators, transport).map((vendor) => ({ ...vendor, way })),
@@ -37,7 +37,7 @@ export async function vendorsOverAll(simulators: SimulatedProviders) {
   };
 }
 
-/** Dispatchers of the user's, of all versions of undici that are kept up. */
+/** User dispatchers of all maintained versions of undici. */
 export const dispatchers: Readonly<Record<string, TransportSettings>> = {
   'undici 6': { dispatcher: new AgentV6() },
   'undici 7': { dispatcher: new AgentV7() },

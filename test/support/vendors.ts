@@ -10,7 +10,7 @@ import type { TransportSettings } from '../../src/transport/guarded-fetch.ts';
 
 export const vendorNames = ['responses', 'chat', 'anthropic', 'google'] as const;
 
-/** A wire with the real SDK on our end and a simulated vendor on the other. */
+/** A provider with the real SDK, and its simulated vendor. */
 export type Vendor = {
   readonly name: (typeof vendorNames)[number];
   readonly model: string;

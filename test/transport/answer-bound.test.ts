@@ -14,7 +14,7 @@ import { answerTooLarge } from '../../src/transport/answer-bound.ts';
 import { readReply } from '../../src/transport/body/read-reply.ts';
 import { awsChunk, awsFrame } from '../support/aws-frames.ts';
 import { inBatches } from '../support/batches.ts';
-import { type AnswerInPieces, piecesFetch, type Served } from '../support/pieces-fetch.ts';
+import { type AnswerInChunks, chunkedFetch, type Served } from '../support/chunked-fetch.ts';
 import { startScriptedServer } from '../support/scripted-server.ts';
 
 const maxAnswerBytes = 1_000_000;
@@ -34,10 +34,8 @@ function routerOver(provider: Provider) {
   });
 }
 
-type Calling = PromiseLike<unknown>;
-
-/** What the one attempt of a call fails with; `undefined` when it does not. */
-async function attemptFailureOf(calling: Calling): Promise<unknown> {
+/** The error of a call's only attempt; `undefined` when it succeeds. */
+async function attemptFailureOf(calling: PromiseLike<unknown>): Promise<unknown> {
   try {
     await calling;
     return undefined;
@@ -46,37 +44,37 @@ async function attemptFailureOf(calling: Calling): Promise<unknown> {
   }
 }
 
-/** What a call fails with, and how much of the body was read by then. */
-async function failureOf(answer: () => AnswerInPieces, raw = false) {
+/** The error of a call, and how much of the body was read. */
+async function failureOf(answer: () => AnswerInChunks, raw = false) {
   const served: Served = { bytes: 0, isCancelled: false };
-  const fetch = piecesFetch(answer, served);
+  const fetch = chunkedFetch(answer, served);
   const router = routerOver(openaiChat({ apiKey: 'k', baseURL, maxAnswerBytes, fetch }));
   return { failure: await attemptFailureOf(router.complete('t', 'hi', { raw })), served };
 }
 
-function* endless(head: string, piece: string): Generator<string> {
+function* endless(head: string, chunk: string): Generator<string> {
   yield head;
-  for (;;) yield piece;
+  for (;;) yield chunk;
 }
 
 const kilobytes = 'a'.repeat(10_000);
 const chatEvent = (delta: object): string =>
   `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta }] })}\n\n`;
 
-describe('an answer without end', () => {
-  test.each<readonly [string, () => AnswerInPieces]>([
-    ['a JSON body', () => ({ pieces: endless('{"id":"', kilobytes) })],
-    ['a JSON body behind white space', () => ({ pieces: endless(' \n{"id":"', kilobytes) })],
-    ['white space', () => ({ pieces: endless('', ' '.repeat(10_000)) })],
-    ['a line of an event stream', () => ({ pieces: endless('data: {"id":"', kilobytes) })],
-    ['lines of one event', () => ({ pieces: endless('', `data: ${kilobytes}\n`) })],
-    ['comments', () => ({ pieces: endless('', `: ${kilobytes}\n\n`) })],
-    ['text', () => ({ pieces: endless('', chatEvent({ content: kilobytes })) })],
-    ['reasoning', () => ({ pieces: endless('', chatEvent({ reasoning: kilobytes })) })],
+describe('an endless answer', () => {
+  test.each<readonly [string, () => AnswerInChunks]>([
+    ['a JSON body', () => ({ chunks: endless('{"id":"', kilobytes) })],
+    ['a JSON body after white space', () => ({ chunks: endless(' \n{"id":"', kilobytes) })],
+    ['white space', () => ({ chunks: endless('', ' '.repeat(10_000)) })],
+    ['a line of an event stream', () => ({ chunks: endless('data: {"id":"', kilobytes) })],
+    ['lines of one event', () => ({ chunks: endless('', `data: ${kilobytes}\n`) })],
+    ['comments', () => ({ chunks: endless('', `: ${kilobytes}\n\n`) })],
+    ['text', () => ({ chunks: endless('', chatEvent({ content: kilobytes })) })],
+    ['reasoning', () => ({ chunks: endless('', chatEvent({ reasoning: kilobytes })) })],
     [
       'arguments',
       () => ({
-        pieces: endless(
+        chunks: endless(
           chatEvent({
             tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '' } }],
           }),
@@ -85,28 +83,28 @@ describe('an answer without end', () => {
       }),
     ],
     [
-      'sources',
+      'citations',
       () => ({
-        pieces: endless(
+        chunks: endless(
           chatEvent({ content: 'a' }),
           chatEvent({ annotations: [{ type: 'url_citation', url: kilobytes }] }),
         ),
       }),
     ],
-  ])('of %s is cut off at its bound', async (_, answer) => {
+  ])('of %s is cut at maxAnswerBytes', async (_, answer) => {
     const { failure, served } = await failureOf(answer);
     expect(failure).toMatchObject(tooLarge);
     expect(served.isCancelled).toBe(true);
     expect(served.bytes).toBeLessThan(maxAnswerBytes + 3 * 10_100);
   });
 
-  test('of frames is cut off at its bound', async () => {
+  test('of frames is cut at maxAnswerBytes', async () => {
     const frame = awsChunk({ type: 'ping', of: kilobytes });
     const served: Served = { bytes: 0, isCancelled: false };
-    const fetch = piecesFetch(
+    const fetch = chunkedFetch(
       () => ({
         headers: { 'content-type': 'application/vnd.amazon.eventstream' },
-        pieces: (function* () {
+        chunks: (function* () {
           for (;;) yield frame;
         })(),
       }),
@@ -117,19 +115,19 @@ describe('an answer without end', () => {
     expect(served.isCancelled).toBe(true);
   });
 
-  test('of an error body is read as far as it says something', async () => {
-    const answer = () => ({ status: 429, pieces: endless('{"error":"', kilobytes) });
+  test('of an HTTP error is read only as far as needed', async () => {
+    const answer = () => ({ status: 429, chunks: endless('{"error":"', kilobytes) });
     const { failure, served } = await failureOf(answer);
     expect(failure).toMatchObject({ code: 'rate_limited', status: 429 });
     expect(served.isCancelled).toBe(true);
     expect(served.bytes).toBeLessThan(100_000);
   });
 
-  test('behind a whole answer is not read for long', async () => {
+  test('after a complete answer is drained only for a short while', async () => {
     const served: Served = { bytes: 0, isCancelled: false };
-    const fetch = piecesFetch(
+    const fetch = chunkedFetch(
       () => ({
-        pieces: (function* () {
+        chunks: (function* () {
           yield chatEvent({ content: 'hi' });
           yield 'data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n';
           yield 'data: [DONE]\n\n';
@@ -161,8 +159,8 @@ describe('an answer without end', () => {
     await closed;
   });
 
-  test('ends a stream in the middle, with what had come', async () => {
-    const fetch = piecesFetch(() => ({ pieces: endless('', chatEvent({ content: kilobytes })) }));
+  test('fails a stream with the text that arrived', async () => {
+    const fetch = chunkedFetch(() => ({ chunks: endless('', chatEvent({ content: kilobytes })) }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, maxAnswerBytes, fetch }));
     const read = async (): Promise<void> => {
       for await (const _ of router.stream('t', 'hi'));
@@ -173,7 +171,7 @@ describe('an answer without end', () => {
     });
   });
 
-  test('is bounded after decompression', async () => {
+  test('is limited after decompression', async () => {
     const bomb = gzipSync(`{"id":"${'a'.repeat(20 * maxAnswerBytes)}"}`);
     expect(bomb.length).toBeLessThan(maxAnswerBytes / 10);
     const server = createServer((_, response) => {
@@ -189,7 +187,7 @@ describe('an answer without end', () => {
   });
 });
 
-describe('the bound', () => {
+describe('maxAnswerBytes', () => {
   const body = (length: number): string => {
     const answer = (content: string): string =>
       JSON.stringify({
@@ -199,15 +197,15 @@ describe('the bound', () => {
     return answer('a'.repeat(length - answer('').length));
   };
 
-  it('is the last byte that is still read', async () => {
-    const whole = await failureOf(() => ({ pieces: [body(maxAnswerBytes)] }));
+  it('allows an answer of exactly this length', async () => {
+    const whole = await failureOf(() => ({ chunks: [body(maxAnswerBytes)] }));
     expect(whole.failure).toBeUndefined();
-    const more = await failureOf(() => ({ pieces: [body(maxAnswerBytes + 1)] }));
+    const more = await failureOf(() => ({ chunks: [body(maxAnswerBytes + 1)] }));
     expect(more.failure).toMatchObject(tooLarge);
   });
 
-  it('is 64 MB when none is set', async () => {
-    const fetch = piecesFetch(() => ({ pieces: endless('{"id":"', 'a'.repeat(1_000_000)) }));
+  it('is 64 MB by default', async () => {
+    const fetch = chunkedFetch(() => ({ chunks: endless('{"id":"', 'a'.repeat(1_000_000)) }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, fetch }));
     await expect(router.complete('t', 'hi')).rejects.toThrow('larger than 67108864 bytes');
   });
@@ -230,12 +228,12 @@ describe('the bound', () => {
     }
   });
 
-  it('is checked on a provider of the user', () => {
+  it('is validated on a custom provider', () => {
     const provider = { ...openaiChat({ apiKey: 'k' }), maxAnswerBytes: Number.NaN };
     expect(() => routerOver(provider)).toThrow('providers.v.maxAnswerBytes');
   });
 
-  it('stands beside a client of the caller', () => {
+  it('can be set together with client', () => {
     const client = {
       responses: { create: async () => undefined },
       chat: { completions: { create: async () => undefined } },
@@ -247,16 +245,16 @@ describe('the bound', () => {
   });
 });
 
-describe('an answer that is small on the wire and large in memory', () => {
+describe('an answer that is small as JSON and large in memory', () => {
   it.each([
     ['objects', '{},'],
     ['lists', '[],'],
     ['members', '"a":1,'],
     ['numbers', '0,'],
-  ])('of %s is not parsed', async (_, piece) => {
-    const of = piece.repeat(Math.floor((maxAnswerBytes * 1.9) / piece.length));
-    const text = piece === '"a":1,' ? `{${of}"b":1}` : `[${of}0]`;
-    const fetch = piecesFetch(() => ({ pieces: [text] }));
+  ])('of %s is not parsed', async (_, chunk) => {
+    const of = chunk.repeat(Math.floor((maxAnswerBytes * 1.9) / chunk.length));
+    const text = chunk === '"a":1,' ? `{${of}"b":1}` : `[${of}0]`;
+    const fetch = chunkedFetch(() => ({ chunks: [text] }));
     const settings = { apiKey: 'k', baseURL, fetch, maxAnswerBytes: 2 * maxAnswerBytes };
     const failure: unknown = await routerOver(openaiChat(settings))
       .complete('t', 'hi')
@@ -267,26 +265,26 @@ describe('an answer that is small on the wire and large in memory', () => {
   it('is parsed when only its strings are long', async () => {
     const content = '[{,:'.repeat(400_000);
     const body = { choices: [{ index: 0, message: { content }, finish_reason: 'stop' }] };
-    const fetch = piecesFetch(() => ({ pieces: [JSON.stringify(body)] }));
+    const fetch = chunkedFetch(() => ({ chunks: [JSON.stringify(body)] }));
     const settings = { apiKey: 'k', baseURL, fetch, maxAnswerBytes: 2 * maxAnswerBytes };
     const { text } = await routerOver(openaiChat(settings)).complete('t', 'hi');
     expect(text).toBe(content);
   });
 
-  it('of tool calls ends at their number', async () => {
+  it('of tool calls fails at the limit on their number', async () => {
     const parts = Array.from({ length: 100_001 }, () => ({ functionCall: {} }));
     const body = { candidates: [{ content: { parts }, finishReason: 'STOP' }] };
-    const fetch = piecesFetch(() => ({ pieces: [JSON.stringify(body)] }));
+    const fetch = chunkedFetch(() => ({ chunks: [JSON.stringify(body)] }));
     const router = routerOver(google({ apiKey: 'k', baseURL, fetch }));
     await expect(router.complete('t', 'hi')).rejects.toThrow('more than 100000 parts');
   });
 
-  it('of events is not kept for `raw`', async () => {
+  it('of events is not kept for raw', async () => {
     const ping = `data: ${JSON.stringify({ a: [[], [], [], [], [], [], [], [], [], []] })}\n\n`;
-    const pieces = (function* () {
+    const chunks = (function* () {
       for (let at = 0; at < 20_000; at++) yield ping;
     })();
-    const { failure } = await failureOf(() => ({ pieces }), true);
+    const { failure } = await failureOf(() => ({ chunks }), true);
     expect(failure).toMatchObject(tooLarge);
   });
 });
@@ -297,18 +295,18 @@ describe('a frame', () => {
       anthropic({
         apiKey: 'k',
         baseURL,
-        fetch: piecesFetch(() => ({
+        fetch: chunkedFetch(() => ({
           headers: { 'content-type': contentType },
-          pieces: (function* () {
+          chunks: (function* () {
             yield frame;
-            throw new Error('nothing more was to be read');
+            throw new Error('it must not read any further');
           })(),
         })),
       }),
     );
   const type = 'application/vnd.amazon.eventstream';
 
-  it('that says it is 4 GB long fails at once', async () => {
+  it('with a length above the limit fails immediately', async () => {
     for (const length of [0xffff_ffff, 17 * 1024 * 1024 + 1]) {
       const prelude = Buffer.alloc(12);
       prelude.writeUInt32BE(length, 0);
@@ -321,21 +319,21 @@ describe('a frame', () => {
     }
   });
 
-  it('whose headers are longer than they can be, or end inside one, fails', async () => {
+  it('with headers that are too long or truncated fails', async () => {
     const long = awsFrame({}, '{}', Buffer.alloc(128 * 1024 + 1));
     await expect(anthropicOver(long, type).complete('t', 'hi')).rejects.toThrow('damaged');
     const cut = awsFrame({}, '', Buffer.from([200, 97]));
     await expect(anthropicOver(cut, type).complete('t', 'hi')).rejects.toThrow('damaged');
   });
 
-  it('is none without its content type', async () => {
+  it('is not decoded without its content type', async () => {
     const frame = awsChunk({ type: 'ping' });
     const failing = anthropicOver(frame, 'application/octet-stream').complete('t', 'hi');
     await expect(failing).rejects.toThrow('neither JSON nor an event stream');
   });
 });
 
-describe('parts of a provider of the user', () => {
+describe('parts of a custom provider', () => {
   function providerOf(parts: () => Iterable<ProviderPart>): Provider {
     return {
       ...openaiChat({ apiKey: 'k', maxAnswerBytes }),
@@ -347,7 +345,7 @@ describe('parts of a provider of the user', () => {
       }),
     };
   }
-  function* forever(part: ProviderPart): Generator<ProviderPart> {
+  function* endlessly(part: ProviderPart): Generator<ProviderPart> {
     for (;;) yield part;
   }
   const data = 'a'.repeat(10_000);
@@ -367,8 +365,8 @@ describe('parts of a provider of the user', () => {
     warnings: { type: 'warning', warning: { code: 'compat', message: 'm' } },
   };
 
-  it.each(Object.entries(endlessParts))('end at a bound: %s', async (_, part) => {
-    const router = routerOver(providerOf(() => forever(part)));
+  it.each(Object.entries(endlessParts))('are limited: %s', async (_, part) => {
+    const router = routerOver(providerOf(() => endlessly(part)));
     const failure = await attemptFailureOf(router.complete('t', 'hi'));
     expect(failure).toMatchObject({ code: 'invalid_response' });
     expect(failure).toMatchObject({
@@ -376,7 +374,7 @@ describe('parts of a provider of the user', () => {
     });
   });
 
-  it('are not counted twice when a part says what its deltas have said', async () => {
+  it('are not counted again when a part repeats its deltas', async () => {
     const text = 'a'.repeat(900_000);
     const router = routerOver(
       providerOf(() => [
@@ -388,7 +386,7 @@ describe('parts of a provider of the user', () => {
     expect((await router.complete('t', 'hi')).text).toHaveLength(900_000);
   });
 
-  it('keep a hundred warnings, and say so', async () => {
+  it('keep 100 warnings and report that there are more', async () => {
     const router = routerOver(
       providerOf(function* (): Generator<ProviderPart> {
         for (let at = 0; at < 10_000; at++) {
@@ -405,7 +403,7 @@ describe('parts of a provider of the user', () => {
   });
 });
 
-describe('what is nested too deeply', () => {
+describe('JSON that is nested too deeply', () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
   const toolCall = (args: string): string =>
     JSON.stringify({
@@ -418,8 +416,8 @@ describe('what is nested too deeply', () => {
       ],
     });
 
-  it('is no input of a tool, but its text is kept', async () => {
-    const fetch = piecesFetch(() => ({ pieces: [toolCall(deep)] }));
+  it('marks the tool call as invalid and keeps its text', async () => {
+    const fetch = chunkedFetch(() => ({ chunks: [toolCall(deep)] }));
     const router = routerOver(openaiChat({ apiKey: 'k', baseURL, fetch }));
     const tools = [{ name: 'f', inputSchema: { type: 'object' } }];
     const completion = await router.complete('t', 'hi', { tools });
@@ -428,25 +426,25 @@ describe('what is nested too deeply', () => {
     ]);
   });
 
-  it('leaves an error its status', async () => {
+  it('does not change the status of an error', async () => {
     const answer = `{"error":{"message":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`;
-    const { failure } = await failureOf(() => ({ status: 429, pieces: [answer] }));
+    const { failure } = await failureOf(() => ({ status: 429, chunks: [answer] }));
     expect(failure).toMatchObject({ code: 'rate_limited', status: 429 });
   });
 
-  it('is no completion', async () => {
-    const { failure } = await failureOf(() => ({ pieces: [deep] }));
+  it('is an invalid_response', async () => {
+    const { failure } = await failureOf(() => ({ chunks: [deep] }));
     expect(failure).toMatchObject({ code: 'invalid_response' });
   });
 });
 
-describe('a body that exceeds its bound', () => {
+describe('a body that exceeds maxBytes', () => {
   it.each([
     ['JSON', '{"a":"'],
     ['an event stream', 'data: "'],
     ['white space', ' '],
     ['an error', '{"a":"', 500],
-  ])('of %s is closed by whoever reads it', async (_, head, status = 200) => {
+  ])('of %s is closed', async (_, head, status = 200) => {
     let isCancelled = false;
     const left = [head, 'a'.repeat(100)].map((text) => Buffer.from(text));
     const body = {

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { nextValue } from '../../src/internal/read.ts';
 import { answerOf } from '../../src/transport/body/response.ts';
 
-/** What a `fetch` answers that takes no notice of its signal. */
-function deafAnswer() {
+/** The answer of a `fetch` that ignores its signal. */
+function answerIgnoringSignal() {
   const caller = new AbortController();
   const state: { cancelled: boolean; controller?: ReadableStreamDefaultController<Uint8Array> } = {
     cancelled: false,
@@ -22,9 +22,9 @@ function deafAnswer() {
   return { body, caller, state, listeners };
 }
 
-describe('what a fetch answers', () => {
-  it('is closed by an abort that the fetch takes no notice of, and who waits is told', async () => {
-    const { body, caller, state, listeners } = deafAnswer();
+describe('the answer of a fetch', () => {
+  it('is closed by an abort that the fetch ignores, and rejects the pending read', async () => {
+    const { body, caller, state, listeners } = answerIgnoringSignal();
     const reading = nextValue(() => body.read());
     const reason = new Error('enough');
     caller.abort(reason);
@@ -33,8 +33,8 @@ describe('what a fetch answers', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('is given out as far as it had come when the abort did', async () => {
-    const { body, caller, state } = deafAnswer();
+  it('returns the chunks that arrived before the abort', async () => {
+    const { body, caller, state } = answerIgnoringSignal();
     const first = nextValue(() => body.read());
     const reason = new Error('enough');
     state.controller?.enqueue(Buffer.from('a'));
@@ -43,8 +43,8 @@ describe('what a fetch answers', () => {
     await expect(nextValue(() => body.read())).rejects.toBe(reason);
   });
 
-  it('listens to the abort until it ends', async () => {
-    const { body, state, listeners } = deafAnswer();
+  it('listens for the abort until it ends', async () => {
+    const { body, state, listeners } = answerIgnoringSignal();
     state.controller?.enqueue(Buffer.from('a'));
     expect(await nextValue(() => body.read())).toEqual(Buffer.from('a'));
     expect(listeners()).toBe(1);
@@ -53,16 +53,16 @@ describe('what a fetch answers', () => {
     expect(listeners()).toBe(0);
   });
 
-  it('listens to the abort until it fails', async () => {
-    const { body, state, listeners } = deafAnswer();
+  it('listens for the abort until it fails', async () => {
+    const { body, state, listeners } = answerIgnoringSignal();
     const failure = new Error('cut');
     state.controller?.error(failure);
     await expect(nextValue(() => body.read())).rejects.toBe(failure);
     expect(listeners()).toBe(0);
   });
 
-  it('is closed when its reader leaves', async () => {
-    const { body, state, listeners } = deafAnswer();
+  it('is closed when its reader stops', async () => {
+    const { body, state, listeners } = answerIgnoringSignal();
     const reading = nextValue(() => body.read());
     body.cancel();
     await expect(reading).rejects.toThrow('the reader stopped reading');

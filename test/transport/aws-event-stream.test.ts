@@ -15,8 +15,8 @@ function* cut(bytes: Buffer, sizes: readonly number[]): Generator<Uint8Array> {
 async function decode(bytes: Buffer, sizes: readonly number[] = []) {
   const decoder = createFrameDecoder();
   const events = [];
-  for (const piece of [...cut(bytes, sizes), undefined]) {
-    decoder.take(piece);
+  for (const chunk of [...cut(bytes, sizes), undefined]) {
+    decoder.take(chunk);
     for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
       events.push(event);
     }
@@ -27,7 +27,7 @@ async function decode(bytes: Buffer, sizes: readonly number[] = []) {
 const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 30 });
 
 describe('createFrameDecoder', () => {
-  it('tells the events, wherever the bytes are cut', async () => {
+  it('decodes the events wherever the bytes are split', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.json(), { maxLength: 8 }), sizes, async (texts, cuts) => {
         const values: unknown[] = texts.map((text) => JSON.parse(text));
@@ -37,7 +37,7 @@ describe('createFrameDecoder', () => {
     );
   });
 
-  it('notices every damaged byte', async () => {
+  it('detects every damaged byte', async () => {
     const whole = Buffer.concat([awsChunk({ a: 'one' }), awsChunk({ b: 'two' })]);
     await fc.assert(
       fc.asyncProperty(
@@ -52,7 +52,7 @@ describe('createFrameDecoder', () => {
     );
   });
 
-  it('tells an exception as an error event, after the events before it', async () => {
+  it('decodes an exception as an error event, after the events before it', async () => {
     const bytes = Buffer.concat([awsChunk({ a: 1 }), awsException('throttlingException', 'Slow')]);
     expect(await decode(bytes)).toEqual([
       { type: 'event', name: 'chunk', data: { a: 1 } },
@@ -64,21 +64,21 @@ describe('createFrameDecoder', () => {
     ]);
   });
 
-  it('tells an error that has no payload', async () => {
+  it('decodes an error without a payload', async () => {
     const headers = { ':message-type': 'error', ':error-code': 'internal', ':error-message': 'No' };
     expect(await decode(awsFrame(headers, ''))).toMatchObject([
       { name: 'error', data: { error: { type: 'internal', message: 'No' } } },
     ]);
   });
 
-  it('tells a payload that is wrapped in nothing as it is', async () => {
+  it('decodes a payload that is not wrapped', async () => {
     const headers = { ':message-type': 'event', ':event-type': 'messageStart' };
     expect(await decode(awsFrame(headers, '{"role":"assistant"}'))).toEqual([
       { type: 'event', name: 'messageStart', data: { role: 'assistant' } },
     ]);
   });
 
-  it('tells what is not JSON as malformed', async () => {
+  it('returns malformed for a payload that is not JSON', async () => {
     const headers = { ':message-type': 'event', ':event-type': 'chunk' };
     const bytes = Buffer.from('{oh').toString('base64');
     const frames = [awsFrame(headers, 'oh'), awsFrame(headers, JSON.stringify({ bytes }))];
@@ -88,7 +88,7 @@ describe('createFrameDecoder', () => {
     ]);
   });
 
-  it('passes over headers that are no text', async () => {
+  it('skips headers that are not strings', async () => {
     const boolean = Buffer.concat([Buffer.from([3]), Buffer.from('yes'), Buffer.from([0])]);
     const long = Buffer.concat([
       Buffer.from([1]),
@@ -102,7 +102,7 @@ describe('createFrameDecoder', () => {
     expect(await decode(frame)).toEqual([{ type: 'event', name: 'chunk', data: { a: 1 } }]);
   });
 
-  it('says that a stream was cut inside a frame', async () => {
+  it('throws when the stream ends inside a frame', async () => {
     const frame = awsChunk({ a: 1 });
     await expect(decode(frame.subarray(0, 9))).rejects.toThrow('inside a frame');
     await expect(decode(frame.subarray(0, -1))).rejects.toThrow('inside a frame');

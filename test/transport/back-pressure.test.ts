@@ -14,14 +14,14 @@ let server: Server | undefined;
 
 afterEach(() => server?.close());
 
-/** A server that writes as long as it is taken; `sent` is how much it got rid of. */
+/** A server that writes as long as the socket accepts it; `sent` counts the bytes. */
 async function startWriter(total: number) {
-  const piece = Buffer.alloc(65_536, 97);
+  const chunk = Buffer.alloc(65_536, 97);
   const state = { sent: 0, isClosed: false };
   const write = (socket: Socket): void => {
     while (state.sent < total) {
-      state.sent += piece.length;
-      if (!socket.write(piece)) {
+      state.sent += chunk.length;
+      if (!socket.write(chunk)) {
         socket.once('drain', () => write(socket));
         return;
       }
@@ -51,7 +51,7 @@ function ask(dispatcher: Dispatcher, url: string): Promise<Answer> {
   return answer;
 }
 
-/** Until the server has written nothing for a while. */
+/** Waits until the server has written nothing for a while. */
 async function settled(state: { readonly sent: number }): Promise<number> {
   for (let last = -1; last !== state.sent; ) {
     last = state.sent;
@@ -73,24 +73,24 @@ const megabyte = 1_048_576;
 describe.each(Object.entries(ways))('a body over the dispatcher of %s', (_, dispatcher) => {
   if (dispatcher === undefined) throw new Error('there is no dispatcher');
 
-  it('waits in the socket while nobody reads, and arrives whole', async () => {
+  it('waits in the socket until it is read, and arrives complete', async () => {
     const total = 24 * megabyte;
     const { state, url } = await startWriter(total);
     const { body } = await ask(dispatcher, url);
-    // What the system's buffers take of it is not ours.
+    // The rest is in the buffers of the operating system.
     expect(await settled(state)).toBeLessThan(total / 2);
     let bytes = 0;
     for (let reads = 0; ; reads++) {
       const next = await nextValue(() => body.read());
       if (next === undefined) break;
       bytes += next.length;
-      // A slow reader: everything that can arrive meanwhile does.
+      // A slow reader, so that everything else can arrive in the meantime.
       if (reads % 64 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     }
     expect(bytes).toBe(total);
   });
 
-  it('closes its socket when it is cancelled while the socket waits', async () => {
+  it('closes a paused socket when it is cancelled', async () => {
     const { state, url } = await startWriter(64 * megabyte);
     const { body } = await ask(dispatcher, url);
     await settled(state);

@@ -16,7 +16,7 @@ function contextWith(signal = new AbortController().signal): AttemptContext {
 const guard = (fetch: Fetch) => guardedFetch({ headers: () => ({}), fetch });
 
 describe('exchange', () => {
-  test('reads what the vendor sent, not what the SDK made of it', async () => {
+  test('reads what the vendor sent, not what the SDK returns', async () => {
     const fetch = guard(async () => new Response('{"a":1}'));
     const reply = await exchange(contextWith(), (capture) =>
       fetch('http://x', withCapture(capture)),
@@ -24,7 +24,7 @@ describe('exchange', () => {
     expect(reply).toMatchObject({ kind: 'json', body: { a: 1 } });
   });
 
-  test('does not mind an SDK that chokes on the empty answer it gets', async () => {
+  test('ignores an SDK that fails on its empty response', async () => {
     const fetch = guard(async () => new Response('no', { status: 503 }));
     const reply = await exchange(contextWith(), async (capture) => {
       await fetch('http://x', withCapture(capture));
@@ -33,51 +33,51 @@ describe('exchange', () => {
     expect(reply).toMatchObject({ kind: 'http-error', error: { status: 503 } });
   });
 
-  test('tells a failed connection however the SDK wraps it', async () => {
+  test('reports a failed connection however the SDK wraps it', async () => {
     const cause = Object.assign(new TypeError('fetch failed'), { code: 'ECONNRESET' });
     const fetch = guard(async () => {
       throw cause;
     });
-    const asking = exchange(contextWith(), (capture) =>
+    const failing = exchange(contextWith(), (capture) =>
       fetch('http://x', withCapture(capture)).catch(() => {
         throw new Error('Connection error.');
       }),
     );
-    await expect(asking).rejects.toMatchObject({ code: 'connection', cause });
+    await expect(failing).rejects.toMatchObject({ code: 'connection', cause });
   });
 
-  test('lets through what the SDK threw before it sent anything', async () => {
-    const wrong = new TypeError('model must be a string');
-    await expect(exchange(contextWith(), () => Promise.reject(wrong))).rejects.toBe(wrong);
+  test('throws what the SDK rejected with before it sent anything', async () => {
+    const cause = new TypeError('model must be a string');
+    await expect(exchange(contextWith(), () => Promise.reject(cause))).rejects.toBe(cause);
   });
 
-  test('and what it threw at once, without a promise', async () => {
-    const wrong = new TypeError('model must be a string');
-    const asking = exchange(contextWith(), () => {
-      throw wrong;
+  test('throws what the SDK threw synchronously', async () => {
+    const cause = new TypeError('model must be a string');
+    const failing = exchange(contextWith(), () => {
+      throw cause;
     });
-    await expect(asking).rejects.toBe(wrong);
+    await expect(failing).rejects.toBe(cause);
   });
 
-  test('says what to do about credentials that an SDK did not find', async () => {
+  test('reports missing credentials of an SDK', async () => {
     const cause = new Error('no credentials in the chain');
-    const asking = exchange(contextWith(), () => Promise.reject(cause), 'set them up');
-    await expect(asking).rejects.toMatchObject({ code: 'auth', message: 'set them up', cause });
+    const failing = exchange(contextWith(), () => Promise.reject(cause), 'set them up');
+    await expect(failing).rejects.toMatchObject({ code: 'auth', message: 'set them up', cause });
   });
 
-  test('notices an SDK that goes its own way', async () => {
-    const asking = exchange(contextWith(), async () => 'done');
-    await expect(asking).rejects.toMatchObject({ code: 'connection' });
+  test('fails when the SDK does not use the fetch', async () => {
+    const failing = exchange(contextWith(), async () => 'done');
+    await expect(failing).rejects.toMatchObject({ code: 'connection' });
   });
 
-  test("fails with the signal's reason once the attempt is over", async () => {
+  test("fails with the signal's reason after an abort", async () => {
     const reason = new SignalboxError('timeout', 'late', { phase: 'first-token' });
     const controller = new AbortController();
-    const asking = exchange(contextWith(controller.signal), async () => {
+    const failing = exchange(contextWith(controller.signal), async () => {
       controller.abort(reason);
       throw new Error('Request was aborted.');
     });
-    await expect(asking).rejects.toBe(reason);
+    await expect(failing).rejects.toBe(reason);
     let isSent = false;
     const late = exchange(contextWith(controller.signal), async () => {
       isSent = true;

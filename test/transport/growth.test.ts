@@ -6,22 +6,21 @@ import type { JsonSchema } from '../../src/protocol/json.ts';
 import type { Provider } from '../../src/protocol/provider.ts';
 import { createRouter } from '../../src/router.ts';
 import { awsChunk } from '../support/aws-frames.ts';
-import { type AnswerInPieces, bytewise, piecesFetch, piecewise } from '../support/pieces-fetch.ts';
+import { type AnswerInChunks, byByte, chunkedFetch, inChunks } from '../support/chunked-fetch.ts';
 
 /**
- * Whatever a vendor sends is read in time that grows with its length, and not with the square of it. Each answer is read
- * at one length and at four times that, by the CPU time of this thread: four times the work is expected, sixteen times
- * would be the square.
+ * Answers are read in linear time. Each answer is read at one length and at four times that, measured in CPU time of this
+ * thread: linear time is four times as much, quadratic time sixteen times.
  */
-const times = 4;
-const mostTimes = 9;
-/** Below this, in milliseconds, a measurement says nothing. */
+const factor = 4;
+const maxGrowth = 9;
+/** Measurements below this are noise. */
 const noiseMs = 120;
 
 type Wire = 'chat' | 'responses' | 'anthropic' | 'google';
 
-function providerOf(wire: Wire, answer: () => AnswerInPieces): Provider {
-  const settings = { apiKey: 'k', baseURL: 'http://vendor.test', fetch: piecesFetch(answer) };
+function providerOf(wire: Wire, answer: () => AnswerInChunks): Provider {
+  const settings = { apiKey: 'k', baseURL: 'http://vendor.test', fetch: chunkedFetch(answer) };
   switch (wire) {
     case 'responses':
       return openai(settings);
@@ -38,13 +37,13 @@ type Case = {
   readonly wire?: Wire;
   readonly n: number;
   readonly schema?: JsonSchema;
-  /** What the vendor answers, its length being about `n`. */
-  readonly answer: (n: number) => AnswerInPieces;
+  /** The vendor's answer, with a length of about `n`. */
+  readonly answer: (n: number) => AnswerInChunks;
 };
 
-const sse = (events: Iterable<unknown>): AnswerInPieces => ({
+const sse = (events: Iterable<unknown>): AnswerInChunks => ({
   headers: { 'content-type': 'text/event-stream' },
-  pieces: (function* () {
+  chunks: (function* () {
     for (const event of events) yield `data: ${JSON.stringify(event)}\n\n`;
     yield 'data: [DONE]\n\n';
   })(),
@@ -77,45 +76,45 @@ const text = (n: number, of: string) => of.repeat(Math.ceil(n / of.length)).slic
 const cases: Readonly<Record<string, Case>> = {
   'white space before a body': {
     n: 200_000,
-    answer: (n) => ({ pieces: [' '.repeat(n), completion('hi')] }),
+    answer: (n) => ({ chunks: [' '.repeat(n), completion('hi')] }),
   },
   'white space before a body, byte by byte': {
     n: 5_000,
     answer: (n) => ({
-      pieces: joined<string | Uint8Array>(bytewise(text(n, ' \n\t')), [completion('hi')]),
+      chunks: joined<string | Uint8Array>(byByte(text(n, ' \n\t')), [completion('hi')]),
     }),
   },
-  'white space behind the beginning of a field name': {
+  'white space after the beginning of a field name': {
     n: 5_000,
-    answer: (n) => ({ pieces: joined<string | Uint8Array>(['dat'], bytewise(' '.repeat(n))) }),
+    answer: (n) => ({ chunks: joined<string | Uint8Array>(['dat'], byByte(' '.repeat(n))) }),
   },
   'a JSON body byte by byte': {
     n: 30_000,
-    answer: (n) => ({ pieces: bytewise(completion('a'.repeat(n))) }),
+    answer: (n) => ({ chunks: byByte(completion('a'.repeat(n))) }),
   },
   'one line of an event stream byte by byte': {
     n: 30_000,
     answer: (n) => ({
-      pieces: joined<string | Uint8Array>(
-        bytewise(`data: ${JSON.stringify(chunk({ content: 'a'.repeat(n) }))}\n\n`),
+      chunks: joined<string | Uint8Array>(
+        byByte(`data: ${JSON.stringify(chunk({ content: 'a'.repeat(n) }))}\n\n`),
         [`data: ${JSON.stringify(stop[0])}\n\n`],
       ),
     }),
   },
   'many data lines of one event': {
     n: 20_000,
-    answer: (n) => ({ pieces: [`data:\n`.repeat(n), `data: ${completion('hi')}\n\n`] }),
+    answer: (n) => ({ chunks: [`data:\n`.repeat(n), `data: ${completion('hi')}\n\n`] }),
   },
   'carriage returns': {
     n: 100_000,
-    answer: (n) => ({ pieces: ['data: 1', '\r'.repeat(n), ...repeat(n / 20, () => '\r')] }),
+    answer: (n) => ({ chunks: ['data: 1', '\r'.repeat(n), ...repeat(n / 20, () => '\r')] }),
   },
-  'an AWS frame in small pieces': {
+  'an AWS frame in small chunks': {
     wire: 'anthropic',
     n: 300_000,
     answer: (n) => ({
       headers: { 'content-type': 'application/vnd.amazon.eventstream' },
-      pieces: piecewise(awsChunk({ type: 'ping', of: 'a'.repeat(n) }), 64),
+      chunks: inChunks(awsChunk({ type: 'ping', of: 'a'.repeat(n) }), 64),
     }),
   },
   'deltas of one character': {
@@ -184,7 +183,7 @@ const cases: Readonly<Record<string, Case>> = {
         ),
       ),
   },
-  'details of reasoning with ever new members': {
+  'reasoning details with new members': {
     n: 2_000,
     answer: (n) =>
       sse(
@@ -197,21 +196,21 @@ const cases: Readonly<Record<string, Case>> = {
   'fences without an end': {
     n: 100_000,
     schema: {},
-    answer: (n) => ({ pieces: [completion(`\`\`\`json ${text(n, '``` `')}x`)] }),
+    answer: (n) => ({ chunks: [completion(`\`\`\`json ${text(n, '``` `')}x`)] }),
   },
-  'white space behind a fence': {
+  'white space after a fence': {
     n: 100_000,
     schema: {},
-    answer: (n) => ({ pieces: [completion(`\`\`\`json${' '.repeat(n)}x`)] }),
+    answer: (n) => ({ chunks: [completion(`\`\`\`json${' '.repeat(n)}x`)] }),
   },
   'lists in lists': {
     n: 20_000,
-    answer: (n) => ({ pieces: ['['.repeat(n), ']'.repeat(n)] }),
+    answer: (n) => ({ chunks: ['['.repeat(n), ']'.repeat(n)] }),
   },
-  'white space in events that are like the one before': {
+  'white space in repeated events': {
     n: 900,
     answer: (n) => ({
-      pieces: repeat(200, (index) =>
+      chunks: repeat(200, (index) =>
         index % 4 < 2
           ? `data: {${' '.repeat(n)}"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n`
           : `data: {"choices":[{"index":0,${' '.repeat(n)}"delta":{"content":"b"}}]}\n\n`,
@@ -222,13 +221,13 @@ const cases: Readonly<Record<string, Case>> = {
     n: 60_000,
     answer: (n) => ({
       status: 400,
-      pieces: [JSON.stringify({ error: { message: text(n, 'exceeds the retry in 1') } })],
+      chunks: [JSON.stringify({ error: { message: text(n, 'exceeds the retry in 1') } })],
     }),
   },
   'an error inside a 200': {
     n: 400_000,
     answer: (n) => ({
-      pieces: [JSON.stringify({ error: { message: text(n, 'input token count try again in 1') } })],
+      chunks: [JSON.stringify({ error: { message: text(n, 'input token count try again in 1') } })],
     }),
   },
   'headers about limits and waits': {
@@ -243,10 +242,10 @@ const cases: Readonly<Record<string, Case>> = {
         'x-ratelimit-remaining-requests': `${'1'.repeat(n)}.`,
         ratelimit: text(n, 'limit=1,;'),
       },
-      pieces: ['{}'],
+      chunks: ['{}'],
     }),
   },
-  'sources of a text': {
+  'citations of a text': {
     wire: 'google',
     n: 2_000,
     answer: (n) => {
@@ -257,10 +256,10 @@ const cases: Readonly<Record<string, Case>> = {
       }));
       const groundingMetadata = { groundingChunks: [{ web: { uri: 'u' } }], groundingSupports };
       const body = gemini([{ text: words }], { finishReason: 'STOP', groundingMetadata });
-      return { pieces: [JSON.stringify(body)] };
+      return { chunks: [JSON.stringify(body)] };
     },
   },
-  'sources with ever new members': {
+  'citations with new members': {
     wire: 'google',
     n: 1_500,
     answer: (n) =>
@@ -268,7 +267,7 @@ const cases: Readonly<Record<string, Case>> = {
         repeat(n, (index) => gemini([{ text: 'a' }], { groundingMetadata: { [`m${index}`]: 1 } })),
       ),
   },
-  'usage with ever new members': {
+  'usage with new members': {
     wire: 'google',
     n: 1_500,
     answer: (n) =>
@@ -300,12 +299,12 @@ const cases: Readonly<Record<string, Case>> = {
         id: `m${index}`,
         content: [{ type: 'output_text', text: 'a', annotations: [{ type: 'x', url: 'u' }] }],
       }));
-      return { pieces: [JSON.stringify({ id: 'r', status: 'completed', output })] };
+      return { chunks: [JSON.stringify({ id: 'r', status: 'completed', output })] };
     },
   },
 };
 
-/** The CPU time of reading the answer, in milliseconds, with what became of it. */
+/** The CPU time of reading the answer in milliseconds. */
 async function cpuMsOf({ wire = 'chat', answer, schema }: Case, n: number): Promise<number> {
   const router = createRouter({
     providers: { v: providerOf(wire, () => answer(n)) },
@@ -323,11 +322,11 @@ async function leastOf(one: Case, n: number): Promise<number> {
   return Math.min(await cpuMsOf(one, n), await cpuMsOf(one, n), await cpuMsOf(one, n));
 }
 
-describe('the time to read an answer grows with its length', () => {
+describe('the time to read an answer grows linearly with its length', () => {
   it.each(Object.entries(cases))('%s', async (_, one) => {
     await cpuMsOf(one, Math.ceil(one.n / 4));
     const short = await leastOf(one, one.n);
-    const long = await leastOf(one, one.n * times);
-    expect(long).toBeLessThan(Math.max(noiseMs, short * mostTimes));
+    const long = await leastOf(one, one.n * factor);
+    expect(long).toBeLessThan(Math.max(noiseMs, short * maxGrowth));
   });
 });

@@ -19,7 +19,7 @@ afterEach(() => {
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
-/** A server and the requests it has seen. */
+/** A server, with the requests that it received. */
 async function serve(answer: Answer = (response) => response.end('{"real":true}')) {
   const seen: IncomingMessage[] = [];
   const server = createServer((request, response) => {
@@ -34,23 +34,23 @@ async function serve(answer: Answer = (response) => response.end('{"real":true}'
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, seen };
 }
 
-/** A capture, and what it took. */
+/** A capture with its answer. */
 function openCapture(watch: Partial<Watch> = {}, signal = new AbortController().signal) {
   const nothing: Watch = {
     connected: () => undefined,
     bytes: () => undefined,
     limits: () => undefined,
   };
-  const listener = { signal, key: 0, watch: { ...nothing, ...watch } };
-  const capture = new ResponseCapture(listener);
+  const context = { signal, key: 0, watch: { ...nothing, ...watch } };
+  const capture = new ResponseCapture(context);
   const answer = capture.wait();
   answer.catch(() => undefined);
-  return Object.assign(capture, { answer, watch: listener.watch });
+  return Object.assign(capture, { answer, watch: context.watch });
 }
 
 type OpenCapture = ReturnType<typeof openCapture>;
 
-/** Asks through the guard, and waits until the vendor has answered: the SDK gets its empty answer before. */
+/** Sends a request through the guarded fetch, and waits for the vendor's answer. Returns the SDK's response. */
 async function ask(options: GuardOptions, url: string, init: RequestInit, capture = openCapture()) {
   const forSdk = await guardedFetch(options)(url, { ...init, ...withCapture(capture) });
   await capture.answer;
@@ -63,7 +63,6 @@ async function bodyOf(capture: OpenCapture): Promise<unknown> {
   return reply.kind === 'json' ? reply.body : undefined;
 }
 
-/** The name is all there is to tell: what is in it belongs to nobody else. */
 const namesOf = (request: IncomingMessage | undefined) => Object.keys(request?.headers ?? {});
 
 describe('headers', () => {
@@ -86,7 +85,7 @@ describe('headers', () => {
     for (const name of Object.keys(sdkHeaders)) expect(names).not.toContain(name);
   });
 
-  test('of the SDK pass when they are on the list', async () => {
+  test('of the SDK are sent when they are listed in passes', async () => {
     const { url, seen } = await serve();
     const passes = ['user-agent', 'authorization', 'x-absent'];
     await ask({ headers: () => ({}), passes }, url, { headers: sdkHeaders });
@@ -100,24 +99,24 @@ describe('headers', () => {
     }
   });
 
-  test('of the user win over those of the SDK', async () => {
+  test('of the user override those of the SDK', async () => {
     const { url, seen } = await serve();
-    const headers = async () => ({ authorization: 'Bearer mine', 'x-team': 'a' });
+    const headers = async () => ({ authorization: 'Bearer my-key', 'x-team': 'a' });
     await ask({ headers, passes: ['authorization', 'user-agent'] }, url, { headers: sdkHeaders });
     expect(seen[0]?.headers).toMatchObject({
-      authorization: 'Bearer mine',
+      authorization: 'Bearer my-key',
       'x-team': 'a',
       'user-agent': 'sdk/1',
     });
   });
 
-  test('are left alone for a client that the user made', async () => {
+  test('are sent as they are for a client that the user made', async () => {
     const { url, seen } = await serve();
     await ask({ headers: 'as-is' }, url, { headers: sdkHeaders });
     expect(seen[0]?.headers).toMatchObject(sdkHeaders);
   });
 
-  test('are read in every form that fetch takes', async () => {
+  test('are read in every form that fetch accepts', async () => {
     const { url, seen } = await serve();
     for (const headers of [new Headers(sdkHeaders), Object.entries(sdkHeaders)]) {
       await ask({ headers: () => ({}), passes: ['user-agent'] }, url, {
@@ -142,7 +141,7 @@ describe('the answer', () => {
     expect(await bodyOf(capture)).toEqual({ real: true });
   });
 
-  test('of an error goes to the capture too, so that no SDK makes one of its own', async () => {
+  test('of an error goes to the capture too', async () => {
     const { url } = await serve((response) => {
       response.writeHead(429, { 'retry-after': '3' });
       response.end('{}');
@@ -154,13 +153,13 @@ describe('the answer', () => {
     expect((await capture.answer)?.headers.get('retry-after')).toBe('3');
   });
 
-  test('that sends us elsewhere is not followed: no key goes to another host', async () => {
+  test('does not follow redirects, so that no key goes to another host', async () => {
     const { url, seen } = await serve((response) => {
       response.writeHead(307, { location: '/elsewhere' });
       response.end();
     });
     const capture = openCapture();
-    await guardedFetch({ headers: () => ({ authorization: 'Bearer mine' }) })(url, {
+    await guardedFetch({ headers: () => ({ authorization: 'Bearer my-key' }) })(url, {
       method: 'POST',
       body: '{}',
       ...withCapture(capture),
@@ -169,28 +168,28 @@ describe('the answer', () => {
     expect(seen.map((request) => request.url)).toEqual(['/v1']);
   });
 
-  test('that never came leaves its reason with the capture', async () => {
+  test('rejects the capture when the connection fails', async () => {
     const { url } = await serve((response) => response.destroy());
     const capture = openCapture();
     await guardedFetch({ headers: () => ({}) })(url, withCapture(capture));
     await expect(capture.answer).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' });
   });
 
-  test('is given up when the attempt ends, whatever signal the SDK brings', async () => {
+  test('is aborted when the attempt ends, whatever signal the SDK passes', async () => {
     const controller = new AbortController();
     const { url } = await serve(() => controller.abort(new Error('enough')));
     const capture = openCapture({}, controller.signal);
-    const asking = guardedFetch({ headers: () => ({}) })(url, {
+    const sending = guardedFetch({ headers: () => ({}) })(url, {
       signal: new AbortController().signal,
       ...withCapture(capture),
     });
-    await asking;
+    await sending;
     await expect(capture.answer).rejects.toThrow('enough');
   });
 });
 
-describe('the connect clock', () => {
-  test('stops once the request is on a socket, before any header has come', async () => {
+describe('the connect timeout', () => {
+  test('ends when the request is on a socket, before any header arrives', async () => {
     const { promise: connected, resolve } = Promise.withResolvers<void>();
     const { url } = await serve((response) => {
       void connected.then(() => response.end('{}'));
@@ -200,7 +199,7 @@ describe('the connect clock', () => {
     expect((await capture.answer)?.status).toBe(200);
   });
 
-  test('does not stop when nothing listens there', async () => {
+  test('does not end when nothing listens on the port', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
@@ -212,7 +211,7 @@ describe('the connect clock', () => {
     expect(connected).not.toHaveBeenCalled();
   });
 
-  test('stops at once with a fetch of the user, which cannot be watched', async () => {
+  test('ends immediately with the fetch of the user', async () => {
     const connected = vi.fn();
     const own: Fetch = async () => {
       expect(connected).toHaveBeenCalledOnce();
@@ -227,7 +226,7 @@ describe('the connect clock', () => {
 });
 
 describe("the user's own fetch", () => {
-  test('gets exactly the request, and nothing of ours', async () => {
+  test('gets only the request', async () => {
     const own = vi.fn<Fetch>(async () => new Response('{}'));
     const { signal } = new AbortController();
     const capture = openCapture({}, signal);
@@ -247,7 +246,7 @@ describe("the user's own fetch", () => {
     expect([...new Headers(init?.headers)]).toEqual([['x-key', 'k']]);
   });
 
-  test('that does not heed the signal holds nobody up, and its late answer is closed', async () => {
+  test('that ignores the signal does not delay the abort, and its late answer is closed', async () => {
     const { promise: late, resolve } = Promise.withResolvers<Response>();
     const cancelled = Promise.withResolvers<void>();
     const body = new ReadableStream({ cancel: () => cancelled.resolve() });
@@ -263,7 +262,7 @@ describe("the user's own fetch", () => {
     await cancelled.promise;
   });
 
-  test('that throws at once has its reason told', async () => {
+  test('rejects the capture when it throws synchronously', async () => {
     const reason = new Error('no proxy');
     const own: Fetch = () => {
       throw reason;
@@ -275,7 +274,7 @@ describe("the user's own fetch", () => {
 });
 
 describe('a request without a capture', () => {
-  test("passes through untouched: it is the SDK's own errand", async () => {
+  test('passes through untouched', async () => {
     const answer = new Response('token');
     const own = vi.fn<Fetch>(async () => answer);
     const guard = guardedFetch({ headers: () => ({ 'x-key': 'k' }), fetch: own });
@@ -296,7 +295,7 @@ test('a capturing fetch carries its capture with every request', async () => {
   expect(await bodyOf(capture)).toEqual({ real: true });
 });
 
-test('a body that somebody else reads already fails the attempt, and nothing else', async () => {
+test('a body that is already locked fails only the attempt', async () => {
   const fetch: Fetch = async () => {
     const response = new Response('{}');
     response.body?.getReader();

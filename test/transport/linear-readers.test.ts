@@ -10,19 +10,19 @@ import { SegmentFinder } from '../../src/wires/gemini/segment-finder.ts';
 import { createThinkTags } from '../../src/wires/openai-chat/think-tags.ts';
 import { awsChunk } from '../support/aws-frames.ts';
 
-/** What is read in linear time means the same as what it replaced, which was shorter. */
-
 const quiet = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
 
-function piecesOf(pieces: readonly Uint8Array[]): BodyReader {
-  const left = [...pieces];
+function readerOf(chunks: readonly Uint8Array[]): BodyReader {
+  const left = [...chunks];
   const body = { hasArrived: false, read: () => left.shift(), cancel: () => undefined };
   return new BodyReader(body, quiet, 1_000_000);
 }
 
-/** Cuts bytes at the places, whatever their order. */
-function cut(bytes: Uint8Array, places: readonly number[]): readonly Uint8Array[] {
-  const sorted = [...places].map((place) => place % (bytes.length + 1)).sort((a, b) => a - b);
+/** Cuts bytes at these positions, in any order. */
+function cut(bytes: Uint8Array, positions: readonly number[]): readonly Uint8Array[] {
+  const sorted = [...positions]
+    .map((position) => position % (bytes.length + 1))
+    .sort((a, b) => a - b);
   return [0, ...sorted].map((from, index) => bytes.subarray(from, sorted[index] ?? bytes.length));
 }
 
@@ -31,7 +31,7 @@ const decoding = () => new (process.getBuiltinModule('node:string_decoder').Stri
 describe('the start of a body', () => {
   const undecided = /^\s*(d|da|dat|e|ev|eve|even|i|r|re|ret|retr)?\s*$/;
 
-  it('is what stands behind the white space, however it is cut', async () => {
+  it('is the text after the white space, however it is split', async () => {
     const word = fc.constantFrom(
       ' ',
       '\n',
@@ -53,7 +53,7 @@ describe('the start of a body', () => {
         async (words, at) => {
           const text = words.join('');
           const [first, ...rest] = cut(Buffer.from(text), at);
-          const { text: start, isIndented } = await readStart(first, piecesOf(rest), decoding());
+          const { text: start, isIndented } = await readStart(first, readerOf(rest), decoding());
           const trimmed = text.trimStart();
           expect(trimmed.startsWith(start)).toBe(true);
           const line = text
@@ -61,7 +61,7 @@ describe('the start of a body', () => {
             .split(/[\r\n]/)
             .at(-1);
           expect(isIndented).toBe(line !== '');
-          // It is enough to tell what the body is: nothing more is waited for than before.
+          // It shows what the body is.
           const kind = (of: string) => /^(:|data|event|id|retry|\{)/.exec(of)?.[0];
           if (!undecided.test(text)) expect(kind(start)).toBe(kind(trimmed));
         },
@@ -69,10 +69,10 @@ describe('the start of a body', () => {
     );
   });
 
-  it('is not hidden by a byte order mark', async () => {
+  it('is found after a byte order mark', async () => {
     const { text, isIndented } = await readStart(
       Buffer.from('\uFEFFdata: 1'),
-      piecesOf([]),
+      readerOf([]),
       decoding(),
     );
     expect({ text, isIndented }).toEqual({ text: 'data: 1', isIndented: false });
@@ -80,18 +80,18 @@ describe('the start of a body', () => {
 });
 
 describe('collectors', () => {
-  it('give back what they were given, again and again', () => {
-    const piece = fc.oneof(
+  it('return what was added, repeatedly', () => {
+    const chunk = fc.oneof(
       fc.uint8Array({ maxLength: 20 }),
       fc.uint8Array({ minLength: 5_000, maxLength: 9_000 }),
     );
     fc.assert(
-      fc.property(fc.array(fc.array(piece, { maxLength: 8 }), { maxLength: 3 }), (rounds) => {
+      fc.property(fc.array(fc.array(chunk, { maxLength: 8 }), { maxLength: 3 }), (rounds) => {
         const bytes = new ByteCollector();
-        for (const pieces of rounds) {
-          for (const each of pieces) bytes.add(each);
-          expect(bytes.length).toBe(Buffer.concat(pieces).length);
-          expect(bytes.take().equals(Buffer.concat(pieces))).toBe(true);
+        for (const chunks of rounds) {
+          for (const each of chunks) bytes.add(each);
+          expect(bytes.length).toBe(Buffer.concat(chunks).length);
+          expect(bytes.take().equals(Buffer.concat(chunks))).toBe(true);
           expect(bytes.length).toBe(0);
         }
       }),
@@ -99,15 +99,15 @@ describe('collectors', () => {
     );
   });
 
-  it('copies, so that the piece is free', () => {
+  it('copy the chunk', () => {
     const bytes = new ByteCollector();
-    const piece = Buffer.from('abc');
-    bytes.add(piece);
-    piece.fill(0);
+    const chunk = Buffer.from('abc');
+    bytes.add(chunk);
+    chunk.fill(0);
     expect(bytes.take().toString()).toBe('abc');
   });
 
-  it('join text of thousands of pieces', () => {
+  it('join thousands of chunks of text', () => {
     const text = new TextCollector();
     expect(text.isEmpty).toBe(true);
     for (let at = 0; at < 5_000; at++) text.add(String(at % 10));
@@ -118,24 +118,24 @@ describe('collectors', () => {
 });
 
 describe('frames', () => {
-  it('are the same however they are cut', () => {
+  it('are the same however they are split', () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ maxLength: 40 }), { maxLength: 5 }),
         fc.array(fc.nat(), { maxLength: 20 }),
         (texts, at) => {
           const decoder = createFrameDecoder();
-          const told: unknown[] = [];
-          for (const piece of [
+          const decoded: unknown[] = [];
+          for (const chunk of [
             ...cut(Buffer.concat(texts.map((text) => awsChunk({ text }))), at),
             undefined,
           ]) {
-            decoder.take(piece);
+            decoder.take(chunk);
             for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
-              told.push(event.type === 'event' ? event.data : event);
+              decoded.push(event.type === 'event' ? event.data : event);
             }
           }
-          expect(told).toEqual(texts.map((text) => ({ text })));
+          expect(decoded).toEqual(texts.map((text) => ({ text })));
         },
       ),
     );
@@ -143,30 +143,30 @@ describe('frames', () => {
 });
 
 describe('think tags', () => {
-  it('leave white space before plain text as it is, however it is cut', () => {
+  it('keep white space before plain text, however it is split', () => {
     const word = fc.constantFrom(' ', '\n', '<', '<think', '>', 'a');
     fc.assert(
       fc.property(fc.array(word, { maxLength: 10 }), (words) => {
         const whole = createThinkTags();
-        const inPieces = createThinkTags();
+        const chunked = createThinkTags();
         const expected = [...whole.read(words.join('')), ...whole.rest()];
-        const told = [...words.flatMap((each) => inPieces.read(each)), ...inPieces.rest()];
-        const textOf = (parts: typeof told, type: string) =>
+        const actual = [...words.flatMap((each) => chunked.read(each)), ...chunked.rest()];
+        const textOf = (parts: typeof actual, type: string) =>
           parts
             .filter((part) => part.type === type)
             .map(({ text }) => text)
             .join('');
         for (const type of ['text', 'reasoning'])
-          expect(textOf(told, type)).toBe(textOf(expected, type));
-        const said = words.join('');
-        if (!said.trimStart().startsWith('<think>')) expect(textOf(told, 'text')).toBe(said);
+          expect(textOf(actual, type)).toBe(textOf(expected, type));
+        const text = words.join('');
+        if (!text.trimStart().startsWith('<think>')) expect(textOf(actual, 'text')).toBe(text);
       }),
     );
   });
 });
 
 describe('segments of a text', () => {
-  it('lie where the bytes say', () => {
+  it('are found by their byte offset', () => {
     const texts = fc.array(fc.constantFrom('a', 'é', '漢', '😀', ' '), { maxLength: 600 });
     fc.assert(
       fc.property(texts, fc.nat(2_000), (characters, byte) => {
@@ -177,7 +177,7 @@ describe('segments of a text', () => {
     );
   });
 
-  it('are found where they should be, or else where they are first', () => {
+  it('are found at the expected position, or at their first occurrence', () => {
     const finder = new SegmentFinder();
     expect(finder.quoteAt('abcabc', 'abc', 3)).toBe(3);
     expect(finder.quoteAt('abcabc', 'abc', 2)).toBe(0);
@@ -186,7 +186,7 @@ describe('segments of a text', () => {
 });
 
 describe('JSON', () => {
-  it('is parsed as ever', () => {
+  it('is parsed like JSON.parse', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         expect(parseJson(text, 1)).toEqual(JSON.parse(text));
@@ -195,7 +195,7 @@ describe('JSON', () => {
     expect(parseJson('{', 1)).toBeUndefined();
   });
 
-  it('takes about so much memory', () => {
+  it('has an estimated size in memory', () => {
     expect(memoryOf('abc', 100)).toBe(3);
     expect(memoryOf([['a'], { b: 'cd' }], 1_000)).toBe(3 * 64 + 4 * 16 + 3);
     expect(memoryOf(new Uint8Array(9), 100)).toBe(9);

@@ -15,7 +15,7 @@ describe('connectionError', () => {
     ['ECONNREFUSED', 'nothing listens there'],
     ['CERT_HAS_EXPIRED', 'certificate has expired'],
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed'],
-  ])('says what %s usually means', (code, hint) => {
+  ])('explains %s', (code, hint) => {
     const cause = Object.assign(new TypeError('fetch failed'), { cause: failed(code) });
     const error = connectionError(cause);
     expect(error.code).toBe('connection');
@@ -30,25 +30,25 @@ describe('connectionError', () => {
     );
   });
 
-  test('never repeats the words of the cause', () => {
+  test('does not repeat the message of the cause', () => {
     expect(connectionError(failed('ECONNRESET')).message).not.toContain('key');
   });
 
-  test('understands a cause that is no error, and a chain that bites its tail', () => {
+  test('accepts a cause that is not an error, and a cyclic chain', () => {
     expect(connectionError('broken').message).toBe('no connection to the vendor');
     const circular: Error & { code?: string } = failed('ECONNRESET');
     circular.cause = circular;
     expect(connectionError(circular).message).toContain('ECONNRESET');
   });
 
-  test('lets an error of ours through as it is', () => {
+  test('returns a SignalboxError unchanged', () => {
     const timeout = new SignalboxError('timeout', 'late', { phase: 'connect' });
     expect(connectionError(timeout)).toBe(timeout);
     expect(interruptedError('cut', timeout)).toBe(timeout);
   });
 });
 
-test('an interruption says what broke off and keeps its cause', () => {
+test('interruptedError describes the interruption and keeps its cause', () => {
   const cause = failed('ECONNRESET');
   const error = interruptedError('the connection was cut', cause);
   expect(error).toMatchObject({ code: 'stream_interrupted', cause });

@@ -5,8 +5,8 @@ import { rateLimitsOf, reportLimits } from '../../src/transport/body/rate-limit-
 const now = Date.UTC(2026, 0, 1, 12);
 const limitsOf = (headers: Record<string, string>) => rateLimitsOf(new Headers(headers), now);
 
-describe('the limits that a vendor tells in its headers', () => {
-  test('of OpenAI: requests and tokens, with durations', () => {
+describe('the rate limits in headers', () => {
+  test('are read from OpenAI, as requests and tokens with durations', () => {
     expect(
       limitsOf({
         'x-ratelimit-limit-requests': '60',
@@ -31,9 +31,9 @@ describe('the limits that a vendor tells in its headers', () => {
     [String(now / 1_000 + 5), 5_000],
     ['2026-01-01T12:00:09Z', 9_000],
     ['2026-01-01T11:00:00Z', 0],
-  ])('take %s for a reset in %d ms', (reset, resetMs) => {
-    const told = limitsOf({ 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': reset });
-    expect(told).toEqual([{ name: 'requests', unit: 'requests', remaining: 3, resetMs }]);
+  ])('parse %s as a reset in %d ms', (reset, resetMs) => {
+    const limits = limitsOf({ 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': reset });
+    expect(limits).toEqual([{ name: 'requests', unit: 'requests', remaining: 3, resetMs }]);
   });
 
   test.each([
@@ -41,12 +41,12 @@ describe('the limits that a vendor tells in its headers', () => {
     ['9'.repeat(40), 86_400_000],
     ['9999-12-31T23:59:59Z', 86_400_000],
     ['400d', 86_400_000],
-  ])('take %s for a reset in a day', (reset, resetMs) => {
-    const told = limitsOf({ 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': reset });
-    expect(told).toEqual([{ name: 'requests', unit: 'requests', remaining: 3, resetMs }]);
+  ])('cap %s at one day', (reset, resetMs) => {
+    const limits = limitsOf({ 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': reset });
+    expect(limits).toEqual([{ name: 'requests', unit: 'requests', remaining: 3, resetMs }]);
   });
 
-  test('are left out where a number cannot be right', () => {
+  test('are skipped when a number is implausible', () => {
     const rest = { 'x-ratelimit-reset': '1s' };
     for (const remaining of ['9'.repeat(400), '1e3', '-1', 'NaN', '9'.repeat(20)]) {
       expect(limitsOf({ ...rest, 'x-ratelimit-remaining': remaining })).toEqual([]);
@@ -57,7 +57,7 @@ describe('the limits that a vendor tells in its headers', () => {
     ]);
   });
 
-  test('are few, whatever the names', () => {
+  test('are at most 16, with names of limited length', () => {
     const headers = Object.fromEntries(
       Array.from({ length: 100 }, (_, at) => [`x-ratelimit-remaining-day-${at}`, '1']),
     );
@@ -70,8 +70,8 @@ describe('the limits that a vendor tells in its headers', () => {
     expect(limitsOf(named)).toEqual([]);
   });
 
-  test('of Anthropic: dates, measured against its own clock', () => {
-    const told = limitsOf({
+  test('are read from Anthropic, with dates measured against its clock', () => {
+    const limits = limitsOf({
       date: 'Thu, 01 Jan 2026 13:00:00 GMT',
       'anthropic-ratelimit-requests-limit': '50',
       'anthropic-ratelimit-requests-remaining': '0',
@@ -80,14 +80,14 @@ describe('the limits that a vendor tells in its headers', () => {
       'anthropic-ratelimit-input-tokens-remaining': '39000',
       'anthropic-ratelimit-input-tokens-reset': '2026-01-01T13:00:01Z',
     });
-    expect(told).toContainEqual({
+    expect(limits).toContainEqual({
       name: 'requests',
       unit: 'requests',
       limit: 50,
       remaining: 0,
       resetMs: 20_000,
     });
-    expect(told).toContainEqual({
+    expect(limits).toContainEqual({
       name: 'input-tokens',
       unit: 'tokens',
       limit: 40_000,
@@ -96,27 +96,27 @@ describe('the limits that a vendor tells in its headers', () => {
     });
   });
 
-  test('of Mistral and Cerebras: the window is in the name', () => {
-    const told = limitsOf({
+  test('are read from Mistral and Cerebras, with the window in the name', () => {
+    const limits = limitsOf({
       'x-ratelimit-limit-req-minute': '60',
       'x-ratelimit-remaining-req-minute': '12',
       'x-ratelimit-limit-tokens-day': '1000000',
       'x-ratelimit-remaining-tokens-day': '5',
       'x-ratelimit-reset-tokens-day': '33011.38',
     });
-    expect(told.map(({ name, unit, resetMs }) => [name, unit, resetMs])).toEqual([
+    expect(limits.map(({ name, unit, resetMs }) => [name, unit, resetMs])).toEqual([
       ['requests-minute', 'requests', 60_000],
       ['tokens-day', 'tokens', 33_011_380],
     ]);
   });
 
-  test("of the IETF's draft: all in one", () => {
+  test("are read from the IETF draft's single header", () => {
     expect(limitsOf({ ratelimit: 'limit=100, remaining=50, reset=30' })).toEqual([
       { name: 'requests', unit: 'requests', limit: 100, remaining: 50, resetMs: 30_000 },
     ]);
   });
 
-  test('are over with Retry-After, however long the bucket takes to be full', () => {
+  test('reset after Retry-After when the bucket takes longer to refill', () => {
     const headers = {
       'x-ratelimit-remaining-requests': '0',
       'x-ratelimit-reset-requests': '6m0s',
@@ -125,7 +125,7 @@ describe('the limits that a vendor tells in its headers', () => {
     expect(limitsOf(headers)[0]?.resetMs).toBe(2_000);
   });
 
-  test('are left out where they do not say what is left, or until when', () => {
+  test('are skipped without a remaining count or a reset', () => {
     expect(limitsOf({ 'x-ratelimit-limit-requests': '60' })).toEqual([]);
     expect(limitsOf({ 'x-ratelimit-remaining-requests': '0' })).toEqual([]);
     expect(
@@ -133,20 +133,20 @@ describe('the limits that a vendor tells in its headers', () => {
     ).toEqual([]);
   });
 
-  test('are told to nobody where there are none', () => {
-    const heard: unknown[] = [];
+  test('are reported only when there are some', () => {
+    const reported: unknown[] = [];
     const watch = {
       connected: () => undefined,
       bytes: () => undefined,
-      limits: (told: unknown) => void heard.push(told),
+      limits: (limits: unknown) => void reported.push(limits),
     };
     reportLimits(new Headers({ 'content-type': 'text/plain' }), watch);
-    expect(heard).toEqual([]);
+    expect(reported).toEqual([]);
     reportLimits(new Headers({ ratelimit: 'limit=9, remaining=8, reset=7' }), watch);
-    expect(heard).toHaveLength(1);
+    expect(reported).toHaveLength(1);
   });
 
-  test('are whole numbers of something, or nothing, whatever the headers hold', () => {
+  test('are not negative and consistent for any headers', () => {
     const names = fc.constantFrom(
       'x-ratelimit-remaining-requests',
       'x-ratelimit-reset-requests',

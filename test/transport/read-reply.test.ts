@@ -24,13 +24,13 @@ afterEach(() => {
 
 type Send = (url: string) => Promise<Answer>;
 
-/** Both ways to an answer: straight through undici, and through a `fetch` of the user's. */
+/** Both transports: directly through undici, and through the user's `fetch`. */
 const ways: readonly (readonly [string, Send])[] = [
   [
     'a dispatcher',
     (url) => {
       const dispatcher = processDispatcher();
-      if (dispatcher === undefined) throw new Error('this Node shows no dispatcher');
+      if (dispatcher === undefined) throw new Error('this Node exposes no dispatcher');
       const { signal } = new AbortController();
       const capture = new ResponseCapture({ signal, watch: quiet, key: 0 });
       const answer = capture.wait();
@@ -42,7 +42,7 @@ const ways: readonly (readonly [string, Send])[] = [
 ];
 
 describe.each(ways)('over %s', (_, send) => {
-  /** Asks a server that answers once, as told. */
+  /** Sends a request to a server that answers with `answer`. */
   async function answerFrom(answer: (response: ServerResponse) => void): Promise<Answer> {
     const server = createServer((_, response) => answer(response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -60,7 +60,7 @@ describe.each(ways)('over %s', (_, send) => {
       response.end(body);
     };
 
-  /** Sends half of what it promised, then cuts the connection. */
+  /** Sends less than its content-length, then cuts the connection. */
   const cutting =
     (body: string, status = 200) =>
     (response: ServerResponse): void => {
@@ -78,9 +78,9 @@ describe.each(ways)('over %s', (_, send) => {
         events.push(event);
       }
       if (hasEnded) return events;
-      const piece = await nextValue(() => source.read());
-      source.take(piece);
-      hasEnded = piece === undefined;
+      const chunk = await nextValue(() => source.read());
+      source.take(chunk);
+      hasEnded = chunk === undefined;
     }
   }
 
@@ -89,13 +89,13 @@ describe.each(ways)('over %s', (_, send) => {
     return reply.error;
   }
 
-  /** A body in exactly these pieces. */
-  function inPieces(pieces: readonly Uint8Array[]): Answer {
+  /** A response with exactly these chunks. */
+  function inChunks(chunks: readonly Uint8Array[]): Answer {
     return answerOf(
       new Response(
         new ReadableStream({
           start(controller) {
-            for (const piece of pieces) controller.enqueue(piece);
+            for (const chunk of chunks) controller.enqueue(chunk);
             controller.close();
           },
         }),
@@ -105,7 +105,7 @@ describe.each(ways)('over %s', (_, send) => {
   }
 
   describe('an answer', () => {
-    test('of JSON is understood although a stream was asked for', async () => {
+    test('of JSON is read although a stream was requested', async () => {
       const reply = await readReply(
         await answerFrom(sending(' {"a":1}', 'text/event-stream')),
         quiet,
@@ -113,7 +113,7 @@ describe.each(ways)('over %s', (_, send) => {
       expect(reply).toMatchObject({ kind: 'json', body: { a: 1 } });
     });
 
-    test('of events is understood whatever its content type says', async () => {
+    test('of events is read despite its content type', async () => {
       const reply = await readReply(
         await answerFrom(sending('data: 1\n\ndata: [DONE]\n\n', 'application/json')),
         quiet,
@@ -133,12 +133,12 @@ describe.each(ways)('over %s', (_, send) => {
       ['\n\n\r\ndata: 1\n\n'],
     ])('that begins with %j is a stream of events', async (body) => {
       const bytes = [...Buffer.from(body)].map((byte) => Uint8Array.of(byte));
-      expect(await eventsOf(await readReply(inPieces(bytes), quiet))).toMatchObject([
+      expect(await eventsOf(await readReply(inChunks(bytes), quiet))).toMatchObject([
         { type: 'event', data: 1 },
       ]);
     });
 
-    test('may begin with a byte order mark', async () => {
+    test('can begin with a byte order mark', async () => {
       const events = await readReply(await answerFrom(sending('\uFEFFdata: 1\n\n', 'x/y')), quiet);
       expect(await eventsOf(events)).toMatchObject([{ data: 1 }]);
       const json = await readReply(await answerFrom(sending('\uFEFF{"a":1}', 'x/y')), quiet);
@@ -151,7 +151,7 @@ describe.each(ways)('over %s', (_, send) => {
       ['an empty body', ' \n '],
       ['neither JSON nor an event stream', 'upstream error'],
       ['neither JSON nor an event stream', '"just a string"'],
-    ])('of %s is no answer', async (what, body) => {
+    ])('of %s is an invalid_response', async (what, body) => {
       const reading = readReply(await answerFrom(sending(body, 'text/html')), quiet);
       await expect(reading).rejects.toMatchObject({
         code: 'invalid_response',
@@ -171,7 +171,7 @@ describe.each(ways)('over %s', (_, send) => {
       expect(reply.headers.get('x-other')).toBe('yes');
     });
 
-    test('keeps characters whole that are split over pieces', async () => {
+    test('reads characters that are split across chunks', async () => {
       const text = fc.string({ unit: 'grapheme' });
       await fc.assert(
         fc.asyncProperty(fc.array(text), fc.array(fc.nat(400)), async (texts, cuts) => {
@@ -180,29 +180,29 @@ describe.each(ways)('over %s', (_, send) => {
           );
           const at = [0, ...cuts.filter((cut) => cut < bytes.length), bytes.length];
           at.sort((a, b) => a - b);
-          const pieces = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
-          const events = await eventsOf(await readReply(inPieces(pieces), quiet));
+          const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+          const events = await eventsOf(await readReply(inChunks(chunks), quiet));
           expect(events).toEqual(texts.map((data) => ({ type: 'event', name: undefined, data })));
         }),
       );
     });
 
-    test('feeds the idle clock with every piece, pings included', async () => {
-      let pieces = 0;
+    test('reports every chunk to the watch, including pings', async () => {
+      let chunks = 0;
       const watch: Watch = {
         connected: () => undefined,
-        bytes: () => pieces++,
+        bytes: () => chunks++,
         limits: () => undefined,
       };
       const encode = (text: string) => new TextEncoder().encode(text);
-      const body = inPieces([encode(': ping\n\n'), encode(': ping\n\n'), encode('data: 1\n\n')]);
+      const body = inChunks([encode(': ping\n\n'), encode(': ping\n\n'), encode('data: 1\n\n')]);
       await eventsOf(await readReply(body, watch));
-      expect(pieces).toBeGreaterThanOrEqual(3);
+      expect(chunks).toBeGreaterThanOrEqual(3);
     });
   });
 
   describe('a connection that breaks', () => {
-    test('in the middle of a stream interrupts it after the events that came', async () => {
+    test('in the middle of a stream interrupts it after the events that arrived', async () => {
       const reply = await readReply(await answerFrom(cutting('data: 1\n\ndata: 2')), quiet);
       if (reply.kind !== 'events') throw new Error('not events');
       const { events } = reply;
@@ -225,9 +225,9 @@ describe.each(ways)('over %s', (_, send) => {
       await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted' });
     });
 
-    test('is told from JSON that ends too soon only by its words', async () => {
+    test('has the same code as incomplete JSON', async () => {
       const answer = await answerFrom(sending('{"a":', 'application/json'));
-      // Where all has come, it is read at once.
+      // Synchronous if everything has arrived.
       const reading = async () => readReply(answer, quiet);
       await expect(reading()).rejects.toMatchObject({
         code: 'stream_interrupted',
@@ -236,7 +236,7 @@ describe.each(ways)('over %s', (_, send) => {
     });
   });
 
-  describe('a refusal', () => {
+  describe('an HTTP error', () => {
     test('of JSON is decoded', async () => {
       const reply = await readReply(
         await answerFrom(sending('{"error":{"type":"x"}}', 'application/json', 429)),
@@ -245,7 +245,7 @@ describe.each(ways)('over %s', (_, send) => {
       expect(httpErrorOf(reply)).toMatchObject({ status: 429, body: { error: { type: 'x' } } });
     });
 
-    test('of text is kept as it came', async () => {
+    test('of text is kept verbatim', async () => {
       const reply = await readReply(
         await answerFrom(sending('Bad gateway', 'text/plain', 502)),
         quiet,
@@ -253,17 +253,17 @@ describe.each(ways)('over %s', (_, send) => {
       expect(httpErrorOf(reply)).toMatchObject({ status: 502, body: 'Bad gateway' });
     });
 
-    test('without a body is known by its status', async () => {
+    test('without a body has its status', async () => {
       const reply = await readReply(await answerFrom(sending('', 'text/plain', 503)), quiet);
       expect(httpErrorOf(reply)).toMatchObject({ status: 503, body: '' });
     });
 
-    test('that is cut is known by its status', async () => {
+    test('that is cut has its status', async () => {
       const reply = await readReply(await answerFrom(cutting('{"error":', 500)), quiet);
       expect(httpErrorOf(reply).status).toBe(500);
     });
 
-    test('that never ends is read only so far, and its socket is closed', async () => {
+    test('that never ends is read up to a limit, and its socket is closed', async () => {
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       const response = await answerFrom((answer) => {
         answer.on('close', resolve);
@@ -281,7 +281,7 @@ describe.each(ways)('over %s', (_, send) => {
     });
   });
 
-  describe('a reader who leaves', () => {
+  describe('a reader that stops', () => {
     test('closes the socket of a stream', async () => {
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       const reply = await readReply(
@@ -298,7 +298,7 @@ describe.each(ways)('over %s', (_, send) => {
       await closed;
     });
 
-    test('closes the socket of an answer that is none', async () => {
+    test('closes the socket of an invalid response', async () => {
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       const response = await answerFrom((answer) => {
         answer.on('close', resolve);

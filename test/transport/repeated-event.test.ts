@@ -12,7 +12,7 @@ const content = (text: string): TextEvent => ({
   idle: ['created', 'p'],
 });
 
-/** The texts that `stream` has in events like the one that said `text` in `frame`, one after the other. */
+/** The texts of the events in `stream` that match the template made from `frame`. */
 function textsOf(frame: string, event: TextEvent, stream: string): readonly string[] {
   const repeated = repeatedEvent(frame, event);
   const texts: string[] = [];
@@ -23,19 +23,19 @@ function textsOf(frame: string, event: TextEvent, stream: string): readonly stri
 }
 
 describe('repeatedEvent', () => {
-  test('finds the events that differ only in their text', () => {
+  test('matches events that differ only in their text', () => {
     const texts = ['a', ' b, c', '', 'ü 😀', '"', 'line\n', '\\', 'a longer text, which is copied'];
     const stream = texts.map((text) => delta(text)).join('');
     for (const first of texts) expect(textsOf(delta(first), content(first), stream)).toEqual(texts);
   });
 
-  test('passes over idle fields, strings and numbers', () => {
+  test('ignores the values of idle fields', () => {
     const stream = delta('a', { created: 0, p: 'abc' }) + delta('b', { created: 12, p: '' });
     const frame = delta('x', { created: 7, p: 'z' });
     expect(textsOf(frame, content('x'), stream)).toEqual(['a', 'b']);
   });
 
-  test('passes over spaces before the last brace', () => {
+  test('ignores spaces before the last brace', () => {
     const pad = (frame: string, spaces: number) =>
       frame.replace(/\}\n\n$/, `${' '.repeat(spaces)}}\n\n`);
     const stream = pad(delta('a'), 1) + pad(delta('b }'), 9) + pad(delta('c'), 0);
@@ -43,51 +43,48 @@ describe('repeatedEvent', () => {
   });
 
   test.each([
-    ['another field', delta('a', { more: 1 })],
-    ['another value', delta('a').replace('null', '"stop"')],
-    ['a text with an escape that is none', delta('a').replace('"a"', '"\\x"')],
-    ['a text that is no JSON', delta('a').replace('"a"', '"\t"')],
+    ['an event with another field', delta('a', { more: 1 })],
+    ['an event with another value', delta('a').replace('null', '"stop"')],
+    ['a text with an invalid escape', delta('a').replace('"a"', '"\\x"')],
+    ['a text that is invalid JSON', delta('a').replace('"a"', '"\t"')],
     ['a null for the text', delta('a').replace('"a"', 'null')],
-    ['an event that is not whole', delta('a').slice(0, -1)],
-    ['a text that is not whole', delta('a').slice(0, delta('a').indexOf('"a"') + 2)],
+    ['an incomplete event', delta('a').slice(0, -1)],
+    ['an incomplete text', delta('a').slice(0, delta('a').indexOf('"a"') + 2)],
     ['nothing', ''],
-  ])('does not find one with %s', (_, stream) => {
+  ])('does not match %s', (_, stream) => {
     expect(textsOf(delta('x'), content('x'), stream)).toEqual([]);
   });
 
   test.each([
     ['is padded with zeros', '"created":007'],
-    ['is no number', '"created":null'],
+    ['is not a number', '"created":null'],
     ['is cut off', '"created":'],
-  ])('does not find one whose number %s', (_, created) => {
+  ])('does not match an event whose number %s', (_, created) => {
     const stream = delta('a', { created: 7 }).replace('"created":7', created);
     expect(textsOf(delta('x', { created: 7 }), content('x'), stream)).toEqual([]);
   });
 
   test.each([
-    ['is not there', delta('other')],
-    ['is there twice', delta('x', { content: 'x' })],
-    ['is there twice, once with escapes', delta('x', { content: 'x' }).replace('"x"', '"\\u0078"')],
-    [
-      'may be in a field whose name has escapes',
-      delta('x', { c: 'x' }).replace('"c"', '"\\u0063"'),
-    ],
-  ])('knows nothing when the text %s', (_, frame) => {
+    ['is missing', delta('other')],
+    ['occurs twice', delta('x', { content: 'x' })],
+    ['occurs twice, once escaped', delta('x', { content: 'x' }).replace('"x"', '"\\u0078"')],
+    ['may be in a field with an escaped name', delta('x', { c: 'x' }).replace('"c"', '"\\u0063"')],
+  ])('returns undefined when the text %s', (_, frame) => {
     expect(repeatedEvent(frame, content('x'))).toBeUndefined();
   });
 
-  test('knows nothing when an idle field is there twice, since one may be read', () => {
+  test('returns undefined when an idle field occurs twice', () => {
     const frame = delta('x', { created: 1, source: { created: 2 } });
     expect(repeatedEvent(frame, content('x'))).toBeUndefined();
   });
 
-  test('is not taken in by a text that looks like a field', () => {
+  test('is not confused by a text that looks like a field', () => {
     const odd = '{"content":"x"},"p":"y"';
     const stream = delta('a') + delta(odd);
     expect(textsOf(delta(odd), content(odd), stream)).toEqual(['a', odd]);
   });
 
-  test('does not look into an event of many thousand characters', () => {
+  test('returns undefined for an event of many thousand characters', () => {
     const long = 'x'.repeat(100_000);
     expect(repeatedEvent(delta(long), content(long))).toBeUndefined();
   });
@@ -106,29 +103,37 @@ describe('repeatedEvent', () => {
   })).node;
   const spaced = fc.constantFrom(undefined, 1);
 
-  test('what it finds is what JSON.parse finds', () => {
+  test('returns the same text as JSON.parse', () => {
     fc.assert(
-      fc.property(tree, tree, text, text, fc.nat(), spaced, (first, second, said, other, n, by) => {
-        const write = (value: unknown, of: string, created: number) =>
-          // Several lines of JSON are no event, but the comparison need not know.
-          `data: ${JSON.stringify({ value, delta: { content: of }, created }, undefined, by).slice(0, -1)}${' '.repeat(created % 4)}}\n\n`;
-        const repeated = repeatedEvent(write(first, said, 1), content(said));
-        for (const value of [first, second]) {
-          const stream = write(value, other, n);
-          const end = repeated?.find(stream, 0) ?? -1;
-          if (end < 0) continue;
-          expect(end).toBe(stream.length);
-          expect(repeated?.text).toBe(other);
-        }
-      }),
+      fc.property(
+        tree,
+        tree,
+        text,
+        text,
+        fc.nat(),
+        spaced,
+        (first, second, original, other, n, by) => {
+          const write = (value: unknown, of: string, created: number) =>
+            // Not a valid event when it has several lines, which does not matter here.
+            `data: ${JSON.stringify({ value, delta: { content: of }, created }, undefined, by).slice(0, -1)}${' '.repeat(created % 4)}}\n\n`;
+          const repeated = repeatedEvent(write(first, original, 1), content(original));
+          for (const value of [first, second]) {
+            const stream = write(value, other, n);
+            const end = repeated?.find(stream, 0) ?? -1;
+            if (end < 0) continue;
+            expect(end).toBe(stream.length);
+            expect(repeated?.text).toBe(other);
+          }
+        },
+      ),
     );
   });
 
-  test('finds every event with a text, whatever is in it', () => {
+  test('matches every event with any text', () => {
     fc.assert(
-      fc.property(text, text, fc.nat(), (said, other, created) => {
-        const frame = delta(said, { created: 1 });
-        expect(textsOf(frame, content(said), delta(other, { created }))).toEqual([other]);
+      fc.property(text, text, fc.nat(), (original, other, created) => {
+        const frame = delta(original, { created: 1 });
+        expect(textsOf(frame, content(original), delta(other, { created }))).toEqual([other]);
       }),
     );
   });

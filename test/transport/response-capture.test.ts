@@ -8,7 +8,7 @@ const answer: Answer = {
   body: { hasArrived: true, read: () => undefined, cancel: () => undefined },
 };
 
-/** A capture whose signal tells how many listen. */
+/** A capture with the listeners of its signal. */
 function open() {
   const controller = new AbortController();
   const { signal } = controller;
@@ -25,8 +25,8 @@ function open() {
   return { capture, waiting: capture.wait(), listening, connected, abort };
 }
 
-describe('a capture', () => {
-  it('hands over the answer, and holds nothing once all has come', async () => {
+describe('ResponseCapture', () => {
+  it('resolves with the answer, and removes its listener on release', async () => {
     const { capture, waiting, listening } = open();
     expect(capture.start().key).toBe(1);
     capture.resolve(answer);
@@ -36,14 +36,14 @@ describe('a capture', () => {
     expect(listening.size).toBe(0);
   });
 
-  it('waits until the request goes out', () => {
+  it('is unsent until the request starts', () => {
     const { capture } = open();
     expect(capture.isUnsent).toBe(true);
     capture.start();
     expect(capture.isUnsent).toBe(false);
   });
 
-  it('fails the one that waits, and holds nothing from then on', async () => {
+  it('rejects and removes its listener', async () => {
     const { capture, waiting, listening } = open();
     const reason = new Error('reset');
     capture.start();
@@ -53,14 +53,14 @@ describe('a capture', () => {
     expect(() => capture.start()).toThrow('the attempt has ended');
   });
 
-  it('keeps an answer that it has, whatever comes after', async () => {
+  it('keeps its answer after a later failure', async () => {
     const { capture, waiting } = open();
     capture.resolve(answer);
     capture.reject(new Error('reset'));
     expect(await waiting).toBe(answer);
   });
 
-  it('fails with the reason of an abort before the request goes out', async () => {
+  it('rejects with the reason of an abort before the request is sent', async () => {
     const { capture, waiting, abort, listening } = open();
     const reason = new Error('enough');
     abort(reason);
@@ -69,20 +69,20 @@ describe('a capture', () => {
     expect(listening.size).toBe(0);
   });
 
-  it('has whoever carries the request cut it, until all has come', () => {
-    for (const isOver of [false, true]) {
+  it('aborts the connection until it is released', () => {
+    for (const isReleased of [false, true]) {
       const { capture, abort } = open();
       const abortConnection = vi.fn();
       capture.setConnection({ abort: abortConnection });
       capture.resolve(answer);
-      if (isOver) capture.release();
+      if (isReleased) capture.release();
       const reason = new Error('enough');
       abort(reason);
-      expect(abortConnection.mock.calls).toEqual(isOver ? [] : [[reason]]);
+      expect(abortConnection.mock.calls).toEqual(isReleased ? [] : [[reason]]);
     }
   });
 
-  it('tells that the request is on a socket, while the attempt is under way', () => {
+  it('reports the connection until it is released', () => {
     const { capture, connected } = open();
     capture.connected();
     capture.release();

@@ -7,7 +7,7 @@ describe('retryAfterMsOf', () => {
   const cases: [string, Record<string, string>, number | undefined][] = [
     ['seconds', { 'retry-after': '2' }, 2_000],
     ['a fraction of a second', { 'retry-after': '0.5' }, 500],
-    ['at once', { 'retry-after': '0' }, 0],
+    ['zero', { 'retry-after': '0' }, 0],
     ['milliseconds', { 'retry-after-ms': '1500' }, 1_500],
     ['milliseconds before seconds', { 'retry-after-ms': '250', 'retry-after': '1' }, 250],
     [
@@ -21,12 +21,12 @@ describe('retryAfterMsOf', () => {
       3_000,
     ],
     [
-      'seconds, when the milliseconds are nonsense',
+      'seconds, when the milliseconds are invalid',
       { 'retry-after-ms': 'x', 'retry-after': '3' },
       3_000,
     ],
     [
-      'a date, against that of the answer',
+      'a date, relative to that of the response',
       { 'retry-after': 'Wed, 21 Oct 2026 07:28:30 GMT', date },
       30_000,
     ],
@@ -36,26 +36,26 @@ describe('retryAfterMsOf', () => {
       60_000,
     ],
     ['a date that has passed', { 'retry-after': 'Wed, 21 Oct 2026 07:27:00 GMT', date }, 0],
-    ['a date without one to hold it against', { 'retry-after': date }, undefined],
+    ['a date when the response has none', { 'retry-after': date }, undefined],
     ['a negative number', { 'retry-after': '-5' }, undefined],
     ['infinity', { 'retry-after': 'Infinity' }, undefined],
     ['words', { 'retry-after': 'soon' }, undefined],
-    ['words that a lenient parser takes for a date', { 'retry-after': 'try 5', date }, undefined],
+    ['words that a lenient parser accepts as a date', { 'retry-after': 'try 5', date }, undefined],
     ['an empty header', { 'retry-after': '' }, undefined],
     ['no header', {}, undefined],
   ];
-  test.each(cases)('understands %s', (_, headers, expected) => {
+  test.each(cases)('parses %s', (_, headers, expected) => {
     expect(retryAfterMsOf(new Headers(headers))).toBe(expected);
   });
 });
 
 describe('requestIdOf', () => {
   const cases: [string, Record<string, string>, string | undefined][] = [
-    ['that of OpenAI', { 'x-request-id': 'req_1', 'cf-ray': 'ray' }, 'req_1'],
-    ['that of Anthropic', { 'request-id': 'req_2', 'cf-ray': 'ray' }, 'req_2'],
-    ['that of the front door, when there is no other', { 'cf-ray': 'ray' }, 'ray'],
-    ['the next, when one is empty', { 'x-request-id': '', 'request-id': 'req_3' }, 'req_3'],
-    ['none, when there is none', {}, undefined],
+    ['the id of OpenAI', { 'x-request-id': 'req_1', 'cf-ray': 'ray' }, 'req_1'],
+    ['the id of Anthropic', { 'request-id': 'req_2', 'cf-ray': 'ray' }, 'req_2'],
+    ['the id of Cloudflare, when there is no other', { 'cf-ray': 'ray' }, 'ray'],
+    ['the next one, when one is empty', { 'x-request-id': '', 'request-id': 'req_3' }, 'req_3'],
+    ['none, without a header', {}, undefined],
   ];
   test.each(cases)('finds %s', (_, headers, expected) => {
     expect(requestIdOf(new Headers(headers))).toBe(expected);

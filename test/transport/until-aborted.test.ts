@@ -15,7 +15,7 @@ describe('untilAborted', () => {
       },
       reason,
     ],
-  ])('hands on %s, and leaves the signal', async (_, work, expected) => {
+  ])('returns %s and removes its listener', async (_, work, expected) => {
     const { signal } = new AbortController();
     expect(await untilAborted<unknown>(work, signal).catch((error: unknown) => error)).toBe(
       expected,
@@ -23,7 +23,7 @@ describe('untilAborted', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('ends with the reason of an abort, and leaves the signal', async () => {
+  it('rejects with the reason of an abort and removes its listener', async () => {
     const controller = new AbortController();
     const waiting = untilAborted(() => new Promise(() => undefined), controller.signal);
     controller.abort(reason);
@@ -31,12 +31,12 @@ describe('untilAborted', () => {
     expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
   });
 
-  it('does not begin after an abort', async () => {
-    let begun = false;
+  it('does not start the work after an abort', async () => {
+    let hasStarted = false;
     const work = async (): Promise<void> => {
-      begun = true;
+      hasStarted = true;
     };
     await expect(untilAborted(work, AbortSignal.abort(reason))).rejects.toBe(reason);
-    expect(begun).toBe(false);
+    expect(hasStarted).toBe(false);
   });
 });

@@ -1,16 +1,16 @@
-/** What is still reachable, by garbage collection and by a search of the heap's strings. */
+/** Finds what is still reachable, by garbage collection and by searching the strings of the heap. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { getHeapSnapshot } from 'node:v8';
 
 const { gc } = globalThis;
-if (gc === undefined) throw new Error('to be run with --expose-gc');
+if (gc === undefined) throw new Error('run with --expose-gc');
 
-/** Collections after which what is still there is taken to be held. */
-const mostCollections = 40;
+/** Collections after which a remaining object counts as retained. */
+const maxCollections = 40;
 
-const mostSnapshots = 4;
+const maxSnapshots = 4;
 
-/** Objects that must go, by their names. */
+/** Objects that must be collected, by name. */
 export class Watched {
   readonly #refs = new Map<string, WeakRef<object>>();
 
@@ -19,11 +19,11 @@ export class Watched {
     return object;
   }
 
-  /** The names of those that stay however often garbage is collected. */
-  async held(): Promise<readonly string[]> {
+  /** The names of the objects that are not collected. */
+  async retained(): Promise<readonly string[]> {
     const alive = (): string[] =>
       [...this.#refs].filter(([, ref]) => ref.deref() !== undefined).map(([name]) => name);
-    for (let each = 0; each < mostCollections && alive().length > 0; each++) {
+    for (let each = 0; each < maxCollections && alive().length > 0; each++) {
       // A `deref` keeps its object until the end of the turn.
       await turn();
       await turn();
@@ -35,7 +35,7 @@ export class Watched {
   }
 }
 
-/** A string that no other string of the program holds a part of. */
+/** A string that no other string of the program shares a part with. */
 export function mark(name: string, kind: string): string {
   return Buffer.from(['mark', name, kind].join('~')).toString();
 }
@@ -43,7 +43,7 @@ export function mark(name: string, kind: string): string {
 const begin = ['mark', '~'].join('');
 const letters = 'abcdefghijklmnopqrstuvwxyz-~';
 
-/** The marks in a text. Without a regular expression, which would take the place of the one that matched last. */
+/** The marks in a text. Does not use a regular expression, because that would replace `RegExp.input`. */
 function marksIn(text: string): readonly string[] {
   const found: string[] = [];
   for (let at = text.indexOf(begin); at >= 0; at = text.indexOf(begin, at + 1)) {
@@ -58,18 +58,18 @@ async function marksOfSnapshot(): Promise<readonly string[]> {
   const found = new Set<string>();
   const decoder = new TextDecoder();
   let rest = '';
-  for await (const piece of getHeapSnapshot()) {
-    const text = rest + decoder.decode(piece as Uint8Array, { stream: true });
+  for await (const chunk of getHeapSnapshot()) {
+    const text = rest + decoder.decode(chunk as Uint8Array, { stream: true });
     for (const name of marksIn(text)) found.add(name);
     rest = text.slice(-200);
   }
   return [...found].sort();
 }
 
-/** All marks that strings of the heap have in them, however often garbage is collected. */
+/** All marks in strings of the heap that are not collected. */
 export async function marksInHeap(): Promise<readonly string[]> {
   let found: readonly string[] = [];
-  for (let each = 0; each < mostSnapshots; each++) {
+  for (let each = 0; each < maxSnapshots; each++) {
     await turn();
     await turn();
     found = await marksOfSnapshot();
@@ -78,7 +78,7 @@ export async function marksInHeap(): Promise<readonly string[]> {
   return found;
 }
 
-/** Bytes of objects and of buffers, after garbage was collected. */
+/** Bytes of objects and buffers after garbage collection. */
 export async function bytesInUse(): Promise<number> {
   for (let each = 0; each < 5; each++) {
     await turn();

@@ -1,6 +1,6 @@
 /**
- * Makes calls of all kinds over all wires, and tells what of them can still be reached: while their routers are open,
- * after these were closed, and after these were let go. `node --expose-gc --no-warnings run.ts`
+ * Makes calls of all kinds over all wires, and prints what can still be reached: while their routers are open, after
+ * they are closed, and after they are dropped. `node --expose-gc --no-warnings run.ts`
  */
 import { getEventListeners, once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -16,25 +16,25 @@ import { bytesInUse, mark, marksInHeap, Watched } from './heap.ts';
 
 type Urls = Readonly<Record<'openai' | 'anthropic' | 'google' | 'compatible', string>>;
 
-/** The fake keeps the requests that it was sent, so it is made anew for each. */
-function forgetfulFake(): Provider {
+/** The fake keeps its requests, so each request gets a new one. */
+function perRequestFake(): Provider {
   return {
     ...fakeProvider(),
     prepare(request) {
-      const said = JSON.stringify(request.messages);
-      // Without a regular expression: the engine keeps the last string that one has matched.
-      const [, name = ''] = said.split('~');
-      if (said.includes('large')) return fakeProvider('y'.repeat(largeLength)).prepare(request);
+      const text = JSON.stringify(request.messages);
+      // No regular expression, because the engine keeps the last string that one has matched.
+      const [, name = ''] = text.split('~');
+      if (text.includes('large')) return fakeProvider('y'.repeat(largeLength)).prepare(request);
       const chunks = [mark(name, 'answer'), ' and', ' more'];
-      if (said.includes('unfit') || said.includes('fails')) {
+      if (text.includes('unfit') || text.includes('fails')) {
         return fakeProvider({ error: 'server_error' }).prepare(request);
       }
-      const isSilent = said.includes('silent') || request.model === 'silent';
+      const isSilent = text.includes('silent') || request.model === 'silent';
       if (isSilent) return fakeProvider({ hang: true }).prepare(request);
       if (request.output !== undefined) return fakeProvider().prepare(request);
       return fakeProvider({
         chunks,
-        ...(said.includes('stalls') && { stallAfter: 2 }),
+        ...(text.includes('stalls') && { stallAfter: 2 }),
       }).prepare(request);
     },
   };
@@ -51,11 +51,11 @@ function providersAt(urls: Urls, apiKey: () => string): Readonly<Record<string, 
   return {
     responses: openai({ apiKey, baseURL: urls.openai }),
     chat: openaiChat({ apiKey, baseURL: urls.compatible }),
-    fetched: openaiChat({ apiKey, baseURL: urls.compatible, fetch: (...asked) => fetch(...asked) }),
+    fetched: openaiChat({ apiKey, baseURL: urls.compatible, fetch: (...args) => fetch(...args) }),
     messages: anthropic({ apiKey, baseURL: urls.anthropic }),
     gemini: google({ apiKey, baseURL: urls.google }),
     'ai-sdk': fromAiSdk((id) => compatible.languageModel(id)),
-    fake: forgetfulFake(),
+    fake: perRequestFake(),
   };
 }
 
@@ -72,7 +72,7 @@ const endings = [
   'aborted',
   'late-abort',
   'left',
-  'refused',
+  'rejected-output',
   'hedged',
   'shared',
 ] as const;
@@ -93,7 +93,7 @@ const largeLength = 4_000_000;
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A router for each wire, each with watched parts, which die with it. */
+/** A router for one wire, with watched parts that must be collected with it. */
 function openRouter(wire: string, urls: Urls, watched: Watched) {
   const apiKey = watched.add(`${wire} key function`, () => 'test-key');
   const provider = providersAt(urls, apiKey)[wire];
@@ -118,7 +118,7 @@ type Opened = ReturnType<typeof openRouter>;
 
 type Options = NonNullable<Parameters<Opened['complete']>[2]>;
 
-/** One call, or two that share one request. All that is the caller's is gone when it returns. */
+/** One call, or two that share one request. Nothing of the caller may be reachable when it returns. */
 async function call(
   router: Opened,
   mode: 'complete' | 'stream',
@@ -129,7 +129,7 @@ async function call(
 ): Promise<void> {
   const controller = new AbortController();
   if (ending !== 'shared') watched.add(`${name} signal`, controller.signal);
-  const verdict = ending === 'refused' ? 'no good' : true;
+  const verdict = ending === 'rejected-output' ? 'not valid' : true;
   const options: Options = {
     signal: ending === 'shared' ? longLived : controller.signal,
     validate: watched.add(`${name} validate`, () => verdict),
@@ -151,18 +151,18 @@ async function call(
       if (ending === 'late-abort') controller.abort();
     }
   };
-  const asked = ending === 'shared' ? [ask(), ask()] : [ask()];
-  const outcomes = await Promise.allSettled(asked);
-  const isFine = ['ok', 'schema', 'hedged', 'shared', 'left'].includes(ending);
+  const calls = ending === 'shared' ? [ask(), ask()] : [ask()];
+  const outcomes = await Promise.allSettled(calls);
+  const isExpectedOk = ['ok', 'schema', 'hedged', 'shared', 'left'].includes(ending);
   const isStreamed = ending === 'left' && mode === 'stream';
   for (const { status } of outcomes) {
     if (ending === 'left' && !isStreamed) continue;
-    if ((status === 'fulfilled') === isFine) continue;
+    if ((status === 'fulfilled') === isExpectedOk) continue;
     throw new Error(`${name}: ${JSON.stringify(outcomes)}`);
   }
 }
 
-/** Returns the marks that are in the heap right behind a call, when nothing else has been done since. */
+/** Returns the marks that are in the heap directly after a call, before anything else runs. */
 async function callAll(
   routers: Map<string, Opened>,
   watched: Watched,
@@ -174,7 +174,8 @@ async function callAll(
       for (const ending of endings) {
         if (ending === 'left' && mode === 'complete') continue;
         await call(router, mode, ending, `${wire}-${mode}-${ending}`, watched, longLived);
-        if (mode === 'complete' && ending === 'refused') found.push(...(await marksInHeap()));
+        if (mode === 'complete' && ending === 'rejected-output')
+          found.push(...(await marksInHeap()));
       }
     }
   }
@@ -189,7 +190,7 @@ async function callWithLargeImage(router: Opened): Promise<void> {
   if (text.length < largeLength) throw new Error('the answer is not large');
 }
 
-/** Bytes that more are in use after a call with a large prompt and a large answer over each wire than before. */
+/** Additional bytes in use after a call with a large prompt and a large answer over each wire. */
 async function bytesLeftByLargeCalls(routers: Map<string, Opened>): Promise<number> {
   const before = await bytesInUse();
   for (const router of routers.values()) await callWithLargeImage(router);
@@ -207,12 +208,12 @@ for (const wire of Object.keys(providersAt(urls, () => ''))) {
   routers.set(wire, openRouter(wire, urls, ofRouters));
 }
 const atOnce = await callAll(routers, ofCalls, longLived.signal);
-const open = { objects: await ofCalls.held(), texts: await marksInHeap() };
+const open = { objects: await ofCalls.retained(), texts: await marksInHeap() };
 const listeners = getEventListeners(longLived.signal, 'abort').length;
 const bytes = await bytesLeftByLargeCalls(routers);
 await Promise.all([...routers.values()].map((router) => router.close()));
-const closed = { objects: await ofCalls.held(), texts: await marksInHeap() };
+const closed = { objects: await ofCalls.retained(), texts: await marksInHeap() };
 routers.clear();
-const gone = { objects: await ofRouters.held(), texts: await marksInHeap() };
+const gone = { objects: await ofRouters.retained(), texts: await marksInHeap() };
 console.log(JSON.stringify({ atOnce, open, listeners, bytes, closed, gone }));
 process.exit();

@@ -1,6 +1,6 @@
 /**
- * The simulated vendors, in a thread of their own: what they keep of a request is not in the heap that is searched.
- * What a request's prompt says decides what becomes of it.
+ * The simulated vendors in a separate thread, so that what they keep of a request is not in the searched heap. A word in
+ * the prompt selects the fault.
  */
 import { parentPort } from 'node:worker_threads';
 import {
@@ -24,14 +24,14 @@ for (const simulator of [
     const chunks = [`mark~${name}~answer`, ...Array.from({ length: 20 }, () => ' more')];
     return /schema"/i.test(textOf(request)) ? undefined : { chunks };
   });
-  const says = (word: string) => (request: SimulatedRequest) =>
+  const contains = (word: string) => (request: SimulatedRequest) =>
     textOf(request).includes(word) || request.model === word;
-  simulator.fault({ type: 'silence' }, { when: says('silent') });
-  simulator.fault({ type: 'stall', afterEvents: 8 }, { when: says('stalls') });
-  simulator.fault({ type: 'status', status: 500 }, { when: says('fails') });
+  simulator.fault({ type: 'silence' }, { when: contains('silent') });
+  simulator.fault({ type: 'stall', afterEvents: 8 }, { when: contains('stalls') });
+  simulator.fault({ type: 'status', status: 500 }, { when: contains('fails') });
   simulator.fault(
     { type: 'status', status: 400, message: 'mark~all~vendor-words' },
-    { when: says('unfit') },
+    { when: contains('unfit') },
   );
 }
 parentPort?.postMessage({

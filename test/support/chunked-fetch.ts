@@ -1,23 +1,23 @@
 import type { Fetch } from '../../src/transport/guarded-fetch.ts';
 
-/** An answer in pieces of any size. */
-export type AnswerInPieces = {
+/** An answer in chunks of any size. */
+export type AnswerInChunks = {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly pieces: Iterable<string | Uint8Array>;
+  readonly chunks: Iterable<string | Uint8Array>;
 };
 
-/** Counts what a body has given out. */
+/** What has been read of a body. */
 export type Served = { bytes: number; isCancelled: boolean };
 
 /**
- * A `fetch` that answers in the pieces that it is given, with no streams in between, so that a hundred thousand of them
- * cost little. `served` says how much was read.
+ * A `fetch` that answers in the given chunks without streams, so that 100,000 chunks are cheap. `served` records how much
+ * was read.
  */
-export function piecesFetch(answer: () => AnswerInPieces, served?: Served): Fetch {
+export function chunkedFetch(answer: () => AnswerInChunks, served?: Served): Fetch {
   return async () => {
-    const { status = 200, headers = {}, pieces } = answer();
-    const iterator = pieces[Symbol.iterator]();
+    const { status = 200, headers = {}, chunks } = answer();
+    const iterator = chunks[Symbol.iterator]();
     const reader = {
       async read() {
         const next = iterator.next();
@@ -35,12 +35,12 @@ export function piecesFetch(answer: () => AnswerInPieces, served?: Served): Fetc
   };
 }
 
-/** Bytes in pieces of `size`. */
-export function* piecewise(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+/** Splits bytes into chunks of `size`. */
+export function* inChunks(bytes: Uint8Array, size: number): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-/** A text in pieces of one byte. */
-export function bytewise(text: string): Generator<Uint8Array> {
-  return piecewise(Buffer.from(text), 1);
+/** Splits a text into chunks of one byte. */
+export function byByte(text: string): Generator<Uint8Array> {
+  return inChunks(Buffer.from(text), 1);
 }

@@ -17,7 +17,7 @@ afterEach(() => server?.stop());
 
 type Settings = Parameters<typeof openaiChat>[0];
 
-/** What becomes of one call to a vendor that answers so. */
+/** The outcome of one call to a vendor with this answer. */
 async function ask(
   { status, body, headers }: Answer,
   settings: (baseURL: string) => Settings = (baseURL) => ({ apiKey: 'k', baseURL }),
@@ -48,9 +48,9 @@ async function settle(
   return { events, failure, completion };
 }
 
-const refused = (error: object): Answer => ({ status: 400, body: { error } });
+const httpError = (error: object): Answer => ({ status: 400, body: { error } });
 
-describe('the parameter that a vendor complains of', () => {
+describe("the parameter in a vendor's error", () => {
   it.each([
     'model',
     'messages[0].content',
@@ -59,8 +59,8 @@ describe('the parameter that a vendor complains of', () => {
     'max_completion_tokens',
     'generationConfig.thinkingConfig',
     'web_search_options',
-  ])('is in the message where it is made of the names of fields: %s', async (param) => {
-    const { failure } = await ask(refused({ type: 'invalid_request_error', param }));
+  ])('is in the message when it consists of known field names: %s', async (param) => {
+    const { failure } = await ask(httpError({ type: 'invalid_request_error', param }));
     expect(failure?.message).toContain(`param ${param})`);
   });
 
@@ -73,24 +73,24 @@ describe('the parameter that a vendor complains of', () => {
     '...',
     'model.'.repeat(30),
   ])('is not in the message otherwise: %s', async (param) => {
-    const { failure } = await ask(refused({ type: 'invalid_request_error', param }));
+    const { failure } = await ask(httpError({ type: 'invalid_request_error', param }));
     expect(failure?.message).toBe(
       'v/m: invalid request (400, invalid_request_error): the request would fail elsewhere too',
     );
   });
 });
 
-describe('the machine words of an error', () => {
+describe('the codes of an error', () => {
   it.each(['CANARYPROMPT', 'sk-canary0123456789abcdef', 'hello_world', 'a b'])(
-    'are one word of ours where they are no known ones: %s',
+    'are reported as unknown when none is known: %s',
     async (code) => {
-      const { failure } = await ask(refused({ code, type: code }));
+      const { failure } = await ask(httpError({ code, type: code }));
       expect(failure?.message).toContain('(400, unknown code)');
     },
   );
 
-  it('are told where one of them is known', async () => {
-    const { failure } = await ask(refused({ code: 'CANARY', type: 'invalid_request_error' }));
+  it('are reported when one of them is known', async () => {
+    const { failure } = await ask(httpError({ code: 'CANARY', type: 'invalid_request_error' }));
     expect(failure?.message).toContain('(400, invalid_request_error)');
   });
 });
@@ -122,32 +122,32 @@ describe('the id of a request', () => {
   it.each([
     ['the key', key],
     ['a part of the key', `req_${key.slice(4, 16)}`],
-    ['the key in other case', key.toUpperCase()],
+    ['the key in upper case', key.toUpperCase()],
     ['the key in base64', base64(key)],
-    ['the key in base64 behind one byte', base64(`:${key}`)],
-    ['the key in base64 behind two bytes', base64(`u:${key}`)],
-    ['the key in base64 of URLs', Buffer.from(key).toString('base64url')],
-  ])('is not in the error where it holds %s', async (_, id) => {
+    ['the key in base64 after one byte', base64(`:${key}`)],
+    ['the key in base64 after two bytes', base64(`u:${key}`)],
+    ['the key in base64url', Buffer.from(key).toString('base64url')],
+  ])('is not in the error when it contains %s', async (_, id) => {
     expect(await idOf(id, withKey)).toBeUndefined();
   });
 
-  it('is not in the error where it holds a key of a pool or of a function', async () => {
+  it('is not in the error when it contains a key of a pool or a function', async () => {
     const pool = (baseURL: string): Settings => ({ apiKey: [key, 'another-key-0'], baseURL });
     expect(await idOf(`req_${key}`, pool)).toBeUndefined();
     await server?.stop();
-    const given = (baseURL: string): Settings => ({ apiKey: async () => key, baseURL });
-    expect(await idOf(`req_${key}`, given)).toBeUndefined();
+    const ofFunction = (baseURL: string): Settings => ({ apiKey: async () => key, baseURL });
+    expect(await idOf(`req_${key}`, ofFunction)).toBeUndefined();
   });
 
   it.each([
     ['a header of the settings', { 'x-portkey-api-key': key }],
     ['the password of Basic', { authorization: `Basic ${base64(`user:${key}`)}` }],
-  ])('is not in the error where it holds %s', async (_, headers) => {
+  ])('is not in the error when it contains %s', async (_, headers) => {
     const settings = (baseURL: string): Settings => ({ apiKey: 'k', baseURL, headers });
     expect(await idOf(`req_${key}`, settings)).toBeUndefined();
   });
 
-  it('is in the error although the caller sent the same id', async () => {
+  it('is in the error when the caller sent the same id', async () => {
     const headers = { 'x-request-id': 'my-own-id-0123' };
     const settings = (baseURL: string): Settings => ({ apiKey: 'k', baseURL, headers });
     expect(await idOf('my-own-id-0123', settings)).toBe('my-own-id-0123');
@@ -158,12 +158,12 @@ describe('the id of a request', () => {
     ['words of the prompt', { prompt: 'my secret canary is blue' }, 'my-secret-canary-1'],
     ['the prompt in base64', { prompt: 'my secret canary' }, base64('my secret canary')],
     ['the system prompt', { system: 'CANARYPROMPT' }, 'req_CANARYPROMPT'],
-  ])('is not in the error where it holds %s', async (_, call, id) => {
+  ])('is not in the error when it contains %s', async (_, call, id) => {
     expect(await idOf(id, withKey, call)).toBeUndefined();
   });
 
   it.each(['two words', 'x'.repeat(200), 'sk-0123456789abcdef', 'AIzaSyA0123456789'])(
-    'is none that looks like something else: %s',
+    'is ignored when it does not look like an id: %s',
     async (id) => {
       expect(await idOf(id)).toBeUndefined();
     },
@@ -176,7 +176,7 @@ function causeOf(failure: SignalboxError | undefined): Error {
 }
 
 describe('the cause of an error', () => {
-  it.each([400, 200])('has the words of the vendor without the key: %d', async (status) => {
+  it.each([400, 200])('contains the text of the vendor without the key: %d', async (status) => {
     const message = `Incorrect API key provided: ${key} (${base64(key)}).`;
     const { failure } = await ask({ status, body: { error: { message, key } } }, withKey);
     const cause = causeOf(failure);
@@ -186,7 +186,7 @@ describe('the cause of an error', () => {
     expect(all).not.toContain(base64(key).slice(0, -2));
   });
 
-  it('has it without a key in the address', async () => {
+  it('contains the text without a key of the URL', async () => {
     const message = `no such key: ${key}`;
     const settings = (baseURL: string): Settings => ({
       apiKey: 'k',
@@ -207,7 +207,7 @@ describe('the usage in events', () => {
     },
   });
 
-  it("has the vendor's numbers under names that are known, and the completion has it all", async () => {
+  it("has the vendor's numbers with known names, and the completion has everything", async () => {
     const known = {
       prompt_tokens_details: { cached_tokens: 0, ephemeral_5m_input_tokens: 2 },
       cost: 0.01,
@@ -236,7 +236,7 @@ describe('the usage in events', () => {
     expect(completion?.usage.raw).toMatchObject({ ...known, ...unknown });
   });
 
-  it('is bounded in depth and length', async () => {
+  it('is limited in depth and length', async () => {
     const deep = { tokens: { tokens: { tokens: { tokens: { tokens: { tokens: 1 } } } } } };
     const many = Object.fromEntries(
       Array.from({ length: 99 }, (_, at) => [`input_${at}_tokens`, at]),

@@ -22,7 +22,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop()));
 });
 
-/** A vendor that answers everything with one text of JSON, which may hold what no object of ours can. */
+/** A vendor that answers with this JSON text, which can contain numbers that `JSON.stringify` does not write. */
 async function vendor(json: string, status = 200, headers: Record<string, string> = {}) {
   const server = await startScriptedServer((response) => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
@@ -61,13 +61,13 @@ const factories: Readonly<Record<string, (baseURL: string) => Provider>> = {
   gemini: (baseURL) => google({ apiKey: 'k', baseURL }),
 };
 
-describe('a token count that cannot be right', () => {
+describe('an implausible token count', () => {
   const wires = Object.keys(bodies);
-  const slips = ['1e300', '1e999', '100000001', '-1', '1.5'];
-  const cases = wires.flatMap((wire) => slips.map((slip) => [wire, slip] as const));
+  const counts = ['1e300', '1e999', '100000001', '-1', '1.5'];
+  const cases = wires.flatMap((wire) => counts.map((count) => [wire, count] as const));
 
-  it.each(cases)('counts as not reported, and is estimated: %s, %s', async (wire, slip) => {
-    const json = bodies[wire]?.(slip) ?? '';
+  it.each(cases)('counts as missing and is estimated: %s, %s', async (wire, count) => {
+    const json = bodies[wire]?.(count) ?? '';
     const provider = factories[wire]?.(await vendor(json));
     if (provider === undefined) throw new Error('there is no such wire');
     const { router, events } = routerOver(provider);
@@ -80,7 +80,7 @@ describe('a token count that cannot be right', () => {
     expect(events.of('cost')[0]?.usd).toBe(cost.usd);
   });
 
-  it('takes the rest of the usage with it only where it is a part of it', async () => {
+  it('in the total keeps the other counts and marks them as estimated', async () => {
     const usage = '{"prompt_tokens":5,"completion_tokens":2,"total_tokens":1e300}';
     const { router } = routerOver(factories.chat?.(await vendor(chatBody(usage))) as Provider);
     const answer = await router.complete('t', 'hi');
@@ -88,7 +88,7 @@ describe('a token count that cannot be right', () => {
     expect(answer.usage.estimated).toBe(true);
   });
 
-  it('leaves the rest as it is reported where it is beside the point: cached input of Gemini', async () => {
+  it('of cached input on Gemini keeps the other counts', async () => {
     const json = `{"candidates":[{"content":{"parts":[{"text":"hi"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":1,"cachedContentTokenCount":1e300}}`;
     const { router } = routerOver(factories.gemini?.(await vendor(json)) as Provider);
     const { usage } = await router.complete('t', 'hi');
@@ -96,8 +96,8 @@ describe('a token count that cannot be right', () => {
     expect(usage.cachedInputTokens).toBeUndefined();
   });
 
-  it.each(['1e9', '1e300'])('does not close a tpm gate: %s', async (slip) => {
-    let total = slip;
+  it.each(['1e9', '1e300'])('does not close a tpm gate: %s', async (invalidTotal) => {
+    let total = invalidTotal;
     const server = await startScriptedServer((response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(chatBody(`{"prompt_tokens":5,"completion_tokens":2,"total_tokens":${total}}`));
@@ -117,12 +117,12 @@ describe('a token count that cannot be right', () => {
     expect(answer.usage).toMatchObject({ totalTokens: 7 });
   });
 
-  it('closes a tpm gate for two minutes at most where it is merely unlikely', async () => {
+  it('closes a tpm gate for at most two minutes when it is large but plausible', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
-    const slip = { inputTokens: 10, outputTokens: 90_000_000, totalTokens: 90_000_010 };
+    const large = { inputTokens: 10, outputTokens: 90_000_000, totalTokens: 90_000_010 };
     const short = { inputTokens: 10, outputTokens: 10, totalTokens: 20 };
     const provider = fakeProvider(
-      (_, attempt) => ({ text: 'hi', usage: attempt === 1 ? slip : short }),
+      (_, attempt) => ({ text: 'hi', usage: attempt === 1 ? large : short }),
       { runtime },
     );
     const router = createRouter({
@@ -133,13 +133,13 @@ describe('a token count that cannot be right', () => {
     const startedAt = runtime.now();
     for (let call = 0; call < 10; call++) await router.complete('t', 'hi');
     expect(provider.calls[1]?.at).toBeLessThan(startedAt + 130_000);
-    // Nor is the next answer taken to be as long: those after it come at their usual pace.
+    // The next answers are not estimated to be as long.
     expect(provider.calls[9]?.at).toBeLessThan(startedAt + 230_000);
   });
 });
 
-/** A provider of the user's own, with the parts or the error that it is given. */
-function ownProvider(
+/** A custom provider with these parts or this error. */
+function customProvider(
   parts: readonly ProviderPart[],
   error?: SignalboxError,
   limits?: RateLimit,
@@ -173,14 +173,14 @@ const usageOf = (counts: Partial<Usage>): Usage => ({
   ...counts,
 });
 
-describe("a provider of the user's own", () => {
+describe('a custom provider', () => {
   it.each([
     [{ inputTokens: 1e300 }],
     [{ outputTokens: Number.NaN }],
     [{ inputTokens: -5 }],
     [{ outputTokens: Number.POSITIVE_INFINITY }],
-  ])('hands over no absurd usage: %o', async (counts) => {
-    const { router } = routerOver(ownProvider([text, finishWith(usageOf(counts))]));
+  ])('gets its implausible usage estimated: %o', async (counts) => {
+    const { router } = routerOver(customProvider([text, finishWith(usageOf(counts))]));
     const { usage, cost } = await router.complete('t', 'hi');
     expect(usage).toEqual({ inputTokens: 1, outputTokens: 1, totalTokens: 2, estimated: true });
     expect(cost.priced).toBe('estimated');
@@ -193,8 +193,8 @@ describe("a provider of the user's own", () => {
     [{ reasoningTokens: 11 }, {}],
     [{ reasoningTokens: 1e300 }, {}],
     [{ cacheWriteTokens: 5, cacheWriteTokensByTtl: { '5m': 1e300 } }, { cacheWriteTokens: 5 }],
-  ])('has usage estimated that contradicts itself: %o', async (counts, kept) => {
-    const { router } = routerOver(ownProvider([text, finishWith(usageOf(counts))]));
+  ])('gets contradictory usage estimated: %o', async (counts, kept) => {
+    const { router } = routerOver(customProvider([text, finishWith(usageOf(counts))]));
     const { usage, cost } = await router.complete('t', 'hi');
     expect(usage).toMatchObject({ inputTokens: 10, outputTokens: 10, estimated: true, ...kept });
     expect(Object.values(usage)).not.toContain(1e300);
@@ -202,16 +202,16 @@ describe("a provider of the user's own", () => {
     expect(cost.priced).toBe('estimated');
   });
 
-  it('leaves sound usage as it is', async () => {
-    const sound = usageOf({ cachedInputTokens: 4, cacheWriteTokens: 6, reasoningTokens: 10 });
-    const { router } = routerOver(ownProvider([text, finishWith(sound)]));
-    expect((await router.complete('t', 'hi')).usage).toEqual(sound);
+  it('keeps plausible usage', async () => {
+    const plausible = usageOf({ cachedInputTokens: 4, cacheWriteTokens: 6, reasoningTokens: 10 });
+    const { router } = routerOver(customProvider([text, finishWith(plausible)]));
+    expect((await router.complete('t', 'hi')).usage).toEqual(plausible);
   });
 
-  it('hands over no absurd early usage when its answer breaks off', async () => {
+  it('causes no cost event for implausible early usage of an interrupted answer', async () => {
     const early: ProviderPart = { type: 'usage', usage: usageOf({ inputTokens: 1e300 }) };
     const cut = new SignalboxError('stream_interrupted', 'cut');
-    const { router, events } = routerOver(ownProvider([early, text], cut));
+    const { router, events } = routerOver(customProvider([early, text], cut));
     await expect(router.complete('t', 'hi')).rejects.toThrow('cut');
     expect(events.of('cost')).toEqual([]);
   });
@@ -226,16 +226,16 @@ describe("a provider of the user's own", () => {
       { status: 429, requestId: 'req_1' },
       { status: 429, requestId: 'req_1' },
     ],
-  ])('hands over no absurd error: %o', async (more, kept) => {
+  ])('gets invalid fields of its error removed: %o', async (more, kept) => {
     const failure = new SignalboxError('rate_limited', 'slow down', more);
-    const { router, events } = routerOver(ownProvider([], failure));
+    const { router, events } = routerOver(customProvider([], failure));
     await expect(router.complete('t', 'hi')).rejects.toThrow('slow down');
     expect(events.of('attempt-end')[0]?.error).toEqual({
       code: 'rate_limited',
       message: 'v/m: slow down',
       ...kept,
     });
-    // The third refusal limits the target.
+    // The third 429 limits the target.
     for (let each = 0; each < 2; each++) await router.complete('t', 'hi').catch(() => undefined);
     expect(events.of('rate-limited')[0]?.until).toBeLessThan(Date.now() + day + 60_000);
   });
@@ -244,18 +244,18 @@ describe("a provider of the user's own", () => {
     [{ remaining: 0, resetMs: Number.NaN }],
     [{ remaining: Number.NaN, resetMs: 1_000 }],
     [{ remaining: -1, resetMs: 1_000 }],
-  ])('hands over no limit that cannot be: %o', async (told) => {
-    const limit: RateLimit = { name: 'requests', unit: 'requests', ...told };
-    const provider = ownProvider([text, finishWith(usageOf({}))], undefined, limit);
+  ])('gets an invalid limit ignored: %o', async (invalid) => {
+    const limit: RateLimit = { name: 'requests', unit: 'requests', ...invalid };
+    const provider = customProvider([text, finishWith(usageOf({}))], undefined, limit);
     const { router } = routerOver(provider);
     await router.complete('t', 'hi');
     expect(router.snapshot().targets['v/m']?.limits).toEqual({ queued: 0 });
   });
 
-  it('is believed for no longer than names and texts may be', async () => {
+  it('gets long names and texts shortened', async () => {
     const long = 'x'.repeat(10_000);
     const { router } = routerOver(
-      ownProvider([
+      customProvider([
         { type: 'open', id: long, servedModel: long, requestId: long },
         { type: 'warning', warning: { code: 'compat', param: long, message: long } },
         text,
@@ -269,11 +269,11 @@ describe("a provider of the user's own", () => {
   });
 
   it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1.5])(
-    'embeds in batches of the usual size where it says %d',
+    'embeds in batches of the default size when maxEmbeddingBatch is %d',
     async (maxEmbeddingBatch) => {
       const sizes: number[] = [];
       const provider: Provider = {
-        ...ownProvider([]),
+        ...customProvider([]),
         capabilities: () => new Set(['embeddings'] as const),
         maxEmbeddingBatch,
         prepareEmbedding: ({ values }) => ({
@@ -291,14 +291,14 @@ describe("a provider of the user's own", () => {
     },
   );
 
-  it('is refused with a number of keys that cannot be', () => {
+  it('is rejected with an invalid number of keys', () => {
     for (const keyCount of [1e9, 0, Number.NaN, 1.5]) {
-      const provider = { ...ownProvider([]), keyCount };
+      const provider = { ...customProvider([]), keyCount };
       expect(() => routerOver(provider)).toThrow('keyCount');
     }
   });
 
-  it('gives no vector with infinity in it', async () => {
+  it('cannot return a vector with an infinite number', async () => {
     const url = await vendor(
       '{"data":[{"index":0,"embedding":[1e999,1]}],"usage":{"prompt_tokens":1,"total_tokens":1}}',
     );
@@ -307,14 +307,14 @@ describe("a provider of the user's own", () => {
   });
 });
 
-describe('a wait that cannot be', () => {
+describe('an implausible wait', () => {
   it.each([
     [{ 'retry-after': '1e300' }, undefined],
     [{ 'retry-after': '9'.repeat(400) }, day],
     [{ 'retry-after-ms': '1e300' }, undefined],
     [{ 'retry-after': '-5' }, undefined],
     [{ 'retry-after': 'Fri, 31 Dec 9999 23:59:59 GMT' }, day],
-  ])('is bounded in errors and events: %o', async (headers, retryAfterMs) => {
+  ])('is capped in errors and events: %o', async (headers, retryAfterMs) => {
     const url = await vendor('{"error":{"message":"slow"}}', 429, headers);
     const { router, events } = routerOver(openaiChat({ apiKey: 'k', baseURL: url }));
     const failure: unknown = await router.complete('t', 'hi').catch((error: unknown) => error);
@@ -324,7 +324,7 @@ describe('a wait that cannot be', () => {
     expect(events.of('rate-limited')[0]?.until).toBeLessThan(Date.now() + day + 60_000);
   });
 
-  it('is bounded where the body tells it', async () => {
+  it('is capped when it is in the body', async () => {
     const nines = '9'.repeat(400);
     const prose = await vendor(`{"error":{"message":"Please try again in ${nines}s"}}`, 429);
     const chat = routerOver(openaiChat({ apiKey: 'k', baseURL: prose }));
@@ -337,10 +337,10 @@ describe('a wait that cannot be', () => {
   });
 });
 
-describe('what is nested too deep', () => {
+describe('JSON that is nested too deeply', () => {
   const deep = `${'['.repeat(100_000)}1${']'.repeat(100_000)}`;
 
-  it('is not in events, and not in the usage of the answer', async () => {
+  it('is not in events or the usage of the answer', async () => {
     const url = await vendor(chatBody(`{"prompt_tokens":5,"completion_tokens":2,"x":${deep}}`));
     const { router, events } = routerOver(openaiChat({ apiKey: 'k', baseURL: url }));
     const answer = await router.complete('t', 'hi');
@@ -357,7 +357,7 @@ describe('what is nested too deep', () => {
     expect(() => JSON.stringify(cause.cause, null, 2)).not.toThrow();
   });
 
-  it('leaves a tool call marked as invalid, with its text', async () => {
+  it('marks a tool call as invalid and keeps its text', async () => {
     const call = { id: 'c1', type: 'function', function: { name: 'look', arguments: deep } };
     const message = { role: 'assistant', content: null, tool_calls: [call] };
     const choices = [{ index: 0, message, finish_reason: 'tool_calls' }];
@@ -369,9 +369,9 @@ describe('what is nested too deep', () => {
   });
 });
 
-describe('an index that cannot be', () => {
-  it('does not keep the pieces of two calls from their places', async () => {
-    const piece = (index: number, id: string, args: string) => ({
+describe('an index that is too large', () => {
+  it('does not mix up two tool calls', async () => {
+    const delta = (index: number, id: string, args: string) => ({
       choices: [
         {
           index: 0,
@@ -382,8 +382,8 @@ describe('an index that cannot be', () => {
     const server = await startScriptedServer((response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const events = [
-        piece(2 ** 53, 'one', '{"a":1}'),
-        piece(2 ** 53 + 2, 'two', '{"b":2}'),
+        delta(2 ** 53, 'one', '{"a":1}'),
+        delta(2 ** 53 + 2, 'two', '{"b":2}'),
         { choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] },
       ];
       for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
@@ -422,7 +422,7 @@ describe('a model of the AI SDK', () => {
       doStream: async () => ({ stream: new ReadableStream() }),
     }) as unknown as Parameters<typeof fromAiSdk>[0];
 
-  it('hands over no absurd usage, and no key for an id', async () => {
+  it('gets its implausible usage estimated, and no key used as an id', async () => {
     const usage = { inputTokens: { total: 5 }, outputTokens: { total: 1e300 } };
     const { router } = routerOver(fromAiSdk(modelOf(usage)));
     const answer = await router.complete('t', 'hi');
@@ -433,7 +433,7 @@ describe('a model of the AI SDK', () => {
   it.each([
     [{ statusCode: 1e300 }, undefined],
     [{ statusCode: 429, responseHeaders: { 'bad name': 'x', 'retry-after': '1e300' } }, 429],
-  ])('fails as it says, whatever the numbers and headers: %o', async (failure, status) => {
+  ])('fails with its code for any numbers and headers: %o', async (failure, status) => {
     const { router, events } = routerOver(fromAiSdk(modelOf({}, failure)));
     await router.complete('t', 'hi').catch(() => undefined);
     const error = events.of('attempt-end')[0]?.error;
@@ -442,15 +442,15 @@ describe('a model of the AI SDK', () => {
     expect(error?.retryAfterMs).toBeUndefined();
   });
 
-  it('shows no code of its failure that is not a network code', async () => {
+  it('does not expose a code that is not a network code', async () => {
     const { router, events } = routerOver(fromAiSdk(modelOf({}, { code: 'CANARYPROMPT' })));
     await router.complete('t', 'hi').catch(() => undefined);
     expect(JSON.stringify(events.events)).not.toContain('CANARY');
   });
 });
 
-describe("the caller's own numbers", () => {
-  it('may be as large as they like: no timer rings at once', async () => {
+describe('numbers of the caller', () => {
+  it('can be of any size without firing a timer immediately', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,

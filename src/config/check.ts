@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { dataFlaws } from '../internal/data-flaws.ts';
+import { dataFlaws } from '../internal/caller-data.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
 import {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dataFlaws } from '../internal/data-flaws.ts';
+import { dataFlaws } from '../internal/caller-data.ts';
 import { once } from '../internal/once.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { DrillFault, DrillOptions } from '../protocol/drill.ts';

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { SignalboxError } from '../errors.ts';
+import type { DataFlaw } from '../internal/caller-data.ts';
 import { closest } from '../internal/closest.ts';
-import type { DataFlaw } from '../internal/data-flaws.ts';
 import { quoted, quotedList, shortened } from '../internal/quoted.ts';
 
 /** Most problems listed in one error; the rest are counted. */

@@ -1,4 +1,4 @@
-import { dataFlaws } from '../internal/data-flaws.ts';
+import { dataFlaws } from '../internal/caller-data.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';

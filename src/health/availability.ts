@@ -1,5 +1,5 @@
-import { longestWaitMs } from '../internal/believed-wait.ts';
 import { timestamp } from '../internal/timestamp.ts';
+import { longestWaitMs } from '../internal/vendor-data.ts';
 import type { Unavailability } from '../protocol/events.ts';
 import type { Unavailable } from './circuit-breaker.ts';
 

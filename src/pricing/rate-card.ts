@@ -1,6 +1,5 @@
 import type { Price } from '../protocol/usage.ts';
-import { type Rate, ratePerMillion, ratePerThousand, scale } from './money.ts';
-import { hourWriteRatio } from './supplement.ts';
+import { type Rate, type Ratio, ratePerMillion, ratePerThousand, scale } from './money.ts';
 
 /** The rates of every kind of token for a given size of the request. */
 export type TokenRates = {
@@ -141,4 +140,154 @@ function usdAt(figure: ListedFigure | undefined, above: number): number | undefi
 
 function feeOf(figure: ListedFigure | undefined): Rate {
   return typeof figure === 'number' ? ratePerThousand(figure) : 0n;
+}
+
+/**
+ * A price that the list does not have: a service tier, or a cache write. It is a multiple of the standard price, so
+ * that it stays right when the price changes. Models are named as in the list, where dated snapshots have the name of
+ * their family.
+ */
+type TierRule = {
+  /** The models that the rule applies to. Absent: all models that no earlier rule names. */
+  readonly models?: readonly string[];
+  readonly ratio: Ratio;
+  readonly exact: Exactness;
+};
+
+/** The requests for which the vendor has published the multiple. For all others it is an estimate. */
+type Exactness = 'always' | 'short-context' | 'uncached' | 'never';
+
+type TierRequest = {
+  readonly vendor: string;
+  readonly model: string;
+  /** The vendor's name of the tier that served the request. */
+  readonly serviceTier: string;
+  /** Whether a long-context step applies. */
+  readonly longContext: boolean;
+  /** Whether the request read or wrote a prompt cache. */
+  readonly cached: boolean;
+};
+
+/** The factor that a tier applies to the price of every token. `exact` is false when it is not published. */
+export type TierPrice = { readonly ratio: Ratio; readonly exact: boolean };
+
+const standardPrice: TierPrice = { ratio: [1, 1], exact: true };
+
+const half: Ratio = [1, 2];
+
+/** The names of standard tiers of OpenAI, Anthropic, Google and Groq. */
+const standardTiers: ReadonlySet<string> = new Set([
+  '',
+  'auto',
+  'default',
+  'on_demand',
+  'standard',
+  'unspecified',
+]);
+
+/**
+ * OpenAI's fast mode, named priority until 2026-07-30; both names are still in use. Each multiple is the fast price
+ * divided by the standard price, from https://openai.com/api-fast-mode/, which has no prices for long context. Models
+ * that are not listed there are estimated at double the price.
+ */
+const openaiFast: readonly TierRule[] = [
+  {
+    models: [
+      'gpt-4.1-nano',
+      'gpt-5',
+      'gpt-5.1',
+      'gpt-5.2',
+      'gpt-5.4',
+      'gpt-5.4-mini',
+      'gpt-5.6-luna',
+      'gpt-5.6-sol',
+      'gpt-5.6-terra',
+    ],
+    ratio: [2, 1],
+    exact: 'short-context',
+  },
+  { models: ['gpt-5.5'], ratio: [5, 2], exact: 'short-context' },
+  { models: ['gpt-5-mini'], ratio: [9, 5], exact: 'short-context' },
+  {
+    models: ['gpt-4.1', 'gpt-4.1-mini', 'gpt-4o-2024-05-13', 'o3'],
+    ratio: [7, 4],
+    exact: 'short-context',
+  },
+  { models: ['gpt-4o'], ratio: [17, 10], exact: 'short-context' },
+  { models: ['gpt-4o-mini'], ratio: [5, 3], exact: 'short-context' },
+  { models: ['o4-mini'], ratio: [20, 11], exact: 'short-context' },
+  { ratio: [2, 1], exact: 'never' },
+];
+
+/** By vendor and tier. A map, because both come from the vendor. */
+const tierRules: ReadonlyMap<string, readonly TierRule[]> = new Map([
+  // https://developers.openai.com/api/docs/pricing: half of standard, long context included.
+  ['openai flex', [{ ratio: half, exact: 'always' }]],
+  ['openai batch', [{ ratio: half, exact: 'always' }]],
+  ['openai priority', openaiFast],
+  ['openai fast', openaiFast],
+  // https://platform.claude.com/docs/en/about-claude/pricing: half of every token price, caches included.
+  ['anthropic batch', [{ ratio: half, exact: 'always' }]],
+  // https://platform.claude.com/docs/en/build-with-claude/fast-mode, and the newer models' list prices.
+  [
+    'anthropic fast',
+    [
+      { models: ['claude-opus-4-6', 'claude-opus-4-7'], ratio: [6, 1], exact: 'always' },
+      { models: ['claude-opus-4-8', 'claude-opus-5'], ratio: [2, 1], exact: 'always' },
+    ],
+  ],
+  // https://ai.google.dev/gemini-api/docs/optimization: half of input and output; caches are not mentioned.
+  // Priority is "75% to 100% more", published as 1.8 times for the two models named.
+  ['google flex', [{ ratio: half, exact: 'uncached' }]],
+  ['google batch', [{ ratio: half, exact: 'uncached' }]],
+  [
+    'google priority',
+    [
+      { models: ['gemini-3.7-flash', 'gemini-3.8-flash'], ratio: [9, 5], exact: 'uncached' },
+      { ratio: [9, 5], exact: 'never' },
+    ],
+  ],
+  // https://console.groq.com/docs/flex-processing: flex costs what on-demand does.
+  ['groq flex', [{ ratio: [1, 1], exact: 'always' }]],
+] satisfies readonly (readonly [string, readonly TierRule[]])[]);
+
+const isExact = {
+  always: () => true,
+  'short-context': (request) => !request.longContext,
+  uncached: (request) => !request.cached,
+  never: () => false,
+} as const satisfies Record<Exactness, (request: TierRequest) => boolean>;
+
+/** The multiple of a service tier. An unknown tier gets the standard price, with `exact: false`. */
+export function tierPrice(request: TierRequest): TierPrice {
+  if (standardTiers.has(request.serviceTier)) return standardPrice;
+  // Google also writes SERVICE_TIER_FLEX, and ON_DEMAND_FLEX on Vertex.
+  const tier = request.serviceTier.toLowerCase().replace(/^(service_tier|on_demand)_/, '');
+  if (standardTiers.has(tier)) return standardPrice;
+  const rule = tierRules
+    .get(`${request.vendor} ${tier}`)
+    ?.find(({ models }) => models === undefined || models.includes(request.model));
+  if (rule === undefined) return { ...standardPrice, exact: false };
+  return { ratio: rule.ratio, exact: isExact[rule.exact](request) };
+}
+
+/**
+ * Inference in the United States costs 10% more on Anthropic's API
+ * (https://platform.claude.com/docs/en/build-with-claude/data-residency). The usage then has `inference_geo: 'us'`.
+ */
+const residencyRatios: ReadonlyMap<string, Ratio> = new Map([['anthropic us', [11, 10]]]);
+
+/** The multiple for the region where inference ran, as reported by the vendor. */
+export function residencyRatio(vendor: string, region: string): Ratio {
+  if (region === '') return standardPrice.ratio;
+  return residencyRatios.get(`${vendor} ${region}`) ?? standardPrice.ratio;
+}
+
+/**
+ * One-hour cache writes of Claude models cost twice the input price, also at resellers
+ * (https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing). The lists of resellers often have
+ * only the five-minute price. `undefined` for other models, which do not have this lifetime.
+ */
+function hourWriteRatio(model: string): Ratio | undefined {
+  return model.includes('claude') ? [2, 1] : undefined;
 }

@@ -4,7 +4,29 @@ import { closest } from '../internal/closest.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, EventOf, RouterEvent } from '../protocol/events.ts';
-import { eventNames } from './event-names.ts';
+
+/** Every event, for those who are not told by a compiler. */
+const eventNames = {
+  'call-start': true,
+  'route-plan': true,
+  'attempt-start': true,
+  'attempt-end': true,
+  retry: true,
+  failover: true,
+  hedge: true,
+  'first-token': true,
+  cost: true,
+  'call-end': true,
+  'circuit-open': true,
+  'circuit-half-open': true,
+  'circuit-close': true,
+  'rate-limited': true,
+  'credential-rejected': true,
+  'drill-start': true,
+  'drill-end': true,
+  'config-change': true,
+  'listener-error': true,
+} as const satisfies Record<EventName, true>;
 
 type Listener = (event: RouterEvent) => unknown;
 

@@ -3,7 +3,7 @@ import type { Json } from '../protocol/json.ts';
 import type { ProviderRequest, Transfer } from '../protocol/request.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import type { Usage } from '../protocol/usage.ts';
-import { createPartAssembler } from '../wires/common/part-assembler.ts';
+import { PartAssembler } from '../wires/common/read-answer.ts';
 import { splitText } from '../wires/common/write.ts';
 import { schemaExample } from './simulator/schema-example.ts';
 
@@ -79,7 +79,7 @@ export function fakeContent(
   chunks: readonly string[],
 ): readonly ProviderPart[] {
   const parts: ProviderPart[] = [];
-  const assembler = createPartAssembler((part) => void parts.push(part));
+  const assembler = new PartAssembler((part) => void parts.push(part));
   if (answer.reasoning !== undefined) {
     assembler.text('reasoning', 'reasoning', answer.reasoning);
     assembler.close('reasoning');

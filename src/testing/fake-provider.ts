@@ -1,5 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import { everyElement } from '../internal/every-element.ts';
+import { everyElement } from '../internal/caller-data.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { Wire } from '../protocol/message.ts';
 import type { AttemptContext, Capability, Provider } from '../protocol/provider.ts';

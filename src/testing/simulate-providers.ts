@@ -1,8 +1,11 @@
 import { anthropicWire } from '../wires/anthropic/write.ts';
-import { geminiWire } from '../wires/gemini/write.ts';
-import { geminiEmbeddingsWire } from '../wires/gemini/write-embeddings.ts';
-import { compatibleChatWire, openaiChatWire } from '../wires/openai-chat/write.ts';
-import { openaiEmbeddingsWire, openaiImagesWire } from '../wires/openai-chat/write-other-tasks.ts';
+import { geminiEmbeddingsWire, geminiWire } from '../wires/gemini/write.ts';
+import {
+  compatibleChatWire,
+  openaiChatWire,
+  openaiEmbeddingsWire,
+  openaiImagesWire,
+} from '../wires/openai-chat/write.ts';
 import { openaiResponsesWire } from '../wires/openai-responses/write.ts';
 import { checkOptions } from './check-arguments.ts';
 import type { SimulatedProviderOptions, SimulatedVendor } from './simulator/script.ts';

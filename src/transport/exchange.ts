@@ -1,10 +1,111 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import type { AttemptContext } from '../protocol/provider.ts';
-import { reportLimits } from './body/rate-limit-headers.ts';
-import { type Reply, readReply } from './body/read-reply.ts';
-import type { Answer } from './body/response.ts';
+import type { AttemptContext, Watch } from '../protocol/provider.ts';
+import { type Answer, reportLimits } from './answer.ts';
 import { connectionError } from './network-error.ts';
-import { ResponseCapture } from './response-capture.ts';
+import { type Reply, readReply } from './read-reply.ts';
+import { HeadersOfAnswer, type SentRequest } from './sent-credentials.ts';
+
+/** What the code that sends a request needs from its attempt. */
+export type SendContext = {
+  readonly signal: AbortSignal;
+  readonly watch: Watch;
+  /** Index of the provider's key. */
+  readonly key: number;
+};
+
+/** The connection that carries a request. */
+export interface Connection {
+  /** Closes the connection because the attempt is over. */
+  abort(reason: unknown): void;
+}
+
+/**
+ * Receives the vendor's response to one attempt's request, in place of the SDK. SDKs keep their request options for a
+ * while after a call, so this drops its references as soon as they are no longer needed. It is a class with a single
+ * closure that captures nothing else, so that an SDK that keeps it does not keep the whole call in memory.
+ */
+export class ResponseCapture {
+  #context: SendContext | undefined;
+  #isStarted = false;
+  #settle: PromiseWithResolvers<Answer> | undefined;
+  #connection: Connection | undefined;
+  #sent: SentRequest | undefined;
+  /** A function: Node keeps a listener object alive until the next full garbage collection. */
+  readonly #onAbort = (): void => this.#abort();
+
+  constructor(context: SendContext) {
+    this.#context = context;
+    context.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Waits for the response. Call it before sending anything. */
+  wait(): Promise<Answer> {
+    this.#settle = Promise.withResolvers();
+    return this.#settle.promise;
+  }
+
+  /** Whether the attempt is still running and its request has not been started. */
+  get isUnsent(): boolean {
+    return this.#context !== undefined && !this.#isStarted;
+  }
+
+  /** Marks the request as started and returns its context. @throws Error when the attempt has ended */
+  start(): SendContext {
+    if (this.#context === undefined) throw new Error('the attempt has ended');
+    this.#isStarted = true;
+    return this.#context;
+  }
+
+  /** Records what is sent, so that credentials can be recognized when the response repeats them. */
+  recordRequest(sent: SentRequest): void {
+    this.#sent = sent;
+  }
+
+  /** Sets the connection to abort when the attempt's signal aborts before {@link ResponseCapture.release}. */
+  setConnection(connection: Connection): void {
+    this.#connection = connection;
+  }
+
+  /** Reports that the request is on a socket. */
+  connected(): void {
+    this.#context?.watch.connected();
+  }
+
+  /** Resolves {@link ResponseCapture.wait}. A response that comes too late is not read; its connection is closed. */
+  resolve(answer: Answer): void {
+    if (this.#settle === undefined) answer.body.cancel();
+    const sent = this.#sent;
+    this.#settle?.resolve(
+      sent === undefined
+        ? answer
+        : { ...answer, headers: new HeadersOfAnswer(answer.headers, sent) },
+    );
+    this.#settle = undefined;
+    this.#sent = undefined;
+  }
+
+  /** Rejects {@link ResponseCapture.wait}. Does nothing once there is a response. */
+  reject(reason: unknown): void {
+    const settle = this.#settle;
+    this.release();
+    settle?.reject(reason);
+  }
+
+  /** Drops all references to the attempt, because nothing more will arrive. */
+  release(): void {
+    this.#context?.signal.removeEventListener('abort', this.#onAbort);
+    this.#context = undefined;
+    this.#settle = undefined;
+    this.#sent = undefined;
+    this.#connection = undefined;
+  }
+
+  #abort(): void {
+    const reason: unknown = this.#context?.signal.reason;
+    if (this.#connection === undefined) this.reject(reason);
+    else this.#connection.abort(reason);
+  }
+}
 
 /** The SDK failed before it sent anything. */
 class SdkFailure extends Error {}

@@ -1,8 +1,6 @@
-import { untilAborted } from '../internal/until-aborted.ts';
-import { answerOf } from './body/response.ts';
-import type { ResponseCapture, SendContext } from './response-capture.ts';
-import { dispatchRequest } from './undici/dispatch.ts';
-import { type Dispatcher, processDispatcher } from './undici/dispatcher.ts';
+import { answerOf } from './answer.ts';
+import { type Dispatcher, dispatchRequest, processDispatcher } from './dispatch.ts';
+import type { ResponseCapture, SendContext } from './exchange.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -163,4 +161,26 @@ export function guardedFetch(options: GuardOptions): Fetch {
 /** A guarded fetch for one request, for SDKs that take a `fetch` per request instead of fetch options. */
 export function capturingFetch(guard: Fetch, capture: ResponseCapture): Fetch {
   return (input, init) => guard(input, { ...init, ...withCapture(capture) });
+}
+
+/**
+ * Waits for `work`, but rejects with the signal's reason as soon as it aborts: for code of the caller or a vendor, which
+ * may never finish. The work itself is not stopped.
+ */
+export async function untilAborted<Value>(
+  work: () => PromiseLike<Value>,
+  signal: AbortSignal,
+): Promise<Value> {
+  signal.throwIfAborted();
+  let removeListener = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    removeListener = () => signal.removeEventListener('abort', abort);
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    removeListener();
+  }
 }

@@ -1,5 +1,5 @@
-import { sharesRun } from '../internal/shares-run.ts';
-import type { AnswerHeaders } from './body/response.ts';
+import { sharesRun } from '../internal/vendor-data.ts';
+import type { AnswerHeaders } from './answer.ts';
 
 /** Request headers that contain no secret: common ones, and ids that vendors are expected to repeat. */
 const publicHeaders: ReadonlySet<string> = new Set([

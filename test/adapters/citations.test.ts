@@ -2,18 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { createAnswerReader as createAiSdkReader } from '../../src/adapters/ai-sdk/response.ts';
 import type { Citation } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
-import { createAnswerReader as createAnthropicReader } from '../../src/wires/anthropic/response.ts';
+import { MessageReader } from '../../src/wires/anthropic/response.ts';
 import type { AnswerContext } from '../../src/wires/common/read-answer.ts';
-import { createAnswerReader as createGeminiReader } from '../../src/wires/gemini/response.ts';
-import { createAnswerReader as createChatReader } from '../../src/wires/openai-chat/response.ts';
-import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
+import { GeminiReader } from '../../src/wires/gemini/response.ts';
+import { ChatReader } from '../../src/wires/openai-chat/response.ts';
+import { ResponseReader } from '../../src/wires/openai-responses/response.ts';
 import { emittedBy, emittedForBody, emittedForEvents } from '../support/emitted-parts.ts';
 
 const origin = { provider: 'p', model: 'm' };
-const openResponses = (context: AnswerContext) => createResponsesReader(origin, context);
-const openChat = (context: AnswerContext) => createChatReader({ ...context, origin });
-const openAnthropic = (context: AnswerContext) => createAnthropicReader(origin, context);
-const openGemini = (context: AnswerContext) => createGeminiReader(origin, context);
+const openResponses = (context: AnswerContext) => new ResponseReader(origin, context);
+const openChat = (context: AnswerContext) => new ChatReader({ ...context, origin });
+const openAnthropic = (context: AnswerContext) => new MessageReader(origin, context);
+const openGemini = (context: AnswerContext) => new GeminiReader(origin, context);
 const openAiSdk = ({ headers, addPart }: AnswerContext) =>
   createAiSdkReader(origin, headers, addPart);
 

@@ -3,9 +3,9 @@ import type { NormalMessage, Part } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { compatibleDialect } from '../../src/wires/openai-chat/dialect.ts';
 import { chatBody } from '../../src/wires/openai-chat/request.ts';
-import { createAnswerReader as createChatReader } from '../../src/wires/openai-chat/response.ts';
+import { ChatReader } from '../../src/wires/openai-chat/response.ts';
 import { responsesBody } from '../../src/wires/openai-responses/request.ts';
-import { createAnswerReader as createResponsesReader } from '../../src/wires/openai-responses/response.ts';
+import { ResponseReader } from '../../src/wires/openai-responses/response.ts';
 import { emittedForBody, emittedForEvents } from '../support/emitted-parts.ts';
 import { requestOf } from '../support/provider-calls.ts';
 
@@ -32,7 +32,7 @@ const after = (content: readonly Part[]): readonly NormalMessage[] => [
 
 const chat = (chunks: readonly object[]): Part[] => {
   const events = chunks.map((chunk) => ({ choices: [chunk] }));
-  return contentOf(emittedForEvents((context) => createChatReader({ ...context, origin }), events));
+  return contentOf(emittedForEvents((context) => new ChatReader({ ...context, origin }), events));
 };
 
 const call = { id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } };
@@ -110,7 +110,7 @@ describe('the phase of a message on OpenAI Responses', () => {
   });
   const output = [item('commentary', 'Looking.'), item('final_answer', 'Seen.')];
   const content = contentOf(
-    emittedForBody((context) => createResponsesReader(origin, context), {
+    emittedForBody((context) => new ResponseReader(origin, context), {
       id: 'r',
       status: 'completed',
       output,

@@ -1,6 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Catalogue } from '../../src/pricing/catalogue.ts';
-import { createPricing, type PricedTarget } from '../../src/pricing/pricing.ts';
+import { type Catalogue, createPricing, type PricedTarget } from '../../src/pricing/pricing.ts';
 import type { Usage } from '../../src/protocol/usage.ts';
 
 const now = () => Date.UTC(2026, 3, 1);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { tierPrice } from '../../src/pricing/supplement.ts';
+import { tierPrice } from '../../src/pricing/rate-card.ts';
 
 function ask(vendor: string, model: string, serviceTier: string, more = {}) {
   return tierPrice({ vendor, model, serviceTier, longContext: false, cached: false, ...more });

@@ -11,7 +11,7 @@ import type { Provider } from '../../src/protocol/provider.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';
 import { answerTooLarge } from '../../src/transport/answer-bound.ts';
-import { readReply } from '../../src/transport/body/read-reply.ts';
+import { readReply } from '../../src/transport/read-reply.ts';
 import { awsChunk, awsFrame } from '../support/aws-frames.ts';
 import { inBatches } from '../support/batches.ts';
 import { type AnswerInChunks, chunkedFetch, type Served } from '../support/chunked-fetch.ts';

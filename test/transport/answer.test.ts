@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { nextValue } from '../../src/internal/read.ts';
-import { answerOf } from '../../src/transport/body/response.ts';
+import { answerOf } from '../../src/transport/answer.ts';
 
 /** The answer of a `fetch` that ignores its signal. */
 function answerIgnoringSignal() {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createFrameDecoder } from '../../src/transport/sse/aws-event-stream.ts';
+import { createFrameDecoder } from '../../src/transport/aws-event-stream.ts';
 import { awsChunk, awsException, awsFrame } from '../support/aws-frames.ts';
 
 function* cut(bytes: Buffer, sizes: readonly number[]): Generator<Uint8Array> {

@@ -1,11 +1,13 @@
-import type { AddressInfo } from 'node:net';
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { nextValue } from '../../src/internal/read.ts';
-import type { Answer } from '../../src/transport/body/response.ts';
-import { ResponseCapture } from '../../src/transport/response-capture.ts';
-import { dispatchRequest } from '../../src/transport/undici/dispatch.ts';
-import { type Dispatcher, processDispatcher } from '../../src/transport/undici/dispatcher.ts';
+import type { Answer } from '../../src/transport/answer.ts';
+import {
+  type Dispatcher,
+  dispatchRequest,
+  processDispatcher,
+} from '../../src/transport/dispatch.ts';
+import { ResponseCapture } from '../../src/transport/exchange.ts';
 import { dispatchers } from '../support/transports.ts';
 
 const quiet = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import { nextValue } from '../../src/internal/read.ts';
-import { decoded } from '../../src/transport/body/content-encoding.ts';
-import type { Body } from '../../src/transport/body/response.ts';
+import type { Body } from '../../src/transport/answer.ts';
+import { decoded } from '../../src/transport/dispatch.ts';
 
 /** A body of these chunks that never ends. */
 function silentAfter(...chunks: Uint8Array[]) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ResponseCapture } from '../../src/transport/response-capture.ts';
-import { dispatchRequest } from '../../src/transport/undici/dispatch.ts';
+import { dispatchRequest } from '../../src/transport/dispatch.ts';
+import { ResponseCapture } from '../../src/transport/exchange.ts';
 
 type Handler = {
   onRequestStart(controller: object): void;

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Watch } from '../../src/protocol/provider.ts';
-import { readReply } from '../../src/transport/body/read-reply.ts';
+import { ResponseCapture } from '../../src/transport/exchange.ts';
 import {
   capturingFetch,
   type Fetch,
@@ -10,7 +10,7 @@ import {
   guardedFetch,
   withCapture,
 } from '../../src/transport/guarded-fetch.ts';
-import { ResponseCapture } from '../../src/transport/response-capture.ts';
+import { readReply } from '../../src/transport/read-reply.ts';
 
 const stops: (() => void)[] = [];
 afterEach(() => {

@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { memoryOf } from '../../src/internal/memory-of.ts';
-import { BodyReader } from '../../src/transport/body/body-reader.ts';
-import { readStart } from '../../src/transport/body/body-start.ts';
-import { ByteCollector, TextCollector } from '../../src/transport/body/collectors.ts';
-import { parseJson } from '../../src/transport/body/parse-json.ts';
-import { createFrameDecoder } from '../../src/transport/sse/aws-event-stream.ts';
-import { SegmentFinder } from '../../src/wires/gemini/segment-finder.ts';
-import { createThinkTags } from '../../src/wires/openai-chat/think-tags.ts';
+import { memoryOf } from '../../src/internal/vendor-data.ts';
+import { ByteCollector, parseJson, TextCollector } from '../../src/transport/answer-bound.ts';
+import { createFrameDecoder } from '../../src/transport/aws-event-stream.ts';
+import { BodyReader, readStart } from '../../src/transport/read-reply.ts';
+import { SegmentFinder } from '../../src/wires/gemini/citations.ts';
+import { ThinkTags } from '../../src/wires/openai-chat/deltas.ts';
 import { awsChunk } from '../support/aws-frames.ts';
 
 const quiet = { connected: () => undefined, bytes: () => undefined, limits: () => undefined };
@@ -147,8 +145,8 @@ describe('think tags', () => {
     const word = fc.constantFrom(' ', '\n', '<', '<think', '>', 'a');
     fc.assert(
       fc.property(fc.array(word, { maxLength: 10 }), (words) => {
-        const whole = createThinkTags();
-        const chunked = createThinkTags();
+        const whole = new ThinkTags();
+        const chunked = new ThinkTags();
         const expected = [...whole.read(words.join('')), ...whole.rest()];
         const actual = [...words.flatMap((each) => chunked.read(each)), ...chunked.rest()];
         const textOf = (parts: typeof actual, type: string) =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rateLimitsOf, reportLimits } from '../../src/transport/body/rate-limit-headers.ts';
+import { rateLimitsOf, reportLimits } from '../../src/transport/answer.ts';
 
 const now = Date.UTC(2026, 0, 1, 12);
 const limitsOf = (headers: Record<string, string>) => rateLimitsOf(new Headers(headers), now);

@@ -4,12 +4,11 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { nextValue } from '../../src/internal/read.ts';
 import type { Watch } from '../../src/protocol/provider.ts';
-import { type Reply, readReply } from '../../src/transport/body/read-reply.ts';
-import { type Answer, answerOf } from '../../src/transport/body/response.ts';
-import { ResponseCapture } from '../../src/transport/response-capture.ts';
-import type { ServerSentEvent } from '../../src/transport/sse/server-sent-events.ts';
-import { dispatchRequest } from '../../src/transport/undici/dispatch.ts';
-import { processDispatcher } from '../../src/transport/undici/dispatcher.ts';
+import { type Answer, answerOf } from '../../src/transport/answer.ts';
+import { dispatchRequest, processDispatcher } from '../../src/transport/dispatch.ts';
+import { ResponseCapture } from '../../src/transport/exchange.ts';
+import { type Reply, readReply } from '../../src/transport/read-reply.ts';
+import type { ServerSentEvent } from '../../src/transport/server-sent-events.ts';
 
 const quiet: Watch = {
   connected: () => undefined,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { repeatedEvent, type TextEvent } from '../../src/transport/sse/event-template.ts';
+import { repeatedEvent, type TextEvent } from '../../src/transport/server-sent-events.ts';
 
 const delta = (content: string, more: object = {}) =>
   `data: ${JSON.stringify({ id: 'c1', choices: [{ delta: { content }, finish_reason: null }], ...more })}\n\n`;

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Answer } from '../../src/transport/body/response.ts';
-import { ResponseCapture } from '../../src/transport/response-capture.ts';
+import type { Answer } from '../../src/transport/answer.ts';
+import { ResponseCapture } from '../../src/transport/exchange.ts';
 
 const answer: Answer = {
   status: 200,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { requestIdOf, retryAfterMsOf } from '../../src/transport/body/response-metadata.ts';
+import { requestIdOf, retryAfterMsOf } from '../../src/transport/answer.ts';
 
 const date = 'Wed, 21 Oct 2026 07:28:00 GMT';
 

@@ -1,10 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  createEventDecoder,
-  type EventDecoder,
-  type ServerSentEvent,
-} from '../../src/transport/sse/server-sent-events.ts';
+import { EventDecoder, type ServerSentEvent } from '../../src/transport/server-sent-events.ts';
 
 function* eventsOf(decoder: EventDecoder): Generator<ServerSentEvent> {
   for (let event = decoder.next(); event !== undefined; event = decoder.next()) yield event;
@@ -21,13 +17,13 @@ function end(decoder: EventDecoder): readonly ServerSentEvent[] {
 }
 
 function decode(...chunks: readonly string[]): readonly ServerSentEvent[] {
-  const decoder = createEventDecoder();
+  const decoder = new EventDecoder();
   return [...chunks.flatMap((chunk) => take(decoder, chunk)), ...end(decoder)];
 }
 
 const event = (data: unknown, name?: string): ServerSentEvent => ({ type: 'event', name, data });
 
-describe('createEventDecoder', () => {
+describe('EventDecoder', () => {
   test.each([
     ['line feeds', '\n'],
     ['carriage returns', '\r'],
@@ -74,7 +70,7 @@ describe('createEventDecoder', () => {
 
   test('returns an event as soon as its blank line arrives, with any line ending', () => {
     for (const ending of ['\n', '\r', '\r\n']) {
-      const decoder = createEventDecoder();
+      const decoder = new EventDecoder();
       expect(take(decoder, `data: 1${ending}${ending}`)).toEqual([event(1)]);
       expect(take(decoder, 'data: 2\n\n')).toEqual([event(2)]);
       expect(end(decoder)).toEqual([]);
@@ -88,7 +84,7 @@ describe('createEventDecoder', () => {
   });
 
   test('returns the events of the last chunk', () => {
-    const decoder = createEventDecoder();
+    const decoder = new EventDecoder();
     decoder.end('data: 1');
     expect([...eventsOf(decoder)]).toEqual([event(1)]);
   });
@@ -101,7 +97,7 @@ describe('createEventDecoder', () => {
 
     /** The events of a decoder that expects every decoded event again. */
     function expecting(...chunks: readonly string[]): readonly ServerSentEvent[] {
-      const decoder = createEventDecoder();
+      const decoder = new EventDecoder();
       const events: ServerSentEvent[] = [];
       for (const chunk of chunks) {
         decoder.take(chunk);

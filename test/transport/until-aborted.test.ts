@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { untilAborted } from '../../src/internal/until-aborted.ts';
+import { untilAborted } from '../../src/transport/guarded-fetch.ts';
 
 const reason = new Error('enough');
 

@@ -1,12 +1,11 @@
 import { SignalboxError } from '../../errors.ts';
-import { tokenCountOf } from '../../internal/token-count.ts';
+import { tokenCountOf } from '../../internal/vendor-data.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
-import { headersOfObject } from '../../transport/body/response.ts';
-import { requestIdOf } from '../../transport/body/response-metadata.ts';
+import { headersOfObject, requestIdOf } from '../../transport/answer.ts';
 import { listOf, objectOf } from '../../wires/common/read.ts';
-import { droppedParam } from '../../wires/openai-shared/params.ts';
+import { droppedParam } from '../../wires/openai-shared/models.ts';
 import { aiSdkError } from './errors.ts';
 import { type AiSdkEmbeddingModel, checkModel, optionsNameOf, specificationOf } from './model.ts';
 

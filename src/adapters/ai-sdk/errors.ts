@@ -1,8 +1,8 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
-import { headersOfObject } from '../../transport/body/response.ts';
+import { headersOfObject } from '../../transport/answer.ts';
 import { connectionError, interruptedError } from '../../transport/network-error.ts';
 import { isObject, textOf } from '../../wires/common/read.ts';
-import { openAIHttpError } from '../../wires/openai-shared/errors.ts';
+import { openAIHttpError } from '../../wires/openai-shared/response.ts';
 
 function bodyOf(text: unknown): unknown {
   if (typeof text !== 'string') return text;

@@ -1,7 +1,7 @@
 import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Part } from '../../protocol/message.ts';
-import { wireMedia } from '../../wires/common/media.ts';
+import { wireMedia } from '../../wires/common/request.ts';
 import type { Specification } from './model.ts';
 
 type FilePart = Extract<Part, { type: 'image' | 'audio' | 'file' }>;

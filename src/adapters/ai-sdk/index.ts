@@ -1,11 +1,9 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { reportLimits } from '../../transport/body/rate-limit-headers.ts';
-import { type AnswerHeaders, headersOfObject } from '../../transport/body/response.ts';
+import { type AnswerHeaders, headersOfObject, reportLimits } from '../../transport/answer.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import { RawEvents } from '../../wires/common/raw-events.ts';
 import { objectOf } from '../../wires/common/read.ts';
-import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
+import { type AnswerOrigin, RawEvents } from '../../wires/common/read-answer.ts';
 import {
   type AnswerSettings,
   answerBoundOf,

@@ -2,9 +2,12 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalMessage, Part, ToolResultPart } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
-import { outputParts } from '../../wires/common/media.ts';
-import { canReplay, withoutBlanks } from '../../wires/common/messages.ts';
-import { pairToolResults } from '../../wires/common/tool-turns.ts';
+import {
+  canReplay,
+  outputParts,
+  pairToolResults,
+  withoutBlanks,
+} from '../../wires/common/request.ts';
 import { promptFile, resultFile } from './files.ts';
 import type { Specification } from './model.ts';
 

@@ -3,15 +3,16 @@ import type { FinishReason, Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import { type AnswerHeaders, requestIdOf } from '../../transport/answer.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
-import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { requestIdOf } from '../../transport/body/response-metadata.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import { citation } from '../../wires/common/citations.ts';
-import { type AddPart, createPartAssembler } from '../../wires/common/part-assembler.ts';
-import { isObject, listOf, objectOf, textOf } from '../../wires/common/read.ts';
-import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
-import { TokenCounts } from '../../wires/common/token-counts.ts';
+import { isObject, listOf, objectOf, TokenCounts, textOf } from '../../wires/common/read.ts';
+import {
+  type AddPart,
+  type AnswerOrigin,
+  citation,
+  PartAssembler,
+} from '../../wires/common/read-answer.ts';
 import { wire } from './request.ts';
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
@@ -88,7 +89,7 @@ export function createAnswerReader(
   headers: AnswerHeaders,
   addPart: AddPart,
 ): AnswerReader {
-  const assembler = createPartAssembler(addPart);
+  const assembler = new PartAssembler(addPart);
   let id: string | undefined;
   let servedModel: string | undefined;
   let usage: Usage | undefined;

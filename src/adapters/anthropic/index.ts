@@ -1,4 +1,5 @@
 import type { APIPromise, Anthropic as Sdk } from '@anthropic-ai/sdk';
+import { userAgent } from '../../internal/version.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Capability, Provider } from '../../protocol/provider.ts';
 import {
@@ -7,19 +8,21 @@ import {
   guardedFetch,
   withCapture,
 } from '../../transport/guarded-fetch.ts';
-import { userAgent } from '../../transport/user-agent.ts';
 import { httpError } from '../../wires/anthropic/errors.ts';
 import { claudeModelSpec } from '../../wires/anthropic/models.ts';
 import { toWireRequest } from '../../wires/anthropic/request.ts';
-import { createAnswerReader, notAMessage } from '../../wires/anthropic/response.ts';
+import { MessageReader, notAMessage } from '../../wires/anthropic/response.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
-import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
-import { exchangeOfClient } from '../common/exchange-of-client.ts';
-import { keyVariablesFor } from '../common/key-hosts.ts';
-import { lazily, whenReady } from '../common/lazily.ts';
-import { lazySdk } from '../common/sdk.ts';
+import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
+import {
+  exchangeOfClient,
+  lazily,
+  lazySdk,
+  SdkComposedRequests,
+  unparsed,
+  whenReady,
+} from '../common/sdk.ts';
 import { answerBoundOf } from '../common/settings.ts';
-import { SdkComposedRequests, unparsed } from '../openai-shared/sdk-composed-request.ts';
 import {
   type AnthropicClient,
   type AnthropicSettings,
@@ -28,7 +31,7 @@ import {
   readSettings,
 } from './options.ts';
 
-export type { ApiKey } from '../common/api-key.ts';
+export type { ApiKey } from '../common/keys.ts';
 export type { AnthropicClient, AnthropicSettings } from './options.ts';
 
 const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
@@ -140,7 +143,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
       const { body, warnings } = toWireRequest(request, takesSampling);
       const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
-        open: (context) => createAnswerReader(origin, context),
+        open: (context) => new MessageReader(origin, context),
         httpError: httpError,
         unrecognized: notAMessage,
       };

@@ -2,7 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
-import type { ApiKey } from '../common/api-key.ts';
+import type { ApiKey } from '../common/keys.ts';
 import {
   type AnswerSettings,
   answerShape,

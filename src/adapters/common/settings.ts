@@ -1,8 +1,8 @@
 import { SignalboxError } from '../../errors.ts';
-import { everyElement } from '../../internal/every-element.ts';
+import { everyElement } from '../../internal/caller-data.ts';
 import { shortened } from '../../internal/quoted.ts';
+import { isDispatcher } from '../../transport/dispatch.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
-import { isDispatcher } from '../../transport/undici/dispatcher.ts';
 
 /** URLs with a user name or password are not accepted, because `fetch` rejects them. */
 function isHttpUrl(value: unknown): boolean {

@@ -1,6 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
-import { dataFlaws, maxDataDepth } from '../../internal/data-flaws.ts';
-import { everyElement } from '../../internal/every-element.ts';
+import { dataFlaws, everyElement, maxDataDepth } from '../../internal/caller-data.ts';
 import { isObject } from '../../wires/common/read.ts';
 import {
   type CustomKind,

@@ -16,7 +16,7 @@ import {
 import { readProfile } from './check-profile.ts';
 import type { Profile, ProfileName } from './profile.ts';
 
-export type { ApiKey } from '../common/api-key.ts';
+export type { ApiKey } from '../common/keys.ts';
 export type { ChatQuirks } from '../openai-chat/index.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
 export type { ModelCapabilities, ModelQuirks, Profile, ProfileName } from './profile.ts';

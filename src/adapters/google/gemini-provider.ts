@@ -5,8 +5,8 @@ import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { httpError } from '../../wires/gemini/errors.ts';
 import { geminiModelSpec } from '../../wires/gemini/models.ts';
 import { toWireRequest } from '../../wires/gemini/request.ts';
-import { createAnswerReader, notAnAnswer } from '../../wires/gemini/response.ts';
-import { whenReady } from '../common/lazily.ts';
+import { GeminiReader, notAnAnswer } from '../../wires/gemini/response.ts';
+import { whenReady } from '../common/sdk.ts';
 import type { GeminiSender } from './gemini-sender.ts';
 import {
   embeddingBody,
@@ -44,7 +44,7 @@ export function geminiProvider(host: GeminiHost): Provider {
     const origin = { provider, model };
     const geminiRequest = { model, body, contents: body.contents };
     const answers: AnswerWire = {
-      open: (context) => createAnswerReader(origin, context),
+      open: (context) => new GeminiReader(origin, context),
       httpError: httpError,
       unrecognized: notAnAnswer,
     };

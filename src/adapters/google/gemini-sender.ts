@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
+import type { ResponseCapture } from '../../transport/exchange.ts';
 import { capturingFetch, type Fetch } from '../../transport/guarded-fetch.ts';
-import type { ResponseCapture } from '../../transport/response-capture.ts';
 import type { GoogleClient } from './options.ts';
 
 /** The SDK's methods. Each has its URL. */

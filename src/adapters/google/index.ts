@@ -1,10 +1,9 @@
+import { userAgent } from '../../internal/version.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
-import { userAgent } from '../../transport/user-agent.ts';
 import { objectOf } from '../../wires/common/read.ts';
-import { currentKey, headerTable, keyCountOf, withKey } from '../common/api-key.ts';
-import { keyVariablesFor } from '../common/key-hosts.ts';
-import { lazily } from '../common/lazily.ts';
+import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
+import { lazily } from '../common/sdk.ts';
 import { answerBoundOf } from '../common/settings.ts';
 import { geminiEmbeddings, geminiProvider } from './gemini-provider.ts';
 import { type GeminiSender, type Method, sdkSender } from './gemini-sender.ts';
@@ -16,7 +15,7 @@ import {
   readSettings,
 } from './options.ts';
 
-export type { ApiKey } from '../common/api-key.ts';
+export type { ApiKey } from '../common/keys.ts';
 export type { GoogleClient, GoogleSettings } from './options.ts';
 export { type VertexSettings, vertex } from './vertex.ts';
 

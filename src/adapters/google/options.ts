@@ -1,6 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
-import type { ApiKey } from '../common/api-key.ts';
+import type { ApiKey } from '../common/keys.ts';
 import { lazySdk } from '../common/sdk.ts';
 import {
   type AnswerSettings,

@@ -6,11 +6,11 @@ import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import type { Reply } from '../../transport/body/read-reply.ts';
-import { mergeBody } from '../../wires/common/merge-body.ts';
+import type { Reply } from '../../transport/read-reply.ts';
 import { isObject, listOf, objectOf } from '../../wires/common/read.ts';
+import { mergeBody } from '../../wires/common/request.ts';
 import { httpError, inBandError, isErrorBody } from '../../wires/gemini/errors.ts';
-import { toUsage } from '../../wires/gemini/usage.ts';
+import { toUsage } from '../../wires/gemini/response.ts';
 
 /** The most values in one `batchEmbedContents` (Gemini API reference, Embeddings). */
 export const maxEmbeddingBatch = 100;

@@ -2,10 +2,9 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { mergeBody } from '../../wires/common/merge-body.ts';
-import { isObject, listOf, objectOf } from '../../wires/common/read.ts';
-import { TokenCounts } from '../../wires/common/token-counts.ts';
-import { toUsage } from '../../wires/gemini/usage.ts';
+import { isObject, listOf, objectOf, TokenCounts } from '../../wires/common/read.ts';
+import { mergeBody } from '../../wires/common/request.ts';
+import { toUsage } from '../../wires/gemini/response.ts';
 import type { GeminiHost } from './gemini-provider.ts';
 import { readEmbeddings } from './other-tasks.ts';
 

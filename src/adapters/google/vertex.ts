@@ -1,12 +1,10 @@
 import { SignalboxError } from '../../errors.ts';
+import { userAgent } from '../../internal/version.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
-import { userAgent } from '../../transport/user-agent.ts';
-import { currentKey, headerTable, withKey } from '../common/api-key.ts';
-import { mayGetAmbientKey } from '../common/key-hosts.ts';
-import { lazily } from '../common/lazily.ts';
-import { lazySdk } from '../common/sdk.ts';
+import { currentKey, headerTable, mayGetAmbientKey, withKey } from '../common/keys.ts';
+import { lazily, lazySdk } from '../common/sdk.ts';
 import {
   type AnswerSettings,
   answerBoundOf,

@@ -1,10 +1,29 @@
-import type { Capability, Provider } from '../../protocol/provider.ts';
-import { compatibleDialect, openAIDialect } from '../../wires/openai-chat/dialect.ts';
+import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
+import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
+import { mergeBody } from '../../wires/common/request.ts';
+import {
+  type ChatDialect,
+  compatibleDialect,
+  openAIDialect,
+} from '../../wires/openai-chat/dialect.ts';
+import { wire } from '../../wires/openai-chat/messages.ts';
+import { chatBody } from '../../wires/openai-chat/request.ts';
+import { ChatReader, httpError, notACompletion } from '../../wires/openai-chat/response.ts';
 import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
+import { whenReady } from '../common/sdk.ts';
 import { checkSettings } from '../common/settings.ts';
-import { connectionShape, openAIConnection } from '../openai-shared/openai-client.ts';
-import { chatProvider } from './chat-provider.ts';
-import type { OpenAIChatSettings } from './options.ts';
+import {
+  connectionShape,
+  type OpenAIConnection,
+  type OpenAIConnectionSettings,
+  openAIConnection,
+  openAIExchange,
+} from '../openai-shared/openai-client.ts';
+import {
+  maxEmbeddingBatch,
+  prepareOpenAIEmbedding,
+  prepareOpenAIImage,
+} from '../openai-shared/other-tasks.ts';
 
 export {
   type ChatDialect,
@@ -12,8 +31,16 @@ export {
   compatibleDialect,
   openAIDialect,
 } from '../../wires/openai-chat/dialect.ts';
-export { chatProvider } from './chat-provider.ts';
-export type { OpenAIChatSettings } from './options.ts';
+
+/** How to connect to a Chat Completions API, of OpenAI or another vendor. */
+export type OpenAIChatSettings = OpenAIConnectionSettings & {
+  /**
+   * The vendor's name in price lists. OpenAI's list contains only OpenAI's models. The cost of other models is `null`
+   * unless you set their vendor's list here or their prices in the configuration's `prices`.
+   * @default 'openai'
+   */
+  readonly priceList?: string;
+};
 
 /** The capabilities assumed for an unknown vendor. If it rejects a call, the next target is tried. */
 export const compatibleCapabilities: readonly Capability[] = [
@@ -46,4 +73,59 @@ export function openaiChat(settings: OpenAIChatSettings = {}): Provider {
     capabilities: (model) =>
       connection.isOpenAI ? openAIModelSpec(model).capabilities : compatibleCapabilities,
   });
+}
+
+/** What differs between vendors of Chat Completions. */
+export type ChatVendor = {
+  readonly connection: OpenAIConnection;
+  readonly dialectOf: (model: string) => ChatDialect;
+  readonly priceList: string | undefined;
+  readonly capabilities: (model: string) => readonly Capability[];
+};
+
+/** The fields that request a stream or a whole answer. */
+function transferFields(context: AttemptContext, { streamUsage }: ChatDialect): object {
+  if (context.transfer !== 'stream') return { stream: false };
+  if (streamUsage === 'always') return { stream: true };
+  return { stream: true, stream_options: { include_usage: true } };
+}
+
+/** A provider that uses Chat Completions over a connection, in the vendor's dialect. */
+export function chatProvider(vendor: ChatVendor): Provider {
+  const { connection, priceList } = vendor;
+  return {
+    wire,
+    keyCount: connection.keyCount,
+    ...connection.bound,
+    ...(priceList !== undefined && { priceList }),
+    capabilities: (model) => new Set(vendor.capabilities(model)),
+    preload: connection.preload,
+    maxEmbeddingBatch,
+    prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
+    prepareImage: (request) => prepareOpenAIImage(connection, request),
+    prepare(request) {
+      const dialect = vendor.dialectOf(request.model);
+      const { body, warnings } = chatBody(request, dialect);
+      const origin = { provider: request.provider, model: request.model };
+      const { reasoningOut } = dialect;
+      const answers: AnswerWire = {
+        open: (context) => new ChatReader({ ...context, origin, reasoningOut }),
+        httpError: (response) => httpError(response, dialect),
+        unrecognized: notACompletion,
+      };
+      return {
+        warnings,
+        send: (context) =>
+          readAnswer(context, answers, () => {
+            const fields = { ...body, ...transferFields(context, dialect) };
+            const fullBody = mergeBody(fields, request.extraBody);
+            return whenReady(connection.client(request.model), (client) =>
+              openAIExchange(context, (options) =>
+                client.chat.completions.create(fullBody, options),
+              ),
+            );
+          }),
+      };
+    },
+  };
 }

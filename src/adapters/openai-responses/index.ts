@@ -1,16 +1,16 @@
 import type { Provider } from '../../protocol/provider.ts';
-import { mergeBody } from '../../wires/common/merge-body.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
-import { httpError, notAResponse } from '../../wires/openai-responses/errors.ts';
-import { wire } from '../../wires/openai-responses/opaque.ts';
-import { responsesBody } from '../../wires/openai-responses/request.ts';
-import { createAnswerReader } from '../../wires/openai-responses/response.ts';
+import { mergeBody } from '../../wires/common/request.ts';
+import { responsesBody, wire } from '../../wires/openai-responses/request.ts';
+import { notAResponse, ResponseReader } from '../../wires/openai-responses/response.ts';
 import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
-import { whenReady } from '../common/lazily.ts';
+import { openAIHttpError } from '../../wires/openai-shared/response.ts';
+import { whenReady } from '../common/sdk.ts';
 import { checkSettings } from '../common/settings.ts';
 import {
   connectionShape,
   type OpenAIConnection,
+  type OpenAIConnectionSettings,
   openAIConnection,
   openAIExchange,
 } from '../openai-shared/openai-client.ts';
@@ -19,11 +19,15 @@ import {
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../openai-shared/other-tasks.ts';
-import type { OpenAISettings } from './options.ts';
 
-export type { ApiKey } from '../common/api-key.ts';
+export type { ApiKey } from '../common/keys.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
-export type { OpenAISettings } from './options.ts';
+
+/** How to connect to OpenAI's Responses API: with a key, or through a client you created. */
+export type OpenAISettings = OpenAIConnectionSettings & {
+  /** The vendor's name in price lists. For the client of a cloud: 'aws', 'google', 'azure'. @default 'openai' */
+  readonly priceList?: string;
+};
 
 /**
  * OpenAI through its Responses API. For the older Chat Completions API, also of other vendors, use `openaiChat()`.
@@ -58,8 +62,8 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
       const { body, warnings } = responsesBody(request);
       const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
-        open: (context) => createAnswerReader(origin, context),
-        httpError: httpError,
+        open: (context) => new ResponseReader(origin, context),
+        httpError: openAIHttpError,
         unrecognized: () => notAResponse('not a response of the Responses API'),
       };
       return {

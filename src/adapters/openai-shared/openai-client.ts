@@ -1,7 +1,7 @@
 import type { APIPromise, OpenAI as Sdk } from 'openai';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { userAgent } from '../../internal/version.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
-import type { Reply } from '../../transport/body/read-reply.ts';
 import {
   type Fetch,
   type GuardOptions,
@@ -9,19 +9,26 @@ import {
   type TransportSettings,
   withCapture,
 } from '../../transport/guarded-fetch.ts';
-import { userAgent } from '../../transport/user-agent.ts';
+import type { Reply } from '../../transport/read-reply.ts';
 import {
   type ApiKey,
   currentKey,
   headerTable,
+  isHostOf,
+  type KeyVariables,
   keyCountOf,
+  keyVariablesFor,
   optionalKey,
   withKey,
-} from '../common/api-key.ts';
-import { exchangeOfClient } from '../common/exchange-of-client.ts';
-import { isHostOf, type KeyVariables, keyVariablesFor } from '../common/key-hosts.ts';
-import { lazily, whenReady } from '../common/lazily.ts';
-import { lazySdk } from '../common/sdk.ts';
+} from '../common/keys.ts';
+import {
+  exchangeOfClient,
+  lazily,
+  lazySdk,
+  SdkComposedRequests,
+  unparsed,
+  whenReady,
+} from '../common/sdk.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
@@ -31,7 +38,6 @@ import {
   type SettingKind,
   transportShape,
 } from '../common/settings.ts';
-import { SdkComposedRequests, unparsed } from './sdk-composed-request.ts';
 
 /**
  * The part of an OpenAI client that signalbox uses. An `OpenAI` or `AzureOpenAI` of the package `openai` matches, with

@@ -4,15 +4,16 @@ import type { ImagePart } from '../../protocol/message.ts';
 import type { EmbeddingRequest, ImageRequest } from '../../protocol/other-tasks.ts';
 import type { AttemptContext, PreparedCall } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import type { Reply } from '../../transport/body/read-reply.ts';
-import { mergeBody } from '../../wires/common/merge-body.ts';
+import type { Reply } from '../../transport/read-reply.ts';
 import { countOf, isObject, listOf, textOf } from '../../wires/common/read.ts';
+import { mergeBody } from '../../wires/common/request.ts';
 import {
   isErrorBody,
   openAIErrorInBand,
   openAIHttpError,
-} from '../../wires/openai-shared/errors.ts';
-import { openAIUsage, type UsageNames } from '../../wires/openai-shared/usage.ts';
+  openAIUsage,
+  type UsageNames,
+} from '../../wires/openai-shared/response.ts';
 import { type OpenAIConnection, openAIExchange } from './openai-client.ts';
 
 /** The most values in one embedding request (OpenAI's API reference, Create embeddings). */

@@ -1,5 +1,5 @@
 import type { SignalboxError } from '../../errors.ts';
-import { sharesRun } from '../../internal/shares-run.ts';
+import { sharesRun } from '../../internal/vendor-data.ts';
 import type { Attempt } from '../../protocol/attempt.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { EventName } from '../../protocol/events.ts';

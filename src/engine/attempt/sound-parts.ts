@@ -1,8 +1,10 @@
 import type { SignalboxError } from '../../errors.ts';
-import { believedWaitMs } from '../../internal/believed-wait.ts';
-import { requestIdIn } from '../../internal/request-id.ts';
-import { shallowJson } from '../../internal/shallow-json.ts';
-import { tokenCountOf } from '../../internal/token-count.ts';
+import {
+  believedWaitMs,
+  requestIdIn,
+  shallowJson,
+  tokenCountOf,
+} from '../../internal/vendor-data.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';

@@ -1,5 +1,5 @@
 import { defaults } from '../../config/defaults.ts';
-import { memoryOf } from '../../internal/memory-of.ts';
+import { memoryOf } from '../../internal/vendor-data.ts';
 import type { PartialAnswer, Warning } from '../../protocol/completion.ts';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { ProviderPart, StreamPart } from '../../protocol/stream-part.ts';

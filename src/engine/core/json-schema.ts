@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { formatPath } from '../../config/problems.ts';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
-import { dataFlaws } from '../../internal/data-flaws.ts';
+import { dataFlaws } from '../../internal/caller-data.ts';
 import { shortened } from '../../internal/quoted.ts';
 import type { JsonSchema } from '../../protocol/json.ts';
 import type { StandardIssue, StandardSchema } from '../../protocol/standard-schema.ts';

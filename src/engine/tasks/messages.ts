@@ -1,5 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
-import { mediaProblem } from '../../internal/media-problem.ts';
+import { mediaProblem } from '../../internal/caller-data.ts';
 import { quoted, quotedList } from '../../internal/quoted.ts';
 import type { Message, NormalMessage, Part } from '../../protocol/message.ts';
 import type { NormalTool, Tool, ToolChoice } from '../../protocol/request.ts';

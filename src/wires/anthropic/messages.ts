@@ -12,11 +12,18 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import { outputParts, outputText, wireMedia } from '../common/media.ts';
-import { canReplay, hoistSystem, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
 import { isObject } from '../common/read.ts';
-import { createToolIds, type ToolIds } from '../common/tool-ids.ts';
-import { pairToolResults } from '../common/tool-turns.ts';
+import {
+  canReplay,
+  hoistSystem,
+  mergeNeighbours,
+  outputParts,
+  outputText,
+  pairToolResults,
+  ToolIds,
+  wireMedia,
+  withoutBlanks,
+} from '../common/request.ts';
 import type { ClaudeModelSpec } from './models.ts';
 
 type Block = JsonObject;
@@ -200,7 +207,7 @@ export function toMessages(request: ProviderRequest, spec: ClaudeModelSpec): Wir
   const { system, rest } = hoistSystem(withoutBlanks(request.messages));
   const paired = pairToolResults(rest);
   warnings.push(...paired.warnings);
-  const ids = createToolIds(toolIdRule);
+  const ids = new ToolIds(toolIdRule);
   const turns = mergeNeighbours(adaptSystemTurns(paired.messages, spec, warnings), (message) =>
     message.role === 'tool' ? 'user' : message.role,
   );

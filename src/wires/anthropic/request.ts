@@ -1,15 +1,19 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
-import type { ProviderRequest } from '../../protocol/request.ts';
+import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
-import { mergeBody } from '../common/merge-body.ts';
-import { limitBreakpoints } from './cache.ts';
-import { hasFreeKeys } from './free-keys.ts';
+import { isObject } from '../common/read.ts';
+import { mergeBody } from '../common/request.ts';
 import { cacheControl, toMessages, type WireConversation } from './messages.ts';
-import { type ClaudeModelSpec, claudeModelSpec } from './models.ts';
-import { planThinking } from './thinking.ts';
-import { toTool, toToolChoice } from './tools.ts';
-import { adjusted, dropped } from './warnings.ts';
+import { type ClaudeModelSpec, claudeModelSpec, planThinking } from './models.ts';
+
+function dropped(param: string, why: string): Warning {
+  return { code: 'dropped-param', param, message: `${param} was dropped: ${why}` };
+}
+
+function adjusted(param: string, message: string): Warning {
+  return { code: 'adjusted-param', param, message };
+}
 
 export type WireRequest = {
   readonly body: JsonObject;
@@ -79,12 +83,187 @@ function toSampling(
   };
 }
 
+/** The API requires an object at the root. */
+function toolSchema(tool: NormalTool, strict: boolean, warnings: Warning[]): JsonObject {
+  const schema = { type: 'object', ...tool.inputSchema };
+  if (!strict) return schema;
+  const { schema: sent, relaxed } = relaxSchema(schema, 'anthropic');
+  if (relaxed.length > 0) {
+    warnings.push({
+      code: 'schema-relaxed',
+      param: `tools.${tool.name}`,
+      message: `the vendor does not enforce ${relaxed.join(', ')} of tool "${tool.name}"`,
+    });
+  }
+  return sent;
+}
+
+/** Converts a tool. Its schema is enforced only if it sets `strict`. */
+function toTool(tool: NormalTool, spec: ClaudeModelSpec, warnings: Warning[]): JsonObject {
+  const { name, description, inputSchema, strict, cache, ...rest } = tool;
+  rest satisfies Record<string, never>;
+  const enforced = strict === true && spec.structuredOutput;
+  if (strict === true && !enforced) {
+    warnings.push(dropped('tools.strict', 'this model does not enforce schemas'));
+  }
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    input_schema: toolSchema({ name, inputSchema }, enforced, warnings),
+    ...(enforced && { strict: true }),
+    ...cacheControl(cache),
+  };
+}
+
+/** Converts the tool choice. Falls back to `auto` when the model cannot be forced to call a tool. */
+function toToolChoice(
+  request: ProviderRequest,
+  spec: ClaudeModelSpec,
+  thinks: boolean,
+  warnings: Warning[],
+): JsonObject | undefined {
+  const { toolChoice, parallelToolCalls } = request;
+  const noParallel = parallelToolCalls === false && { disable_parallel_tool_use: true };
+  if (toolChoice === 'none') return { type: 'none' };
+  if (toolChoice === undefined || toolChoice === 'auto') {
+    return toolChoice === undefined && noParallel === false
+      ? undefined
+      : { type: 'auto', ...noParallel };
+  }
+  const cannotForce =
+    spec.forcedTools === 'never' || (spec.forcedTools === 'unless-thinking' && thinks);
+  if (cannotForce) {
+    warnings.push(
+      adjusted(
+        'toolChoice',
+        `${spec.forcedTools === 'never' ? 'this model' : 'a thinking model'} cannot be forced to call a tool; toolChoice was sent as "auto"`,
+      ),
+    );
+    return { type: 'auto', ...noParallel };
+  }
+  if (toolChoice === 'required') return { type: 'any', ...noParallel };
+  return { type: 'tool', name: toolChoice.name, ...noParallel };
+}
+
+type Format = { readonly native?: JsonObject; readonly instructions: readonly JsonObject[] };
+
+function promptFormat(schema: JsonSchema): Format {
+  const text = `Answer with nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(schema)}`;
+  return { instructions: [{ type: 'text', text }] };
+}
+
+/**
+ * Whether an object of the schema allows keys that it does not list, such as a map from names to values. Anthropic
+ * closes every object, so a map would always be empty. Such a schema is sent in the prompt instead.
+ */
+export function hasFreeKeys(schema: unknown): boolean {
+  if (Array.isArray(schema)) return schema.some(hasFreeKeys);
+  if (!isObject(schema)) return false;
+  const { type, properties, additionalProperties, patternProperties } = schema;
+  const isMap =
+    (type === 'object' && properties === undefined && additionalProperties !== false) ||
+    isObject(additionalProperties) ||
+    isObject(patternProperties);
+  if (isMap && !('$ref' in schema)) return true;
+  // The keys of `properties` are names, not keywords.
+  const inner = isObject(properties) ? Object.values(properties) : [];
+  const { properties: _named, enum: _enum, const: _const, default: _default, ...keywords } = schema;
+  return [...inner, ...Object.values(keywords)].some(hasFreeKeys);
+}
+
+/** Structured output: enforced if the model supports it, else requested in the prompt. */
+function toFormat(
+  output: ProviderRequest['output'],
+  spec: ClaudeModelSpec,
+  warnings: Warning[],
+): Format {
+  if (output === undefined) return { instructions: [] };
+  if (!spec.structuredOutput) {
+    warnings.push(
+      adjusted('schema', 'this model does not enforce schemas; the schema was sent in the prompt'),
+    );
+    return promptFormat(output.schema);
+  }
+  if (hasFreeKeys(output.schema)) {
+    const message =
+      'the vendor does not support objects with arbitrary keys; the schema was sent in the prompt';
+    warnings.push({ code: 'schema-relaxed', param: 'schema', message });
+    return promptFormat(output.schema);
+  }
+  const { schema, relaxed } = relaxSchema(output.schema, 'anthropic');
+  if (relaxed.length > 0) {
+    warnings.push({
+      code: 'schema-relaxed',
+      param: 'schema',
+      message: `the vendor does not enforce ${relaxed.join(', ')}; signalbox checks the answer against them`,
+    });
+  }
+  return { native: { type: 'json_schema', schema }, instructions: [] };
+}
+
 /** Whether the turn before the tool results lacks the thinking block it must start with. */
 function lostThinking({ messages }: WireConversation): boolean {
   const last = messages.at(-1);
   const before = messages.at(-2);
   if (last?.content.some((block) => block.type === 'tool_result') !== true) return false;
   return !/^(redacted_)?thinking$/.test(String(before?.content[0]?.type));
+}
+
+/** The API rejects a fifth breakpoint. */
+const maxBreakpoints = 4;
+
+function withoutBreakpoint(block: JsonObject): JsonObject {
+  const { cache_control, ...rest } = block;
+  return rest;
+}
+
+/** Counts the breakpoints of blocks, including nested ones. */
+function countBreakpoints(blocks: unknown): number {
+  if (!Array.isArray(blocks)) return 0;
+  let count = 0;
+  for (const block of blocks) {
+    if (!isObject(block)) continue;
+    if ('cache_control' in block) count++;
+    count += countBreakpoints(block.content);
+  }
+  return count;
+}
+
+/** Removes all but the last breakpoints of a body. The last ones cover the longest prefixes. */
+function limitBreakpoints(body: JsonObject, warnings: Warning[]): JsonObject {
+  let left = maxBreakpoints - ('cache_control' in body ? 1 : 0);
+  const count = [body.messages, body.system, body.tools].map(countBreakpoints);
+  if (count.reduce((sum, each) => sum + each, 0) <= left) return body;
+  let removed = 0;
+  const limit = (blocks: unknown): unknown => {
+    if (!Array.isArray(blocks)) return blocks;
+    return blocks
+      .toReversed()
+      .map((block: unknown) => {
+        if (!isObject(block)) return block;
+        if (Array.isArray(block.content) && block.type !== 'tool_result') {
+          return { ...block, content: limit(block.content) };
+        }
+        if (!('cache_control' in block)) return block;
+        if (left-- > 0) return block;
+        removed++;
+        return withoutBreakpoint(block);
+      })
+      .reverse();
+  };
+  const messages = limit(body.messages);
+  const system = limit(body.system);
+  const tools = limit(body.tools);
+  if (removed === 0) return body;
+  warnings.push(
+    adjusted('cache', `${removed} cache hints were dropped: the API accepts ${maxBreakpoints}`),
+  );
+  return {
+    ...body,
+    messages,
+    ...(system !== undefined && { system }),
+    ...(tools !== undefined && { tools }),
+  };
 }
 
 /**
@@ -160,41 +339,4 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
     ...cacheControl(cache),
   };
   return { body: mergeBody(limitBreakpoints(body, warnings), extraBody), warnings };
-}
-
-type Format = { readonly native?: JsonObject; readonly instructions: readonly JsonObject[] };
-
-function promptFormat(schema: JsonSchema): Format {
-  const text = `Answer with nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(schema)}`;
-  return { instructions: [{ type: 'text', text }] };
-}
-
-/** Structured output: enforced if the model supports it, else requested in the prompt. */
-function toFormat(
-  output: ProviderRequest['output'],
-  spec: ClaudeModelSpec,
-  warnings: Warning[],
-): Format {
-  if (output === undefined) return { instructions: [] };
-  if (!spec.structuredOutput) {
-    warnings.push(
-      adjusted('schema', 'this model does not enforce schemas; the schema was sent in the prompt'),
-    );
-    return promptFormat(output.schema);
-  }
-  if (hasFreeKeys(output.schema)) {
-    const message =
-      'the vendor does not support objects with arbitrary keys; the schema was sent in the prompt';
-    warnings.push({ code: 'schema-relaxed', param: 'schema', message });
-    return promptFormat(output.schema);
-  }
-  const { schema, relaxed } = relaxSchema(output.schema, 'anthropic');
-  if (relaxed.length > 0) {
-    warnings.push({
-      code: 'schema-relaxed',
-      param: 'schema',
-      message: `the vendor does not enforce ${relaxed.join(', ')}; signalbox checks the answer against them`,
-    });
-  }
-  return { native: { type: 'json_schema', schema }, instructions: [] };
 }

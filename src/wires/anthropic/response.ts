@@ -2,16 +2,28 @@ import { SignalboxError } from '../../errors.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
+import type { Usage } from '../../protocol/usage.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import type { TextEvent } from '../../transport/sse/event-template.ts';
-import { citation } from '../common/citations.ts';
-import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
-import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
+import type { TextEvent } from '../../transport/server-sent-events.ts';
+import {
+  checkUsage,
+  countOf,
+  isObject,
+  listOf,
+  objectOf,
+  TokenCounts,
+  textOf,
+} from '../common/read.ts';
+import {
+  type AddPart,
+  type AnswerContext,
+  type AnswerOrigin,
+  type AnswerReader,
+  citation,
+  PartAssembler,
+} from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
-import { type ForeignBlock, withInput } from './foreign-block.ts';
-import { emitEarlyUsage, mergeUsage, toUsage } from './usage.ts';
 
 // Maps, because the keys come from the vendor.
 const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
@@ -30,6 +42,80 @@ const fieldByDelta: ReadonlyMap<unknown, 'text' | 'thinking'> = new Map([
   ['thinking_delta', 'thinking'],
 ]);
 
+/**
+ * Merges the usage of a later event into the earlier usage. Counts are cumulative. A field that the later event omits
+ * or sets to null keeps its value.
+ */
+function mergeUsage(before: JsonObject | undefined, later: unknown): JsonObject | undefined {
+  if (!isObject(later)) return before;
+  const merged: Record<string, unknown> = { ...before };
+  for (const [name, value] of Object.entries(later)) {
+    if (value !== null && value !== undefined) merged[name] = value;
+  }
+  checkUsage(merged);
+  return merged;
+}
+
+/** Cache writes by lifetime, without zeros. */
+function writtenByTtl(creation: JsonObject, counts: TokenCounts): Readonly<Record<string, number>> {
+  const written: Record<string, number> = {};
+  const shortly = counts.of(creation.ephemeral_5m_input_tokens) ?? 0;
+  const longer = counts.of(creation.ephemeral_1h_input_tokens) ?? 0;
+  if (shortly > 0) written['5m'] = shortly;
+  if (longer > 0) written['1h'] = longer;
+  return written;
+}
+
+/**
+ * The API counts cached and written input separately from `input_tokens`; the sum is the whole input. Returns
+ * `undefined` when one of these counts is implausible.
+ */
+function toUsage(raw: JsonObject): Usage | undefined {
+  const counts = new TokenCounts();
+  const written = isObject(raw.cache_creation)
+    ? writtenByTtl(raw.cache_creation, counts)
+    : undefined;
+  const cached = counts.of(raw.cache_read_input_tokens);
+  const writtenInAll =
+    counts.of(raw.cache_creation_input_tokens) ??
+    (written && (written['5m'] ?? 0) + (written['1h'] ?? 0));
+  const inputTokens = (counts.of(raw.input_tokens) ?? 0) + (cached ?? 0) + (writtenInAll ?? 0);
+  const outputTokens = counts.of(raw.output_tokens) ?? 0;
+  if (counts.isDoubtful) return undefined;
+  const thinking = counts.of(objectOf(raw.output_tokens_details).thinking_tokens);
+  const isSplit = written !== undefined && Object.keys(written).length > 0;
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    ...(cached !== undefined && { cachedInputTokens: cached }),
+    ...(writtenInAll !== undefined && { cacheWriteTokens: writtenInAll }),
+    ...(isSplit && { cacheWriteTokensByTtl: written }),
+    ...(thinking !== undefined && { reasoningTokens: thinking }),
+    ...counts.certainty,
+    raw,
+  };
+}
+
+/** Emits the usage known at the start of a stream, if it is plausible. */
+function emitEarlyUsage(raw: JsonObject | undefined, addPart: AddPart): void {
+  const usage = raw && toUsage(raw);
+  if (usage !== undefined) addPart({ type: 'usage', usage });
+}
+
+/** A block other than text, thinking or a call of the caller's tools, such as a server tool's result. */
+export type ForeignBlock = { readonly block: JsonObject; input: string };
+
+/** The block in the form in which it is sent back to the vendor. */
+function withInput({ block, input }: ForeignBlock): JsonObject {
+  if (input === '') return block;
+  try {
+    return { ...block, input: JSON.parse(input) };
+  } catch {
+    return block;
+  }
+}
+
 export function notAMessage(): SignalboxError {
   return new SignalboxError(
     'invalid_response',
@@ -37,8 +123,8 @@ export function notAMessage(): SignalboxError {
   );
 }
 
-/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
-class MessageReader implements AnswerReader {
+/** Reads an answer of the Messages API. A class, because closures would be created again for each call. */
+export class MessageReader implements AnswerReader {
   readonly #origin: AnswerOrigin;
   readonly #context: AnswerContext;
   readonly #assembler: PartAssembler;
@@ -56,7 +142,7 @@ class MessageReader implements AnswerReader {
   constructor(origin: AnswerOrigin, context: AnswerContext) {
     this.#origin = origin;
     this.#context = context;
-    this.#assembler = createPartAssembler(context.addPart);
+    this.#assembler = new PartAssembler(context.addPart);
   }
 
   readEvent(event: unknown): void {
@@ -267,8 +353,4 @@ class MessageReader implements AnswerReader {
     this.#stopReason = textOf(delta.stop_reason) ?? this.#stopReason;
     if (isObject(delta.stop_details)) this.#stopDetails = delta.stop_details;
   }
-}
-
-export function createAnswerReader(origin: AnswerOrigin, context: AnswerContext): AnswerReader {
-  return new MessageReader(origin, context);
 }

@@ -1,13 +1,9 @@
 import { SignalboxError } from '../../errors.ts';
-import { believedWaitMs } from '../../internal/believed-wait.ts';
-import { memoryOf } from '../../internal/memory-of.ts';
-import { shallowJson } from '../../internal/shallow-json.ts';
+import { believedWaitMs, memoryOf, shallowJson } from '../../internal/vendor-data.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { HttpError } from '../../transport/body/read-reply.ts';
-import type { AnswerHeaders } from '../../transport/body/response.ts';
-import { requestIdOf, retryAfterMsOf } from '../../transport/body/response-metadata.ts';
-import { awsWordsOf, codeByAwsException } from './aws-errors.ts';
-import { isKnownWord, knownParam } from './vendor-words.ts';
+import { type AnswerHeaders, requestIdOf, retryAfterMsOf } from '../../transport/answer.ts';
+import type { HttpError } from '../../transport/read-reply.ts';
+import { awsWordsOf, codeByAwsException, isKnownWord, knownParam } from './error-words.ts';
 
 /** How much of a vendor's message is read, in characters. The relevant part is in the first sentence. */
 export const maxMessageLength = 2_000;

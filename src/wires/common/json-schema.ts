@@ -1,16 +1,203 @@
 import { own } from '../../internal/own.ts';
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
-import {
-  annotations,
-  constrainsNothing,
-  type Dialect,
-  type DialectRules,
-  isObjectSchema,
-  isRejected,
-  rulesByDialect,
-} from './schema-dialects.ts';
-import { guidanceSchema, isStrictCompatible } from './strict-schema.ts';
+
+/** The vendors' subsets of JSON Schema. */
+export type Dialect = 'openai' | 'anthropic' | 'gemini';
+
+/** What one vendor accepts. */
+type DialectRules = {
+  /** Keywords that are sent. Schemas inside them are rewritten too. */
+  readonly keywords: ReadonlySet<string>;
+  readonly formats: ReadonlySet<string>;
+  /** The largest `minItems` that the vendor accepts. */
+  readonly largestMinItems: number;
+  /**
+   * Which objects get `additionalProperties: false`. `all`: the vendor rejects any other value. `unsaid`: objects with
+   * properties that do not set it, because the vendor enforces only closed objects, and what matches the closed schema
+   * also matches the open one.
+   */
+  readonly closedObjects: 'all' | 'unsaid' | 'none';
+  /** `const` is written as an `enum` of one. */
+  readonly constAsEnum: boolean;
+};
+
+const sharedFormats = [
+  'date-time',
+  'time',
+  'date',
+  'duration',
+  'email',
+  'hostname',
+  'ipv4',
+  'ipv6',
+  'uuid',
+];
+const sharedKeywords = [
+  'type',
+  'properties',
+  'required',
+  'additionalProperties',
+  'items',
+  'enum',
+  'anyOf',
+  '$ref',
+  '$defs',
+  'title',
+  'description',
+  'format',
+  'minItems',
+];
+
+const rulesByDialect: Readonly<Record<Dialect, DialectRules>> = {
+  // https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+  openai: {
+    keywords: new Set([
+      ...sharedKeywords,
+      'const',
+      'pattern',
+      'maxItems',
+      'minimum',
+      'maximum',
+      'exclusiveMinimum',
+      'exclusiveMaximum',
+      'multipleOf',
+    ]),
+    formats: new Set(sharedFormats),
+    largestMinItems: Number.POSITIVE_INFINITY,
+    closedObjects: 'unsaid',
+    constAsEnum: false,
+  },
+  // https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+  anthropic: {
+    keywords: new Set([...sharedKeywords, 'const', 'allOf']),
+    formats: new Set([...sharedFormats, 'uri']),
+    largestMinItems: 1,
+    closedObjects: 'all',
+    constAsEnum: false,
+  },
+  // https://ai.google.dev/api/generate-content#FIELDS.response_json_schema
+  gemini: {
+    keywords: new Set([
+      ...sharedKeywords,
+      '$id',
+      '$anchor',
+      'prefixItems',
+      'oneOf',
+      'maxItems',
+      'minimum',
+      'maximum',
+      'propertyOrdering',
+    ]),
+    formats: new Set(sharedFormats),
+    largestMinItems: Number.POSITIVE_INFINITY,
+    closedObjects: 'none',
+    constAsEnum: true,
+  },
+};
+
+/** Keywords that constrain nothing. They are dropped without a warning. */
+const annotations = new Set([
+  '$schema',
+  '$id',
+  '$anchor',
+  '$comment',
+  'title',
+  'default',
+  'examples',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+  'propertyOrdering',
+]);
+
+/**
+ * Whether dropping the keyword changes nothing: annotations, and the bounds that zod adds to every integer and record.
+ */
+function constrainsNothing(keyword: string, value: unknown): boolean {
+  if (annotations.has(keyword)) return true;
+  if (keyword === 'minimum' || keyword === 'maximum') {
+    return Math.abs(Number(value)) >= Number.MAX_SAFE_INTEGER;
+  }
+  return keyword === 'propertyNames' && JSON.stringify(value) === '{"type":"string"}';
+}
+
+/** Whether the vendor rejects this value of a keyword that it otherwise accepts. */
+function isRejected(keyword: string, value: unknown, rules: DialectRules): boolean {
+  if (keyword === 'format') return typeof value !== 'string' || !rules.formats.has(value);
+  if (keyword === 'minItems') return Number(value) > rules.largestMinItems;
+  // OpenAI's grammar has no lookaround, which zod's patterns use (email).
+  if (keyword === 'pattern') return /\(\?<?[=!]/.test(String(value));
+  return false;
+}
+
+/** Whether the schema describes objects, by its type or by having properties. */
+function isObjectSchema(schema: JsonObject): boolean {
+  const { type } = schema;
+  if (type === undefined) return 'properties' in schema;
+  return type === 'object' || (Array.isArray(type) && type.includes('object'));
+}
+
+/**
+ * Whether OpenAI can enforce the schema (`strict: true`). The root must be an object, every object must be closed and
+ * require all its properties, and every keyword must be supported.
+ */
+export function isStrictCompatible(schema: JsonSchema): boolean {
+  return isObjectSchema(schema) && !('anyOf' in schema) && isStrict(schema);
+}
+
+function isStrict(schema: unknown): boolean {
+  if (!isObject(schema)) return false;
+  const { openai } = rulesByDialect;
+  const known = Object.entries(schema).every(
+    ([keyword, value]) =>
+      (openai.keywords.has(keyword) || keyword === 'definitions') &&
+      !isRejected(keyword, value, openai),
+  );
+  const isConstrained = ['type', 'anyOf', '$ref', 'enum', 'const'].some((key) => key in schema);
+  if (!known || !isConstrained) return false;
+  const { properties, required, items, anyOf, $defs, definitions } = schema;
+  const names = isObject(properties) ? Object.keys(properties) : [];
+  if (isObjectSchema(schema)) {
+    const listed = new Set(Array.isArray(required) ? required : []);
+    if (schema.additionalProperties !== false || !names.every((name) => listed.has(name))) {
+      return false;
+    }
+  }
+  const inner = [properties, $defs, definitions].flatMap((each) =>
+    isObject(each) ? Object.values(each) : [],
+  );
+  if (Array.isArray(anyOf)) inner.push(...anyOf);
+  if (items !== undefined) inner.push(items);
+  return inner.every(isStrict);
+}
+
+/**
+ * The schema for OpenAI with `strict: false`, where it only guides the model. Removes `propertyNames`, which OpenAI
+ * rejects even then.
+ */
+export function guidanceSchema(schema: JsonSchema): {
+  readonly schema: JsonSchema;
+  readonly relaxed: readonly string[];
+} {
+  const relaxed: string[] = [];
+  const clean = (value: unknown, path: string): unknown => {
+    if (Array.isArray(value)) return value.map((inner, index) => clean(inner, `${path}${index}.`));
+    if (!isObject(value)) return value;
+    const entries = Object.entries(value).filter(([keyword, inner]) => {
+      // A property may also be named `propertyNames`.
+      const isKeyword = keyword === 'propertyNames' && !path.endsWith('properties.');
+      if (isKeyword && !constrainsNothing(keyword, inner)) relaxed.push(`${path}${keyword}`);
+      return !isKeyword;
+    });
+    return Object.fromEntries(
+      entries.map(([keyword, inner]) => [keyword, clean(inner, `${path}${keyword}.`)]),
+    );
+  };
+  const { $schema, ...whole } = schema;
+  const cleaned = clean(whole, '');
+  return { schema: isObject(cleaned) ? cleaned : whole, relaxed };
+}
 
 const schemaMaps = new Set(['properties', '$defs']);
 const schemaLists = new Set(['anyOf', 'oneOf', 'allOf', 'prefixItems']);

@@ -1,4 +1,6 @@
+import { tokenCountOf } from '../../internal/vendor-data.ts';
 import type { JsonObject } from '../../protocol/json.ts';
+import { checkCount } from '../../transport/answer-bound.ts';
 
 /** Readers for bodies of unknown shape. A value of an unexpected type counts as absent. */
 
@@ -33,4 +35,34 @@ export function indexOf(value: unknown): number | undefined {
 /** The number, if it is finite and not negative. */
 export function countOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+/** Reads the token counts of one usage object and records whether any is implausible. */
+export class TokenCounts {
+  /** Whether a reported count is impossible: negative, fractional, or absurdly large. */
+  isDoubtful = false;
+
+  /** The count, or `undefined` when it is missing or implausible. */
+  of(value: unknown): number | undefined {
+    if (typeof value !== 'number') return undefined;
+    const count = tokenCountOf(value);
+    if (count === undefined) this.isDoubtful = true;
+    return count;
+  }
+
+  /** Marks the usage as estimated when a count was implausible. */
+  get certainty(): { readonly estimated?: true } {
+    return this.isDoubtful ? { estimated: true } : {};
+  }
+}
+
+/** Vendors report about twenty counts at most. */
+const maxKinds = 100;
+
+/**
+ * Limits the size of a usage object merged from many events. Each event copies it, so an unbounded one gets slow.
+ * @throws SignalboxError `invalid_response`
+ */
+export function checkUsage(usage: JsonObject | undefined): void {
+  if (usage !== undefined) checkCount(Object.keys(usage).length, 'kinds of usage', maxKinds);
 }

@@ -12,16 +12,17 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import { outputParts, wireMedia } from '../common/media.ts';
+import { isObject } from '../common/read.ts';
 import {
   canReplay,
   hoistSystem,
   joinText,
   mergeNeighbours,
+  outputParts,
+  pairToolResults,
+  wireMedia,
   withoutBlanks,
-} from '../common/messages.ts';
-import { isObject } from '../common/read.ts';
-import { pairToolResults } from '../common/tool-turns.ts';
+} from '../common/request.ts';
 import type { GeminiModelSpec } from './models.ts';
 
 type WirePart = JsonObject;

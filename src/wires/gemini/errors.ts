@@ -1,7 +1,7 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
-import type { HttpError } from '../../transport/body/read-reply.ts';
-import type { AnswerHeaders } from '../../transport/body/response.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
+import type { HttpError } from '../../transport/read-reply.ts';
 import {
   httpFailure,
   maxMessageLength,

@@ -2,11 +2,10 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
-import { mergeBody } from '../common/merge-body.ts';
 import { isObject } from '../common/read.ts';
+import { mergeBody } from '../common/request.ts';
 import { toContents } from './contents.ts';
-import { type GeminiModelSpec, geminiModelSpec } from './models.ts';
-import { planThinking } from './thinking.ts';
+import { type GeminiModelSpec, geminiModelSpec, planThinking } from './models.ts';
 
 export type WireRequest = {
   readonly body: JsonObject;

@@ -3,15 +3,25 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Opaque } from '../../protocol/message.ts';
-import { checkedRequestId } from '../../transport/body/response-metadata.ts';
-import { checkUsage } from '../common/check-usage.ts';
-import { createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
-import { countOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
-import { citationsOf, groundingOf } from './citations.ts';
+import type { Usage } from '../../protocol/usage.ts';
+import { checkedRequestId } from '../../transport/answer.ts';
+import {
+  checkUsage,
+  countOf,
+  isObject,
+  listOf,
+  objectOf,
+  TokenCounts,
+  textOf,
+} from '../common/read.ts';
+import {
+  type AnswerContext,
+  type AnswerOrigin,
+  type AnswerReader,
+  PartAssembler,
+} from '../common/read-answer.ts';
+import { citationsOf, groundingOf, SegmentFinder } from './citations.ts';
 import { inBandError, isErrorBody } from './errors.ts';
-import { SegmentFinder } from './segment-finder.ts';
-import { toUsage } from './usage.ts';
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
   STOP: 'stop',
@@ -64,8 +74,31 @@ function firstCandidate(candidates: unknown): JsonObject | undefined {
   return undefined;
 }
 
-/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
-class GeminiReader implements AnswerReader {
+/**
+ * Converts the usage. The API counts thoughts separately from candidates, and the input of server tools separately from
+ * the prompt. Returns `undefined` when one of these counts is implausible.
+ */
+export function toUsage(raw: JsonObject): Usage | undefined {
+  const counts = new TokenCounts();
+  const thoughts = counts.of(raw.thoughtsTokenCount);
+  const inputTokens =
+    (counts.of(raw.promptTokenCount) ?? 0) + (counts.of(raw.toolUsePromptTokenCount) ?? 0);
+  const outputTokens = (counts.of(raw.candidatesTokenCount) ?? 0) + (thoughts ?? 0);
+  if (counts.isDoubtful) return undefined;
+  const cached = counts.of(raw.cachedContentTokenCount);
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    ...(cached !== undefined && { cachedInputTokens: cached }),
+    ...(thoughts !== undefined && { reasoningTokens: thoughts }),
+    ...counts.certainty,
+    raw,
+  };
+}
+
+/** Reads an answer of `generateContent`. A class, because closures would be created again for each call. */
+export class GeminiReader implements AnswerReader {
   readonly #origin: AnswerOrigin;
   readonly #context: AnswerContext;
   readonly #assembler: PartAssembler;
@@ -87,7 +120,7 @@ class GeminiReader implements AnswerReader {
   constructor(origin: AnswerOrigin, context: AnswerContext) {
     this.#origin = origin;
     this.#context = context;
-    this.#assembler = createPartAssembler(context.addPart);
+    this.#assembler = new PartAssembler(context.addPart);
   }
 
   readEvent(event: unknown): void {
@@ -248,8 +281,4 @@ class GeminiReader implements AnswerReader {
     const isPlain = known === 'stop' || known === undefined;
     return isPlain && this.#calls > 0 ? 'tool_calls' : (known ?? 'other');
   }
-}
-
-export function createAnswerReader(origin: AnswerOrigin, context: AnswerContext): AnswerReader {
-  return new GeminiReader(origin, context);
 }

@@ -1,23 +1,141 @@
+import { own } from '../../internal/own.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
-import { openAICitation } from '../common/citations.ts';
-import { type AddPart, createPartAssembler, type PartAssembler } from '../common/part-assembler.ts';
 import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerOrigin } from '../common/read-answer.ts';
+import { type AddPart, type AnswerOrigin, PartAssembler } from '../common/read-answer.ts';
+import { openAICitation } from '../openai-shared/response.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
-import { createReasoningDetails } from './reasoning-details.ts';
-import { createThinkTags } from './think-tags.ts';
 
-/** Reads the deltas of a stream, or a whole message as one large delta. */
-export interface DeltaReader {
-  read(delta: JsonObject): void;
-  /** Reads a delta that contains only this text: see {@link textField}. */
-  text(field: string, text: string): void;
-  /** Closes all parts. `sources` are the citations that the vendor lists next to the answer. */
-  close(sources: readonly Citation[]): void;
-  seen(): { readonly toolCalls: number; readonly refusal: boolean };
+/** A piece of text, and whether it was inside `<think>` tags. */
+type TaggedText = { readonly type: 'text' | 'reasoning'; readonly text: string };
+
+const opening = '<think>';
+const closing = '</think>';
+
+/** How many characters at the end of `text` may be the start of `tag`. */
+function partialTagLength(text: string, tag: string): number {
+  for (let length = Math.min(tag.length - 1, text.length); length > 0; length--) {
+    if (text.endsWith(tag.slice(0, length))) return length;
+  }
+  return 0;
+}
+
+/**
+ * Separates reasoning in `<think>` tags from the text after it, even when a tag is split across deltas. Only a tag at
+ * the start of the answer counts; later ones may be part of the text.
+ */
+export class ThinkTags {
+  #state: 'start' | 'thinking' | 'plain' = 'start';
+  #buffered = '';
+  /** Leading white space, which is text if no tag follows. A list, because it may arrive in any number of deltas. */
+  #blanks: string[] = [];
+  /** White space after a tag is dropped. */
+  #isAfterTag = false;
+
+  read(text: string): readonly TaggedText[] {
+    const ahead = this.#buffered + text;
+    this.#buffered = '';
+    if (this.#state === 'thinking') return this.#think(ahead);
+    if (this.#state === 'plain') return this.#textParts('text', ahead);
+    const trimmed = ahead.trimStart();
+    const blank = ahead.slice(0, ahead.length - trimmed.length);
+    if (blank !== '') this.#blanks.push(blank);
+    if (trimmed.startsWith(opening)) {
+      this.#state = 'thinking';
+      this.#blanks = [];
+      this.#isAfterTag = true;
+      return this.#think(trimmed.slice(opening.length));
+    }
+    if (opening.startsWith(trimmed)) {
+      this.#buffered = trimmed;
+      return [];
+    }
+    this.#state = 'plain';
+    return this.#textParts('text', this.#takeBlanks() + trimmed);
+  }
+
+  /** Whether everything that follows is plain text. */
+  isDone(): boolean {
+    return this.#state === 'plain' && !this.#isAfterTag;
+  }
+
+  /** Returns text buffered as a possible start of a tag. After this call no tag is recognised. */
+  rest(): readonly TaggedText[] {
+    const left = this.#takeBlanks() + this.#buffered;
+    this.#buffered = '';
+    const type = this.#state === 'thinking' ? 'reasoning' : 'text';
+    this.#state = 'plain';
+    return this.#textParts(type, left);
+  }
+
+  #takeBlanks(): string {
+    const blanks = this.#blanks.join('');
+    this.#blanks = [];
+    return blanks;
+  }
+
+  #textParts(type: TaggedText['type'], text: string): readonly TaggedText[] {
+    const kept = this.#isAfterTag ? text.trimStart() : text;
+    if (kept === '') return [];
+    this.#isAfterTag = false;
+    return [{ type, text: kept }];
+  }
+
+  #think(ahead: string): readonly TaggedText[] {
+    const end = ahead.indexOf(closing);
+    if (end < 0) {
+      const length = ahead.length - partialTagLength(ahead, closing);
+      this.#buffered = ahead.slice(length);
+      return this.#textParts('reasoning', ahead.slice(0, length));
+    }
+    const thoughts = this.#textParts('reasoning', ahead.slice(0, end));
+    this.#state = 'plain';
+    this.#isAfterTag = true;
+    return [...thoughts, ...this.#textParts('text', ahead.slice(end + closing.length))];
+  }
+}
+
+/** Real details have about ten. Every chunk scans all of them. */
+const maxMembers = 100;
+
+/** Members that are streamed in chunks. For all others the last value wins. */
+const streamed = ['text', 'summary', 'data'] as const;
+
+/** Merges a chunk into the detail. Mutates it, because a detail may have thousands of chunks. */
+function merge(whole: Record<string, unknown>, chunk: JsonObject): void {
+  for (const [name, value] of Object.entries(chunk)) {
+    const isStreamed = streamed.some((each) => each === name);
+    const known = own(whole, name);
+    if (value === null && known !== undefined) continue;
+    whole[name] = isStreamed && typeof value === 'string' ? `${known ?? ''}${value}` : value;
+    checkCount(Object.keys(whole).length, 'members in one detail', maxMembers);
+  }
+}
+
+/**
+ * Collects OpenRouter's `reasoning_details`, which must be sent back unchanged, signatures included. A stream sends
+ * them in chunks; chunks of one detail have the same index and type.
+ */
+class ReasoningDetails {
+  readonly #details = new Map<string, Record<string, unknown>>();
+
+  read(chunks: readonly unknown[]): void {
+    for (const chunk of chunks) {
+      if (!isObject(chunk)) continue;
+      const key = `${chunk.type} ${chunk.index ?? 0}`;
+      const whole = this.#details.get(key) ?? {};
+      merge(whole, chunk);
+      this.#details.set(key, whole);
+      checkCount(this.#details.size, 'details of reasoning');
+    }
+  }
+
+  /** The details as JSON for the replay data, or `undefined` when there are none. */
+  toJson(): string | undefined {
+    return this.#details.size === 0 ? undefined : JSON.stringify([...this.#details.values()]);
+  }
 }
 
 /**
@@ -66,12 +184,12 @@ export function textField(
   return isText ? { field, text } : undefined;
 }
 
-/** See {@link createDeltaReader}. */
-class ChatDeltas implements DeltaReader {
+/** Reads the deltas of a stream, or a whole message as one large delta. */
+export class DeltaReader {
   readonly #origin: AnswerOrigin;
   readonly #assembler: PartAssembler;
-  readonly #thinkTags: ReturnType<typeof createThinkTags> | undefined;
-  #details: ReturnType<typeof createReasoningDetails> | undefined;
+  readonly #thinkTags: ThinkTags | undefined;
+  #details: ReasoningDetails | undefined;
   readonly #calls = new Map<number, Call>();
   #latestIndex = -1;
   #callCount = 0;
@@ -80,10 +198,14 @@ class ChatDeltas implements DeltaReader {
   /** The slot of the open text or reasoning. Content of another kind closes it. */
   #current: string | undefined;
 
-  constructor(origin: AnswerOrigin, addPart: AddPart, reasoningOut: ChatDialect['reasoningOut']) {
+  constructor(
+    origin: AnswerOrigin,
+    addPart: AddPart,
+    reasoningOut: ChatDialect['reasoningOut'] = 'tags',
+  ) {
     this.#origin = origin;
-    this.#assembler = createPartAssembler(addPart);
-    this.#thinkTags = reasoningOut === 'tags' ? createThinkTags() : undefined;
+    this.#assembler = new PartAssembler(addPart);
+    this.#thinkTags = reasoningOut === 'tags' ? new ThinkTags() : undefined;
   }
 
   read(delta: JsonObject): void {
@@ -95,7 +217,7 @@ class ChatDeltas implements DeltaReader {
       break;
     }
     if (Array.isArray(delta.reasoning_details)) {
-      this.#details ??= createReasoningDetails();
+      this.#details ??= new ReasoningDetails();
       this.#details.read(delta.reasoning_details);
     }
     this.#content(delta.content);
@@ -113,11 +235,13 @@ class ChatDeltas implements DeltaReader {
     if (isObject(legacy)) this.#toolCall({ index: 0, function: legacy }, 0);
   }
 
+  /** Reads a delta that contains only this text: see {@link textField}. */
   text(field: string, text: string): void {
     if (field === 'content') this.#text(text);
     else this.#appendReasoning(field, text);
   }
 
+  /** Closes all parts. `sources` are the citations that the vendor lists next to the answer. */
   close(sources: readonly Citation[]): void {
     const assembler = this.#assembler;
     this.#flushTags();
@@ -230,12 +354,4 @@ class ChatDeltas implements DeltaReader {
     const opaque: Opaque = { wire, ...this.#origin, kind: 'thought-signature', data };
     this.#assembler.opaque(call.slot, opaque);
   }
-}
-
-export function createDeltaReader(
-  origin: AnswerOrigin,
-  addPart: AddPart,
-  reasoningOut: ChatDialect['reasoningOut'] = 'tags',
-): DeltaReader {
-  return new ChatDeltas(origin, addPart, reasoningOut);
 }

@@ -14,10 +14,15 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import { outputParts, outputText, wireMedia } from '../common/media.ts';
-import { canReplay, joinText } from '../common/messages.ts';
-import type { ToolIds } from '../common/tool-ids.ts';
-import { cacheBreakpoint } from '../openai-shared/params.ts';
+import {
+  canReplay,
+  joinText,
+  outputParts,
+  outputText,
+  type ToolIds,
+  wireMedia,
+} from '../common/request.ts';
+import { cacheBreakpoint } from '../openai-shared/models.ts';
 import type { ChatDialect } from './dialect.ts';
 
 export const wire = 'openai-chat';

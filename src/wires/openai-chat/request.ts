@@ -1,21 +1,205 @@
 import type { Warning } from '../../protocol/completion.ts';
-import type { JsonObject } from '../../protocol/json.ts';
+import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
-import type { NormalTool, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
-import { hoistSystem, mergeNeighbours, withoutBlanks } from '../common/messages.ts';
-import { createToolIds, type ToolIdRule } from '../common/tool-ids.ts';
-import { pairToolResults } from '../common/tool-turns.ts';
+import type { Effort, NormalTool, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
 import {
-  adaptSampling,
-  cacheTtl,
-  droppedParam,
   emptyConversation,
-} from '../openai-shared/params.ts';
-import { adaptTool } from '../openai-shared/schema.ts';
+  hoistSystem,
+  mergeNeighbours,
+  pairToolResults,
+  type ToolIdRule,
+  ToolIds,
+  withoutBlanks,
+} from '../common/request.ts';
+import { adaptEffort, adaptSampling, cacheTtl, droppedParam } from '../openai-shared/models.ts';
+import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';
 import type { ChatDialect, DroppableParam } from './dialect.ts';
 import { wireMessages } from './messages.ts';
-import { wireOutput } from './output.ts';
-import { wireReasoning } from './reasoning.ts';
+
+/** The schema of the answer: body fields if the vendor supports them, else an instruction for the prompt. */
+type WireOutput = {
+  readonly body: JsonObject;
+  readonly instruction: string | undefined;
+  readonly warnings: readonly Warning[];
+};
+
+function schemaInstruction(schema: JsonSchema): string {
+  return `Answer with JSON alone, without any other text. It must fit this JSON Schema: ${JSON.stringify(schema)}`;
+}
+
+function sentInPrompt(why: string): Warning {
+  const message = `${why}; the schema was sent in the prompt`;
+  return { code: 'schema-relaxed', param: 'schema', message };
+}
+
+function wireOutput(
+  output: { readonly name: string; readonly schema: JsonSchema } | undefined,
+  dialect: Pick<ChatDialect, 'structuredOutput' | 'toolsWithResponseFormat'>,
+  hasTools: boolean,
+): WireOutput {
+  if (output === undefined) return { body: {}, instruction: undefined, warnings: [] };
+  const { structuredOutput, toolsWithResponseFormat } = dialect;
+  if (hasTools && !toolsWithResponseFormat) {
+    return {
+      body: {},
+      instruction: schemaInstruction(output.schema),
+      warnings: [sentInPrompt('the vendor does not enforce a schema together with tools')],
+    };
+  }
+  if (structuredOutput !== 'json_schema') {
+    const isObject = structuredOutput === 'json_object' && output.schema.type === 'object';
+    return {
+      body: isObject ? { response_format: { type: 'json_object' } } : {},
+      instruction: schemaInstruction(output.schema),
+      warnings: [sentInPrompt('the vendor does not enforce schemas')],
+    };
+  }
+  const { format, instruction, warnings } = adaptOutput(output);
+  return {
+    body:
+      format === undefined ? {} : { response_format: { type: 'json_schema', json_schema: format } },
+    instruction,
+    warnings,
+  };
+}
+
+type WireReasoning = {
+  readonly body: JsonObject;
+  /** The effort of OpenAI's models, which determines what other parameters they accept. */
+  readonly effort: Effort | undefined;
+  readonly warnings: readonly Warning[];
+};
+
+type ReasoningRequest = {
+  readonly reasoning: ProviderRequest['reasoning'] | undefined;
+  readonly tools: ProviderRequest['tools'] | undefined;
+};
+
+/** OpenAI: `max` works only on Responses, and some models reject tools together with reasoning. */
+function openAIEffort(
+  { reasoning, tools }: ReasoningRequest,
+  { spec, efforts }: ChatDialect,
+): WireReasoning {
+  const known =
+    spec.efforts === 'any' ? efforts : spec.efforts.filter((effort) => effort !== 'max');
+  const { effort, warnings } = adaptEffort(reasoning, known);
+  const hasTools = (tools?.length ?? 0) > 0;
+  const hasEffort = effort !== undefined && effort !== 'none';
+  const clashes =
+    (spec.chatToolsClash === 'with-effort' && hasEffort) ||
+    (spec.chatToolsClash === 'unless-none' && effort !== 'none');
+  if (!hasTools || !clashes) {
+    return { body: effort === undefined ? {} : { reasoning_effort: effort }, effort, warnings };
+  }
+  const message =
+    'Chat Completions rejects tools together with reasoning for this model; reasoning was turned off. Use openai() for both';
+  return {
+    body: { reasoning_effort: 'none' },
+    effort: 'none',
+    warnings: [...warnings, { code: 'adjusted-param', param: 'reasoning.effort', message }],
+  };
+}
+
+/** Whether reasoning is requested; `undefined` leaves it to the vendor. */
+function isWanted({ reasoning }: ReasoningRequest): boolean | undefined {
+  const { effort, budgetTokens } = reasoning ?? {};
+  if (effort !== undefined) return effort !== 'none';
+  return budgetTokens === undefined ? undefined : budgetTokens > 0;
+}
+
+/** Qwen: on or off, with a budget. */
+function enableThinking(request: ReasoningRequest): WireReasoning {
+  const { effort, budgetTokens } = request.reasoning ?? {};
+  const wanted = isWanted(request);
+  const warnings =
+    effort !== undefined && effort !== 'none' && budgetTokens === undefined
+      ? [
+          {
+            code: 'adjusted-param' as const,
+            param: 'reasoning.effort',
+            message: 'the target can only turn reasoning on or off; it was turned on',
+          },
+        ]
+      : [];
+  return {
+    body: {
+      ...(wanted !== undefined && { enable_thinking: wanted }),
+      ...(wanted === true && budgetTokens !== undefined && { thinking_budget: budgetTokens }),
+    },
+    effort: undefined,
+    warnings,
+  };
+}
+
+/** DeepSeek and Moonshot: on or off, with an effort if the vendor has any. */
+function thinking(request: ReasoningRequest, { efforts }: ChatDialect): WireReasoning {
+  const wanted = isWanted(request);
+  if (wanted === undefined) return { body: {}, effort: undefined, warnings: [] };
+  const type = wanted ? 'enabled' : 'disabled';
+  const body = { thinking: { type } };
+  const hasEfforts = efforts === 'any' || efforts.length > 0;
+  if (wanted && hasEfforts) {
+    const { effort, warnings } = adaptEffort(request.reasoning, efforts);
+    return {
+      body: { ...body, ...(effort !== undefined && { reasoning_effort: effort }) },
+      effort: undefined,
+      warnings,
+    };
+  }
+  const { body: _switch, ...rest } = enableThinking(request);
+  return { body, ...rest };
+}
+
+/** OpenRouter: an effort or a budget. Answers include reasoning unless `exclude` is set. */
+function reasoningObject({ reasoning }: ReasoningRequest): WireReasoning {
+  const { effort, budgetTokens, include } = reasoning ?? {};
+  const amount: JsonObject = {
+    ...(effort !== undefined && budgetTokens === undefined && { effort }),
+    ...(budgetTokens !== undefined && { max_tokens: budgetTokens }),
+  };
+  const fields = {
+    ...amount,
+    ...(include === false && { exclude: true }),
+    ...(include === true && Object.keys(amount).length === 0 && { enabled: true }),
+  };
+  return {
+    body: Object.keys(fields).length === 0 ? {} : { reasoning: fields },
+    effort: undefined,
+    warnings:
+      effort !== undefined && budgetTokens !== undefined
+        ? [droppedParam('reasoning.effort', 'the target takes an effort or a budget, not both')]
+        : [],
+  };
+}
+
+function none({ reasoning }: ReasoningRequest): WireReasoning {
+  const { effort, budgetTokens } = reasoning ?? {};
+  const why = 'the vendor has no parameter for it';
+  return {
+    body: {},
+    effort: undefined,
+    warnings: [
+      ...(effort === undefined ? [] : [droppedParam('reasoning.effort', why)]),
+      ...(budgetTokens === undefined ? [] : [droppedParam('reasoning.budgetTokens', why)]),
+    ],
+  };
+}
+
+const converters = {
+  effort: openAIEffort,
+  enable_thinking: enableThinking,
+  thinking,
+  reasoning: reasoningObject,
+  none,
+} as const satisfies Record<
+  ChatDialect['reasoningIn'],
+  (request: ReasoningRequest, dialect: ChatDialect) => WireReasoning
+>;
+
+/** Converts the requested reasoning to the vendor's parameters. */
+function wireReasoning(request: ReasoningRequest, dialect: ChatDialect): WireReasoning {
+  return converters[dialect.reasoningIn](request, dialect);
+}
 
 function toolIdRule({ pattern, maxLength }: ChatDialect['toolCallId']): ToolIdRule {
   const accepts = (id: string): boolean => id.length <= maxLength && id.search(pattern) >= 0;
@@ -136,7 +320,7 @@ export function chatBody(
   const conversation = withOneSystem(paired.messages, structured.instruction);
   const wireInput = wireMessages(arranged(conversation, dialect, warn), {
     request,
-    ids: createToolIds(toolIdRule(dialect.toolCallId)),
+    ids: new ToolIds(toolIdRule(dialect.toolCallId)),
     dialect,
     warn,
   });

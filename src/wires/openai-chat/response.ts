@@ -1,17 +1,69 @@
-import { isSignalboxError } from '../../errors.ts';
+import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import type { TextEvent } from '../../transport/sse/event-template.ts';
-import { listedCitations } from '../common/citations.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
+import type { HttpError } from '../../transport/read-reply.ts';
+import type { TextEvent } from '../../transport/server-sent-events.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
-import { openAIUsage } from '../openai-shared/usage.ts';
-import { createDeltaReader, type DeltaReader, textField } from './deltas.ts';
+import {
+  isErrorBody,
+  listedCitations,
+  openAIErrorInBand,
+  openAIHttpError,
+  openAIUsage,
+} from '../openai-shared/response.ts';
+import { DeltaReader, textField } from './deltas.ts';
 import type { ChatDialect } from './dialect.ts';
-import { chunkFailure, finishFailure, notACompletion } from './errors.ts';
+
+/** The error of an HTTP error response. Some vendors send it without a body. */
+export function httpError(
+  response: HttpError,
+  { bareRefusal }: Pick<ChatDialect, 'bareRefusal'>,
+): SignalboxError {
+  const { status, body } = response;
+  const isBare = body === '' && (status === 400 || status === 413);
+  if (!isBare || bareRefusal === 'status') return openAIHttpError(response);
+  return openAIHttpError({ ...response, body: { error: { code: 'context_length_exceeded' } } });
+}
+
+/** Finish reasons that are failures, mapped to words of the error table. */
+const wordByFinish: Readonly<Record<string, string>> = {
+  error: 'overloaded', // OpenRouter: the upstream vendor failed
+  insufficient_system_resource: 'overloaded', // DeepSeek
+  abort: 'server_error', // vLLM: the server aborted the request
+  network_error: 'server_error', // z.ai
+};
+
+/** The error in a chunk or body, if any. Groq puts it in `x_groq`. */
+function chunkFailure(chunk: unknown, headers: AnswerHeaders): SignalboxError | undefined {
+  if (isErrorBody(chunk)) return openAIErrorInBand(chunk, headers);
+  const groq = objectOf(objectOf(chunk).x_groq);
+  return isErrorBody(groq) ? openAIErrorInBand(groq, headers) : undefined;
+}
+
+/** The error of a finish reason that means failure. */
+function finishFailure(
+  reason: string,
+  choice: JsonObject,
+  headers: AnswerHeaders,
+): SignalboxError | undefined {
+  const word = own(wordByFinish, reason.toLowerCase());
+  if (word === undefined) return undefined;
+  const body = isObject(choice.error) ? choice : { error: { code: word, type: reason } };
+  return openAIErrorInBand(body, headers);
+}
+
+/** The error for a 200 that is neither an answer nor an error. */
+export function notACompletion(): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    'the answer is not a chat completion: check baseURL and any proxy in between',
+  );
+}
 
 /** By the vendor's finish reason in lower case. */
 const finishReasons: Readonly<Record<string, FinishReason>> = {
@@ -62,8 +114,8 @@ function firstChoice(choices: unknown): JsonObject | undefined {
 /** Fields that may differ between text events and are not read: the time, and padding (OpenAI, Mistral). */
 const ignoredFields = ['created', 'obfuscation', 'p'];
 
-/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
-class ChatReader implements AnswerReader {
+/** Reads an answer of Chat Completions. A class, because closures would be created again for each call. */
+export class ChatReader implements AnswerReader {
   readonly #context: AnswerContext;
   readonly #deltas: DeltaReader;
   #started = false;
@@ -78,7 +130,7 @@ class ChatReader implements AnswerReader {
 
   constructor(context: ChatContext) {
     this.#context = context;
-    this.#deltas = createDeltaReader(context.origin, context.addPart, context.reasoningOut);
+    this.#deltas = new DeltaReader(context.origin, context.addPart, context.reasoningOut);
   }
 
   readEvent(chunk: unknown): void {
@@ -187,8 +239,4 @@ class ChatReader implements AnswerReader {
     if (toolCalls > 0) return 'tool_calls';
     return refusal ? 'refusal' : 'stop';
   }
-}
-
-export function createAnswerReader(context: ChatContext): AnswerReader {
-  return new ChatReader(context);
 }

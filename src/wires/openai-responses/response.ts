@@ -1,12 +1,253 @@
+import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { TextEvent } from '../../transport/sse/event-template.ts';
-import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
-import { openAIUsage } from '../openai-shared/usage.ts';
-import { eventFailure, notAResponse, responseFailure } from './errors.ts';
-import { contentSlot, createItemReader, type ItemReader } from './items.ts';
+import type { AnswerHeaders } from '../../transport/answer.ts';
+import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
+import { interruptedError } from '../../transport/network-error.ts';
+import type { TextEvent } from '../../transport/server-sent-events.ts';
+import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import {
+  type AddPart,
+  type AnswerContext,
+  type AnswerOrigin,
+  type AnswerReader,
+  PartAssembler,
+} from '../common/read-answer.ts';
+import {
+  isErrorBody,
+  openAICitation,
+  openAIErrorInBand,
+  openAIUsage,
+} from '../openai-shared/response.ts';
+import { encryptedReasoning, messagePhase } from './request.ts';
+
+/** The types of tool calls that the caller must answer, with the field of their input. */
+const inputKeyByType: Readonly<Record<string, 'arguments' | 'input'>> = {
+  function_call: 'arguments',
+  custom_tool_call: 'input',
+};
+
+const textTypeByContent: Readonly<Record<string, 'text' | 'refusal'>> = {
+  output_text: 'text',
+  refusal: 'refusal',
+};
+
+/** Events with a text delta, and the type of the text. */
+const textTypeByEvent: Readonly<Record<string, 'text' | 'refusal'>> = {
+  'response.output_text.delta': 'text',
+  'response.refusal.delta': 'refusal',
+};
+
+/** Events with a reasoning delta, and the field with the index of its paragraph. */
+const paragraphKeyByEvent: Readonly<Record<string, 'summary_index' | 'content_index'>> = {
+  'response.reasoning_summary_text.delta': 'summary_index',
+  'response.reasoning_text.delta': 'content_index',
+};
+
+/** Added to the position of items that no event mentioned. Larger than any index a vendor sends. */
+const unseenIndexBase = 1_000_000;
+
+/** The slot of an event's text: `<output index>.<content index>`. */
+function contentSlot(event: JsonObject): string {
+  return `${indexOf(event.output_index) ?? 0}.${indexOf(event.content_index) ?? 0}`;
+}
+
+/** Reads the output items of one response, from deltas or whole. */
+class ItemReader {
+  readonly #origin: AnswerOrigin;
+  readonly #assembler: PartAssembler;
+  /** The indexes of closed items, which the final response repeats. */
+  readonly #done = new Set<number>();
+  /** Used to match the items of the final response, which may omit some. Some servers change ids during the stream. */
+  readonly #indexById = new Map<string, number>();
+  readonly #typeByIndex = new Map<number, unknown>();
+  /** Slots whose content has been emitted. */
+  readonly #emitted = new Set<string>();
+  /** Slots whose citations have been emitted. */
+  readonly #cited = new Set<string>();
+  readonly #paragraphs = new Map<number, unknown>();
+  #toolCalls = 0;
+  #refusal = '';
+
+  constructor(origin: AnswerOrigin, addPart: AddPart) {
+    this.#origin = origin;
+    this.#assembler = new PartAssembler(addPart);
+  }
+
+  /** Reads one event. Events that are not about items are ignored. */
+  event(type: unknown, event: JsonObject): void {
+    const kind = textOf(type) ?? '';
+    const index = indexOf(event.output_index) ?? 0;
+    this.#track(index, event);
+    const delta = textOf(event.delta) ?? '';
+    const textType = own(textTypeByEvent, kind);
+    const paragraphKey = own(paragraphKeyByEvent, kind);
+    if (textType !== undefined) {
+      this.#text(contentSlot(event), textType, delta);
+    } else if (paragraphKey !== undefined) {
+      this.#reasoning(index, event[paragraphKey], delta);
+    } else if (kind === 'response.output_text.annotation.added') {
+      this.#cite(contentSlot(event), event.annotation);
+    } else if (kind === 'response.function_call_arguments.delta') {
+      this.#input(index, delta);
+    } else if (kind === 'response.output_item.added') {
+      const item = objectOf(event.item);
+      if (item.type === 'function_call') this.#openCall(index, item);
+    } else if (kind === 'response.output_item.done') {
+      this.#readItem(index, event.item);
+    }
+  }
+
+  /** Appends to the text in a slot. */
+  text(slot: string, delta: string): void {
+    this.#text(slot, 'text', delta);
+  }
+
+  /** Reads the items of the final response and emits what the events did not contain. */
+  final(items: readonly unknown[]): void {
+    for (const [position, item] of items.entries()) {
+      this.#readItem(this.#indexOf(position, objectOf(item)), item);
+    }
+  }
+
+  close(): void {
+    this.#assembler.closeAll();
+  }
+
+  seen(): { readonly toolCalls: number; readonly refusal: string } {
+    return { toolCalls: this.#toolCalls, refusal: this.#refusal };
+  }
+
+  #text(slot: string, type: 'text' | 'refusal', delta: string): void {
+    if (delta === '') return;
+    this.#emitted.add(slot);
+    checkCount(this.#emitted.size, 'items');
+    if (type === 'refusal') this.#refusal += delta;
+    this.#assembler.text(slot, type, delta);
+  }
+
+  #cite(slot: string, annotation: unknown): void {
+    const citation = openAICitation(annotation);
+    if (citation === undefined) return;
+    this.#cited.add(slot);
+    this.#assembler.cite(slot, () => citation);
+  }
+
+  #reasoning(index: number, paragraph: unknown, delta: string): void {
+    if (delta === '') return;
+    const slot = String(index);
+    const isNext = this.#paragraphs.has(index) && this.#paragraphs.get(index) !== paragraph;
+    this.#paragraphs.set(index, paragraph);
+    this.#emitted.add(slot);
+    checkCount(this.#emitted.size, 'items');
+    this.#assembler.text(slot, 'reasoning', isNext ? `\n\n${delta}` : delta);
+  }
+
+  #openCall(index: number, item: JsonObject): void {
+    const slot = String(index);
+    const name = textOf(item.name);
+    if (name === undefined || this.#assembler.has(slot)) return;
+    this.#toolCalls++;
+    this.#assembler.toolCall(slot, textOf(item.call_id) ?? `call_${this.#toolCalls}`, name);
+  }
+
+  #input(index: number, delta: string): void {
+    if (delta === '') return;
+    this.#emitted.add(String(index));
+    checkCount(this.#emitted.size, 'items');
+    this.#assembler.toolInput(String(index), delta);
+  }
+
+  #readCall(index: number, item: JsonObject, key: string): void {
+    this.#openCall(index, item);
+    if (this.#emitted.has(String(index))) return;
+    const value = item[key];
+    // The input of a custom tool is free text, so it becomes a JSON string.
+    if (key === 'input') this.#input(index, JSON.stringify(value ?? ''));
+    else this.#input(index, typeof value === 'string' ? value : JSON.stringify(value ?? {}));
+  }
+
+  #readMessage(index: number, item: JsonObject): void {
+    const phase = messagePhase(item, this.#origin);
+    for (const [at, content] of listOf(item.content).entries()) {
+      const slot = `${index}.${at}`;
+      const { type, text: words, refusal: refused, annotations } = objectOf(content);
+      const textType = own(textTypeByContent, textOf(type) ?? '');
+      if (textType === undefined) continue;
+      if (!this.#emitted.has(slot)) {
+        this.#text(slot, textType, textOf(textType === 'text' ? words : refused) ?? '');
+      }
+      if (!this.#cited.has(slot)) for (const each of listOf(annotations)) this.#cite(slot, each);
+      if (phase !== undefined) this.#assembler.opaque(slot, phase);
+      this.#assembler.close(slot);
+    }
+  }
+
+  #readReasoning(index: number, item: JsonObject): void {
+    const slot = String(index);
+    if (!this.#emitted.has(slot)) {
+      const summary = listOf(item.summary);
+      for (const [at, each] of (summary.length > 0 ? summary : listOf(item.content)).entries()) {
+        this.#reasoning(index, at, textOf(objectOf(each).text) ?? '');
+      }
+    }
+    const opaque = encryptedReasoning(item, this.#origin);
+    if (opaque === undefined) return;
+    // Hidden reasoning is kept too, for the replay data.
+    this.#assembler.text(slot, 'reasoning', '');
+    this.#assembler.opaque(slot, opaque);
+  }
+
+  #readItem(index: number, item: unknown): void {
+    if (!isObject(item) || this.#done.has(index)) return;
+    this.#done.add(index);
+    checkCount(this.#done.size, 'items');
+    const key = own(inputKeyByType, textOf(item.type) ?? '');
+    if (key !== undefined) this.#readCall(index, item, key);
+    else if (item.type === 'message') this.#readMessage(index, item);
+    else if (item.type === 'reasoning') this.#readReasoning(index, item);
+    this.#assembler.close(String(index));
+  }
+
+  #track(index: number, event: JsonObject): void {
+    const item = objectOf(event.item);
+    const id = textOf(event.item_id) ?? textOf(item.id);
+    if (id !== undefined) this.#indexById.set(id, index);
+    if (item.type !== undefined) this.#typeByIndex.set(index, item.type);
+    checkCount(this.#indexById.size + this.#typeByIndex.size, 'items', 2 * maxAnswerItems);
+  }
+
+  /** The index of a final item in the events: matched by id, else by position and type. */
+  #indexOf(position: number, item: JsonObject): number {
+    const known = this.#indexById.get(textOf(item.id) ?? '');
+    if (known !== undefined) return known;
+    const type = this.#typeByIndex.get(position);
+    return type === undefined || type === item.type ? position : unseenIndexBase + position;
+  }
+}
+
+/** The error of a failed or cancelled response, which is sent with status 200. */
+function responseFailure(body: unknown, headers: AnswerHeaders): SignalboxError | undefined {
+  const { status } = objectOf(body);
+  if (isErrorBody(body) || status === 'failed') return openAIErrorInBand(body, headers);
+  return status === 'cancelled' ? interruptedError('the vendor cancelled it') : undefined;
+}
+
+/** The error of an `error` or `response.failed` event. */
+function eventFailure(event: unknown, headers: AnswerHeaders): SignalboxError | undefined {
+  const { type, response } = objectOf(event);
+  if (type === 'response.failed') return openAIErrorInBand(response, headers);
+  return isErrorBody(event) ? openAIErrorInBand(event, headers) : undefined;
+}
+
+/** The error for a 200 that is neither an answer nor an error. */
+export function notAResponse(what: string): SignalboxError {
+  return new SignalboxError(
+    'invalid_response',
+    `the answer is ${what}: check baseURL and extra options`,
+  );
+}
 
 const finishReasonByDetail: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: 'length',
@@ -46,8 +287,8 @@ function isResponse(body: unknown): body is JsonObject {
   return isObject(body) && Array.isArray(body.output);
 }
 
-/** See {@link createAnswerReader}. A class, because closures would be created again for each call. */
-class ResponseReader implements AnswerReader {
+/** Reads an answer of the Responses API. A class, because closures would be created again for each call. */
+export class ResponseReader implements AnswerReader {
   readonly #context: AnswerContext;
   readonly #items: ItemReader;
   #opened = false;
@@ -55,7 +296,7 @@ class ResponseReader implements AnswerReader {
 
   constructor(origin: AnswerOrigin, context: AnswerContext) {
     this.#context = context;
-    this.#items = createItemReader(origin, context.addPart);
+    this.#items = new ItemReader(origin, context.addPart);
   }
 
   readEvent(event: unknown): void {
@@ -140,8 +381,4 @@ class ResponseReader implements AnswerReader {
     this.#items.final(listOf(response.output));
     this.#final = response;
   }
-}
-
-export function createAnswerReader(origin: AnswerOrigin, context: AnswerContext): AnswerReader {
-  return new ResponseReader(origin, context);
 }

@@ -1,8 +1,7 @@
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonSchema } from '../../protocol/json.ts';
 import type { NormalTool } from '../../protocol/request.ts';
-import { relaxSchema } from '../common/json-schema.ts';
-import { guidanceSchema, isStrictCompatible } from '../common/strict-schema.ts';
+import { guidanceSchema, isStrictCompatible, relaxSchema } from '../common/json-schema.ts';
 
 /** Replaces characters that OpenAI rejects in the name of a schema. */
 function schemaName(name: string): string {

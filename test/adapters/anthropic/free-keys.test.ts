@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { anthropic } from '../../../src/anthropic.ts';
 import { createRouter } from '../../../src/router.ts';
 import { simulateProviders } from '../../../src/testing/simulate-providers.ts';
-import { hasFreeKeys } from '../../../src/wires/anthropic/free-keys.ts';
+import { hasFreeKeys } from '../../../src/wires/anthropic/request.ts';
 
 const plain = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' });
 

@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type AnthropicSettings, anthropic } from '../../../src/adapters/anthropic/index.ts';
-import { userAgent } from '../../../src/transport/user-agent.ts';
+import { userAgent } from '../../../src/internal/version.ts';
 import { callProvider, finishOf, requestOf } from '../../support/provider-calls.ts';
 import {
   answerJson,

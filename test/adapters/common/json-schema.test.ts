@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { JsonSchema } from '../../../src/protocol/json.ts';
-import { relaxSchema } from '../../../src/wires/common/json-schema.ts';
-import { guidanceSchema, isStrictCompatible } from '../../../src/wires/common/strict-schema.ts';
+import {
+  guidanceSchema,
+  isStrictCompatible,
+  relaxSchema,
+} from '../../../src/wires/common/json-schema.ts';
 
 const person: JsonSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { outputParts, outputText, wireMedia } from '../../../src/wires/common/media.ts';
+import { outputParts, outputText, wireMedia } from '../../../src/wires/common/request.ts';
 
 describe('wireMedia', () => {
   it('encodes bytes', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mergeBody } from '../../../src/wires/common/merge-body.ts';
+import { mergeBody } from '../../../src/wires/common/request.ts';
 
 it('merges objects field by field and replaces everything else', () => {
   const body = { a: { b: 1, c: [1] }, d: 'x', e: { f: 1 } };

@@ -3,7 +3,7 @@ import {
   isErrorBody,
   openAIErrorInBand,
   openAIHttpError,
-} from '../../../src/wires/openai-shared/errors.ts';
+} from '../../../src/wires/openai-shared/response.ts';
 
 function errorFor(status: number, body: unknown, headers: Record<string, string> = {}) {
   return openAIHttpError({ status, body, headers: new Headers(headers) });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openAIUsage } from '../../../src/wires/openai-shared/usage.ts';
+import { openAIUsage } from '../../../src/wires/openai-shared/response.ts';
 
 const chat = {
   input: 'prompt_tokens',

@@ -5,9 +5,9 @@ import {
   type ComposedRequest,
   SdkComposedRequests,
   unparsed,
-} from '../../../src/adapters/openai-shared/sdk-composed-request.ts';
+} from '../../../src/adapters/common/sdk.ts';
+import { ResponseCapture } from '../../../src/transport/exchange.ts';
 import { type Fetch, withCapture } from '../../../src/transport/guarded-fetch.ts';
-import { ResponseCapture } from '../../../src/transport/response-capture.ts';
 
 const body = { model: 'm', messages: [{ role: 'user', content: 'ä "quoted" \n' }], stream: true };
 const composed = { method: 'post', path: '/v1/messages', body } as const;

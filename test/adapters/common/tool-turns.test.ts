@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
-import { pairToolResults } from '../../../src/wires/common/tool-turns.ts';
+import { pairToolResults } from '../../../src/wires/common/request.ts';
 
 const call = (id: string): Part => ({ type: 'tool-call', id, name: 'add', input: {} });
 const result = (id: string, output = id): Part => ({

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createThinkTags } from '../../../src/wires/openai-chat/think-tags.ts';
+import { ThinkTags } from '../../../src/wires/openai-chat/deltas.ts';
 
 /** The result for these deltas, with adjacent texts of one type joined. */
 function textsOf(deltas: readonly string[]) {
-  const tags = createThinkTags();
+  const tags = new ThinkTags();
   const texts: { type: string; text: string }[] = [];
   for (const stretch of [...deltas.flatMap((piece) => tags.read(piece)), ...tags.rest()]) {
     const last = texts.at(-1);

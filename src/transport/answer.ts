@@ -1,9 +1,137 @@
-import { believedWaitMs } from '../../internal/believed-wait.ts';
-import { own } from '../../internal/own.ts';
-import type { RateLimit, Watch } from '../../protocol/provider.ts';
-import { systemRuntime } from '../../runtime.ts';
-import type { AnswerHeaders } from './response.ts';
-import { retryAfterMsOf } from './response-metadata.ts';
+import { own } from '../internal/own.ts';
+import { PullReader, type Read } from '../internal/read.ts';
+import { believedWaitMs, requestIdIn } from '../internal/vendor-data.ts';
+import type { RateLimit, Watch } from '../protocol/provider.ts';
+import { systemRuntime } from '../runtime.ts';
+
+/** The headers of a response; a `Headers` fits. Names are in lower case. */
+export interface AnswerHeaders {
+  get(name: string): string | null;
+  keys(): Iterable<string>;
+  /** Whether the text repeats a part of a credential of the request, verbatim or in base64. */
+  repeatsCredential?(text: string): boolean;
+  /** Returns the text without the credentials of the request. */
+  withoutCredentials?(text: string): string;
+}
+
+/** Wraps headers that another library returns as an object. Ignores values that are not strings. */
+export function headersOfObject(given: unknown): AnswerHeaders {
+  if (given instanceof Headers) return given;
+  const values = new Map<string, string>();
+  if (typeof given === 'object' && given !== null) {
+    for (const [name, value] of Object.entries(given)) {
+      if (typeof value === 'string') values.set(name.toLowerCase(), value);
+    }
+  }
+  return { get: (name) => values.get(name) ?? null, keys: () => values.keys() };
+}
+
+/** The bytes of a response, for one reader. */
+export interface Body {
+  /** Whether all of it has arrived, read or not. The connection is then free for the next request. */
+  readonly hasArrived: boolean;
+  /**
+   * The next chunk; `undefined` at the end. Ends at the latest when the attempt's signal aborts.
+   * @throws the reason why the connection was cut, after the chunks that arrived before
+   */
+  read(): Read<Uint8Array | undefined>;
+  /** Closes the connection, unless the whole body has arrived. */
+  cancel(): void;
+}
+
+/** A vendor's response whose headers have arrived. */
+export type Answer = {
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  readonly body: Body;
+};
+
+const noBody: Body = { hasArrived: true, read: () => undefined, cancel: () => undefined };
+
+function bodyOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): Body {
+  const reader = stream.getReader();
+  let closed: { readonly reason: unknown } | undefined;
+  const removeListener = (): void => signal.removeEventListener('abort', abort);
+  const chunks = new PullReader(async () => {
+    let isLast = true;
+    try {
+      const { done, value } = await reader.read();
+      isLast = done;
+      if (!done) return value;
+      if (closed !== undefined) throw closed.reason;
+      return undefined;
+    } finally {
+      if (isLast) removeListener();
+    }
+  });
+  /** Ends the pending read. A chunk that has already arrived is still returned. */
+  function close(reason: unknown): void {
+    removeListener();
+    closed ??= { reason };
+    // Rejects when the socket is already closed.
+    reader.cancel().catch(() => undefined);
+  }
+  // The fetch has the signal too, but a custom one may ignore it.
+  const abort = (): void => close(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  return {
+    hasArrived: false,
+    read: () => chunks.read(),
+    cancel: () => close(new Error('the reader stopped reading')),
+  };
+}
+
+/** Converts the response of a `fetch` that was called with `signal`. */
+export function answerOf({ status, headers, body }: Response, signal: AbortSignal): Answer {
+  return { status, headers, body: body === null ? noBody : bodyOf(body, signal) };
+}
+
+/** The headers with the id of a request: OpenAI and most others, Anthropic, Azure, OpenRouter, AWS, Cloudflare. */
+const requestIdHeaders = [
+  'x-request-id',
+  'request-id',
+  'apim-request-id',
+  'x-generation-id',
+  'x-amzn-requestid',
+  'cf-ray',
+];
+
+/** The vendor's id of the request, for its support. Ignores a value that is not an id or repeats a credential. */
+export function requestIdOf(headers: AnswerHeaders): string | undefined {
+  for (const name of requestIdHeaders) {
+    const id = checkedRequestId(headers.get(name), headers);
+    if (id !== undefined) return id;
+  }
+  return undefined;
+}
+
+/** The same for an id in the body; `headers` are those of the response. */
+export function checkedRequestId(value: unknown, headers: AnswerHeaders): string | undefined {
+  const id = requestIdIn(value);
+  return id !== undefined && headers.repeatsCredential?.(id) !== true ? id : undefined;
+}
+
+/** Seconds or milliseconds as RFC 9110 and vendors write them. `Number` alone would accept `1e300` and `0x10`. */
+const decimal = /^\d+(?:\.\d+)?$/;
+
+/** All three forms of an HTTP date begin with the day. `Date.parse` alone would accept "try 5". */
+const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/;
+
+/**
+ * How long the vendor asks to wait, in milliseconds: `retry-after-ms`, or `retry-after` as seconds or as an HTTP date
+ * (RFC 9110 §10.2.3). A date is measured against the response's `date`, so the local clock does not matter. At most one
+ * day; `undefined` when the header is missing or invalid.
+ */
+export function retryAfterMsOf(headers: AnswerHeaders): number | undefined {
+  const milliseconds = headers.get('retry-after-ms')?.trim() ?? '';
+  if (decimal.test(milliseconds)) return believedWaitMs(Number(milliseconds));
+  const value = headers.get('retry-after')?.trim() ?? '';
+  if (decimal.test(value)) return believedWaitMs(Number(value) * 1000);
+  if (!httpDate.test(value)) return undefined;
+  const until = Date.parse(value);
+  const sentAt = Date.parse(headers.get('date') ?? '');
+  return believedWaitMs(Math.max(0, until - sentAt));
+}
 
 type Unit = RateLimit['unit'];
 type Field = 'limit' | 'remaining' | 'reset';

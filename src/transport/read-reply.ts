@@ -1,21 +1,169 @@
-import { SignalboxError } from '../../errors.ts';
-import type { Read } from '../../internal/read.ts';
-import type { Watch } from '../../protocol/provider.ts';
-import { defaultMaxAnswerBytes } from '../answer-bound.ts';
-import { interruptedError } from '../network-error.ts';
-import { createFrameDecoder, isFrameStart, isFrameType } from '../sse/aws-event-stream.ts';
-import type { TextEvent } from '../sse/event-template.ts';
+import { SignalboxError } from '../errors.ts';
+import { nextValue, type Read } from '../internal/read.ts';
+import type { Watch } from '../protocol/provider.ts';
+import { systemRuntime } from '../runtime.ts';
+import { type Answer, type AnswerHeaders, type Body, requestIdOf } from './answer.ts';
 import {
-  createEventDecoder,
-  type EventDecoder,
-  type ServerSentEvent,
-} from '../sse/server-sent-events.ts';
-import { BodyReader } from './body-reader.ts';
-import { readStart } from './body-start.ts';
-import { ByteCollector, TextCollector } from './collectors.ts';
-import { parseJson } from './parse-json.ts';
-import type { Answer, AnswerHeaders } from './response.ts';
-import { requestIdOf } from './response-metadata.ts';
+  answerTooLarge,
+  ByteCollector,
+  defaultMaxAnswerBytes,
+  parseJson,
+  TextCollector,
+} from './answer-bound.ts';
+import { createFrameDecoder, isFrameStart, isFrameType } from './aws-event-stream.ts';
+import { interruptedError } from './network-error.ts';
+import { EventDecoder, type ServerSentEvent, type TextEvent } from './server-sent-events.ts';
+
+/** How long a vendor may take to end a body after its terminal marker before the socket is closed. */
+const drainMs = 1_000;
+
+/** Most bytes to read after the terminal marker; normally a few bytes follow it. */
+const maxDrainBytes = 262_144;
+
+/**
+ * Reads a body to its end in the background, so that its connection can be reused. A body that does not end is
+ * cancelled. Uses the system clock, because the call is already over.
+ */
+async function drain(body: Body): Promise<void> {
+  if (body.hasArrived) return;
+  const clearAlarm = systemRuntime.alarm(drainMs, () => body.cancel());
+  try {
+    let left = maxDrainBytes;
+    for (;;) {
+      const chunk = await nextValue(() => body.read());
+      if (chunk === undefined) return;
+      left -= chunk.length;
+      if (left < 0) return body.cancel();
+    }
+  } catch {
+    // The connection broke after the answer was complete.
+  } finally {
+    clearAlarm();
+  }
+}
+
+/** Reads a body in chunks. Each chunk resets the idle timeout, and all of them together must not exceed `maxBytes`. */
+export class BodyReader {
+  /** Most bytes of the decompressed body. */
+  readonly maxBytes: number;
+  readonly #body: Body;
+  readonly #watch: Watch;
+  #bytes = 0;
+  #isComplete = false;
+  #hasEnded = false;
+
+  constructor(body: Body, watch: Watch, maxBytes: number) {
+    this.maxBytes = maxBytes;
+    this.#body = body;
+    this.#watch = watch;
+  }
+
+  /** The next chunk; `undefined` at the end. Pass it to {@link BodyReader.count}, and a failure to `fail`. */
+  read(): Read<Uint8Array | undefined> {
+    return this.#hasEnded ? undefined : this.#body.read();
+  }
+
+  /** @throws SignalboxError `invalid_response` when the body exceeds `maxBytes`, after closing the connection */
+  count(chunk: Uint8Array | undefined): void {
+    if (chunk === undefined) {
+      this.#hasEnded = true;
+      return;
+    }
+    this.#watch.bytes();
+    this.#bytes += chunk.length;
+    if (this.#bytes <= this.maxBytes) return;
+    this.leave();
+    throw answerTooLarge(this.maxBytes);
+  }
+
+  /** Ends the body after a read failed, and returns the error to throw. */
+  fail(cause: unknown): SignalboxError {
+    this.#hasEnded = true;
+    return interruptedError('the connection was cut', cause);
+  }
+
+  /** Marks the answer as complete: the rest of the body is drained instead of cancelled. */
+  complete(): void {
+    this.#isComplete = true;
+  }
+
+  /** Closes the connection, or drains it when the answer is complete. */
+  leave(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (this.#isComplete) void drain(this.#body);
+    else this.#body.cancel();
+  }
+
+  /** Reads and counts the next chunk, synchronously if it has arrived. @throws SignalboxError `stream_interrupted` */
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const chunk = this.#readAndCount();
+    return chunk instanceof Promise ? chunk.then(() => this.next()) : chunk;
+  }
+
+  #readAndCount(): Read<Uint8Array | undefined> {
+    try {
+      const chunk = this.read();
+      if (!(chunk instanceof Promise)) this.count(chunk);
+      return chunk;
+    } catch (error) {
+      throw this.fail(error);
+    }
+  }
+}
+
+/** Several times as fast as a TextDecoder. Not imported, so that bundlers for other platforms do not need it. */
+function createTextDecoder() {
+  const { StringDecoder } = process.getBuiltinModule('node:string_decoder');
+  return new StringDecoder('utf8');
+}
+
+type TextDecoding = ReturnType<typeof createTextDecoder>;
+
+const fieldNames = ['data', 'event', 'id', 'retry'];
+
+/** Whether `start` is empty or an incomplete field name of an event stream. */
+function isUndecided(start: string): boolean {
+  return fieldNames.some((name) => name !== start && name.startsWith(start));
+}
+
+/** Whether the current line is indented after this white space. */
+function isIndentedAfter(blank: string, wasIndented: boolean): boolean {
+  if (blank === '') return wasIndented;
+  return blank.at(-1) !== '\n' && blank.at(-1) !== '\r';
+}
+
+type BodyStart = {
+  /** The text read so far, from its first character that is not white space. */
+  readonly text: string;
+  /** Whether white space precedes it in its line, which a field of an event stream must not have. */
+  readonly isIndented: boolean;
+};
+
+/**
+ * Reads until something other than white space shows what the body is. White space is dropped chunk by chunk, because a
+ * vendor can send any amount of it.
+ */
+export async function readStart(
+  first: Uint8Array | undefined,
+  reader: BodyReader,
+  decoding: TextDecoding,
+): Promise<BodyStart> {
+  let start = '';
+  let isIndented = false;
+  let hasBegun = false;
+  for (let chunk = first; ; chunk = await reader.next()) {
+    let more = chunk === undefined ? decoding.end() : decoding.write(chunk);
+    if (!hasBegun && more.startsWith('\uFEFF')) more = more.slice(1);
+    hasBegun ||= more !== '';
+    if (start === '') {
+      const begin = more.trimStart();
+      isIndented = isIndentedAfter(more.slice(0, more.length - begin.length), isIndented);
+      start = begin;
+    } else start += more;
+    if (chunk === undefined || !isUndecided(start)) return { text: start, isIndented };
+  }
+}
 
 /** A response with a status other than 2xx. `body` is decoded JSON, or the text as it arrived. */
 export type HttpError = {
@@ -118,14 +266,6 @@ class DecodedEvents implements EventSource {
     this.#reader.leave();
   }
 }
-
-/** Several times as fast as a TextDecoder. Not imported, so that bundlers for other platforms do not need it. */
-function createTextDecoder() {
-  const { StringDecoder } = process.getBuiltinModule('node:string_decoder');
-  return new StringDecoder('utf8');
-}
-
-type TextDecoding = ReturnType<typeof createTextDecoder>;
 
 /** Whether the byte is `{` or `[`. */
 function isJsonStart(byte: number | undefined): boolean {
@@ -275,7 +415,7 @@ async function readText(
     reader.leave();
     throw invalid(describeBody(first));
   }
-  const decoder = createEventDecoder(reader.maxBytes);
+  const decoder = new EventDecoder(reader.maxBytes);
   decoder.take(start.isIndented ? ` ${start.text}` : start.text);
   const feed: Feed = (bytes) =>
     bytes === undefined ? decoder.end(decoding.end()) : decoder.take(decoding.write(bytes));

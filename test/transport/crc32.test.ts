@@ -1,7 +1,7 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32 } from '../../src/internal/crc32.ts';
+import { crc32 } from '../../src/transport/aws-event-stream.ts';
 
 describe('crc32', () => {
   it("equals Node's crc32", () => {

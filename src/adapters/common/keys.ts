@@ -1,5 +1,4 @@
 import { SignalboxError } from '../../errors.ts';
-import { settingOrEnvironment } from './sdk.ts';
 
 /**
  * A key, or a function that returns the current key. The function is called for each attempt, so keys can be rotated
@@ -10,13 +9,26 @@ type OneKey = string | (() => string | Promise<string>);
 /** One key, or a pool of keys. The router tracks the health of each key in a pool and chooses one for each attempt. */
 export type ApiKey = OneKey | readonly OneKey[];
 
+function isPool(setting: ApiKey | undefined): setting is readonly OneKey[] {
+  return Array.isArray(setting);
+}
+
 /** The number of keys in the setting. */
 export function keyCountOf(setting: ApiKey | undefined): number {
   return isPool(setting) ? setting.length : 1;
 }
 
-function isPool(setting: ApiKey | undefined): setting is readonly OneKey[] {
-  return Array.isArray(setting);
+/** The setting, or else the first environment variable with a value. Blank values count as unset. */
+function settingOrEnvironment(
+  setting: string | undefined,
+  variables: readonly string[],
+): string | undefined {
+  if (setting !== undefined && setting.trim() !== '') return setting.trim();
+  for (const variable of variables) {
+    const value = process.env[variable]?.trim();
+    if (value !== undefined && value !== '') return value;
+  }
+  return undefined;
 }
 
 /** Calls the caller's function for the key. `path` is the setting, for error messages. */
@@ -98,4 +110,50 @@ export function withKey(
   make: (key: string) => Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>> {
   return typeof key === 'string' ? make(key) : key.then(make);
+}
+
+/** The environment variables that may be read for a key. */
+export type KeyVariables = {
+  readonly names: readonly string[];
+  /** Why the variables are not read, for the error about the missing key. */
+  readonly withheld?: string;
+};
+
+/** Whether the host is one of `hosts` or a subdomain of one. */
+export function isHostOf(hostname: string, hosts: readonly string[]): boolean {
+  return hosts
+    .map((host) => host.toLowerCase())
+    .some((host) => host !== '' && (hostname === host || hostname.endsWith(`.${host}`)));
+}
+
+/** Loopback hosts, used by test servers and local proxies. Requests do not leave this machine. */
+function isThisMachine(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
+}
+
+/**
+ * Whether a credential from the environment may be sent to the URL: over TLS to one of its vendor's hosts at the
+ * default port, or to this machine.
+ */
+export function mayGetAmbientKey(baseURL: string, hosts: readonly string[]): boolean {
+  if (!URL.canParse(baseURL)) return false;
+  const { protocol, hostname, port } = new URL(baseURL);
+  if (isThisMachine(hostname)) return true;
+  return protocol === 'https:' && port === '' && isHostOf(hostname, hosts);
+}
+
+/**
+ * The variables to read for the key of a URL. A key from the environment belongs to its vendor, so other hosts get it
+ * only if the caller sets it as `apiKey`. `baseURL` is the caller's setting; without it, requests go to the vendor.
+ */
+export function keyVariablesFor(
+  baseURL: string | undefined,
+  names: readonly string[],
+  hosts: readonly string[] | 'any',
+): KeyVariables {
+  if (baseURL === undefined || names.length === 0 || hosts === 'any') return { names };
+  if (mayGetAmbientKey(baseURL, hosts)) return { names };
+  const variables = names.join(' or ');
+  const withheld = `the variable ${variables} is only sent over https to ${hosts.join(', ')}, not to ${new URL(baseURL).origin}; to send it there, set it as the key`;
+  return { names: [], withheld };
 }

@@ -1,9 +1,111 @@
-import { own } from '../../internal/own.ts';
-import type { Read } from '../../internal/read.ts';
-import { decoded } from '../body/content-encoding.ts';
-import type { AnswerHeaders, Body } from '../body/response.ts';
-import type { Connection, ResponseCapture } from '../response-capture.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Transform } from 'node:stream';
+import { own } from '../internal/own.ts';
+import { nextValue, PullReader, type Read } from '../internal/read.ts';
+import type { AnswerHeaders, Body } from './answer.ts';
+import type { Connection, ResponseCapture } from './exchange.ts';
+
+/**
+ * What signalbox uses of an undici dispatcher. `Agent`, `ProxyAgent` and all others have it, in every version.
+ */
+export interface Dispatcher {
+  dispatch(options: object, handler: object): boolean;
+}
+
+/** Undici's registry of the process-wide dispatcher. The number is the version of the handler interface. */
+const processWideKeys = [
+  Symbol.for('undici.globalDispatcher.2'),
+  Symbol.for('undici.globalDispatcher.1'),
+];
+
+export function isDispatcher(value: unknown): value is Dispatcher {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'dispatch' in value &&
+    typeof value.dispatch === 'function'
+  );
+}
+
+function registeredDispatcher(): Dispatcher | undefined {
+  for (const key of processWideKeys) {
+    const value: unknown = Reflect.get(globalThis, key);
+    if (isDispatcher(value)) return value;
+  }
+  return undefined;
+}
+
+/**
+ * Whether the process-wide `fetch` is Node's. A replacement (a mock, an instrumentation) must be called, not bypassed.
+ * Node's is recognized by its source, which names undici; it has no better mark.
+ */
+function isFetchNodes(): boolean {
+  return Function.prototype.toString.call(globalThis.fetch).includes('internal/deps/undici');
+}
+
+/**
+ * The dispatcher under Node's `fetch`: Node's agent, or the one set for the process, such as a proxy.
+ * `undefined` when this Node does not expose one or its `fetch` was replaced; requests then go through `fetch`.
+ */
+export function processDispatcher(): Dispatcher | undefined {
+  if (!isFetchNodes()) return undefined;
+  const registered = registeredDispatcher();
+  if (registered !== undefined) return registered;
+  // Node loads undici on the first use of one of its globals; there is no dispatcher before that.
+  new Headers();
+  return registeredDispatcher();
+}
+
+type Zlib = typeof import('node:zlib');
+
+/** A decompressor per encoding. A truncated stream is decoded as far as it goes, as `fetch` does. */
+const decoders: Readonly<Record<string, (zlib: Zlib) => Transform>> = {
+  gzip: ({ createGunzip, constants }) =>
+    createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
+  deflate: ({ createInflate, constants }) =>
+    createInflate({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
+  br: ({ createBrotliDecompress, constants }) =>
+    createBrotliDecompress({
+      flush: constants.BROTLI_OPERATION_FLUSH,
+      finishFlush: constants.BROTLI_OPERATION_FLUSH,
+    }),
+};
+
+async function* chunksOf(body: Body): AsyncGenerator<Uint8Array, void> {
+  try {
+    const next = () => nextValue(() => body.read());
+    for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk;
+  } finally {
+    body.cancel();
+  }
+}
+
+/**
+ * Undoes the body's `content-encoding`. Requests ask for none, but some servers compress anyway. An unknown encoding is
+ * left as it is.
+ */
+export function decoded(body: Body, contentEncoding: string | null): Body {
+  const name = contentEncoding?.trim().toLowerCase().replace(/^x-/, '');
+  const decoder = name === undefined ? undefined : own(decoders, name);
+  if (decoder === undefined) return body;
+  // Loaded on first use, because few servers compress.
+  const stream = decoder(process.getBuiltinModule('node:zlib'));
+  const { pipeline } = process.getBuiltinModule('node:stream');
+  pipeline(chunksOf(body), stream, () => undefined);
+  const iterator = stream[Symbol.asyncIterator]();
+  const chunks = new PullReader<Uint8Array | undefined>(async () => {
+    const { done, value } = await iterator.next();
+    return done === true ? undefined : value;
+  });
+  return {
+    hasArrived: false,
+    read: () => chunks.read(),
+    cancel() {
+      stream.destroy();
+      // `chunksOf` may be waiting for bytes that never arrive.
+      body.cancel();
+    },
+  };
+}
 
 /** A request as it is sent. */
 export type HttpRequest = {

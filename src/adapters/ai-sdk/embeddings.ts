@@ -5,7 +5,7 @@ import type { EmbeddingRequest } from '../../protocol/other-tasks.ts';
 import type { PreparedCall, Provider } from '../../protocol/provider.ts';
 import { headersOfObject, requestIdOf } from '../../transport/answer.ts';
 import { listOf, objectOf } from '../../wires/common/read.ts';
-import { droppedParam } from '../../wires/openai-shared/models.ts';
+import { droppedParam } from '../../wires/common/request.ts';
 import { aiSdkError } from './errors.ts';
 import { type AiSdkEmbeddingModel, checkModel, optionsNameOf, specificationOf } from './model.ts';
 

@@ -3,16 +3,12 @@ import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
 import { isObject } from '../common/read.ts';
-import { mergeBody } from '../common/request.ts';
+import { adjustedParam, droppedParam, mergeBody } from '../common/request.ts';
 import { cacheControl, toMessages, type WireConversation } from './messages.ts';
 import { type ClaudeModelSpec, claudeModelSpec, planThinking } from './models.ts';
 
 function dropped(param: string, why: string): Warning {
-  return { code: 'dropped-param', param, message: `${param} was dropped: ${why}` };
-}
-
-function adjusted(param: string, message: string): Warning {
-  return { code: 'adjusted-param', param, message };
+  return droppedParam(param, `${param} was dropped: ${why}`);
 }
 
 export type WireRequest = {
@@ -31,7 +27,7 @@ function limitTokens(
   if (wanted === undefined) {
     if (spec.known) return spec.maxOutputTokens;
     warnings.push(
-      adjusted(
+      adjustedParam(
         'maxOutputTokens',
         `the API requires maxOutputTokens and the model is unknown to signalbox; ${fallbackMaxTokens} was sent`,
       ),
@@ -40,7 +36,7 @@ function limitTokens(
   }
   if (!spec.known || wanted <= spec.maxOutputTokens) return wanted;
   warnings.push(
-    adjusted(
+    adjustedParam(
       'maxOutputTokens',
       `maxOutputTokens was lowered to ${spec.maxOutputTokens}, the limit of this model`,
     ),
@@ -69,7 +65,9 @@ function toSampling(
     return {};
   }
   if (temperature !== undefined && temperature > 1) {
-    warnings.push(adjusted('temperature', 'temperature was lowered to 1, the maximum of this API'));
+    warnings.push(
+      adjustedParam('temperature', 'temperature was lowered to 1, the maximum of this API'),
+    );
   }
   const both = temperature !== undefined && topP !== undefined;
   const keepTopP = topP !== undefined && !(both && sampling === 'temperature-or-top-p');
@@ -134,7 +132,7 @@ function toToolChoice(
     spec.forcedTools === 'never' || (spec.forcedTools === 'unless-thinking' && thinks);
   if (cannotForce) {
     warnings.push(
-      adjusted(
+      adjustedParam(
         'toolChoice',
         `${spec.forcedTools === 'never' ? 'this model' : 'a thinking model'} cannot be forced to call a tool; toolChoice was sent as "auto"`,
       ),
@@ -180,7 +178,10 @@ function toFormat(
   if (output === undefined) return { instructions: [] };
   if (!spec.structuredOutput) {
     warnings.push(
-      adjusted('schema', 'this model does not enforce schemas; the schema was sent in the prompt'),
+      adjustedParam(
+        'schema',
+        'this model does not enforce schemas; the schema was sent in the prompt',
+      ),
     );
     return promptFormat(output.schema);
   }
@@ -256,7 +257,10 @@ function limitBreakpoints(body: JsonObject, warnings: Warning[]): JsonObject {
   const tools = limit(body.tools);
   if (removed === 0) return body;
   warnings.push(
-    adjusted('cache', `${removed} cache hints were dropped: the API accepts ${maxBreakpoints}`),
+    adjustedParam(
+      'cache',
+      `${removed} cache hints were dropped: the API accepts ${maxBreakpoints}`,
+    ),
   );
   return {
     ...body,

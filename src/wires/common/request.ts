@@ -15,6 +15,14 @@ import type {
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
 
+export function droppedParam(param: string, message: string): Warning {
+  return { code: 'dropped-param', param, message };
+}
+
+export function adjustedParam(param: string, message: string): Warning {
+  return { code: 'adjusted-param', param, message };
+}
+
 /** Splits off the leading system turns. Three of the four wires send them in a separate field. */
 export function hoistSystem(messages: readonly NormalMessage[]): {
   readonly system: readonly TextPart[];

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
 import { isObject } from '../common/read.ts';
-import { mergeBody } from '../common/request.ts';
+import { adjustedParam, droppedParam, mergeBody } from '../common/request.ts';
 import { toContents } from './contents.ts';
 import { type GeminiModelSpec, geminiModelSpec, planThinking } from './models.ts';
 
@@ -20,11 +20,7 @@ const maxTemperature = 2;
 const labelValue = /^[a-z0-9_-]{1,63}$/;
 
 function dropped(param: string, why: string): Warning {
-  return { code: 'dropped-param', param, message: `${param} was dropped: ${why}` };
-}
-
-function adjusted(param: string, message: string): Warning {
-  return { code: 'adjusted-param', param, message };
+  return droppedParam(param, `${param} was dropped: ${why}`);
 }
 
 function relaxed(param: string, paths: readonly string[], warnings: Warning[]): void {
@@ -79,7 +75,7 @@ function toFormat(
     const why = hasTools
       ? 'this model does not enforce a schema together with tools'
       : 'this model does not enforce schemas';
-    warnings.push(adjusted('schema', `${why}; the schema was sent in the prompt`));
+    warnings.push(adjustedParam('schema', `${why}; the schema was sent in the prompt`));
     const text = `When you answer, write nothing but one JSON value that this JSON Schema accepts:\n${JSON.stringify(output.schema)}`;
     return { config: {}, instructions: [{ text }] };
   }
@@ -95,10 +91,12 @@ function toSampling(request: ProviderRequest, warnings: Warning[]): JsonObject {
   const { temperature, topP, topK, frequencyPenalty, presencePenalty, seed } = request;
   const { maxOutputTokens, stop } = request;
   if (temperature !== undefined && temperature > maxTemperature) {
-    warnings.push(adjusted('temperature', `temperature was lowered to ${maxTemperature}`));
+    warnings.push(adjustedParam('temperature', `temperature was lowered to ${maxTemperature}`));
   }
   if (stop !== undefined && stop.length > maxStopSequences) {
-    warnings.push(adjusted('stop', `only the first ${maxStopSequences} stop sequences were sent`));
+    warnings.push(
+      adjustedParam('stop', `only the first ${maxStopSequences} stop sequences were sent`),
+    );
   }
   return {
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),

@@ -3,6 +3,7 @@ import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Effort, NormalTool, ProviderRequest, ToolChoice } from '../../protocol/request.ts';
 import {
+  droppedParam,
   emptyConversation,
   hoistSystem,
   mergeNeighbours,
@@ -11,7 +12,7 @@ import {
   ToolIds,
   withoutBlanks,
 } from '../common/request.ts';
-import { adaptEffort, adaptSampling, cacheTtl, droppedParam } from '../openai-shared/models.ts';
+import { adaptEffort, adaptSampling, cacheTtl } from '../openai-shared/models.ts';
 import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';
 import type { ChatDialect, DroppableParam } from './dialect.ts';
 import { wireMessages } from './messages.ts';

@@ -18,6 +18,7 @@ import { objectOf, textOf } from '../common/read.ts';
 import type { AnswerOrigin } from '../common/read-answer.ts';
 import {
   canReplay,
+  droppedParam,
   emptyConversation,
   hoistSystem,
   joinText,
@@ -33,7 +34,6 @@ import {
   adaptSampling,
   cacheBreakpoint,
   cacheTtl,
-  droppedParam,
   openAIModelSpec,
 } from '../openai-shared/models.ts';
 import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';

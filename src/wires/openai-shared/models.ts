@@ -3,6 +3,7 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { CacheHint } from '../../protocol/message.ts';
 import type { Capability } from '../../protocol/provider.ts';
 import type { Effort, Reasoning } from '../../protocol/request.ts';
+import { adjustedParam, droppedParam } from '../common/request.ts';
 
 /** What OpenAI's API accepts for one family of models. */
 export type OpenAIModelSpec = {
@@ -107,14 +108,6 @@ export function openAIModelSpec(model: string): OpenAIModelSpec {
 }
 
 const effortOrder: readonly Effort[] = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
-
-export function droppedParam(param: string, message: string): Warning {
-  return { code: 'dropped-param', param, message };
-}
-
-function adjustedParam(param: string, message: string): Warning {
-  return { code: 'adjusted-param', param, message };
-}
 
 /** The nearest supported effort; the higher of two at the same distance, so that requested reasoning is not lost. */
 function nearestEffort(wanted: Effort, known: readonly Effort[]): Effort | undefined {

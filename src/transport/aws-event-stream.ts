@@ -2,33 +2,13 @@ import { ByteCollector, defaultMaxAnswerBytes, parseJson } from './answer-bound.
 import { interruptedError } from './network-error.ts';
 import type { ServerSentEvent } from './server-sent-events.ts';
 
-/** Lookup table by byte; made on first use. */
-let table: Uint32Array | undefined;
-
-function makeTable(): Uint32Array {
-  return Uint32Array.from({ length: 256 }, (_, byte) => {
-    let value = byte;
-    for (let bit = 0; bit < 8; bit++) {
-      value = (value & 1) === 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-    }
-    return value;
-  });
-}
-
-/** The CRC-32 of zlib, PNG and Ethernet. Not taken from `node:zlib`, so that other platforms can bundle it. */
-export function crc32(bytes: Uint8Array): number {
-  table ??= makeTable();
-  let value = 0xffffffff;
-  for (const byte of bytes) value = (value >>> 8) ^ (table[(value ^ byte) & 0xff] ?? 0);
-  return (value ^ 0xffffffff) >>> 0;
-}
-
 /**
  * A frame consists of: total length, length of the headers, checksum of both, headers, payload, checksum of everything
  * before it. Numbers are big-endian.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html
  */
 const preludeLength = 12;
+
 const checksumLength = 4;
 
 /** AWS limits a frame to 16 MB plus its headers. */
@@ -50,17 +30,13 @@ const valueLengths: readonly (number | 'prefixed')[] = [
   8,
   16,
 ];
+
 const stringType = 7;
 
 const decoder = new TextDecoder();
 
 function damaged(): Error {
   return interruptedError('a frame is damaged');
-}
-
-/** Whether a body that begins with this byte may consist of frames: every frame begins with zero, and no text does. */
-export function isFrameStart(byte: number | undefined): boolean {
-  return byte === 0;
 }
 
 /** Whether the `content-type` is that of frames. */
@@ -216,4 +192,25 @@ export function createFrameDecoder(maxBytes: number = defaultMaxAnswerBytes) {
     canExpect: () => false,
     expectAgain(): void {},
   };
+}
+
+/** Lookup table by byte; made on first use. */
+let table: Uint32Array | undefined;
+
+function makeTable(): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
+    let value = byte;
+    for (let bit = 0; bit < 8; bit++) {
+      value = (value & 1) === 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+    }
+    return value;
+  });
+}
+
+/** The CRC-32 of zlib, PNG and Ethernet. Not taken from `node:zlib`, so that other platforms can bundle it. */
+export function crc32(bytes: Uint8Array): number {
+  table ??= makeTable();
+  let value = 0xffffffff;
+  for (const byte of bytes) value = (value >>> 8) ^ (table[(value ^ byte) & 0xff] ?? 0);
+  return (value ^ 0xffffffff) >>> 0;
 }

@@ -11,12 +11,6 @@ export interface Dispatcher {
   dispatch(options: object, handler: object): boolean;
 }
 
-/** Undici's registry of the process-wide dispatcher. The number is the version of the handler interface. */
-const processWideKeys = [
-  Symbol.for('undici.globalDispatcher.2'),
-  Symbol.for('undici.globalDispatcher.1'),
-];
-
 export function isDispatcher(value: unknown): value is Dispatcher {
   return (
     typeof value === 'object' &&
@@ -24,6 +18,25 @@ export function isDispatcher(value: unknown): value is Dispatcher {
     'dispatch' in value &&
     typeof value.dispatch === 'function'
   );
+}
+
+/** Undici's registry of the process-wide dispatcher. The number is the version of the handler interface. */
+const processWideKeys = [
+  Symbol.for('undici.globalDispatcher.2'),
+  Symbol.for('undici.globalDispatcher.1'),
+];
+
+/**
+ * The dispatcher under Node's `fetch`: Node's agent, or the one set for the process, such as a proxy.
+ * `undefined` when this Node does not expose one or its `fetch` was replaced; requests then go through `fetch`.
+ */
+export function processDispatcher(): Dispatcher | undefined {
+  if (!isFetchNodes()) return undefined;
+  const registered = registeredDispatcher();
+  if (registered !== undefined) return registered;
+  // Node loads undici on the first use of one of its globals; there is no dispatcher before that.
+  new Headers();
+  return registeredDispatcher();
 }
 
 function registeredDispatcher(): Dispatcher | undefined {
@@ -42,71 +55,6 @@ function isFetchNodes(): boolean {
   return Function.prototype.toString.call(globalThis.fetch).includes('internal/deps/undici');
 }
 
-/**
- * The dispatcher under Node's `fetch`: Node's agent, or the one set for the process, such as a proxy.
- * `undefined` when this Node does not expose one or its `fetch` was replaced; requests then go through `fetch`.
- */
-export function processDispatcher(): Dispatcher | undefined {
-  if (!isFetchNodes()) return undefined;
-  const registered = registeredDispatcher();
-  if (registered !== undefined) return registered;
-  // Node loads undici on the first use of one of its globals; there is no dispatcher before that.
-  new Headers();
-  return registeredDispatcher();
-}
-
-type Zlib = typeof import('node:zlib');
-
-/** A decompressor per encoding. A truncated stream is decoded as far as it goes, as `fetch` does. */
-const decoders: Readonly<Record<string, (zlib: Zlib) => Transform>> = {
-  gzip: ({ createGunzip, constants }) =>
-    createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
-  deflate: ({ createInflate, constants }) =>
-    createInflate({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
-  br: ({ createBrotliDecompress, constants }) =>
-    createBrotliDecompress({
-      flush: constants.BROTLI_OPERATION_FLUSH,
-      finishFlush: constants.BROTLI_OPERATION_FLUSH,
-    }),
-};
-
-async function* chunksOf(body: Body): AsyncGenerator<Uint8Array, void> {
-  try {
-    const next = () => nextValue(() => body.read());
-    for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk;
-  } finally {
-    body.cancel();
-  }
-}
-
-/**
- * Undoes the body's `content-encoding`. Requests ask for none, but some servers compress anyway. An unknown encoding is
- * left as it is.
- */
-export function decoded(body: Body, contentEncoding: string | null): Body {
-  const name = contentEncoding?.trim().toLowerCase().replace(/^x-/, '');
-  const decoder = name === undefined ? undefined : own(decoders, name);
-  if (decoder === undefined) return body;
-  // Loaded on first use, because few servers compress.
-  const stream = decoder(process.getBuiltinModule('node:zlib'));
-  const { pipeline } = process.getBuiltinModule('node:stream');
-  pipeline(chunksOf(body), stream, () => undefined);
-  const iterator = stream[Symbol.asyncIterator]();
-  const chunks = new PullReader<Uint8Array | undefined>(async () => {
-    const { done, value } = await iterator.next();
-    return done === true ? undefined : value;
-  });
-  return {
-    hasArrived: false,
-    read: () => chunks.read(),
-    cancel() {
-      stream.destroy();
-      // `chunksOf` may be waiting for bytes that never arrive.
-      body.cancel();
-    },
-  };
-}
-
 /** A request as it is sent. */
 export type HttpRequest = {
   readonly url: string;
@@ -115,6 +63,29 @@ export type HttpRequest = {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: unknown;
 };
+
+/**
+ * Sends a request directly through a dispatcher, because `fetch` and its web streams cost several times what the
+ * request costs. Follows no redirects and asks for no compression. The dispatcher's header and body timeouts are off.
+ * The response goes to `capture`, and so does undici's error for a connection that fails.
+ */
+export function dispatchRequest(
+  dispatcher: Dispatcher,
+  request: HttpRequest,
+  capture: ResponseCapture,
+): void {
+  const { origin, pathname, search } = new URL(request.url);
+  const options = {
+    origin,
+    path: pathname + search,
+    method: request.method,
+    headers: { 'accept-encoding': 'identity', ...request.headers },
+    body: request.body,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+  dispatcher.dispatch(options, new Receiver(capture));
+}
 
 /** Most unread bytes before the socket is paused. */
 const maxUnreadBytes = 65_536;
@@ -126,28 +97,6 @@ const chunkOverheadBytes = 128;
 type Controller = { abort(reason: unknown): void; pause?(): void; resume?(): void };
 
 type HeaderTable = Readonly<Record<string, string | readonly string[] | undefined>>;
-
-function headersFrom(table: HeaderTable): AnswerHeaders {
-  return {
-    get(name) {
-      const value = own(table, name);
-      return typeof value === 'string' ? value : (value?.join(', ') ?? null);
-    },
-    keys: () => Object.keys(table),
-  };
-}
-
-/** Builds the table from undici 6's flat list, in which names and values alternate as bytes. */
-function tableOf(raw: readonly (Uint8Array | string)[]): HeaderTable {
-  const table: Record<string, string> = {};
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = String(raw[at]).toLowerCase();
-    const value = Buffer.from(raw[at + 1] ?? '').toString('latin1');
-    const known = own(table, name);
-    table[name] = known === undefined ? value : `${known}, ${value}`;
-  }
-  return table;
-}
 
 /**
  * Undici's handler of one request, and the body that it receives. It implements both handler interfaces: `onConnect`
@@ -300,25 +249,76 @@ class Receiver implements Body, Connection {
   onBodySent(): void {}
 }
 
-/**
- * Sends a request directly through a dispatcher, because `fetch` and its web streams cost several times what the
- * request costs. Follows no redirects and asks for no compression. The dispatcher's header and body timeouts are off.
- * The response goes to `capture`, and so does undici's error for a connection that fails.
- */
-export function dispatchRequest(
-  dispatcher: Dispatcher,
-  request: HttpRequest,
-  capture: ResponseCapture,
-): void {
-  const { origin, pathname, search } = new URL(request.url);
-  const options = {
-    origin,
-    path: pathname + search,
-    method: request.method,
-    headers: { 'accept-encoding': 'identity', ...request.headers },
-    body: request.body,
-    headersTimeout: 0,
-    bodyTimeout: 0,
+function headersFrom(table: HeaderTable): AnswerHeaders {
+  return {
+    get(name) {
+      const value = own(table, name);
+      return typeof value === 'string' ? value : (value?.join(', ') ?? null);
+    },
+    keys: () => Object.keys(table),
   };
-  dispatcher.dispatch(options, new Receiver(capture));
+}
+
+/** Builds the table from undici 6's flat list, in which names and values alternate as bytes. */
+function tableOf(raw: readonly (Uint8Array | string)[]): HeaderTable {
+  const table: Record<string, string> = {};
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = String(raw[at]).toLowerCase();
+    const value = Buffer.from(raw[at + 1] ?? '').toString('latin1');
+    const known = own(table, name);
+    table[name] = known === undefined ? value : `${known}, ${value}`;
+  }
+  return table;
+}
+
+type Zlib = typeof import('node:zlib');
+
+/** A decompressor per encoding. A truncated stream is decoded as far as it goes, as `fetch` does. */
+const decoders: Readonly<Record<string, (zlib: Zlib) => Transform>> = {
+  gzip: ({ createGunzip, constants }) =>
+    createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
+  deflate: ({ createInflate, constants }) =>
+    createInflate({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }),
+  br: ({ createBrotliDecompress, constants }) =>
+    createBrotliDecompress({
+      flush: constants.BROTLI_OPERATION_FLUSH,
+      finishFlush: constants.BROTLI_OPERATION_FLUSH,
+    }),
+};
+
+/**
+ * Undoes the body's `content-encoding`. Requests ask for none, but some servers compress anyway. An unknown encoding is
+ * left as it is.
+ */
+export function decoded(body: Body, contentEncoding: string | null): Body {
+  const name = contentEncoding?.trim().toLowerCase().replace(/^x-/, '');
+  const decoder = name === undefined ? undefined : own(decoders, name);
+  if (decoder === undefined) return body;
+  // Loaded on first use, because few servers compress.
+  const stream = decoder(process.getBuiltinModule('node:zlib'));
+  const { pipeline } = process.getBuiltinModule('node:stream');
+  pipeline(chunksOf(body), stream, () => undefined);
+  const iterator = stream[Symbol.asyncIterator]();
+  const chunks = new PullReader<Uint8Array | undefined>(async () => {
+    const { done, value } = await iterator.next();
+    return done === true ? undefined : value;
+  });
+  return {
+    hasArrived: false,
+    read: () => chunks.read(),
+    cancel() {
+      stream.destroy();
+      // `chunksOf` may be waiting for bytes that never arrive.
+      body.cancel();
+    },
+  };
+}
+
+async function* chunksOf(body: Body): AsyncGenerator<Uint8Array, void> {
+  try {
+    const next = () => nextValue(() => body.read());
+    for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk;
+  } finally {
+    body.cancel();
+  }
 }

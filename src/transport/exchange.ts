@@ -5,6 +5,65 @@ import { connectionError } from './network-error.ts';
 import { type Reply, readReply } from './read-reply.ts';
 import { HeadersOfAnswer, type SentRequest } from './sent-credentials.ts';
 
+/** The SDK failed before it sent anything. */
+class SdkFailure extends Error {}
+
+/**
+ * Makes an SDK send one request, and reads the vendor's response. `send` calls the SDK with the capture it is given;
+ * what the SDK returns is ignored, because the guarded fetch captures the response. For SDKs that look up credentials
+ * before they send anything, `noCredentials` is the error message when there are none.
+ *
+ * @throws SignalboxError `connection`, `stream_interrupted` or `invalid_response`; `auth` for an SDK without
+ * credentials; the signal's reason when it aborted; and whatever the SDK threw before it sent anything (bad arguments).
+ */
+export async function exchange(
+  context: AttemptContext,
+  send: (capture: ResponseCapture) => PromiseLike<unknown>,
+  noCredentials?: string,
+): Promise<Reply> {
+  const { signal, watch, key = 0, maxAnswerBytes } = context;
+  signal.throwIfAborted();
+  let answer: Answer | undefined;
+  try {
+    answer = await captureAnswer(send, new ResponseCapture({ signal, watch, key }));
+    reportLimits(answer.headers, watch);
+    const reply = readReply(answer, watch, maxAnswerBytes);
+    return reply instanceof Promise ? await reply : reply;
+  } catch (error) {
+    // An abort can surface as any network error.
+    signal.throwIfAborted();
+    if (answer !== undefined) throw error;
+    if (!(error instanceof SdkFailure)) throw connectionError(error);
+    const { cause } = error;
+    if (isSignalboxError(cause) || noCredentials === undefined) throw cause;
+    throw new SignalboxError('auth', noCredentials, { cause });
+  }
+}
+
+/** Makes the SDK send its request, and waits for the captured response. */
+function captureAnswer(
+  send: (capture: ResponseCapture) => PromiseLike<unknown>,
+  capture: ResponseCapture,
+): Promise<Answer> {
+  const answer = capture.wait();
+  // The outcome of the SDK's call no longer matters once the request is sent.
+  const handleFailure = (cause: unknown): void => {
+    if (capture.isUnsent) capture.reject(new SdkFailure('', { cause }));
+  };
+  try {
+    send(capture).then(() => {
+      if (capture.isUnsent) capture.reject(fetchNotUsed());
+    }, handleFailure);
+  } catch (error) {
+    handleFailure(error);
+  }
+  return answer;
+}
+
+function fetchNotUsed(): SignalboxError {
+  return connectionError(new Error('the SDK returned without using the fetch it was given'));
+}
+
 /** What the code that sends a request needs from its attempt. */
 export type SendContext = {
   readonly signal: AbortSignal;
@@ -104,64 +163,5 @@ export class ResponseCapture {
     const reason: unknown = this.#context?.signal.reason;
     if (this.#connection === undefined) this.reject(reason);
     else this.#connection.abort(reason);
-  }
-}
-
-/** The SDK failed before it sent anything. */
-class SdkFailure extends Error {}
-
-function fetchNotUsed(): SignalboxError {
-  return connectionError(new Error('the SDK returned without using the fetch it was given'));
-}
-
-/** Makes the SDK send its request, and waits for the captured response. */
-function captureAnswer(
-  send: (capture: ResponseCapture) => PromiseLike<unknown>,
-  capture: ResponseCapture,
-): Promise<Answer> {
-  const answer = capture.wait();
-  // The outcome of the SDK's call no longer matters once the request is sent.
-  const handleFailure = (cause: unknown): void => {
-    if (capture.isUnsent) capture.reject(new SdkFailure('', { cause }));
-  };
-  try {
-    send(capture).then(() => {
-      if (capture.isUnsent) capture.reject(fetchNotUsed());
-    }, handleFailure);
-  } catch (error) {
-    handleFailure(error);
-  }
-  return answer;
-}
-
-/**
- * Makes an SDK send one request, and reads the vendor's response. `send` calls the SDK with the capture it is given;
- * what the SDK returns is ignored, because the guarded fetch captures the response. For SDKs that look up credentials
- * before they send anything, `noCredentials` is the error message when there are none.
- *
- * @throws SignalboxError `connection`, `stream_interrupted` or `invalid_response`; `auth` for an SDK without
- * credentials; the signal's reason when it aborted; and whatever the SDK threw before it sent anything (bad arguments).
- */
-export async function exchange(
-  context: AttemptContext,
-  send: (capture: ResponseCapture) => PromiseLike<unknown>,
-  noCredentials?: string,
-): Promise<Reply> {
-  const { signal, watch, key = 0, maxAnswerBytes } = context;
-  signal.throwIfAborted();
-  let answer: Answer | undefined;
-  try {
-    answer = await captureAnswer(send, new ResponseCapture({ signal, watch, key }));
-    reportLimits(answer.headers, watch);
-    const reply = readReply(answer, watch, maxAnswerBytes);
-    return reply instanceof Promise ? await reply : reply;
-  } catch (error) {
-    // An abort can surface as any network error.
-    signal.throwIfAborted();
-    if (answer !== undefined) throw error;
-    if (!(error instanceof SdkFailure)) throw connectionError(error);
-    const { cause } = error;
-    if (isSignalboxError(cause) || noCredentials === undefined) throw cause;
-    throw new SignalboxError('auth', noCredentials, { cause });
   }
 }

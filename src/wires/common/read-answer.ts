@@ -14,7 +14,7 @@ import {
   memoryBoundOf,
 } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import type { EventSource, HttpError, Reply } from '../../transport/read-reply.ts';
+import type { AnswerEvents, HttpError, Reply } from '../../transport/read-reply.ts';
 import type { TextEvent } from '../../transport/server-sent-events.ts';
 
 /** The fields of a citation except `raw`; unknown ones are `undefined`. */
@@ -242,7 +242,7 @@ class EventReading {
   readonly #context: AttemptContext;
   readonly #wire: AnswerWire;
   readonly #reader: AnswerReader;
-  readonly #events: EventSource;
+  readonly #events: AnswerEvents;
   readonly #addPart: AddPart;
   readonly #raw: RawEvents;
   #malformed = 0;
@@ -253,7 +253,7 @@ class EventReading {
     context: AttemptContext,
     wire: AnswerWire,
     reader: AnswerReader,
-    events: EventSource,
+    events: AnswerEvents,
     addPart: AddPart,
   ) {
     this.#context = context;

@@ -23,6 +23,30 @@ export function adjustedParam(param: string, message: string): Warning {
   return { code: 'adjusted-param', param, message };
 }
 
+/**
+ * Merges the caller's fields into the vendor's body. The caller's fields win. Objects are merged recursively; lists
+ * and all other values are replaced.
+ */
+export function mergeBody(
+  body: JsonObject,
+  extra: { readonly [key: string]: Json } | undefined,
+): JsonObject {
+  if (extra === undefined) return body;
+  const merged: Record<string, unknown> = { ...body };
+  for (const [key, value] of Object.entries(extra)) {
+    const current = own(merged, key);
+    merged[key] =
+      isPlainObject(current) && isPlainObject(value)
+        ? mergeBody(current, value as { readonly [key: string]: Json })
+        : value;
+  }
+  return merged;
+}
+
+function isPlainObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Splits off the leading system turns. Three of the four wires send them in a separate field. */
 export function hoistSystem(messages: readonly NormalMessage[]): {
   readonly system: readonly TextPart[];
@@ -77,16 +101,16 @@ export function mergeNeighbours(
   return merged;
 }
 
-/** Whether replay data may be sent to this request's target. Only the provider that issued it can read it. */
-export function canReplay(opaque: Opaque, request: ProviderRequest, wire: string): boolean {
-  return opaque.wire === wire && opaque.provider === request.provider;
-}
-
 export function joinText(parts: readonly Part[]): string {
   return parts
     .filter((part) => part.type === 'text')
     .map((part) => part.text)
     .join('\n\n');
+}
+
+/** Whether replay data may be sent to this request's target. Only the provider that issued it can read it. */
+export function canReplay(opaque: Opaque, request: ProviderRequest, wire: string): boolean {
+  return opaque.wire === wire && opaque.provider === request.provider;
 }
 
 /** The result of a call that has none. Every wire requires a result for each call. */
@@ -261,28 +285,4 @@ export function outputParts(
 /** A tool's plain output as text. */
 export function outputText(output: Json | readonly (TextPart | ImagePart | FilePart)[]): string {
   return typeof output === 'string' ? output : JSON.stringify(output);
-}
-
-function isPlainObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/**
- * Merges the caller's fields into the vendor's body. The caller's fields win. Objects are merged recursively; lists
- * and all other values are replaced.
- */
-export function mergeBody(
-  body: JsonObject,
-  extra: { readonly [key: string]: Json } | undefined,
-): JsonObject {
-  if (extra === undefined) return body;
-  const merged: Record<string, unknown> = { ...body };
-  for (const [key, value] of Object.entries(extra)) {
-    const current = own(merged, key);
-    merged[key] =
-      isPlainObject(current) && isPlainObject(value)
-        ? mergeBody(current, value as { readonly [key: string]: Json })
-        : value;
-  }
-  return merged;
 }

@@ -172,7 +172,6 @@ type TierRequest = {
 export type TierPrice = { readonly ratio: Ratio; readonly exact: boolean };
 
 const standardPrice: TierPrice = { ratio: [1, 1], exact: true };
-
 const half: Ratio = [1, 2];
 
 /** The names of standard tiers of OpenAI, Anthropic, Google and Groq. */

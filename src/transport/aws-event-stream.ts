@@ -8,7 +8,6 @@ import type { ServerSentEvent } from './server-sent-events.ts';
  * https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html
  */
 const preludeLength = 12;
-
 const checksumLength = 4;
 
 /** AWS limits a frame to 16 MB plus its headers. */

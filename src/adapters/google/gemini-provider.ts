@@ -1,13 +1,15 @@
+import type { JsonObject } from '../../protocol/json.ts';
 import type { Capability, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
-import { exchange } from '../../transport/exchange.ts';
+import { exchange, type ResponseCapture } from '../../transport/exchange.ts';
+import { capturingFetch, type Fetch } from '../../transport/guarded-fetch.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { httpError } from '../../wires/gemini/errors.ts';
 import { geminiModelSpec } from '../../wires/gemini/models.ts';
 import { toWireRequest } from '../../wires/gemini/request.ts';
 import { GeminiReader, notAnAnswer } from '../../wires/gemini/response.ts';
 import { whenReady } from '../common/sdk.ts';
-import type { GeminiSender } from './gemini-sender.ts';
+import type { GoogleClient } from './options.ts';
 import {
   embeddingBody,
   geminiEmbeddingFields,
@@ -16,15 +18,21 @@ import {
   readEmbeddings,
 } from './other-tasks.ts';
 
-function capabilitiesOf(model: string): ReadonlySet<Capability> {
-  const spec = geminiModelSpec(model);
-  return new Set<Capability>([
-    'vision',
-    ...(spec.systemInstruction ? (['audio', 'files'] as const) : []),
-    ...(spec.tools ? (['tools'] as const) : []),
-    ...(spec.structuredOutput ? (['structured-output'] as const) : []),
-  ]);
-}
+/** The SDK's methods. Each has its URL. */
+export type Method = keyof GoogleClient['models'];
+
+type GeminiRequest = {
+  readonly model: string;
+  /** The complete body in the format of the API. */
+  readonly body: JsonObject;
+  /** The turns or texts in the format of the SDK, which converts them. */
+  readonly contents: unknown;
+};
+
+export type GeminiSender = {
+  /** Sends a request. The response is passed to `capture`. */
+  send(method: Method, request: GeminiRequest, capture: ResponseCapture): PromiseLike<unknown>;
+};
 
 /** What differs between the Gemini API and Vertex. */
 export type GeminiHost = {
@@ -75,6 +83,16 @@ export function geminiProvider(host: GeminiHost): Provider {
   };
 }
 
+function capabilitiesOf(model: string): ReadonlySet<Capability> {
+  const spec = geminiModelSpec(model);
+  return new Set<Capability>([
+    'vision',
+    ...(spec.systemInstruction ? (['audio', 'files'] as const) : []),
+    ...(spec.tools ? (['tools'] as const) : []),
+    ...(spec.structuredOutput ? (['structured-output'] as const) : []),
+  ]);
+}
+
 /** Embeddings of the Gemini API. Vertex has another format. */
 export function geminiEmbeddings(
   sender: GeminiHost['sender'],
@@ -94,6 +112,26 @@ export function geminiEmbeddings(
           yield readEmbeddings(reply, context, geminiEmbeddingFields);
         },
       };
+    },
+  };
+}
+
+/** Sends through a client of the SDK. All its requests go through the guard. */
+export function sdkSender(client: GoogleClient, guard: Fetch): GeminiSender {
+  return {
+    send(method, { model, body, contents }, capture) {
+      // The body already has the format of the API, so all of it except `contents` is passed as `extraBody`.
+      const { contents: _, ...extraBody } = body;
+      const fetch = capturingFetch(guard, capture);
+      return client.models[method]({
+        model,
+        contents,
+        config: {
+          httpOptions: { fetch, extraBody, retryOptions: { attempts: 1 } },
+          // Otherwise one call could become several billed calls.
+          automaticContinuation: false,
+        },
+      });
     },
   };
 }

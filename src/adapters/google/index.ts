@@ -5,8 +5,13 @@ import { objectOf } from '../../wires/common/read.ts';
 import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
 import { lazily } from '../common/sdk.ts';
 import { answerBoundOf } from '../common/settings.ts';
-import { geminiEmbeddings, geminiProvider } from './gemini-provider.ts';
-import { type GeminiSender, type Method, sdkSender } from './gemini-sender.ts';
+import {
+  type GeminiSender,
+  geminiEmbeddings,
+  geminiProvider,
+  type Method,
+  sdkSender,
+} from './gemini-provider.ts';
 import {
   type GoogleSettings,
   keyHosts,

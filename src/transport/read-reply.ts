@@ -91,7 +91,7 @@ function isJsonStart(byte: number | undefined): boolean {
   return byte === 0x7b || byte === 0x5b;
 }
 
-/** Whether a body that begins with this byte may consist of AWS frames: every frame begins with zero, and no text does. */
+/** Whether a body that begins with this byte may consist of AWS frames: they begin with zero, and no text does. */
 function isFrameStart(byte: number | undefined): boolean {
   return byte === 0;
 }

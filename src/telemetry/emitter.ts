@@ -5,7 +5,7 @@ import { quoted } from '../internal/quoted.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, EventOf, RouterEvent } from '../protocol/events.ts';
 
-/** The names of all events, to check names at runtime. */
+/** Every event, for those who are not told by a compiler. */
 const eventNames = {
   'call-start': true,
   'route-plan': true,
@@ -33,22 +33,22 @@ type Listener = (event: RouterEvent) => unknown;
 type Registration = {
   readonly name: string;
   readonly listener: unknown;
-  /** Registered in place of the listener, so that `off` can find it. */
+  /** What stands in for the listener, so that `off` finds it. */
   readonly wrapper: Listener;
 };
 
-/** Emits the events of one router. A listener that throws or rejects is reported, and changes nothing. */
+/** Events of one router. A listener that throws or rejects is reported and changes nothing. */
 export interface Emitter {
   on<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
   once<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
   off<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
-  /** Whether any listener gets events of this type. If not, the event need not be created. */
+  /** Whether anybody listens to events of this type; one that nobody hears need not be made. */
   isHeard(type: EventName): boolean;
   emit(event: RouterEvent): void;
   clear(): void;
 }
 
-/** @throws SignalboxError `config` when there is no such event: its listener would never be called */
+/** A misspelt event would never be heard, and nobody would know. */
 function checkName(name: string): void {
   if (name === '*' || (typeof name === 'string' && Object.hasOwn(eventNames, name))) return;
   const meant = typeof name === 'string' ? closest(name, Object.keys(eventNames)) : undefined;
@@ -70,7 +70,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
   let registrations: readonly Registration[] = [];
 
   function report(event: RouterEvent, error: unknown): void {
-    // A listener to `listener-error` that fails is not reported again, which could repeat forever.
+    // A broken listener to `listener-error` itself has nobody left to tell.
     if (event.type === 'listener-error') return;
     emit({
       type: 'listener-error',
@@ -131,7 +131,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
     on: (name, listener) => add(name, listener, 'on'),
     once: (name, listener) => add(name, listener, 'once'),
     off(name, listener) {
-      // A listener that was added twice is removed one by one, the latest first, like Node's own emitter does.
+      // Registered twice, a listener is taken off one by one, the latest first, as Node's own emitter does.
       const latest = registrations.findLast(
         (each) => each.name === name && each.listener === listener,
       );

@@ -1,8 +1,8 @@
 import type { Usage } from '../protocol/usage.ts';
 
 /**
- * The words in the names of all vendors' counts. A name with other words may be a key or part of the prompt, and is left
- * out of events.
+ * What the names of counts are made of, of all vendors. What is made of other words may be a key, or a piece of the
+ * prompt, and has no place in an event.
  */
 const words = new Set(
   `accepted audio billed byok cache cached candidates char character characters class classifications completion
@@ -18,7 +18,7 @@ const words = new Set(
 /** The modalities in Gemini's counts. */
 const modalities: ReadonlySet<unknown> = new Set(['TEXT', 'IMAGE', 'AUDIO', 'VIDEO', 'DOCUMENT']);
 
-/** The usage of all vendors is less nested, shorter and has shorter names. */
+/** Deeper and longer than the usage of any vendor. */
 const maxDepth = 4;
 const maxEntries = 64;
 const maxNameLength = 64;
@@ -49,10 +49,10 @@ function countsIn(value: unknown, depth: number, room: Room): unknown {
   }
   const counts: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
-    const member: unknown = Reflect.get(value, name);
-    const isModality = name === 'modality' && modalities.has(member);
+    const told: unknown = Reflect.get(value, name);
+    const isModality = name === 'modality' && modalities.has(told);
     if (!isModality && !isCountName(name)) continue;
-    const count = isModality ? member : countsIn(member, depth + 1, room);
+    const count = isModality ? told : countsIn(told, depth + 1, room);
     if (count === undefined || room.entries >= maxEntries) continue;
     room.entries += 1;
     counts[name] = count;
@@ -61,8 +61,8 @@ function countsIn(value: unknown, depth: number, room: Room): unknown {
 }
 
 /**
- * The usage for events and trails: of the vendor's own usage object, only numbers under known names, and no text. The
- * completion has all of it.
+ * Usage as events and trails have it: of the vendor's own usage object the numbers under names that are known, and no
+ * text. The completion has the whole of it.
  */
 export function usageForEvents(usage: Usage): Usage {
   if (usage.raw === undefined) return usage;

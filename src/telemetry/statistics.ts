@@ -1,16 +1,16 @@
-/** The values of one attempt that count in statistics. */
+/** One attempt, as far as its statistics go. */
 type Sample = {
   readonly outcome: 'ok' | 'error' | 'aborted';
   /** Absent when nothing visible arrived. */
   readonly firstTokenMs?: number | undefined;
   readonly totalMs: number;
-  /** Absent when the vendor did not report it. */
+  /** Absent when the vendor did not say. */
   readonly outputTokens?: number | undefined;
 };
 
 type MeasureName = 'firstTokenMs' | 'totalMs' | 'outputTokens';
 
-/** The statistics of a target. Percentiles are over the latest samples and absent while there are none. */
+/** What is known of a target. Percentiles are over the latest samples and absent while there are none. */
 type StatisticsSnapshot = {
   /** Attempts so far, aborted ones included. */
   readonly calls: number;
@@ -28,18 +28,18 @@ type StatisticsSnapshot = {
 /** Running statistics of one target, in memory of a fixed size. */
 export interface Statistics {
   /**
-   * Counts one attempt. The time to the first token counts for every outcome, the total only for a success, because a
-   * failure or an abort does not show how long an answer takes.
+   * Counts one attempt. A first token counts whatever came after it; the total only of a success, because a
+   * failure or an abort says nothing of how long an answer takes.
    */
   record(sample: Sample): void;
   snapshot(): StatisticsSnapshot;
-  /** The number of samples of a percentile. */
+  /** How many samples a percentile is over. */
   samples(name: MeasureName): number;
   /** The nearest-rank percentile, in milliseconds or tokens. `quantile` is from 0 to 1. */
   percentile(name: MeasureName, quantile: number): number | undefined;
 }
 
-/** Enough that the 99th percentile is not the slowest sample, few enough to follow a target that changes. */
+/** Enough for a 99th percentile that is not the slowest sample, few enough to follow a target that changes. */
 const defaultCapacity = 200;
 
 /** Statistics over the latest `capacity` samples of each latency; the counts are over all. @default 200 */
@@ -93,8 +93,8 @@ type Ring = {
   readonly percentile: (quantile: number) => number | undefined;
 };
 
-/** The index of `value`, or where to insert it, in the first `length` values of `sorted`. */
-function indexOf(value: number, sorted: Float64Array, length: number): number {
+/** Where `value` stands, or would stand, in the first `length` of `sorted`. */
+function placeOf(value: number, sorted: Float64Array, length: number): number {
   let low = 0;
   let high = length;
   while (low < high) {
@@ -106,8 +106,8 @@ function indexOf(value: number, sorted: Float64Array, length: number): number {
 }
 
 /**
- * The latest `capacity` values, kept sorted: every call reads a percentile, and inserting one value is much less work
- * than sorting all of them.
+ * The latest `capacity` values, kept in order: every call asks for a percentile, and to put one value in its
+ * place is much less work than to sort them all.
  */
 function createRing(capacity: number): Ring {
   const values = new Float64Array(capacity);
@@ -118,13 +118,13 @@ function createRing(capacity: number): Ring {
       const at = added % capacity;
       let length = Math.min(added, capacity);
       if (length === capacity) {
-        const oldest = indexOf(values[at] ?? Number.NaN, sorted, length);
+        const oldest = placeOf(values[at] ?? Number.NaN, sorted, length);
         sorted.copyWithin(oldest, oldest + 1, length);
         length -= 1;
       }
-      const index = indexOf(value, sorted, length);
-      sorted.copyWithin(index + 1, index, length);
-      sorted[index] = value;
+      const place = placeOf(value, sorted, length);
+      sorted.copyWithin(place + 1, place, length);
+      sorted[place] = value;
       values[at] = value;
       added += 1;
     },

@@ -25,6 +25,10 @@ export function createAdaptiveConcurrency(): AdaptiveConcurrency {
   const judge = createRefusalJudge();
   let inFlight = 0;
   let learned: LearnedLimit | undefined;
+  /** Whether an attempt was answered since the limit was learned. */
+  let isProven = false;
+  /** Attempts below the limit were rejected, and none was answered: not the number in flight is the reason. */
+  let isOutage = false;
   const limit = (now: number): number | undefined => limitAt(learned, now);
 
   function learn(enteredAt: number, now: number): void {
@@ -32,6 +36,13 @@ export function createAdaptiveConcurrency(): AdaptiveConcurrency {
     if (inFlight <= 1 || enteredAt < (learned?.at ?? enteredAt)) return;
     const before = limit(now);
     const half = Math.max(1, Math.min(inFlight, before ?? inFlight) / 2);
+    if (learned !== undefined && !isProven) {
+      // The circuit handles outages. What is learned in one would slow the target down after it.
+      isOutage = true;
+      learned = { ...learned, at: now, holdMs: holdMs.first };
+      return;
+    }
+    isProven = false;
     // Nobody was held back: it is not this limit that was wrong.
     if (learned === undefined || before === undefined || inFlight < Math.floor(before)) {
       learned = { base: half, at: now, holdMs: holdMs.first };
@@ -42,6 +53,12 @@ export function createAdaptiveConcurrency(): AdaptiveConcurrency {
       at: now,
       holdMs: Math.min(holdMs.most, learned.holdMs * holdMs.factor),
     };
+  }
+
+  function answered(): void {
+    if (isOutage) learned = undefined;
+    isOutage = false;
+    isProven = true;
   }
 
   return {
@@ -60,6 +77,7 @@ export function createAdaptiveConcurrency(): AdaptiveConcurrency {
           if (outcome === 'overloaded' && inFlight >= leastBlame) {
             if (judge.refuse(sent, true) !== undefined) learn(enteredAt, now);
           }
+          if (outcome === 'ok') answered();
           inFlight -= 1;
         },
       };

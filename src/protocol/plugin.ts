@@ -176,10 +176,13 @@ export interface Plugin {
     next: () => AsyncIterable<readonly ProviderPart[]>,
   ): AsyncIterable<readonly ProviderPart[]>;
   /**
-   * Accepts or rejects a whole answer, as the vendor gave it; a rejected one is `invalid_output`, which is repaired or
-   * goes to the next target. In a stream it is called at the end.
+   * Accepts or rejects a whole answer, as the vendor gave it; a rejected one is `invalid_output`, which is repaired (the
+   * model sees the reason) or goes to the next target. In a stream it is called at the end.
    */
-  accept?(answer: PluginAnswer, call: PluginCall): MaybePromise<true | { readonly reason: string }>;
+  accept?(
+    answer: PluginAnswer,
+    call: PluginCall,
+  ): MaybePromise<boolean | { readonly reason: string }>;
   /** A tool call leaves the layer. Its parts are held back until this has decided. Called once for each tool call. */
   onToolCall?(toolCall: ToolCallPart, call: PluginCall): MaybePromise<ToolCallDecision>;
   /** The router is closed, and all calls are over. */

@@ -39,7 +39,7 @@ export class RateLimitRecord {
     { attempt, retryAfterMs, nothingLeft }: RateLimited,
     { minMs, maxMs }: UsualWait,
   ): number | undefined {
-    const share = this.#window.refuse(attempt);
+    const share = this.#window.rejected(attempt);
     if (!nothingLeft && !isTargetLimited(share)) return undefined;
     const now = this.#now();
     if (retryAfterMs !== undefined) return now + retryAfterMs;

@@ -44,7 +44,7 @@ it('allows none while most calls are late, and some again when they are not', ()
   const budget = createHedgeBudget();
   for (let call = 0; call < 10; call += 1) {
     budget.earn(1);
-    budget.note(call < hedgeBudgetRules.mostLate + 1);
+    budget.note(call < hedgeBudgetRules.maxLate + 1);
   }
   expect(budget.take(free)).toBe(false);
   budget.note(false);

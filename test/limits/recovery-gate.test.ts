@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createWithheldGate } from '../../src/limits/recovery-gate.ts';
+import { createRecoveryGate } from '../../src/limits/recovery-gate.ts';
 
 const load = { tokens: 1 };
 const gone = { tokens: undefined };
@@ -8,7 +8,7 @@ const waitMs = 3_000;
 
 describe('a target that has refused', () => {
   test('is left alone until the time it said, and is then open to all', () => {
-    const gate = createWithheldGate(() => 3_000);
+    const gate = createRecoveryGate(() => 3_000);
     gate
       .enter(load, 0)
       .leave({ ...gone, outcome: 'limited', hasRetryAfter: true, isTargetLimited: true }, 10);
@@ -19,7 +19,7 @@ describe('a target that has refused', () => {
 
   describe('without a time', () => {
     const refused = () => {
-      const gate = createWithheldGate(() => undefined);
+      const gate = createRecoveryGate(() => undefined);
       gate
         .enter(load, 0)
         .leave({ ...gone, outcome: 'limited', hasRetryAfter: false, isTargetLimited: true }, 10);
@@ -53,7 +53,7 @@ describe('a target that has refused', () => {
     });
 
     test('is not opened by the answer to what was sent before', () => {
-      const gate = createWithheldGate(() => undefined);
+      const gate = createRecoveryGate(() => undefined);
       const early = gate.enter(load, 0);
       gate
         .enter(load, 0)
@@ -64,7 +64,7 @@ describe('a target that has refused', () => {
     });
 
     test('stays open after a refusal that binds its call only', () => {
-      const gate = createWithheldGate(() => undefined);
+      const gate = createRecoveryGate(() => undefined);
       const single = { ...gone, outcome: 'limited', hasRetryAfter: false } as const;
       gate.enter(load, 0).leave({ ...single, isTargetLimited: false }, 10);
       gate.enter(load, 20);

@@ -33,7 +33,7 @@ class AdmittedSlot implements Slot {
 
   firstToken(): void {
     const { withheld } = this.#learned;
-    if (!withheld.isGuarded()) return;
+    if (!withheld.isProbing()) return;
     this.#admission.pass(withheld)?.answered();
     this.#admission.review();
   }

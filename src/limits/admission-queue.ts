@@ -133,14 +133,14 @@ class Admitted implements Admission {
 export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   const tickets: Ticket[] = [];
   /** Gates that a waiting attempt blocks. */
-  let blocked = new Set<Gate>();
+  let blockedGates = new Set<Gate>();
   let timer: { readonly at: number; readonly stop: AbortController } | undefined;
 
   const queue: Queue = {
     now: () => runtime.now(),
     pump,
     pumpIfNeeded() {
-      if (tickets.length > 0 || blocked.size > 0 || timer !== undefined) pump();
+      if (tickets.length > 0 || blockedGates.size > 0 || timer !== undefined) pump();
     },
   };
 
@@ -151,13 +151,13 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   /** Of the gates that are closed or blocked by another attempt, the one with the longest wait. */
   function closedGate(
     { gates, load }: Passage,
-    taken: ReadonlySet<Gate>,
+    blocked: ReadonlySet<Gate>,
     now: number,
   ): ClosedGate | undefined {
     let longest: ClosedGate | undefined;
     for (const gate of gates) {
       const at = gate.opensAt(load, now);
-      if (at <= now && !taken.has(gate)) continue;
+      if (at <= now && !blocked.has(gate)) continue;
       if (longest === undefined || at > longest.at) longest = { gate, at };
     }
     return longest;
@@ -187,7 +187,7 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   /** Admits every attempt that may pass now, in order, and sets the timer for the next one. */
   function pump(): void {
     const now = runtime.now();
-    const taken = new Set<Gate>();
+    const blocked = new Set<Gate>();
     let next = Number.POSITIVE_INFINITY;
     for (const ticket of [...tickets]) {
       if (ticket.expiresAt <= now) {
@@ -195,22 +195,22 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
         continue;
       }
       next = Math.min(next, ticket.expiresAt);
-      const takenGate = ticket.gates.find((gate) => taken.has(gate));
-      const closed = takenGate === undefined ? closedGate(ticket, taken, now) : undefined;
-      if (takenGate === undefined && closed === undefined) {
+      const blockedGate = ticket.gates.find((gate) => blocked.has(gate));
+      const closed = blockedGate === undefined ? closedGate(ticket, blocked, now) : undefined;
+      if (blockedGate === undefined && closed === undefined) {
         remove(ticket);
         ticket.admit(admit(ticket));
         continue;
       }
-      ticket.gate = takenGate ?? closed?.gate;
+      ticket.gate = blockedGate ?? closed?.gate;
       if (closed !== undefined) {
         next = Math.min(next, closed.at);
         for (const gate of ticket.gates) {
-          if (gate === closed.gate || gate.opensAt(ticket.load, now) > now) taken.add(gate);
+          if (gate === closed.gate || gate.opensAt(ticket.load, now) > now) blocked.add(gate);
         }
       }
     }
-    blocked = taken;
+    blockedGates = blocked;
     sleepUntil(next, now);
   }
 
@@ -274,12 +274,14 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   return {
     pass(gates, load) {
       const passage = { gates, load };
-      return closedGate(passage, blocked, runtime.now()) === undefined ? admit(passage) : undefined;
+      return closedGate(passage, blockedGates, runtime.now()) === undefined
+        ? admit(passage)
+        : undefined;
     },
     enter(request) {
       if (request.signal.aborted) return Promise.reject(request.signal.reason);
       const now = runtime.now();
-      const closed = closedGate(request, blocked, now);
+      const closed = closedGate(request, blockedGates, now);
       if (closed === undefined) return admit(request);
       const ahead = tickets.filter((each) => !comesBefore(request, each));
       const waitMs = Math.ceil(estimateMs(request, ahead, now));
@@ -290,7 +292,7 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     },
     forecast(gates, load) {
       const now = runtime.now();
-      const closed = closedGate({ gates, load }, blocked, now);
+      const closed = closedGate({ gates, load }, blockedGates, now);
       if (closed === undefined) return undefined;
       return {
         waitMs: Math.ceil(estimateMs({ gates, load }, tickets, now)),

@@ -88,7 +88,7 @@ describe('the three facts', () => {
     clock.now = 1_005_000;
     circuit.enter(policy);
     expect(registry.unavailability({ id: target, provider })).toEqual({
-      reason: 'circuit half-open, probe under way',
+      reason: 'circuit half-open, probe in flight',
       until: undefined,
     });
     availability.mark('limited', 1_006_000);

@@ -45,7 +45,7 @@ describe('a closed circuit', () => {
   test('forgets the row at a success', () => {
     expect(afterCalls('failure', 'failure', 'success', 'failure')).toMatchObject({
       state: 'closed',
-      failuresInRow: 1,
+      consecutiveFailures: 1,
     });
   });
 

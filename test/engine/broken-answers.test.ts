@@ -91,9 +91,9 @@ describe('the partial content of an interrupted answer', () => {
   });
 
   it('is not continued after a tool call has started', async () => {
-    const begun: ProviderPart = { type: 'tool-call-start', id: '1', name: 'f' };
+    const started: ProviderPart = { type: 'tool-call-start', id: '1', name: 'f' };
     const { types } = await read(
-      { a: cutAfter(textDelta('Let me look.'), begun), b: fakeProvider('Fine.') },
+      { a: cutAfter(textDelta('Let me look.'), started), b: fakeProvider('Fine.') },
       'continue',
     );
     expect(types).toContain('restart');

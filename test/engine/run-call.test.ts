@@ -520,10 +520,10 @@ describe('unusable output', () => {
       },
     });
     const answer = await complete({
-      validate: ({ text }) => (text === 'good' ? true : 'say good'),
+      validate: ({ text }) => (text === 'good' ? true : 'the answer must be "good"'),
     });
     expect(answer.text).toBe('good');
-    expect(seen[1]).toContain('say good');
+    expect(seen[1]).toContain('the answer must be "good"');
   });
 
   it('is repaired in a stream with midStream restart', async () => {
@@ -538,11 +538,12 @@ describe('unusable output', () => {
       },
       { midStream: 'restart' },
     );
-    const validate = ({ text }: { text: string }) => (text === 'good' ? true : 'say good');
+    const validate = ({ text }: { text: string }) =>
+      text === 'good' ? true : 'the answer must be "good"';
     const { text, error } = await read(router.stream('t', 'hi', { validate }));
     expect(error).toBeUndefined();
     expect(text).toBe('good');
-    expect(seen[1]).toContain('say good');
+    expect(seen[1]).toContain('the answer must be "good"');
   });
 
   it('is billed', async () => {

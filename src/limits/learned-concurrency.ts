@@ -19,7 +19,8 @@ export interface LearnedConcurrency extends LearnedGate {
 /**
  * Limits the attempts in flight. There is no limit until too many are rejected; then it is half of the attempts in
  * flight. It is held for a while and then raised. If it was in use and raised when too many were rejected again, it
- * returns to its value before the raise. Overload errors that are more frequent than usual count too.
+ * returns to its value before the raise. Overload errors that are more frequent than usual count too. A limit learned
+ * in an outage is forgotten at the next answer.
  */
 export function createLearnedConcurrency(): LearnedConcurrency {
   const baseline = createRejectionBaseline();

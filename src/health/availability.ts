@@ -11,8 +11,8 @@ const reasons: Record<Unavailability, string> = {
 };
 
 /**
- * Until when a target, a provider or one of its keys is unavailable without having failed. Each reason has its own
- * time. Being rate limited or out of quota is not a failure and does not touch the circuit.
+ * Until when a target, a provider or a key is unavailable without having failed, by reason. A rate limit or an empty
+ * quota is not a failure and does not affect the circuit.
  */
 export class Availability {
   readonly #now: () => number;
@@ -22,12 +22,12 @@ export class Availability {
     this.#now = now;
   }
 
-  /** Epoch milliseconds for each reason, past ones included. */
+  /** Epoch milliseconds by reason. May be in the past. */
   get untils(): Readonly<Partial<Record<Unavailability, number>>> {
     return this.#untils ?? {};
   }
 
-  /** The reason that lasts longest; `undefined` when it is available. */
+  /** The reason that lasts longest; `undefined` if it is available. */
   check(): Unavailable | undefined {
     if (this.#untils === undefined) return undefined;
     const now = this.#now();
@@ -40,13 +40,13 @@ export class Availability {
     return last;
   }
 
-  /** Unavailable until a time, at most a day from now. A later time that is set already stays. */
+  /** Marks it as unavailable until `until`, at most one day from now. Does not shorten an existing mark. */
   mark(kind: Unavailability, until: number): void {
     const bounded = Math.min(until, this.#now() + longestWaitMs);
     this.#untils = { ...this.#untils, [kind]: Math.max(bounded, this.#untils?.[kind] ?? 0) };
   }
 
-  /** A success proves that key, account and model work. A rate limit still holds until its time. */
+  /** After a success, removes all reasons except the rate limit: the key, the account and the model work. */
   restore(): void {
     const limited = this.#untils?.limited;
     this.#untils = limited === undefined ? undefined : { limited };

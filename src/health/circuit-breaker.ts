@@ -10,7 +10,7 @@ import {
   releaseCircuit,
 } from './circuit.ts';
 
-/** Why a target cannot be tried now, and until when (`undefined`: until the probe under way ends). */
+/** Why a target cannot be tried now, and until when. `until` is `undefined` while a probe is in flight. */
 export type Unavailable = {
   readonly reason: string;
   readonly until: number | undefined;
@@ -21,13 +21,14 @@ export type CircuitChange = {
   readonly until?: number;
 };
 
-/** How an attempt ended, for its circuit. `neither`: the caller left, so nothing was learned. */
+/** How an attempt ended. `neither`: the caller aborted it, so it shows nothing about the target. */
 export type Outcome = 'success' | 'failure' | 'neither';
 
-/** An attempt that the circuit let through. Settle it exactly once. */
+/** An attempt that passed the circuit. Call `settle` once; further calls do nothing. */
 export interface Permit {
-  /** Set when letting it through changed the circuit's state. */
+  /** Set if the attempt changed the circuit's state. */
   readonly change: CircuitChange | undefined;
+  /** Records the outcome. Returns the change of the circuit's state, if any. */
   settle(outcome: Outcome): CircuitChange | undefined;
 }
 
@@ -47,7 +48,7 @@ export class CircuitBreaker {
     return this.#circuit;
   }
 
-  /** Why no attempt may pass now; `undefined` when one may. Changes nothing. */
+  /** Why no attempt may pass now; `undefined` if one may. Changes nothing. */
   check(): Unavailable | undefined {
     if (this.#circuit.state === 'closed') return undefined;
     const allows = circuitAllows(this.#circuit, this.#now());
@@ -55,12 +56,12 @@ export class CircuitBreaker {
     const { until } = allows;
     const reason =
       until === undefined
-        ? 'circuit half-open, probe under way'
+        ? 'circuit half-open, probe in flight'
         : `circuit open until ${timestamp(until)}`;
     return { reason, until };
   }
 
-  /** Lets an attempt through, whatever {@link check} says. */
+  /** Lets an attempt pass, whatever {@link check} returns. */
   enter(policy: Required<CircuitSettings>): Permit {
     const passage = this.#passage();
     const change =

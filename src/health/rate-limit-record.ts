@@ -1,25 +1,25 @@
 import { createSendWindow, isTargetLimited, type Sent } from '../internal/send-window.ts';
 
-/** A 429 of the vendor's. */
+/** A 429 of the vendor. */
 type RateLimited = {
   /** See {@link RateLimitRecord.sent}. */
   readonly attempt: Sent;
   /** The vendor's `Retry-After`, if it sent one. */
   readonly retryAfterMs: number | undefined;
-  /** The vendor's headers say that nothing is left for any request. */
+  /** Whether the vendor's headers report that nothing is left for any request. */
   readonly nothingLeft: boolean;
 };
 
-/** How long a rate limit without `Retry-After` lasts: doubled for each in a row. */
-type UsualWait = { readonly minMs: number; readonly maxMs: number };
+/** How long a rate limit without `Retry-After` lasts. Doubles with each consecutive one, from `minMs` to `maxMs`. */
+type LimitDuration = { readonly minMs: number; readonly maxMs: number };
 
-/** Which of the latest attempts with one key of a target were rate limited. */
+/** Records which of the latest attempts with one key of a target were rate limited. */
 export class RateLimitRecord {
   readonly #now: () => number;
   readonly #window = createSendWindow();
-  /** Rate limits without `Retry-After` in a row, with no answer in between. */
-  #row = 0;
-  /** Until when the latest of them lasts. */
+  /** Consecutive rate limits without `Retry-After`, with no answer in between. */
+  #consecutive = 0;
+  /** When the latest of them ends, in epoch milliseconds. */
   #until = 0;
   #avoidUntil = 0;
 
@@ -33,28 +33,30 @@ export class RateLimitRecord {
   }
 
   /**
-   * Records a 429. Returns until when the target is limited; `undefined` when it binds only the call that received it.
+   * Records a 429. Returns until when the target is limited; `undefined` if it applies only to the call that received
+   * it.
    */
   limited(
     { attempt, retryAfterMs, nothingLeft }: RateLimited,
-    { minMs, maxMs }: UsualWait,
+    { minMs, maxMs }: LimitDuration,
   ): number | undefined {
-    const share = this.#window.refuse(attempt);
+    const share = this.#window.rejected(attempt);
     if (!nothingLeft && !isTargetLimited(share)) return undefined;
     const now = this.#now();
     if (retryAfterMs !== undefined) return now + retryAfterMs;
-    // What was sent before the limit says nothing new about it.
+    // An attempt sent before the limit shows nothing new about it.
     if (attempt.batch.at < this.#until) return this.#until;
-    this.#until = now + Math.min(maxMs, minMs * 2 ** this.#row);
-    this.#row += 1;
+    this.#until = now + Math.min(maxMs, minMs * 2 ** this.#consecutive);
+    this.#consecutive += 1;
     return this.#until;
   }
 
+  /** Records that the vendor answered the attempt. */
   answered({ batch }: Sent): void {
-    if (batch.at >= this.#until) this.#row = 0;
+    if (batch.at >= this.#until) this.#consecutive = 0;
   }
 
-  /** Another key of the pool is preferred until then. */
+  /** Prefers other keys of the pool until `until`. */
   avoid(until: number): void {
     this.#avoidUntil = Math.max(this.#avoidUntil, until);
   }

@@ -1,9 +1,9 @@
 import type { Gate } from './gate.ts';
 
-/** How much the latest attempt counts for the usual time that a place is held. */
+/** Weight of the latest attempt in the moving average of how long a slot is held. */
 const weight = 0.2;
 
-/** So many attempts in flight at once. The limit may change from one moment to the next. */
+/** Limits the attempts in flight. `limit` may change at any time. */
 export function createConcurrencyGate(name: () => string, limit: () => number): Gate {
   let inFlight = 0;
   let usualMs = 0;
@@ -12,7 +12,7 @@ export function createConcurrencyGate(name: () => string, limit: () => number): 
       return name();
     },
     opensAt: (_, now) => (inFlight < limit() ? now : Number.POSITIVE_INFINITY),
-    paceMs: () => usualMs / limit(),
+    intervalMs: () => usualMs / limit(),
     enter(_, enteredAt) {
       inFlight += 1;
       return {

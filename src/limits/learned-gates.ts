@@ -1,12 +1,12 @@
-import { createAdaptiveConcurrency } from './learned-concurrency.ts';
-import type { AdaptiveGate } from './learned-limit.ts';
-import { createAdaptiveRate } from './learned-rate.ts';
+import { createLearnedConcurrency } from './learned-concurrency.ts';
+import type { LearnedGate } from './learned-limit.ts';
+import { createLearnedRate } from './learned-rate.ts';
 
-/** What is learned of one target, with one key, from what it refuses. */
-export function createAdaptiveGates(): {
-  readonly rate: AdaptiveGate;
-  readonly concurrency: AdaptiveGate;
+/** The limits learned from the 429s of one target with one key. */
+export function createLearnedGates(): {
+  readonly rate: LearnedGate;
+  readonly concurrency: LearnedGate;
 } {
-  const concurrency = createAdaptiveConcurrency();
-  return { rate: createAdaptiveRate(concurrency), concurrency };
+  const concurrency = createLearnedConcurrency();
+  return { rate: createLearnedRate(concurrency), concurrency };
 }

@@ -5,10 +5,10 @@ import type { Capability } from '../protocol/provider.ts';
 import type { Candidate, Knowledge, Needs, RouteOptions } from './candidate.ts';
 
 /**
- * Characters for one token that no tokenizer exceeds on natural text (they average about four). The estimate excludes only
- * what surely does not fit; the vendor decides the rest.
+ * No tokenizer uses more characters per token on natural text; the average is about four. So the estimate excludes only
+ * requests that cannot fit. The vendor decides about the rest.
  */
-const mostCharactersPerToken = 8;
+const maxCharactersPerToken = 8;
 
 const capabilityOfPart: Partial<Record<Part['type'], Capability>> = {
   image: 'vision',
@@ -16,7 +16,7 @@ const capabilityOfPart: Partial<Record<Part['type'], Capability>> = {
   file: 'files',
 };
 
-/** The parts in a tool's output. */
+/** The parts in the output of a tool. */
 function nested(output: unknown): readonly Part[] {
   return Array.isArray(output) ? output.filter(isPart) : [];
 }
@@ -29,9 +29,9 @@ function textLength(part: Part): number {
   return 'text' in part && typeof part.text === 'string' ? part.text.length : 0;
 }
 
-/** The tokens that so many characters have at least. */
+/** Lower bound of the tokens of that many characters. */
 export function minimumTokensOf(characters: number): number {
-  return Math.floor(characters / mostCharactersPerToken);
+  return Math.floor(characters / maxCharactersPerToken);
 }
 
 /** What the messages and options require of a target. */
@@ -60,7 +60,7 @@ export function needsOf(
   };
 }
 
-/** Whether the list names the candidate: its target, or its provider. */
+/** Whether the list contains the candidate's target or provider. */
 function isNamed(candidate: Candidate, list: ReadonlySet<string>): boolean {
   return list.has(candidate.id) || list.has(candidate.provider);
 }
@@ -78,7 +78,7 @@ export function namesOf(route: RouteOptions | undefined): RouteNames {
   return { only: route.only && new Set(route.only), ignore: route.ignore && new Set(route.ignore) };
 }
 
-/** Why the candidate can never take this call; `undefined` when it can. Health is checked elsewhere. */
+/** Why the candidate can never take this call; `undefined` if it can. Does not check health. */
 export function ineligible(
   candidate: Candidate,
   needs: Needs,

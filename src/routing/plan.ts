@@ -4,25 +4,25 @@ import { ineligible, namesOf } from './eligible.ts';
 
 type Skipped = {
   readonly target: string;
-  /** Which of the provider's keys, from 1. */
+  /** Position of the key in the provider's pool, from 1. */
   readonly key?: number;
   readonly reason: string;
-  /** When it can be tried again; absent when it can never take this call. */
+  /** When it can be tried again. Absent if it can never take this call, or if unknown. */
   readonly until?: number;
 };
 
-/** One step of the chain: a target to try, or to pass over. `later` is set when it may become available. */
+/** One step of the chain: a target to try or to skip. `later` is set if the skipped target may become available. */
 type Step =
   | { readonly try: Candidate; readonly skip?: undefined; readonly later?: undefined }
   | { readonly try?: undefined; readonly skip: Skipped; readonly later?: Candidate };
 
 export type Plan = {
-  /** The whole chain in its order. */
+  /** The whole chain, in order. */
   readonly steps: readonly Step[];
-  /** The targets to try, in this order; those that wait for a limit come last, and are in `skipped` too. */
+  /** The targets to try, in order. Targets that wait for a limit come last and are in `skipped` too. */
   readonly candidates: readonly Candidate[];
   readonly skipped: readonly Skipped[];
-  /** Set when no target was available and the least bad one is tried anyway: why it was unavailable. */
+  /** Set if no target was available and the least bad one is tried anyway: why it was unavailable. */
   readonly leastBad?: Unavailable;
 };
 
@@ -41,12 +41,14 @@ function inOrder(
   return candidates.toSorted((a, b) => rankOf(a) - rankOf(b));
 }
 
-/** When a target can be tried again; one under probe comes last, and one that waits for other attempts first. */
+/**
+ * When a target can be tried again. A target that waits for other attempts is first, one with a probe in flight last.
+ */
 function availableAt({ unavailable }: { readonly unavailable: Unavailable | undefined }): number {
   return unavailable?.until ?? (unavailable?.waits === true ? 0 : Number.MAX_VALUE);
 }
 
-/** Of the unavailable targets, the one that can be tried again first. */
+/** The unavailable target that can be tried again first. */
 function soonest<Each extends { readonly unavailable: Unavailable | undefined }>(
   list: readonly Each[],
 ): Each | undefined {
@@ -55,7 +57,7 @@ function soonest<Each extends { readonly unavailable: Unavailable | undefined }>
     .sort((a, b) => availableAt(a) - availableAt(b))[0];
 }
 
-/** Why the candidate's vectors cannot be compared with the first one's. */
+/** Why the candidate's vectors are not comparable with those of the first target. */
 function incompatibility(
   candidate: Candidate,
   first: Candidate | undefined,
@@ -67,8 +69,8 @@ function incompatibility(
 }
 
 /**
- * The chain of one call. `targets` are those of its tier and of the tiers it falls back to, each tier's in the order of its
- * strategy; a target that is listed twice is tried once. Pure: the same knowledge gives the same plan.
+ * The chain of one call. `targets` are those of its tier and of its fallback tiers, each tier in the order of its
+ * strategy. A target that is listed twice is tried once. Pure: the same knowledge returns the same plan.
  */
 export function plan(
   targets: readonly Candidate[],
@@ -76,7 +78,7 @@ export function plan(
   options: {
     readonly route: RouteOptions | undefined;
     readonly whenAllOpen: WhenAllOpen;
-    /** Only targets of the first one's family can replace it. */
+    /** Set if only targets of the same family may replace the first target. */
     readonly familyOf?: (candidate: Candidate) => string;
   },
   knowledge: Knowledge,
@@ -101,7 +103,7 @@ export function plan(
   const isFree = checked.some((each) => each.never === undefined && each.unavailable === undefined);
   const mayTry = !isFree && options.whenAllOpen === 'try-least-bad';
   const leastBad = mayTry ? soonest(checked) : undefined;
-  // Targets that only wait for a limit are tried last: a wait is better than no answer.
+  // Targets that only wait for a limit are tried last, because a wait is better than no answer.
   const waiting = checked
     .filter((each) => each.unavailable?.waits === true || each === leastBad)
     .sort((a, b) => availableAt(a) - availableAt(b));

@@ -1,6 +1,6 @@
 import type { EventName } from '../protocol/events.ts';
 
-/** Every event, for those who are not told by a compiler. */
+/** The name of every event, for checks at run time. */
 export const eventNames = {
   'call-start': true,
   'route-plan': true,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createAdaptiveConcurrency } from '../../src/limits/learned-concurrency.ts';
+import { createLearnedConcurrency } from '../../src/limits/learned-concurrency.ts';
 
 const load = { tokens: 1 };
 
-/** A gate after 100 answers, with attempts at a given time. */
+/** A gate after 100 answered attempts. */
 function setUp() {
-  const gate = createAdaptiveConcurrency();
+  const gate = createLearnedConcurrency();
   const clock = { now: 0 };
   const run = (count: number, outcome: 'ok' | 'overloaded'): void => {
     const passes = Array.from({ length: count }, () => gate.enter(load, clock.now));
@@ -17,13 +17,13 @@ function setUp() {
   return { gate, clock, run };
 }
 
-describe('the learned concurrency', () => {
+describe('createLearnedConcurrency', () => {
   it('has no limit while attempts are answered', () => {
     const { gate, clock } = setUp();
     expect(gate.limit(clock.now)).toBeUndefined();
   });
 
-  it('halves when the vendor is overloaded, and keeps the limit while it is answered', () => {
+  it('halves when the vendor is overloaded, and keeps the limit while attempts are answered', () => {
     const { gate, clock, run } = setUp();
     run(20, 'overloaded');
     const limit = gate.limit(clock.now);
@@ -32,7 +32,7 @@ describe('the learned concurrency', () => {
     expect(gate.limit(clock.now)).toBe(limit);
   });
 
-  it('forgets the limit after an outage, in which nothing was answered below it either', () => {
+  it('forgets a limit after an outage in which no attempt below it was answered', () => {
     const { gate, clock, run } = setUp();
     for (let round = 0; round < 40; round += 1) run(20, 'overloaded');
     expect(gate.limit(clock.now)).toBeDefined();

@@ -13,12 +13,12 @@ vi.mock('../../src/limits/learned-gates.ts', async (importOriginal) => {
     name: 'open',
     limit: () => undefined,
     opensAt: (_: unknown, now: number) => now,
-    paceMs: () => 0,
+    intervalMs: () => 0,
     enter: () => ({ leave: () => undefined }),
   });
   return {
-    createAdaptiveGates: () =>
-      learning.isOn ? original.createAdaptiveGates() : { rate: open(), concurrency: open() },
+    createLearnedGates: () =>
+      learning.isOn ? original.createLearnedGates() : { rate: open(), concurrency: open() },
   };
 });
 

@@ -164,11 +164,7 @@ function modelName(model: string): string {
 }
 
 /** The task of the vectors of one batch of values. */
-export function embedTask(
-  tier: ResolvedTier,
-  values: readonly string[],
-  options: EmbedOptions,
-): Task {
+function embedTask(tier: ResolvedTier, values: readonly string[], options: EmbedOptions): Task {
   const { dimensions } = options;
   const longest = values.reduce((most, value) => Math.max(most, value.length), 0);
   return {

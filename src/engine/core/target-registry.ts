@@ -5,8 +5,8 @@ import { CircuitBreaker, type Unavailable } from '../../health/circuit-breaker.t
 import { RateLimitRecord } from '../../health/rate-limit-record.ts';
 import type { Departure } from '../../limits/gate.ts';
 import { createHedgeBudget, type HedgeBudget } from '../../limits/hedge-budget.ts';
-import { createAdaptiveGates } from '../../limits/learned-gates.ts';
-import { createWithheldGate, type WithheldGate } from '../../limits/recovery-gate.ts';
+import { createLearnedGates } from '../../limits/learned-gates.ts';
+import { createRecoveryGate, type RecoveryGate } from '../../limits/recovery-gate.ts';
 import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import { createStatistics, type Statistics } from '../../telemetry/statistics.ts';
@@ -16,9 +16,9 @@ import type { ConfiguredNames } from './live-configs.ts';
 type KeyIndex = number | undefined;
 
 /** The limits of one target with one key, as its vendor reports them and its 429s show them. */
-export type LearnedLimits = ReturnType<typeof createAdaptiveGates> & {
+export type LearnedLimits = ReturnType<typeof createLearnedGates> & {
   readonly vendor: VendorGate;
-  readonly withheld: WithheldGate;
+  readonly recovery: RecoveryGate;
 };
 
 /** What is known of one target with one key. */
@@ -34,9 +34,9 @@ export class KeyState {
 
   get limits(): LearnedLimits {
     this.#limits ??= {
-      ...createAdaptiveGates(),
+      ...createLearnedGates(),
       vendor: createVendorGate(),
-      withheld: createWithheldGate(() => this.availability.untils.limited),
+      recovery: createRecoveryGate(() => this.availability.untils.limited),
     };
     return this.#limits;
   }

@@ -84,7 +84,7 @@ export class DrillRegistry extends TargetRegistry {
 const mark = 'fire drill';
 
 /** A reason in the trail that a fire drill caused. */
-export function drilledReason(reason?: string): string {
+function drilledReason(reason?: string): string {
   return reason === undefined ? mark : `${mark}: ${reason}`;
 }
 

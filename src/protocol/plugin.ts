@@ -2,7 +2,7 @@ import type { Attempt } from './attempt.ts';
 import type { CallOptions, TargetId } from './call-options.ts';
 import type { Completion, FinishReason, Tags } from './completion.ts';
 import type { Json } from './json.ts';
-import type { Message, NormalMessage } from './message.ts';
+import type { Message, NormalMessage, ToolCallPart } from './message.ts';
 import type { Embeddings, EmbedOptions } from './other-tasks.ts';
 import type { NormalTool } from './request.ts';
 import type { Runtime } from './runtime.ts';

@@ -1,6 +1,12 @@
 import { createSlidingWindow } from '../internal/sliding-window.ts';
-import type { LearnedConcurrency } from './learned-concurrency.ts';
-import { isRaised, type LearnedGate, type LearnedLimit, limitAt } from './learned-limit.ts';
+import {
+  createLearnedConcurrency,
+  isRaised,
+  type LearnedConcurrency,
+  type LearnedGate,
+  type LearnedLimit,
+  limitAt,
+} from './learned-concurrency.ts';
 import { createRejectionBaseline } from './rejection-baseline.ts';
 
 /**
@@ -63,7 +69,7 @@ function isMoreThan(expected: number, count: number, chance: number): boolean {
  *
  * What was accepted while this limit held attempts back was our choice. It never lowers the limit by much.
  */
-export function createLearnedRate(concurrency: LearnedConcurrency): LearnedGate {
+function createLearnedRate(concurrency: LearnedConcurrency): LearnedGate {
   const baseline = createRejectionBaseline();
   let learned: LearnedLimit | undefined;
   /** When the first attempt was sent. */
@@ -217,4 +223,13 @@ export function createLearnedRate(concurrency: LearnedConcurrency): LearnedGate 
       };
     },
   };
+}
+
+/** The limits learned from the 429s of one target with one key. */
+export function createLearnedGates(): {
+  readonly rate: LearnedGate;
+  readonly concurrency: LearnedGate;
+} {
+  const concurrency = createLearnedConcurrency();
+  return { rate: createLearnedRate(concurrency), concurrency };
 }

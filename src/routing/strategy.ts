@@ -1,7 +1,9 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
 import type { Strategy, StrategyCandidate, StrategyContext } from '../protocol/strategy.ts';
 import { cheapest } from './strategies/cheapest.ts';
-import { priority } from './strategies/priority.ts';
+
+/** The order of the configuration. */
+const priority: Strategy = { order: (candidates) => candidates };
 
 /** Strategies that a tier can use without defining them. */
 export const builtInStrategies = { priority, cheapest } as const satisfies Record<string, Strategy>;

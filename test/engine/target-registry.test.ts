@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TargetRegistry } from '../../src/engine/core/target-registry.ts';
-import type { Outcome, Permit } from '../../src/health/circuit-breaker.ts';
+import type { Outcome, Permit } from '../../src/health/circuit.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
 const policy = {

@@ -7,8 +7,7 @@ import {
   QueueRejection,
   type QueueRequest,
 } from '../../src/limits/admission-queue.ts';
-import { createConcurrencyGate } from '../../src/limits/concurrency-gate.ts';
-import type { Gate } from '../../src/limits/gate.ts';
+import { createConcurrencyGate, type Gate } from '../../src/limits/gate.ts';
 import { createRateGate } from '../../src/limits/rate-gate.ts';
 import type { Priority } from '../../src/protocol/call-options.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { NormalMessage, Part } from '../../src/protocol/message.ts';
-import { needsOf } from '../../src/routing/eligible.ts';
+import { needsOf } from '../../src/routing/plan.ts';
 
 const messagesOf = (...content: readonly Part[]): readonly NormalMessage[] => [
   { role: 'user', content },

@@ -7,8 +7,8 @@ import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 const learning = vi.hoisted(() => ({ isOn: true }));
 
 /** Without learning, the learned limits let everything through. */
-vi.mock('../../src/limits/learned-gates.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../src/limits/learned-gates.ts')>();
+vi.mock('../../src/limits/learned-rate.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/limits/learned-rate.ts')>();
   const open = () => ({
     name: 'open',
     limit: () => undefined,

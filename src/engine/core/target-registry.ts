@@ -1,11 +1,10 @@
 import { defaults } from '../../config/defaults.ts';
 import type { ResolvedTarget } from '../../config/resolve.ts';
-import { Availability } from '../../health/availability.ts';
-import { CircuitBreaker, type Unavailable } from '../../health/circuit-breaker.ts';
-import { RateLimitRecord } from '../../health/rate-limit-record.ts';
+import { Availability, RateLimitRecord } from '../../health/availability.ts';
+import { CircuitBreaker, type Unavailable } from '../../health/circuit.ts';
 import type { Departure } from '../../limits/gate.ts';
 import { createHedgeBudget, type HedgeBudget } from '../../limits/hedge-budget.ts';
-import { createLearnedGates } from '../../limits/learned-gates.ts';
+import { createLearnedGates } from '../../limits/learned-rate.ts';
 import { createRecoveryGate, type RecoveryGate } from '../../limits/recovery-gate.ts';
 import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
 import type { Runtime } from '../../protocol/runtime.ts';

@@ -1,6 +1,6 @@
 import type { CheckedFault } from '../../config/drill-options.ts';
 import { SignalboxError } from '../../errors.ts';
-import type { Unavailable } from '../../health/circuit-breaker.ts';
+import type { Unavailable } from '../../health/circuit.ts';
 import type { Departure } from '../../limits/gate.ts';
 import type { PluginAttempt } from '../../protocol/plugin.ts';
 import type { Runtime } from '../../protocol/runtime.ts';

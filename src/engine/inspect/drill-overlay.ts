@@ -47,10 +47,7 @@ class DrilledTargetState extends TargetState {
   }
 }
 
-/**
- * What drilled calls know of targets: of those that fail, a state of the drill's; of all others the real one, to which
- * their requests are requests like any.
- */
+/** The state of targets for drilled calls: the drill's for targets that fail, the router's for all others. */
 export class DrillRegistry extends TargetRegistry {
   readonly #real: TargetRegistry;
   readonly #failing: ReadonlyMap<string, TargetState>;

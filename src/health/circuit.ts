@@ -1,35 +1,37 @@
+import { timestamp } from '../internal/timestamp.ts';
 import type { CircuitSettings } from '../protocol/config.ts';
 
 /**
- * A target's circuit: each state holds what exists only in it.
- * `closed` lets all calls through and watches; `open` lets none through until a time; `half-open` lets one
- * probe through at a time and closes after enough of them.
+ * The circuit of a target. `closed`: all calls pass and are counted. `open`: no call passes until a time. `half-open`:
+ * one probe passes at a time, and the circuit closes after enough successes.
  */
 export type Circuit =
   | {
       readonly state: 'closed';
-      readonly failuresInRow: number;
-      /** The last outcomes, oldest first; `true` is a failure. */
+      readonly consecutiveFailures: number;
+      /** The last outcomes, oldest first. `true` is a failure. */
       readonly recent: readonly boolean[];
     }
   | {
       readonly state: 'open';
+      /** Epoch milliseconds. */
       readonly until: number;
+      /** Consecutive openings, without closing in between. */
       readonly openings: number;
     }
   | HalfOpen;
 
 type HalfOpen = {
   readonly state: 'half-open';
-  /** The number of the probe under way; `undefined` when there is none. */
+  /** Number of the probe in flight; `undefined` if there is none. */
   readonly probe: number | undefined;
   readonly successes: number;
   readonly openings: number;
 };
 
 /**
- * How a call got past the circuit: as one of many while it was closed, as the probe of that number, or
- * against the rules, because nothing better was left.
+ * How a call passed the circuit. `regular`: the circuit was closed. `probe`: as the probe with that number. `forced`:
+ * the circuit was open, but no other target was available.
  */
 export type Passage =
   | { readonly as: 'regular' | 'forced' }
@@ -39,11 +41,11 @@ type Policy = Required<CircuitSettings>;
 
 export const closedCircuit: Circuit = {
   state: 'closed',
-  failuresInRow: 0,
+  consecutiveFailures: 0,
   recent: [],
 };
 
-/** Whether a call may pass now, and from when on otherwise (`undefined`: when the probe under way is done). */
+/** Whether a call may pass now; otherwise, when it may. `until` is `undefined` while a probe is in flight. */
 export function circuitAllows(
   circuit: Circuit,
   now: number,
@@ -60,14 +62,15 @@ function halfOpened(circuit: Exclude<Circuit, { state: 'closed' }>): HalfOpen {
   return { state: 'half-open', probe: undefined, successes: 0, openings: circuit.openings };
 }
 
-/** Lets a call through; while not closed, as the probe of that number. Ask {@link circuitAllows} first. */
+/** Lets a call pass; if not closed, as the probe with that number. Call {@link circuitAllows} first. */
 export function enterCircuit(circuit: Circuit, probe: number): Circuit {
   return circuit.state === 'closed' ? circuit : { ...halfOpened(circuit), probe };
 }
 
 /**
- * How long the `openings`-th opening in a row lasts. The first is exact; later ones double, with up to a
- * fifth taken off by chance so that many processes do not probe at once, and never exceed the maximum.
+ * How long the circuit stays open after `openings` consecutive openings. The time doubles with each opening, up to the
+ * maximum. From the second opening on, up to a fifth of it is subtracted at random, so that many processes do not probe
+ * at the same time.
  */
 function openForMs(openings: number, policy: Policy, random: number): number {
   const doubled = policy.openMs * 2 ** (openings - 1);
@@ -83,13 +86,17 @@ function opened(openings: number, policy: Policy, now: number, random: number): 
   };
 }
 
-function shouldOpen(failuresInRow: number, recent: readonly boolean[], policy: Policy): boolean {
-  if (failuresInRow >= policy.consecutiveFailures) return true;
+function shouldOpen(
+  consecutiveFailures: number,
+  recent: readonly boolean[],
+  policy: Policy,
+): boolean {
+  if (consecutiveFailures >= policy.consecutiveFailures) return true;
   if (recent.length < policy.minimumCalls) return false;
   return recent.filter(Boolean).length / recent.length >= policy.failureRate;
 }
 
-/** One success more; the probe's own gives its place back. */
+/** Counts a success. The success of a probe frees the slot for the next probe. */
 function succeeded(circuit: HalfOpen, passage: Passage, policy: Policy): Circuit {
   const successes = circuit.successes + 1;
   if (successes >= policy.successesToClose) return closedCircuit;
@@ -98,9 +105,8 @@ function succeeded(circuit: HalfOpen, passage: Passage, policy: Policy): Circuit
 }
 
 /**
- * The circuit after a call ended. What comes in late changes nothing: the outcome of a call that got through
- * before the circuit opened, or of a probe before it opened again. A success against the rules is as good as
- * a probe's.
+ * The circuit after a call ended. Late outcomes change nothing: those of calls that passed before the circuit opened,
+ * and of probes that started before it opened again. The success of a forced call counts like a probe's.
  */
 export function recordOutcome(
   circuit: Circuit,
@@ -113,14 +119,14 @@ export function recordOutcome(
   const failed = call.outcome === 'failure';
   switch (circuit.state) {
     case 'closed': {
-      // One success more among successes: the usual case, and nothing to write down.
+      // The usual case: only successes in the window, and nothing changes.
       const isFull = circuit.recent.length === policy.window;
       if (!failed && isFull && !circuit.recent.includes(true)) return circuit;
-      const failuresInRow = failed ? circuit.failuresInRow + 1 : 0;
+      const consecutiveFailures = failed ? circuit.consecutiveFailures + 1 : 0;
       const recent = [...circuit.recent, failed].slice(-policy.window);
-      if (failed && shouldOpen(failuresInRow, recent, policy))
+      if (failed && shouldOpen(consecutiveFailures, recent, policy))
         return opened(1, policy, now, random);
-      return { state: 'closed', failuresInRow, recent };
+      return { state: 'closed', consecutiveFailures, recent };
     }
     case 'open':
       if (passage.as !== 'forced' || failed) return circuit;
@@ -136,8 +142,100 @@ export function recordOutcome(
   }
 }
 
-/** The circuit after a call that tells nothing (the caller left): a probe gives its place back. */
+/** The circuit after a call that its caller aborted: a probe frees its slot. */
 export function releaseCircuit(circuit: Circuit, passage: Passage): Circuit {
   if (circuit.state !== 'half-open' || passage.as !== 'probe') return circuit;
   return passage.probe === circuit.probe ? { ...circuit, probe: undefined } : circuit;
+}
+
+/** Why a target cannot be tried now, and until when. `until` is `undefined` while a probe is in flight. */
+export type Unavailable = {
+  readonly reason: string;
+  readonly until: number | undefined;
+};
+
+export type CircuitChange = {
+  readonly to: Circuit['state'];
+  readonly until?: number;
+};
+
+/** How an attempt ended. `neither`: the caller aborted it, so it shows nothing about the target. */
+export type Outcome = 'success' | 'failure' | 'neither';
+
+/** An attempt that passed the circuit. Call `settle` once; further calls do nothing. */
+export interface Permit {
+  /** Set if the attempt changed the circuit's state. */
+  readonly change: CircuitChange | undefined;
+  /** Records the outcome. Returns the change of the circuit's state, if any. */
+  settle(outcome: Outcome): CircuitChange | undefined;
+}
+
+/** The circuit of one target. */
+export class CircuitBreaker {
+  readonly #now: () => number;
+  readonly #random: () => number;
+  #circuit: Circuit = closedCircuit;
+  #probes = 0;
+
+  constructor(now: () => number, random: () => number) {
+    this.#now = now;
+    this.#random = random;
+  }
+
+  get circuit(): Circuit {
+    return this.#circuit;
+  }
+
+  /** Why no attempt may pass now; `undefined` if one may. Changes nothing. */
+  check(): Unavailable | undefined {
+    if (this.#circuit.state === 'closed') return undefined;
+    const allows = circuitAllows(this.#circuit, this.#now());
+    if (allows.allowed) return undefined;
+    const { until } = allows;
+    const reason =
+      until === undefined
+        ? 'circuit half-open, probe in flight'
+        : `circuit open until ${timestamp(until)}`;
+    return { reason, until };
+  }
+
+  /** Lets an attempt pass, whatever {@link check} returns. */
+  enter(policy: Required<CircuitSettings>): Permit {
+    const passage = this.#passage();
+    const change =
+      passage.as === 'probe' ? this.#set(enterCircuit(this.#circuit, passage.probe)) : undefined;
+    let isSettled = false;
+    return {
+      change,
+      settle: (outcome) => {
+        if (isSettled) return undefined;
+        isSettled = true;
+        return this.#set(
+          outcome === 'neither'
+            ? releaseCircuit(this.#circuit, passage)
+            : recordOutcome(
+                this.#circuit,
+                { passage, outcome },
+                policy,
+                this.#now(),
+                this.#random(),
+              ),
+        );
+      },
+    };
+  }
+
+  #passage(): Passage {
+    if (this.#circuit.state === 'closed') return { as: 'regular' };
+    if (!circuitAllows(this.#circuit, this.#now()).allowed) return { as: 'forced' };
+    this.#probes += 1;
+    return { as: 'probe', probe: this.#probes };
+  }
+
+  #set(circuit: Circuit): CircuitChange | undefined {
+    const before = this.#circuit;
+    this.#circuit = circuit;
+    if (before.state === circuit.state) return undefined;
+    return { to: circuit.state, ...(circuit.state === 'open' && { until: circuit.until }) };
+  }
 }

@@ -13,15 +13,17 @@ const remembered = 1_024;
 /** Attempts sent at the same time (epoch milliseconds). */
 type Batch = { readonly at: number; last: number };
 
+/** An attempt that was sent. */
 export type Sent = {
   /** Its position in the order of sending, from 1. */
   readonly number: number;
   readonly batch: Batch;
 };
 
-export type RefusedShare = {
-  readonly refused: number;
-  /** 20, or fewer at the beginning. */
+/** How many of the last attempts were rate limited. */
+export type RejectedShare = {
+  readonly rejected: number;
+  /** 20, or fewer at the start. */
   readonly attempts: number;
 };
 
@@ -33,17 +35,17 @@ export interface SendWindow {
    * Records that the vendor rate-limited the attempt. Returns the share among the last twenty up to the latest
    * rate-limited one, because later ones may still be rejected.
    */
-  refuse(sent: Sent): RefusedShare;
+  rejected(sent: Sent): RejectedShare;
   /** Stops counting the attempts sent so far. */
-  startOver(): void;
+  reset(): void;
 }
 
 /**
- * Ordered by sending, because a 429 arrives sooner than an answer: of 100 attempts sent at once, the first outcomes would
- * all be 429s. An attempt without an outcome counts as accepted.
+ * Ordered by sending, because a 429 arrives sooner than an answer: of 100 attempts sent at once, the first outcomes
+ * would all be 429s. An attempt without an outcome counts as accepted.
  */
 export function createSendWindow(): SendWindow {
-  const wasRefused = new Uint8Array(remembered);
+  const isRejected = new Uint8Array(remembered);
   let sent = 0;
   let batch: Batch = { at: Number.NEGATIVE_INFINITY, last: 0 };
   /** Number of the last attempt that no longer counts. */
@@ -57,34 +59,34 @@ export function createSendWindow(): SendWindow {
       if (now !== batch.at) batch = { at: now, last: sent };
       sent += 1;
       batch.last = sent;
-      wasRefused[sent % remembered] = 0;
+      isRejected[sent % remembered] = 0;
       return { number: sent, batch };
     },
-    refuse({ number, batch: { last } }) {
-      if (sent - number < remembered) wasRefused[number % remembered] = 1;
+    rejected({ number, batch: { last } }) {
+      if (sent - number < remembered) isRejected[number % remembered] = 1;
       latest = Math.max(latest, last);
       const first = Math.max(before, latest - lookback, sent - remembered) + 1;
-      let refused = 0;
+      let rejected = 0;
       for (let each = first; each <= latest; each += 1)
-        refused += wasRefused[each % remembered] ?? 0;
-      return { refused, attempts: Math.max(0, latest - first + 1) };
+        rejected += isRejected[each % remembered] ?? 0;
+      return { rejected, attempts: Math.max(0, latest - first + 1) };
     },
-    startOver() {
+    reset() {
       before = sent;
     },
   };
 }
 
 /** Whether the share means that the target is limited, rather than single calls. */
-export function isTargetLimited({ refused, attempts }: RefusedShare): boolean {
-  return refused >= minRejections && refused * 3 >= attempts;
+export function isTargetLimited({ rejected, attempts }: RejectedShare): boolean {
+  return rejected >= minRejections && rejected * 3 >= attempts;
 }
 
 /**
- * The smallest number of rejections among the last twenty attempts whose probability is below `chance`, when a `share` of
- * all attempts is usually rejected.
+ * The smallest number of rejections among the last twenty attempts whose probability is below `chance`, when a `share`
+ * of all attempts is usually rejected.
  */
-export function unusualRefusals(share: number, chance: number): number {
+export function unusualRejections(share: number, chance: number): number {
   // Sums the binomial distribution from its upper end.
   let least = lookback + 1;
   let probability = share ** lookback;

@@ -2,40 +2,40 @@ import type { Priority } from '../protocol/call-options.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { Departure, Gate, Load, Pass } from './gate.ts';
 
-/** An attempt that all its gates let through. Call `leave` once; a second call does nothing. */
+/** An attempt that all its gates admitted. Call `leave` once; further calls do nothing. */
 export interface Admission {
   leave(departure: Departure): void;
-  /** Checks again which attempts may pass, because a gate has learned something. */
+  /** Checks again which attempts may pass, because a gate has changed. */
   review(): void;
-  /** The pass through that gate. */
+  /** The pass of that gate. */
   pass<Kind extends Pass>(gate: { enter(load: Load, now: number): Kind }): Kind | undefined;
 }
 
-/** How many attempts may wait under a name. */
+/** The maximum number of waiting attempts with the same key. */
 export type Bound = { readonly key: string; readonly max: number };
 
 export type QueueRequest = {
   readonly gates: readonly Gate[];
   readonly load: Load;
   readonly priority: Priority;
-  /** Epoch milliseconds at which the call started: of equal priority, the older call goes first. */
+  /** Epoch milliseconds at which the call started. With equal priority, the older call goes first. */
   readonly since: number;
-  /** Epoch milliseconds at which the call times out: its signal aborts then. */
+  /** Epoch milliseconds at which the call times out. Its signal aborts then. */
   readonly deadline: number;
-  /** Epoch milliseconds after which it no longer waits; may be infinite. */
+  /** Epoch milliseconds after which it no longer waits. May be infinite. */
   readonly expiresAt: number;
   readonly bounds: readonly Bound[];
   readonly signal: AbortSignal;
 };
 
-/** Why an attempt was not let through. */
+/** Why an attempt was not admitted. */
 export class QueueRejection extends Error {
   readonly reason: 'full' | 'too-late' | 'expired';
   /** The gate that it waited for. */
   readonly gate: string;
   /** The remaining wait, estimated, in milliseconds. */
   readonly waitMs: number;
-  /** The queue that is full, and how many may wait in it. */
+  /** The bound that was exceeded, for `full`. */
   readonly bound: Bound | undefined;
 
   constructor(reason: QueueRejection['reason'], gate: string, waitMs: number, bound?: Bound) {
@@ -48,19 +48,19 @@ export class QueueRejection extends Error {
 }
 
 export interface AdmissionQueue {
-  /** Lets an attempt through if all gates are open and no other attempt waits for them; otherwise `undefined`. */
+  /** Admits an attempt if all gates are open and no other attempt waits for them. Otherwise returns `undefined`. */
   pass(gates: readonly Gate[], load: Load): Admission | undefined;
   /**
-   * The same, but waits for its turn. Rejects with a {@link QueueRejection}, or with the signal's reason as soon as it
+   * The same, but waits in the queue. Rejects with a {@link QueueRejection}, or with the signal's reason when it
    * aborts.
    */
   enter(request: QueueRequest): Admission | Promise<Admission>;
-  /** How long an attempt would wait now, and for which gate; `undefined` when it would not. Changes nothing. */
+  /** How long an attempt would wait now, and for which gate; `undefined` if it would not wait. Changes nothing. */
   forecast(
     gates: readonly Gate[],
     load: Load,
   ): { readonly waitMs: number; readonly gate: string } | undefined;
-  /** How many attempts wait under that name. */
+  /** How many attempts with that key wait. */
   waiting(key: string): number;
   /** Checks again which attempts may pass, because a limit has changed. */
   review(): void;
@@ -75,28 +75,28 @@ type Ticket = QueueRequest & {
   readonly reject: (reason: unknown) => void;
 };
 
-/** What an attempt needs to pass. */
+/** The gates that an attempt must pass, and its load. */
 type Passage = Pick<QueueRequest, 'gates' | 'load'>;
 
-type Closed = { readonly gate: Gate; readonly at: number };
+type ClosedGate = { readonly gate: Gate; readonly at: number };
 
-const rearmed = new Error('the timer was set again');
+const timerReset = new Error('the timer was reset');
 
 function comesBefore(a: QueueRequest, b: QueueRequest): boolean {
   const rank = ranks[a.priority] - ranks[b.priority];
   return rank === 0 ? a.since < b.since : rank < 0;
 }
 
-/** The queue as an admitted attempt sees it. */
+/** The part of the queue that an admitted attempt uses. */
 type Queue = {
   now(): number;
-  /** Lets through every attempt that may pass now. */
+  /** Admits every attempt that may pass now. */
   pump(): void;
-  /** The same, if any attempt waits. */
+  /** The same, unless the queue is empty. */
   pumpIfNeeded(): void;
 };
 
-class Passed implements Admission {
+class Admitted implements Admission {
   readonly #queue: Queue;
   readonly #gates: readonly Gate[];
   readonly #passes: readonly Pass[];
@@ -127,49 +127,49 @@ class Passed implements Admission {
 }
 
 /**
- * One queue for all gates. An attempt that waits for a gate holds back later ones that need the same gate, so that small
- * requests do not overtake a large one forever; it holds back no others. Higher priority goes first, then the older call.
+ * One queue for all gates. A waiting attempt blocks later attempts that need the same gate, so that small requests do
+ * not overtake a large one forever. It blocks no others. Higher priority goes first, then the older call.
  */
 export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   const tickets: Ticket[] = [];
-  /** Gates that an attempt waits for. */
-  let held = new Set<Gate>();
+  /** Gates that a waiting attempt blocks. */
+  let blockedGates = new Set<Gate>();
   let timer: { readonly at: number; readonly stop: AbortController } | undefined;
 
   const queue: Queue = {
     now: () => runtime.now(),
     pump,
     pumpIfNeeded() {
-      if (tickets.length > 0 || held.size > 0 || timer !== undefined) pump();
+      if (tickets.length > 0 || blockedGates.size > 0 || timer !== undefined) pump();
     },
   };
 
-  function passThrough({ gates, load }: Passage): Admission {
-    return new Passed(queue, gates, load);
+  function admit({ gates, load }: Passage): Admission {
+    return new Admitted(queue, gates, load);
   }
 
-  /** The gate with the longest wait, of those that are closed to it or that another attempt waits for. */
+  /** Of the gates that are closed or blocked by another attempt, the one with the longest wait. */
   function closedGate(
     { gates, load }: Passage,
-    before: ReadonlySet<Gate>,
+    blocked: ReadonlySet<Gate>,
     now: number,
-  ): Closed | undefined {
-    let longest: Closed | undefined;
+  ): ClosedGate | undefined {
+    let longest: ClosedGate | undefined;
     for (const gate of gates) {
       const at = gate.opensAt(load, now);
-      if (at <= now && !before.has(gate)) continue;
+      if (at <= now && !blocked.has(gate)) continue;
       if (longest === undefined || at > longest.at) longest = { gate, at };
     }
     return longest;
   }
 
-  /** How long it would wait after those tickets. */
+  /** How long it would wait behind those tickets. */
   function estimateMs({ gates, load }: Passage, ahead: readonly Ticket[], now: number): number {
     const waits = gates.map((gate) => {
       const at = gate.opensAt(load, now);
       const others = ahead.filter((ticket) => ticket.gates.includes(gate));
-      const pacesMs = others.reduce((sum, ticket) => sum + gate.paceMs(ticket.load), 0);
-      return Number.isFinite(at) ? at - now + pacesMs : gate.paceMs(load) + pacesMs;
+      const othersMs = others.reduce((sum, ticket) => sum + gate.intervalMs(ticket.load), 0);
+      return Number.isFinite(at) ? at - now + othersMs : gate.intervalMs(load) + othersMs;
     });
     return Math.max(0, ...waits);
   }
@@ -184,10 +184,10 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     ticket.reject(new QueueRejection('expired', ticket.gate?.name ?? 'a limit', 0));
   }
 
-  /** Lets through every attempt that may pass now, in order, and sleeps until the next one may. */
+  /** Admits every attempt that may pass now, in order, and sets the timer for the next one. */
   function pump(): void {
     const now = runtime.now();
-    const before = new Set<Gate>();
+    const blocked = new Set<Gate>();
     let next = Number.POSITIVE_INFINITY;
     for (const ticket of [...tickets]) {
       if (ticket.expiresAt <= now) {
@@ -195,28 +195,28 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
         continue;
       }
       next = Math.min(next, ticket.expiresAt);
-      const behind = ticket.gates.find((gate) => before.has(gate));
-      const closed = behind === undefined ? closedGate(ticket, before, now) : undefined;
-      if (behind === undefined && closed === undefined) {
+      const blockedGate = ticket.gates.find((gate) => blocked.has(gate));
+      const closed = blockedGate === undefined ? closedGate(ticket, blocked, now) : undefined;
+      if (blockedGate === undefined && closed === undefined) {
         remove(ticket);
-        ticket.admit(passThrough(ticket));
+        ticket.admit(admit(ticket));
         continue;
       }
-      ticket.gate = behind ?? closed?.gate;
+      ticket.gate = blockedGate ?? closed?.gate;
       if (closed !== undefined) {
         next = Math.min(next, closed.at);
         for (const gate of ticket.gates) {
-          if (gate === closed.gate || gate.opensAt(ticket.load, now) > now) before.add(gate);
+          if (gate === closed.gate || gate.opensAt(ticket.load, now) > now) blocked.add(gate);
         }
       }
     }
-    held = before;
+    blockedGates = blocked;
     sleepUntil(next, now);
   }
 
   function sleepUntil(at: number, now: number): void {
     if (timer !== undefined && timer.at === at) return;
-    timer?.stop.abort(rearmed);
+    timer?.stop.abort(timerReset);
     timer = undefined;
     if (!Number.isFinite(at)) return;
     const stop = new AbortController();
@@ -231,7 +231,7 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     );
   }
 
-  /** Rejects the newest attempt of the lowest priority where too many wait; it may be the one that just came. */
+  /** If too many attempts wait, rejects the newest one of the lowest priority, which may be the new one. */
   function rejectOverflow({ bounds }: Ticket): void {
     for (const bound of bounds) {
       const waiting = tickets.filter((each) => each.bounds.some(({ key }) => key === bound.key));
@@ -250,16 +250,16 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
       reject(request.signal.reason);
       pump();
     };
-    const quiet = (): void => request.signal.removeEventListener('abort', leave);
+    const stopListening = (): void => request.signal.removeEventListener('abort', leave);
     const ticket: Ticket = {
       ...request,
       gate: undefined,
       admit(admission) {
-        quiet();
+        stopListening();
         resolve(admission);
       },
       reject(reason) {
-        quiet();
+        stopListening();
         reject(reason);
       },
     };
@@ -274,15 +274,15 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
   return {
     pass(gates, load) {
       const passage = { gates, load };
-      return closedGate(passage, held, runtime.now()) === undefined
-        ? passThrough(passage)
+      return closedGate(passage, blockedGates, runtime.now()) === undefined
+        ? admit(passage)
         : undefined;
     },
     enter(request) {
       if (request.signal.aborted) return Promise.reject(request.signal.reason);
       const now = runtime.now();
-      const closed = closedGate(request, held, now);
-      if (closed === undefined) return passThrough(request);
+      const closed = closedGate(request, blockedGates, now);
+      if (closed === undefined) return admit(request);
       const ahead = tickets.filter((each) => !comesBefore(request, each));
       const waitMs = Math.ceil(estimateMs(request, ahead, now));
       if (now + waitMs >= Math.min(request.deadline, request.expiresAt)) {
@@ -292,7 +292,7 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     },
     forecast(gates, load) {
       const now = runtime.now();
-      const closed = closedGate({ gates, load }, held, now);
+      const closed = closedGate({ gates, load }, blockedGates, now);
       if (closed === undefined) return undefined;
       return {
         waitMs: Math.ceil(estimateMs({ gates, load }, tickets, now)),

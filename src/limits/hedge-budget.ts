@@ -1,28 +1,29 @@
 /**
- * How many hedges a tier may send: a share of its calls, and none while most of them are late, since a second
- * request helps against one slow answer and harms when everything is slow ("The Tail at Scale").
+ * Limits the hedges of a tier to a share of its calls, and to none while most calls are late: a second request helps
+ * against one slow answer, but makes a general slowdown worse ("The Tail at Scale").
  */
 export interface HedgeBudget {
-  /** A call came: it earns its share of a hedge. */
+  /** Adds `maxExtra` hedges for a new call. */
   earn(maxExtra: number): void;
-  /** Its first token was late, or was not. */
+  /** Records whether a call's first token was late. */
   note(isLate: boolean): void;
-  /** Takes one hedge, at once or not at all. `takeToken` is asked last, and only when all else speaks for it. */
+  /** Takes one hedge if one is available. Calls `takeToken` last, only if nothing else prevents the hedge. */
   take(takeToken: () => boolean): boolean;
 }
 
 export const hedgeBudgetRules = {
-  /** What a new tier starts with, so that its first late call can be hedged too. */
+  /** Hedges of a new tier, so that its first late call can be hedged too. */
   floor: 1,
-  /** Most that quiet times can save up. */
+  /** Maximum hedges that can accumulate. */
   capacity: 10,
-  /** Calls looked back on, and how many of them may have been late. */
+  /** Number of recent calls considered. */
   window: 10,
-  mostLate: 5,
+  /** How many of them may be late. */
+  maxLate: 5,
 } as const;
 
 export function createHedgeBudget(): HedgeBudget {
-  const { floor, capacity, window, mostLate } = hedgeBudgetRules;
+  const { floor, capacity, window, maxLate } = hedgeBudgetRules;
   let hedges: number = floor;
   let recent: readonly boolean[] = [];
   return {
@@ -33,7 +34,7 @@ export function createHedgeBudget(): HedgeBudget {
       recent = [...recent, isLate].slice(-window);
     },
     take(takeToken) {
-      const isSlow = recent.filter(Boolean).length > mostLate;
+      const isSlow = recent.filter(Boolean).length > maxLate;
       if (isSlow || hedges < 1 || !takeToken()) return false;
       hedges -= 1;
       return true;

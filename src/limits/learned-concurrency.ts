@@ -1,65 +1,84 @@
-import { type AdaptiveGate, isTriedHigher, type LearnedLimit, limitAt } from './learned-limit.ts';
-import { createRefusalJudge } from './refusal-judge.ts';
+import type { Gate } from './gate.ts';
+import { createRejectionBaseline } from './rejection-baseline.ts';
 
-/** With fewer in flight, a busy vendor is not busy with us. */
-const leastBlame = 4;
+/** With fewer attempts in flight, our load is not why the vendor is overloaded. */
+const minInFlight = 4;
 
 /**
- * How long a limit is kept before it is tried higher: short at first, since it may be a mistake or over soon, and three
- * times as long whenever it was in use and there were too many again.
+ * How long a limit is held before it is raised. Short at first, because it may be a mistake or end soon. Three times as
+ * long each time the limit was in use and still too high.
  */
-const holdMs = { first: 2_000, most: 60_000, factor: 3 } as const;
+const holdMs = { first: 2_000, max: 60_000, factor: 3 } as const;
 
-export interface AdaptiveConcurrency extends AdaptiveGate {
-  /** There are too many in flight: an attempt that was sent at that time was refused. */
+export interface LearnedConcurrency extends LearnedGate {
+  /** Too many attempts are in flight: one that was sent at `enteredAt` was rejected. */
   learn(enteredAt: number, now: number): void;
   inFlight(): number;
 }
 
 /**
- * Attempts in flight at once: no limit until there are too many, then half of them. It is kept for a while and then
- * grows. Where it was in use and had grown when there were too many again, it goes back to where it was. A vendor
- * that is too busy more often than usual teaches it as well.
+ * Limits the attempts in flight. There is no limit until too many are rejected; then it is half of the attempts in
+ * flight. It is held for a while and then raised. If it was in use and raised when too many were rejected again, it
+ * returns to its value before the raise. Overload errors that are more frequent than usual count too. A limit learned
+ * in an outage is forgotten at the next answer.
  */
-export function createAdaptiveConcurrency(): AdaptiveConcurrency {
-  const judge = createRefusalJudge();
+export function createLearnedConcurrency(): LearnedConcurrency {
+  const baseline = createRejectionBaseline();
   let inFlight = 0;
   let learned: LearnedLimit | undefined;
+  /** Whether an attempt was answered since the limit was learned. */
+  let isProven = false;
+  /** Attempts below the limit were rejected and none was answered, so the number in flight is not the reason. */
+  let isOutage = false;
   const limit = (now: number): number | undefined => limitAt(learned, now);
 
   function learn(enteredAt: number, now: number): void {
-    // What was sent before the limit was learned says nothing about it; and fewer than one cannot be.
+    // An attempt sent before the limit was learned shows nothing about it. A limit below one is impossible.
     if (inFlight <= 1 || enteredAt < (learned?.at ?? enteredAt)) return;
     const before = limit(now);
     const half = Math.max(1, Math.min(inFlight, before ?? inFlight) / 2);
-    // Nobody was held back: it is not this limit that was wrong.
+    if (learned !== undefined && !isProven) {
+      // The circuit handles outages. A limit learned during one would slow the target down after it.
+      isOutage = true;
+      learned = { ...learned, at: now, holdMs: holdMs.first };
+      return;
+    }
+    isProven = false;
+    // The limit was not in use, so its value was not the reason.
     if (learned === undefined || before === undefined || inFlight < Math.floor(before)) {
       learned = { base: half, at: now, holdMs: holdMs.first };
       return;
     }
     learned = {
-      base: isTriedHigher(learned, now) ? Math.max(learned.base, half) : half,
+      base: isRaised(learned, now) ? Math.max(learned.base, half) : half,
       at: now,
-      holdMs: Math.min(holdMs.most, learned.holdMs * holdMs.factor),
+      holdMs: Math.min(holdMs.max, learned.holdMs * holdMs.factor),
     };
   }
 
+  function answered(): void {
+    if (isOutage) learned = undefined;
+    isOutage = false;
+    isProven = true;
+  }
+
   return {
-    name: 'the concurrency learned from its refusals',
+    name: 'the learned concurrency limit',
     limit,
     opensAt: (_, now) =>
       inFlight < Math.floor(limit(now) ?? Number.POSITIVE_INFINITY)
         ? now
         : Number.POSITIVE_INFINITY,
-    paceMs: () => 0,
+    intervalMs: () => 0,
     enter(_, enteredAt) {
       inFlight += 1;
-      const sent = judge.send(enteredAt, true);
+      const sent = baseline.send(enteredAt, true);
       return {
         leave({ outcome }, now) {
-          if (outcome === 'overloaded' && inFlight >= leastBlame) {
-            if (judge.refuse(sent, true) !== undefined) learn(enteredAt, now);
+          if (outcome === 'overloaded' && inFlight >= minInFlight) {
+            if (baseline.rejected(sent, true) !== undefined) learn(enteredAt, now);
           }
+          if (outcome === 'ok') answered();
           inFlight -= 1;
         },
       };
@@ -67,4 +86,39 @@ export function createAdaptiveConcurrency(): AdaptiveConcurrency {
     learn,
     inFlight: () => inFlight,
   };
+}
+
+/** A learned limit is raised to twice its value in this time after its hold, and to five times in twice the time. */
+const growthMs = 10_000;
+
+/** A limit that has grown by this factor no longer limits anything. */
+const forgetFactor = 100;
+
+/** From this factor on, a limit counts as raised. */
+const raisedFactor = 1.1;
+
+/** A gate whose limit is learned. */
+export interface LearnedGate extends Gate {
+  /** The current limit; `undefined` while none is learned. */
+  limit(now: number): number | undefined;
+}
+
+/** The limit learned last. It is held for a time and then raised, slowly at first. */
+export type LearnedLimit = {
+  readonly base: number;
+  /** Epoch milliseconds at which it was learned. */
+  readonly at: number;
+  readonly holdMs: number;
+};
+
+/** The current value of the limit; `undefined` if there is none, or if it has grown until it was forgotten. */
+export function limitAt(learned: LearnedLimit | undefined, now: number): number | undefined {
+  if (learned === undefined) return undefined;
+  const growth = 1 + (Math.max(0, now - learned.at - learned.holdMs) / growthMs) ** 2;
+  return growth > forgetFactor ? undefined : learned.base * growth;
+}
+
+/** Whether the limit has been raised above the learned value. */
+export function isRaised(learned: LearnedLimit, now: number): boolean {
+  return (limitAt(learned, now) ?? Number.POSITIVE_INFINITY) > learned.base * raisedFactor;
 }

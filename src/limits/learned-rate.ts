@@ -1,50 +1,56 @@
 import { createSlidingWindow } from '../internal/sliding-window.ts';
-import type { AdaptiveConcurrency } from './learned-concurrency.ts';
-import { type AdaptiveGate, isTriedHigher, type LearnedLimit, limitAt } from './learned-limit.ts';
-import { createRefusalJudge } from './refusal-judge.ts';
+import {
+  createLearnedConcurrency,
+  isRaised,
+  type LearnedConcurrency,
+  type LearnedGate,
+  type LearnedLimit,
+  limitAt,
+} from './learned-concurrency.ts';
+import { createRejectionBaseline } from './rejection-baseline.ts';
 
 /**
- * How long a limit is kept before it is tried higher. `first`: it is what has passed anyway. `again`: it held attempts
- * back, and more were refused than usual all the same, so there is a limit.
+ * How long a limit is held before it is raised. `first`: it equals what the vendor accepts anyway. `again`: it held
+ * attempts back and too many were rejected all the same, so the vendor does have a limit.
  */
 const holdMs = { first: 20_000, again: 60_000 } as const;
 
-/** With fewer passes for each attempt in flight, it is their number at once that the vendor refuses. */
-const passesForRate = 10;
+/** With fewer accepted per minute for each attempt in flight, the vendor limits concurrency, not the rate. */
+const minPerInFlight = 10;
 
-/** A time between two alarms that is shorter than this says little about what the vendor lets through. */
+/** A shorter time between two alarms shows little about what the vendor accepts. */
 const shortCycleMs = 10_000;
 
-/** A longer one says little about what it lets through now. */
+/** A longer time between two alarms shows little about what the vendor accepts now. */
 const longCycleMs = 180_000;
 
-/** After a limit was halved, for so long refusals are still due to what was sent before. */
+/** After the limit was halved, rejections are caused by earlier attempts for this long. */
 const settleMs = 2_000;
 
-/** What is let through stays below what the vendor has let through: else there is a refusal now and then for ever. */
+/** The limit stays below what the vendor has accepted, so that rejections do not continue forever. */
 const margin = 0.95;
 
-/** A higher share of refusals is always taken for a limit. */
-const mostUsual = 0.25;
+/** A higher share of rejections always indicates a limit. */
+const maxUsualShare = 0.25;
 
-/** So many attempts tell whether a lower limit helps. */
-const leastCompared = 40;
+/** Attempts required to see whether a lower limit helps. */
+const minCompared = 40;
 
-/** What may pass at once at low rates, and at higher ones what passes in this time. */
-const burst = { least: 2, ms: 250 } as const;
+/** How many attempts may pass at once: `min`, or at higher rates those of `ms` milliseconds. */
+const burst = { min: 2, ms: 250 } as const;
 
-/** How likely it may be that what is taken for too high a limit is chance. */
-const doubt = 1e-3;
-/** The same while it is tried higher: a mistake only leads back to what is known to be good. */
-const trialDoubt = 0.03;
+/** The limit counts as too high if its rejections have a lower probability than this. */
+const maxChance = 1e-3;
+/** The same for a raised limit. A mistake only restores a limit that is known to work. */
+const maxChanceRaised = 0.03;
 
-/** Fewer refusals since a limit was changed are chance. */
-const leastRefused = 2;
+/** Fewer rejections since the last change of the limit are chance. */
+const minRejected = 2;
 
-/** What passed is counted over a second at least: a few attempts at once are no rate. */
-const leastCountedMs = 1_000;
+/** Accepted attempts are counted over at least this time, because a few attempts at once are not a rate. */
+const minCountedMs = 1_000;
 
-/** Whether so many are more than chance allows where so many are expected (Poisson). */
+/** Whether a count of at least `count` has a probability below `chance` if `expected` are expected (Poisson). */
 function isMoreThan(expected: number, count: number, chance: number): boolean {
   let probability = Math.exp(-expected);
   let upTo = 0;
@@ -56,129 +62,133 @@ function isMoreThan(expected: number, count: number, chance: number): boolean {
 }
 
 /**
- * Requests a minute, learned from refusals: where answers come fast, holding back how many are in flight does not
- * hold back how many are sent. No limit until more are refused than usual. Then what the vendor has let through, and
- * from alarm to alarm: vendors that count by the minute and those that refill have then given all they had.
+ * Limits requests per minute, learned from 429s: if answers are fast, a concurrency limit does not limit the rate.
+ * There is no limit until more attempts than usual are rejected (an alarm). Then it is what the vendor accepted,
+ * measured from alarm to alarm: in that time vendors have granted everything they had, whether they count by the minute
+ * or refill a bucket.
  *
- * What passed while this limit itself held attempts back was our choice: it never lowers the limit by much.
+ * What was accepted while this limit held attempts back was our choice. It never lowers the limit by much.
  */
-export function createAdaptiveRate(concurrency: AdaptiveConcurrency): AdaptiveGate {
-  const judge = createRefusalJudge();
+function createLearnedRate(concurrency: LearnedConcurrency): LearnedGate {
+  const baseline = createRejectionBaseline();
   let learned: LearnedLimit | undefined;
-  /** When the first passed: before that nothing could. */
-  let since: number | undefined;
-  /** Let through by the vendor since the last alarm. */
+  /** When the first attempt was sent. */
+  let firstAt: number | undefined;
+  /** Accepted by the vendor since the last alarm. */
   let accepted = 0;
   let alarmAt = Number.NEGATIVE_INFINITY;
-  /** When it held an attempt back last. */
-  let shutAt = Number.NEGATIVE_INFINITY;
+  /** When this limit last held an attempt back. */
+  let blockedAt = Number.NEGATIVE_INFINITY;
 
-  /** What may pass now. */
+  /** How many attempts may pass now. */
   let level = Number.POSITIVE_INFINITY;
   let filledAt = 0;
-  /** When the limit was last found to be far too high. */
-  let cutAt = Number.NEGATIVE_INFINITY;
-  /** Sent since the limit was changed last, and how those ended. */
-  let epoch = { sent: 0, refused: 0, answered: 0 };
-  /** The same since it is tried higher. */
-  let trial = { sent: 0, refused: 0 };
-  /** The share that was refused before the limit was lowered, while it is seen whether that helps. */
+  /** When the limit was last halved. */
+  let halvedAt = Number.NEGATIVE_INFINITY;
+  /** Attempts since the last change of the limit. */
+  let sinceChange = { sent: 0, rejected: 0, answered: 0 };
+  /** Attempts since the limit is being raised. */
+  let sinceRaise = { sent: 0, rejected: 0 };
+  /** The share that was rejected before the limit was lowered, until it is clear whether that helped. */
   let shareBefore: number | undefined;
-  /** Let through by the vendor within the last minute. */
-  const lately = createSlidingWindow(61_000);
+  /** Accepted by the vendor within the last minute. */
+  const recentlyAccepted = createSlidingWindow(61_000);
 
   const limit = (now: number): number | undefined => limitAt(learned, now);
 
-  /** Whether it holds nothing back. */
-  const isFree = (now: number): boolean =>
-    learned === undefined || limit(now) === undefined || shutAt < learned.at;
+  /** Whether the limit has not held anything back since it was learned. */
+  const isUnused = (now: number): boolean =>
+    learned === undefined || limit(now) === undefined || blockedAt < learned.at;
 
-  /** Refills what may pass at once, and no more than a second's worth or a handful. */
+  /** Refills the bucket, up to the burst. */
   function fill(perMinute: number, now: number): void {
     const perMs = perMinute / 60_000;
-    const most = Math.max(burst.least, burst.ms * perMs);
-    level = Math.min(most, level + Math.max(0, now - filledAt) * perMs);
+    const max = Math.max(burst.min, burst.ms * perMs);
+    level = Math.min(max, level + Math.max(0, now - filledAt) * perMs);
     filledAt = now;
   }
 
-  /** What the vendor has let through, in requests a minute. */
+  /** What the vendor has accepted, in requests per minute. */
   function acceptedPerMinute(now: number): number {
     const cycleMs = now - alarmAt;
-    const isKnown = cycleMs <= longCycleMs && (limit(now) !== undefined || shutAt < alarmAt);
-    if (isKnown) return (accepted * 60_000) / Math.max(leastCountedMs, cycleMs);
-    const begunAt = Math.max(shutAt, since ?? now, now - 60_000);
-    const count = lately.since(begunAt, now);
-    return (count * 60_000) / Math.max(leastCountedMs, now - begunAt);
+    const isKnown = cycleMs <= longCycleMs && (limit(now) !== undefined || blockedAt < alarmAt);
+    if (isKnown) return (accepted * 60_000) / Math.max(minCountedMs, cycleMs);
+    const from = Math.max(blockedAt, firstAt ?? now, now - 60_000);
+    const count = recentlyAccepted.since(from, now);
+    return (count * 60_000) / Math.max(minCountedMs, now - from);
   }
 
   function set(next: LearnedLimit | undefined, now: number): void {
     learned = next;
     accepted = 0;
     alarmAt = now;
-    epoch = { sent: 0, refused: 0, answered: 0 };
-    trial = { sent: 0, refused: 0 };
+    sinceChange = { sent: 0, rejected: 0, answered: 0 };
+    sinceRaise = { sent: 0, rejected: 0 };
     level = Math.min(level, 1);
   }
 
-  /** More were refused than usual. */
+  /** More attempts than usual were rejected. */
   function learn(enteredAt: number, now: number): void {
-    // The last cut has not had the time to show.
-    if (now - cutAt < settleMs) return;
+    // The last halving has had no effect yet.
+    if (now - halvedAt < settleMs) return;
     const before = limit(now);
     const passed = acceptedPerMinute(now);
     const first: LearnedLimit = { base: Math.max(1, passed), at: now, holdMs: holdMs.first };
     if (learned === undefined || before === undefined) {
-      if (passed < passesForRate * concurrency.inFlight()) concurrency.learn(enteredAt, now);
+      if (passed < minPerInFlight * concurrency.inFlight()) concurrency.learn(enteredAt, now);
       else set(first, now);
       return;
     }
     const isShort = now - alarmAt < shortCycleMs;
-    if (isFree(now) && !isShort) {
+    if (isUnused(now) && !isShort) {
       set(first, now);
       return;
     }
-    if (isTriedHigher(learned, now)) {
+    if (isRaised(learned, now)) {
       const base = Math.min(before, Math.max(learned.base, passed * margin));
       set({ base, at: now, holdMs: holdMs.again }, now);
       shareBefore = undefined;
       return;
     }
-    const share = epoch.refused / Math.max(1, epoch.sent);
-    if (shareBefore !== undefined && share <= mostUsual && epoch.sent < leastCompared) return;
-    if (shareBefore !== undefined && share <= mostUsual && share * 2 >= shareBefore) {
-      judge.setUsual(share);
+    const share = sinceChange.rejected / Math.max(1, sinceChange.sent);
+    if (shareBefore !== undefined && share <= maxUsualShare && sinceChange.sent < minCompared) {
+      return;
+    }
+    if (shareBefore !== undefined && share <= maxUsualShare && share * 2 >= shareBefore) {
+      baseline.setUsualShare(share);
       set(undefined, now);
       shareBefore = undefined;
       return;
     }
     shareBefore = share;
     const base = Math.max(1, learned.base / 2, Math.min(learned.base * margin, passed * margin));
-    if (isShort) cutAt = now;
+    if (isShort) halvedAt = now;
     set(isShort ? { base, at: now, holdMs: holdMs.again } : { ...learned, base }, now);
   }
 
-  /** Whether the limit is too high, although never many are refused at once. */
+  /** Whether the limit is too high, although there are never enough rejections at once for an alarm. */
   function isTooHigh(): boolean {
-    // A vendor that refuses everything for a while says nothing about the rate.
-    if (epoch.answered === 0) return false;
-    const share = judge.usualShare();
-    if (isMoreThan(share * trial.sent, trial.refused, trialDoubt)) return true;
-    return epoch.refused >= leastRefused && isMoreThan(share * epoch.sent, epoch.refused, doubt);
+    // A vendor that rejects everything for a while shows nothing about the rate.
+    if (sinceChange.answered === 0) return false;
+    const share = baseline.usualShare();
+    if (isMoreThan(share * sinceRaise.sent, sinceRaise.rejected, maxChanceRaised)) return true;
+    const { sent, rejected } = sinceChange;
+    return rejected >= minRejected && isMoreThan(share * sent, rejected, maxChance);
   }
 
   return {
-    name: 'the rate learned from its refusals',
+    name: 'the learned rate limit',
     limit,
     opensAt(_, now) {
       const perMinute = limit(now);
       if (perMinute === undefined) return now;
       fill(perMinute, now);
-      // A thousandth less will do: sums of fractions never come out even.
+      // Tolerates a thousandth, because sums of fractions are not exact.
       if (level > 1 - 1e-3) return now;
-      shutAt = now;
+      blockedAt = now;
       return now + ((1 - level) * 60_000) / perMinute;
     },
-    paceMs: () => 60_000 / (limit(filledAt) ?? Number.POSITIVE_INFINITY),
+    intervalMs: () => 60_000 / (limit(filledAt) ?? Number.POSITIVE_INFINITY),
     enter(_, enteredAt) {
       const perMinute = limit(enteredAt);
       if (perMinute === undefined) level = Number.POSITIVE_INFINITY;
@@ -186,31 +196,40 @@ export function createAdaptiveRate(concurrency: AdaptiveConcurrency): AdaptiveGa
         fill(perMinute, enteredAt);
         level -= 1;
       }
-      const isUsual = isFree(enteredAt);
-      const sent = judge.send(enteredAt, isUsual);
-      const isTrial = learned !== undefined && enteredAt > learned.at + learned.holdMs;
-      epoch.sent += 1;
-      if (isTrial) trial.sent += 1;
-      since ??= enteredAt;
+      const isUsual = isUnused(enteredAt);
+      const sent = baseline.send(enteredAt, isUsual);
+      const isAfterHold = learned !== undefined && enteredAt > learned.at + learned.holdMs;
+      sinceChange.sent += 1;
+      if (isAfterHold) sinceRaise.sent += 1;
+      firstAt ??= enteredAt;
       accepted += 1;
-      lately.add(1, enteredAt);
+      recentlyAccepted.add(1, enteredAt);
       return {
         leave({ outcome }, now) {
-          if (outcome === 'ok' && enteredAt >= alarmAt) epoch.answered += 1;
+          if (outcome === 'ok' && enteredAt >= alarmAt) sinceChange.answered += 1;
           if (outcome !== 'limited') return;
-          lately.correct(-1, enteredAt, now);
-          const judged = judge.refuse(sent, isUsual);
-          // What was sent before the last alarm says nothing new.
+          recentlyAccepted.correct(-1, enteredAt, now);
+          const alarm = baseline.rejected(sent, isUsual);
+          // An attempt sent before the last alarm shows nothing new.
           if (enteredAt < alarmAt) return;
           accepted -= 1;
-          epoch.refused += 1;
-          if (isTrial) trial.refused += 1;
-          // Nothing was let through since the last alarm: it is the same limit still.
+          sinceChange.rejected += 1;
+          if (isAfterHold) sinceRaise.rejected += 1;
+          // If nothing was accepted since the last alarm, the same limit is still in effect.
           const isOver =
-            judged !== undefined && (learned === undefined || judged.refused < judged.attempts);
-          if (isOver || (!isFree(now) && isTooHigh())) learn(enteredAt, now);
+            alarm !== undefined && (learned === undefined || alarm.rejected < alarm.attempts);
+          if (isOver || (!isUnused(now) && isTooHigh())) learn(enteredAt, now);
         },
       };
     },
   };
+}
+
+/** The limits learned from the 429s of one target with one key. */
+export function createLearnedGates(): {
+  readonly rate: LearnedGate;
+  readonly concurrency: LearnedGate;
+} {
+  const concurrency = createLearnedConcurrency();
+  return { rate: createLearnedRate(concurrency), concurrency };
 }

@@ -2,35 +2,34 @@ import { createSlidingWindow } from '../internal/sliding-window.ts';
 import type { Gate, Load } from './gate.ts';
 
 /**
- * A minute, and one second for what is sent within a minute and arrives within less: vendors count arrivals.
+ * A minute, plus one second: vendors count arrivals, and requests sent within 61 seconds may arrive within 60.
  */
 const windowMs = 61_000;
 
-/** Vendors may hold "60 a minute" to be "one a second", yet a call or two at once should not wait. */
-const leastBurst = 5;
+/** Vendors may enforce 60 requests per minute as one per second, but a few calls at once should not wait. */
+const minBurst = 5;
 
-/** The most that passes at once after a quiet time: a second's worth, or a handful. */
+/** How much may pass at once after a pause: the amount of one second, and at least a few requests. */
 function burstOf(perMinute: number, unit: 'requests' | 'tokens'): number {
   const second = perMinute / 60;
-  return unit === 'tokens' ? second : Math.max(second, Math.min(leastBurst, perMinute));
+  return unit === 'tokens' ? second : Math.max(second, Math.min(minBurst, perMinute));
 }
 
-/** A gate that counts, and can be asked what it has let through. */
+/** A gate that limits a rate. */
 export interface RateGate extends Gate {
-  /** Passed from that time on, in its unit; a minute back at most. */
-  passedSince(at: number, now: number): number;
-  /** What may still pass within this minute; `undefined` without a limit. */
+  /** What may still pass within this minute; `undefined` if there is no limit. */
   left(now: number): number | undefined;
-  /** The user has set another limit: what a higher one allows in addition may pass at once. */
+  /** The configuration has changed the limit. What a higher limit allows in addition may pass immediately. */
   limitChanged(before: number, now: number): void;
 }
 
 /**
- * So many requests or tokens a minute, for vendors that count by the minute of the clock and for those that
- * refill a bucket: never more in any stretch of a minute, and spread so that not all come at its beginning.
- * `perMinute` may change from one moment to the next; `undefined` is no limit.
+ * Limits requests or tokens per minute. Works for vendors that count by the minute and for those that refill a bucket:
+ * the limit holds in every 60-second window, and requests are spread evenly over it. `perMinute` may change at any
+ * time; `undefined` is no limit.
  *
- * What alone is more than a minute's worth passes when nothing else counts: it would never pass otherwise.
+ * A load that exceeds the limit of a whole minute passes when nothing else counts, because otherwise it would never
+ * pass.
  */
 export function createRateGate(settings: {
   readonly name: () => string;
@@ -39,7 +38,7 @@ export function createRateGate(settings: {
 }): RateGate {
   const { unit, perMinute } = settings;
   const passed = createSlidingWindow(windowMs);
-  /** The bucket that spreads them; below zero while a large one is paid off. */
+  /** The bucket that spreads the loads. Negative while a large load is being paid off. */
   let level = Number.POSITIVE_INFINITY;
   let filledAt = 0;
   const amountOf = (load: Load): number => (unit === 'tokens' ? load.tokens : 1);
@@ -59,12 +58,12 @@ export function createRateGate(settings: {
       if (limit === undefined) return now;
       fill(limit, now);
       const needed = Math.min(amountOf(load), burstOf(limit, unit));
-      // A thousandth less will do: sums of fractions never come out even.
+      // Tolerates a thousandth, because sums of fractions are not exact.
       const missing = needed - level > 1e-3 ? needed - level : 0;
       const bucketAt = now + (missing * windowMs) / limit;
       return Math.max(bucketAt, passed.fallsTo(limit - Math.min(amountOf(load), limit), now));
     },
-    paceMs(load) {
+    intervalMs(load) {
       const limit = perMinute(filledAt);
       return limit === undefined ? 0 : (amountOf(load) * windowMs) / limit;
     },
@@ -80,13 +79,12 @@ export function createRateGate(settings: {
         leave({ tokens }, at) {
           if (unit === 'requests' || tokens === undefined) return;
           passed.correct(tokens - amount, now, at);
-          // A minute's worth is the most that is paid off: a count that cannot be right must not close it for longer.
+          // Pays off at most one minute, so that an implausible count does not close the gate for longer.
           const lowest = Math.min(level, -(perMinute(at) ?? 0));
           level = Math.max(lowest, level - (tokens - amount));
         },
       };
     },
-    passedSince: (at, now) => passed.since(Math.max(at, now - 60_000), now),
     left(now) {
       const limit = perMinute(now);
       return limit === undefined ? undefined : Math.max(0, limit - passed.total(now));

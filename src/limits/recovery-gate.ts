@@ -1,53 +1,53 @@
 import type { Gate, Load, Pass } from './gate.ts';
 
-interface WithheldPass extends Pass {
-  /** The vendor has begun to answer: it refuses no more. */
+interface RecoveryPass extends Pass {
+  /** The vendor has started to answer, so the limit is over. */
   answered(): void;
 }
 
-export interface WithheldGate extends Gate {
-  enter(load: Load, now: number): WithheldPass;
-  /** Whether only one may go to see. */
-  isGuarded(): boolean;
+export interface RecoveryGate extends Gate {
+  enter(load: Load, now: number): RecoveryPass;
+  /** Whether only one attempt may pass, as a probe. */
+  isProbing(): boolean;
 }
 
-/** Refusals come at once: an attempt that was not refused within this time is being answered. */
-const refusedWithinMs = 3_000;
+/** A 429 arrives immediately: an attempt that was not rejected within this time is being answered. */
+const rejectedWithinMs = 3_000;
 
 /**
- * Keeps all attempts away from a target that is limited, until its time, however long they have waited. After a limit
- * without a time one attempt goes first to see, and the others once its answer begins, or when it was not refused for
- * a while: all that waited would else be refused together.
+ * Holds all attempts back while the target is rate limited, even those that already waited. After a limit without
+ * `Retry-After`, one attempt passes as a probe. The others pass when its answer starts, or when it was not rejected for
+ * a while. Otherwise all waiting attempts would be rejected together.
  */
-export function createWithheldGate(limitedUntil: () => number | undefined): WithheldGate {
-  /** When it was refused without a time last; `undefined` once somebody is answered who came after that. */
-  let refusedAt: number | undefined;
-  let scouts = 0;
-  /** When the last scout was sent. */
-  let scoutAt = 0;
+export function createRecoveryGate(limitedUntil: () => number | undefined): RecoveryGate {
+  /** When the target was last limited without `Retry-After`; `undefined` once a later attempt is answered. */
+  let limitedAt: number | undefined;
+  let probes = 0;
+  let lastProbeAt = 0;
   return {
     name: "the vendor's rate limit",
     opensAt(_, now) {
       const until = limitedUntil() ?? now;
       if (until > now) return until;
-      return refusedAt !== undefined && scouts > 0 ? Math.max(now, scoutAt + refusedWithinMs) : now;
+      const isProbed = limitedAt !== undefined && probes > 0;
+      return isProbed ? Math.max(now, lastProbeAt + rejectedWithinMs) : now;
     },
-    paceMs: () => 0,
-    isGuarded: () => refusedAt !== undefined,
+    intervalMs: () => 0,
+    isProbing: () => limitedAt !== undefined,
     enter(_, enteredAt) {
-      const isScout = refusedAt !== undefined;
-      if (isScout) {
-        scouts += 1;
-        scoutAt = enteredAt;
+      const isProbe = limitedAt !== undefined;
+      if (isProbe) {
+        probes += 1;
+        lastProbeAt = enteredAt;
       }
       function answered(): void {
-        if (enteredAt >= (refusedAt ?? enteredAt)) refusedAt = undefined;
+        if (enteredAt >= (limitedAt ?? enteredAt)) limitedAt = undefined;
       }
       return {
         answered,
         leave({ outcome, hasRetryAfter, isTargetLimited }, now) {
-          if (isScout) scouts -= 1;
-          if (isTargetLimited === true && hasRetryAfter !== true) refusedAt = now;
+          if (isProbe) probes -= 1;
+          if (isTargetLimited === true && hasRetryAfter !== true) limitedAt = now;
           else if (outcome === 'ok') answered();
         },
       };

@@ -1,22 +1,23 @@
 /**
- * One token bucket for the whole router, drawn on by retries: so that an outage is not answered by a storm.
- * Each success puts a tenth of a token in (retries stay near 10 % of traffic, Google SRE "Handling
- * Overload"), and time puts three a second in while the bucket is low, so that a quiet router can retry too.
+ * A token bucket for the retries of the whole router. Prevents retry storms during an outage. Each success adds a tenth
+ * of a token, so retries stay near 10 % of the traffic (Google SRE, "Handling Overload"). While the bucket is low,
+ * three tokens per second are added, so that a router with little traffic can retry too.
  */
 export interface RetryBudget {
-  /** Takes a token, at once or not at all. */
+  /** Takes a token. Returns `false` if there is none. */
   take(): boolean;
+  /** Adds the share of a token that a success earns. */
   success(): void;
-  /** Tokens there now. */
+  /** Current tokens. */
   tokens(): number;
 }
 
 export const retryBudgetRules = {
   perSuccess: 0.1,
   perSecond: 3,
-  /** Time alone fills up to here, which is also what a new router starts with. */
+  /** Initial tokens. Time alone refills up to this number. */
   floor: 10,
-  /** Successes fill up to here: about a thousand calls' worth. */
+  /** Maximum tokens: those of about a thousand successes. */
   capacity: 100,
 } as const;
 

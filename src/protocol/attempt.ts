@@ -1,10 +1,10 @@
 import type { ErrorCode, TimeoutPhase } from './error-code.ts';
 import type { Usage } from './usage.ts';
 
-/** What the engine did after an attempt. */
+/** What the router did after an attempt: `retry` the same target, try the `next` one, `stop`, or `done`. */
 export type Verdict = 'done' | 'retry' | 'next' | 'stop';
 
-/** An error as it appears in trails and events: no vendor text, which may echo prompts. */
+/** An error in trails and events. Contains no vendor text, which may repeat prompts. */
 export type ErrorSummary = {
   readonly code: ErrorCode;
   readonly message: string;
@@ -12,28 +12,31 @@ export type ErrorSummary = {
   readonly retryAfterMs?: number;
   readonly requestId?: string;
   readonly phase?: TimeoutPhase;
-  /** The plugin, and its rule, that ended the call. */
+  /** Name of the plugin that ended the call. */
   readonly policy?: string;
+  /** Name of the plugin's rule. */
   readonly rule?: string;
 };
 
-/** One line of the trail: a try of one target, or why it was passed over. */
+/** One line of the trail: an attempt of one target, or why the target was skipped. */
 export type Attempt = {
+  /** `provider/model`. */
   readonly target: string;
-  /** Which of the provider's keys, from 1; only with a pool of them. */
+  /** Position of the key in the provider's pool, from 1. Absent without a pool. */
   readonly key?: number;
   /** Epoch milliseconds. */
   readonly startedAt: number;
   readonly durationMs: number;
-  /** How long it had waited for its turn before, in milliseconds; absent when it had not. */
+  /** Milliseconds in the queue before it started. Absent if it did not wait. */
   readonly queuedMs?: number;
+  /** Milliseconds from the start of the attempt to its first token. */
   readonly firstTokenMs?: number;
   readonly outcome: 'ok' | 'error' | 'skipped' | 'aborted';
   readonly error?: ErrorSummary;
-  /** Why the target was skipped, or why the verdict is what it is. */
+  /** Why the target was skipped, or the reason for the verdict. */
   readonly reason?: string;
   readonly verdict: Verdict;
   readonly usage?: Usage;
-  /** US dollars billed for this attempt; `null` when billed at a price nobody knows. */
+  /** US dollars billed for this attempt. `null` if the price is unknown. */
   readonly cost?: number | null;
 };

@@ -4,106 +4,114 @@ import type { CacheHint } from './message.ts';
 import type { OnUnsupported, Reasoning, Sampling, Tool, ToolChoice, Transfer } from './request.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
-/** Whose turn it is where attempts wait for a limit; of those that are too many, low ones are shed first. */
+/** Order of attempts that wait for a limit. When the queue is full, `low` is rejected first. */
 export type Priority = 'high' | 'normal' | 'low';
 
-/** `provider/model`. The provider is a key of `providers`; the rest, slashes allowed, goes to the vendor. */
+/** `provider/model`. The provider is a key of `providers`. The rest is sent to the vendor and may contain slashes. */
 export type TargetId<Provider extends string = string> = `${Provider}/${string}`;
 
-/** The four clocks, in milliseconds. */
+/** Timeouts, in milliseconds. */
 export type Timeouts = {
-  /** Until the request is on a connected socket. Not applied with a `fetch` of your own. @default 10_000 */
+  /** Until the request is on a connected socket. Does not apply to a custom `fetch`. @default 10_000 */
   readonly connectMs?: number;
   /**
-   * Until the first part of the answer, reasoning and tool calls included. Not applied to `transfer: 'unary'`
-   * unless set. @default 60_000, or 300_000 when the call asks for a reasoning effort of medium or more
+   * From the start of an attempt to the first part of its answer, including reasoning and tool calls. With
+   * `transfer: 'unary'` it applies only if you set it.
+   * @default 60_000, or 300_000 when the call requests a reasoning effort of medium or more
    */
   readonly firstTokenMs?: number;
-  /** Between two bytes once the answer has begun; keep-alive pings count. @default 30_000 */
+  /** Between two chunks of bytes after the answer has started. Keep-alive pings count. @default 30_000 */
   readonly idleMs?: number;
-  /** For the whole call, all attempts and waits together. @default 600_000 */
+  /** The whole call: all attempts and waits. @default 600_000 */
   readonly totalMs?: number;
 };
 
+/** Retries of one target. */
 export type RetrySettings = {
   /**
-   * Extra tries of one target, for the failures that are worth one; 0 is none.
-   * @default what the failure table says: 1 or 2
+   * Maximum retries, for errors that are retried. 0 disables them.
+   * @default from the failure table in `docs/errors.md`: 1 to 3
    */
   readonly attempts?: number;
-  /** Base of the backoff, in milliseconds. @default 250 */
+  /** Base of the backoff, in milliseconds. Doubles with each retry. @default 250 */
   readonly minMs?: number;
-  /** Upper bound of one backoff, in milliseconds. A vendor's `Retry-After` may be longer. @default 8_000 */
+  /** Maximum backoff, in milliseconds. A vendor's `Retry-After` may be longer. @default 8_000 */
   readonly maxMs?: number;
 };
 
-/** Options that may also stand in the configuration, as defaults of a target, a tier or all tiers. */
+/** Call options that the configuration can set too: for a target, a tier, or all tiers. */
 export type CallDefaults<Provider extends string = string> = Sampling & {
-  /** Put before the messages as a system message. */
+  /** Prepended to the messages as a system message. */
   readonly system?: string;
   readonly toolChoice?: ToolChoice;
   readonly parallelToolCalls?: boolean;
   readonly reasoning?: Reasoning;
+  /** Asks the vendor to cache the prompt. A hint: targets without prompt caching ignore it. */
   readonly cache?: CacheHint;
-  /** The end user, as the vendors' abuse monitoring wants it: an opaque id, no name or address. */
+  /** Opaque id of the end user, for the vendors' abuse monitoring. Not a name or an address. */
   readonly userId?: string;
   /**
-   * What to do about an option that the target cannot honour: drop it with a warning, fail, or pass the
-   * target over. @default 'warn'
+   * When the target does not support an option: drop it with a warning, fail the call, or skip the target.
+   * @default 'warn'
    */
   readonly onUnsupported?: OnUnsupported;
-  /** For each provider, what is merged last into the vendor's request body. */
+  /** By provider: fields merged last into the vendor's request body. Not validated. */
   readonly providerOptions?: {
     readonly [Name in Provider]?: { readonly [key: string]: Json };
   };
-  /** Whose turn it is first, when attempts wait for a limit. @default 'normal' */
+  /** @default 'normal' */
   readonly priority?: Priority;
-  /** Ask the vendor for a stream or for one piece. @default 'stream' */
+  /** Whether the vendor is asked for a stream or for one JSON answer. @default 'stream' */
   readonly transfer?: Transfer;
-  /** Times that a target is shown why its output was refused before the next one is asked. @default 1 */
+  /** How often a target gets the reason why its output was rejected before the next target is tried. @default 1 */
   readonly repairAttempts?: number;
 };
 
-/** The verdict of `validate`: `true` or nothing is a pass; `false` or a reason is a failure. */
+/** Result of `validate`: `true` or `undefined` accepts the answer, `false` or a reason rejects it. */
 export type Validation = boolean | string | undefined;
 
+/** Filters and reorders the targets of one call. */
 export type Route<Provider extends string = string> = {
   /** Only these providers or targets. */
   readonly only?: readonly (Provider | TargetId<Provider>)[];
   /** None of these providers or targets. */
   readonly ignore?: readonly (Provider | TargetId<Provider>)[];
-  /** These first, in this order; the others follow in theirs. */
+  /** These first, in this order. The others follow in the tier's order. */
   readonly order?: readonly (Provider | TargetId<Provider>)[];
 };
 
+/** Options of one call. They override the defaults of its target and tier. */
 export type CallOptions<
   Provider extends string = string,
   Schema extends StandardSchema | JsonSchema | undefined = StandardSchema | JsonSchema | undefined,
   Tools extends readonly Tool[] | undefined = readonly Tool[] | undefined,
 > = CallDefaults<Provider> & {
-  /** Tools the model may call. A call of any other is unusable output. */
+  /** Tools that the model may call. A call of any other tool is `invalid_output`. */
   readonly tools?: Tools;
   /**
-   * The shape of the answer; `object` then has its type, or is `undefined` with `tools`, which an answer may call
-   * instead. The answer is checked against it.
+   * Shape of the answer. The answer is validated against it, and `completion.object` has its type. With `tools`,
+   * `object` is `undefined` if the answer calls tools.
    */
   readonly schema?: Schema;
-  /** Merged over the tags of the router, tier and target, and carried by every event and the completion. */
+  /** Merged over the tags of the router, the tier and the target. Included in every event and in the completion. */
   readonly tags?: Tags;
-  /** Aborts the call: the socket is closed and the call fails with `aborted`, its `cause` your reason. */
+  /** Aborts the call: closes the socket and fails with `aborted`. The error's `cause` is the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Merged over the tier's. */
   readonly timeouts?: Timeouts;
+  /** Merged over the tier's. */
   readonly retry?: RetrySettings;
   readonly route?: Route<Provider>;
-  /** Looks at a whole answer; one that does not pass counts as `invalid_output`. A throw does not pass. */
+  /** Checks the complete answer. A rejected answer is `invalid_output`, and so is an exception. */
   readonly validate?: (
     completion: Completion<NoInfer<ObjectOf<Schema, Tools>>, NoInfer<ToolCallOf<Tools>>>,
   ) => Validation | Promise<Validation>;
   /**
-   * Share the request of an identical call that is under way: same tier, messages and options, `signal` and
-   * `tags` aside (functions and schemas must be the same objects). @default false
+   * Shares the request of an identical concurrent call: the same tier, messages and options, except `signal` and
+   * `tags`. Functions and schemas must be the same objects.
+   * @default false
    */
   readonly singleFlight?: boolean;
-  /** Keep the vendor's own response in `raw`. @default false */
+  /** Keeps the vendor's response in `completion.raw`. @default false */
   readonly raw?: boolean;
 };

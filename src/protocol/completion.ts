@@ -5,7 +5,7 @@ import type { Tool } from './request.ts';
 import type { InferOutput, StandardSchema } from './standard-schema.ts';
 import type { Cost, Usage } from './usage.ts';
 
-/** Why the model stopped; the vendor's own word is in `rawFinishReason`. */
+/** Why the model stopped. The vendor's value is in `rawFinishReason`. */
 export type FinishReason =
   | 'stop'
   | 'length'
@@ -17,7 +17,7 @@ export type FinishReason =
   | 'error'
   | 'other';
 
-/** Something the answer's target could not honour, or that was odd about the answer. */
+/** An option that the target does not support, or an irregularity in its answer. */
 export type Warning = {
   readonly code:
     | 'dropped-param'
@@ -27,77 +27,87 @@ export type Warning = {
     | 'usage-missing'
     | 'malformed-event'
     | 'compat';
+  /** The option that the warning is about. */
   readonly param?: string;
   readonly message: string;
 };
 
+/** Labels of a call, for your own metrics. */
 export type Tags = Readonly<Record<string, string>>;
 
-/** The tool calls that a list of tools allows, told apart by `name`. */
+/** The tool calls that a list of tools allows: a union discriminated by `name`. */
 export type ToolCallOf<Tools> = Tools extends readonly (infer Each)[]
   ? Each extends Tool<infer Name, infer Schema>
     ? ToolCallPart<Name, Schema extends StandardSchema ? InferOutput<Schema> : Json>
     : never
   : ToolCallPart;
 
-/** `undefined` where tools may be given: an answer that calls them has no object. `never` where there are none. */
+/** `undefined` if there may be tools, because an answer that calls tools has no object. Otherwise `never`. */
 type MissingObject<Tools> = [Tools] extends [undefined]
-  ? // Both hold for `any`, of which nothing is known.
+  ? // `any` matches both conditions: there may be tools.
     [unknown] extends [Tools]
     ? undefined
     : never
   : undefined;
 
 /**
- * The type of `object`: what `schema` promises, and `undefined` without one. With `tools` it is `undefined` too when
- * the answer calls tools.
+ * Type of `completion.object`: the schema's output type, or `undefined` without a schema. With `tools` it may be
+ * `undefined` too, because an answer that calls tools has no object.
  */
 export type ObjectOf<Schema, Tools = undefined> = Schema extends StandardSchema | JsonSchema
   ? InferOutput<Schema> | MissingObject<Tools>
   : undefined;
 
-/** A whole answer. */
+/** A complete answer. */
 export type Completion<
   ObjectType = unknown,
   ToolCall = ToolCallPart,
   Tier extends string = string,
 > = {
-  /** The vendor's id of the answer, or one of ours when it gave none. */
+  /** The vendor's id of the answer. Generated if the vendor sends none. */
   readonly id: string;
   readonly tier: Tier;
   /** `provider/model` that answered. */
   readonly target: string;
   readonly provider: string;
+  /** The model in the target, and the model that the vendor reports. */
   readonly model: { readonly requested: string; readonly served: string };
   readonly content: readonly Part[];
+  /** All text parts, concatenated. */
   readonly text: string;
+  /** All reasoning parts, concatenated. */
   readonly reasoningText: string;
+  /** The tool calls in `content`, except those that a plugin denied. */
   readonly toolCalls: readonly ToolCall[];
+  /** The answer, parsed and validated against `schema`. `undefined` without a schema. */
   readonly object: ObjectType;
   readonly finishReason: FinishReason;
+  /** The vendor's own finish reason. */
   readonly rawFinishReason?: string;
-  /** The vendor's detail on a refusal or a filter, such as its category. */
+  /** The vendor's details about a refusal or a content filter, such as a category. */
   readonly finishDetail?: string;
   readonly usage: Usage;
   readonly cost: Cost;
-  /** Milliseconds since the call began, waits and failed attempts included. */
+  /** Milliseconds since the start of the call, including waits and failed attempts. */
   readonly latency: {
     readonly totalMs: number;
     readonly firstTokenMs?: number;
   };
   /** The vendor's request id, for its support. */
   readonly requestId?: string;
+  /** The service tier that the vendor reports. */
   readonly serviceTier?: string;
+  /** Every attempt of the call and every skipped target, in order. */
   readonly trail: readonly Attempt[];
   readonly warnings: readonly Warning[];
   readonly tags: Tags;
-  /** With `singleFlight`: another caller's request answered this one too, and its cost was billed there. */
+  /** With `singleFlight`: the request of another call answered this one, and the cost was billed there. */
   readonly shared?: true;
-  /** The vendor's own response (a list of events for a stream); only with `raw: true`. */
+  /** The vendor's response, or the list of its events for a stream. Only with `raw: true`. */
   readonly raw?: unknown;
 };
 
-/** What had arrived when an answer broke off. */
+/** The content received before an answer broke off. */
 export type PartialAnswer = {
   readonly target: string;
   readonly content: readonly Part[];

@@ -7,126 +7,143 @@ import type { Runtime } from './runtime.ts';
 import type { Strategy } from './strategy.ts';
 import type { Price } from './usage.ts';
 
-/** How a tier orders its targets: as listed, or by list price. */
+/** Order of a tier's targets: as listed, or by list price of input plus output. */
 export type BuiltInStrategy = 'priority' | 'cheapest';
 
 /**
- * What becomes of an answer that breaks off after the reader has seen a part of it: it fails; another one begins
- * anew; or another target goes on where it ended, if it is known to do that, and begins anew otherwise.
+ * What happens when a stream breaks off after the reader has received a part of it. `fail`: the call fails.
+ * `restart`: the answer restarts on another target. `continue`: another target continues the text where it ended, or
+ * restarts if it does not support that.
  */
 export type MidStream = 'fail' | 'restart' | 'continue';
 
+/** What happens when no target is available: try the one that recovers first, or fail immediately. */
 export type WhenAllOpen = 'try-least-bad' | 'fail-fast';
 
-/** Whose vectors may stand in for those of a tier's first target. */
+/** Which targets may replace a tier's first target for `embed`. */
 export type Vectors = 'same-model' | 'any';
 
 /** When a target's circuit opens and closes. */
 export type CircuitSettings = {
-  /** Failures in a row that open it. @default 3 */
+  /** Consecutive failures that open it. @default 3 */
   readonly consecutiveFailures?: number;
-  /** Share of failures among the last `window` calls that opens it. @default 0.5 */
+  /** Share of failures among the last `window` attempts that opens it. @default 0.5 */
   readonly failureRate?: number;
-  /** Calls looked back on. @default 20 */
+  /** Number of recent attempts considered. @default 20 */
   readonly window?: number;
-  /** Calls needed before `failureRate` counts. @default 5 */
+  /** Attempts required before `failureRate` applies. At most `window`. @default 5 */
   readonly minimumCalls?: number;
-  /** How long it stays open at first, in milliseconds; doubles while probes fail. @default 5_000 */
+  /** How long it stays open at first, in milliseconds. Doubles while probes fail. @default 5_000 */
   readonly openMs?: number;
-  /** How long it stays open at most, in milliseconds. @default 30_000 */
+  /** Maximum time it stays open, in milliseconds. @default 30_000 */
   readonly maxOpenMs?: number;
-  /** Probes that must succeed to close it. @default 2 */
+  /** Successful probes required to close it. @default 2 */
   readonly successesToClose?: number;
 };
 
 /**
- * Asks a second target when the first one's first token is late; the first to begin answers, the other is let
- * go. Say `afterMs` or `percentile`.
+ * Sends the request to a second target when the first token is late. The target that starts first answers; the other
+ * request is aborted. Set `afterMs` or `percentile`.
  */
 export type Hedge = {
-  /** Late is a first token that has not come by then, in milliseconds. */
+  /** A first token is late after this many milliseconds. */
   readonly afterMs?: number;
   /**
-   * Late is what is slower than so many percent of the target's last 200 first tokens: 95, or 0.95, which means
-   * the same. Read on the low side, with a fifth added. Nothing is late before there are 20 of them.
+   * A first token is late when it is slower than this percentile of the target's last 200 first tokens: 95, or 0.95,
+   * which means the same. The percentile is read at the low end of its margin of error, plus 20 %. Applies from 20
+   * first tokens on.
    */
   readonly percentile?: number;
-  /** Hedges for each call of the tier, on average, at most. @default 0.1 */
+  /** Maximum hedges per call of the tier, on average. @default 0.1 */
   readonly maxExtra?: number;
 };
+
 /**
- * What the router holds back on its own, before a vendor has to. An attempt over a limit waits for its turn,
- * unless another target is free.
+ * Limits that the router enforces before the vendor does. An attempt over a limit waits in the queue, unless another
+ * target is available.
  */
 export type Limits = {
-  /** Attempts in flight at once. @default no limit */
+  /** Attempts in flight. @default no limit */
   readonly concurrency?: number;
-  /** Requests a minute; for each key of a pool. @default no limit */
+  /** Requests per minute, for each key of a pool. @default no limit */
   readonly rpm?: number;
-  /** Tokens a minute, those of the answer included; for each key of a pool. @default no limit */
+  /** Tokens per minute, prompt plus answer, for each key of a pool. @default no limit */
   readonly tpm?: number;
-  /** Attempts that may wait for their turn; one too many sheds the newest of the lowest priority. @default 1_000 */
+  /**
+   * Attempts that may wait in the queue. When it is full, the newest attempt of the lowest priority is rejected.
+   * @default 1_000 for a target, no limit for a tier or a provider
+   */
   readonly maxQueue?: number;
-  /** How long one may wait, in milliseconds. @default until the call's deadline */
+  /** How long an attempt may wait, in milliseconds. @default until the call's deadline */
   readonly maxQueueMs?: number;
 };
 
+/** A target with options. */
 export type TargetObject<ProviderName extends string = string> = CallDefaults<ProviderName> & {
   readonly target: TargetId<ProviderName>;
-  /** Tokens the model takes; an unknown window counts as larger than a known one. */
+  /**
+   * The model's context window in tokens. An unknown window counts as larger than a known one.
+   * @default from the price list
+   */
   readonly contextWindow?: number;
-  /** US dollars per million tokens; wins over every price list. */
+  /** US dollars per million tokens. Overrides all price lists. */
   readonly prices?: Price;
   /**
-   * Targets whose vectors mix have the same family, for `embed`.
-   * @default the model's name without what stands before its last slash
+   * For `embed`: targets with the same family have compatible vectors.
+   * @default the model's name after its last slash
    */
   readonly family?: string;
   readonly limits?: Limits;
+  /** Merged over the tags of the router and the tier, for this target's attempts. */
   readonly tags?: Tags;
 };
 
-/** What a tier may set, and `defaults` for all tiers. */
+/** Options of a tier. `defaults` sets them for all tiers. */
 export type TierSettings<
   ProviderName extends string = string,
   StrategyName extends string = never,
 > = CallDefaults<ProviderName> & {
   /** A built-in strategy, or the name of one in `strategies`. @default 'priority' */
   readonly strategy?: BuiltInStrategy | StrategyName;
-  /** Failure codes that go on to the next target although the failure table says they stop. */
+  /** Errors after which the next target is tried, although the failure table stops there. @default [] */
   readonly fallbackOn?: readonly AttemptErrorCode[];
   /** @default 'fail' */
   readonly midStream?: MidStream;
+  /** @default no hedging */
   readonly hedge?: Hedge;
-  /** Identical calls under way at the same time share one request. @default false */
+  /** Identical concurrent calls share one request. @default false */
   readonly singleFlight?: boolean;
   readonly timeouts?: Timeouts;
   readonly retry?: RetrySettings;
-  /** Attempts of one call over all its targets. @default 6 */
+  /** Maximum attempts of one call, over all its targets. @default 6 */
   readonly maxAttempts?: number;
   readonly circuit?: CircuitSettings;
   /**
-   * For `embed`: whether targets of another model family than the first one's may stand in for it. Their
-   * vectors do not mix: only where each call's vectors are compared with no others.
+   * For `embed`: whether a target of another model family may replace the first target. Their vectors are not
+   * comparable: use `'any'` only if you never compare vectors of different calls.
    * @default 'same-model'
    */
   readonly vectors?: Vectors;
-  /** When no target is available: ask the least bad one, or fail at once. @default 'try-least-bad' */
+  /** @default 'try-least-bad' */
   readonly whenAllOpen?: WhenAllOpen;
+  /** Limits over all targets of the tier. */
   readonly limits?: Limits;
+  /** Merged over the router's tags. */
   readonly tags?: Tags;
 };
 
+/** A tier with options. */
 export type TierObject<
   ProviderName extends string = string,
   TierName extends string = string,
   StrategyName extends string = never,
 > = TierSettings<ProviderName, StrategyName> & {
   readonly targets: readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[];
-  /** The tier whose targets follow when those of this one are used up. */
+  /** The tier whose targets follow after these. */
   readonly fallbackTier?: TierName;
 };
 
+/** A service level: a list of targets, or a list with options. */
 export type Tier<
   ProviderName extends string = string,
   TierName extends string = string,
@@ -135,7 +152,7 @@ export type Tier<
   | readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[]
   | TierObject<ProviderName, TierName, StrategyName>;
 
-/** The part of the configuration that is plain JSON data and can be replaced while the process runs. */
+/** The part of the configuration that is plain JSON data. `router.reconfigure` replaces it while calls run. */
 export type RoutingConfig<
   ProviderName extends string = string,
   TierName extends string = string,
@@ -144,11 +161,11 @@ export type RoutingConfig<
   readonly tiers: Readonly<
     Record<TierName, Tier<NoInfer<ProviderName>, NoInfer<TierName>, NoInfer<StrategyName>>>
   >;
-  /** For every tier that does not say otherwise. */
+  /** Defaults for every tier. */
   readonly defaults?: TierSettings<NoInfer<ProviderName>, NoInfer<StrategyName>>;
-  /** US dollars per million tokens for each `provider/model`; wins over the price list. */
+  /** US dollars per million tokens, by `provider/model`. Overrides the public price list. */
   readonly prices?: Readonly<Record<string, Price>>;
-  /** For each provider, over all its targets. */
+  /** By provider: limits over all its targets. */
   readonly providerLimits?: {
     readonly [Name in NoInfer<ProviderName>]?: Limits;
   };
@@ -156,16 +173,18 @@ export type RoutingConfig<
   readonly tags?: Tags;
 };
 
+/** The argument of `createRouter`. */
 export type RouterConfig<
   ProviderName extends string = string,
   TierName extends string = string,
   StrategyName extends string = never,
 > = RoutingConfig<ProviderName, TierName, StrategyName> & {
+  /** The vendors, under names of your choice. A name must not contain a slash. */
   readonly providers: Readonly<Record<ProviderName, Provider>>;
-  /** Strategies of your own, by the name that a tier's `strategy` uses. */
+  /** Custom strategies, by the name that a tier's `strategy` uses. */
   readonly strategies?: Readonly<Record<StrategyName, Strategy>>;
-  /** Layers around every call, the outermost first. */
+  /** Plugins around every call, the outermost first. */
   readonly plugins?: readonly Plugin[];
-  /** Time and chance, for tests: `fakeRuntime()` of `signalbox/testing`. @default the system's */
+  /** Clock, timers and randomness. For tests: `fakeRuntime()` from `signalbox/testing`. @default the system's */
   readonly runtime?: Runtime;
 };

@@ -2,116 +2,126 @@ import type { TargetId } from './call-options.ts';
 import type { Tags } from './completion.ts';
 import type { ErrorCode } from './error-code.ts';
 
-/** A fault that a drill can make. All but `slow`, `cut` and `truncated` ask no vendor. */
+/** A fault that a drill injects. Only with `slow`, `cut` and `truncated` does the vendor get the request. */
 export type DrillFault =
   /** The connection is refused. */
   | { readonly type: 'connection' }
-  /** Nothing comes until a clock of the attempt runs out. */
+  /** Silence, until a timeout of the attempt expires. */
   | { readonly type: 'timeout' }
-  /** @default retryAfterMs none: as a vendor that does not say when */
+  /** A 429. @default retryAfterMs none: no `Retry-After` */
   | { readonly type: 'rate_limited'; readonly retryAfterMs?: number }
+  /** A 500. */
   | { readonly type: 'server_error' }
+  /** A 503. */
   | { readonly type: 'overloaded' }
-  /** The vendor is asked after so many milliseconds. @default delayMs 2_000 */
+  /** The request is sent this many milliseconds late. @default delayMs 2_000 */
   | { readonly type: 'slow'; readonly delayMs?: number }
-  /** The vendor's answer breaks off after so many visible parts. @default afterParts 1 */
+  /** The answer is interrupted after this many visible parts. @default afterParts 1 */
   | { readonly type: 'cut'; readonly afterParts?: number }
-  /** The same without an error: it ends as if it were whole, but for its end marker. @default afterParts 1 */
+  /** The same without an error: the answer ends without its end marker. @default afterParts 1 */
   | { readonly type: 'truncated'; readonly afterParts?: number }
-  /** A whole answer that is of no use: an empty one. */
+  /** An empty answer. */
   | { readonly type: 'invalid_output' };
 
-/** Which calls of the tier a drill takes: a share of them, those with certain tags, or a share of these. */
+/** The calls that are drilled: a share of the tier's calls, those with all of these tags, or a share of those. */
 type Taken =
   | { readonly share: number; readonly tag?: Tags }
   | { readonly share?: number; readonly tag: Tags };
 
+/** Options of `router.drill`. Set `share`, `tag` or both. */
 export type DrillOptions<
   TierName extends string = string,
   ProviderName extends string = string,
 > = Taken & {
   /** Calls to this tier are drilled. */
   readonly tier: TierName;
-  /** A name is short for that fault with its defaults. */
+  /** How the targets fail. A name means the fault with its defaults. */
   readonly fault: DrillFault['type'] | DrillFault;
   /**
-   * The targets that fail. Name the first two to prove the second hop.
-   * @default the first one of the tier, as its strategy orders them
+   * The targets that fail. To test the second hop, set the first two.
+   * @default the first target of the tier, as ordered by its strategy
    */
   readonly targets?: readonly TargetId<ProviderName>[];
-  /** How long calls are taken, in milliseconds. Those under way then end as they began. */
+  /** How long new calls are drilled, in milliseconds. Calls already running finish as drilled calls. */
   readonly forMs: number;
 };
 
-/** Milliseconds of calls that were answered, from their beginning to their end. */
+/** Duration of answered calls. */
 type Latency = {
+  /** Number of answered calls. */
   readonly calls: number;
-  /** Absent without calls; over the last thousand, as is `p99Ms`. */
+  /** Milliseconds, over the last thousand calls. Absent without calls. */
   readonly p50Ms?: number;
+  /** Milliseconds, over the last thousand calls. Absent without calls. */
   readonly p99Ms?: number;
 };
 
-/** A call of the drill that was not answered. */
+/** A drilled call that was not answered. */
 export type LostCall = {
   readonly callId: string;
   readonly code: ErrorCode;
-  /** How its attempts failed, in order. */
+  /** The error codes of its attempts, in order. */
   readonly attempts: readonly ErrorCode[];
 };
 
+/** Result of a fire drill. */
 export type DrillReport<TierName extends string = string> = {
+  /** Id of the drill. */
   readonly drill: string;
   readonly tier: TierName;
   readonly fault: DrillFault;
   /** Epoch milliseconds. */
   readonly startedAt: number;
-  /** Epoch milliseconds at which the last of its calls was over. */
+  /** Epoch milliseconds at which the last drilled call ended. */
   readonly endedAt: number;
-  /** Whether the fault struck, every hop out of it ran, and no call was lost. */
+  /** Whether the fault occurred at every failing target, every expected hop ran, and no call was lost. */
   readonly passed: boolean;
-  /** Why it did not pass; empty when it did. */
+  /** Why it did not pass. Empty if it passed. */
   readonly reasons: readonly string[];
   readonly calls: {
-    /** Calls that were part of the drill. */
+    /** Drilled calls. */
     readonly drilled: number;
-    /** Those of them that asked a failing target. The others went past it, its circuit being open. */
+    /** Drilled calls that reached a failing target. The others skipped it because its circuit was open. */
     readonly hit: number;
     readonly answered: number;
     readonly lost: number;
-    /** Ended by their callers: neither answered nor lost. */
+    /** Aborted by their callers: neither answered nor lost. */
     readonly aborted: number;
   };
-  /** The lost calls; the first hundred. */
+  /** The first hundred lost calls. */
   readonly lost: readonly LostCall[];
-  /** The targets in the order in which the tier asks them. */
+  /** The targets, in the tier's order. */
   readonly targets: readonly {
     readonly target: string;
+    /** Whether the drill makes it fail. */
     readonly failing: boolean;
-    /** Times that the fault struck. */
+    /** How often the fault occurred. */
     readonly faults: number;
-    /** Attempts of drilled calls, and how many of them failed for whatever reason. */
+    /** Attempts of drilled calls. */
     readonly attempts: number;
+    /** Attempts that failed, for any reason. */
     readonly failures: number;
-    /** Drilled calls that it answered. */
+    /** Drilled calls that the target answered. */
     readonly answered: number;
   }[];
-  /** From each target to the next, and how often a drilled call went that way. */
+  /** From each target to the next. */
   readonly hops: readonly {
     readonly from: string;
     readonly to: string;
+    /** How many drilled calls took it. */
     readonly ran: number;
-    /** Whether the drill was to prove it: it leads out of a failing target. */
+    /** Whether the drill tests it: it starts at a failing target. */
     readonly expected: boolean;
   }[];
-  /** How long drilled calls took, and the tier's others in the same time. */
+  /** Of drilled calls, and of the tier's other calls in the same time. */
   readonly latency: { readonly drilled: Latency; readonly others: Latency };
 };
 
-/** A drill under way. */
+/** A running drill. */
 export interface Drill<TierName extends string = string> {
   readonly id: string;
-  /** Once the drill and the last of its calls are over. Never rejects. */
+  /** Resolves when the drill and the last of its calls have ended. Never rejects. */
   readonly report: Promise<DrillReport<TierName>>;
-  /** Takes no more calls. Does not end those under way; resolves with them. */
+  /** Drills no more calls. Does not abort running ones, and resolves with the report when they have ended. */
   stop(): Promise<DrillReport<TierName>>;
 }

@@ -1,6 +1,6 @@
-/** What went wrong, in one word. `docs/errors.md` says what the router does about each. */
+/** The kind of an error. `docs/errors.md` describes each code and what the router does. */
 export type ErrorCode =
-  // of one attempt
+  // Errors of one attempt
   | 'connection'
   | 'server_error'
   | 'overloaded'
@@ -21,7 +21,7 @@ export type ErrorCode =
   | 'stream_interrupted'
   | 'invalid_output'
   | 'aborted'
-  // of the call
+  // Errors of a call
   | 'all_targets_failed'
   | 'config'
   | 'budget_exceeded'
@@ -29,7 +29,7 @@ export type ErrorCode =
   | 'plugin_failed'
   | 'closed';
 
-/** The codes that one attempt can end with: the rows of the failure table. */
+/** Codes of failed attempts: the rows of the failure table. */
 export type AttemptErrorCode = Exclude<
   ErrorCode,
   | 'all_targets_failed'
@@ -40,5 +40,5 @@ export type AttemptErrorCode = Exclude<
   | 'closed'
 >;
 
-/** Which of the four clocks ran out; `pace`: the answer came too slowly to be whole before the last of them. */
+/** Which timeout expired. `pace`: the answer was too slow to finish before `totalMs`. */
 export type TimeoutPhase = 'connect' | 'first-token' | 'idle' | 'pace' | 'total';

@@ -4,28 +4,31 @@ import type { DrillFault } from './drill.ts';
 import type { ErrorCode } from './error-code.ts';
 import type { Cost, Usage } from './usage.ts';
 
-/** What every event of a call carries. No event holds prompts, answers or keys. */
+/** Fields of every event of a call. No event contains prompts, answers or keys. */
 type OfCall<TierName extends string> = {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly callId: string;
   readonly tier: TierName;
   readonly tags: Tags;
-  /** The fire drill that the call is part of: what its events tell may not have happened. */
+  /** Id of the fire drill that the call is part of. Its failures may be injected. */
   readonly drill?: string;
 };
 
-/** What an event of a fire drill as a whole carries. */
+/** Fields of every event of a fire drill as a whole. */
 type OfDrill<TierName extends string> = {
+  /** Epoch milliseconds. */
   readonly at: number;
   readonly callId: null;
   readonly tier: TierName;
   readonly tags: Tags;
+  /** Id of the drill. */
   readonly drill: string;
 };
 
-/** What an event of the router as a whole carries. */
+/** Fields of every event of the router as a whole. */
 type OfRouter = {
+  /** Epoch milliseconds. */
   readonly at: number;
   readonly callId: null;
   readonly tier: null;
@@ -34,18 +37,21 @@ type OfRouter = {
 
 type Skip = { readonly target: string; readonly reason: string };
 
-/** Why a target is out of use for a time without having failed. */
+/** Why a target is unavailable for some time without having failed. */
 export type Unavailability = 'limited' | 'exhausted' | 'credential' | 'model';
 
 /** The payload of each event, without its name. */
 type Payloads<TierName extends string> = {
   'call-start': OfCall<TierName> & { readonly mode: 'complete' | 'stream' };
+  /** The call was planned. */
   'route-plan': OfCall<TierName> & {
+    /** The targets to try, in order. */
     readonly candidates: readonly string[];
     readonly skipped: readonly Skip[];
   };
   'attempt-start': OfCall<TierName> & {
     readonly target: string;
+    /** Number of the attempt within the call, from 1. */
     readonly attempt: number;
   };
   'attempt-end': OfCall<TierName> & {
@@ -54,37 +60,40 @@ type Payloads<TierName extends string> = {
     readonly outcome: 'ok' | 'error' | 'aborted';
     readonly verdict: Verdict;
     readonly durationMs: number;
-    /** How long it had waited for its turn before. */
+    /** Milliseconds in the queue before it started. */
     readonly queuedMs?: number;
+    /** Milliseconds from the start of the attempt to its first token. */
     readonly firstTokenMs?: number;
     readonly error?: ErrorSummary;
     readonly usage?: Usage;
+    /** US dollars billed. `null` if the price is unknown. */
     readonly usd?: number | null;
   };
-  /** The same target is asked again after `delayMs`. */
+  /** The same target is tried again after `delayMs`. */
   retry: OfCall<TierName> & {
     readonly target: string;
     readonly attempt: number;
     readonly delayMs: number;
     readonly error: ErrorSummary;
   };
-  /** Another target is asked. */
+  /** Another target is tried. */
   failover: OfCall<TierName> & {
     readonly from: string;
     readonly to: string;
     readonly error: ErrorSummary;
   };
-  /** The first token of `from` is late: `to` is asked as well, and whichever begins first answers. */
+  /** The first token of `from` is late: the request is also sent to `to`. The target that starts first answers. */
   hedge: OfCall<TierName> & {
     readonly from: string;
     readonly to: string;
+    /** Milliseconds after which the first token counted as late. */
     readonly afterMs: number;
   };
   'first-token': OfCall<TierName> & {
     readonly target: string;
     readonly firstTokenMs: number;
   };
-  /** Once for each billed attempt: summing `usd` gives the bill. `null` when nobody knows the price. */
+  /** Emitted once per billed attempt: the sum of `usd` is the bill. `usd` is `null` if the price is unknown. */
   cost: OfCall<TierName> & {
     readonly target: string;
     readonly usage: Usage;
@@ -96,52 +105,59 @@ type Payloads<TierName extends string> = {
     readonly status: 'ok' | 'error' | 'aborted';
     /** The target that answered. */
     readonly target?: string;
+    /** Number of attempts. */
     readonly attempts: number;
     readonly durationMs: number;
+    /** Milliseconds from the start of the call to its first token. */
     readonly firstTokenMs?: number;
-    /** All that the call was billed; `null` when a part of it has no known price. */
+    /** US dollars billed for the whole call. `null` if a price is unknown. */
     readonly usd: number | null;
     readonly error?: ErrorSummary;
   };
   'circuit-open': OfCall<TierName> & {
     readonly target: string;
+    /** Epoch milliseconds. */
     readonly until: number;
     readonly cause: ErrorCode;
   };
   'circuit-half-open': OfCall<TierName> & { readonly target: string };
   'circuit-close': OfCall<TierName> & { readonly target: string };
-  /** The target is limited, or its account is empty: every call passes it over until `until`. */
+  /** The target is rate limited, or its account is empty. Calls skip it until `until` (epoch milliseconds). */
   'rate-limited': OfCall<TierName> & {
     readonly target: string;
     readonly until: number;
     readonly kind: 'limited' | 'exhausted';
   };
-  /** The vendor refused the key: all targets of the provider are passed over until `until`. Mend this one. */
+  /**
+   * The vendor rejected the key. Calls skip all targets of the provider until `until` (epoch milliseconds). Replace the
+   * key.
+   */
   'credential-rejected': OfCall<TierName> & {
     readonly provider: string;
     readonly target: string;
     readonly until: number;
     readonly error: ErrorSummary;
   };
-  /** From now on calls of the tier may be drilled. */
+  /** A fire drill started: calls of the tier may be drilled. */
   'drill-start': OfDrill<TierName> & {
     readonly fault: DrillFault['type'];
     readonly targets: readonly string[];
   };
-  /** The drill and the last of its calls are over. */
+  /** The fire drill and the last of its calls have ended. */
   'drill-end': OfDrill<TierName> & {
     readonly passed: boolean;
     readonly reasons: readonly string[];
   };
+  /** `reconfigure` replaced the configuration. */
   'config-change': OfRouter & { readonly tiers: readonly string[] };
-  /** A listener threw or rejected. The call went on as if it had not. */
+  /** A listener threw or rejected. This does not affect the call. */
   'listener-error': OfRouter & {
     readonly event: string;
     readonly error: unknown;
   };
 };
 
-/** Every event by its name. */
+/** Events by name. */
 export type RouterEvents<TierName extends string = string> = {
   readonly [Name in keyof Payloads<TierName>]: {
     readonly type: Name;
@@ -150,10 +166,10 @@ export type RouterEvents<TierName extends string = string> = {
 
 export type EventName = keyof RouterEvents;
 
-/** Any event, told apart by `type`. */
+/** Any event: a union discriminated by `type`. */
 export type RouterEvent<TierName extends string = string> = RouterEvents<TierName>[EventName];
 
-/** What a listener to `name` gets; `'*'` gets all of them. */
+/** The event that a listener of `Name` receives. `'*'` receives every event. */
 export type EventOf<
   Name extends EventName | '*',
   TierName extends string = string,

@@ -1,4 +1,4 @@
-/** Any value that survives `JSON.stringify` unchanged. */
+/** Any value that `JSON.stringify` preserves. */
 export type Json =
   | string
   | number
@@ -7,8 +7,8 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json };
 
-/** A JSON object, as found on the wire before its shape has been checked. */
+/** A parsed JSON object of unknown shape. */
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** A JSON Schema document. Dialect 2020-12 unless it says otherwise. */
+/** A JSON Schema document. Dialect 2020-12, unless `$schema` specifies another. */
 export type JsonSchema = { readonly [keyword: string]: unknown };

@@ -1,11 +1,11 @@
 import type { Json } from './json.ts';
 
-/** The wire protocols that adapters speak. Custom providers may name their own. */
+/** The wire protocol of an adapter. A custom provider may use any name. */
 export type Wire = 'openai-responses' | 'openai-chat' | 'anthropic' | 'gemini' | (string & {});
 
 /**
- * Replay data that only its issuer understands (a reasoning signature, encrypted reasoning).
- * It is sent back to the endpoint that minted it and to nobody else.
+ * Replay data that only its issuer understands, such as a reasoning signature or encrypted reasoning. Sent back only to
+ * the provider that issued it.
  */
 export type Opaque = {
   readonly wire: Wire;
@@ -22,7 +22,9 @@ export type Opaque = {
   readonly data: string;
 };
 
-/** Where the bytes of an image, a sound or a file are. `data` is bytes or base64. */
+/**
+ * Content of an image, an audio clip or a file. `data` is bytes or base64; `ref` is a file uploaded to the provider.
+ */
 export type Media =
   | { readonly url: string; readonly mediaType?: string }
   | { readonly data: Uint8Array | string; readonly mediaType: string }
@@ -31,30 +33,30 @@ export type Media =
       readonly mediaType?: string;
     };
 
-/** Asks the vendor to cache the prompt up to here. A hint: targets without it ignore it. */
+/** Asks the vendor to cache the prompt up to here. A hint: targets without prompt caching ignore it. */
 export type CacheHint = boolean | { readonly ttl?: '5m' | '30m' | '1h' | '12h' };
 
-/** Where something in the answer comes from, as the vendor says. */
+/** A source that the vendor cites for a part of the answer. */
 export type Citation = {
-  /** Address of the source; absent when it is no page. */
+  /** URL of the source. Absent if it is not a web page. */
   readonly url?: string;
   readonly title?: string;
-  /** The words of the source that are cited. */
+  /** The cited text of the source. */
   readonly citedText?: string;
-  /** The vendor's name of the document or file, when it is no page. */
+  /** The vendor's name of the document or file. Absent if the source is a web page. */
   readonly source?: string;
-  /** First character of the part's text that it supports; absent when it is for the whole of it. */
+  /** Index of the first supported character in the part's text. Absent if it supports the whole text. */
   readonly start?: number;
-  /** The character after the last one. */
+  /** Index after the last supported character. */
   readonly end?: number;
-  /** The vendor's own citation. */
+  /** The vendor's citation object. */
   readonly raw: Json;
 };
 
 export type TextPart = {
   readonly type: 'text';
   readonly text: string;
-  /** Sources of an answer. Not sent back to any vendor. */
+  /** Sources of the text. Not sent to any vendor. */
   readonly citations?: readonly Citation[];
   readonly cache?: CacheHint;
   readonly opaque?: Opaque;
@@ -62,6 +64,7 @@ export type TextPart = {
 export type ImagePart = {
   readonly type: 'image';
   readonly source: Media;
+  /** Resolution at which the vendor reads the image. */
   readonly detail?: 'auto' | 'low' | 'high';
   readonly cache?: CacheHint;
 };
@@ -70,7 +73,7 @@ export type FilePart = {
   readonly type: 'file';
   readonly source: Media;
   readonly filename?: string;
-  /** Asks for citations of this file where that is to be asked for (Anthropic). A hint: others ignore it. */
+  /** Requests citations of this file, for vendors that require it (Anthropic). Other vendors ignore it. */
   readonly citations?: boolean;
   readonly cache?: CacheHint;
 };
@@ -82,8 +85,8 @@ export type ReasoningPart = {
 export type RefusalPart = { readonly type: 'refusal'; readonly text: string };
 
 /**
- * A call of one of the caller's tools.
- * `invalid` marks arguments that are not JSON; `rawInput` then holds the vendor's text as it came.
+ * A call of one of the caller's tools. If the arguments are not valid JSON, `invalid` is `true` and `rawInput` contains
+ * the vendor's text.
  */
 export type ToolCallPart<Name extends string = string, Input = Json> = {
   readonly type: 'tool-call';
@@ -93,12 +96,12 @@ export type ToolCallPart<Name extends string = string, Input = Json> = {
   readonly rawInput?: string;
   readonly invalid?: boolean;
   readonly opaque?: Opaque;
-  /** A plugin denied the call: it is not in `toolCalls`, and must not be run. */
+  /** A plugin denied the call. It is not in `toolCalls`; do not run it. */
   readonly denied?: { readonly plugin: string; readonly rule: string };
 };
 export type ToolResultPart = {
   readonly type: 'tool-result';
-  /** The `id` of the tool call that this answers. */
+  /** The `id` of the tool call. */
   readonly id: string;
   readonly name: string;
   readonly output: Json | readonly (TextPart | ImagePart | FilePart)[];
@@ -116,7 +119,7 @@ export type Part =
   | ToolCallPart
   | ToolResultPart;
 
-/** One turn. A string is short for one text part. */
+/** One message of a conversation. A string means one text part. */
 export type Message =
   | { readonly role: 'system'; readonly content: string | readonly TextPart[] }
   | {
@@ -124,7 +127,7 @@ export type Message =
       readonly content: string | readonly Part[];
     };
 
-/** A turn as adapters see it: content is always a list of parts, and never empty. */
+/** A message as adapters receive it: `content` is a non-empty list of parts. */
 export type NormalMessage = {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: readonly Part[];

@@ -5,33 +5,33 @@ import type { Json } from './json.ts';
 import type { ImagePart } from './message.ts';
 import type { Cost, Usage } from './usage.ts';
 
-/** Texts to embed, as an adapter gets them: never more than its `maxEmbeddingBatch`. */
+/** An embedding request as adapters receive it. At most `maxEmbeddingBatch` values. */
 export type EmbeddingRequest = {
   /** Key of `providers` in the configuration. */
   readonly provider: string;
   /** The vendor's model id. */
   readonly model: string;
   readonly values: readonly string[];
-  /** Length of the vectors, for models that can shorten them. */
+  /** Length of the vectors, for models that support it. */
   readonly dimensions?: number;
   readonly userId?: string;
-  /** Merged last into the vendor's body. */
+  /** Merged last into the vendor's request body. */
   readonly extraBody?: { readonly [key: string]: Json };
 };
 
-/** A picture to draw, as an adapter gets it. */
+/** An image request as adapters receive it. */
 export type ImageRequest = {
   /** Key of `providers` in the configuration. */
   readonly provider: string;
   /** The vendor's model id. */
   readonly model: string;
   readonly prompt: string;
-  /** How many. */
+  /** Number of images. */
   readonly count?: number;
   /** `<width>x<height>` in pixels, such as `1024x1024`. */
   readonly size?: string;
   readonly userId?: string;
-  /** Merged last into the vendor's body. */
+  /** Merged last into the vendor's request body. */
   readonly extraBody?: { readonly [key: string]: Json };
 };
 
@@ -48,15 +48,17 @@ type SharedOptions<Provider extends string> = Pick<
   | 'priority'
 >;
 
+/** Options of `router.embed`. */
 export type EmbedOptions<Provider extends string = string> = SharedOptions<Provider> & {
-  /** Length of the vectors, for models that can shorten them. @default the model's own */
+  /** Length of the vectors, for models that support it. @default the model's */
   readonly dimensions?: number;
-  /** Batches in flight at once, when the values are too many for one request. @default 4 */
+  /** Concurrent requests, if the values do not fit into one. @default 4 */
   readonly concurrency?: number;
 };
 
+/** Options of `router.image`. */
 export type ImageOptions<Provider extends string = string> = SharedOptions<Provider> & {
-  /** How many. @default 1 */
+  /** Number of images. @default 1 */
   readonly count?: number;
   /** `<width>x<height>` in pixels. @default the vendor's */
   readonly size?: string;
@@ -64,13 +66,13 @@ export type ImageOptions<Provider extends string = string> = SharedOptions<Provi
 
 type SharedResult<Tier extends string> = {
   readonly tier: Tier;
-  /** `provider/model` that answered; of the last batch, when several did. */
+  /** `provider/model` that answered. If there were several batches: the last one. */
   readonly target: string;
   readonly provider: string;
   readonly model: { readonly requested: string; readonly served: string };
   readonly usage: Usage;
   readonly cost: Cost;
-  /** Milliseconds since the call began, waits and failed attempts included. */
+  /** Milliseconds since the start of the call, including waits and failed attempts. */
   readonly latency: { readonly totalMs: number };
   readonly requestId?: string;
   readonly trail: readonly Attempt[];
@@ -78,15 +80,18 @@ type SharedResult<Tier extends string> = {
   readonly tags: Tags;
 };
 
-/** Vectors in the order of the values. */
+/** Result of `router.embed`. */
 export type Embeddings<Tier extends string = string> = SharedResult<Tier> & {
+  /** One vector per value, in the same order. */
   readonly vectors: readonly (readonly number[])[];
+  /** Length of the vectors. */
   readonly dimensions: number;
 };
 
-/** Pictures, their bytes in `source` as base64. */
+/** Result of `router.image`. */
 export type Images<Tier extends string = string> = SharedResult<Tier> & {
+  /** The images. `source.data` is base64. */
   readonly images: readonly ImagePart[];
-  /** What the model said beside the pictures. */
+  /** Text that the model returned with the images. */
   readonly text: string;
 };

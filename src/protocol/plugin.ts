@@ -8,29 +8,29 @@ import type { NormalTool } from './request.ts';
 import type { Runtime } from './runtime.ts';
 import type { ProviderPart, StreamPart } from './stream-part.ts';
 
-/** What a call asks for, as a plugin sees it. */
+/** The request of a call, as a plugin receives it. */
 export type PluginRequest =
   | {
       readonly kind: 'chat';
       readonly messages: readonly NormalMessage[];
-      /** The call's own system prompt. One that the configuration sets for a tier or a target is not shown. */
+      /** The system prompt of the call. A system prompt from the configuration is not included. */
       readonly system?: string;
       readonly tools?: readonly NormalTool[];
-      /** Set when `messages` are only the turns that ask the model to repair its answer. */
+      /** Set if `messages` contain only the messages that ask the model to repair its answer. */
       readonly isRepair?: true;
     }
   | { readonly kind: 'embed'; readonly values: readonly string[] }
   | { readonly kind: 'image'; readonly prompt: string };
 
-/** A whole answer of any kind of call; `vectors` are those of an embedding. */
+/** A complete answer of any kind of call. `vectors` is set for `embed`. */
 export type PluginAnswer = Completion & {
   readonly vectors?: readonly (readonly number[])[];
 };
 
-/** Parts of an answer on their way to the reader. The last one of an answer is `finish`. */
+/** A batch of parts of an answer. The last part of an answer is `finish`. */
 export type PluginParts = readonly StreamPart<PluginAnswer>[];
 
-/** One call as one plugin sees it: the same object for every hook, so that a `WeakMap` can hold the plugin's state. */
+/** One call, as one plugin sees it. Every hook receives the same object, so it can be the key of a `WeakMap`. */
 export interface PluginCall {
   /** The `callId` of the call's events. */
   readonly id: string;
@@ -43,145 +43,157 @@ export interface PluginCall {
   /** The request as this plugin's `onRequest` returned it. */
   readonly request: PluginRequest;
   /**
-   * What the plugins inside of this one made of it: the request as it is sent, and the answer as the vendor gave it, once
-   * it is whole. On a cache hit the answer is the cached one.
+   * The request as it is sent, after all inner plugins, and the complete answer as the vendor returned it. On a cache
+   * hit it is the cached answer. `answer` is absent until it is complete.
    */
   readonly innermost: { readonly request: PluginRequest; readonly answer?: PluginAnswer };
-  /** The fire drill that the call is part of. */
+  /** Id of the fire drill that the call is part of. */
   readonly drill?: string;
-  /** Aborts when the call ends before its time: by its caller, its deadline, or the router's `close`. */
+  /** Aborts if the call ends early: by its caller, its deadline, or `router.close`. */
   readonly signal: AbortSignal;
-  /** What is left until the call's deadline, in milliseconds. */
+  /** Milliseconds until the call's deadline. */
   remainingMs(): number;
-  /** Time and chance: use these rather than `Date`, timers and `Math.random`, and tests run on virtual time. */
+  /**
+   * Clock, timers and randomness. Use it instead of `Date`, timers and `Math.random`, so that tests can use virtual
+   * time.
+   */
   readonly runtime: Runtime;
   /**
-   * Makes another call on behalf of this one, through the plugins inside of this one only, so that it cannot recurse. It
-   * ends with this call. Its tags are those of its tier and of `options`.
-   * @throws SignalboxError as `router.complete` does
+   * Makes another call as part of this one. It passes only the inner plugins, so it cannot recurse, and is aborted when
+   * this call ends. Its tags come from its tier and `options`.
+   * @throws SignalboxError like `router.complete`
    */
   ask(
     tier: string,
     messages: string | readonly Message[],
     options?: CallOptions,
   ): Promise<Completion>;
-  /** The same for vectors. @throws SignalboxError as `router.embed` does */
+  /** The same for vectors. @throws SignalboxError like `router.embed` */
   embed(
     tier: string,
     values: string | readonly string[],
     options?: EmbedOptions,
   ): Promise<Embeddings>;
   /**
-   * Sends this call's request to another target as well, as `ask` would. The answer is not this call's.
-   * @throws SignalboxError as `router.complete` does
+   * Sends this call's request to another target too, in the same way as `ask`. The answer does not become this call's
+   * answer.
+   * @throws SignalboxError like `router.complete`
    */
   fork(options: { readonly target: TargetId; readonly tags?: Tags }): Promise<PluginAnswer>;
 }
 
-/** How one attempt ended. */
+/** The result of one attempt. */
 export type PluginAttemptResult = Attempt & {
-  /** What the vendor called the answer, and the model that gave it. */
+  /** The vendor's id of the answer. */
   readonly answerId?: string;
+  /** The model that the vendor reports. */
   readonly servedModel?: string;
   readonly finishReason?: FinishReason;
 };
 
 /** One attempt: one request to one target. */
 export interface PluginAttempt {
+  /** `provider/model`. */
   readonly target: string;
   readonly provider: string;
   readonly model: string;
-  /** Which of the provider's keys, from 1; only with a pool of them. */
+  /** Position of the key in the provider's pool, from 1. Absent without a pool. */
   readonly key?: number;
-  /** The attempt's number within the call, from 1. */
+  /** Number of the attempt within the call, from 1. */
   readonly attempt: number;
   /** Aborts when the attempt must end, for any reason. */
   readonly signal: AbortSignal;
   readonly call: PluginCall;
-  /** Stops the connect timeout: for a plugin that answers an attempt itself. Otherwise the transport does it. */
+  /** Stops the connect timeout. Call it if the plugin answers the attempt itself; otherwise the transport does. */
   connected(): void;
-  /** Resolves when the attempt is over and the router has decided what follows. Never rejects. */
+  /** Resolves when the attempt has ended and the router has decided its verdict. Never rejects. */
   readonly ended: Promise<PluginAttemptResult>;
 }
 
-/** Sees the parts of one answer. Made for each answer, so its fields can hold state. */
+/** Processes the parts of one answer. Created for each answer, so its fields can store state. */
 export interface PartsHook {
-  /** Returns what is passed on of the parts, with others put in or left out. */
+  /** Returns the parts to pass on. It may add, change, hold back or drop parts. */
   parts(batch: PluginParts): PluginParts | Promise<PluginParts>;
-  /** The answer restarts: all parts so far are void. */
+  /** The answer restarts: discard all parts so far. */
   restart?(): void;
-  /** The answer is whole: returns what was held back. */
+  /** The answer is complete: returns the parts that were held back. */
   end?(): PluginParts | Promise<PluginParts>;
 }
 
-/** What becomes of a tool call. A denied one is not in `toolCalls`; its part in `content` says so. */
+/** The decision about a tool call. A denied call is not in `toolCalls`; its part in `content` has `denied`. */
 export type ToolCallDecision = 'allow' | { readonly replace: Json } | { readonly deny: string };
 
 type MaybePromise<Value> = Value | Promise<Value>;
 
 /**
- * A layer around calls. `plugins: [outer, inner]`: requests pass the layers from the first to the last, answers from the
- * last to the first. Each hook is optional.
+ * A layer around calls. With `plugins: [outer, inner]`, requests pass the plugins from first to last, and answers from
+ * last to first. All hooks are optional.
  *
- * What is inside of a layer (its own hooks but `onParts`, the plugins after it, repairs, `continue`, the vendor) sees the
- * request as its `onRequest` returned it. The caller, `schema` and `validate` see the answer as the first plugin's
- * `onParts` returned it.
+ * Everything inside a plugin (its hooks except `onParts`, the plugins after it, repairs, `continue`, the vendor)
+ * receives the request that its `onRequest` returned. The caller, `schema` and `validate` receive the answer that the
+ * `onParts` of the first plugin returned.
  *
- * A hook that throws fails the call with `plugin_failed`, which names the plugin. An error of the call itself that passes
- * through a `wrap` hook stays what it is.
+ * A hook that throws fails the call with `plugin_failed`, and the error names the plugin. An error of the call that
+ * passes through a `wrap` hook does not change.
  *
  * @experimental until version 1.0
  */
 export interface Plugin {
-  /** Unique in a router. In errors and in the answer's parts. */
+  /** Unique in a router. Appears in errors and in the parts of answers. */
   readonly name: string;
   /** Tiers whose calls skip this plugin. */
   readonly exceptTiers?: readonly string[];
   /**
-   * Whether a hook that throws is passed over instead: the request or answer stays as it was, a tool call is allowed. A
-   * `wrapCall` that has read some of the answer is not passed over. @default false
+   * Skips a hook that throws: the request or answer does not change, a tool call is allowed. A `wrapCall` that has
+   * already read a part of the answer is not skipped.
+   * @default false
    */
   readonly failOpen?: boolean;
   /**
-   * A call enters the layer. Returns the request, or another one; or blocks the call, which then fails with
-   * `policy_blocked`, `policy` being the plugin's name. Also called with the turns that ask for a repair
-   * (`request.isRepair`), of which only the messages are used.
+   * Called when a call enters the plugin. Returns the request, changed or not, or blocks the call: it then fails with
+   * `policy_blocked`, and `policy` is the plugin's name. Also called with the messages that ask for a repair
+   * (`request.isRepair`); only the returned messages are used.
    */
   onRequest?(
     request: PluginRequest,
     call: PluginCall,
   ): MaybePromise<PluginRequest | { readonly block: { readonly rule: string } }>;
   /**
-   * Wraps everything inside. `next()` runs it, at most once; an answer can come from elsewhere instead, or be replayed. The
-   * call's own answer ends with `finish`. With `signal`, what is inside ends by that one instead of by the call's: for an
+   * Wraps everything inside the plugin. Call `next()` at most once to run it, or yield an answer from elsewhere, such
+   * as a cache. An answer must end with `finish`. `signal` replaces the call's signal for everything inside: for an
    * answer that several calls share.
    */
   wrapCall?(
     call: PluginCall,
     next: (options?: { readonly signal?: AbortSignal }) => AsyncIterable<PluginParts>,
   ): AsyncIterable<PluginParts>;
-  /** Parts leave the layer, cached ones too. For `complete`, and for what `schema` sees, they are whole parts. */
+  /**
+   * Called when parts leave the plugin, cached parts included. For `complete` and for `schema`, they are whole parts.
+   */
   onParts?(call: PluginCall): PartsHook;
-  /** Returns why this target must not take the call, or `true`. Called when the call is planned. */
+  /** Returns `true`, or the reason why this target must not be tried. Called when the call is planned. */
   eligible?(
     target: { readonly target: string; readonly provider: string; readonly model: string },
     call: PluginCall,
   ): true | string;
   /**
-   * Wraps the sending of one attempt. The request is sent, and every read of its answer runs, in the async context that is
-   * active when `next()` is called. Nothing is read after the last part: `attempt.ended` is the place for what comes after.
+   * Wraps one attempt. The request is sent and its answer is read in the async context that is active when `next()` is
+   * called. Nothing is read after the last part: use `attempt.ended` to run code after it.
    */
   wrapAttempt?(
     attempt: PluginAttempt,
     next: () => AsyncIterable<readonly ProviderPart[]>,
   ): AsyncIterable<readonly ProviderPart[]>;
   /**
-   * Accepts or rejects a whole answer, as the vendor gave it; a rejected one is `invalid_output`, which is repaired or
-   * goes to the next target. In a stream it is called at the end.
+   * Accepts or rejects a whole answer, as the vendor gave it; a rejected one is `invalid_output`, which is repaired (the
+   * model sees the reason) or goes to the next target. In a stream it is called at the end.
    */
-  accept?(answer: PluginAnswer, call: PluginCall): MaybePromise<true | { readonly reason: string }>;
+  accept?(
+    answer: PluginAnswer,
+    call: PluginCall,
+  ): MaybePromise<boolean | { readonly reason: string }>;
   /** A tool call leaves the layer. Its parts are held back until this has decided. Called once for each tool call. */
   onToolCall?(toolCall: ToolCallPart, call: PluginCall): MaybePromise<ToolCallDecision>;
-  /** The router is closed, and all calls are over. */
+  /** Called when the router is closed and all calls have ended. */
   close?(): MaybePromise<void>;
 }

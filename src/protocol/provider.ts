@@ -4,7 +4,7 @@ import type { EmbeddingRequest, ImageRequest } from './other-tasks.ts';
 import type { ProviderRequest, Transfer } from './request.ts';
 import type { ProviderPart } from './stream-part.ts';
 
-/** What a model can take or do; a call that needs one a target lacks passes that target over. */
+/** A feature of a model. A call that requires a capability skips the targets that lack it. */
 export type Capability =
   | 'vision'
   | 'audio'
@@ -15,96 +15,102 @@ export type Capability =
   | 'embeddings'
   | 'image-output';
 
-/** What a vendor says of one of its own limits along with an answer, in its headers. */
+/** One of the vendor's limits, as reported in the headers of an answer. */
 export type RateLimit = {
-  /** The vendor's word for it, such as `requests-day` or `input-tokens`; told apart by it. */
+  /** The vendor's name of the limit, such as `requests-day` or `input-tokens`. Identifies it. */
   readonly name: string;
   readonly unit: 'requests' | 'tokens';
-  /** How many there are in all. */
+  /** The limit's size. */
   readonly limit?: number;
-  /** How many are left. */
+  /** Requests or tokens left. */
   readonly remaining: number;
-  /** Milliseconds until there are as many as in the beginning. */
+  /** Milliseconds until the limit is full again. */
   readonly resetMs: number;
 };
 
-/** How the transport tells the engine what it sees of the vendor: that it is alive, and what it still allows. */
+/** Callbacks by which the transport reports activity and limits of the vendor to the engine. */
 export interface Watch {
-  /** The request is on a connected socket: the connect clock stops. */
+  /** The request is on a connected socket. Stops the connect timeout. */
   connected(): void;
-  /** Bytes arrived, keep-alive pings included: the idle clock starts anew. */
+  /** Bytes arrived, keep-alive pings included. Restarts the idle timeout. */
   bytes(): void;
-  /** The vendor told its own limits; with a refusal as well as with an answer. */
-  limits(told: readonly RateLimit[]): void;
+  /** The vendor reported its limits, with an answer or an error response. */
+  limits(limits: readonly RateLimit[]): void;
 }
 
-/** One attempt's surroundings, handed to the adapter. */
+/** What an adapter receives with each attempt. */
 export type AttemptContext = {
-  /** Aborted when the attempt must end, for whatever reason. The adapter then closes its socket. */
+  /** Aborts when the attempt must end, for any reason. The adapter then closes its socket. */
   readonly signal: AbortSignal;
   readonly transfer: Transfer;
   readonly watch: Watch;
-  /** Which of the provider's keys to use, from 0; see {@link Provider.keyCount}. */
+  /** Index of the key to use, from 0. See {@link Provider.keyCount}. */
   readonly key?: number;
-  /** Keep the vendor's response and hand it over in `finish.raw`. */
+  /** Whether to return the vendor's response in `finish.raw`. */
   readonly keepRaw: boolean;
   /**
-   * Most bytes that the body of the answer may have, decompressed: {@link Provider.maxAnswerBytes}. What exceeds it
-   * fails as `invalid_response`, with its socket closed. @default 67 108 864 (64 MB)
+   * Maximum size of the answer's body in bytes, after decompression: {@link Provider.maxAnswerBytes}. A larger answer
+   * fails as `invalid_response`, and its socket is closed.
+   * @default 67_108_864 (64 MB)
    */
   readonly maxAnswerBytes?: number | undefined;
 };
 
-/** A request put into the vendor's words, not yet sent. */
+/** A request in the vendor's format, not sent yet. */
 export interface PreparedCall {
-  /** What the target cannot honour. Told before sending, so that the caller's `onUnsupported` can decide. */
+  /** Options that the target does not support. Known before sending, so that `onUnsupported` can be applied. */
   readonly warnings: readonly Warning[];
   /**
-   * Sends it, and yields the parts of the answer in batches: what one read of the socket brought, so that nothing
-   * waits for more. An answer in one piece is one batch. Nothing happens before the first read.
+   * Sends the request and yields the parts of the answer in batches. Parts from one read of the socket are one batch,
+   * so that no part waits for more data. A JSON answer is one batch. A batch is never empty. Nothing is sent before the
+   * first read.
    */
   send(context: AttemptContext): AsyncIterable<readonly ProviderPart[]>;
 }
 
 /**
- * The port that every adapter implements.
+ * The interface that every adapter implements.
  *
- * An implementer promises:
- * - one HTTP request for each `send`, never a retry of its own;
- * - parts in order, and `finish` last and exactly once; an iterator that ends without it is a failure;
- * - a success is claimed only on the vendor's own terminal marker, never because the bytes ended;
- * - every failure is a `SignalboxError` with one of the attempt codes, with no prompt, key or vendor text
- *   in its message (the vendor's own words go to `cause`);
- * - when `signal` aborts or the reader leaves, the socket is closed and nothing listens on the signal;
- * - nothing vendor-made is loaded before `preload`.
+ * An implementation must keep these rules:
+ * - `send` makes one HTTP request and never retries.
+ * - It yields parts in order, with `finish` once and last. An iterator that ends without `finish` is a failure.
+ * - An answer is complete only with the vendor's end marker, not because the bytes ended.
+ * - Every failure is a `SignalboxError` with a code of an attempt. Its message contains no prompt, key or vendor text;
+ *   the vendor's words are in `cause`.
+ * - When `signal` aborts or the reader leaves, the socket is closed and no listener remains on the signal.
+ * - The vendor's SDK is not loaded before `preload`.
  */
 export interface Provider {
   readonly wire: Wire;
-  /** The name of this vendor in price lists (`openai`, `anthropic`, `google`); absent when it has none. */
+  /** The vendor's name in price lists, such as `openai`. Absent if the vendor is in none. */
   readonly priceList?: string;
   /**
-   * How many keys it has, for a pool: the router then keeps the health of each, and names one with each
-   * attempt. @default 1
+   * Number of keys in the pool. The router tracks the health of each key and selects one for each attempt.
+   * @default 1
    */
   readonly keyCount?: number;
   /**
-   * Most bytes of one answer, whatever the vendor sends. The router hands it to every `send`, and ends an attempt whose
-   * parts together exceed it. @default 67 108 864 (64 MB)
+   * Maximum size of one answer in bytes. The router passes it to every `send`, and ends an attempt whose parts exceed
+   * it.
+   * @default 67_108_864 (64 MB)
    */
   readonly maxAnswerBytes?: number;
-  /** What `model` can do, as far as we know; unknown models get the wire's usual set. */
+  /** The capabilities of `model`. For an unknown model: the usual capabilities of the wire. */
   capabilities(model: string): ReadonlySet<Capability>;
   /**
-   * Loads the vendor's SDK. Awaited before the first attempt, outside of its timeouts; once it has resolved, it is not
-   * called again. Rejects with `config` and an install command when the SDK is missing.
+   * Loads the vendor's SDK. Awaited before the first attempt, outside its timeouts. Not called again after it resolved.
+   * @throws SignalboxError `config` with an install command if the SDK is missing
    */
   preload(): Promise<void>;
-  /** Pure: no I/O, no clock. Throws `unsupported` or `invalid_request` for what cannot be said at all. */
+  /**
+   * Converts the request to the vendor's format. Pure: no I/O, no clock.
+   * @throws SignalboxError `unsupported` or `invalid_request` if the wire cannot express the request
+   */
   prepare(request: ProviderRequest): PreparedCall;
-  /** The same for embeddings: `send` yields one `vectors` part. Absent where the wire has none. */
+  /** The same for embeddings: `send` yields one `vectors` part. Absent if the wire has no embeddings. */
   prepareEmbedding?(request: EmbeddingRequest): PreparedCall;
-  /** Most values that one embedding request takes, or takes for a model. @default 100 */
+  /** Maximum values per embedding request, or a function of the model. @default 100 */
   readonly maxEmbeddingBatch?: number | ((model: string) => number);
-  /** The same for pictures: `send` yields `part-end` parts of type `image`. Absent where the wire has none. */
+  /** The same for images: `send` yields `part-end` parts of type `image`. Absent if the wire generates no images. */
   prepareImage?(request: ImageRequest): PreparedCall;
 }

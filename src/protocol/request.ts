@@ -2,7 +2,7 @@ import type { Json, JsonSchema } from './json.ts';
 import type { CacheHint, NormalMessage } from './message.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
-/** A tool the model may call. Typed and checked when `inputSchema` is a Standard Schema. */
+/** A tool that the model may call. With a Standard Schema as `inputSchema`, its input is typed and validated. */
 export type Tool<
   Name extends string = string,
   Input extends StandardSchema | JsonSchema = StandardSchema | JsonSchema,
@@ -10,35 +10,37 @@ export type Tool<
   readonly name: Name;
   readonly description?: string;
   readonly inputSchema: Input;
-  /** Asks the vendor to enforce the schema where it can. @default false */
+  /** Asks the vendor to enforce the schema, if it supports that. @default false */
   readonly strict?: boolean;
   readonly cache?: CacheHint;
 };
 
+/** Whether the model may call tools, must call one, or must call the named one. */
 export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string };
 
+/** Reasoning effort. A target uses the nearest one that it supports. */
 export type Effort = 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 
 export type Reasoning = {
   readonly effort?: Effort;
-  /** Upper bound of reasoning tokens, where the target takes one. */
+  /** Maximum reasoning tokens, if the target supports that. */
   readonly budgetTokens?: number;
-  /** Ask for the reasoning (or its summary) as visible parts. @default false */
+  /** Requests the reasoning, or its summary, as visible parts. @default false */
   readonly include?: boolean;
 };
 
-/** What becomes of an option that the target cannot honour. */
+/** What happens when a target does not support an option: drop it with a warning, fail the call, or skip the target. */
 export type OnUnsupported = 'warn' | 'error' | 'skip-target';
 
-/** How the vendor is asked to answer. */
+/** Whether the vendor is asked for a stream or for one JSON answer. */
 export type Transfer = 'stream' | 'unary';
 
-/** A tool as adapters see it: the schema is plain JSON Schema. */
+/** A tool as adapters receive it: the schema is plain JSON Schema. */
 export type NormalTool = Omit<Tool, 'inputSchema'> & {
   readonly inputSchema: JsonSchema;
 };
 
-/** The sampling options of a call. All are optional; what a target lacks is reported as a warning. */
+/** Sampling options. The default of each is the vendor's. See `onUnsupported` for targets that do not support one. */
 export type Sampling = {
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
@@ -50,9 +52,9 @@ export type Sampling = {
   readonly seed?: number;
 };
 
-/** One request as every adapter gets it: normalised, validated, schemas already plain. */
+/** A request as adapters receive it: normalized and validated, with schemas as plain JSON Schema. */
 export type ProviderRequest = Sampling & {
-  /** Key of `providers` in the configuration; the issuer's name in `Opaque`. */
+  /** Key of `providers` in the configuration. Also the issuer in `Opaque`. */
   readonly provider: string;
   /** The vendor's model id. */
   readonly model: string;
@@ -64,6 +66,6 @@ export type ProviderRequest = Sampling & {
   readonly reasoning?: Reasoning;
   readonly cache?: CacheHint;
   readonly userId?: string;
-  /** Merged last into the vendor's body. */
+  /** Merged last into the vendor's request body. */
   readonly extraBody?: { readonly [key: string]: Json };
 };

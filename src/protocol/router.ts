@@ -12,7 +12,7 @@ import type { CompletionStream } from './stream-part.ts';
 
 type AnySchema = StandardSchema | JsonSchema | undefined;
 
-/** The completion that a call with these options gives. */
+/** The completion of a call with these options. */
 export type CompletionOf<
   Tier extends string,
   Schema extends AnySchema,
@@ -20,55 +20,58 @@ export type CompletionOf<
 > = Completion<ObjectOf<Schema, Tools>, ToolCallOf<Tools>, Tier>;
 
 /**
- * Which targets a call would try, in order, and why each other one would not be. A target at its limit, while
- * another is free, is in both: passed over in its place, and asked in the end.
+ * The targets that a call would try, in order, and the targets that it would skip, with reasons. A target that waits
+ * for a limit while another is available is in both lists: it is skipped first and tried last.
  */
 export type Explanation<Tier extends string = string> = {
   readonly tier: Tier;
   readonly candidates: readonly {
     readonly target: string;
-    /** Which of the provider's keys, from 1; only with a pool of them. */
+    /** Position of the key in the provider's pool, from 1. Absent without a pool. */
     readonly key?: number;
+    /** Options that the target does not support. */
     readonly warnings: readonly string[];
   }[];
   readonly skipped: readonly {
     readonly target: string;
     readonly key?: number;
     readonly reason: string;
-    /** Epoch milliseconds from which on it may be asked; absent when it can never take this call. */
+    /** Epoch milliseconds at which it may be available again. Absent if it cannot take this call, or if unknown. */
     readonly until?: number;
   }[];
 };
 
-/** Where a target stands with its limits, or one of a pool's keys. */
+/** State of the limits of a target, or of one key of a pool. */
 export type LimitsSnapshot = {
-  /** Attempts that wait for their turn. */
+  /** Attempts that wait in the queue. */
   readonly queued: number;
-  /** Attempts in flight that it takes at once, as its refusals taught; absent while it has refused none. */
+  /** Learned limit of attempts in flight. Absent while none is learned. */
   readonly concurrency?: number;
-  /** Requests a minute, learned in the same way. */
+  /** Learned limit of requests per minute. Absent while none is learned. */
   readonly requestsPerMinute?: number;
-  /** What is left for now: of `rpm`, or of what the vendor last said, whichever is less. */
+  /** Requests left: of `rpm`, or of the limit that the vendor last reported, whichever is less. */
   readonly requestsLeft?: number;
-  /** The same of tokens. */
+  /** The same for tokens. */
   readonly tokensLeft?: number;
 };
 
-/** What the router knows of one target now. */
+/** Current state of one target. */
 export type TargetSnapshot = {
   readonly circuit: 'closed' | 'open' | 'half-open';
-  /** Epoch milliseconds until which its circuit stays open. */
+  /** Epoch milliseconds until which the circuit stays open. */
   readonly openUntil?: number;
-  /** Epoch milliseconds until which it is passed over without having failed, by reason. */
+  /** By reason: epoch milliseconds until which the target is skipped without having failed. */
   readonly unavailableUntil: Readonly<Record<string, number>>;
-  /** The same for each key of a pool, in their order. */
+  /** The same for each key of a pool, in order. */
   readonly keys?: readonly {
     readonly unavailableUntil: Readonly<Record<string, number>>;
     readonly limits: LimitsSnapshot;
   }[];
-  /** Absent with a pool of keys: each has its own. */
+  /** Absent with a pool: each key has separate limits. */
   readonly limits?: LimitsSnapshot;
+  /** Attempts so far, aborted ones included. */
   readonly calls: number;
+  /** Failed attempts. */
   readonly failures: number;
   readonly p50FirstTokenMs?: number;
   readonly p95FirstTokenMs?: number;
@@ -78,25 +81,28 @@ export type TargetSnapshot = {
   readonly p99TotalMs?: number;
 };
 
+/** Current state of the router. */
 export type Snapshot = {
+  /** Epoch milliseconds. */
   readonly at: number;
+  /** By `provider/model`. */
   readonly targets: Readonly<Record<string, TargetSnapshot>>;
   /** Tokens in the retry budget. */
   readonly retryBudget: number;
   readonly callsInFlight: number;
 };
 
-/** An in-process LLM router. Two routers share nothing. */
+/** An in-process LLM router. Two routers share no state. */
 export interface Router<
   Tier extends string = string,
   Provider extends string = string,
   Strategy extends string = never,
 > {
   /**
-   * Asks a tier for a whole answer.
+   * Makes a call to a tier and returns the complete answer.
    *
-   * @throws SignalboxError `all_targets_failed` when the chain is used up; a failure that no other target
-   * could mend under its own code; `config` for bad options; `aborted`; `closed`.
+   * @throws SignalboxError `all_targets_failed` if every target failed; the code of the failure if another target would
+   * fail too; `config` for invalid options; `aborted`; `closed`
    */
   complete<
     const Name extends Tier,
@@ -108,7 +114,7 @@ export interface Router<
     options?: CallOptions<Provider, Schema, Tools>,
   ): Promise<CompletionOf<Name, Schema, Tools>>;
 
-  /** Asks a tier for an answer as it comes. Nothing is sent before the first read. */
+  /** Makes a call to a tier and streams the answer. Nothing is sent before the first read. */
   stream<
     const Name extends Tier,
     Schema extends AnySchema = undefined,
@@ -120,11 +126,10 @@ export interface Router<
   ): CompletionStream<CompletionOf<Name, Schema, Tools>>;
 
   /**
-   * Asks a tier for the vectors of one or many values, in as many requests as the vendor's limit asks for.
-   * Falls back only among targets of one model family, unless the tier's `vectors` says otherwise: vectors of
-   * different models do not mix.
+   * Embeds one or more values, in as many requests as the vendor's limit requires. Falls back only to targets of the
+   * same model family, because vectors of different models are not comparable. The tier's `vectors` can change that.
    *
-   * @throws SignalboxError as `complete` does; one batch that fails fails them all.
+   * @throws SignalboxError like `complete`. If one batch fails, the call fails.
    */
   embed<const Name extends Tier>(
     tier: Name,
@@ -133,8 +138,8 @@ export interface Router<
   ): Promise<Embeddings<Name>>;
 
   /**
-   * Asks a tier for pictures.
-   * @throws SignalboxError as `complete` does; `content_filter` or `refusal` when the picture was refused.
+   * Generates images.
+   * @throws SignalboxError like `complete`; `content_filter` or `refusal` if the vendor or the model refused
    */
   image<const Name extends Tier>(
     tier: Name,
@@ -142,22 +147,27 @@ export interface Router<
     options?: ImageOptions<Provider>,
   ): Promise<Images<Name>>;
 
-  /** Listens to an event, or to all of them with `'*'`. A listener that throws changes nothing. */
+  /**
+   * Adds a listener for an event, or for all events with `'*'`. If it throws, the call continues and `listener-error`
+   * is emitted.
+   * @throws SignalboxError `config` for an unknown event
+   */
   on<const Name extends EventName | '*'>(
     name: Name,
     listener: (event: EventOf<Name, Tier>) => unknown,
   ): void;
-  /** The same for the next such event only. */
+  /** Adds a listener for the next event only. */
   once<const Name extends EventName | '*'>(
     name: Name,
     listener: (event: EventOf<Name, Tier>) => unknown,
   ): void;
+  /** Removes a listener. If it was added more than once, removes the latest one. */
   off<const Name extends EventName | '*'>(
     name: Name,
     listener: (event: EventOf<Name, Tier>) => unknown,
   ): void;
 
-  /** Says, without calling anyone, which targets would be tried and why each other one would not. */
+  /** Returns which targets a call would try and which it would skip, with reasons. Sends nothing. */
   explain<
     const Name extends Tier,
     Schema extends AnySchema = undefined,
@@ -169,32 +179,32 @@ export interface Router<
   ): Explanation<Name>;
 
   /**
-   * Starts a fire drill: targets of a live tier fail, for some of its calls and some time, and the report says
-   * whether the others stood in. The faults are made between the engine and the adapter, so all above is as in a
-   * real failure. What drilled calls learn of a failing target is forgotten with the drill: the router's other
-   * calls go on as if nothing happened. A drill in which nothing was tried has not passed.
+   * Starts a fire drill: makes targets of a live tier fail for a share of its calls and a limited time, and reports
+   * whether the other targets answered. The faults are injected between the engine and the adapter, so everything above
+   * behaves as in a real failure. Failing targets have separate health for drilled calls, which is discarded after the
+   * drill: other calls are not affected. A drill without calls has not passed.
    *
-   * @throws SignalboxError `config` for bad options, `closed` once the router is.
+   * @throws SignalboxError `config` for invalid options; `closed`
    */
   drill<const Name extends Tier>(options: DrillOptions<Name, Provider>): Drill<Name>;
 
-  /** Health, limits and running statistics of every target. */
+  /** Returns the current health, limits and statistics of every target. */
   snapshot(): Snapshot;
 
   /**
-   * Replaces tiers, defaults, prices, limits and tags at once. Calls in flight finish under what they began
-   * with; they count against limits that change. Health and statistics of targets that stay are kept. Providers
+   * Replaces tiers, defaults, prices, limits and tags. Running calls finish with the previous configuration; their
+   * attempts in flight count against changed limits. Health and statistics of remaining targets are kept. Providers
    * cannot be replaced.
-   * @throws SignalboxError `config`, and then nothing has changed.
+   * @throws SignalboxError `config` if the configuration is invalid. Nothing changes then.
    */
   reconfigure(routing: RoutingConfig<Provider, Tier, Strategy>): void;
 
-  /** Loads the vendors' SDKs and the price list now rather than with the first call. */
+  /** Loads the vendors' SDKs and the price list now instead of with the first call. */
   preload(): Promise<void>;
 
   /**
-   * Refuses new calls with `closed`, waits up to `drainMs` for those in flight, aborts the rest, and drops
-   * all listeners. Resolves when nothing runs any more.
+   * Rejects new calls with `closed`, waits up to `drainMs` milliseconds for running calls, aborts the rest, and removes
+   * all listeners. Resolves when no call runs.
    * @default drainMs 0
    */
   close(options?: { readonly drainMs?: number }): Promise<void>;

@@ -1,8 +1,8 @@
 import type { JsonSchema } from './json.ts';
 
 /**
- * The part of Standard Schema v1 (https://standardschema.dev) that signalbox uses, so that zod, Valibot,
- * ArkType and others are accepted without being imported.
+ * The part of Standard Schema v1 (https://standardschema.dev) that signalbox uses. Accepts schemas of zod, Valibot,
+ * ArkType and others without importing them.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -10,7 +10,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     readonly vendor: string;
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
-    /** Standard JSON Schema: how the schema tells itself to a vendor. */
+    /** Standard JSON Schema: converts the schema to JSON Schema for the vendor. */
     readonly jsonSchema?:
       | {
           readonly input: (options: { readonly target: 'draft-2020-12' }) => JsonSchema;
@@ -28,6 +28,6 @@ export type StandardIssue = {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 };
 
-/** What a schema's result is: the output type of a Standard Schema, `unknown` for plain JSON Schema. */
+/** Output type of a Standard Schema. `unknown` for plain JSON Schema. */
 export type InferOutput<Schema> =
   Schema extends StandardSchema<infer _Input, infer Output> ? Output : unknown;

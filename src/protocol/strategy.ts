@@ -1,7 +1,7 @@
 import type { Tags } from './completion.ts';
 import type { Runtime } from './runtime.ts';
 
-/** A target that a strategy puts in order. */
+/** A target that a strategy orders. */
 export type StrategyCandidate = {
   /** `provider/model`. */
   readonly id: string;
@@ -9,31 +9,32 @@ export type StrategyCandidate = {
   readonly model: string;
 };
 
-/** What the router knows of a target now. Absent is what it does not know. */
+/** Current state of a target. Unknown values are absent. */
 export type TargetKnowledge = {
-  /** List prices, US dollars per million tokens; absent when unknown or not loaded, see {@link Strategy.needs}. */
+  /** List prices, US dollars per million tokens. Absent if unknown, or not loaded: see {@link Strategy.needs}. */
   readonly price?: { readonly input: number; readonly output: number };
   /** Attempts so far. */
   readonly calls: number;
-  /** Failed attempts of these, from 0 to 1; absent before the first. */
+  /** Share of failed attempts, from 0 to 1. Absent before the first attempt. */
   readonly failureRate?: number;
-  /** Percentiles over its latest 200 answers, in milliseconds. */
+  /** Percentiles over the latest 200 answers, in milliseconds. */
   readonly p50FirstTokenMs?: number;
   readonly p95FirstTokenMs?: number;
   readonly p50TotalMs?: number;
   readonly p95TotalMs?: number;
   /** Attempts in flight. */
   readonly inFlight: number;
-  /** Attempts that wait for one of its limits. */
+  /** Attempts that wait in the queue. */
   readonly queued: number;
-  /** What is left of its limits for now; with a pool of keys, of the key with the most. */
+  /** Requests left of its limits. With a pool: of the key with the most. */
   readonly requestsLeft?: number;
+  /** The same for tokens. */
   readonly tokensLeft?: number;
-  /** Whether it could be tried now. The plan passes over the others anyway. */
+  /** Whether it can be tried now. The plan skips unavailable targets anyway. */
   readonly isAvailable: boolean;
 };
 
-/** The call, and what is known of the targets. */
+/** The call, and the state of the targets. */
 export type StrategyContext = {
   readonly call: {
     readonly kind: 'chat' | 'embed' | 'image';
@@ -43,10 +44,10 @@ export type StrategyContext = {
     /** Estimated tokens of the request. */
     readonly inputTokens: number;
     readonly maxOutputTokens?: number;
-    /** What is left of the call's time, in milliseconds. */
+    /** Milliseconds until the call's deadline. */
     readonly remainingMs: number;
   };
-  /** What is known of a candidate; looked up when asked for. */
+  /** Looks up the current state of a candidate. */
   knowledge(candidate: StrategyCandidate): TargetKnowledge;
   /** Epoch milliseconds. */
   readonly now: Runtime['now'];
@@ -55,14 +56,15 @@ export type StrategyContext = {
 };
 
 /**
- * Puts the targets of a tier in order for one call. It must be quick, and must not keep what it is given. Targets that
- * it leaves out come last, in the order of the configuration; health, limits and capabilities are applied afterwards.
+ * Orders the targets of a tier for one call. `order` must be fast and must not keep its arguments. Targets that it
+ * omits come last, in the order of the configuration. Health, limits and capabilities are applied afterwards.
  *
- * A strategy that throws, or returns no list, fails the call with `config`, which names it.
+ * If `order` throws or does not return a list, the call fails with `config`, and the error names the strategy.
  */
 export interface Strategy {
-  /** What must be loaded before {@link order} is called the first time. */
+  /** Data to load before the first call of {@link order}. */
   readonly needs?: readonly 'prices'[];
+  /** Returns the candidates in the order in which to try them. */
   order<Candidate extends StrategyCandidate>(
     candidates: readonly Candidate[],
     context: StrategyContext,

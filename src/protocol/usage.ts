@@ -1,44 +1,46 @@
 /**
- * Tokens of one answer, counted alike on every wire.
- * `inputTokens` includes cached and written tokens; `outputTokens` includes reasoning.
+ * Tokens of one answer, counted the same way for every wire. `inputTokens` includes tokens read from and written to the
+ * cache. `outputTokens` includes reasoning.
  */
 export type Usage = {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly totalTokens: number;
-  /** The part of `inputTokens` read from the vendor's prompt cache. */
+  /** Input tokens read from the vendor's prompt cache. */
   readonly cachedInputTokens?: number;
-  /** The part of `inputTokens` written to the vendor's prompt cache. */
+  /** Input tokens written to the vendor's prompt cache. */
   readonly cacheWriteTokens?: number;
-  /** `cacheWriteTokens` by lifetime, where the vendor tells (`5m`, `1h`). */
+  /** `cacheWriteTokens` by lifetime (`5m`, `1h`), if the vendor reports it. */
   readonly cacheWriteTokensByTtl?: Readonly<Record<string, number>>;
-  /** The part of `outputTokens` spent on reasoning. */
+  /** Output tokens spent on reasoning. */
   readonly reasoningTokens?: number;
   /**
-   * True when the vendor reported nothing (a cut stream) and we counted what was seen, or reported a count that cannot be
-   * right.
+   * True if the counts are an estimate: the vendor reported none, for example because the stream was cut, or reported
+   * implausible ones.
    */
   readonly estimated?: boolean;
-  /** The vendor's own usage object. In events and trails: its numbers, under names that usage is known to have. */
+  /** The vendor's usage object. In events and trails: only its numbers under known names. */
   readonly raw?: unknown;
 };
 
-/** What one answer cost. */
+/** Cost of one answer. */
 export type Cost = {
-  /** US dollars of this answer, or `null` when no price is known. Never 0 for "unknown". */
+  /** US dollars. `null` if the price is unknown, never 0. */
   readonly usd: number | null;
+  /** US dollars by kind of token. */
   readonly breakdown: {
     readonly input: number;
     readonly cachedInput: number;
     readonly cacheWrite: number;
     readonly output: number;
   };
+  /** `estimated` if the usage is an estimate, or the exact price is not published. */
   readonly priced: 'exact' | 'estimated' | 'unknown';
-  /** `usd` plus what failed attempts of the same call were billed. */
+  /** `usd` plus the cost of the call's failed attempts. */
   readonly attemptsUsd: number;
 };
 
-/** US dollars per million tokens. `cachedInput` and `cacheWrite` default to `input`. */
+/** US dollars per million tokens. @default `input` for `cachedInput` and `cacheWrite` */
 export type Price = {
   readonly input: number;
   readonly cachedInput?: number;

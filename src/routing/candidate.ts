@@ -4,7 +4,7 @@ import type { Limits } from '../protocol/config.ts';
 import type { Capability } from '../protocol/provider.ts';
 import type { Price } from '../protocol/usage.ts';
 
-/** One target of one tier, with all that the configuration sets for it. */
+/** One target of one tier, with its configuration. */
 export type Candidate = {
   /** `provider/model`. */
   readonly id: string;
@@ -14,9 +14,9 @@ export type Candidate = {
   readonly tier: string;
   readonly contextWindow?: number;
   readonly price?: Price;
-  /** Which of the provider's keys, from 0; only with a pool of them. */
+  /** Index of the key in the provider's pool, from 0. Absent without a pool. */
   readonly key?: number;
-  /** Models whose vectors can be compared have the same family. */
+  /** Models with comparable vectors have the same family. */
   readonly family?: string;
   readonly limits: Limits;
   readonly tags: Tags;
@@ -26,26 +26,29 @@ export type Candidate = {
 /** What a call requires of a target. */
 export type Needs = {
   readonly capabilities: ReadonlySet<Capability>;
-  /** Tokens at least, counted so low that no request that could fit is excluded. */
+  /** Lower bound of the tokens: never excludes a request that would fit. */
   readonly minimumTokens: number;
 };
 
-/** What the plan asks about a target. Plain functions, since rooms of one rank do not import each other. */
+/**
+ * What the plan needs to know about targets. Functions, because this folder does not import health, limits or pricing.
+ */
 export type Knowledge = {
   readonly capabilities: (candidate: Candidate) => ReadonlySet<Capability>;
   readonly contextWindow: (candidate: Candidate) => number | undefined;
-  /** The candidate once for each of its provider's keys, in the order to try them; itself without a pool. */
+  /** The candidate once per key of its provider's pool, in the order to try them. Without a pool: the candidate. */
   readonly keyed: (candidate: Candidate) => readonly Candidate[];
-  /** Why it cannot be tried now. */
+  /** Why the candidate cannot be tried now. */
   readonly unavailable: (candidate: Candidate) => Unavailable | undefined;
-  /** Why a plugin excludes it. */
+  /** Why a plugin excludes the candidate. */
   readonly excluded: (candidate: Candidate) => string | undefined;
 };
 
+/** Why a target cannot be tried now, and until when. */
 export type Unavailable = {
   readonly reason: string;
   readonly until: number | undefined;
-  /** It is healthy, but a limit is used up for now, and a call can wait for its turn. */
+  /** The target is healthy, but a limit is used up: a call can wait for it. */
   readonly waits?: true;
 };
 

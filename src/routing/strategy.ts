@@ -1,12 +1,14 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
 import type { Strategy, StrategyCandidate, StrategyContext } from '../protocol/strategy.ts';
 import { cheapest } from './strategies/cheapest.ts';
-import { priority } from './strategies/priority.ts';
 
-/** The strategies that a tier can name without defining them. */
+/** The order of the configuration. */
+const priority: Strategy = { order: (candidates) => candidates };
+
+/** Strategies that a tier can use without defining them. */
 export const builtInStrategies = { priority, cheapest } as const satisfies Record<string, Strategy>;
 
-/** A strategy under the name that a tier gives it. */
+/** A strategy and its name in the configuration. */
 export type NamedStrategy = { readonly name: string; readonly strategy: Strategy };
 
 function invalid(name: string, what: string, cause?: unknown): SignalboxError {
@@ -15,9 +17,9 @@ function invalid(name: string, what: string, cause?: unknown): SignalboxError {
 }
 
 /**
- * The candidates in the order of a strategy, which may be the user's. Those that it leaves out come last, and what is not
- * a candidate is dropped.
- * @throws SignalboxError `config` when it throws or returns no list
+ * The candidates in the order of a strategy. Omitted candidates come last; anything else that the strategy returns is
+ * dropped.
+ * @throws SignalboxError `config` if the strategy throws or does not return a list
  */
 export function orderBy<Candidate extends StrategyCandidate>(
   { name, strategy }: NamedStrategy,
@@ -26,7 +28,7 @@ export function orderBy<Candidate extends StrategyCandidate>(
 ): readonly Candidate[] {
   let ordered: unknown;
   try {
-    // A copy, which a strategy may sort in place.
+    // A copy, because a custom strategy may sort it in place.
     ordered = strategy.order([...candidates], context);
   } catch (cause) {
     if (isSignalboxError(cause)) throw cause;

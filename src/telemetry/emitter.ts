@@ -5,7 +5,7 @@ import { quoted } from '../internal/quoted.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, EventOf, RouterEvent } from '../protocol/events.ts';
 
-/** Every event, for those who are not told by a compiler. */
+/** The name of every event, for checks at run time. */
 const eventNames = {
   'call-start': true,
   'route-plan': true,
@@ -33,22 +33,24 @@ type Listener = (event: RouterEvent) => unknown;
 type Registration = {
   readonly name: string;
   readonly listener: unknown;
-  /** What stands in for the listener, so that `off` finds it. */
+  /** The function that is registered instead of the listener. */
   readonly wrapper: Listener;
 };
 
-/** Events of one router. A listener that throws or rejects is reported and changes nothing. */
+/**
+ * The events of one router. A listener that throws or rejects is reported as `listener-error` and affects nothing else.
+ */
 export interface Emitter {
   on<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
   once<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
   off<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
-  /** Whether anybody listens to events of this type; one that nobody hears need not be made. */
+  /** Whether there is a listener for this type. Without one, the event need not be created. */
   isHeard(type: EventName): boolean;
   emit(event: RouterEvent): void;
   clear(): void;
 }
 
-/** A misspelt event would never be heard, and nobody would know. */
+/** @throws SignalboxError `config` for an unknown event: a misspelled name would otherwise never be noticed. */
 function checkName(name: string): void {
   if (name === '*' || (typeof name === 'string' && Object.hasOwn(eventNames, name))) return;
   const meant = typeof name === 'string' ? closest(name, Object.keys(eventNames)) : undefined;
@@ -70,7 +72,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
   let registrations: readonly Registration[] = [];
 
   function report(event: RouterEvent, error: unknown): void {
-    // A broken listener to `listener-error` itself has nobody left to tell.
+    // A failing listener for `listener-error` would be called again without end.
     if (event.type === 'listener-error') return;
     emit({
       type: 'listener-error',
@@ -109,7 +111,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
         register === 'on'
           ? isolated
           : (event) => {
-              forget(registration);
+              remove(registration);
               isolated(event);
             },
     };
@@ -117,7 +119,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
     events.on(name, registration.wrapper);
   }
 
-  function forget(registration: Registration): void {
+  function remove(registration: Registration): void {
     registrations = registrations.filter((each) => each !== registration);
     events.off(registration.name, registration.wrapper);
   }
@@ -131,11 +133,11 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
     on: (name, listener) => add(name, listener, 'on'),
     once: (name, listener) => add(name, listener, 'once'),
     off(name, listener) {
-      // Registered twice, a listener is taken off one by one, the latest first, as Node's own emitter does.
+      // A listener that was added twice is removed one by one, the latest first, like in Node's EventEmitter.
       const latest = registrations.findLast(
         (each) => each.name === name && each.listener === listener,
       );
-      if (latest !== undefined) forget(latest);
+      if (latest !== undefined) remove(latest);
     },
     isHeard: (type) => events.listenerCount(type) > 0 || events.listenerCount('*') > 0,
     emit,

@@ -1,8 +1,8 @@
 import type { Usage } from '../protocol/usage.ts';
 
 /**
- * What the names of counts are made of, of all vendors. What is made of other words may be a key, or a piece of the
- * prompt, and has no place in an event.
+ * The words in the vendors' names of counts. A name with other words may be a key or a part of the prompt, and must not
+ * appear in an event.
  */
 const words = new Set(
   `accepted audio billed byok cache cached candidates char character characters class classifications completion
@@ -18,12 +18,12 @@ const words = new Set(
 /** The modalities in Gemini's counts. */
 const modalities: ReadonlySet<unknown> = new Set(['TEXT', 'IMAGE', 'AUDIO', 'VIDEO', 'DOCUMENT']);
 
-/** Deeper and longer than the usage of any vendor. */
+/** More than the usage of any vendor needs. */
 const maxDepth = 4;
 const maxEntries = 64;
 const maxNameLength = 64;
 
-/** `prompt_tokens_details`, `candidatesTokenCount`, `ephemeral_5m_input_tokens`. */
+/** Whether all words are known, as in `prompt_tokens_details`, `candidatesTokenCount`, `ephemeral_5m_input_tokens`. */
 function isCountName(name: string): boolean {
   if (name.length > maxNameLength) return false;
   const parts = name
@@ -33,9 +33,10 @@ function isCountName(name: string): boolean {
   return parts.every((part) => part === '' || words.has(part.toLowerCase()));
 }
 
-type Room = { entries: number };
+/** Entries copied so far. */
+type Copied = { entries: number };
 
-function countsIn(value: unknown, depth: number, room: Room): unknown {
+function countsIn(value: unknown, depth: number, copied: Copied): unknown {
   if (typeof value === 'boolean') return value;
   if (typeof value === 'number') {
     return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : undefined;
@@ -43,26 +44,26 @@ function countsIn(value: unknown, depth: number, room: Room): unknown {
   if (typeof value !== 'object' || value === null || depth >= maxDepth) return undefined;
   if (Array.isArray(value)) {
     return value.slice(0, maxEntries).flatMap((each: unknown) => {
-      const counts = countsIn(each, depth + 1, room);
+      const counts = countsIn(each, depth + 1, copied);
       return counts === undefined ? [] : [counts];
     });
   }
   const counts: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
-    const told: unknown = Reflect.get(value, name);
-    const isModality = name === 'modality' && modalities.has(told);
+    const field: unknown = Reflect.get(value, name);
+    const isModality = name === 'modality' && modalities.has(field);
     if (!isModality && !isCountName(name)) continue;
-    const count = isModality ? told : countsIn(told, depth + 1, room);
-    if (count === undefined || room.entries >= maxEntries) continue;
-    room.entries += 1;
+    const count = isModality ? field : countsIn(field, depth + 1, copied);
+    if (count === undefined || copied.entries >= maxEntries) continue;
+    copied.entries += 1;
     counts[name] = count;
   }
   return counts;
 }
 
 /**
- * Usage as events and trails have it: of the vendor's own usage object the numbers under names that are known, and no
- * text. The completion has the whole of it.
+ * Usage for events and trails: of the vendor's usage object, only the numbers under known names, and no text. The
+ * completion contains the whole object.
  */
 export function usageForEvents(usage: Usage): Usage {
   if (usage.raw === undefined) return usage;

@@ -1,21 +1,21 @@
-/** One attempt, as far as its statistics go. */
+/** The result of one attempt. */
 type Sample = {
   readonly outcome: 'ok' | 'error' | 'aborted';
-  /** Absent when nothing visible arrived. */
+  /** Absent if nothing visible arrived. */
   readonly firstTokenMs?: number | undefined;
   readonly totalMs: number;
-  /** Absent when the vendor did not say. */
+  /** Absent if the vendor reported none. */
   readonly outputTokens?: number | undefined;
 };
 
 type MeasureName = 'firstTokenMs' | 'totalMs' | 'outputTokens';
 
-/** What is known of a target. Percentiles are over the latest samples and absent while there are none. */
+/** The statistics of a target. Percentiles are over the latest samples, and absent without samples. */
 type StatisticsSnapshot = {
   /** Attempts so far, aborted ones included. */
   readonly calls: number;
   readonly failures: number;
-  /** Ended by the caller: neither success nor failure. */
+  /** Aborted by the caller: neither successes nor failures. */
   readonly aborted: number;
   readonly p50FirstTokenMs?: number;
   readonly p95FirstTokenMs?: number;
@@ -25,24 +25,24 @@ type StatisticsSnapshot = {
   readonly p99TotalMs?: number;
 };
 
-/** Running statistics of one target, in memory of a fixed size. */
+/** Running statistics of one target, in constant memory. */
 export interface Statistics {
   /**
-   * Counts one attempt. A first token counts whatever came after it; the total only of a success, because a
-   * failure or an abort says nothing of how long an answer takes.
+   * Counts one attempt. The first token always counts. The total time counts only for a success, because a failure or
+   * an abort shows nothing about how long an answer takes.
    */
   record(sample: Sample): void;
   snapshot(): StatisticsSnapshot;
-  /** How many samples a percentile is over. */
+  /** Number of samples of a percentile. */
   samples(name: MeasureName): number;
-  /** The nearest-rank percentile, in milliseconds or tokens. `quantile` is from 0 to 1. */
+  /** Nearest-rank percentile, in milliseconds or tokens. `quantile` is from 0 to 1. */
   percentile(name: MeasureName, quantile: number): number | undefined;
 }
 
-/** Enough for a 99th percentile that is not the slowest sample, few enough to follow a target that changes. */
+/** Enough that the 99th percentile is not the slowest sample, few enough to follow a target that changes. */
 const defaultCapacity = 200;
 
-/** Statistics over the latest `capacity` samples of each latency; the counts are over all. @default 200 */
+/** Percentiles are over the latest `capacity` samples of each measure, counts are over all attempts. @default 200 */
 export function createStatistics(
   options: { readonly capacity?: number | undefined } = {},
 ): Statistics {
@@ -89,12 +89,12 @@ export function createStatistics(
 type Ring = {
   readonly add: (value: number) => void;
   readonly size: () => number;
-  /** The smallest sample that at least `quantile` of all do not exceed; `undefined` without samples. */
+  /** The smallest sample that at least a share of `quantile` does not exceed; `undefined` without samples. */
   readonly percentile: (quantile: number) => number | undefined;
 };
 
-/** Where `value` stands, or would stand, in the first `length` of `sorted`. */
-function placeOf(value: number, sorted: Float64Array, length: number): number {
+/** Index of `value`, or where to insert it, in the first `length` values of `sorted`. */
+function indexIn(value: number, sorted: Float64Array, length: number): number {
   let low = 0;
   let high = length;
   while (low < high) {
@@ -106,8 +106,8 @@ function placeOf(value: number, sorted: Float64Array, length: number): number {
 }
 
 /**
- * The latest `capacity` values, kept in order: every call asks for a percentile, and to put one value in its
- * place is much less work than to sort them all.
+ * The latest `capacity` values, kept sorted: every call reads a percentile, and inserting one value is much cheaper
+ * than sorting all of them.
  */
 function createRing(capacity: number): Ring {
   const values = new Float64Array(capacity);
@@ -118,13 +118,13 @@ function createRing(capacity: number): Ring {
       const at = added % capacity;
       let length = Math.min(added, capacity);
       if (length === capacity) {
-        const oldest = placeOf(values[at] ?? Number.NaN, sorted, length);
+        const oldest = indexIn(values[at] ?? Number.NaN, sorted, length);
         sorted.copyWithin(oldest, oldest + 1, length);
         length -= 1;
       }
-      const place = placeOf(value, sorted, length);
-      sorted.copyWithin(place + 1, place, length);
-      sorted[place] = value;
+      const index = indexIn(value, sorted, length);
+      sorted.copyWithin(index + 1, index, length);
+      sorted[index] = value;
       values[at] = value;
       added += 1;
     },

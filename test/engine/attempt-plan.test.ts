@@ -20,14 +20,14 @@ function setUp(script: FakeScript, keyCount?: number) {
   });
 }
 
-it('asks for the availability of a target at most twice in a call that succeeds at once', async () => {
+it('checks the availability of a target at most twice in a call without failures', async () => {
   const router = setUp('fine');
   await router.complete('t', 'hi');
-  const asked = vi.spyOn(TargetRegistry.prototype, 'unavailability');
+  const checked = vi.spyOn(TargetRegistry.prototype, 'unavailability');
   for (const run of [() => router.complete('t', 'hi'), () => router.stream('t', 'hi').completion]) {
-    asked.mockClear();
+    checked.mockClear();
     await run();
-    const targets = asked.mock.calls.map(([{ id }]) => id);
+    const targets = checked.mock.calls.map(([{ id }]) => id);
     expect(targets.filter((id) => id === 'a/m').length).toBeLessThanOrEqual(2);
     expect(targets.filter((id) => id === 'b/m').length).toBeLessThanOrEqual(2);
   }
@@ -41,10 +41,10 @@ it('resolves the options of a target once for all its attempts in a call', async
   expect(resolved.mock.calls.map(([, { id }]) => id)).toEqual(['a/m', 'b/m']);
 });
 
-it('makes the gates of a target once, with each key of a pool', async () => {
+it('creates the gates of a target once per key', async () => {
   const router = setUp('fine', 3);
   const made = vi.spyOn(ConfiguredLimits.prototype, 'gates');
   for (let call = 0; call < 10; call += 1) await router.complete('t', 'hi');
   const keys = made.mock.calls.map(([, , { id, key }]) => `${id} ${key ?? ''}`);
-  expect(keys.toSorted()).toEqual(['a/m 0', 'a/m 1', 'a/m 2', 'b/m ']);
+  expect(keys.toSorted((a, b) => a.localeCompare(b))).toEqual(['a/m 0', 'a/m 1', 'a/m 2', 'b/m ']);
 });

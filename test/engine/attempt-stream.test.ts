@@ -10,7 +10,7 @@ import { readAttempt } from '../support/read-attempt.ts';
 
 const finish: ProviderPart = { type: 'finish', finishReason: 'stop' };
 
-/** Runs an attempt whose answer has come whole when the abort comes, and is still on its way through the adapter. */
+/** Aborts an attempt just before the last batch of its answer passes through nested generators. Returns the parts seen. */
 async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
   const caller = new AbortController();
   type Batches = AsyncGenerator<readonly ProviderPart[]>;
@@ -42,15 +42,15 @@ async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
 }
 
 it.each([0, 1, 3])(
-  'hears what has come in the turn of an abort, through %i generators',
+  'sees the parts that arrived in the turn of an abort, through %i generators',
   async (layers) => {
     expect(await seenBy(layers)).toEqual([{ type: 'open' }, finish]);
   },
 );
 
-/** An answer whose batches come when they are asked for; the one after the last never comes. */
+/** Returns one batch per read. The read after the last batch stays pending. */
 class ScriptedAnswer implements AsyncIterableIterator<readonly ProviderPart[]> {
-  asked = 0;
+  reads = 0;
   hasLeft = false;
   readonly late = Promise.withResolvers<IteratorResult<readonly ProviderPart[]>>();
   readonly #batches: (readonly ProviderPart[])[];
@@ -64,7 +64,7 @@ class ScriptedAnswer implements AsyncIterableIterator<readonly ProviderPart[]> {
   }
 
   next(): Promise<IteratorResult<readonly ProviderPart[]>> {
-    this.asked += 1;
+    this.reads += 1;
     const value = this.#batches.shift();
     return value === undefined ? this.late.promise : Promise.resolve({ done: false, value });
   }
@@ -99,7 +99,7 @@ type Running = {
   readonly see: (part: ProviderPart) => void;
 };
 
-it('passes batches on as they come, and ends with the finish', async () => {
+it('returns batches as they arrive and ends after finish', async () => {
   const seen: ProviderPart[] = [];
   const answer = new ScriptedAnswer([open], [], [text, finish]);
   const parts = run(answer, { see: (part) => seen.push(part) });
@@ -107,16 +107,16 @@ it('passes batches on as they come, and ends with the finish', async () => {
   expect(await parts.next()).toEqual([text, finish]);
   expect(await parts.next()).toBeUndefined();
   expect(seen).toEqual([open, text, finish]);
-  expect(answer).toMatchObject({ asked: 3, hasLeft: true });
+  expect(answer).toMatchObject({ reads: 3, hasLeft: true });
 });
 
-it('passes nothing on that comes behind the finish', async () => {
+it('drops parts after finish', async () => {
   const parts = run(new ScriptedAnswer([finish, text]));
   expect(await parts.next()).toEqual([finish]);
   expect(await parts.next()).toBeUndefined();
 });
 
-it('passes on what came before the part that ends it, then fails', async () => {
+it('returns the parts before the one that fails it, then throws', async () => {
   const failure = new SignalboxError('invalid_output', 'no');
   const answer = new ScriptedAnswer([open, text, finish]);
   const parts = run(answer, {
@@ -130,7 +130,7 @@ it('passes on what came before the part that ends it, then fails', async () => {
   expect(answer.hasLeft).toBe(true);
 });
 
-it('asks for nothing more once it is aborted', async () => {
+it('stops reading after an abort', async () => {
   const caller = new AbortController();
   const answer = new ScriptedAnswer([open], [text, finish]);
   const parts = run(answer, { signal: caller.signal });
@@ -139,17 +139,17 @@ it('asks for nothing more once it is aborted', async () => {
   caller.abort(reason);
   await expect(parts.next()).rejects.toMatchObject({ cause: reason });
   expect(await parts.next()).toBeUndefined();
-  expect(answer.asked).toBe(1);
+  expect(answer.reads).toBe(1);
 });
 
-it('ends the wait of its reader when it is left', async () => {
+it('ends a pending read when the reader leaves', async () => {
   const parts = run(new ScriptedAnswer());
   const waiting = parts.next();
   parts.leave();
   expect(await waiting).toBeUndefined();
 });
 
-it('fails with a clock that ran out while its reader was elsewhere', async () => {
+it('throws a timeout that expired while nothing was read', async () => {
   const runtime = fakeRuntime();
   const parts = run(new ScriptedAnswer([open]), { runtime });
   await parts.next();
@@ -159,7 +159,7 @@ it('fails with a clock that ran out while its reader was elsewhere', async () =>
   expect(await parts.next()).toBeUndefined();
 });
 
-it('fails with what the adapter throws at once', async () => {
+it('fails with invalid_response when the adapter throws synchronously', async () => {
   const cause = new Error('a defect');
   const answer = new ScriptedAnswer();
   answer.next = () => {
@@ -168,7 +168,7 @@ it('fails with what the adapter throws at once', async () => {
   await expect(run(answer).next()).rejects.toMatchObject({ code: 'invalid_response', cause });
 });
 
-it('fails when the adapter ends without a finish', async () => {
+it('fails when the adapter ends without finish', async () => {
   const answer = new ScriptedAnswer([text]);
   const parts = run(answer);
   await parts.next();
@@ -176,7 +176,7 @@ it('fails when the adapter ends without a finish', async () => {
   await expect(parts.next()).rejects.toMatchObject({ code: 'stream_interrupted' });
 });
 
-it('fails with an abort even when the adapter ignores its signal', async () => {
+it('fails on abort even if the adapter ignores the signal', async () => {
   const caller = new AbortController();
   const answer = new ScriptedAnswer([open]);
   const parts = run(answer, { signal: caller.signal });

@@ -3,31 +3,31 @@ import { AttemptDeadline } from '../../src/engine/attempt/attempt-timeouts.ts';
 
 const timeouts = { connectMs: 10, firstTokenMs: 60, idleMs: 30 };
 
-describe('the deadline of an attempt', () => {
-  test('is the connect timeout until the request is on a socket', () => {
+describe('AttemptDeadline', () => {
+  test('applies the connect timeout until the request is on a socket', () => {
     const deadline = new AttemptDeadline(timeouts, 100);
     expect(deadline.due(105)).toEqual({ at: 110, phase: 'connect' });
   });
 
-  test('is then the first-token timeout, which runs from the start', () => {
+  test('then applies the first-token timeout, measured from the start', () => {
     const deadline = new AttemptDeadline(timeouts, 100);
     deadline.connected();
     expect(deadline.due(109)).toEqual({ at: 160, phase: 'first-token' });
   });
 
-  test('is not moved by pings before the first part', () => {
+  test('ignores pings before the first part', () => {
     const deadline = new AttemptDeadline(timeouts, 100);
     deadline.connected();
     deadline.bytes(140);
     expect(deadline.due(140)).toEqual({ at: 160, phase: 'first-token' });
   });
 
-  test('is the first-token timeout while connecting when that is sooner', () => {
+  test('applies the first-token timeout while connecting if it is sooner', () => {
     const deadline = new AttemptDeadline({ ...timeouts, firstTokenMs: 5 }, 100);
     expect(deadline.due(100)).toEqual({ at: 105, phase: 'first-token' });
   });
 
-  test('is the idle timeout after the first part, moved by every byte', () => {
+  test('applies the idle timeout after the first part, restarted by every byte', () => {
     const deadline = new AttemptDeadline(timeouts, 100);
     deadline.connected();
     deadline.firstPart(150);
@@ -36,14 +36,14 @@ describe('the deadline of an attempt', () => {
     expect(deadline.due(170)).toEqual({ at: 200, phase: 'idle' });
   });
 
-  test('stays idle when the connection is reported late', () => {
+  test('keeps the idle timeout when the connection is reported late', () => {
     const deadline = new AttemptDeadline(timeouts, 100);
     deadline.firstPart(120);
     deadline.connected();
     expect(deadline.due(120)).toEqual({ at: 150, phase: 'idle' });
   });
 
-  test('does not take a slow reader for a silent vendor', () => {
+  test('does not count time in which nothing is read', () => {
     const deadline = new AttemptDeadline(timeouts, 100);
     deadline.connected();
     deadline.reading(100);
@@ -56,7 +56,7 @@ describe('the deadline of an attempt', () => {
     expect(deadline.due(6_020)).toEqual({ at: 6_030, phase: 'idle' });
   });
 
-  test('is none for a unary answer without a first-token timeout', () => {
+  test('has no deadline for a unary answer without a first-token timeout', () => {
     const deadline = new AttemptDeadline({ ...timeouts, firstTokenMs: undefined }, 100);
     expect(deadline.due(100)).toEqual({ at: 110, phase: 'connect' });
     deadline.connected();

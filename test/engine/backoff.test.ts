@@ -7,7 +7,7 @@ const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const maxMs = fc.integer({ min: 1, max: 100_000 });
 
 describe('backoffMs', () => {
-  test('is anything between nothing and the doubled base', () => {
+  test('returns a delay between 0 and the doubled base', () => {
     const limits = { minMs: 250, maxMs: 8_000 };
     expect([1, 2, 3, 4, 5, 6, 7].map((each) => backoffMs(each, limits, 1))).toEqual([
       250, 500, 1_000, 2_000, 4_000, 8_000, 8_000,
@@ -16,7 +16,7 @@ describe('backoffMs', () => {
     expect(backoffMs(3, limits, 0.5)).toBe(500);
   });
 
-  test('never exceeds its bound', () => {
+  test('never exceeds maxMs', () => {
     fc.assert(
       fc.property(
         retry,
@@ -34,14 +34,14 @@ describe('backoffMs', () => {
 });
 
 describe('rateLimitBackoffMs', () => {
-  test('is at least half of a base that begins at a second', () => {
+  test('returns at least half of a base that starts at one second', () => {
     expect([1, 2, 3].map((each) => rateLimitBackoffMs(each, 8_000, 0))).toEqual([
       500, 1_000, 2_000,
     ]);
     expect(rateLimitBackoffMs(1, 8_000, 1)).toBe(1_000);
   });
 
-  test('never exceeds its bound, and is never at once', () => {
+  test('never exceeds maxMs and is never 0', () => {
     fc.assert(
       fc.property(retry, maxMs, chance, (n, max, random) => {
         const waitMs = rateLimitBackoffMs(n, max, random);

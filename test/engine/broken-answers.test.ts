@@ -16,7 +16,7 @@ function usage(inputTokens: number, outputTokens: number): ProviderPart {
   return { type: 'usage', usage: { inputTokens, outputTokens, totalTokens } };
 }
 
-const says = (delta: string): ProviderPart => ({ type: 'text-delta', delta });
+const textDelta = (delta: string): ProviderPart => ({ type: 'text-delta', delta });
 
 /** A provider whose answers break off after the parts. */
 function cutAfter(...parts: readonly ProviderPart[]): Provider {
@@ -58,11 +58,15 @@ async function read(providers: Readonly<Record<string, Provider>>, midStream: Mi
   return { types, trail: [] };
 }
 
-describe('the usage of an answer that breaks off', () => {
+describe('the usage of an interrupted answer', () => {
   const cases: readonly (readonly [string, readonly ProviderPart[], Partial<Usage>])[] = [
-    ['the output that was seen', [usage(10, 1), says('x'.repeat(40))], { outputTokens: 10 }],
-    ['what was reported, where that is more', [usage(10, 50), says('abcd')], { outputTokens: 50 }],
-    ['the last report', [usage(10, 1), usage(20, 60), says('x')], { inputTokens: 20 }],
+    ['the output seen so far', [usage(10, 1), textDelta('x'.repeat(40))], { outputTokens: 10 }],
+    [
+      'the reported usage if it is higher',
+      [usage(10, 50), textDelta('abcd')],
+      { outputTokens: 50 },
+    ],
+    ['the last report', [usage(10, 1), usage(20, 60), textDelta('x')], { inputTokens: 20 }],
   ];
   it.each(cases)('is %s', async (_, parts, expected) => {
     const { partial, trail } = await read({ a: cutAfter(...parts) }, 'fail');
@@ -70,26 +74,26 @@ describe('the usage of an answer that breaks off', () => {
     expect(trail[0]?.usage).toMatchObject(expected);
   });
 
-  it('is for its own words alone, where it continues another answer', async () => {
-    const first = cutAfter(says('x'.repeat(400)));
-    const second = cutAfter(usage(10, 1), says('y'.repeat(40)));
+  it('excludes the text of the answer that it continues', async () => {
+    const first = cutAfter(textDelta('x'.repeat(400)));
+    const second = cutAfter(usage(10, 1), textDelta('y'.repeat(40)));
     const { types, trail } = await read({ a: first, b: second }, 'continue');
     expect(types).toContain('continue');
     expect(trail.at(-1)).toMatchObject({ target: 'b/m', usage: { outputTokens: 10 } });
   });
 });
 
-describe('what an answer that breaks off leaves', () => {
-  it('is a refusal once, not as text again', async () => {
+describe('the partial content of an interrupted answer', () => {
+  it('contains a refusal once, not as text too', async () => {
     const refusal: ProviderPart = { type: 'part-end', part: { type: 'refusal', text: 'No.' } };
-    const { partial } = await read({ a: cutAfter(says('No.'), refusal) }, 'fail');
+    const { partial } = await read({ a: cutAfter(textDelta('No.'), refusal) }, 'fail');
     expect(partial).toMatchObject({ text: 'No.', content: [{ type: 'refusal', text: 'No.' }] });
   });
 
-  it('is nothing to continue once a tool call has begun', async () => {
-    const begun: ProviderPart = { type: 'tool-call-start', id: '1', name: 'f' };
+  it('is not continued after a tool call has started', async () => {
+    const started: ProviderPart = { type: 'tool-call-start', id: '1', name: 'f' };
     const { types } = await read(
-      { a: cutAfter(says('Let me look.'), begun), b: fakeProvider('Fine.') },
+      { a: cutAfter(textDelta('Let me look.'), started), b: fakeProvider('Fine.') },
       'continue',
     );
     expect(types).toContain('restart');
@@ -98,15 +102,15 @@ describe('what an answer that breaks off leaves', () => {
 });
 
 describe('a continued answer', () => {
-  /** What a second target makes of the parts that it continues with, and what it was asked. */
+  /** Interrupts an answer after `before` and continues it with `after`. Returns the result and the second request. */
   async function continued(before: readonly ProviderPart[], after: readonly ProviderPart[]) {
-    const asked: NormalMessage[] = [];
+    const sent: NormalMessage[] = [];
     const second: Provider = {
       ...cutAfter(),
       prepare: ({ messages }) => ({
         warnings: [],
         async *send() {
-          asked.push(...messages);
+          sent.push(...messages);
           for (const part of after) yield [part];
           yield [{ type: 'finish', finishReason: 'stop' }];
         },
@@ -124,49 +128,55 @@ describe('a continued answer', () => {
       types.push(part.type);
       if (part.type === 'text-delta') shown += part.delta;
     }
-    return { types, shown, asked, completion: await stream.completion };
+    return { types, shown, sent, completion: await stream.completion };
   }
   const whole = (text: string, more: Partial<TextPart> = {}): ProviderPart => ({
     type: 'part-end',
     part: { type: 'text', text, ...more },
   });
 
-  it('moves citations with their text, less the white space that came twice', async () => {
+  it('shifts citations with their text, without duplicated white space', async () => {
     const cited = { start: 1, end: 4, raw: null };
     const { completion } = await continued(
-      [says('One ')],
-      [says(' two'), whole(' two', { citations: [cited] })],
+      [textDelta('One ')],
+      [textDelta(' two'), whole(' two', { citations: [cited] })],
     );
     expect(completion.content).toEqual([
       { type: 'text', text: 'One two', citations: [{ start: 4, end: 7, raw: null }] },
     ]);
   });
 
-  it('loses no white space but that at the joint', async () => {
+  it('keeps all white space except at the joint', async () => {
     const { completion, shown } = await continued(
-      [says('One ')],
-      [says('two'), says(' three'), whole('two three')],
+      [textDelta('One ')],
+      [textDelta('two'), textDelta(' three'), whole('two three')],
     );
     expect(completion.text).toBe('One two three');
     expect(shown).toBe('One two three');
   });
 
-  it('sends no reasoning of one model as the beginning of a turn of another', async () => {
+  it('does not send the reasoning of one model to another', async () => {
     const thought: ProviderPart = { type: 'part-end', part: { type: 'reasoning', text: 'hm' } };
-    const { asked, types } = await continued([thought, says('One')], [says(' two'), whole(' two')]);
+    const { sent, types } = await continued(
+      [thought, textDelta('One')],
+      [textDelta(' two'), whole(' two')],
+    );
     expect(types).toContain('continue');
-    expect(asked.at(-1)).toEqual({ role: 'assistant', content: [{ type: 'text', text: 'One' }] });
+    expect(sent.at(-1)).toEqual({ role: 'assistant', content: [{ type: 'text', text: 'One' }] });
   });
 
-  it('restarts where only white space had come', async () => {
-    const { types, asked } = await continued([says(' \n')], [says('Fine.'), whole('Fine.')]);
+  it('restarts when only white space had arrived', async () => {
+    const { types, sent } = await continued(
+      [textDelta(' \n')],
+      [textDelta('Fine.'), whole('Fine.')],
+    );
     expect(types).toContain('restart');
-    expect(asked.map(({ role }) => role)).toEqual(['user']);
+    expect(sent.map(({ role }) => role)).toEqual(['user']);
   });
 });
 
 describe('an answer without usage', () => {
-  it('is estimated with the results of tools as part of its input', async () => {
+  it('is estimated including tool results in the input', async () => {
     const router = createRouter({
       providers: { a: fakeProvider({ text: 'Fine.', usage: 'none' }) },
       tiers: { t: ['a/m'] },

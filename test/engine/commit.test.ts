@@ -31,8 +31,8 @@ const scripts = fc.array(fc.array(entry, { minLength: 1, maxLength: 3 }), {
   maxLength: 3,
 });
 
-describe('the commit of a stream', () => {
-  it('never splices, never loses, never calls half an answer whole', async () => {
+describe('a stream that commits to a target', () => {
+  it('never mixes answers, loses parts, or reports a partial answer as complete', async () => {
     await fc.assert(
       fc.asyncProperty(
         scripts,
@@ -85,7 +85,7 @@ describe('the commit of a stream', () => {
             }
           } else {
             if (mode === 'stream') expect(shown).toBe(completion.text);
-            // Only a whole answer is made of these letters.
+            // Only complete answers consist of these letters.
             expect(completion.text).toMatch(/^[abc]+$/);
             const billed = events.of('cost').reduce((sum, event) => sum + (event.usd ?? 0), 0);
             expect(completion.cost.attemptsUsd).toBeCloseTo(billed, 12);
@@ -124,7 +124,7 @@ async function readTo(stream: AsyncIterable<StreamPart>) {
   return { parts, error: undefined };
 }
 
-describe('what commits a stream to its target', () => {
+describe('the part that commits a stream to its target', () => {
   const thought: readonly ProviderPart[] = [
     { type: 'open' },
     { type: 'usage', usage: { inputTokens: 1, outputTokens: 0, totalTokens: 1 } },
@@ -150,40 +150,42 @@ describe('what commits a stream to its target', () => {
   }
 
   it.each<[string, Reasoning | undefined]>([
-    ['nobody asked about reasoning', undefined],
-    ['an effort was asked for', { effort: 'high' }],
-    ['it is not to be included', { include: false }],
-  ])('is not reasoning where %s', async (_, reasoning) => {
+    ['no reasoning is requested', undefined],
+    ['an effort is requested', { effort: 'high' }],
+    ['it is not included', { include: false }],
+  ])('is not reasoning when %s', async (_, reasoning) => {
     for (const parts of [thought, [...thought, wholeThought], [wholeThought]]) {
       const router = routerOf(failingAfter(...parts));
       const options = reasoning === undefined ? {} : { reasoning };
-      const told = await readTo(router.stream('t', 'hi', options));
-      expect(told.error).toBeUndefined();
-      expect(told.parts.map(({ type }) => type)).not.toContain('reasoning-delta');
-      expect(told.parts.at(-1)).toMatchObject({ completion: { target: 'b/m', text: 'two' } });
+      const result = await readTo(router.stream('t', 'hi', options));
+      expect(result.error).toBeUndefined();
+      expect(result.parts.map(({ type }) => type)).not.toContain('reasoning-delta');
+      expect(result.parts.at(-1)).toMatchObject({ completion: { target: 'b/m', text: 'two' } });
     }
   });
 
-  it('is reasoning that was asked for, by the call or by the target', async () => {
+  it('is reasoning that the call or the target requests', async () => {
     const include = { include: true };
-    for (const [own, asked] of [
+    for (const [ofTarget, ofCall] of [
       [undefined, { reasoning: include }],
       [include, {}],
     ] as const) {
-      const told = await readTo(routerOf(failingAfter(...thought), own).stream('t', 'hi', asked));
-      expect(told.parts.map(({ type }) => type)).toEqual(['start', 'reasoning-delta']);
-      expect(told.error).toMatchObject({ code: 'server_error', target: 'a/m' });
+      const result = await readTo(
+        routerOf(failingAfter(...thought), ofTarget).stream('t', 'hi', ofCall),
+      );
+      expect(result.parts.map(({ type }) => type)).toEqual(['start', 'reasoning-delta']);
+      expect(result.error).toMatchObject({ code: 'server_error', target: 'a/m' });
     }
   });
 
   it.each<[string, ProviderPart]>([
     ['text', { type: 'text-delta', delta: 'one' }],
-    ['a tool call that begins', { type: 'tool-call-start', id: '1', name: 'f' }],
-    ['a piece of its input', { type: 'tool-call-delta', id: '1', delta: '{' }],
+    ['the start of a tool call', { type: 'tool-call-start', id: '1', name: 'f' }],
+    ['a delta of its input', { type: 'tool-call-delta', id: '1', delta: '{' }],
     ['a whole text', { type: 'part-end', part: { type: 'text', text: 'one' } }],
     ['a refusal', { type: 'part-end', part: { type: 'refusal', text: 'no' } }],
     [
-      'a picture',
+      'an image',
       {
         type: 'part-end',
         part: { type: 'image', source: { data: 'AA==', mediaType: 'image/png' } },
@@ -192,8 +194,8 @@ describe('what commits a stream to its target', () => {
   ])('is %s', async (_, part) => {
     const router = routerOf(failingAfter({ type: 'open' }, part));
     const tools = [{ name: 'f', inputSchema: { type: 'object' } }];
-    const told = await readTo(router.stream('t', 'hi', { tools }));
-    expect(told.parts.map(({ type }) => type)).toEqual(['start', part.type]);
-    expect(told.error).toMatchObject({ code: 'server_error', target: 'a/m' });
+    const result = await readTo(router.stream('t', 'hi', { tools }));
+    expect(result.parts.map(({ type }) => type)).toEqual(['start', part.type]);
+    expect(result.error).toMatchObject({ code: 'server_error', target: 'a/m' });
   });
 });

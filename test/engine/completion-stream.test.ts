@@ -24,7 +24,7 @@ const restart: Part = {
 };
 const failure = new SignalboxError('stream_interrupted', 'broke off');
 
-/** A source that counts what is asked of it, fails at an error, and hangs at 'hang' until it is left. */
+/** A source that counts its reads, throws errors, and hangs at 'hang' until the reader leaves. */
 function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
   const state = { starts: 0, pulled: 0, closed: false };
   async function* source(leaving: AbortSignal) {
@@ -54,21 +54,21 @@ async function readAll<Each>(parts: AsyncIterable<Each>): Promise<readonly Each[
 }
 
 const unhandled: unknown[] = [];
-const note = (reason: unknown): void => {
+const onUnhandled = (reason: unknown): void => {
   unhandled.push(reason);
 };
 beforeEach(() => {
   unhandled.length = 0;
-  process.on('unhandledRejection', note);
+  process.on('unhandledRejection', onUnhandled);
 });
 afterEach(async () => {
   await nextTurn();
-  process.off('unhandledRejection', note);
+  process.off('unhandledRejection', onUnhandled);
   expect(unhandled).toEqual([]);
 });
 
 describe('a stream', () => {
-  test('starts at its first read and never before', async () => {
+  test('starts on the first read', async () => {
     const { stream, state } = sourceOf(...answer);
     const parts = stream[Symbol.asyncIterator]();
     const texts = stream.textStream;
@@ -80,7 +80,7 @@ describe('a stream', () => {
     expect(state).toMatchObject({ starts: 1, pulled: 1 });
   });
 
-  test('starts once, also when its first parts are asked for together', async () => {
+  test('starts once when its first parts are read concurrently', async () => {
     const { state, stream } = sourceOf(...answer);
     const reader = stream[Symbol.asyncIterator]();
     const [first, second] = await Promise.all([reader.next(), reader.next()]);
@@ -88,24 +88,24 @@ describe('a stream', () => {
     expect(state.starts).toBe(1);
   });
 
-  test('gives parts that are asked for together one after the other', async () => {
+  test('returns concurrently read parts in order', async () => {
     const { state, stream } = sourceOf(...answer);
     const reader = stream[Symbol.asyncIterator]();
-    const asked = Array.from({ length: 7 }, () => reader.next());
-    const told = await Promise.all(asked);
-    expect(told.flatMap(({ value }) => value ?? [])).toEqual(answer);
-    expect(told.slice(-2)).toEqual(Array.from({ length: 2 }, () => ({ done: true })));
+    const reads = Array.from({ length: 7 }, () => reader.next());
+    const results = await Promise.all(reads);
+    expect(results.flatMap(({ value }) => value ?? [])).toEqual(answer);
+    expect(results.slice(-2)).toEqual(Array.from({ length: 2 }, () => ({ done: true })));
     expect(state.starts).toBe(1);
   });
 
-  test('tells its parts in order, and its completion at the end', async () => {
+  test('yields its parts in order and resolves its completion at the end', async () => {
     const { stream, state } = sourceOf(...answer);
     expect(await readAll(stream)).toEqual(answer);
     expect(await stream.completion).toEqual({ text: 'ab' });
     expect(state).toEqual({ starts: 1, pulled: 5, closed: true });
   });
 
-  test('tells its failure once and is over then', async () => {
+  test('throws its failure once and then ends', async () => {
     const { stream } = sourceOf(text('a'), failure);
     const reader = stream[Symbol.asyncIterator]();
     await reader.next();
@@ -114,7 +114,7 @@ describe('a stream', () => {
     await expect(stream.completion).rejects.toBe(failure);
   });
 
-  test('is pulled, never pushed: a slow reader sets the pace', async () => {
+  test('reads nothing from the source until the reader does', async () => {
     const { stream, state } = sourceOf(...answer);
     const parts = stream[Symbol.asyncIterator]();
     await parts.next();
@@ -123,7 +123,7 @@ describe('a stream', () => {
     expect(state.pulled).toBe(2);
   });
 
-  test('has one reader; the second is told so and does not disturb the first', async () => {
+  test('rejects a second reader without disturbing the first', async () => {
     const { stream } = sourceOf(...answer);
     const first = stream[Symbol.asyncIterator]();
     await first.next();
@@ -140,7 +140,7 @@ describe('a stream', () => {
     expect(await first.next()).toEqual({ done: false, value: answer[1] });
   });
 
-  test('that fails throws after the parts that came, and rejects its completion', async () => {
+  test('throws a failure after the parts so far and rejects its completion', async () => {
     const { stream, state } = sourceOf(text('a'), failure);
     const seen: Part[] = [];
     const reading = (async () => {
@@ -152,17 +152,17 @@ describe('a stream', () => {
     expect(state.closed).toBe(true);
   });
 
-  test('that fails causes no unhandled rejection, whether completion was looked at or not', async () => {
-    const looked = sourceOf(failure);
-    void looked.stream.completion;
+  test('causes no unhandled rejection when it fails, whether completion is used or not', async () => {
+    const accessed = sourceOf(failure);
+    void accessed.stream.completion;
     await nextTurn();
-    expect(looked.state.closed).toBe(true);
+    expect(accessed.state.closed).toBe(true);
     const read = sourceOf(failure);
     await expect(readAll(read.stream)).rejects.toBe(failure);
   });
 });
 
-describe('a reader who leaves', () => {
+describe('a reader that leaves', () => {
   test('closes the source and rejects the completion', async () => {
     const { stream, state } = sourceOf(...answer);
     for await (const part of stream) if (part.type === 'text-delta') break;
@@ -170,13 +170,13 @@ describe('a reader who leaves', () => {
     await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
   });
 
-  test('at the finish has its completion all the same', async () => {
+  test('at finish still gets the completion', async () => {
     const { stream } = sourceOf(...answer);
     for await (const part of stream) if (part.type === 'finish') break;
     expect(await stream.completion).toEqual({ text: 'ab' });
   });
 
-  test('by an exception of their own closes the source', async () => {
+  test('by throwing closes the source', async () => {
     const { stream, state } = sourceOf(...answer);
     const reading = (async () => {
       for await (const _ of stream.textStream) throw new Error('mine');
@@ -187,26 +187,26 @@ describe('a reader who leaves', () => {
 });
 
 describe('completion', () => {
-  test('alone drives the stream', async () => {
+  test('reads the stream when nothing else does', async () => {
     const { stream, state } = sourceOf(...answer);
     expect(await stream.completion).toEqual({ text: 'ab' });
     expect(state.starts).toBe(1);
   });
 
-  test('is the same promise each time, and drives once', async () => {
+  test('is the same promise each time and reads the stream once', async () => {
     const { stream, state } = sourceOf(...answer);
     expect(stream.completion).toBe(stream.completion);
     await stream.completion;
     expect(state.starts).toBe(1);
   });
 
-  test('awaited first leaves every part to a later reader', async () => {
+  test('keeps every part for a later reader', async () => {
     const { stream } = sourceOf(...answer);
     await stream.completion;
     expect(await readAll(stream)).toEqual(answer);
   });
 
-  test('awaited in the middle of a drive leaves every part to a reader who comes then', async () => {
+  test('keeps every part for a reader that starts while it is reading', async () => {
     for (let turns = 0; turns < 8; turns++) {
       const { stream, state } = sourceOf(...answer);
       const completion = stream.completion;
@@ -217,7 +217,7 @@ describe('completion', () => {
     }
   });
 
-  test('that drove into a failure leaves it to a later reader too, after the parts', async () => {
+  test('keeps a failure for a later reader, after the parts', async () => {
     const { stream } = sourceOf(text('a'), text('b'), failure);
     await expect(stream.completion).rejects.toBe(failure);
     const seen: Part[] = [];
@@ -228,20 +228,20 @@ describe('completion', () => {
     expect(seen).toEqual([text('a'), text('b')]);
   });
 
-  test('rejects when the source ends without a finish', async () => {
+  test('rejects when the source ends without finish', async () => {
     const { stream } = sourceOf(text('a'));
     await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
   });
 });
 
 describe('textStream', () => {
-  test('is the text alone', async () => {
+  test('yields only the text', async () => {
     const { stream } = sourceOf(...answer);
     expect(await readAll(stream.textStream)).toEqual(['a', 'b']);
     expect(await stream.completion).toEqual({ text: 'ab' });
   });
 
-  test('fails at a restart, since text cannot be taken back, and closes the source', async () => {
+  test('fails at a restart, because text cannot be retracted, and closes the source', async () => {
     const { stream, state } = sourceOf(text('a'), restart, ...answer);
     const seen: string[] = [];
     const reading = (async () => {
@@ -253,7 +253,7 @@ describe('textStream', () => {
     await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
   });
 
-  test('is no trouble for a reader of parts', async () => {
+  test('does not affect a reader of parts at a restart', async () => {
     const { stream } = sourceOf(text('x'), restart, ...answer);
     expect(await readAll(stream)).toEqual([text('x'), restart, ...answer]);
     expect(await stream.completion).toEqual({ text: 'ab' });
@@ -261,12 +261,12 @@ describe('textStream', () => {
 });
 
 describe('toReadableStream', () => {
-  test('is the text as UTF-8', async () => {
+  test('encodes the text as UTF-8', async () => {
     const { stream } = sourceOf(text('é'), text('😀'), finish);
     expect(await new Response(stream.toReadableStream()).text()).toBe('é😀');
   });
 
-  test("with 'sse' is every part as an event", async () => {
+  test("encodes every part as an event with 'sse'", async () => {
     const { stream } = sourceOf(...answer);
     const body = await new Response(stream.toReadableStream('sse')).text();
     const events = body.split('\n\n').slice(0, -1);
@@ -275,7 +275,7 @@ describe('toReadableStream', () => {
     );
   });
 
-  test('pulls nothing before it is read, and no more than is read', async () => {
+  test('reads nothing ahead', async () => {
     const { stream, state } = sourceOf(text('a'), text('b'), finish);
     const reader = stream.toReadableStream().getReader();
     await nextTurn();
@@ -285,7 +285,7 @@ describe('toReadableStream', () => {
     expect(state.pulled).toBe(1);
   });
 
-  test('fails when the stream does', async () => {
+  test('fails when the stream fails', async () => {
     const { stream } = sourceOf(text('a'), failure);
     const reader = stream.toReadableStream().getReader();
     await reader.read();
@@ -293,7 +293,7 @@ describe('toReadableStream', () => {
     await expect(stream.completion).rejects.toBe(failure);
   });
 
-  test('closes the source when it is cancelled between two parts', async () => {
+  test('closes the source when canceled between two parts', async () => {
     const { stream, state } = sourceOf(...answer);
     const reader = stream.toReadableStream().getReader();
     await reader.read();
@@ -302,7 +302,7 @@ describe('toReadableStream', () => {
     await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
   });
 
-  test('closes the source when it is cancelled while a part is being waited for', async () => {
+  test('closes the source when canceled during a pending read', async () => {
     const { stream, state } = sourceOf(text('a'), 'hang');
     const reader = stream.toReadableStream().getReader();
     await reader.read();
@@ -314,7 +314,7 @@ describe('toReadableStream', () => {
     await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });
   });
 
-  test('never starts the source when it is cancelled before it was read', async () => {
+  test('never starts the source when canceled before the first read', async () => {
     const { stream, state } = sourceOf(...answer);
     await stream.toReadableStream().cancel();
     await expect(stream.completion).rejects.toMatchObject({ code: 'aborted' });

@@ -43,8 +43,8 @@ async function read(parts: AsyncIterable<StreamPart>) {
 
 const cut = { chunks: ['One two ', 'three ', 'four'], cutAfter: 2 };
 
-describe('an answer that another target goes on with', () => {
-  it('is the text that was shown and what follows it, and the second target is told where to go on', async () => {
+describe('a continued answer', () => {
+  it('is the text shown plus its continuation, and the second target gets the text so far', async () => {
     const { router, providers } = setUp(cut, { chunks: ['four ', 'five'] });
     const { types, text, completion } = await read(router.stream('t', 'hi'));
     expect(text).toBe('One two three four five');
@@ -63,14 +63,14 @@ describe('an answer that another target goes on with', () => {
     });
   });
 
-  it('is told by textStream as if nothing had happened', async () => {
+  it('is seamless in textStream', async () => {
     const { router } = setUp(cut, 'four five');
     let text = '';
     for await (const delta of router.stream('t', 'hi').textStream) text += delta;
     expect(text).toBe('One two three four five');
   });
 
-  it('has the usage and cost of both attempts, told apart', async () => {
+  it('has separate usage and cost for both attempts', async () => {
     const usage = { inputTokens: 7, outputTokens: 3 };
     const { router, events } = setUp({ ...cut, usage }, { text: 'four', usage });
     const { completion } = await read(router.stream('t', 'hi'));
@@ -85,7 +85,7 @@ describe('an answer that another target goes on with', () => {
     );
   });
 
-  it('may break off again, and goes on from all of it', async () => {
+  it('continues from all text so far after a second interruption', async () => {
     const { router, providers } = setUp(cut, [{ chunks: ['four ', 'x'], cutAfter: 1 }, 'five']);
     const { text } = await read(router.stream('t', 'hi'));
     expect(text).toBe('One two three four five');
@@ -94,7 +94,7 @@ describe('an answer that another target goes on with', () => {
     ]);
   });
 
-  it('begins anew where the target is not known to go on', async () => {
+  it('restarts if the target does not support prefill', async () => {
     const { router, providers } = setUp(cut, 'whole', without);
     const { text, types } = await read(router.stream('t', 'hi'));
     expect(text).toBe('whole');
@@ -103,7 +103,7 @@ describe('an answer that another target goes on with', () => {
   });
 
   it.each(['invalid_request', 'unsupported'] as const)(
-    'begins anew on a target that refuses with %s after all',
+    'restarts on a target that fails with %s',
     async (error) => {
       const { router, providers, events } = setUp(cut, [{ error }, 'whole']);
       const { text, types } = await read(router.stream('t', 'hi'));
@@ -116,7 +116,7 @@ describe('an answer that another target goes on with', () => {
     },
   );
 
-  it('that fails in the end tells of the first failure first, and of what was shown', async () => {
+  it('reports the first failure first, and the text shown, when it fails', async () => {
     const { router } = setUp([cut, { error: 'auth' }], { error: 'invalid_request' });
     const stream = router.stream('t', 'hi');
     const error = await read(stream).catch((reason: unknown) => reason);
@@ -130,7 +130,7 @@ describe('an answer that another target goes on with', () => {
     });
   });
 
-  it('begins anew when an object was promised', async () => {
+  it('restarts with a schema', async () => {
     const { router } = setUp({ chunks: ['{"a":', '1}'], cutAfter: 1 }, '{"a":2}');
     const schema = { type: 'object', properties: { a: { type: 'number' } } };
     const { completion, types } = await read(router.stream('t', 'hi', { schema }));
@@ -138,7 +138,7 @@ describe('an answer that another target goes on with', () => {
     expect(types).toContain('restart');
   });
 
-  it('begins anew after a tool call', async () => {
+  it('restarts after a tool call', async () => {
     const calling: FakeScript = (_, attempt) => ({
       text: 'Let me look.',
       toolCalls: [{ name: 'look', input: { at: attempt } }],
@@ -173,7 +173,7 @@ describe('an answer that another target goes on with', () => {
 });
 
 describe('the joint of two attempts', () => {
-  /** An attempt of which each of these parts is a batch. */
+  /** An attempt with one batch per part. */
   function from(parts: readonly ProviderPart[]): AttemptParts {
     let at = 0;
     return {
@@ -185,7 +185,7 @@ describe('the joint of two attempts', () => {
     };
   }
 
-  it('neither doubles nor loses what the reader sees, wherever the text is cut', async () => {
+  it('neither duplicates nor loses text, wherever it is cut', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.constantFrom('a', 'b', ' ', '\n'), { minLength: 2, maxLength: 30 }),
@@ -195,7 +195,7 @@ describe('the joint of two attempts', () => {
           const whole = letters.join('');
           const shown = whole.slice(0, 1 + (at % whole.length));
           if (shown.trim() === '') return;
-          // The model goes on from what it was sent, which is without the white space at the end.
+          // The model continues the text that it received, which has no trailing white space.
           const rest = whole.slice(shown.trimEnd().length);
           const deltas = rest.match(new RegExp(`[^]{1,${size + 1}}`, 'g')) ?? [];
           const parts: ProviderPart[] = [
@@ -217,7 +217,7 @@ describe('the joint of two attempts', () => {
     );
   });
 
-  it('closes the text when nothing was left to say', async () => {
+  it('ends the text part when the continuation is empty', async () => {
     const parts: ProviderPart[] = [{ type: 'finish', finishReason: 'stop' }];
     const seen: ProviderPart[] = [];
     const see = (part: ProviderPart) => void seen.push(part);

@@ -39,19 +39,19 @@ function verdictOn(
   return decide(new SignalboxError(code, 'failed', options), situation(more));
 }
 
-/** The verdicts on failure after failure of the same target, until one is not to try it again. */
+/** The verdicts on repeated failures of the same target, up to the first that is not a retry. */
 function verdicts(code: AttemptErrorCode, more: Partial<Situation>, phase?: TimeoutPhase): string {
-  const told: string[] = [];
+  const results: string[] = [];
   for (let tries = 1; tries < 10; tries++) {
     const repairs = tries - 1;
     const { verdict } = verdictOn(code, { tries, repairs, ...more }, { phase });
-    told.push(verdict);
+    results.push(verdict);
     if (verdict !== 'retry') break;
   }
-  return told.join(' ');
+  return results.join(' ');
 }
 
-/** What is expected: with another target free, with none, and whether it counts against the circuit. */
+/** The expected verdicts with another target available and with none, and whether the failure counts for the circuit. */
 const expected: Record<AttemptErrorCode, readonly [free: string, alone: string, circuit: boolean]> =
   {
     connection: ['retry next', 'retry retry next', true],
@@ -76,11 +76,11 @@ const expected: Record<AttemptErrorCode, readonly [free: string, alone: string, 
     aborted: ['stop', 'stop', false],
   };
 
-describe('every row of the failure table', () => {
+describe('failureTable', () => {
   test.each(
     Object.entries(expected).map(([code, row]) => [code as AttemptErrorCode, ...row] as const),
   )(
-    '%s: %s while another target is free, %s when alone, circuit %s',
+    '%s: %s while another target is available, %s otherwise, circuit %s',
     (code, free, alone, circuit) => {
       expect(verdicts(code, { othersFree: true })).toBe(free);
       expect(verdicts(code, { othersFree: false })).toBe(alone);
@@ -88,7 +88,7 @@ describe('every row of the failure table', () => {
     },
   );
 
-  test('is one of the codes that an attempt can end with', () => {
+  test('has a row for every code of an attempt', () => {
     expect(Object.keys(failureTable)).toEqual(Object.keys(expected));
     expect(isAttemptErrorCode('connection')).toBe(true);
     for (const code of ['all_targets_failed', 'config', 'closed'] as const) {
@@ -97,16 +97,13 @@ describe('every row of the failure table', () => {
   });
 });
 
-describe('the phases of a timeout', () => {
-  test.each(['connect', 'first-token', 'idle'] as const)(
-    '%s: the silent route is not asked again',
-    (phase) => {
-      expect(verdicts('timeout', { othersFree: false }, phase)).toBe('next');
-      expect(countsAsFailure(new SignalboxError('timeout', 'late', { phase }))).toBe(true);
-    },
-  );
+describe('a timeout', () => {
+  test.each(['connect', 'first-token', 'idle'] as const)('in phase %s is not retried', (phase) => {
+    expect(verdicts('timeout', { othersFree: false }, phase)).toBe('next');
+    expect(countsAsFailure(new SignalboxError('timeout', 'late', { phase }))).toBe(true);
+  });
 
-  test('total: the call is over, and it is not the target’s fault', () => {
+  test('in phase total stops the call and does not count as a failure', () => {
     const options = { phase: 'total' } as const;
     const listed = verdictOn('timeout', { fallbackOn: ['timeout'] }, options);
     expect(listed).toEqual({ verdict: 'stop', reason: "the call's deadline has passed" });
@@ -114,14 +111,14 @@ describe('the phases of a timeout', () => {
   });
 });
 
-describe('a limit per minute that the request exceeds all by itself', () => {
-  test('is not waited for, and leaves the call to the next target', () => {
+describe('a 413 for a limit per minute', () => {
+  test('goes to the next target without a wait', () => {
     const verdict = verdictOn('rate_limited', { othersFree: false }, { status: 413 });
     expect(verdict).toEqual({ verdict: 'next' });
   });
 });
 
-describe('what is no failure of an attempt', () => {
+describe('a code of a call', () => {
   test.each([
     'config',
     'closed',
@@ -134,7 +131,7 @@ describe('what is no failure of an attempt', () => {
   });
 });
 
-describe('the wait before a retry', () => {
+describe('the delay of a retry', () => {
   const delays = (code: AttemptErrorCode, more: Partial<Situation> = {}) =>
     [1, 2, 3].map((tries) => {
       const decision = verdictOn(code, {
@@ -151,17 +148,17 @@ describe('the wait before a retry', () => {
     expect(delays('server_error', { random: () => 0 })).toEqual([0, 0, 0]);
   });
 
-  test('takes base and bound from the caller', () => {
+  test('uses minMs and maxMs of the caller', () => {
     const retry = { attempts: 9, minMs: 1_000, maxMs: 1_500 };
     expect(delays('server_error', { retry })).toEqual([500, 750, 750]);
     expect(delays('rate_limited', { retry })).toEqual([750, 1_125, 1_125]);
   });
 
-  test('is longer for a rate limit that names no time', () => {
+  test('is longer for a rate limit without Retry-After', () => {
     expect(delays('rate_limited')).toEqual([750, 1_500, 3_000]);
   });
 
-  test('is what the vendor says when it says so', () => {
+  test('is Retry-After if the vendor sends it', () => {
     for (const code of ['rate_limited', 'overloaded'] as const) {
       expect(verdictOn(code, { othersFree: false }, { retryAfterMs: 20_000 })).toEqual({
         verdict: 'retry',
@@ -170,7 +167,7 @@ describe('the wait before a retry', () => {
     }
   });
 
-  test('is not waited when it exceeds the deadline', () => {
+  test('prevents the retry if it exceeds the deadline', () => {
     const alone = { othersFree: false, remainingMs: 5_000 };
     expect(verdictOn('rate_limited', alone, { retryAfterMs: 4_999 }).verdict).toBe('retry');
     expect(verdictOn('rate_limited', alone, { retryAfterMs: 5_000 })).toEqual({
@@ -180,7 +177,7 @@ describe('the wait before a retry', () => {
     expect(verdictOn('server_error', { remainingMs: 100 }).verdict).toBe('next');
   });
 
-  test('is not waited when it is long and another target is free', () => {
+  test('prevents the retry if it is long and another target is available', () => {
     expect(verdictOn('overloaded', {}, { retryAfterMs: 1_001 })).toEqual({
       verdict: 'next',
       reason: 'another target is faster than a wait of 1001 ms',
@@ -208,7 +205,7 @@ describe('a retry is not made', () => {
     });
   });
 
-  test('when part of the answer had come and another target is free', () => {
+  test('when part of the answer had arrived and another target is available', () => {
     expect(verdictOn('stream_interrupted', { hasStarted: true })).toEqual({
       verdict: 'next',
       reason: 'part of the answer had arrived',
@@ -218,14 +215,14 @@ describe('a retry is not made', () => {
     );
   });
 
-  test('when the circuit has opened over the failure', () => {
+  test('when the failure opened the circuit', () => {
     expect(verdictOn('server_error', { available: false, othersFree: false })).toEqual({
       verdict: 'next',
       reason: 'its circuit has opened',
     });
   });
 
-  test('at the price of a token: none is taken unless a retry is made', () => {
+  test('without taking a token: only a retry takes one', () => {
     let taken = 0;
     const takeToken = (): boolean => {
       taken += 1;
@@ -249,7 +246,7 @@ describe('a retry is not made', () => {
 });
 
 describe('retry.attempts', () => {
-  test('replaces the number of the table', () => {
+  test('overrides the number of the table', () => {
     const four = { retry: { attempts: 4 } };
     expect(verdicts('server_error', four)).toBe('retry retry retry retry next');
     expect(verdicts('rate_limited', { ...four, othersFree: false })).toBe(
@@ -257,13 +254,13 @@ describe('retry.attempts', () => {
     );
   });
 
-  test('of 0 is none', () => {
+  test('disables retries with 0', () => {
     const none = { retry: { attempts: 0 }, othersFree: false };
     expect(verdicts('server_error', none)).toBe('next');
     expect(verdicts('rate_limited', none)).toBe('next');
   });
 
-  test('does not make worth a retry what is not', () => {
+  test('does not enable retries for other codes', () => {
     const four = { retry: { attempts: 4 } };
     for (const code of ['auth', 'timeout', 'quota_exhausted', 'rate_limited'] as const) {
       expect(verdicts(code, four)).toBe('next');
@@ -274,33 +271,33 @@ describe('retry.attempts', () => {
 
 describe('fallbackOn', () => {
   test.each(['content_filter', 'refusal', 'invalid_request', 'request_too_large'] as const)(
-    'sends %s on to the next target when it is listed',
+    'goes to the next target on %s if it is listed',
     (code) => {
       expect(verdictOn(code, { fallbackOn: [code] })).toEqual({ verdict: 'next' });
       expect(verdictOn(code, { fallbackOn: ['timeout'] }).verdict).toBe('stop');
     },
   );
 
-  test('cannot send on a call that the caller has aborted', () => {
+  test('does not apply to aborted calls', () => {
     expect(verdictOn('aborted', { fallbackOn: ['aborted'] }).verdict).toBe('stop');
   });
 });
 
-describe('an unusable output', () => {
-  test('is repaired at once, as often as allowed', () => {
+describe('invalid_output', () => {
+  test('is repaired without delay, up to repairAttempts times', () => {
     expect(verdictOn('invalid_output')).toEqual({ verdict: 'retry', delayMs: 0 });
     expect(verdicts('invalid_output', { repairAttempts: 3 })).toBe('retry retry retry next');
     expect(verdicts('invalid_output', { repairAttempts: 0 })).toBe('next');
   });
 
-  test('is repaired whatever retries are allowed, and however many there were', () => {
+  test('is repaired independently of retries', () => {
     const more = { retry: { attempts: 0 }, tries: 5, takeToken: () => false };
     expect(verdictOn('invalid_output', more).verdict).toBe('retry');
   });
 });
 
-describe('what a target does not support', () => {
-  test('is left to the next one, unless the caller wants to know', () => {
+describe('unsupported', () => {
+  test("goes to the next target, or stops with onUnsupported 'error'", () => {
     expect(verdictOn('unsupported', { onUnsupported: 'warn' }).verdict).toBe('next');
     expect(verdictOn('unsupported', { onUnsupported: 'skip-target' }).verdict).toBe('next');
     expect(verdictOn('unsupported', { onUnsupported: 'error' })).toEqual({
@@ -310,8 +307,8 @@ describe('what a target does not support', () => {
   });
 });
 
-test('an attempt that our own queue turned away goes on to the next target, and never queues outside it', () => {
+test('goes to the next target after a rejection by the queue', () => {
   const cause = new QueueRejection('full', 'its rpm limit of 60', 5_000);
-  const shed = new SignalboxError('rate_limited', 'shed', { cause, retryAfterMs: 5_000 });
-  expect(decide(shed, situation({ othersFree: false }))).toEqual({ verdict: 'next' });
+  const rejected = new SignalboxError('rate_limited', 'rejected', { cause, retryAfterMs: 5_000 });
+  expect(decide(rejected, situation({ othersFree: false }))).toEqual({ verdict: 'next' });
 });

@@ -29,7 +29,7 @@ function setUp(
     defaults: { timeouts: { firstTokenMs: 1_000 }, ...defaults },
     tiers: { t: ['a/m', 'b/m', 'c/m'], other: ['a/m', 'b/m'], alone: ['a/m'] },
   });
-  async function ask(count: number, tier: Tier = 't', tags: Record<string, string> = {}) {
+  async function makeCalls(count: number, tier: Tier = 't', tags: Record<string, string> = {}) {
     const targets: (string | undefined)[] = [];
     for (let each = 0; each < count; each += 1) {
       const completion = await router.complete(tier, 'hi', { tags }).catch(() => undefined);
@@ -39,14 +39,14 @@ function setUp(
   }
   const drill = (options: Partial<DrillOptions<Tier, 'a' | 'b' | 'c'>> = {}) =>
     router.drill({ tier: 't', fault: 'overloaded', share: 1, forMs: 600_000, ...options });
-  return { runtime, providers, router, events: recordEvents(router), ask, drill };
+  return { runtime, providers, router, events: recordEvents(router), makeCalls, drill };
 }
 
 describe('a fire drill', () => {
-  it('passes when the next target stands in, and says who did', async () => {
-    const { providers, ask, drill } = setUp();
+  it('passes when the next target answers, and reports it', async () => {
+    const { providers, makeCalls, drill } = setUp();
     const running = drill();
-    expect(await ask(4)).toEqual(Array(4).fill('b/m'));
+    expect(await makeCalls(4)).toEqual(Array(4).fill('b/m'));
     const report = await running.stop();
     expect(report).toMatchObject({
       passed: true,
@@ -67,17 +67,17 @@ describe('a fire drill', () => {
       ['b/m', false, 4],
       ['c/m', false, 0],
     ]);
-    // No vendor was asked for what was to fail anyhow.
+    // No request was sent to the failing target.
     expect(providers.a.calls).toHaveLength(0);
   });
 
-  it('goes the way of a real failure: retries, then the circuit, then past it', async () => {
-    const { ask, drill, events } = setUp();
+  it('behaves like a real failure: retries, then an open circuit, then skips', async () => {
+    const { makeCalls, drill, events } = setUp();
     const running = drill();
-    await ask(6);
+    await makeCalls(6);
     const { targets, calls, hops } = await running.stop();
     expect(events.names).toEqual(expect.arrayContaining(['retry', 'failover', 'circuit-open']));
-    // Three failures open the circuit; the calls after that ask the next target at once.
+    // Three failures open the circuit. Later calls try the next target directly.
     expect(targets[0]).toMatchObject({ faults: 3, attempts: 3, failures: 3 });
     expect(calls).toMatchObject({ drilled: 6, hit: 2 });
     expect(hops[0]?.ran).toBe(2);
@@ -94,31 +94,31 @@ describe('a fire drill', () => {
     [{ type: 'truncated', afterParts: 2 }, 'stream_interrupted'],
     [{ type: 'invalid_output' }, 'invalid_output'],
   ])('with %o fails the target with %s, and the next one answers', async (fault, code) => {
-    const { router, ask, drill, runtime } = setUp();
+    const { router, makeCalls, drill, runtime } = setUp();
     const running = drill({ fault });
     const { target, text, trail } = await router.complete('t', 'hi');
     expect({ target, text }).toEqual({ target: 'b/m', text: 'one two three' });
     expect(trail[0]).toMatchObject({ target: 'a/m', outcome: 'error', error: { code } });
-    await ask(2);
+    await makeCalls(2);
     const report = await running.stop();
     expect(report.reasons).toEqual([]);
     expect(report.fault).toEqual(fault);
     expect(runtime.pending).toBe(0);
   });
 
-  it('shows the reader of a stream what a cut shows, by the rule of the tier', async () => {
+  it('applies midStream to a cut stream', async () => {
     const { router, drill } = setUp({}, { midStream: 'restart' });
     const running = drill({ fault: { type: 'cut', afterParts: 2 } });
-    const told: string[] = [];
+    const shown: string[] = [];
     for await (const part of router.stream('t', 'hi')) {
-      told.push(part.type === 'text-delta' ? part.delta : part.type);
+      shown.push(part.type === 'text-delta' ? part.delta : part.type);
     }
-    expect(told.slice(0, 4)).toEqual(['start', 'one', ' two', 'restart']);
-    expect(told.at(-1)).toBe('finish');
+    expect(shown.slice(0, 4)).toEqual(['start', 'one', ' two', 'restart']);
+    expect(shown.at(-1)).toBe('finish');
     expect(await running.stop()).toMatchObject({ passed: true });
   });
 
-  it('cuts at once, though the next part may be long in coming', async () => {
+  it('cuts immediately, without waiting for the next part', async () => {
     const { router, drill } = setUp({ a: { ...answer, stallAfter: 1 } });
     const running = drill({ fault: 'cut' });
     const { latency, trail } = await router.complete('t', 'hi');
@@ -127,7 +127,7 @@ describe('a fire drill', () => {
     await running.stop();
   });
 
-  it('cuts before the first part when told to, and an answer shorter than asked for at its end', async () => {
+  it('cuts before the first part with afterParts 0, and a shorter answer at its end', async () => {
     for (const afterParts of [0, 100]) {
       const { router, drill } = setUp();
       const running = drill({ fault: { type: 'truncated', afterParts } });
@@ -138,7 +138,7 @@ describe('a fire drill', () => {
     }
   });
 
-  it('fails when a cut stream is lost, and says how', async () => {
+  it('does not pass when a cut stream is lost, and reports the reason', async () => {
     const { router, drill } = setUp();
     const running = drill({ fault: 'cut' });
     const { completion } = router.stream('t', 'hi');
@@ -152,10 +152,10 @@ describe('a fire drill', () => {
     expect(report.reasons).toContain('lost 1 of 1 calls: stream_interrupted ×1');
   });
 
-  it('bills what vendors answered, and nothing for answers of its own making', async () => {
-    const { drill, ask, events } = setUp();
+  it('bills vendor answers but not injected ones', async () => {
+    const { drill, makeCalls, events } = setUp();
     const running = drill({ fault: 'invalid_output' });
-    await ask(1);
+    await makeCalls(1);
     await running.stop();
     const bills = events.of('cost').map(({ target, usd }) => [target, usd !== 0]);
     expect(bills).toEqual([
@@ -165,19 +165,19 @@ describe('a fire drill', () => {
     ]);
   });
 
-  it('with a slow target that is still in time has no hop to prove', async () => {
-    const { drill, ask } = setUp();
+  it('passes without a hop when a slow target is still in time', async () => {
+    const { drill, makeCalls } = setUp();
     const running = drill({ fault: { type: 'slow', delayMs: 500 } });
-    expect(await ask(3)).toEqual(Array(3).fill('a/m'));
+    expect(await makeCalls(3)).toEqual(Array(3).fill('a/m'));
     const report = await running.stop();
     expect(report).toMatchObject({ passed: true, calls: { hit: 3, answered: 3 } });
     expect(report.latency.drilled).toEqual({ calls: 3, p50Ms: 510, p99Ms: 510 });
   });
 
-  it('proves the second hop when the first two targets fail', async () => {
-    const { drill, ask } = setUp();
+  it('tests the second hop when the first two targets fail', async () => {
+    const { drill, makeCalls } = setUp();
     const running = drill({ targets: ['a/m', 'b/m'] });
-    expect(await ask(2)).toEqual(['c/m', 'c/m']);
+    expect(await makeCalls(2)).toEqual(['c/m', 'c/m']);
     const { passed, hops } = await running.stop();
     expect(passed).toBe(true);
     expect(hops.map(({ ran }) => ran > 0)).toEqual([true, true]);
@@ -185,26 +185,26 @@ describe('a fire drill', () => {
 });
 
 describe('a fire drill does not pass', () => {
-  it('when no call came', async () => {
+  it('when there was no call', async () => {
     const { drill } = setUp();
     const { passed, reasons } = await drill({ forMs: 1_000 }).report;
     expect(passed).toBe(false);
     expect(reasons).toEqual(['no call of tier "t" was part of the drill']);
   });
 
-  it('when its fault reached nobody', async () => {
-    const { drill, ask } = setUp();
+  it('when its fault reached no target', async () => {
+    const { drill, makeCalls } = setUp();
     const running = drill({ targets: ['c/m'] });
-    await ask(2);
+    await makeCalls(2);
     const { passed, reasons } = await running.stop();
     expect(passed).toBe(false);
     expect(reasons).toEqual(['the fault never reached c/m']);
   });
 
-  it('when there is nobody to stand in', async () => {
-    const { drill, ask } = setUp();
+  it('when there is no other target', async () => {
+    const { drill, makeCalls } = setUp();
     const running = drill({ tier: 'alone' });
-    expect(await ask(1, 'alone')).toEqual([undefined]);
+    expect(await makeCalls(1, 'alone')).toEqual([undefined]);
     const { passed, reasons, lost } = await running.stop();
     expect(passed).toBe(false);
     expect(reasons).toEqual(['lost 1 of 1 calls: all_targets_failed ×1', 'no call was answered']);
@@ -213,17 +213,17 @@ describe('a fire drill does not pass', () => {
     ]);
   });
 
-  it('when the next target is passed over, though a later one answers', async () => {
-    const { drill, ask, router } = setUp({ b: { error: 'quota_exhausted' } });
+  it('when the next target is skipped, even if a later one answers', async () => {
+    const { drill, makeCalls, router } = setUp({ b: { error: 'quota_exhausted' } });
     await router.complete('t', 'hi', { route: { only: ['b'] } }).catch(() => undefined);
     const running = drill();
-    expect(await ask(1)).toEqual(['c/m']);
+    expect(await makeCalls(1)).toEqual(['c/m']);
     const { passed, reasons } = await running.stop();
     expect(passed).toBe(false);
     expect(reasons).toEqual(['the hop from a/m to b/m never ran']);
   });
 
-  it('when the callers left before anybody answered', async () => {
+  it('when the callers aborted before an answer', async () => {
     const { drill, router, runtime } = setUp();
     const running = drill({ fault: 'timeout' });
     const controller = new AbortController();
@@ -237,18 +237,18 @@ describe('a fire drill does not pass', () => {
   });
 });
 
-describe('a fire drill takes', () => {
-  it('calls of its tier only', async () => {
-    const { drill, ask } = setUp();
+describe('a fire drill includes', () => {
+  it('only calls of its tier', async () => {
+    const { drill, makeCalls } = setUp();
     const running = drill();
-    expect(await ask(2, 'other')).toEqual(['a/m', 'a/m']);
+    expect(await makeCalls(2, 'other')).toEqual(['a/m', 'a/m']);
     expect((await running.stop()).calls.drilled).toBe(0);
   });
 
-  it('a share of the calls, and tells the others apart', async () => {
-    const { drill, ask } = setUp();
+  it('a share of the calls, and reports the others separately', async () => {
+    const { drill, makeCalls } = setUp();
     const running = drill({ share: 0.25 });
-    const targets = await ask(200);
+    const targets = await makeCalls(200);
     const { calls, latency, passed } = await running.stop();
     expect(calls.drilled).toBeGreaterThan(25);
     expect(calls.drilled).toBeLessThan(75);
@@ -258,31 +258,31 @@ describe('a fire drill takes', () => {
     expect(passed).toBe(true);
   });
 
-  it('calls with a tag, and leaves the others alone', async () => {
-    const { router, ask } = setUp();
+  it('only calls with its tag', async () => {
+    const { router, makeCalls } = setUp();
     const running = router.drill({
       tier: 't',
       fault: 'overloaded',
       forMs: 600_000,
       tag: { drill: 'yes' },
     });
-    expect(await ask(1, 't', { drill: 'no' })).toEqual(['a/m']);
-    expect(await ask(1, 't', { drill: 'yes', more: 'x' })).toEqual(['b/m']);
+    expect(await makeCalls(1, 't', { drill: 'no' })).toEqual(['a/m']);
+    expect(await makeCalls(1, 't', { drill: 'yes', more: 'x' })).toEqual(['b/m']);
     expect((await running.stop()).calls.drilled).toBe(1);
   });
 
-  it('no call after its time, and lets those under way end as they began', async () => {
-    const { drill, ask, router } = setUp();
+  it('no call after its time, but running calls until they end', async () => {
+    const { drill, makeCalls, router } = setUp();
     const running = drill({ fault: 'timeout', forMs: 500 });
     const { target } = await router.complete('t', 'hi');
     expect(target).toBe('b/m');
-    expect(await ask(1)).toEqual(['a/m']);
+    expect(await makeCalls(1)).toEqual(['a/m']);
     const { passed, startedAt, endedAt } = await running.report;
     expect(passed).toBe(true);
     expect(endedAt - startedAt).toBe(1_010);
   });
 
-  it('embeddings too', async () => {
+  it('embeddings', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const embedder: Provider = {
       ...fakeProvider(answer, { runtime }),
@@ -310,7 +310,7 @@ describe('a fire drill takes', () => {
     }
   });
 
-  it('every key of a pool, and spares their health', async () => {
+  it('every key of a pool, without affecting their health', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const pooled: Provider = { ...fakeProvider(answer, { runtime }), keyCount: 2 };
     const router = createRouter({
@@ -330,55 +330,55 @@ describe('a fire drill takes', () => {
   });
 });
 
-describe('what a fire drill ruins', () => {
-  it('is forgotten: the circuit, the statistics and the retry budget of the router are as before', async () => {
-    const { drill, ask, router } = setUp();
-    await ask(1);
+describe('the effect of a fire drill', () => {
+  it('on circuit, statistics and retry budget is discarded after the drill', async () => {
+    const { drill, makeCalls, router } = setUp();
+    await makeCalls(1);
     const before = router.snapshot();
     const running = drill({ targets: ['a/m'], fault: 'server_error' });
-    await ask(5);
+    await makeCalls(5);
     const during = router.snapshot();
     await running.stop();
     expect(during.targets['a/m']).toEqual(before.targets['a/m']);
     expect(during.retryBudget).toBe(before.retryBudget);
-    expect(await ask(1)).toEqual(['a/m']);
+    expect(await makeCalls(1)).toEqual(['a/m']);
   });
 
-  it('is no concern of calls that it does not take', async () => {
-    const { drill, ask } = setUp();
+  it('is not visible to other calls', async () => {
+    const { drill, makeCalls } = setUp();
     drill({
       fault: { type: 'rate_limited', retryAfterMs: 60_000 },
       share: 1,
       tag: { drill: 'yes' },
     });
-    expect(await ask(2, 't', { drill: 'yes' })).toEqual(['b/m', 'b/m']);
-    expect(await ask(2)).toEqual(['a/m', 'a/m']);
+    expect(await makeCalls(2, 't', { drill: 'yes' })).toEqual(['b/m', 'b/m']);
+    expect(await makeCalls(2)).toEqual(['a/m', 'a/m']);
   });
 
-  it('is nothing real: what others learn of the targets that do not fail holds for it too', async () => {
-    const { drill, ask, router } = setUp({ b: { error: 'server_error' } });
+  it('on targets that do not fail is real', async () => {
+    const { drill, makeCalls, router } = setUp({ b: { error: 'server_error' } });
     const running = drill();
-    expect(await ask(2)).toEqual(['c/m', 'c/m']);
+    expect(await makeCalls(2)).toEqual(['c/m', 'c/m']);
     await running.stop();
     expect(router.snapshot().targets['b/m']).toMatchObject({ failures: 3, circuit: 'open' });
   });
 
-  it('leaves a target alone that is truly out of use', async () => {
-    const { drill, ask } = setUp({ a: { error: 'quota_exhausted' } });
-    await ask(1);
+  it('does not make an unavailable target available', async () => {
+    const { drill, makeCalls } = setUp({ a: { error: 'quota_exhausted' } });
+    await makeCalls(1);
     const running = drill();
-    await ask(1);
+    await makeCalls(1);
     const { reasons } = await running.stop();
     expect(reasons).toContain('the fault never reached a/m');
   });
 });
 
-describe('what is told of a fire drill', () => {
-  it('is marked, in events and in trails', async () => {
-    const { drill, router, events, ask } = setUp();
+describe('the report of a fire drill', () => {
+  it('has events and trails that are marked', async () => {
+    const { drill, router, events, makeCalls } = setUp();
     const running = drill();
     const { trail } = await router.complete('t', 'hi');
-    await ask(2);
+    await makeCalls(2);
     const last = await router.complete('t', 'hi');
     await running.stop();
     await router.complete('t', 'hi');
@@ -402,7 +402,7 @@ describe('what is told of a fire drill', () => {
     ]);
   });
 
-  it('is told to nobody any more once the router is closed, but reported', async () => {
+  it('resolves when the router is closed', async () => {
     const { drill, router, events, runtime } = setUp();
     const running = drill({ fault: 'timeout' });
     const call = router.complete('t', 'hi');
@@ -421,13 +421,13 @@ describe('the options of a fire drill', () => {
   it.each<[string, object, string]>([
     ['another tier', { tier: 'x' }, 'there is no tier "x"'],
     ['another fault', { fault: 'fire' }, 'fault: must be one of connection, timeout'],
-    ['no scope', { share: undefined }, 'share: say which calls are drilled'],
+    ['no scope', { share: undefined }, 'share: '],
     ['a share above one', { share: 2 }, 'share: '],
     ['no time', { forMs: undefined }, 'forMs: '],
     ['a target of another tier', { targets: ['b/x'] }, 'targets[0]: the tier does not ask "b/x"'],
     ['an empty tag', { tag: {} }, 'tag: must name at least one tag'],
-    ['a misspelt option', { formMs: 1 }, 'formMs: unknown option'],
-  ])('with %s are refused by name', (_, wrong, message) => {
+    ['a misspelled option', { formMs: 1 }, 'formMs: unknown option'],
+  ])('with %s throw with the path of the option', (_, wrong, message) => {
     const { drill, runtime } = setUp();
     expect(() => drill(wrong)).toThrow(message);
     expect(runtime.pending).toBe(0);

@@ -7,9 +7,9 @@ import { recordEvents } from '../../src/testing/record-events.ts';
 
 type Script = { readonly fails?: number; readonly length?: number; readonly batch?: number };
 
-/** A provider of vectors: each value's vector begins with its number, so that order can be seen. */
+/** An embedding provider. Each vector starts with its value, so that tests can check the order. */
 function embedder({ fails = 0, length = 3, batch = 2 }: Script = {}) {
-  const asked: (readonly string[])[] = [];
+  const requests: (readonly string[])[] = [];
   const provider: Provider = {
     wire: 'fake',
     maxEmbeddingBatch: batch,
@@ -21,8 +21,8 @@ function embedder({ fails = 0, length = 3, batch = 2 }: Script = {}) {
     prepareEmbedding: ({ values, dimensions = length }) => ({
       warnings: [],
       async *send() {
-        asked.push(values);
-        if (asked.length <= fails) throw new SignalboxError('overloaded', 'overloaded');
+        requests.push(values);
+        if (requests.length <= fails) throw new SignalboxError('overloaded', 'overloaded');
         const vectors = values.map((value) => [Number(value), ...Array(dimensions - 1).fill(0)]);
         yield [{ type: 'vectors', vectors }];
         const inputTokens = values.length;
@@ -31,14 +31,14 @@ function embedder({ fails = 0, length = 3, batch = 2 }: Script = {}) {
       },
     }),
   };
-  return { provider, asked };
+  return { provider, requests };
 }
 
 const prices = { 'a/m': { input: 1, output: 0 } };
 
 describe('embed', () => {
-  it('asks the provider how much a model takes, where models differ', async () => {
-    const { provider, asked } = embedder();
+  it('uses the batch size of each model', async () => {
+    const { provider, requests } = embedder();
     const limits: Readonly<Record<string, number>> = { one: 1, three: 3 };
     const maxEmbeddingBatch = (model: string) => limits[model] ?? 0;
     const router = createRouter({
@@ -46,14 +46,14 @@ describe('embed', () => {
       tiers: { v: ['a/three'], w: ['a/three', 'a/one'] },
     });
     await router.embed('v', ['1', '2', '3', '4']);
-    expect(asked).toEqual([['1', '2', '3'], ['4']]);
+    expect(requests).toEqual([['1', '2', '3'], ['4']]);
     await router.embed('w', ['1', '2'], { concurrency: 1 });
-    expect(asked.slice(2)).toEqual([['1'], ['2']]);
+    expect(requests.slice(2)).toEqual([['1'], ['2']]);
   });
 
-  it('splits the values to the limit, keeps their order, and adds up usage and cost', async () => {
+  it('splits values into batches, keeps their order, and sums usage and cost', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
-    const { provider, asked } = embedder();
+    const { provider, requests } = embedder();
     const router = createRouter({
       runtime,
       providers: { a: provider },
@@ -65,7 +65,7 @@ describe('embed', () => {
       tags: { feature: 'index' },
     });
     expect(result.vectors.map(([first]) => first)).toEqual([1, 2, 3, 4, 5]);
-    expect(asked).toEqual([['1', '2'], ['3', '4'], ['5']]);
+    expect(requests).toEqual([['1', '2'], ['3', '4'], ['5']]);
     expect(result).toMatchObject({ dimensions: 3, target: 'a/m', usage: { inputTokens: 5 } });
     expect(result.cost.usd).toBe(0.000005);
     expect(events.costUsd({ feature: 'index' })).toBe(0.000005);
@@ -73,12 +73,12 @@ describe('embed', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('takes one string for one value', async () => {
+  it('accepts a single string', async () => {
     const router = createRouter({ providers: { a: embedder().provider }, tiers: { v: ['a/m'] } });
     expect((await router.embed('v', '7', { dimensions: 5 })).vectors).toEqual([[7, 0, 0, 0, 0]]);
   });
 
-  it('falls back to the same model elsewhere', async () => {
+  it('falls back to the same model of another provider', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
@@ -88,7 +88,7 @@ describe('embed', () => {
     expect((await router.embed('v', '1')).target).toBe('b/org/m');
   });
 
-  it('never falls back to another model, whose vectors do not mix', async () => {
+  it('does not fall back to another model, whose vectors are not comparable', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const other = embedder();
     const providers = { a: embedder({ fails: 99 }).provider, b: other.provider };
@@ -101,11 +101,11 @@ describe('embed', () => {
     const error: unknown = await router.embed('v', '1').catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'all_targets_failed' });
     expect(String(error)).toContain('its vectors cannot be compared with those of a/m');
-    expect(other.asked).toEqual([]);
+    expect(other.requests).toEqual([]);
     expect((await router.embed('any', '1')).target).toBe('b/other');
   });
 
-  it('takes the family that a target says', async () => {
+  it('uses the family of a target', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
@@ -115,7 +115,7 @@ describe('embed', () => {
     expect((await router.embed('v', '1')).target).toBe('b/our-deployment');
   });
 
-  it('passes over a provider that has no embeddings', async () => {
+  it('skips a provider without embeddings', async () => {
     const { prepareEmbedding: _, ...plain } = embedder().provider;
     const router = createRouter({
       providers: { a: plain, b: embedder().provider },
@@ -129,7 +129,7 @@ describe('embed', () => {
     });
   });
 
-  it('does not take vectors of another length for an answer', async () => {
+  it('rejects vectors of another length or number', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const odd = embedder();
     const provider: Provider = {
@@ -151,27 +151,27 @@ describe('embed', () => {
     });
   });
 
-  it('ends the other batches when one fails, and all when the caller leaves', async () => {
+  it('aborts the other batches when one fails, and all when the caller aborts', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
-    const { provider, asked } = embedder({ batch: 1, fails: 99 });
+    const { provider, requests } = embedder({ batch: 1, fails: 99 });
     const router = createRouter({ runtime, providers: { a: provider }, tiers: { v: ['a/m'] } });
     const values = Array.from({ length: 50 }, (_, index) => String(index));
     await expect(router.embed('v', values, { concurrency: 1 })).rejects.toThrow();
-    expect(asked.length).toBeLessThan(10);
-    const aborted = router.embed('v', values, { signal: AbortSignal.abort(new Error('left')) });
-    await expect(aborted).rejects.toMatchObject({ code: 'aborted', cause: { message: 'left' } });
+    expect(requests.length).toBeLessThan(10);
+    const aborted = router.embed('v', values, { signal: AbortSignal.abort(new Error('gone')) });
+    await expect(aborted).rejects.toMatchObject({ code: 'aborted', cause: { message: 'gone' } });
     expect(router.snapshot().callsInFlight).toBe(0);
   });
 
   it.each([
     [[], /values: must be/],
     [['a', ' '], /values\[1\]: must be/],
-  ])('refuses %j', async (values, message) => {
+  ])('throws for %j', async (values, message) => {
     const router = createRouter({ providers: { a: embedder().provider }, tiers: { v: ['a/m'] } });
     await expect(router.embed('v', values)).rejects.toThrow(message);
   });
 
-  it('refuses options that it does not have', async () => {
+  it('throws for an unknown option', async () => {
     const router = createRouter({ providers: { a: embedder().provider }, tiers: { v: ['a/m'] } });
     const options = { dimension: 3 } as object;
     await expect(router.embed('v', 'x', options)).rejects.toThrow(
@@ -196,7 +196,7 @@ describe('image', () => {
     }),
   });
 
-  it('gives the pictures, and goes on when a target gives none', async () => {
+  it('returns the images and skips a target that generates none', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
@@ -211,7 +211,7 @@ describe('image', () => {
     expect(target).toBe('b/m');
   });
 
-  it('that was refused says so', async () => {
+  it('fails with content_filter when the vendor blocks it', async () => {
     const router = createRouter({ providers: { a: draws([]) }, tiers: { p: ['a/m'] } });
     await expect(router.image('p', 'a box')).rejects.toMatchObject({ code: 'content_filter' });
     await expect(router.image('p', ' ')).rejects.toThrow(/prompt: must be/);

@@ -32,7 +32,7 @@ function setUp(a: FakeScript, b: FakeScript, hedge: Hedge = { afterMs: 300, maxE
   return { router, runtime, providers, timed, events: recordEvents(router) };
 }
 
-/** A provider whose answers come with all of their parts at once. */
+/** A provider that yields all parts of an answer in one batch. */
 function atOnce(provider: Provider): Provider {
   return {
     ...provider,
@@ -64,7 +64,7 @@ describe('a hedge', () => {
     expect(events.of('hedge')).toHaveLength(0);
   });
 
-  it('answers in the place of a target whose first token is late, whose socket is closed', async () => {
+  it('answers when the first token of the first target is late, and closes its socket', async () => {
     const { router, timed, providers, runtime, events } = setUp(late, prompt);
     expect(await timed()).toEqual({ text: 'prompt', tookMs: 350 });
     expect(providers.a.calls.map(({ outcome }) => outcome)).toEqual(['aborted']);
@@ -78,7 +78,7 @@ describe('a hedge', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('has the attempt that lost in the trail of an answer that comes whole at once', async () => {
+  it('records the losing attempt when the answer arrives in one batch', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
@@ -95,7 +95,7 @@ describe('a hedge', () => {
     ]);
   });
 
-  it('that begins in the same moment does not end the first target', async () => {
+  it('does not abort the first target when both start at the same time', async () => {
     const runtime = fakeRuntime({ time: 'manual' });
     const gate = Promise.withResolvers<void>();
     const answering = (text: string): Provider => ({
@@ -123,7 +123,7 @@ describe('a hedge', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('goes to a target of another provider if there is one', async () => {
+  it('prefers a target of another provider', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
@@ -138,13 +138,13 @@ describe('a hedge', () => {
     expect(events.of('hedge')).toMatchObject([{ from: 'a/m', to: 'b/m' }]);
   });
 
-  it('lets the silence of the first target be known in its statistics', async () => {
+  it('records the wait for the losing target in its statistics', async () => {
     const { timed, router } = setUp(late, prompt);
     await timed();
     expect(router.snapshot().targets['a/m']?.p50FirstTokenMs).toBe(350);
   });
 
-  it('is not sent when no attempt is left for it, and takes no token', async () => {
+  it('is not sent and takes no token when no attempt is left', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
@@ -164,19 +164,19 @@ describe('a hedge', () => {
     expect(router.snapshot().retryBudget).toBeGreaterThanOrEqual(before);
   });
 
-  it('does so for a stream too', async () => {
+  it('answers a stream too', async () => {
     const { router } = setUp(late, prompt);
     expect(await textOf(router.stream('t', 'hi'))).toBe('prompt');
   });
 
-  it('loses to the target that was late and yet began first', async () => {
+  it('loses to a late target that starts first', async () => {
     const first = { ...late, firstTokenDelayMs: 400 };
     const { timed, providers } = setUp(first, { ...prompt, firstTokenDelayMs: 5_000 });
     expect(await timed()).toEqual({ text: 'late', tookMs: 400 });
     expect(providers.b.calls.map(({ outcome }) => outcome)).toEqual(['aborted']);
   });
 
-  it('wins with its first token, however long the rest takes', async () => {
+  it('wins with its first token, even if the rest is slow', async () => {
     const slow: FakeAnswer = {
       chunks: ['one', ' two'],
       firstTokenDelayMs: 50,
@@ -186,34 +186,34 @@ describe('a hedge', () => {
     expect(await timed()).toEqual({ text: 'one two', tookMs: 9_350 });
   });
 
-  it('that fails leaves the call to the first target', async () => {
+  it('leaves the call to the first target when it fails', async () => {
     const { timed, events } = setUp(late, { error: 'invalid_request' });
     expect(await timed()).toEqual({ text: 'late', tookMs: 2_000 });
     expect(events.of('call-end')).toMatchObject([{ status: 'ok', attempts: 2 }]);
   });
 
-  it('goes on alone when the first target fails meanwhile', async () => {
+  it('continues alone when the first target fails', async () => {
     const failing = { error: 'overloaded', firstTokenDelayMs: 320 } as const;
     const { timed } = setUp(failing, { ...prompt, firstTokenDelayMs: 5_000 });
     expect((await timed()).text).toBe('prompt');
   });
 
-  it('does not hide a request that the first target finds faulty', async () => {
-    const faulty = { error: 'invalid_request', firstTokenDelayMs: 320 } as const;
-    const { timed, providers, runtime } = setUp(faulty, { ...prompt, firstTokenDelayMs: 5_000 });
+  it('does not hide an invalid_request of the first target', async () => {
+    const invalid = { error: 'invalid_request', firstTokenDelayMs: 320 } as const;
+    const { timed, providers, runtime } = setUp(invalid, { ...prompt, firstTokenDelayMs: 5_000 });
     await expect(timed()).rejects.toMatchObject({ code: 'invalid_request' });
     expect(providers.b.calls.map(({ outcome }) => outcome)).toEqual(['aborted']);
     expect(runtime.pending).toBe(0);
   });
 
-  it('is not sent once the first target has failed: that is a failover', async () => {
+  it('is not sent after the first target failed, because that is a failover', async () => {
     const { timed, events } = setUp([{ error: 'auth' }], prompt);
     await timed();
     expect(events.of('hedge')).toHaveLength(0);
     expect(events.of('failover')).toHaveLength(1);
   });
 
-  it('is called off with the call, and leaves nothing behind', async () => {
+  it('is aborted with the call and leaves no timer', async () => {
     const { router, runtime, providers } = setUp(late, { ...late, firstTokenDelayMs: 9_000 });
     const controller = new AbortController();
     const calling = router.complete('t', 'hi', { signal: controller.signal });
@@ -226,7 +226,7 @@ describe('a hedge', () => {
     expect(router.snapshot().callsInFlight).toBe(0);
   });
 
-  it('draws on the retry budget, and is not sent when that is empty', async () => {
+  it('takes a token of the retry budget', async () => {
     const { timed, events, router } = setUp(late, prompt);
     const before = router.snapshot().retryBudget;
     await timed();
@@ -234,7 +234,7 @@ describe('a hedge', () => {
     expect(events.of('hedge')).toHaveLength(1);
   });
 
-  it('that takes the last attempt leaves none to the target that waits for its turn', async () => {
+  it('leaves no attempt for a queued target when it takes the last one', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const answers = (text: string, firstTokenDelayMs: number): FakeAnswer => ({
       text,
@@ -256,8 +256,13 @@ describe('a hedge', () => {
         },
       },
     });
-    const ask = (only: readonly ('a' | 'b')[]) => router.complete('t', 'hi', { route: { only } });
-    const [, , { text, trail }] = await Promise.all([ask(['a']), ask(['b']), ask(['a', 'b'])]);
+    const callOn = (only: readonly ('a' | 'b')[]) =>
+      router.complete('t', 'hi', { route: { only } });
+    const [, , { text, trail }] = await Promise.all([
+      callOn(['a']),
+      callOn(['b']),
+      callOn(['a', 'b']),
+    ]);
     expect(text).toBe('b');
     expect([a.calls.length, b.calls.length]).toEqual([1, 2]);
     expect(trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
@@ -266,11 +271,11 @@ describe('a hedge', () => {
     ]);
   });
 
-  it('is sent for its share of the calls only', async () => {
+  it('is sent for at most maxExtra of the calls', async () => {
     const everyThird: FakeScript = (_, attempt) => (attempt % 3 === 0 ? late : prompt);
     const { timed, events } = setUp(everyThird, prompt, { afterMs: 300, maxExtra: 0.1 });
     for (let call = 0; call < 60; call += 1) await timed();
-    // One to begin with, and a tenth of sixty.
+    // One initial hedge, plus a tenth of sixty.
     expect(events.of('hedge')).toHaveLength(7);
   });
 
@@ -280,7 +285,7 @@ describe('a hedge', () => {
     expect(events.of('hedge').length).toBeLessThanOrEqual(6);
   });
 
-  it('waits for the percentile of what the target usually takes, once that is known', async () => {
+  it('waits for the percentile of the first tokens, after 20 of them', async () => {
     const script: FakeScript = (_, attempt) => (attempt === 22 ? late : prompt);
     const { timed, events } = setUp(script, prompt, { percentile: 95 });
     for (let call = 0; call < 21; call += 1) await timed();

@@ -10,7 +10,7 @@ function setUp() {
   const calls = createInFlight(runtime);
   const aborted: SignalboxError[] = [];
   /** A call that ends when it is aborted. */
-  const begin = (): Running => {
+  const start = (): Running => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const call: Running = {
       abort(reason) {
@@ -23,34 +23,34 @@ function setUp() {
     calls.enter(call);
     return call;
   };
-  return { runtime, calls, aborted, begin };
+  return { runtime, calls, aborted, start };
 }
 
-describe('the calls under way', () => {
-  test('are counted', () => {
-    const { calls, begin } = setUp();
-    const first = begin();
-    begin();
+describe('createInFlight', () => {
+  test('counts running calls', () => {
+    const { calls, start } = setUp();
+    const first = start();
+    start();
     expect(calls.size).toBe(2);
     calls.leave(first);
     calls.leave(first);
     expect(calls.size).toBe(1);
   });
 
-  test('are aborted at once when there is no time to drain', async () => {
-    const { calls, aborted, begin, runtime } = setUp();
-    begin();
-    begin();
+  test('aborts all calls immediately without time to drain', async () => {
+    const { calls, aborted, start, runtime } = setUp();
+    start();
+    start();
     await calls.close(0);
     expect(aborted.map(({ code }) => code)).toEqual(['closed', 'closed']);
     expect(calls.size).toBe(0);
     expect(runtime.pending).toBe(0);
   });
 
-  test('have the time they are given, and those that are left are aborted after it', async () => {
-    const { calls, aborted, begin, runtime } = setUp();
-    const quick = begin();
-    begin();
+  test('waits for drainMs, then aborts the remaining calls', async () => {
+    const { calls, aborted, start, runtime } = setUp();
+    const quick = start();
+    start();
     let isClosed = false;
     const closing = calls.close(1_000).then(() => {
       isClosed = true;
@@ -64,9 +64,9 @@ describe('the calls under way', () => {
     expect(aborted).toHaveLength(1);
   });
 
-  test('end the draining as soon as the last one is done, and leave no timer', async () => {
-    const { calls, aborted, begin, runtime } = setUp();
-    const last = begin();
+  test('ends the drain when the last call ends, and leaves no timer', async () => {
+    const { calls, aborted, start, runtime } = setUp();
+    const last = start();
     const closing = calls.close(60_000);
     await runtime.settle();
     calls.leave(last);
@@ -77,24 +77,24 @@ describe('the calls under way', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  test('are none to wait for in an idle router', async () => {
+  test('closes immediately without calls', async () => {
     const { calls, runtime } = setUp();
     await calls.close(60_000);
     expect(runtime.pending).toBe(0);
   });
 
-  test('may fail while they end', async () => {
+  test('ignores calls that fail while they end', async () => {
     const { calls } = setUp();
     calls.enter({ abort: () => undefined, end: () => Promise.reject(new Error('x')) });
     await expect(calls.close(0)).resolves.toBeUndefined();
     expect(calls.size).toBe(0);
   });
 
-  test('cannot begin once the router is closed, however often that is', async () => {
-    const { calls, begin } = setUp();
+  test('throws for new calls after close, even if closed twice', async () => {
+    const { calls, start } = setUp();
     await calls.close(0);
     await calls.close(10);
-    expect(begin).toThrow('the router is closed');
+    expect(start).toThrow('the router is closed');
     expect(calls.size).toBe(0);
   });
 });

@@ -13,12 +13,12 @@ const withIssues = (issues: readonly StandardIssue[]): StandardSchema => ({
 });
 
 describe('toJsonSchema', () => {
-  test('gives plain JSON Schema back as it is', () => {
+  test('returns plain JSON Schema unchanged', () => {
     const schema = { type: 'object' };
     expect(toJsonSchema(schema, 'schema')).toBe(schema);
   });
 
-  test('tells a Standard Schema by what goes into it, without its dialect', () => {
+  test('converts the input side of a Standard Schema, without $schema', () => {
     const schema = z.object({ n: z.string().transform(Number), m: z.number().default(1) });
     expect(toJsonSchema(schema, 'schema')).toEqual({
       type: 'object',
@@ -27,7 +27,7 @@ describe('toJsonSchema', () => {
     });
   });
 
-  test('says whose schema cannot be told, where, and keeps the reason', () => {
+  test('throws with the path and vendor of a schema that has no JSON Schema', () => {
     expect(() => toJsonSchema(withIssues([]), 'tools[1].inputSchema')).toThrow(
       'tools[1].inputSchema: this mine schema has no JSON Schema form',
     );
@@ -35,13 +35,13 @@ describe('toJsonSchema', () => {
 });
 
 describe('checkAgainst', () => {
-  test('gives the value that the schema makes', async () => {
+  test('returns the parsed value', async () => {
     expect(await checkAgainst(z.coerce.number(), '5')).toEqual({ ok: true, value: 5 });
     const asynchronous = z.string().refine(async (text) => text === 'x');
     expect(await checkAgainst(asynchronous, 'x')).toEqual({ ok: true, value: 'x' });
   });
 
-  test('tells every issue with its path', async () => {
+  test('lists every issue with its path', async () => {
     const schema = withIssues([
       { message: 'is wrong' },
       { message: 'is missing', path: ['a', 0, { key: 'b' }] },
@@ -54,7 +54,7 @@ describe('checkAgainst', () => {
 });
 
 describe('validatorOf', () => {
-  test('leaves a Standard Schema as it is', () => {
+  test('returns a Standard Schema unchanged', () => {
     const schema = z.string();
     expect(validatorOf(schema, 'schema')).toBe(schema);
     expect(isStandardSchema(schema)).toBe(true);
@@ -69,7 +69,7 @@ describe('validatorOf', () => {
     [{ type: 'array', items: { type: 'string' } }, ['a'], [1]],
     [{ $ref: '#/$defs/n', $defs: { n: { type: 'number' } } }, 5, 'x'],
     [{ type: 'string', format: 'date-time' }, '2026-01-01T00:00:00+02:00', 'today'],
-  ])('checks %j', async (schema, good, bad) => {
+  ])('validates %j', async (schema, good, bad) => {
     const validator = validatorOf(schema, 'schema');
     expect(await checkAgainst(validator, good)).toMatchObject({ ok: true });
     expect(await checkAgainst(validator, bad)).toMatchObject({ ok: false });

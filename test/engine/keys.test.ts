@@ -8,7 +8,7 @@ import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
 type Failures = Record<number, [ErrorCode, SignalboxErrorOptions?] | undefined>;
 
-/** A provider with three keys, each of which answers with its number or fails as told. */
+/** A router with a pool of three keys. Each key answers with its number, or fails as in `failures`. */
 function pool(failures: Failures) {
   const used: number[] = [];
   const provider: Provider = {
@@ -37,14 +37,14 @@ function pool(failures: Failures) {
 }
 
 describe('a pool of keys', () => {
-  it('takes its keys in turn', async () => {
+  it('rotates its keys', async () => {
     const { router, used } = pool({});
     for (let each = 0; each < 4; each++) await router.complete('t', 'hi');
     expect(used).toEqual([0, 1, 2, 0]);
   });
 
   it.each(['quota_exhausted', 'auth', 'permission'] as const)(
-    'passes over a key that is %s while another works, in this call and the next',
+    'skips a key after %s while another works, in this call and later ones',
     async (code) => {
       const { router, used } = pool({ 0: [code, { retryAfterMs: 60_000 }] });
       const first = await router.complete('t', 'hi');
@@ -60,7 +60,7 @@ describe('a pool of keys', () => {
     },
   );
 
-  it('leaves a rate limited key for the others until its time', async () => {
+  it('skips a rate limited key until its limit ends', async () => {
     const { router, used } = pool({ 0: ['rate_limited', { retryAfterMs: 60_000 }] });
     const first = await router.complete('t', 'hi');
     expect(first.text).toBe('key 1');
@@ -68,7 +68,7 @@ describe('a pool of keys', () => {
     expect(used.filter((key) => key === 0)).toHaveLength(1);
   });
 
-  it('keeps a refused key away from all models of the provider, and the others in use', async () => {
+  it('skips a rejected key for all models of the provider', async () => {
     const { router, used } = pool({ 0: ['auth'] });
     await router.complete('two', 'hi');
     await router.complete('two', 'hi', { route: { only: ['a/n'] } });
@@ -76,20 +76,20 @@ describe('a pool of keys', () => {
     expect(used.filter((key) => key === 0)).toHaveLength(1);
   });
 
-  it('goes on to the next target when all its keys are used up', async () => {
+  it('goes to the next target when all keys are rate limited', async () => {
     const limited: [ErrorCode, SignalboxErrorOptions] = ['rate_limited', { retryAfterMs: 9_000 }];
     const { router, used } = pool({ 0: limited, 1: limited, 2: limited });
     expect((await router.complete('t', 'hi')).text).toBe('spare');
     expect(used).toEqual([0, 1, 2]);
     for (let each = 0; each < 2; each++) await router.complete('t', 'hi');
-    // Refused three times, each key is limited: none is asked until its time.
+    // Rejected three times, each key is limited and skipped until its limit ends.
     const { trail } = await router.complete('t', 'hi');
     expect(trail.slice(0, 3).every(({ reason }) => reason?.startsWith('rate limited until'))).toBe(
       true,
     );
   });
 
-  it('does not try another key when the key is not at fault', async () => {
+  it('skips the other keys when the failure is not about the key', async () => {
     const { router, used } = pool({
       0: ['context_length'],
       1: ['timeout', { phase: 'first-token' }],
@@ -105,7 +105,7 @@ describe('a pool of keys', () => {
     expect(used).toEqual([0, 1]);
   });
 
-  it('counts its keys from 1 wherever it tells of them', async () => {
+  it('numbers keys from 1 in explain and trails', async () => {
     const { router } = pool({ 0: ['quota_exhausted'] });
     await router.complete('alone', 'hi');
     const { candidates, skipped } = router.explain('alone', 'hi');
@@ -115,7 +115,7 @@ describe('a pool of keys', () => {
     expect(trail.find(({ outcome }) => outcome === 'skipped')?.key ?? 1).toBe(1);
   });
 
-  it('names the key in what it says, by its number', async () => {
+  it('includes the number of the key in messages', async () => {
     const { router } = pool({ 0: ['auth'], 1: ['auth'], 2: ['auth'] });
     await expect(router.complete('alone', 'hi')).rejects.toThrow(/a\/m key 2: auth/);
   });

@@ -10,7 +10,7 @@ import { recordEvents } from '../../src/testing/record-events.ts';
 
 type Limits = NonNullable<TierSettings['limits']>;
 
-/** A router over fakes on virtual time: for each script a target `<name>/m`, with its limits. */
+/** A router with fake providers on virtual time: one target `<name>/m` per script, with limits. */
 function setUp(
   scripts: Record<string, FakeScript>,
   limits: Record<string, Limits> = {},
@@ -45,7 +45,7 @@ const many = <Each>(count: number, make: (index: number) => Each): Each[] =>
   Array.from({ length: count }, (_, index) => make(index));
 
 describe('a target at its limit', () => {
-  it('is passed over while another is free, with the limit and the time', async () => {
+  it('is skipped while another is available, with the limit and the time in the reason', async () => {
     const { complete, router, timesOf } = setUp({ a: 'one', b: 'two' }, { a: { rpm: 1 } });
     expect((await complete()).text).toBe('one');
     const { text, trail } = await complete();
@@ -58,7 +58,7 @@ describe('a target at its limit', () => {
     expect(timesOf('a')).toHaveLength(1);
   });
 
-  it('is waited for after the others have failed', async () => {
+  it('is tried after the others failed', async () => {
     const { complete, runtime } = setUp({ a: 'one', b: { error: 'auth' } }, { a: { rpm: 1 } });
     await complete();
     const before = runtime.now();
@@ -72,7 +72,7 @@ describe('a target at its limit', () => {
     ]);
   });
 
-  it('is waited for when no other is free, and told how long', async () => {
+  it('queues calls when no other is available, and reports the wait', async () => {
     const { complete, runtime, timesOf, router, events } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 100 } },
       { a: { rpm: 1 } },
@@ -89,7 +89,7 @@ describe('a target at its limit', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('is waited for in a tier that fails fast too: it is well', async () => {
+  it('queues calls with fail-fast too, because it is healthy', async () => {
     const { complete, timesOf } = setUp(
       { a: 'one' },
       { a: { rpm: 1 } },
@@ -99,32 +99,32 @@ describe('a target at its limit', () => {
     expect(timesOf('a')).toHaveLength(2);
   });
 
-  it('gives way to the one whose turn comes first when none is free', async () => {
+  it('is tried after the target with the shortest wait if none is available', async () => {
     const { complete } = setUp({ a: 'one', b: 'two' }, { a: { rpm: 1 }, b: { rpm: 30 } });
     const answers = await Promise.all(many(7, () => complete()));
     expect(answers.filter(({ text }) => text === 'one')).toHaveLength(1);
   });
 
-  it('is asked by high priority before normal before low', async () => {
+  it('admits high priority before normal before low', async () => {
     const { runtime, router } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 100 } },
       { a: { concurrency: 1 } },
     );
     const order: string[] = [];
-    const ask = (priority: 'high' | 'normal' | 'low', name: string): Promise<unknown> =>
+    const start = (priority: 'high' | 'normal' | 'low', name: string): Promise<unknown> =>
       router.complete('t', 'hi', { priority }).then(() => order.push(name));
     const all = [
-      ask('normal', 'first'),
-      ask('low', 'low'),
-      ask('normal', 'normal'),
-      ask('high', 'high'),
+      start('normal', 'first'),
+      start('low', 'low'),
+      start('normal', 'normal'),
+      start('high', 'high'),
     ];
     await Promise.all(all);
     expect(order).toEqual(['first', 'high', 'normal', 'low']);
     expect(runtime.pending).toBe(0);
   });
 
-  it('keeps its limit over all calls of a provider and of a tier', async () => {
+  it('applies the limit of a provider to all tiers', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const fake = fakeProvider({ text: 'one', firstTokenDelayMs: 1_000 }, { runtime });
     const routing = {
@@ -138,15 +138,15 @@ describe('a target at its limit', () => {
     expect(at).toEqual([0, 0, 1, 1, 2, 2]);
   });
 
-  it('takes more as soon as it may', async () => {
+  it('admits more when the limit is raised', async () => {
     const { router, runtime, timesOf } = setUp(
       { a: { hang: true } },
       {},
       { limits: { concurrency: 1 } },
       'manual',
     );
-    const ask = (): Promise<unknown> => router.complete('t', 'hi').catch(() => undefined);
-    const calls = [ask(), ask()];
+    const start = (): Promise<unknown> => router.complete('t', 'hi').catch(() => undefined);
+    const calls = [start(), start()];
     await runtime.settle();
     expect(timesOf('a')).toHaveLength(1);
     const next: RoutingConfig<'a', 't'> = {
@@ -154,7 +154,7 @@ describe('a target at its limit', () => {
       defaults: { limits: { concurrency: 3 } },
     };
     router.reconfigure(next as never);
-    calls.push(ask());
+    calls.push(start());
     await runtime.settle();
     expect(timesOf('a')).toHaveLength(3);
     await router.close();
@@ -163,8 +163,8 @@ describe('a target at its limit', () => {
   });
 });
 
-describe('a call that never gets its turn', () => {
-  it('is rejected when the queue is full, and the target is not at fault', async () => {
+describe('a call that is rejected by the queue', () => {
+  it('fails when the queue is full, without a failure of the target', async () => {
     const { complete, fails, router, events, runtime } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 100 } },
       { a: { concurrency: 1, maxQueue: 1 } },
@@ -201,7 +201,7 @@ describe('a call that never gets its turn', () => {
     expect(await Promise.all(calls)).toEqual(['ok', 'rejected', 'rejected', 'ok', 'ok']);
   });
 
-  it('goes on to the next target', async () => {
+  it('goes to the next target', async () => {
     const { complete, timesOf, runtime } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 100 }, b: { text: 'two', firstTokenDelayMs: 5_000 } },
       { a: { concurrency: 1, maxQueue: 1 }, b: { concurrency: 1 } },
@@ -217,7 +217,7 @@ describe('a call that never gets its turn', () => {
     expect(timesOf('b')).toHaveLength(2);
   });
 
-  it('is refused at once where its turn would come after its deadline', async () => {
+  it('fails immediately when its turn would come after its deadline', async () => {
     const { complete, fails, runtime } = setUp({ a: 'one' }, { a: { rpm: 1 } });
     await complete();
     const before = runtime.now();
@@ -227,7 +227,7 @@ describe('a call that never gets its turn', () => {
     expect(error.retryAfterMs).toBeGreaterThan(55_000);
   });
 
-  it('is refused when it has waited for as long as it may', async () => {
+  it('fails after maxQueueMs', async () => {
     const { complete, fails, runtime } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 60_000 } },
       { a: { concurrency: 1, maxQueueMs: 5_000 } },
@@ -240,7 +240,7 @@ describe('a call that never gets its turn', () => {
     await first;
   });
 
-  it('says that it waited when its deadline passes, and blames nobody', async () => {
+  it('reports its wait when the deadline passes, without a failure of the target', async () => {
     const { complete, fails, router, runtime } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 30_000 } },
       { a: { concurrency: 1 } },
@@ -255,7 +255,7 @@ describe('a call that never gets its turn', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('leaves nothing behind when its caller leaves', async () => {
+  it('leaves the queue when its caller aborts', async () => {
     const { complete, fails, router, runtime } = setUp(
       { a: { text: 'one', firstTokenDelayMs: 30_000 } },
       { a: { concurrency: 1 } },
@@ -274,8 +274,8 @@ describe('a call that never gets its turn', () => {
   });
 });
 
-describe('after "not before"', () => {
-  it('those who waited go after its time, and none is lost', async () => {
+describe('after a limit with Retry-After', () => {
+  it('sends queued calls after the limit ends, and loses none', async () => {
     let limited = true;
     const script: FakeScript = () =>
       limited
@@ -294,8 +294,8 @@ describe('after "not before"', () => {
   });
 });
 
-describe('tokens a minute', () => {
-  it('are estimated before and put right after', async () => {
+describe('tokens per minute', () => {
+  it('are estimated before the request and corrected after it', async () => {
     const usage = { inputTokens: 10, outputTokens: 10 };
     const { complete, router, runtime } = setUp(
       { a: { text: 'one', usage } },
@@ -309,13 +309,13 @@ describe('tokens a minute', () => {
   });
 });
 
-describe('the tokens that an answer is expected to take', () => {
+describe('the estimated tokens of an answer', () => {
   const usage = { inputTokens: 10, outputTokens: 10 };
 
   it.each([
-    ['whole', {}],
-    ['of no use', { validate: () => false }],
-  ])('are those of the answers before, %s or not', async (_, options) => {
+    ['valid', {}],
+    ['unusable', { validate: () => false }],
+  ])('are those of earlier answers: %s', async (_, options) => {
     const { complete, router, runtime } = setUp(
       {
         a: [
@@ -336,7 +336,7 @@ describe('the tokens that an answer is expected to take', () => {
     await running;
   });
 
-  it('are given back when the vendor refused the request', async () => {
+  it('are returned when the vendor rejected the request', async () => {
     const { fails, router } = setUp(
       { a: { error: 'rate_limited', retryAfterMs: 1_000 } },
       { a: { tpm: 1_000 } },
@@ -347,8 +347,8 @@ describe('the tokens that an answer is expected to take', () => {
   });
 });
 
-/** A provider that tells its limits with each answer, for each key. */
-function telling(
+/** A provider that reports its limits with each answer, by key. */
+function reporting(
   limitsOf: (key: number | undefined, call: number) => readonly RateLimit[],
   keyCount = 1,
 ): Provider & { readonly used: (number | undefined)[] } {
@@ -380,10 +380,10 @@ const requests = (remaining: number): RateLimit => ({
   resetMs: 30_000,
 });
 
-describe("the vendor's own limit", () => {
-  it('passes a target over before it refuses', async () => {
+describe('a limit that the vendor reports', () => {
+  it('skips the target before the vendor rejects requests', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
-    const a = telling((_, call) => [requests(2 - call)]);
+    const a = reporting((_, call) => [requests(2 - call)]);
     const b = fakeProvider('spare', { runtime });
     const router = createRouter({ runtime, providers: { a, b }, tiers: { t: ['a/m', 'b/m'] } });
     await router.complete('t', 'hi');
@@ -396,9 +396,9 @@ describe("the vendor's own limit", () => {
     expect((await router.complete('t', 'hi')).target).toBe('a/m');
   });
 
-  it("is each key's own, and so is a limit that was told", async () => {
+  it('applies per key, like a configured limit', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
-    const a = telling((key) => (key === 0 ? [requests(0)] : []), 2);
+    const a = reporting((key) => (key === 0 ? [requests(0)] : []), 2);
     const router = createRouter({
       runtime,
       providers: { a },
@@ -414,7 +414,7 @@ describe("the vendor's own limit", () => {
   });
 });
 
-it('lets one probe through, of all who waited for their turn while the circuit was open', async () => {
+it('sends one probe of the calls that were queued when the circuit opened', async () => {
   const { fails, complete, timesOf, runtime } = setUp(
     {
       a: [
@@ -439,19 +439,19 @@ it('lets one probe through, of all who waited for their turn while the circuit w
   expect(timesOf('a')).toHaveLength(3);
 });
 
-it('at twice the load a vendor that was told of hardly refuses, and no call is lost', async () => {
+it('causes no rejections and loses no call at twice the configured limit', async () => {
   const runtime = fakeRuntime({ time: 'auto' });
   const startedAt = runtime.now();
   let inMinute = 0;
   let minute = 0;
-  let refused = 0;
+  let rejections = 0;
   const script: FakeScript = () => {
     const current = Math.floor((runtime.now() - startedAt + 23_000) / 60_000);
     if (current !== minute) inMinute = 0;
     minute = current;
     inMinute += 1;
     if (inMinute <= 60) return { text: 'one', firstTokenDelayMs: 300 };
-    refused += 1;
+    rejections += 1;
     return { error: new SignalboxError('rate_limited', 'no') };
   };
   const a = fakeProvider(script, { runtime });
@@ -466,5 +466,5 @@ it('at twice the load a vendor that was told of hardly refuses, and no call is l
     calls.push(router.complete('t', 'hi'));
   }
   await Promise.all(calls);
-  expect(refused).toBe(0);
+  expect(rejections).toBe(0);
 });

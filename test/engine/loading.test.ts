@@ -22,7 +22,7 @@ const missing = new SignalboxError(
   'the package "sdk" could not be loaded; install it: npm i sdk',
 );
 
-/** A provider whose SDK takes so long to load, and cannot be loaded the first few times. */
+/** A provider whose SDK takes `ms` to load and fails to load the first `failures` times. */
 function slowToLoad(runtime: Runtime, ms: number, failures = 0, script: FakeScript = 'hi') {
   const fake = fakeProvider(script, { runtime });
   let loads = 0;
@@ -55,8 +55,8 @@ function setUp(ms: number, failures = 0, tier: TierSettings = {}, script: FakeSc
 
 const healthy = { circuit: 'closed', failures: 0, unavailableUntil: {} };
 
-describe('an SDK that takes long to load', () => {
-  it('takes nothing from the clocks of the target, and is no wait for a turn', async () => {
+describe('an SDK that loads slowly', () => {
+  it('does not count for the timeouts of the target or as a wait in the queue', async () => {
     const { router } = setUp(5_000, 0, { timeouts: { firstTokenMs: 100, connectMs: 50 } });
     const { text, trail, latency } = await router.complete('both', 'hi');
     expect(text).toBe('hi');
@@ -75,7 +75,7 @@ describe('an SDK that takes long to load', () => {
     expect(loads()).toBe(1);
   });
 
-  it('holds no place under the limits of the target meanwhile', async () => {
+  it('takes no slot of a limit while it loads', async () => {
     const { router } = setUp(5_000, 0, { limits: { concurrency: 1 } }, [
       { text: 'hi', firstTokenDelayMs: 70 },
     ]);
@@ -83,13 +83,13 @@ describe('an SDK that takes long to load', () => {
     expect(answers.map(({ trail }) => trail[0]?.queuedMs)).toEqual([undefined, 70]);
   });
 
-  it('does not make the target late for a hedge', async () => {
+  it('does not cause a hedge', async () => {
     const { router, events } = setUp(5_000, 0, { hedge: { afterMs: 100, maxExtra: 1 } });
     expect((await router.complete('both', 'hi')).target).toBe('slow/m');
     expect(events.names).not.toContain('hedge');
   });
 
-  it.each(['complete', 'stream'] as const)('is not waited for after an abort: %s', async (mode) => {
+  it.each(['complete', 'stream'] as const)('is not awaited after an abort: %s', async (mode) => {
     const { router, runtime, calls, events } = setUp(5_000);
     const controller = new AbortController();
     const startedAt = runtime.now();
@@ -107,7 +107,7 @@ describe('an SDK that takes long to load', () => {
     expect(router.snapshot().targets['slow/m']).toMatchObject({ ...healthy, calls: 0 });
   });
 
-  it('is waited for no longer than the call may take', async () => {
+  it('is awaited at most until the deadline', async () => {
     const { router, runtime } = setUp(5_000, 0, { timeouts: { totalMs: 2_000 } });
     const startedAt = runtime.now();
     await expect(router.complete('both', 'hi')).rejects.toMatchObject({
@@ -120,8 +120,8 @@ describe('an SDK that takes long to load', () => {
   });
 });
 
-describe('an SDK that cannot be loaded', () => {
-  it('fails a call that no other target can answer, and says what to install', async () => {
+describe('an SDK that fails to load', () => {
+  it('fails the call with an install hint when there is no other target', async () => {
     const { router } = setUp(10, 5);
     for (let call = 0; call < 4; call++) {
       await expect(router.complete('t', 'hi')).rejects.toMatchObject({
@@ -145,7 +145,7 @@ describe('an SDK that cannot be loaded', () => {
     expect(router.snapshot().targets['slow/m']).toMatchObject({ ...healthy, calls: 0 });
   });
 
-  it('is tried again by the next call', async () => {
+  it('is loaded again by the next call', async () => {
     const { router, loads } = setUp(10, 1);
     await expect(router.complete('t', 'hi')).rejects.toMatchObject({ code: 'config' });
     expect((await router.complete('t', 'hi')).text).toBe('hi');
@@ -153,7 +153,7 @@ describe('an SDK that cannot be loaded', () => {
   });
 });
 
-it('reports no wait for a turn where there was none, however time passes', async () => {
+it('reports no queuedMs without a wait, even if the clock advances with each read', async () => {
   let now = 1_800_000_000_000;
   const runtime: Runtime = { ...fakeRuntime(), now: () => (now += 0.01) };
   const fake = fakeProvider('hi');
@@ -164,7 +164,7 @@ it('reports no wait for a turn where there was none, however time passes', async
   expect(events.of('attempt-end')[0]).not.toHaveProperty('queuedMs');
 });
 
-describe('the SDKs themselves', () => {
+describe('the SDK', () => {
   let simulators: SimulatedProviders;
   beforeAll(async () => {
     simulators = await simulateProviders();
@@ -189,20 +189,20 @@ describe('the SDKs themselves', () => {
       () => azureOpenAI({ baseURL: simulators.openai.baseURL, apiKey: 'k' }),
     ],
     ['groq', 'm', () => groq({ baseURL: simulators.compatible.baseURL, apiKey: 'k' })],
-  ] as const)('%s is loaded when its first attempt begins', async (_, model, make) => {
+  ] as const)('of %s is loaded when its first attempt starts', async (_, model, make) => {
     const provider = make();
     const router = createRouter({ providers: { p: provider }, tiers: { t: [`p/${model}`] } });
-    const began = Promise.withResolvers<boolean>();
+    const started = Promise.withResolvers<boolean>();
     router.on('attempt-start', async () => {
       let isLoaded = false;
       void provider.preload().then(() => {
         isLoaded = true;
       });
       await turn();
-      began.resolve(isLoaded);
+      started.resolve(isLoaded);
     });
     router.complete('t', 'hi').catch(() => undefined);
-    expect(await began.promise).toBe(true);
+    expect(await started.promise).toBe(true);
     await router.close();
   });
 });

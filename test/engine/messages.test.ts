@@ -11,10 +11,10 @@ const result = (output: unknown): Message => ({
   role: 'tool',
   content: [{ type: 'tool-result', id: '1', name: 'look', output } as Part],
 });
-const circle: Record<string, unknown> = {};
-circle.self = circle;
+const cycle: Record<string, unknown> = {};
+cycle.self = cycle;
 
-describe('messages', () => {
+describe('normalizeMessages', () => {
   it.each<[string, unknown, string]>([
     ['nothing', [], 'messages: must be a string or a list with at least one message'],
     ['an unknown role', [{ role: 'bot', content: 'hi' }], 'messages[0].role: must be one of'],
@@ -37,38 +37,38 @@ describe('messages', () => {
       'messages[0].content[0]: a tool turn holds',
     ],
     [
-      'no output of a tool',
+      'a missing output of a tool',
       [result(undefined)],
-      'messages[0].content[0].output: must be JSON; for a tool that gives nothing, say null',
+      'messages[0].content[0].output: must be JSON',
     ],
-    ['a bigint of a tool', [result(1n)], 'messages[0].content[0].output: must be JSON'],
-    ['a circle of a tool', [result(circle)], 'messages[0].content[0].output: must be JSON'],
-  ])('cannot be %s', (_, messages, told) => {
-    expect(() => normalizeMessages(messages as Message[])).toThrow(told);
+    ['a bigint output of a tool', [result(1n)], 'messages[0].content[0].output: must be JSON'],
+    ['a cyclic output of a tool', [result(cycle)], 'messages[0].content[0].output: must be JSON'],
+  ])('throws for %s', (_, messages, message) => {
+    expect(() => normalizeMessages(messages as Message[])).toThrow(message);
   });
 
-  it('keep null as the output of a tool', () => {
+  it('keeps null as the output of a tool', () => {
     expect(normalizeMessages([result(null)])).toEqual([result(null)]);
   });
 });
 
-describe('tools', () => {
+describe('normalizeTools', () => {
   const look = { name: 'look', inputSchema: z.object({ at: z.string() }) };
 
-  it('have names of their own', () => {
+  it('throws for a duplicate name', () => {
     expect(() => normalizeTools([look, look])).toThrow(
       'tools[1].name: there is a tool "look" already',
     );
   });
 
-  it('take objects', () => {
+  it('throws for an input that is not an object', () => {
     expect(() => normalizeTools([{ name: 'look', inputSchema: z.string() }])).toThrow(
       'tools[0].inputSchema: must be an object',
     );
     expect(normalizeTools([{ name: 'look', inputSchema: {} }])).toHaveLength(1);
   });
 
-  it('are there to be chosen', () => {
+  it('allows only offered tools as toolChoice', () => {
     const tools = normalizeTools([look]);
     expect(() => checkToolChoice({ name: 'lok' }, tools)).toThrow(
       'toolChoice.name: no tool is called "lok"; there is "look"',

@@ -30,8 +30,8 @@ function setUp(scripts: Record<string, FakeScript>, tier: Omit<TierSettings, 'ta
     prices: Object.fromEntries(names.map((name) => [`${name}/m`, { input: 1, output: 10 }])),
     tiers: { t: { ...tier, targets: names.map((name) => `${name}/m` as const) } },
   });
-  const asked = (name: string) => fakes[name]?.calls.map(({ request }) => request) ?? [];
-  return { router, runtime, asked, events: recordEvents(router) };
+  const requestsTo = (name: string) => fakes[name]?.calls.map(({ request }) => request) ?? [];
+  return { router, runtime, requestsTo, events: recordEvents(router) };
 }
 
 type Outcome = {
@@ -66,7 +66,7 @@ function hintIn(messages: readonly NormalMessage[] = []): string {
   return part?.type === 'text' ? part.text : '';
 }
 
-/** A user's own provider that plays parts, one by one, and counts what was left unfinished. */
+/** A custom provider that yields parts one by one and counts aborted answers. */
 function partsProvider(...answers: readonly (readonly ProviderPart[])[]) {
   const state = { sent: 0, closed: 0, hints: [] as string[] };
   const provider: Provider = {
@@ -94,7 +94,7 @@ describe('complete', () => {
     ['an empty list of tools', { tools: [] }],
   ];
   it.each(cases)('repairs a call of an unoffered tool, with %s', async (_, options) => {
-    const { router, asked } = setUp({ a: [calls('search'), 'Fine.'] });
+    const { router, requestsTo } = setUp({ a: [calls('search'), 'Fine.'] });
     const answer = await router.complete('t', 'hi', options);
     expect(answer).toMatchObject({ text: 'Fine.', toolCalls: [] });
     expect(answer.trail.map(({ verdict, error }) => [verdict, error?.code])).toEqual([
@@ -102,18 +102,18 @@ describe('complete', () => {
       ['done', undefined],
     ]);
     const offered = options.tools?.length ? 'the tools are "weather", "time"' : 'no tools';
-    expect(hintIn(asked('a')[1]?.messages)).toContain('it called the tool "search"');
-    expect(hintIn(asked('a')[1]?.messages)).toContain(offered);
+    expect(hintIn(requestsTo('a')[1]?.messages)).toContain('it called the tool "search"');
+    expect(hintIn(requestsTo('a')[1]?.messages)).toContain(offered);
   });
 
-  it('asks the next target after as many repairs as the call allows', async () => {
-    const { router, asked } = setUp({ a: calls('search'), b: 'Fine.' });
+  it('tries the next target after repairAttempts repairs', async () => {
+    const { router, requestsTo } = setUp({ a: calls('search'), b: 'Fine.' });
     const { target } = await router.complete('t', 'hi', { tools, repairAttempts: 2 });
     expect(target).toBe('b/m');
-    expect(asked('a')).toHaveLength(3);
+    expect(requestsTo('a')).toHaveLength(3);
   });
 
-  it('fails when no target does better, and the message holds nothing that a model made up', async () => {
+  it("fails when no target answers, without the model's tool name in the message", async () => {
     const { router } = setUp({ a: calls('secret_of_the_prompt') });
     const error = await failureOf(router.complete('t', 'hi', { tools }));
     expect(error).toMatchObject({
@@ -123,7 +123,7 @@ describe('complete', () => {
     expect(JSON.stringify([error.message, error.trail])).not.toContain('secret_of_the_prompt');
   });
 
-  it('refuses an answer that calls an offered tool and another one', async () => {
+  it('rejects an answer that calls an offered tool and another one', async () => {
     const { router } = setUp({ a: calls('weather', 'search'), b: calls('weather') });
     const { target, toolCalls } = await router.complete('t', 'hi', { tools, repairAttempts: 0 });
     expect(target).toBe('b/m');
@@ -131,7 +131,7 @@ describe('complete', () => {
   });
 
   it.each(['Weather', 'functions.weather', 'default_api.weather', 'weather ', ''])(
-    'takes %j for another tool than "weather"',
+    'distinguishes %j from "weather"',
     async (name) => {
       const { router } = setUp({ a: calls(name) });
       await expect(router.complete('t', 'hi', { tools })).rejects.toMatchObject({
@@ -140,22 +140,22 @@ describe('complete', () => {
     },
   );
 
-  it('quotes no more of a long name than helps', async () => {
-    const { router, asked } = setUp({ a: [calls('x'.repeat(100_000)), 'Fine.'] });
+  it('truncates a long name in the hint', async () => {
+    const { router, requestsTo } = setUp({ a: [calls('x'.repeat(100_000)), 'Fine.'] });
     await router.complete('t', 'hi', { tools });
-    const hint = hintIn(asked('a')[1]?.messages);
+    const hint = hintIn(requestsTo('a')[1]?.messages);
     expect(hint).toContain(`"${'x'.repeat(64)}"`);
     expect(hint.length).toBeLessThan(400);
   });
 
-  it('bills an answer that it refused by what the vendor reported', async () => {
+  it('bills a rejected answer', async () => {
     const usage = { inputTokens: 100, outputTokens: 20 };
     const { router } = setUp({ a: [{ ...calls('search'), usage }, 'Fine.'] });
     const { trail } = await router.complete('t', 'hi', { tools });
     expect(trail[0]).toMatchObject({ verdict: 'retry', usage: { ...usage, totalTokens: 120 } });
   });
 
-  it('does not mind calls of former tools in the history', async () => {
+  it('allows calls of other tools in the history', async () => {
     const { router } = setUp({ a: 'Fine.' });
     const answer = await router.complete('t', [
       { role: 'user', content: 'hi' },
@@ -169,23 +169,25 @@ describe('complete', () => {
 describe('toolChoice', () => {
   it("'none' excludes every tool, set on the call or on the tier", async () => {
     for (const tier of [{}, { toolChoice: 'none' }] as const) {
-      const { router, asked } = setUp({ a: [calls('weather'), 'Fine.'] }, tier);
+      const { router, requestsTo } = setUp({ a: [calls('weather'), 'Fine.'] }, tier);
       const choice = 'toolChoice' in tier ? {} : ({ toolChoice: 'none' } as const);
       const answer = await router.complete('t', 'hi', { tools, ...choice });
       expect(answer).toMatchObject({ text: 'Fine.', toolCalls: [] });
-      expect(hintIn(asked('a')[1]?.messages)).toContain('no tool may be called now');
+      expect(hintIn(requestsTo('a')[1]?.messages)).toContain('no tool may be called now');
     }
   });
 
   it('of one tool excludes the others', async () => {
     const toolChoice = { name: 'time' };
-    const { router, asked } = setUp({ a: [calls('weather'), calls('time')] });
+    const { router, requestsTo } = setUp({ a: [calls('weather'), calls('time')] });
     const { toolCalls } = await router.complete('t', 'hi', { tools, toolChoice });
     expect(toolCalls.map(({ name }) => name)).toEqual(['time']);
-    expect(hintIn(asked('a')[1]?.messages)).toContain('only the tool "time" may be called now');
+    expect(hintIn(requestsTo('a')[1]?.messages)).toContain(
+      'only the tool "time" may be called now',
+    );
   });
 
-  it('of one tool excludes nothing where the target cannot be asked for it and a warning says so', async () => {
+  it('of one tool excludes nothing when the target does not support it and warns', async () => {
     const inner = fakeProvider(calls('weather'));
     const provider: Provider = {
       ...inner,
@@ -199,7 +201,7 @@ describe('toolChoice', () => {
     expect((await router.complete('t', 'hi', options)).toolCalls).toHaveLength(1);
   });
 
-  it('of a tier names a tool that this call does not offer: those that it does offer may be called', async () => {
+  it('of a tier is ignored when the call does not offer that tool', async () => {
     const { router } = setUp({ a: calls('weather') }, { toolChoice: { name: 'extract' } });
     expect((await router.complete('t', 'hi', { tools })).toolCalls).toHaveLength(1);
   });
@@ -212,8 +214,8 @@ describe('tools in providerOptions', () => {
     ['flat descriptions', { tools: [{ type: 'bash_20250124', name: 'mine' }] }],
     ['namespaces', { tools: [{ type: 'namespace', name: 'n', tools: [{ name: 'mine' }] }] }],
     ['Gemini', { tools: [{ functionDeclarations: [{ name: 'mine' }] }] }],
-    ['Gemini in the form of REST', { tools: [{ function_declarations: [{ name: 'mine' }] }] }],
-    ['the former functions', { functions: [{ name: 'mine' }] }],
+    ['Gemini REST', { tools: [{ function_declarations: [{ name: 'mine' }] }] }],
+    ['legacy functions', { functions: [{ name: 'mine' }] }],
     ['computer use', { tools: [{ computerUse: {} }] }],
     ['a cached context', { cachedContent: 'cachedContents/1' }],
     ['a stored prompt', { prompt: { id: 'pmpt_1' } }],
@@ -225,17 +227,17 @@ describe('tools in providerOptions', () => {
 
   it.each([
     ['another name', 'a', { tools: [{ name: 'other' }] }],
-    ["a vendor's own tool", 'a', { tools: [{ googleSearch: {} }] }],
+    ['a built-in tool of the vendor', 'a', { tools: [{ googleSearch: {} }] }],
     ['tools of another provider', 'b', { tools: [{ name: 'mine' }] }],
     ['no list', 'a', { tools: 'mine' }],
-  ])('do not offer everything: %s', async (_, provider, body) => {
+  ])('do not offer other tools: %s', async (_, provider, body) => {
     const { router } = setUp({ a: calls('mine'), b: 'Fine.' });
     const providerOptions = { [provider]: body };
     const { target } = await router.complete('t', 'hi', { providerOptions, repairAttempts: 0 });
     expect(target).toBe('b/m');
   });
 
-  it('do not take the object away from a caller who set no tools: its type says that there is one', async () => {
+  it('keep object defined when the caller set no tools, as its type requires', async () => {
     const schema = z.object({ city: z.string() });
     const providerOptions = { a: { tools: [{ name: 'mine' }] } };
     const { router } = setUp({ a: [calls('mine'), { object: { city: 'Bern' } }] });
@@ -247,24 +249,24 @@ describe('tools in providerOptions', () => {
   });
 });
 
-describe('a stream that has shown nothing yet', () => {
-  it('repairs without the reader noticing', async () => {
-    const { router, asked, events } = setUp({ a: [calls('search'), 'Fine.'] });
+describe('an invalid tool call before the first visible part', () => {
+  it('is repaired without a visible part', async () => {
+    const { router, requestsTo, events } = setUp({ a: [calls('search'), 'Fine.'] });
     const { types, error } = await read(router.stream('t', 'hi', { tools }));
     expect(error).toBeUndefined();
     expect(types).toEqual(['start', 'text-delta', 'part-end', 'finish']);
-    expect(hintIn(asked('a')[1]?.messages)).toContain('the tools are "weather", "time"');
+    expect(hintIn(requestsTo('a')[1]?.messages)).toContain('the tools are "weather", "time"');
     expect(events.of('call-end')).toMatchObject([{ status: 'ok', attempts: 2 }]);
   });
 
-  it('asks the next target', async () => {
+  it('goes to the next target', async () => {
     const { router } = setUp({ a: calls('search'), b: calls('time') }, { repairAttempts: 0 });
     const { parts, types } = await read(router.stream('t', 'hi', { tools }));
     expect(types.slice(0, 2)).toEqual(['start', 'tool-call-start']);
     expect(parts[0]).toMatchObject({ target: 'b/m' });
   });
 
-  it('fails without a part when there is no other', async () => {
+  it('fails the stream without a part when there is no other target', async () => {
     const { router } = setUp({ a: calls('search') });
     const { types, error } = await read(router.stream('t', 'hi', { tools }));
     expect(types).toEqual([]);
@@ -274,13 +276,13 @@ describe('a stream that has shown nothing yet', () => {
     });
   });
 
-  it('is ended as soon as the name is known, and its socket closed', async () => {
-    const begun: ProviderPart = { type: 'tool-call-start', id: '1', name: 'search' };
+  it('ends the attempt and closes its socket as soon as the name is known', async () => {
+    const started: ProviderPart = { type: 'tool-call-start', id: '1', name: 'search' };
     const fine: readonly ProviderPart[] = [
       { type: 'part-end', part: { type: 'text', text: 'Fine.' } },
       { type: 'finish', finishReason: 'stop' },
     ];
-    const { provider, state } = partsProvider([{ type: 'open' }, begun], fine);
+    const { provider, state } = partsProvider([{ type: 'open' }, started], fine);
     const router = createRouter({ providers: { a: provider }, tiers: { t: ['a/m'] } });
     const { types, error } = await read(router.stream('t', 'hi', { tools }));
     expect(error).toBeUndefined();
@@ -288,31 +290,34 @@ describe('a stream that has shown nothing yet', () => {
     expect(state).toMatchObject({ sent: 2, closed: 1 });
   });
 
-  it.each(['stream', 'unary'] as const)('bills what it ended, transfer %s', async (transfer) => {
-    const { router } = setUp({ a: [calls('search'), 'Fine.'] });
-    const stream = router.stream('t', 'a long question', { tools, transfer });
-    const { trail } = await stream.completion;
-    expect(trail[0]?.usage).toMatchObject({ inputTokens: 4, estimated: true });
-    expect(trail[0]?.cost).toBeGreaterThan(0);
-  });
+  it.each(['stream', 'unary'] as const)(
+    'bills the ended attempt, transfer %s',
+    async (transfer) => {
+      const { router } = setUp({ a: [calls('search'), 'Fine.'] });
+      const stream = router.stream('t', 'a long question', { tools, transfer });
+      const { trail } = await stream.completion;
+      expect(trail[0]?.usage).toMatchObject({ inputTokens: 4, estimated: true });
+      expect(trail[0]?.cost).toBeGreaterThan(0);
+    },
+  );
 
-  it('says nothing against the health of the target', async () => {
+  it('does not affect the health of the target', async () => {
     const { router } = setUp({ a: calls('search'), b: 'Fine.' });
     for (let call = 0; call < 6; call++) await read(router.stream('t', 'hi', { tools }));
     expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
   });
 });
 
-describe('a stream that has shown something', () => {
-  const said = { text: 'Let me look.', ...calls('search') };
+describe('an invalid tool call after a visible part', () => {
+  const answer = { text: 'Let me look.', ...calls('search') };
 
   it.each([
-    ['text', said, 'Let me look.', []],
+    ['text', answer, 'Let me look.', []],
     ['an offered call', calls('time', 'search'), '', ['time']],
   ])(
-    'ends with the part and the error where the tier does not restart: after %s',
+    'ends the stream with the part and the error without restart: after %s',
     async (_, answer, text, good) => {
-      const { router, asked, events } = setUp({ a: answer, b: 'Fine.' });
+      const { router, requestsTo, events } = setUp({ a: answer, b: 'Fine.' });
       const { parts, types, error } = await read(router.stream('t', 'hi', { tools }));
       expect(types.filter((type) => type === 'invalid-tool-call')).toHaveLength(1);
       expect(parts.at(-1)).toEqual({
@@ -321,21 +326,24 @@ describe('a stream that has shown something', () => {
         name: 'search',
       });
       expect(parts).not.toContainEqual(expect.objectContaining({ type: 'finish' }));
-      const begun = parts.flatMap((part) => (part.type === 'tool-call-start' ? [part.name] : []));
-      expect(begun).toEqual(good);
+      const started = parts.flatMap((part) => (part.type === 'tool-call-start' ? [part.name] : []));
+      expect(started).toEqual(good);
       expect(error).toMatchObject({ code: 'invalid_output', partial: { text, target: 'a/m' } });
       const kept = error?.partial?.content.filter((part) => part.type === 'tool-call') ?? [];
       expect(kept.map(({ name }) => name)).toEqual(good);
       expect(error?.trail).toHaveLength(1);
-      expect(asked('b')).toHaveLength(0);
+      expect(requestsTo('b')).toHaveLength(0);
       expect(events.of('call-end')).toMatchObject([{ status: 'error' }]);
     },
   );
 
   it.each(['restart', 'continue'] as const)(
-    'restarts with the repair under midStream %s, even where a target could continue',
+    'restarts with the repair with midStream %s, even if a target could continue',
     async (midStream) => {
-      const { router, asked } = setUp({ a: [said, calls('time')], b: 'Fine.' }, { midStream });
+      const { router, requestsTo } = setUp(
+        { a: [answer, calls('time')], b: 'Fine.' },
+        { midStream },
+      );
       const { parts, types, error } = await read(router.stream('t', 'hi', { tools }));
       expect(error).toBeUndefined();
       expect(types).not.toContain('continue');
@@ -348,26 +356,26 @@ describe('a stream that has shown something', () => {
       });
       expect(types.slice(restart + 1, restart + 3)).toEqual(['start', 'tool-call-start']);
       expect(parts.at(-1)).toMatchObject({ completion: { toolCalls: [{ name: 'time' }] } });
-      expect(asked('a')[1]?.messages.slice(-2)).toMatchObject([
+      expect(requestsTo('a')[1]?.messages.slice(-2)).toMatchObject([
         { role: 'assistant', content: [{ text: 'Let me look.' }] },
         { role: 'user', content: [{ text: expect.stringContaining('"search"') }] },
       ]);
     },
   );
 
-  it('restarts with the next target once repairs are used up, and the next is asked from the start', async () => {
-    const { router, asked } = setUp(
-      { a: said, b: 'Fine.' },
+  it('restarts on the next target, from the start, when repairs are used up', async () => {
+    const { router, requestsTo } = setUp(
+      { a: answer, b: 'Fine.' },
       { midStream: 'continue', repairAttempts: 0 },
     );
     const { types, parts } = await read(router.stream('t', 'hi', { tools }));
     expect(types.filter((type) => type === 'restart' || type === 'continue')).toEqual(['restart']);
     expect(parts.at(-1)).toMatchObject({ completion: { text: 'Fine.', target: 'b/m' } });
-    expect(asked('b')[0]?.messages.map(({ role }) => role)).toEqual(['user']);
+    expect(requestsTo('b')[0]?.messages.map(({ role }) => role)).toEqual(['user']);
   });
 
-  it('ends with the part when nobody is left to restart with', async () => {
-    const { router } = setUp({ a: said }, { midStream: 'restart', repairAttempts: 0 });
+  it('ends the stream with the part when no target is left', async () => {
+    const { router } = setUp({ a: answer }, { midStream: 'restart', repairAttempts: 0 });
     const { types, error } = await read(router.stream('t', 'hi', { tools }));
     expect(types.at(-1)).toBe('invalid-tool-call');
     expect(error).toMatchObject({
@@ -377,21 +385,24 @@ describe('a stream that has shown something', () => {
     });
   });
 
-  it('does not repeat the part for a restarted answer that fails in another way', async () => {
+  it('is not reported when the restarted answer fails in another way', async () => {
     const cut = { chunks: ['one ', 'two'], cutAfter: 1 };
-    const { router } = setUp({ a: [said, cut] }, { midStream: 'restart', retry: { attempts: 0 } });
+    const { router } = setUp(
+      { a: [answer, cut] },
+      { midStream: 'restart', retry: { attempts: 0 } },
+    );
     const { types, error } = await read(router.stream('t', 'hi', { tools }));
     expect(types).toContain('restart');
     expect(types).not.toContain('invalid-tool-call');
     expect(error).toMatchObject({ cause: { code: 'stream_interrupted' } });
   });
 
-  it('fails as aborted, without the part, when the caller aborts while it restarts', async () => {
+  it('is not reported when the caller aborts during the restart', async () => {
     const controller = new AbortController();
     const { router } = setUp(
       {
         a: (_, attempt) => {
-          if (attempt === 1) return said;
+          if (attempt === 1) return answer;
           controller.abort();
           return { hang: true };
         },
@@ -404,8 +415,8 @@ describe('a stream that has shown something', () => {
     expect(types).not.toContain('invalid-tool-call');
   });
 
-  it('ends for a reader that leaves at the part as it does for one that stays', async () => {
-    const { router, events } = setUp({ a: said });
+  it('fails the call even if the reader leaves at the part', async () => {
+    const { router, events } = setUp({ a: answer });
     for await (const part of router.stream('t', 'hi', { tools })) {
       if (part.type === 'invalid-tool-call') break;
     }
@@ -415,7 +426,7 @@ describe('a stream that has shown something', () => {
     expect(router.snapshot().callsInFlight).toBe(0);
   });
 
-  it('is judged by the whole call where its end has another name than its beginning', async () => {
+  it('is detected by the name at the end of the call', async () => {
     const { provider } = partsProvider([
       { type: 'tool-call-start', id: '1', name: 'time' },
       { type: 'part-end', part: { type: 'tool-call', id: '1', name: 'search', input: {} } },
@@ -427,8 +438,8 @@ describe('a stream that has shown something', () => {
     expect(error).toMatchObject({ code: 'invalid_output', partial: { content: [] } });
   });
 
-  it('is an event of a readable stream, and no text', async () => {
-    const { router } = setUp({ a: said });
+  it('is an event of a readable stream', async () => {
+    const { router } = setUp({ a: answer });
     const reader = router.stream('t', 'hi', { tools }).toReadableStream('sse').getReader();
     let text = '';
     const whole = async () => {
@@ -442,23 +453,23 @@ describe('a stream that has shown something', () => {
     );
   });
 
-  it('ends in the same way for all who share it', async () => {
-    const { router, asked } = setUp({ a: said }, { singleFlight: true });
+  it('is reported to all calls that share the request', async () => {
+    const { router, requestsTo } = setUp({ a: answer }, { singleFlight: true });
     const options = { tools };
     const both = [router.stream('t', 'hi', options), router.stream('t', 'hi', options)];
     for (const { types, error } of await Promise.all(both.map(read))) {
       expect(types.at(-1)).toBe('invalid-tool-call');
       expect(error?.code).toBe('invalid_output');
     }
-    expect(asked('a')).toHaveLength(1);
+    expect(requestsTo('a')).toHaveLength(1);
   });
 
-  it('ends an answer that goes on from another one, and closes its socket', async () => {
-    const begun: readonly ProviderPart[] = [
+  it('ends a continued answer and closes its socket', async () => {
+    const started: readonly ProviderPart[] = [
       { type: 'text-delta', delta: 'two' },
       { type: 'tool-call-start', id: '1', name: 'search' },
     ];
-    const second = partsProvider(begun);
+    const second = partsProvider(started);
     const runtime = fakeRuntime({ time: 'auto' });
     const cut = { chunks: ['One ', 'x'], cutAfter: 1 };
     const router = createRouter({

@@ -8,7 +8,7 @@ import type { Part, ToolCallPart } from '../../src/protocol/message.ts';
 import type { StandardSchema } from '../../src/protocol/standard-schema.ts';
 import { completionOf } from '../support/completion.ts';
 
-const said = (text: string, more: Partial<Completion> = {}): Completion =>
+const answerOf = (text: string, more: Partial<Completion> = {}): Completion =>
   completionOf([{ type: 'text', text }], more);
 
 async function check(
@@ -19,10 +19,10 @@ async function check(
   return checkOutput(outputCheck(options, fallbackOn), completion);
 }
 
-/** What the model would be told, if it were asked to mend it. */
+/** The hint that the model would receive for a repair. */
 async function hintOf(checking: Promise<unknown>): Promise<string> {
   const error: unknown = await checking.catch((reason: unknown) => reason);
-  if (!(error instanceof SignalboxError)) throw new Error('the output was taken');
+  if (!(error instanceof SignalboxError)) throw new Error('the output was accepted');
   expect(error.code).toBe('invalid_output');
   return repairHint(error);
 }
@@ -32,20 +32,23 @@ const city = z.object({ city: z.string(), since: since.optional() });
 const unusable = { code: 'invalid_output' };
 
 describe('a schema', () => {
-  test('gives the object, as the schema makes it', async () => {
-    const { object } = await check({ schema: city }, said('{"city":"Bern","since":"1191-01-01"}'));
+  test('returns the parsed object', async () => {
+    const { object } = await check(
+      { schema: city },
+      answerOf('{"city":"Bern","since":"1191-01-01"}'),
+    );
     expect(object).toEqual({ city: 'Bern', since: new Date('1191-01-01') });
   });
 
-  test('may be plain JSON Schema', async () => {
+  test('accepts plain JSON Schema', async () => {
     const schema = {
       type: 'object',
       properties: { city: { type: 'string' } },
       required: ['city'],
       additionalProperties: false,
     };
-    expect((await check({ schema }, said('{"city":"Bern"}'))).object).toEqual({ city: 'Bern' });
-    await expect(check({ schema }, said('{"town":"Bern"}'))).rejects.toMatchObject(unusable);
+    expect((await check({ schema }, answerOf('{"city":"Bern"}'))).object).toEqual({ city: 'Bern' });
+    await expect(check({ schema }, answerOf('{"town":"Bern"}'))).rejects.toMatchObject(unusable);
   });
 
   test.each([
@@ -54,40 +57,40 @@ describe('a schema', () => {
     ['```JSON\r\n{"city":"Bern"}```'],
     ['```json {"city":"Bern"} ```'],
     ['\n {"city":"Bern"} \n'],
-  ])('looks through a fence: %j', async (text) => {
-    expect((await check({ schema: city }, said(text))).object).toEqual({ city: 'Bern' });
+  ])('removes a code fence: %j', async (text) => {
+    expect((await check({ schema: city }, answerOf(text))).object).toEqual({ city: 'Bern' });
   });
 
-  test('does not take for a fence what stands within the JSON', async () => {
+  test('keeps a code fence inside the JSON', async () => {
     const text = JSON.stringify({ city: '```json\n{}\n```' });
-    expect((await check({ schema: city }, said(text))).object).toEqual(JSON.parse(text));
+    expect((await check({ schema: city }, answerOf(text))).object).toEqual(JSON.parse(text));
   });
 
-  test('refuses what does not fit, and tells the model where', async () => {
-    expect(await hintOf(check({ schema: city }, said('{"city":5}')))).toMatch(
+  test('rejects an answer that does not fit, with the path in the hint', async () => {
+    expect(await hintOf(check({ schema: city }, answerOf('{"city":5}')))).toMatch(
       /^Your last answer could not be used: city: .*expected string.*\. Fix this and answer again\.$/,
     );
   });
 
-  test('refuses what is not JSON, without repeating it', async () => {
-    const checking = check({ schema: city }, said('Bern is a secret'));
+  test('rejects an answer that is not JSON, without repeating it', async () => {
+    const checking = check({ schema: city }, answerOf('Bern is a secret'));
     expect(await hintOf(checking)).toContain('it is not valid JSON');
     await expect(checking).rejects.toThrow('unusable output: not JSON');
   });
 
-  test('refuses an answer that was cut, even when its JSON happens to be whole', async () => {
-    const cut = said('{"city":"Bern"}', { finishReason: 'length' });
+  test('rejects a truncated answer, even if its JSON is valid', async () => {
+    const cut = answerOf('{"city":"Bern"}', { finishReason: 'length' });
     expect(await hintOf(check({ schema: city }, cut))).toContain('it was cut off');
   });
 
-  test('waits for the turn that answers when tools are called', async () => {
+  test('is not applied to an answer that calls tools', async () => {
     const call: ToolCallPart = { type: 'tool-call', id: '1', name: 'f', input: {} };
     const turn = completionOf([call], { finishReason: 'tool_calls' });
     const { object } = await check({ schema: city, tools: [{ name: 'f', inputSchema: {} }] }, turn);
     expect(object).toBeUndefined();
   });
 
-  test('that no vendor can be told is a mistake of the caller, found before anything is sent', () => {
+  test('throws before sending when it cannot be converted to JSON Schema', () => {
     const opaque = {
       '~standard': { version: 1, vendor: 'mine', validate: (value: unknown) => ({ value }) },
     } as const;
@@ -103,7 +106,7 @@ describe('a schema', () => {
   });
 });
 
-describe('calls of tools', () => {
+describe('a tool call', () => {
   const tools = [
     { name: 'typed', inputSchema: z.object({ n: z.coerce.number() }) },
     { name: 'plain', inputSchema: { type: 'object', required: ['n'] } },
@@ -114,14 +117,14 @@ describe('calls of tools', () => {
       { finishReason: 'tool_calls' },
     );
 
-  test('have inputs as their schemas make them', async () => {
+  test('has the parsed input', async () => {
     const turn = calling({ input: { n: '5' } }, { name: 'plain', input: {} });
     const { toolCalls, content } = await check({ tools }, turn);
     expect(toolCalls.map(({ input }) => input)).toEqual([{ n: 5 }, {}]);
     expect(content).toEqual(turn.content);
   });
 
-  test('whose input does not fit are refused, and the model is told which', async () => {
+  test('is rejected when its input does not fit, with the tool in the hint', async () => {
     expect(await hintOf(check({ tools }, calling({ input: { n: 'x' } })))).toContain(
       'the input of tool "typed" does not fit: n: ',
     );
@@ -130,33 +133,33 @@ describe('calls of tools', () => {
 
 describe('a finish', () => {
   test.each(['refusal', 'content_filter'] as const)(
-    'by %s is an answer, unless the tier lists it or an object was promised',
+    'by %s is accepted, unless the tier lists it or there is a schema',
     async (finishReason) => {
-      const refused = said('I cannot', { finishReason });
-      expect(await check({}, refused)).toEqual(refused);
+      const blocked = answerOf('I cannot', { finishReason });
+      expect(await check({}, blocked)).toEqual(blocked);
       expect(await check({}, completionOf([], { finishReason }))).toMatchObject({ finishReason });
-      await expect(check({}, refused, [finishReason])).rejects.toMatchObject({
+      await expect(check({}, blocked, [finishReason])).rejects.toMatchObject({
         code: finishReason,
       });
-      await expect(check({ schema: city }, refused)).rejects.toMatchObject({ code: finishReason });
+      await expect(check({ schema: city }, blocked)).rejects.toMatchObject({ code: finishReason });
     },
   );
 
-  test('at the end of the context window is an answer, unless the tier lists it', async () => {
-    const full = said('and so on', { finishReason: 'context_length' });
+  test('at the end of the context window is accepted, unless the tier lists it', async () => {
+    const full = answerOf('and so on', { finishReason: 'context_length' });
     expect(await check({}, full)).toEqual(full);
     await expect(check({}, full, ['context_length'])).rejects.toMatchObject({
       code: 'context_length',
     });
   });
 
-  test('by length is an answer when no object was promised', async () => {
-    const cut = said('and so', { finishReason: 'length' });
+  test('by length is accepted without a schema', async () => {
+    const cut = answerOf('and so', { finishReason: 'length' });
     expect(await check({}, cut)).toEqual(cut);
   });
 
-  test('by an error is no answer, and the vendor’s word for it is told', async () => {
-    const broken = said('half', {
+  test('by an error is rejected, with the vendor’s finish reason in the message', async () => {
+    const broken = answerOf('half', {
       finishReason: 'error',
       rawFinishReason: 'MALFORMED_FUNCTION_CALL',
     });
@@ -169,8 +172,8 @@ describe('an empty answer', () => {
   test.each<[string, readonly Part[]]>([
     ['nothing at all', []],
     ['white space', [{ type: 'text', text: ' \n' }]],
-    ['reasoning alone', [{ type: 'reasoning', text: 'hm' }]],
-  ])('of %s is refused', async (_, content) => {
+    ['only reasoning', [{ type: 'reasoning', text: 'hm' }]],
+  ])('of %s is rejected', async (_, content) => {
     for (const finishReason of ['stop', 'tool_calls', 'other'] as const) {
       expect(await hintOf(check({}, completionOf(content, { finishReason })))).toContain(
         'it was empty',
@@ -178,7 +181,7 @@ describe('an empty answer', () => {
     }
   });
 
-  test('is one when the vendor’s own tools have done something', async () => {
+  test('is accepted when the vendor’s built-in tools ran', async () => {
     const step: Part = {
       type: 'reasoning',
       text: '',
@@ -188,7 +191,7 @@ describe('an empty answer', () => {
     expect(await check({}, worked)).toEqual(worked);
   });
 
-  test('is one when the reasons for it are told', async () => {
+  test('is accepted when its finish reason explains it', async () => {
     for (const finishReason of ['length', 'pause', 'context_length'] as const) {
       const empty = completionOf([], { finishReason });
       expect(await check({}, empty)).toEqual(empty);
@@ -196,7 +199,7 @@ describe('an empty answer', () => {
   });
 });
 
-describe('code of the caller that throws', () => {
+describe('an exception in the caller’s code', () => {
   const broken = new Error('boom at /home/me/secret.ts');
   const schema: StandardSchema = {
     '~standard': {
@@ -217,9 +220,9 @@ describe('code of the caller that throws', () => {
     ['a rejecting validate', { validate: async () => throwing() }, 'validate threw; see cause'],
     ['a schema', { schema }, 'the schema threw; see cause'],
   ])(
-    'in %s is the cause of the failure, and no word of it goes to the model',
+    'in %s is the cause of the failure and is not sent to the model',
     async (_, options, message) => {
-      const error = await check(options, said('{}')).catch((reason: unknown) => reason);
+      const error = await check(options, answerOf('{}')).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: 'invalid_output', cause: broken });
       expect(String(error)).toContain(message);
       expect(repairHint(error as SignalboxError)).toBe(
@@ -228,7 +231,7 @@ describe('code of the caller that throws', () => {
     },
   );
 
-  test('in the schema of a tool is the cause too', async () => {
+  test('in the schema of a tool is the cause of the failure', async () => {
     const call: Part = { type: 'tool-call', id: '1', name: 'look', input: {} };
     const answer = completionOf([call], { finishReason: 'tool_calls' });
     const checking = check({ tools: [{ name: 'look', inputSchema: schema }] }, answer);
@@ -240,8 +243,8 @@ describe('code of the caller that throws', () => {
 });
 
 describe('validate', () => {
-  test.each([[true], [undefined]])('passes with %s', async (verdict) => {
-    const answer = said('fine');
+  test.each([[true], [undefined]])('accepts with %s', async (verdict) => {
+    const answer = answerOf('fine');
     expect(await check({ validate: () => verdict }, answer)).toEqual(answer);
     expect(await check({ validate: async () => verdict }, answer)).toEqual(answer);
   });
@@ -251,20 +254,20 @@ describe('validate', () => {
     ['a reason', () => 'too rude', 'too rude'],
     ['an empty reason', () => '', 'it did not pass the check'],
     ['a promise of a reason', async () => 'too long', 'too long'],
-  ])('does not pass with %s', async (_, validate, reason) => {
-    const checking = check({ validate }, said('fine'));
+  ])('rejects with %s', async (_, validate, reason) => {
+    const checking = check({ validate }, answerOf('fine'));
     expect(await hintOf(checking)).toContain(reason);
     await expect(checking).rejects.toThrow('unusable output: validate did not pass it');
   });
 
-  test('sees the object, and is not asked about an answer that is no good anyway', async () => {
+  test('receives the object and is not called for an invalid answer', async () => {
     const seen: unknown[] = [];
     const validate: NonNullable<CallOptions['validate']> = ({ object }) => {
       seen.push(object);
       return true;
     };
-    await check({ schema: city, validate }, said('{"city":"Bern"}'));
-    await expect(check({ schema: city, validate }, said('{}'))).rejects.toMatchObject(unusable);
+    await check({ schema: city, validate }, answerOf('{"city":"Bern"}'));
+    await expect(check({ schema: city, validate }, answerOf('{}'))).rejects.toMatchObject(unusable);
     expect(seen).toEqual([{ city: 'Bern' }]);
   });
 });

@@ -14,7 +14,7 @@ async function flush(runtime: FakeRuntime): Promise<void> {
   for (let each = 0; each < 20; each++) await runtime.advance(0);
 }
 
-/** A router over a provider that never answers, or after a while. */
+/** A router whose provider answers after `delayMs`, or never. */
 function routerOver(config: Config, delayMs?: number) {
   const runtime = fakeRuntime({ time: 'manual' });
   const p = fakeProvider(
@@ -22,7 +22,7 @@ function routerOver(config: Config, delayMs?: number) {
     { runtime },
   );
   const router = createRouter({ runtime, providers: { p }, ...config });
-  const ask = async (count: number, tier = 't'): Promise<void> => {
+  const start = async (count: number, tier = 't'): Promise<void> => {
     for (let each = 0; each < count; each++) router.complete(tier, 'hi').catch(() => undefined);
     await flush(runtime);
   };
@@ -31,7 +31,7 @@ function routerOver(config: Config, delayMs?: number) {
     await flush(runtime);
     await closing;
   };
-  return { runtime, router, p, ask, end, inFlight: () => p.calls.length };
+  return { runtime, router, p, start, end, inFlight: () => p.calls.length };
 }
 
 const ofTarget = (limits: Limits): Config => ({
@@ -51,39 +51,39 @@ describe('a limit that changes while calls are in flight', () => {
   it.each([
     ['lowered', { concurrency: 5 }, { concurrency: 4 }, 5],
     ['raised', { concurrency: 5 }, { concurrency: 7 }, 7],
-    ['kept, with another beside it', { concurrency: 5 }, { concurrency: 5, rpm: 1_000 }, 5],
-    ['kept, another being taken away', { concurrency: 5, rpm: 1_000 }, { concurrency: 5 }, 5],
-    ['a rate that is raised', { rpm: 5 }, { rpm: 6 }, 6],
-    ['a rate that is lowered', { rpm: 5 }, { rpm: 3 }, 5],
-    ['set where there was none', {}, { concurrency: 4 }, 20],
-  ])('counts what is in flight: %s', async (_, before, after, sent) => {
+    ['kept, with another one added', { concurrency: 5 }, { concurrency: 5, rpm: 1_000 }, 5],
+    ['kept, with another one removed', { concurrency: 5, rpm: 1_000 }, { concurrency: 5 }, 5],
+    ['a raised rate', { rpm: 5 }, { rpm: 6 }, 6],
+    ['a lowered rate', { rpm: 5 }, { rpm: 3 }, 5],
+    ['added', {}, { concurrency: 4 }, 20],
+  ])('counts attempts in flight: %s', async (_, before, after, sent) => {
     for (const of of Object.values(owners)) {
-      const { router, ask, inFlight, end } = routerOver(of(before));
-      await ask(20);
+      const { router, start, inFlight, end } = routerOver(of(before));
+      await start(20);
       router.reconfigure(of(after));
-      await ask(20);
+      await start(20);
       expect(inFlight()).toBe(sent);
       await end();
     }
   });
 
-  it('counts what was sent while there was no limit in between', async () => {
+  it('counts attempts that were sent while there was no limit', async () => {
     for (const of of Object.values(owners)) {
-      const { router, ask, inFlight, end } = routerOver(of({ concurrency: 5 }));
-      await ask(5);
+      const { router, start, inFlight, end } = routerOver(of({ concurrency: 5 }));
+      await start(5);
       router.reconfigure(of({}));
-      await ask(3);
+      await start(3);
       router.reconfigure(of({ concurrency: 6 }));
-      await ask(5);
+      await start(5);
       expect(inFlight()).toBe(8);
       await end();
     }
   });
 
-  it('lets those in who wait already as soon as it is raised', async () => {
+  it('admits waiting calls when it is raised', async () => {
     for (const of of Object.values(owners)) {
-      const { router, runtime, ask, inFlight, end } = routerOver(of({ concurrency: 2 }));
-      await ask(10);
+      const { router, runtime, start, inFlight, end } = routerOver(of({ concurrency: 2 }));
+      await start(10);
       expect(inFlight()).toBe(2);
       router.reconfigure(of({ concurrency: 4 }));
       await flush(runtime);
@@ -95,61 +95,61 @@ describe('a limit that changes while calls are in flight', () => {
     }
   });
 
-  it('is not set back by a call that was opened under the old one', async () => {
+  it('is not reset by a call with the previous configuration', async () => {
     const targets = [{ target: 'p/m' as const, limits: { concurrency: 1 } }];
     const more = [{ target: 'p/n' as const, limits: { concurrency: 9 } }];
     const before: Config = {
       tiers: { t: { targets, fallbackTier: 'u', timeouts }, u: { targets: more, timeouts } },
     };
-    const { router, runtime, ask, end, inFlight } = routerOver(before);
-    await ask(1);
+    const { router, runtime, start, end, inFlight } = routerOver(before);
+    await start(1);
     router.reconfigure({
       tiers: {
         t: { targets, timeouts },
         u: { targets: [{ target: 'p/n', limits: { concurrency: 2 } }], timeouts },
       },
     });
-    await ask(5, 'u');
+    await start(5, 'u');
     await flush(runtime);
     expect(inFlight()).toBe(3);
     await end();
   });
 
-  it('is shared by tiers that set the same for a target', async () => {
+  it('is shared by tiers that set the same limit for a target', async () => {
     const targets = [{ target: 'p/m' as const, limits: { concurrency: 5 } }];
-    const { ask, inFlight, end } = routerOver({
+    const { start, inFlight, end } = routerOver({
       tiers: { t: { targets, timeouts }, u: { targets, timeouts } },
     });
-    await ask(4);
-    await ask(4, 'u');
+    await start(4);
+    await start(4, 'u');
     expect(inFlight()).toBe(5);
     await end();
   });
 
-  it('tells names apart however they are put together', async () => {
+  it('distinguishes names of tiers and targets that concatenate equally', async () => {
     const of = (target: `p/${string}`) => ({
       targets: [{ target, limits: { concurrency: 2 } }],
       timeouts,
     });
-    const { ask, inFlight, end } = routerOver({ tiers: { 'a/p': of('p/m'), a: of('p/p/m') } });
-    await ask(5, 'a/p');
-    await ask(5, 'a');
+    const { start, inFlight, end } = routerOver({ tiers: { 'a/p': of('p/m'), a: of('p/p/m') } });
+    await start(5, 'a/p');
+    await start(5, 'a');
     expect(inFlight()).toBe(4);
     await end();
   });
 });
 
-describe('a target that a new configuration leaves out', () => {
+describe('a removed target', () => {
   const config = (model: string): Config => ({
     tiers: { t: { targets: [{ target: `p/${model}`, limits: { concurrency: 3 } }], timeouts } },
   });
 
-  it('keeps its limit as long as a call to it is in flight', async () => {
-    const { router, runtime, ask, inFlight, end } = routerOver(config('m'), 1_000);
-    await ask(3);
+  it('keeps its limit while a call to it is in flight', async () => {
+    const { router, runtime, start, inFlight, end } = routerOver(config('m'), 1_000);
+    await start(3);
     router.reconfigure(config('n'));
     router.reconfigure(config('m'));
-    await ask(3);
+    await start(3);
     expect(inFlight()).toBe(3);
     await runtime.advance(1_000);
     await flush(runtime);
@@ -157,9 +157,9 @@ describe('a target that a new configuration leaves out', () => {
     await end();
   });
 
-  it('lets go those who wait for it one by one, as before', async () => {
-    const { router, runtime, ask, inFlight, end } = routerOver(config('m'), 1_000);
-    await ask(9);
+  it('still admits waiting calls within its limit', async () => {
+    const { router, runtime, start, inFlight, end } = routerOver(config('m'), 1_000);
+    await start(9);
     router.reconfigure(config('n'));
     for (const sent of [3, 6, 9]) {
       expect(inFlight()).toBe(sent);
@@ -169,7 +169,7 @@ describe('a target that a new configuration leaves out', () => {
     await end();
   });
 
-  it('is forgotten, and the others are not', async () => {
+  it('loses its state, and the others keep theirs', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const p = fakeProvider({ error: 'server_error' }, { runtime });
     const both: Config = {
@@ -187,7 +187,7 @@ describe('a target that a new configuration leaves out', () => {
   });
 });
 
-describe('many changes of the configuration', () => {
+describe('many reconfigurations', () => {
   setFlagsFromString('--expose-gc');
   const gc: () => void = runInNewContext('gc');
 
@@ -208,11 +208,11 @@ describe('many changes of the configuration', () => {
   };
 
   it.each(Object.entries(changes))(
-    'of %s leave nothing behind',
+    'of %s do not leak memory',
     async (_, config) => {
       const runtime = fakeRuntime({ time: 'auto' });
       const answers = fakeProvider('hi', { runtime });
-      // The fake keeps what it was asked.
+      // A fake provider keeps its requests.
       const p = { ...answers, prepare: (r: never) => fakeProvider('hi', { runtime }).prepare(r) };
       const router = createRouter({ runtime, providers: { p }, ...config(0) });
       async function change(from: number, to: number): Promise<void> {
@@ -224,8 +224,8 @@ describe('many changes of the configuration', () => {
       }
       await change(0, 100);
       const before = bytesUsed();
-      await change(100, 500);
-      // Ten kilobytes for each change would be four megabytes.
+      await change(100, 900);
+      // Two kilobytes per change would be more.
       expect(bytesUsed() - before).toBeLessThan(1_500_000);
       await router.close();
     },

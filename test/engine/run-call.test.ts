@@ -11,7 +11,7 @@ import { recordEvents } from '../../src/testing/record-events.ts';
 
 const price = { input: 1, output: 10 };
 
-/** A router over fakes on virtual time: one target for each script, asked in the order given. */
+/** A router with fake providers on virtual time: one target per script, in this order. */
 function setUp(scripts: Record<string, FakeScript>, tier: TierSettings = {}) {
   const runtime = fakeRuntime({ time: 'auto' });
   const names = Object.keys(scripts);
@@ -40,7 +40,7 @@ function setUp(scripts: Record<string, FakeScript>, tier: TierSettings = {}) {
   return { runtime, router, events, calls, complete, fails };
 }
 
-const story = (trail: readonly Attempt[]): string[] =>
+const summaryOf = (trail: readonly Attempt[]): string[] =>
   trail.map((line) => `${line.target} ${line.outcome} ${line.verdict}`);
 
 async function read(
@@ -61,26 +61,26 @@ async function read(
 }
 
 describe('a call', () => {
-  it('asks the first target only, when it answers', async () => {
+  it('tries only the first target when it answers', async () => {
     const { complete, calls } = setUp({ a: 'one', b: 'two' });
     const answer = await complete();
     expect(answer.text).toBe('one');
     expect(answer.target).toBe('a/m');
     expect(calls()).toEqual({ a: 1, b: 0 });
-    expect(story(answer.trail)).toEqual(['a/m ok done']);
+    expect(summaryOf(answer.trail)).toEqual(['a/m ok done']);
   });
 
-  it('retries one server error on the same target', async () => {
+  it('retries a server error once on the same target', async () => {
     const { complete, calls, events } = setUp({ a: [{ error: 'server_error' }, 'one'], b: 'two' });
     const answer = await complete();
     expect(answer.text).toBe('one');
     expect(calls()).toEqual({ a: 2, b: 0 });
-    expect(story(answer.trail)).toEqual(['a/m error retry', 'a/m ok done']);
+    expect(summaryOf(answer.trail)).toEqual(['a/m error retry', 'a/m ok done']);
     expect(events.of('retry')).toHaveLength(1);
     expect(events.of('failover')).toHaveLength(0);
   });
 
-  it('goes on to the next target when the server error stays', async () => {
+  it('goes to the next target when the retry fails too', async () => {
     const { complete, calls, events } = setUp({ a: { error: 'overloaded' }, b: 'two' });
     const answer = await complete();
     expect(answer.text).toBe('two');
@@ -99,25 +99,25 @@ describe('a call', () => {
     'model_not_found',
     'unsupported',
     'timeout',
-  ] as const)('goes on at once after %s', async (error) => {
+  ] as const)('goes to the next target without a retry after %s', async (error) => {
     const { complete, calls } = setUp({ a: { error }, b: 'two' });
     expect((await complete()).text).toBe('two');
     expect(calls()).toEqual({ a: 1, b: 1 });
   });
 
   it.each(['invalid_request', 'request_too_large', 'content_filter', 'refusal'] as const)(
-    'stops at %s, which surfaces as itself',
+    'stops at %s and throws it',
     async (code) => {
       const { fails, calls } = setUp({ a: { error: code }, b: 'two' });
       const error = await fails();
       expect(error.code).toBe(code);
       expect(error.target).toBe('a/m');
-      expect(story(error.trail)).toEqual(['a/m error stop']);
+      expect(summaryOf(error.trail)).toEqual(['a/m error stop']);
       expect(calls()).toEqual({ a: 1, b: 0 });
     },
   );
 
-  it('goes on after a code that the tier lists in fallbackOn', async () => {
+  it('goes to the next target after a code in fallbackOn', async () => {
     const { complete } = setUp(
       { a: { error: 'content_filter' }, b: 'two' },
       { fallbackOn: ['content_filter'] },
@@ -125,7 +125,7 @@ describe('a call', () => {
     expect((await complete()).text).toBe('two');
   });
 
-  it('names every attempt when the chain is used up', async () => {
+  it('lists every attempt when all targets failed', async () => {
     const { fails, calls } = setUp({ a: { error: 'server_error' }, b: { error: 'auth' } });
     const error = await fails();
     expect(error.code).toBe('all_targets_failed');
@@ -140,12 +140,12 @@ describe('a call', () => {
     expect(calls()).toEqual({ a: 2, b: 1 });
   });
 
-  it('says when the first of its targets may be asked again', async () => {
+  it('reports when the first target is available again', async () => {
     const { fails } = setUp({ a: { error: 'quota_exhausted' }, b: { error: 'auth' } });
     expect((await fails()).retryAfterMs).toBe(60_000);
   });
 
-  it('is all_targets_failed even with one target', async () => {
+  it('fails with all_targets_failed even with one target', async () => {
     expect((await setUp({ a: { error: 'auth' } }).fails()).code).toBe('all_targets_failed');
   });
 
@@ -157,7 +157,7 @@ describe('a call', () => {
     expect(error.trail.at(-1)).toMatchObject({ target: 'd/m', outcome: 'skipped' });
   });
 
-  it('takes retry.attempts as the number of extra tries of one target', async () => {
+  it('retries one target retry.attempts times', async () => {
     const none = setUp({ a: { error: 'server_error' }, b: 'two' }, { retry: { attempts: 0 } });
     await none.complete();
     expect(none.calls()).toEqual({ a: 1, b: 1 });
@@ -170,7 +170,7 @@ describe('a call', () => {
   });
 });
 
-it('a success puts a tenth of a token into the retry budget', async () => {
+it('a success adds a tenth of a token to the retry budget', async () => {
   const { complete, router } = setUp({ a: 'one' });
   const before = router.snapshot().retryBudget;
   await complete();
@@ -179,7 +179,7 @@ it('a success puts a tenth of a token into the retry budget', async () => {
 });
 
 describe('a rate limit', () => {
-  it('goes to another target at once, and binds no other call', async () => {
+  it('goes to the next target and does not affect other calls', async () => {
     const limited = { error: 'rate_limited', retryAfterMs: 5_000 } as const;
     const { complete, calls, router } = setUp({ a: [limited, 'one'], b: 'two' });
     expect((await complete()).text).toBe('two');
@@ -188,7 +188,7 @@ describe('a rate limit', () => {
     expect(router.snapshot().targets['a/m']?.unavailableUntil).toEqual({});
   });
 
-  it('leaves a target alone until its time once it has refused three of a few', async () => {
+  it('makes the target unavailable after three of a few attempts', async () => {
     const limited = { error: 'rate_limited', retryAfterMs: 5_000 } as const;
     const script = [limited, limited, limited, 'one'];
     const { complete, calls, router, runtime } = setUp({ a: script, b: 'two' });
@@ -203,7 +203,7 @@ describe('a rate limit', () => {
     expect(calls()).toEqual({ a: 4, b: 4 });
   });
 
-  it('is waited for when no other target is free', async () => {
+  it('is waited for when no other target is available', async () => {
     const { complete, runtime } = setUp({
       a: [{ error: 'rate_limited', retryAfterMs: 2_000 }, 'one'],
     });
@@ -212,7 +212,7 @@ describe('a rate limit', () => {
     expect(runtime.now() - before).toBeGreaterThanOrEqual(2_000);
   });
 
-  it('without Retry-After is asked at most 4 times in 3 s and 6 times in all', async () => {
+  it('without Retry-After causes at most 4 attempts in 3 s and 6 in total', async () => {
     const { fails, events, runtime } = setUp({ a: { error: 'rate_limited' } });
     const before = runtime.now();
     await fails();
@@ -231,7 +231,7 @@ describe('a rate limit', () => {
     expect(runtime.now() - before).toBeLessThan(10_000);
   });
 
-  it('is not waited for by a call that wants no retries', async () => {
+  it('is not waited for with retry.attempts 0', async () => {
     const { fails, calls } = setUp({
       a: { error: 'rate_limited', retryAfterMs: 1_000 },
       b: { error: 'auth' },
@@ -240,7 +240,7 @@ describe('a rate limit', () => {
     expect(calls()).toEqual({ a: 1, b: 1 });
   });
 
-  it('is waited for after the others have failed too', async () => {
+  it('is waited for after the other targets failed', async () => {
     const { complete, calls } = setUp({
       a: [{ error: 'rate_limited', retryAfterMs: 1_000 }, 'one'],
       b: { error: 'auth' },
@@ -267,7 +267,7 @@ describe('two rate limits', () => {
 describe('a context window', () => {
   const tooLong = { error: 'context_length' } as const;
 
-  it('that is too small leads to a larger one only', async () => {
+  it('that is too small leads only to a larger one', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const small = fakeProvider('small', { runtime });
     const router = createRouter({
@@ -291,15 +291,15 @@ describe('a context window', () => {
     expect(answer.trail[1]).toMatchObject({ target: 'small/m', outcome: 'skipped' });
   });
 
-  it('that is unknown counts as larger, and the same size is never asked again', async () => {
+  it('that is unknown counts as larger', async () => {
     const { complete, calls } = setUp({ a: tooLong, b: 'two' });
     expect((await complete()).text).toBe('two');
     expect(calls()).toEqual({ a: 1, b: 1 });
   });
 });
 
-describe('the four clocks', () => {
-  it('fail over from a target that says nothing, without asking it again', async () => {
+describe('timeouts', () => {
+  it('fail over from a silent target without a retry', async () => {
     const { complete, calls, runtime } = setUp({ a: { hang: true }, b: 'two' });
     const before = runtime.now();
     const answer = await complete();
@@ -309,14 +309,14 @@ describe('the four clocks', () => {
     expect(calls()).toEqual({ a: 1, b: 1 });
   });
 
-  it('fail over from a stall in the middle', async () => {
+  it('fail over from an answer that stalls', async () => {
     const { complete } = setUp({ a: { text: 'a long enough answer', stallAfter: 1 }, b: 'two' });
     const answer = await complete();
     expect(answer.text).toBe('two');
     expect(answer.trail[0]?.error).toMatchObject({ code: 'timeout', phase: 'idle' });
   });
 
-  it('end the whole call at totalMs, under its own code and no circuit', async () => {
+  it('end the call at totalMs without affecting the circuit', async () => {
     const { fails, runtime, router } = setUp({ a: { hang: true } });
     const before = runtime.now();
     const error = await fails({ timeouts: { totalMs: 700 } });
@@ -325,7 +325,7 @@ describe('the four clocks', () => {
     expect(router.snapshot().targets['a/m']).toMatchObject({ circuit: 'closed', failures: 0 });
   });
 
-  it('leave a silent target while there is time to ask another one', async () => {
+  it('leave a silent target while there is time for another one', async () => {
     const { complete, runtime } = setUp({ a: { hang: true }, b: { hang: true }, c: 'three' });
     const before = runtime.now();
     const answer = await complete({ timeouts: { totalMs: 8_000 } });
@@ -338,19 +338,19 @@ describe('the four clocks', () => {
     expect(runtime.now() - before).toBe(4_000 + 2_000);
   });
 
-  it('leave an answer that stalls while there is time to ask another one', async () => {
+  it('leave a stalled answer while there is time for another target', async () => {
     const stalls = { text: 'a long enough answer', stallAfter: 1 };
     const { complete, router, runtime } = setUp({ a: stalls, b: 'two' }, { midStream: 'fail' });
     const before = runtime.now();
     const options = { timeouts: { totalMs: 8_000 } };
     expect((await complete(options)).text).toBe('two');
     expect(runtime.now() - before).toBe(2_000);
-    // What a reader has seen cannot be taken back: it gets all the time there is.
+    // Text that was shown cannot be retracted, so the answer gets all the time left.
     const { error } = await read(router.stream('t', 'hi', options));
     expect(error).toMatchObject({ code: 'timeout', phase: 'total' });
   });
 
-  it('give a target that is usually slow what it needs, and keep some for the others', async () => {
+  it('give a usually slow target the time that it needs and reserve some for the others', async () => {
     const slow = { text: 'one', firstTokenDelayMs: 6_000 };
     const { complete, router } = setUp({
       a: [slow, slow, { ...slow, firstTokenDelayMs: 8_500 }],
@@ -363,7 +363,7 @@ describe('the four clocks', () => {
     expect(router.snapshot().targets['b/m']?.calls).toBe(1);
   });
 
-  it('leave an answer that comes too slowly to be whole in time', async () => {
+  it('leave an answer that is too slow to finish in time', async () => {
     const usage = { inputTokens: 1, outputTokens: 1_000 };
     const text = 'word '.repeat(800);
     const quick = { text, usage };
@@ -378,7 +378,7 @@ describe('the four clocks', () => {
     expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
   });
 
-  it('let a slow answer come that can be whole in time', async () => {
+  it('keep a slow answer that can finish in time', async () => {
     const usage = { inputTokens: 1, outputTokens: 100 };
     const text = 'word '.repeat(80);
     const slow = { chunks: text.match(/.{1,40}/g) ?? [], chunkDelayMs: 200, usage };
@@ -387,7 +387,7 @@ describe('the four clocks', () => {
     expect((await complete({ timeouts: { totalMs: 10_000 } })).target).toBe('a/m');
   });
 
-  it('give the last attempt all the time there is', async () => {
+  it('give the last attempt all the time left', async () => {
     const { fails, runtime } = setUp({ a: { hang: true }, b: 'two' }, { maxAttempts: 1 });
     const before = runtime.now();
     const error = await fails({ timeouts: { totalMs: 8_000 } });
@@ -405,7 +405,7 @@ describe('the four clocks', () => {
 describe('a circuit', () => {
   const down = { error: 'server_error' } as const;
 
-  it('opens after three failures in a row, and probes after 5 s', async () => {
+  it('opens after three consecutive failures and probes after 5 s', async () => {
     const { complete, calls, events, runtime } = setUp({
       a: [down, down, down, 'up', 'up', 'up'],
       b: 'two',
@@ -422,7 +422,7 @@ describe('a circuit', () => {
     expect(events.of('circuit-close')).toHaveLength(1);
   });
 
-  it('opens over failures in a row, whatever else came between that says nothing of the target', async () => {
+  it('opens after consecutive failures, ignoring errors that do not count in between', async () => {
     const { fails, router } = setUp(
       { a: [down, down, { error: 'invalid_request' }, down] },
       { retry: { attempts: 0 } },
@@ -433,14 +433,14 @@ describe('a circuit', () => {
     expect(router.snapshot().targets['a/m']?.circuit).toBe('open');
   });
 
-  it('that is open everywhere still lets the least bad target be tried, by default', async () => {
+  it('that is open for all targets still allows the least bad one by default', async () => {
     const { fails, complete, calls } = setUp({ a: [down, down, down, 'up'] });
     await fails();
     expect(calls().a).toBe(3);
     expect((await complete()).text).toBe('up');
   });
 
-  it('that is open everywhere fails fast where the tier says so, with the time to come back', async () => {
+  it('that is open for all targets fails with retryAfterMs with fail-fast', async () => {
     const { fails, calls } = setUp({ a: down }, { whenAllOpen: 'fail-fast' });
     await fails();
     const error = await fails();
@@ -449,37 +449,37 @@ describe('a circuit', () => {
     expect(calls().a).toBe(3);
   });
 
-  it('does not open for what is not the target fault', async () => {
+  it('does not open for errors that do not count', async () => {
     const { fails, router } = setUp({ a: { error: 'invalid_request' } });
     for (let each = 0; each < 6; each++) await fails();
     expect(router.snapshot().targets['a/m']?.circuit).toBe('closed');
   });
 });
 
-describe('an answer that breaks off', () => {
+describe('an interrupted answer', () => {
   const cut = { text: 'a long enough answer to be cut', cutAfter: 1 };
 
-  it('is recovered by complete on the next target', async () => {
+  it('is replaced by the next target in complete', async () => {
     const { complete, calls } = setUp({ a: cut, b: 'two' });
     const answer = await complete();
     expect(answer.text).toBe('two');
-    expect(story(answer.trail)).toEqual(['a/m error next', 'b/m ok done']);
+    expect(summaryOf(answer.trail)).toEqual(['a/m error next', 'b/m ok done']);
     expect(calls()).toEqual({ a: 1, b: 1 });
   });
 
-  it('is recovered by complete on the same target when there is no other', async () => {
+  it('is replaced by the same target in complete when there is no other', async () => {
     const { complete } = setUp({ a: [cut, 'whole'] });
     expect((await complete()).text).toBe('whole');
   });
 
-  it('fails a stream by default, with what had arrived', async () => {
+  it('fails a stream by default, with the partial answer', async () => {
     const { router } = setUp({ a: cut, b: 'two' });
     const { error, text } = await read(router.stream('t', 'hi'));
     expect(error).toMatchObject({ code: 'stream_interrupted', target: 'a/m', partial: { text } });
     expect(text).not.toBe('');
   });
 
-  it('restarts a stream where the tier says so, and says so', async () => {
+  it('restarts a stream with midStream restart, with a restart part', async () => {
     const { router } = setUp({ a: cut, b: 'two' }, { midStream: 'restart' });
     const { error, text, types } = await read(router.stream('t', 'hi'));
     expect(error).toBeUndefined();
@@ -495,7 +495,7 @@ describe('an answer that breaks off', () => {
     ]);
   });
 
-  it('before its first visible part is routed around silently', async () => {
+  it('before its first visible part fails over without a restart part', async () => {
     const { router } = setUp({ a: { error: 'stream_interrupted' }, b: 'two' });
     const { types, text } = await read(router.stream('t', 'hi'));
     expect(text).toBe('two');
@@ -503,8 +503,8 @@ describe('an answer that breaks off', () => {
   });
 });
 
-describe('output that is of no use', () => {
-  it('is shown to the model once, then goes on to the next target', async () => {
+describe('unusable output', () => {
+  it('is repaired once, then goes to the next target', async () => {
     const { complete, calls } = setUp({ a: '', b: 'two' });
     expect((await complete()).text).toBe('two');
     expect(calls()).toEqual({ a: 2, b: 1 });
@@ -520,13 +520,13 @@ describe('output that is of no use', () => {
       },
     });
     const answer = await complete({
-      validate: ({ text }) => (text === 'good' ? true : 'say good'),
+      validate: ({ text }) => (text === 'good' ? true : 'the answer must be "good"'),
     });
     expect(answer.text).toBe('good');
-    expect(seen[1]).toContain('say good');
+    expect(seen[1]).toContain('the answer must be "good"');
   });
 
-  it('is repaired in a stream that may restart, too', async () => {
+  it('is repaired in a stream with midStream restart', async () => {
     const seen: string[] = [];
     const { router } = setUp(
       {
@@ -538,11 +538,12 @@ describe('output that is of no use', () => {
       },
       { midStream: 'restart' },
     );
-    const validate = ({ text }: { text: string }) => (text === 'good' ? true : 'say good');
+    const validate = ({ text }: { text: string }) =>
+      text === 'good' ? true : 'the answer must be "good"';
     const { text, error } = await read(router.stream('t', 'hi', { validate }));
     expect(error).toBeUndefined();
     expect(text).toBe('good');
-    expect(seen[1]).toContain('say good');
+    expect(seen[1]).toContain('the answer must be "good"');
   });
 
   it('is billed', async () => {
@@ -552,7 +553,7 @@ describe('output that is of no use', () => {
     expect(answer.cost.attemptsUsd).toBeGreaterThan(answer.cost.usd ?? 0);
   });
 
-  it('does not touch the circuit', async () => {
+  it('does not affect the circuit', async () => {
     const { fails, router } = setUp({ a: 'bad' });
     await fails({ validate: () => false });
     await fails({ validate: () => false });
@@ -561,17 +562,17 @@ describe('output that is of no use', () => {
 });
 
 describe('an abort', () => {
-  it('by the caller ends the call with the reason as cause, neither success nor failure', async () => {
+  it('by the caller ends the call with the reason as cause, and is not a failure', async () => {
     const { fails, router, runtime, events } = setUp({ a: { hang: true }, b: 'two' });
     const controller = new AbortController();
     const failing = fails({ signal: controller.signal });
     await runtime.settle();
-    const reason = new Error('left');
+    const reason = new Error('gone');
     controller.abort(reason);
     const error = await failing;
     expect(error.code).toBe('aborted');
     expect(error.cause).toBe(reason);
-    expect(story(error.trail)).toEqual(['a/m aborted stop']);
+    expect(summaryOf(error.trail)).toEqual(['a/m aborted stop']);
     expect(events.of('call-end')[0]?.status).toBe('aborted');
     expect(router.snapshot().targets['a/m']?.failures).toBe(0);
     expect(runtime.pending).toBe(0);
@@ -595,7 +596,7 @@ describe('an abort', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('by leaving the loop is told as such', async () => {
+  it('by leaving the loop is reported as aborted', async () => {
     const { router, events, runtime } = setUp({ a: 'a long enough answer for two chunks' });
     const stream = router.stream('t', 'hi');
     for await (const part of stream) if (part.type === 'text-delta') break;
@@ -606,7 +607,7 @@ describe('an abort', () => {
   });
 });
 
-it('a reader who leaves at the very first part leaves nothing behind', async () => {
+it('a reader that leaves at the first part frees the slot and leaves no timer', async () => {
   const { router, events, runtime } = setUp({ a: 'an answer' }, { limits: { concurrency: 1 } });
   for await (const _ of router.stream('t', 'hi')) break;
   expect(events.of('attempt-end')[0]?.outcome).toBe('aborted');
@@ -615,7 +616,7 @@ it('a reader who leaves at the very first part leaves nothing behind', async () 
 });
 
 describe('cost and tags', () => {
-  it('ride on the completion and on every event', async () => {
+  it('are included in the completion and in every event', async () => {
     const { complete, events } = setUp(
       { a: [{ error: 'server_error' }, 'one'] },
       { tags: { tier: 'x' } },
@@ -626,7 +627,7 @@ describe('cost and tags', () => {
     for (const event of events.events) expect(event.tags).toEqual(tags);
   });
 
-  it('are told once for each billed attempt, so that the events add up to the bill', async () => {
+  it('are emitted once per billed attempt, so that the events add up to the bill', async () => {
     const { complete, events } = setUp({
       a: { text: 'cut off in the middle', cutAfter: 1 },
       b: 'two',
@@ -637,7 +638,7 @@ describe('cost and tags', () => {
     expect(answer.cost.priced).toBe('exact');
   });
 
-  it('are null when nobody knows the price', async () => {
+  it('are null when the price is unknown', async () => {
     const router = createRouter({ providers: { a: fakeProvider('one') }, tiers: { t: ['a/m'] } });
     const { cost } = await router.complete('t', 'hi');
     expect(cost).toMatchObject({ usd: null, priced: 'unknown' });
@@ -645,28 +646,28 @@ describe('cost and tags', () => {
 });
 
 describe('the tags of a target', () => {
-  it('ride on its attempts and its answer, over those of the tier and under those of the call', async () => {
+  it('are merged over those of the tier and under those of the call', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
       providers: { a: fakeProvider('one', { runtime }) },
       tiers: {
         t: {
-          targets: [{ target: 'a/m', tags: { region: 'eu', level: 'target', who: 'target' } }],
+          targets: [{ target: 'a/m', tags: { region: 'eu', level: 'target', source: 'target' } }],
           tags: { level: 'tier' },
         },
       },
     });
     const events = recordEvents(router);
-    const answer = await router.complete('t', 'hi', { tags: { who: 'call' } });
-    const tags = { region: 'eu', level: 'target', who: 'call' };
+    const answer = await router.complete('t', 'hi', { tags: { source: 'call' } });
+    const tags = { region: 'eu', level: 'target', source: 'call' };
     expect(answer.tags).toEqual(tags);
     expect(events.of('cost')[0]?.tags).toEqual(tags);
-    expect(events.of('call-start')[0]?.tags).toEqual({ level: 'tier', who: 'call' });
+    expect(events.of('call-start')[0]?.tags).toEqual({ level: 'tier', source: 'call' });
   });
 });
 
-describe('what is no call', () => {
+describe('an invalid call', () => {
   it.each([
     [
       [{ role: 'user', content: [{ typ: 'text' }] }],
@@ -677,7 +678,7 @@ describe('what is no call', () => {
     [undefined, undefined, /messages: must/],
     ['x', 'options', /options: must be an object/],
     ['x', { temprature: 1 }, /temprature: unknown option; did you mean "temperature"/],
-  ])('is refused with its path: %j, %j', async (messages, options, message) => {
+  ])('throws with the path: %j, %j', async (messages, options, message) => {
     const { router, calls } = setUp({ a: 'one' });
     await expect(router.complete('t', messages as never, options as never)).rejects.toThrow(
       message,
@@ -691,7 +692,7 @@ describe('what is no call', () => {
 });
 
 describe('a router', () => {
-  it('takes new routing data for new calls, and keeps the old when the new is bad', async () => {
+  it('uses a new configuration for new calls, and keeps the old one if the new one is invalid', async () => {
     const { router, complete, events } = setUp({ a: 'one', b: 'two' });
     router.reconfigure({ tiers: { t: ['b/m'] } });
     expect((await complete()).text).toBe('two');
@@ -701,7 +702,7 @@ describe('a router', () => {
     expect((await complete()).text).toBe('two');
   });
 
-  it('lets a call finish under the data it began with', async () => {
+  it('finishes a running call with its configuration', async () => {
     const { router, complete, runtime } = setUp({
       a: { text: 'one', firstTokenDelayMs: 50 },
       b: 'two',
@@ -712,7 +713,7 @@ describe('a router', () => {
     expect((await running).text).toBe('one');
   });
 
-  it('explains what it would do without doing it', async () => {
+  it('explains a call without making it', async () => {
     const { router, calls, complete } = setUp({ a: { error: 'auth' }, b: 'two' });
     await complete();
     const explained = router.explain('t', 'hi', { route: { ignore: [] } });
@@ -722,7 +723,7 @@ describe('a router', () => {
     expect(calls()).toEqual({ a: 1, b: 1 });
   });
 
-  it('refuses calls once it is closed, and lets running ones drain when asked to', async () => {
+  it('rejects calls after close, and drains running ones with drainMs', async () => {
     const { router, complete, fails } = setUp({ a: { text: 'one', firstTokenDelayMs: 500 } });
     const running = complete();
     await router.close({ drainMs: 5_000 });
@@ -732,7 +733,7 @@ describe('a router', () => {
 });
 
 describe('a fallback tier', () => {
-  it('follows when the tier is used up, each target asked once', async () => {
+  it('follows after the tier, and tries each target once', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
@@ -744,6 +745,6 @@ describe('a fallback tier', () => {
     });
     const answer = await router.complete('best', 'hi');
     expect(answer).toMatchObject({ text: 'two', tier: 'best', target: 'b/m' });
-    expect(story(answer.trail)).toEqual(['a/m error next', 'b/m ok done']);
+    expect(summaryOf(answer.trail)).toEqual(['a/m error next', 'b/m ok done']);
   });
 });

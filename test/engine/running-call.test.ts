@@ -9,7 +9,7 @@ import { completionOf } from '../support/completion.ts';
 const completion = completionOf([{ type: 'text', text: 'ab' }]);
 const text = (delta: string) => ({ type: 'text-delta', delta }) as const;
 
-/** A call that yields what is listed, waits for promises, and notes what ended it. */
+/** A call that yields the batches, awaits promises, and records how it ended. */
 function callOf(...batches: readonly (readonly StreamPart[] | Promise<readonly StreamPart[]>)[]) {
   const state = { isClosed: false, failure: undefined as unknown };
   async function* run(): CallRun {
@@ -48,7 +48,7 @@ describe('a running call', () => {
     expect(await parts.next()).toEqual(over);
   });
 
-  it('throws at a reader who comes back after it was ended', async () => {
+  it('throws at the next read after it was ended', async () => {
     const reason = new SignalboxError('aborted', 'enough');
     const { parts, state } = callOf([text('a')], [text('b')]);
     await parts.next();
@@ -57,7 +57,7 @@ describe('a running call', () => {
     await expect(parts.next()).rejects.toBe(reason);
   });
 
-  it('yields the batch that is being read before it is ended', async () => {
+  it('yields the batch that is being read when it is ended', async () => {
     const { promise, resolve } = Promise.withResolvers<readonly StreamPart[]>();
     const { parts } = callOf([text('a')], promise, [text('c')]);
     await parts.next();

@@ -4,8 +4,8 @@ import { openScope, scopeWithin } from '../../src/engine/core/scope.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
-describe('the scope of a call', () => {
-  test('ends with a timeout of the whole call', async () => {
+describe('openScope', () => {
+  test('ends with a timeout at the deadline', async () => {
     const runtime = fakeRuntime({ now: 0 });
     const scope = openScope(runtime, undefined, 1_000);
     await runtime.advance(999);
@@ -17,7 +17,7 @@ describe('the scope of a call', () => {
     expect(scope.remainingMs()).toBe(0);
   });
 
-  test("ends with the caller's own reason as the cause", () => {
+  test("ends with the caller's reason as the cause", () => {
     const caller = new AbortController();
     const scope = openScope(fakeRuntime(), caller.signal, 1_000);
     const reason = new Error('the user went away');
@@ -26,13 +26,13 @@ describe('the scope of a call', () => {
     scope.close();
   });
 
-  test('has ended already when the signal had aborted before', () => {
+  test('has ended if the signal is already aborted', () => {
     const scope = openScope(fakeRuntime(), AbortSignal.abort('gone'), 1_000);
     expect(scope.signal.reason).toMatchObject({ code: 'aborted', cause: 'gone' });
     scope.close();
   });
 
-  test('can be ended from our side, and the first reason stays', () => {
+  test('keeps the first reason', () => {
     const caller = new AbortController();
     const scope = openScope(fakeRuntime(), caller.signal, 1_000);
     const closed = new SignalboxError('closed', 'the router is closed');
@@ -42,7 +42,7 @@ describe('the scope of a call', () => {
     scope.close();
   });
 
-  test('leaves no timer and no listener once it is closed, and does not end any more', async () => {
+  test('leaves no timer and no listener after close, and no longer ends', async () => {
     const runtime = fakeRuntime();
     const caller = new AbortController();
     const scope = openScope(runtime, caller.signal, 1_000);
@@ -58,21 +58,21 @@ describe('the scope of a call', () => {
     expect(scope.signal.aborted).toBe(false);
   });
 
-  test('tells those who listen why it was ended, once, and nobody else', () => {
+  test('calls its listeners once, with the reason set', () => {
     const scope = openScope(fakeRuntime(), undefined, 1_000);
-    const told: string[] = [];
-    const gone = (): void => void told.push('gone');
-    scope.listen(() => told.push(`a ${scope.reason?.message}`));
+    const calls: string[] = [];
+    const gone = (): void => void calls.push('gone');
+    scope.listen(() => calls.push(`a ${scope.reason?.message}`));
     scope.listen(gone);
-    scope.listen(() => told.push('b'));
+    scope.listen(() => calls.push('b'));
     scope.unlisten(gone);
     scope.abort(new SignalboxError('closed', 'closing'));
     scope.abort(new SignalboxError('closed', 'again'));
-    expect(told).toEqual(['a closing', 'b']);
+    expect(calls).toEqual(['a closing', 'b']);
     scope.close();
   });
 
-  test('has the same signal for all, also when it was ended before', () => {
+  test('returns the same signal before and after it ended', () => {
     const reason = new SignalboxError('closed', 'closing');
     const early = openScope(fakeRuntime(), undefined, 1_000);
     const { signal } = early;
@@ -86,8 +86,8 @@ describe('the scope of a call', () => {
   });
 });
 
-describe('a scope within that of a call', () => {
-  test('ends with it, and has its deadline', async () => {
+describe('scopeWithin', () => {
+  test('ends with the outer scope and has its deadline', async () => {
     const runtime = fakeRuntime({ now: 0 });
     const call = openScope(runtime, undefined, 1_000);
     await runtime.advance(400);
@@ -100,7 +100,7 @@ describe('a scope within that of a call', () => {
     expect(scopeWithin(runtime, call).reason).toBe(call.reason);
   });
 
-  test('can end before it, and leaves it under way', () => {
+  test('ends without ending the outer scope', () => {
     const call = openScope(fakeRuntime(), undefined, 1_000);
     const inner = scopeWithin(fakeRuntime(), call);
     inner.abort(new SignalboxError('aborted', 'the other was first'));

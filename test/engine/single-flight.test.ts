@@ -31,8 +31,8 @@ async function textOf(parts: AsyncIterable<StreamPart>): Promise<string> {
   return text;
 }
 
-describe('identical calls under way', () => {
-  it('share one request, and each gets the whole answer with tags of its own', async () => {
+describe('identical concurrent calls', () => {
+  it('share one request, and each gets the complete answer with separate tags', async () => {
     const { runtime, fake, router, events } = setUp();
     const calls = ['a', 'b', 'c'].map((user) => router.complete('t', 'hi', { tags: { user } }));
     await runtime.advance(1_000);
@@ -44,7 +44,7 @@ describe('identical calls under way', () => {
     expect(events.of('cost')).toMatchObject([{ tags: { user: 'a' } }]);
   });
 
-  it('share a stream, from its start however late one joins', async () => {
+  it('share a stream from its start, even if one joins late', async () => {
     const { runtime, fake, router } = setUp();
     const first = textOf(router.stream('t', 'hi'));
     await runtime.advance(250);
@@ -66,7 +66,7 @@ describe('identical calls under way', () => {
     expect(fake.calls).toHaveLength(1);
   });
 
-  it('are over when the answer is: the next one asks again', async () => {
+  it('no longer share after the answer ended', async () => {
     const { runtime, fake, router } = setUp();
     for (let each = 0; each < 2; each += 1) {
       const call = router.complete('t', 'hi');
@@ -76,7 +76,7 @@ describe('identical calls under way', () => {
     expect(fake.calls).toHaveLength(2);
   });
 
-  it('can be left one by one, and the last to leave aborts the request', async () => {
+  it('abort the request when the last of them is aborted', async () => {
     const { runtime, fake, router } = setUp();
     const controllers = [new AbortController(), new AbortController()];
     const calls = controllers.map(({ signal }) => router.complete('t', 'hi', { signal }));
@@ -95,8 +95,8 @@ describe('identical calls under way', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it.each(['before its first part', 'in the middle of it'])(
-    'go on for the others when the first caller aborts: %s',
+  it.each(['before its first part', 'during the answer'])(
+    'continue for the others when the first caller aborts: %s',
     async (when) => {
       const { runtime, fake, router, events } = setUp();
       const controller = new AbortController();
@@ -104,12 +104,12 @@ describe('identical calls under way', () => {
       const first = router.complete('t', 'hi', { signal });
       const aborted = expect(first).rejects.toMatchObject({ code: 'aborted', cause: 'left' });
       const joiner = router.complete('t', 'hi', { tags: { user: 'b' } });
-      const own = new AbortController();
-      const third = router.complete('t', 'hi', { signal: own.signal });
+      const unused = new AbortController();
+      const third = router.complete('t', 'hi', { signal: unused.signal });
       await runtime.advance(when === 'before its first part' ? 50 : 250);
       controller.abort('left');
       await aborted;
-      // Somebody who comes only now joins too.
+      // A call that starts only now joins too.
       const late = router.complete('t', 'hi');
       await runtime.advance(1_000);
       for (const answer of await Promise.all([joiner, third, late])) {
@@ -120,17 +120,17 @@ describe('identical calls under way', () => {
     },
   );
 
-  it('stream on for the others when the first reader leaves or aborts', async () => {
+  it('continue streaming for the others when the first reader leaves or aborts', async () => {
     for (const way of ['leaves', 'aborts'] as const) {
       const { runtime, fake, router } = setUp();
       const controller = new AbortController();
       const reader = router
         .stream('t', 'hi', { signal: controller.signal })
         [Symbol.asyncIterator]();
-      const begun = reader.next();
+      const started = reader.next();
       const joiner = textOf(router.stream('t', 'hi'));
       await runtime.advance(150);
-      await begun;
+      await started;
       if (way === 'aborts') controller.abort();
       else await reader.return?.();
       await runtime.advance(1_000);
@@ -139,7 +139,7 @@ describe('identical calls under way', () => {
     }
   });
 
-  it('are not joined once they were given up', async () => {
+  it('do not join an aborted request', async () => {
     const { runtime, fake, router } = setUp();
     const controller = new AbortController();
     router.complete('t', 'hi', { signal: controller.signal }).catch(() => undefined);
@@ -152,7 +152,7 @@ describe('identical calls under way', () => {
     expect(fake.calls).toHaveLength(2);
   });
 
-  it('are not joined from the moment they are given up, although the request has not ended yet', async () => {
+  it('do not join an aborted request that has not ended yet', async () => {
     const { runtime, fake, router } = setUp();
     const controller = new AbortController();
     const first = router.complete('t', 'hi', { signal: controller.signal });
@@ -166,7 +166,7 @@ describe('identical calls under way', () => {
     expect(fake.calls).toHaveLength(2);
   });
 
-  it('end for a reader that has aborted, although more parts are there for it', async () => {
+  it('fail for a reader that aborted, even if more parts have arrived', async () => {
     const { runtime, router } = setUp();
     const controller = new AbortController();
     const parts = router.stream('t', 'hi', { signal: controller.signal })[Symbol.asyncIterator]();
@@ -186,8 +186,8 @@ describe('identical calls under way', () => {
     ['the same schema', { schema }, { schema }, 1],
     ['a schema that looks the same', { schema }, { schema: z.object({ a: z.number() }) }, 2],
     ['other functions', { validate: () => true }, { validate: () => true }, 2],
-    ['an answer of its own', {}, { singleFlight: false }, 2],
-  ])('with %s are told apart as they should be', async (_, first, second, requests) => {
+    ['singleFlight disabled', {}, { singleFlight: false }, 2],
+  ])('with %s share or do not share the request', async (_, first, second, requests) => {
     const { runtime, fake, router } = setUp({ object: { a: 1 }, firstTokenDelayMs: 10 });
     const calls = [router.complete('t', 'hi', first), router.complete('t', 'hi', second)];
     await runtime.advance(100);
@@ -195,23 +195,23 @@ describe('identical calls under way', () => {
     expect(fake.calls).toHaveLength(requests);
   });
 
-  it('with other bytes, or under another configuration, are two', async () => {
+  it('with other bytes or another configuration do not share', async () => {
     const { runtime, fake, router } = setUp();
-    const ask = (byte: number) => {
+    const send = (byte: number) => {
       const source = { data: new Uint8Array([byte]), mediaType: 'image/png' };
       return router.complete('t', [{ role: 'user', content: [{ type: 'image', source }] }]);
     };
-    const calls = [ask(1), ask(1), ask(2)];
+    const calls = [send(1), send(1), send(2)];
     router.reconfigure({
       tiers: { t: { targets: ['fake/m'], singleFlight: true }, alone: ['fake/m'] },
     });
-    calls.push(ask(1));
+    calls.push(send(1));
     await runtime.advance(1_000);
     await Promise.all(calls);
     expect(fake.calls).toHaveLength(3);
   });
 
-  it('are not shared unless that was asked for', async () => {
+  it('do not share without singleFlight', async () => {
     const { runtime, fake, router } = setUp();
     const calls = [router.complete('alone', 'hi'), router.complete('alone', 'hi')];
     await runtime.advance(1_000);
@@ -219,18 +219,18 @@ describe('identical calls under way', () => {
     expect(fake.calls).toHaveLength(2);
   });
 
-  it('never lose or double a part, whoever joins and leaves when', async () => {
+  it('never lose or duplicate a part, for any sequence of joins and aborts', async () => {
     const visit = fc.record({
-      comesMs: fc.nat(400),
-      staysMs: fc.option(fc.nat(400), { nil: undefined }),
+      joinMs: fc.nat(400),
+      abortMs: fc.option(fc.nat(400), { nil: undefined }),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(visit, { minLength: 1, maxLength: 8 }), async (visits) => {
         const { runtime, fake, router } = setUp();
-        const running = visits.map(async ({ comesMs, staysMs }) => {
-          await runtime.sleep(comesMs);
+        const running = visits.map(async ({ joinMs, abortMs }) => {
+          await runtime.sleep(joinMs);
           const controller = new AbortController();
-          if (staysMs !== undefined) void runtime.sleep(staysMs).then(() => controller.abort());
+          if (abortMs !== undefined) void runtime.sleep(abortMs).then(() => controller.abort());
           try {
             return await textOf(router.stream('t', 'hi', { signal: controller.signal }));
           } catch {
@@ -238,8 +238,8 @@ describe('identical calls under way', () => {
           }
         });
         await runtime.advance(2_000);
-        for (const told of await Promise.all(running))
-          expect(['left', 'one two three']).toContain(told);
+        for (const text of await Promise.all(running))
+          expect(['left', 'one two three']).toContain(text);
         expect(fake.calls.every(({ outcome }) => outcome !== 'running')).toBe(true);
         expect(router.snapshot().callsInFlight).toBe(0);
         expect(runtime.pending).toBe(0);

@@ -3,7 +3,7 @@ import { createRouter } from '../../src/router.ts';
 import { fakeProvider } from '../../src/testing/fake-provider.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
-it('tells an open circuit whose time is over as half-open: the next call is a probe', async () => {
+it('reports an open circuit as half-open after its time, because the next call is a probe', async () => {
   const runtime = fakeRuntime();
   const fake = fakeProvider({ error: 'server_error' }, { runtime });
   const tier = { targets: ['fake/m' as const], retry: { attempts: 0 }, circuit: { openMs: 5_000 } };

@@ -15,7 +15,7 @@ function setUp(script: FakeScript) {
 
 type Reader = AsyncIterator<StreamPart>;
 
-/** Reads up to the first text. */
+/** Reads until the first text. */
 async function readText(reader: Reader): Promise<void> {
   for (;;) {
     const next = await reader.next();
@@ -24,7 +24,7 @@ async function readText(reader: Reader): Promise<void> {
   }
 }
 
-/** What a reader who comes back gets. */
+/** Reads to the end. Returns how the stream ends. */
 async function nextValue(reader: Reader): Promise<'end' | 'finish' | string> {
   try {
     for (;;) {
@@ -43,8 +43,8 @@ const settled = async (): Promise<void> => {
 
 const long = { chunks: ['one', ' two', ' three'] };
 
-describe('a call whose reader is busy elsewhere', () => {
-  it('throws closed when the router was closed meanwhile, and does not look whole', async () => {
+describe('a stream that is not being read', () => {
+  it('throws closed at the next read after the router was closed', async () => {
     const { router, events } = setUp(long);
     const stream = router.stream('t', 'hi');
     const reader = stream[Symbol.asyncIterator]();
@@ -59,7 +59,7 @@ describe('a call whose reader is busy elsewhere', () => {
     expect(events.of('call-end')).toMatchObject([{ status: 'aborted' }]);
   });
 
-  it('tells it in a web response too', async () => {
+  it('throws closed in a readable stream too', async () => {
     const { router } = setUp(long);
     const body = router.stream('t', 'hi').toReadableStream().getReader();
     await body.read();
@@ -70,7 +70,7 @@ describe('a call whose reader is busy elsewhere', () => {
     await expect(rest()).rejects.toMatchObject({ code: 'closed' });
   });
 
-  it('is over as soon as its signal aborts, and throws aborted at the next read', async () => {
+  it('ends when its signal aborts and throws aborted at the next read', async () => {
     const { router, runtime, events } = setUp(long);
     const controller = new AbortController();
     const reader = router.stream('t', 'hi', { signal: controller.signal })[Symbol.asyncIterator]();
@@ -84,8 +84,8 @@ describe('a call whose reader is busy elsewhere', () => {
     expect(await nextValue(reader)).toBe('aborted');
   });
 
-  it('ends its attempt once when the answer was whole before its parts were read', async () => {
-    // Held to its end: a stream shows nothing of a part that is no text before it is whole.
+  it('ends its attempt once when the answer was complete before its parts were read', async () => {
+    // Held back to its end: a stream shows a part without text only when it is whole.
     const { router, events } = setUp({ reasoning: 'hm', text: '', finishReason: 'length' });
     const controller = new AbortController();
     const reader = router.stream('t', 'hi', { signal: controller.signal })[Symbol.asyncIterator]();
@@ -97,7 +97,7 @@ describe('a call whose reader is busy elsewhere', () => {
     expect(events.of('call-end')).toHaveLength(1);
   });
 
-  it('is whole when only the end of the loop is missing', async () => {
+  it('is complete after finish, even if it is aborted then', async () => {
     const { router } = setUp('one');
     const controller = new AbortController();
     const stream = router.stream('t', 'hi', { signal: controller.signal });

@@ -25,8 +25,8 @@ function setUp(strategy: Strategy, { a = 'a', tier = {} }: { a?: FakeScript; tie
 
 const reversed: Strategy = { order: (candidates) => candidates.toReversed() };
 
-describe('a strategy of the user', () => {
-  it('orders the targets of a tier, which fail over in that order', async () => {
+describe('a custom strategy', () => {
+  it('orders the targets of a tier for failover', async () => {
     const router = setUp(reversed, {
       tier: { targets: ['b/m', 'a/m'] },
       a: { error: 'server_error' },
@@ -36,23 +36,23 @@ describe('a strategy of the user', () => {
     expect(trail.map(({ target }) => target)).toEqual(['a/m', 'b/m']);
   });
 
-  it('is applied by explain, and to each tier by itself', () => {
+  it('applies to explain, and to each tier separately', () => {
     const router = setUp(reversed, { tier: { targets: ['a/m', 'b/m'], fallbackTier: 'spare' } });
     const { candidates } = router.explain('t', 'hi');
     expect(candidates.map(({ target }) => target)).toEqual(['b/m', 'a/m', 'c/m']);
   });
 
-  it('sees the call and what is known of the targets', async () => {
+  it('receives the call and the state of the targets', async () => {
     const seen: StrategyContext[] = [];
     const knowledge: unknown[] = [];
-    const looks: Strategy = {
+    const spy: Strategy = {
       order(candidates, context) {
         seen.push(context);
         knowledge.push(candidates.map((each) => context.knowledge(each)));
         return candidates;
       },
     };
-    const router = setUp(looks, {
+    const router = setUp(spy, {
       a: [{ text: 'a', firstTokenDelayMs: 20 }, { error: 'server_error' }],
     });
     for (let round = 0; round < 2; round += 1) {
@@ -80,15 +80,15 @@ describe('a strategy of the user', () => {
     ]);
   });
 
-  it('knows which targets are available and what is left of their limits', async () => {
+  it('receives the availability and the limits of a target', async () => {
     const knowledge: unknown[] = [];
-    const looks: Strategy = {
+    const spy: Strategy = {
       order(candidates, context) {
         knowledge.push(context.knowledge(candidates[0] ?? { id: '', provider: '', model: '' }));
         return candidates;
       },
     };
-    const router = setUp(looks, {
+    const router = setUp(spy, {
       a: { error: 'rate_limited', retryAfterMs: 60_000 },
       tier: { targets: [{ target: 'a/m', limits: { rpm: 5 } }, 'b/m'] },
     });
@@ -97,7 +97,7 @@ describe('a strategy of the user', () => {
     expect(knowledge[3]).toMatchObject({ isAvailable: false, requestsLeft: 2 });
   });
 
-  it('fails the call with config when it throws', async () => {
+  it('fails the call with a config error when it throws', async () => {
     const router = setUp({
       order() {
         throw new Error('oops');
@@ -108,7 +108,7 @@ describe('a strategy of the user', () => {
     expect(String(error)).toContain('strategy "mine" threw');
   });
 
-  it('must be defined, and must not have the name of a built-in one', () => {
+  it('throws when it is not defined or has the name of a built-in strategy', () => {
     const tier = { targets: ['a/m'] as const };
     const make = (strategies: object, strategy?: string) => () =>
       createRouter({
@@ -125,7 +125,7 @@ describe('a strategy of the user', () => {
     );
   });
 
-  it('stays defined for reconfigure', async () => {
+  it('stays defined after reconfigure', async () => {
     const router = setUp(reversed);
     router.reconfigure({
       tiers: { t: { targets: ['a/m', 'b/m'], strategy: 'mine' }, spare: ['c/m'] },

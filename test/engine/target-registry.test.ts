@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TargetRegistry } from '../../src/engine/core/target-registry.ts';
-import type { Outcome, Permit } from '../../src/health/circuit-breaker.ts';
+import type { Outcome, Permit } from '../../src/health/circuit.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
 const policy = {
@@ -29,15 +29,15 @@ function setUp() {
   return { clock, registry, circuit, availability, ofProvider, call, open };
 }
 
-describe('the three facts', () => {
-  test('are none at first', () => {
+describe('TargetRegistry', () => {
+  test('starts with every target available', () => {
     const { registry, circuit, availability } = setUp();
     expect(registry.unavailability({ id: target, provider })).toBeUndefined();
     expect(circuit.circuit.state).toBe('closed');
     expect(availability.untils).toEqual({});
   });
 
-  test('do not touch each other', () => {
+  test('keeps circuit and availability independent', () => {
     const { circuit, availability, open } = setUp();
     availability.mark('limited', 1_002_000);
     expect(circuit.circuit.state).toBe('closed');
@@ -49,7 +49,7 @@ describe('the three facts', () => {
     expect(availability.untils).toEqual({ limited: 1_002_000, exhausted: 1_600_000 });
   });
 
-  test('each end at their own time, and the last of them is told', () => {
+  test('reports the reason that lasts longest', () => {
     const { clock, registry, availability, ofProvider, open } = setUp();
     availability.mark('limited', 1_002_000);
     open();
@@ -67,7 +67,7 @@ describe('the three facts', () => {
     expect(registry.unavailability({ id: target, provider })).toBeUndefined();
   });
 
-  test('of a provider hold for all its targets, and of a target for itself alone', () => {
+  test('applies a rejected key to all targets of a provider, and a missing model to one', () => {
     const { registry, availability, ofProvider } = setUp();
     ofProvider.mark('credential', 1_060_000);
     availability.mark('model', 1_060_000);
@@ -82,13 +82,13 @@ describe('the three facts', () => {
     );
   });
 
-  test('in half-open, a time that is known is told before a probe that has none', () => {
+  test('reports a known time rather than a probe in flight', () => {
     const { clock, registry, circuit, availability, open } = setUp();
     open();
     clock.now = 1_005_000;
     circuit.enter(policy);
     expect(registry.unavailability({ id: target, provider })).toEqual({
-      reason: 'circuit half-open, probe under way',
+      reason: 'circuit half-open, probe in flight',
       until: undefined,
     });
     availability.mark('limited', 1_006_000);
@@ -106,7 +106,7 @@ describe('mark', () => {
     expect(availability.untils.limited).toBe(1_090_000);
   });
 
-  test('takes a vendor’s word for a day at most, however odd it is', () => {
+  test('caps a time at one day', () => {
     const { clock, registry, availability } = setUp();
     for (const until of [1e20, Number.POSITIVE_INFINITY]) {
       availability.mark('limited', until);
@@ -116,7 +116,7 @@ describe('mark', () => {
 });
 
 describe('restore', () => {
-  test('takes back what a success disproves, but no rate limit', () => {
+  test('removes all reasons except a rate limit', () => {
     const { registry, availability, ofProvider } = setUp();
     availability.mark('limited', 1_002_000);
     availability.mark('exhausted', 1_600_000);
@@ -126,7 +126,7 @@ describe('restore', () => {
     expect(registry.unavailability({ id: target, provider })?.until).toBe(1_002_000);
   });
 
-  test('leaves the circuit to the outcomes', () => {
+  test('does not affect the circuit', () => {
     const { registry, circuit, open } = setUp();
     open();
     registry.restore({ id: target, provider });
@@ -135,7 +135,7 @@ describe('restore', () => {
 });
 
 describe('a permit', () => {
-  test('tells when it moves the circuit, and only then', () => {
+  test('returns a change only when the state of the circuit changes', () => {
     const { clock, circuit, call } = setUp();
     expect(call('failure')).toBeUndefined();
     expect(call('failure')).toBeUndefined();
@@ -149,7 +149,7 @@ describe('a permit', () => {
     expect(second.settle('success')).toEqual({ to: 'closed' });
   });
 
-  test('is settled once, whatever is said after', () => {
+  test('is settled once and ignores later outcomes', () => {
     const { circuit } = setUp();
     const permit = circuit.enter(policy);
     permit.settle('success');
@@ -157,7 +157,7 @@ describe('a permit', () => {
     expect(circuit.circuit).toMatchObject({ state: 'closed', recent: [false] });
   });
 
-  test('of a probe goes back to the next one when its caller has left', () => {
+  test('of an aborted probe frees the slot for the next one', () => {
     const { clock, registry, circuit, open } = setUp();
     open();
     clock.now = 1_005_000;
@@ -168,7 +168,7 @@ describe('a permit', () => {
     expect(circuit.circuit).toMatchObject({ state: 'half-open', successes: 0 });
   });
 
-  test('from before the circuit opened does not free the probe’s place, however its call ends', () => {
+  test('from before the circuit opened does not free the slot of the probe', () => {
     for (const outcome of ['success', 'failure', 'neither'] as const) {
       const { clock, registry, circuit, open } = setUp();
       const early = circuit.enter(policy);
@@ -182,18 +182,18 @@ describe('a permit', () => {
     }
   });
 
-  test('against the rules takes no place, and its success counts as a probe’s', () => {
+  test('of a forced call takes no slot, and its success counts like a probe’s', () => {
     const { registry, circuit, open } = setUp();
     open();
-    const against = circuit.enter(policy);
-    expect(against.change).toBeUndefined();
+    const forced = circuit.enter(policy);
+    expect(forced.change).toBeUndefined();
     expect(circuit.circuit.state).toBe('open');
-    expect(against.settle('success')).toEqual({ to: 'half-open' });
+    expect(forced.settle('success')).toEqual({ to: 'half-open' });
     expect(registry.unavailability({ id: target, provider })).toBeUndefined();
     expect(circuit.enter(policy).settle('success')).toEqual({ to: 'closed' });
   });
 
-  test('against the rules changes nothing when its call fails or is left', () => {
+  test('of a forced call changes nothing when the call fails or is aborted', () => {
     const { circuit, open } = setUp();
     open();
     const before = circuit.circuit;
@@ -204,7 +204,7 @@ describe('a permit', () => {
   });
 });
 
-test('whatever happens in whatever order, the circuit keeps its rules', () => {
+test('a circuit keeps its rules for any sequence of events', () => {
   type Step =
     | { readonly do: 'enter' }
     | { readonly do: 'wait'; readonly ms: number }
@@ -228,10 +228,10 @@ test('whatever happens in whatever order, the circuit keeps its rules', () => {
         const before = circuit.circuit;
         if (each.do === 'wait') clock.now += each.ms;
         if (each.do === 'enter') {
-          const refusal = registry.unavailability({ id: target, provider });
+          const unavailable = registry.unavailability({ id: target, provider });
           if (before.state === 'open')
-            expect(refusal === undefined).toBe(clock.now >= before.until);
-          if (refusal !== undefined) continue;
+            expect(unavailable === undefined).toBe(clock.now >= before.until);
+          if (unavailable !== undefined) continue;
           const permit = circuit.enter(policy);
           const isProbe = before.state !== 'closed';
           expect(circuit.circuit.state).toBe(isProbe ? 'half-open' : 'closed');

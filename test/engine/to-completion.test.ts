@@ -8,7 +8,7 @@ import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 const dropped: Warning = { code: 'dropped-param', param: 'seed', message: 'no seed' };
 const odd: Warning = { code: 'compat', message: 'odd' };
 
-it('returns what the vendor reported about its answer, and when it came', async () => {
+it('returns the vendor’s metadata and the latency of the call', async () => {
   const runtime = fakeRuntime({ time: 'auto' });
   await runtime.advance(5_000);
   const fake = fakeProvider(
@@ -56,7 +56,7 @@ it('returns what the vendor reported about its answer, and when it came', async 
     requestId: 'req_1',
     serviceTier: 'flex',
     warnings: [dropped, odd],
-    // The failed attempt took 500 ms of the call's time.
+    // Includes 500 ms of the failed attempt.
     latency: { firstTokenMs: 700, totalMs: 800 },
   });
 });

@@ -9,19 +9,19 @@ import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.t
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import { recordEvents } from '../../src/testing/record-events.ts';
 
-const kept = 'the attempts left are for untried targets';
+const reserved = 'the attempts left are for untried targets';
 const down = { error: 'server_error' } as const;
 const late: FakeAnswer = { text: 'late', firstTokenDelayMs: 2_000 };
 
 type More = {
   readonly tier?: TierSettings;
-  /** Settings of single targets. */
+  /** Options by target. */
   readonly targets?: Readonly<Record<string, Omit<TargetObject, 'target'>>>;
-  /** How many keys the provider has. */
+  /** Number of keys by provider. */
   readonly keys?: Readonly<Record<string, number>>;
 };
 
-/** A router over fakes on virtual time: one target `<name>/m` for each script, asked in the order given. */
+/** A router with fake providers on virtual time: one target `<name>/m` per script, in this order. */
 function setUp(scripts: Record<string, FakeScript>, { tier, targets, keys }: More = {}) {
   const runtime = fakeRuntime({ time: 'auto' });
   const names = Object.keys(scripts);
@@ -62,7 +62,7 @@ async function textOf(parts: AsyncIterable<StreamPart>): Promise<string> {
 }
 
 describe('a retry', () => {
-  it('is given up when the attempts left are no more than the untried targets', async () => {
+  it('is skipped when there are no more attempts left than untried targets', async () => {
     const { complete, calls } = setUp({ a: down, b: down, c: down, d: 'healthy' });
     const { text, trail } = await complete();
     expect(text).toBe('healthy');
@@ -70,17 +70,17 @@ describe('a retry', () => {
     expect(trail.find(({ target }) => target === 'c/m')).toMatchObject({
       outcome: 'error',
       verdict: 'next',
-      reason: kept,
+      reason: reserved,
     });
   });
 
-  it('is given up in a stream as well', async () => {
+  it('is skipped in a stream too', async () => {
     const { router, calls } = setUp({ a: down, b: down, c: down, d: 'healthy' });
     expect(await textOf(router.stream('t', 'hi'))).toBe('healthy');
     expect(calls()).toEqual({ a: 2, b: 2, c: 1, d: 1 });
   });
 
-  it('is given up for the targets of the fallback tier', async () => {
+  it('is skipped for the targets of the fallback tier', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const router = createRouter({
       runtime,
@@ -97,20 +97,20 @@ describe('a retry', () => {
     expect((await router.complete('first', 'hi')).text).toBe('healthy');
   });
 
-  it('takes no token when it is given up', async () => {
+  it('takes no token when it is skipped', async () => {
     const { complete, router } = setUp({ a: down, b: 'two' }, { tier: { maxAttempts: 2 } });
     const before = router.snapshot().retryBudget;
     await complete();
     expect(router.snapshot().retryBudget).toBeGreaterThanOrEqual(before);
   });
 
-  it('comes first when there are attempts for both', async () => {
+  it('is made when there are attempts for both', async () => {
     const { complete, calls } = setUp({ a: [down, 'one'], b: 'two' }, { tier: { maxAttempts: 3 } });
     expect((await complete()).text).toBe('one');
     expect(calls()).toEqual({ a: 2, b: 0 });
   });
 
-  it('is not given up for a target that could not answer now', async () => {
+  it('is not skipped for an unavailable target', async () => {
     const { complete, fails, calls } = setUp(
       { a: [down, down, 'one'], b: [{ error: 'quota_exhausted' }] },
       { tier: { maxAttempts: 2 } },
@@ -121,7 +121,7 @@ describe('a retry', () => {
     expect(calls()).toEqual({ a: 3, b: 1 });
   });
 
-  it('is not given up for a window that is too small for the prompt', async () => {
+  it('is not skipped for a target whose window is too small', async () => {
     const tooLong = { error: 'context_length' } as const;
     const { complete, calls } = setUp(
       { a: tooLong, b: [down, 'two'], c: 'three' },
@@ -158,7 +158,7 @@ describe('a retry', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('is given up when its wait would take most of the time that is left for another target', async () => {
+  it('is skipped when its delay would take most of the time left', async () => {
     const busy = { error: 'overloaded', retryAfterMs: 900 } as const;
     const { complete, calls } = setUp({ a: busy, b: { text: 'two', firstTokenDelayMs: 800 } });
     const { trail } = await complete({ timeouts: { totalMs: 1_500 } });
@@ -168,17 +168,17 @@ describe('a retry', () => {
 });
 
 describe('a repair', () => {
-  it('is given up when the attempts left are for untried targets, in every call', async () => {
+  it('is skipped when the attempts left are reserved for untried targets', async () => {
     const { complete, calls } = setUp({ a: '', b: '', c: '', d: 'healthy' });
     for (let call = 0; call < 5; call += 1) {
       const { text, trail } = await complete();
       expect(text).toBe('healthy');
-      expect(trail.at(-2)).toMatchObject({ target: 'c/m', reason: kept });
+      expect(trail.at(-2)).toMatchObject({ target: 'c/m', reason: reserved });
     }
     expect(calls()).toEqual({ a: 10, b: 10, c: 5, d: 5 });
   });
 
-  it('is given up in a stream that restarts as well', async () => {
+  it('is skipped in a stream with midStream restart too', async () => {
     const { router, calls } = setUp(
       { a: 'bad', b: 'good' },
       { tier: { maxAttempts: 2, midStream: 'restart' } },
@@ -189,8 +189,8 @@ describe('a repair', () => {
   });
 });
 
-describe('a target that refuses to go on with an answer', () => {
-  it('is not asked from the start with the attempt that an untried one needs', async () => {
+describe('a target that cannot continue an answer', () => {
+  it('is not restarted with an attempt that is reserved for an untried target', async () => {
     const cut = { chunks: ['One two ', 'three ', 'four'], cutAfter: 2 };
     const { router, calls } = setUp(
       { a: cut, b: { error: 'invalid_request' }, c: 'four' },
@@ -202,15 +202,15 @@ describe('a target that refuses to go on with an answer', () => {
 });
 
 describe('the keys of a pool', () => {
-  it('do not use up the attempts that an untried target needs', async () => {
+  it('do not take the attempts that are reserved for an untried target', async () => {
     const { complete, calls } = setUp({ a: { error: 'auth' }, b: 'two' }, { keys: { a: 8 } });
     const { text, trail } = await complete();
     expect(text).toBe('two');
     expect(calls()).toEqual({ a: 5, b: 1 });
-    expect(trail.filter(({ reason }) => reason === kept)).toHaveLength(3);
+    expect(trail.filter(({ reason }) => reason === reserved)).toHaveLength(3);
   });
 
-  it('have their turn after an untried target that cannot be asked after all', async () => {
+  it('are tried after an untried target that turned out not to support the request', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const lacks = fakeProvider('two', { runtime });
     const router = createRouter({
@@ -220,7 +220,7 @@ describe('the keys of a pool', () => {
         b: {
           ...lacks,
           prepare: () => {
-            throw new SignalboxError('unsupported', 'lacks what is asked for');
+            throw new SignalboxError('unsupported', 'is not supported');
           },
         },
       },
@@ -237,27 +237,30 @@ describe('the keys of a pool', () => {
   });
 });
 
-describe('a key that was passed over', () => {
+describe('a skipped key', () => {
   const failing = { error: 'timeout', firstTokenDelayMs: 61_000 } as const;
   const options = { timeouts: { firstTokenMs: 100_000 } };
 
   it.each([
     ['before', 1],
     ['after', 0],
-  ])('%s another failed is not asked in the end when the target is at fault', async (_, more) => {
-    const answers = Array.from({ length: 1 + more }, () => 'one');
-    const { complete, fails, calls } = setUp(
-      { a: [{ error: 'auth' }, ...answers, failing, 'the first key'] },
-      { keys: { a: 2 } },
-    );
-    for (let call = 0; call <= more; call += 1) await complete();
-    await fails(options);
-    expect(calls()).toEqual({ a: 3 + more });
-  });
+  ])(
+    '%s another failed is not tried later when the failure applies to the target',
+    async (_, more) => {
+      const answers = Array.from({ length: 1 + more }, () => 'one');
+      const { complete, fails, calls } = setUp(
+        { a: [{ error: 'auth' }, ...answers, failing, 'the first key'] },
+        { keys: { a: 2 } },
+      );
+      for (let call = 0; call <= more; call += 1) await complete();
+      await fails(options);
+      expect(calls()).toEqual({ a: 3 + more });
+    },
+  );
 });
 
-describe('a target that was passed over', () => {
-  it('is asked before one that would have to wait', async () => {
+describe('a skipped target', () => {
+  it('is tried before one that would have to wait', async () => {
     const { complete, fails, calls } = setUp(
       {
         a: [{ text: 'long', firstTokenDelayMs: 50_000 }, 'waited for'],
@@ -272,7 +275,7 @@ describe('a target that was passed over', () => {
     expect(calls()).toEqual({ a: 1, b: 1, c: 4 });
   });
 
-  it('is asked in the end when its circuit lets it through by then', async () => {
+  it('is tried last when its circuit admits it then', async () => {
     const { complete, fails, calls, events } = setUp({
       a: [{ text: 'one' }, { error: 'timeout', firstTokenDelayMs: 8_000 }],
       b: [down, down, down, 'back'],
@@ -290,7 +293,7 @@ describe('a target that was passed over', () => {
     expect(calls()).toEqual({ a: 2, b: 4 });
   });
 
-  it('is not asked when its circuit is still open', async () => {
+  it('is not tried when its circuit is still open', async () => {
     const { fails, calls } = setUp({
       a: { error: 'timeout', firstTokenDelayMs: 1_000 },
       b: [down, down, down, 'back'],
@@ -301,10 +304,10 @@ describe('a target that was passed over', () => {
     expect(calls()).toEqual({ a: 1, b: 3 });
   });
 
-  it('is asked in the end when our own queue turned it away, and has room by then', async () => {
+  it('is tried last when its queue had rejected it and has room then', async () => {
     const { complete, calls } = setUp(
       {
-        a: [{ text: 'one', firstTokenDelayMs: 3_000 }, 'room by then'],
+        a: [{ text: 'one', firstTokenDelayMs: 3_000 }, 'room again'],
         b: [{ text: 'two', firstTokenDelayMs: 4_000 }, { error: 'auth' }],
       },
       {
@@ -319,7 +322,7 @@ describe('a target that was passed over', () => {
       complete({ route: { only: ['b'] } }),
       complete(),
     ]);
-    expect(third?.text).toBe('room by then');
+    expect(third?.text).toBe('room again');
     expect(third?.trail.map(({ target, outcome }) => `${target} ${outcome}`)).toEqual([
       'a/m skipped',
       'b/m error',
@@ -328,7 +331,7 @@ describe('a target that was passed over', () => {
     expect(calls()).toEqual({ a: 2, b: 2 });
   });
 
-  it('is asked in the end when its circuit opened during the call, and lets it through by then', async () => {
+  it('is tried last when its circuit opened during the call and admits it then', async () => {
     const { complete, fails, calls, runtime } = setUp({
       a: { error: 'timeout', firstTokenDelayMs: 2_000 },
       b: [down, down, down, 'back'],
@@ -348,7 +351,7 @@ describe('a target that was passed over', () => {
     expect(calls()).toEqual({ a: 1, b: 4, c: 1 });
   });
 
-  it('is asked before the next key of one that was asked, with the last attempt', async () => {
+  it('is tried with the last attempt, before the next key of a tried target', async () => {
     const { complete, fails, calls } = setUp(
       {
         a: [{ error: 'auth', firstTokenDelayMs: 8_000 }, 'second key'],
@@ -361,7 +364,7 @@ describe('a target that was passed over', () => {
     expect(calls()).toEqual({ a: 1, b: 4 });
   });
 
-  it('is not asked when no attempt is left', async () => {
+  it('is not tried when no attempt is left', async () => {
     const { fails, calls } = setUp(
       { a: { error: 'timeout', firstTokenDelayMs: 8_000 }, b: [down, 'back'] },
       { tier: { maxAttempts: 1, circuit: { consecutiveFailures: 1 } } },
@@ -375,7 +378,7 @@ describe('a target that was passed over', () => {
     expect(calls()).toEqual({ a: 1, b: 1 });
   });
 
-  it('is asked in the end although it is usually too slow', async () => {
+  it('is tried last even if it is usually too slow', async () => {
     const slow: FakeAnswer = { text: 'one', firstTokenDelayMs: 6_000 };
     const quick: FakeAnswer = { text: 'quick this time', firstTokenDelayMs: 100 };
     const { complete, calls } = setUp({ a: [slow, slow, quick], b: { error: 'auth' } });
@@ -392,7 +395,7 @@ describe('a target that was passed over', () => {
   });
 });
 
-it('a target that is usually too slow, and one that would have to wait, are not put off for each other', async () => {
+it('a target that is usually too slow and one that would have to wait are not postponed for each other', async () => {
   const slow: FakeAnswer = { text: 'one', firstTokenDelayMs: 6_000 };
   const { complete, calls } = setUp(
     {
@@ -412,13 +415,13 @@ it('a target that is usually too slow, and one that would have to wait, are not 
   expect(calls()).toEqual({ a: 3, b: 1, c: 1 });
 });
 
-describe('the target that a hedge was sent in place of', () => {
+describe('the target that lost to a hedge', () => {
   const hedge = { afterMs: 300, maxExtra: 1 };
 
   it.each([
     ['breaks off', { chunks: ['a', 'b', 'c'], cutAfter: 1 }],
-    ['is of no use', { text: '' }],
-  ] as const)('is asked again when the answer of the hedge %s', async (_, answer) => {
+    ['is unusable', { text: '' }],
+  ] as const)('is tried again when the answer of the hedge %s', async (_, answer) => {
     const { complete, events, runtime } = setUp(
       { a: late, b: answer },
       { tier: { hedge, repairAttempts: 0 } },
@@ -429,7 +432,7 @@ describe('the target that a hedge was sent in place of', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  it('is asked again in a stream that restarts', async () => {
+  it('is tried again in a stream with midStream restart', async () => {
     const { router } = setUp(
       { a: late, b: { chunks: ['a', 'b', 'c'], cutAfter: 1 } },
       { tier: { hedge, midStream: 'restart' } },
@@ -437,15 +440,15 @@ describe('the target that a hedge was sent in place of', () => {
     expect(await textOf(router.stream('t', 'hi'))).toBe('late');
   });
 
-  it('has the last attempt before a repair of the hedge', async () => {
+  it('gets the last attempt rather than a repair of the hedge', async () => {
     const { complete, calls } = setUp({ a: late, b: '' }, { tier: { hedge, maxAttempts: 3 } });
     expect((await complete()).text).toBe('late');
     expect(calls()).toEqual({ a: 2, b: 1 });
   });
 });
 
-describe('a first target that failed before the hedge began', () => {
-  it('is not asked again when the answer of the hedge breaks off', async () => {
+describe('a first target that failed before the hedge started', () => {
+  it('is not tried again when the answer of the hedge breaks off', async () => {
     const { fails, calls } = setUp(
       {
         a: { error: 'timeout', firstTokenDelayMs: 320 },
@@ -458,8 +461,8 @@ describe('a first target that failed before the hedge began', () => {
   });
 });
 
-describe('an attempt that was turned away', () => {
-  it('holds no attempt back from the others', async () => {
+describe('an attempt that the queue rejected', () => {
+  it('does not count as an attempt', async () => {
     const { complete, calls } = setUp(
       {
         a: { text: 'one', firstTokenDelayMs: 9_000 },
@@ -483,7 +486,7 @@ describe('an attempt that was turned away', () => {
   });
 });
 
-describe('a retry that a hedge has made needless', () => {
+describe('a retry that a hedge replaced', () => {
   it('leaves its attempt to the repair of the hedge', async () => {
     const { complete, calls, events } = setUp(
       {
@@ -499,8 +502,8 @@ describe('a retry that a hedge has made needless', () => {
   });
 });
 
-describe('the hedge that began second', () => {
-  it('is asked again when the first answer breaks off', async () => {
+describe('a hedge that started second', () => {
+  it('is tried again when the first answer breaks off', async () => {
     const { complete, calls } = setUp(
       {
         a: { chunks: ['a', 'b'], firstTokenDelayMs: 400, cutAfter: 1 },
@@ -516,7 +519,7 @@ describe('the hedge that began second', () => {
 describe('a prompt that is too long', () => {
   const tooLong = { error: 'context_length' } as const;
 
-  it('for an unknown window goes on to any window that holds it', async () => {
+  it('for an unknown window goes to a window that is large enough', async () => {
     const { router, calls } = setUp(
       { a: tooLong, small: 'small', large: 'large' },
       { targets: { small: { contextWindow: 500 }, large: { contextWindow: 1_000_000 } } },
@@ -528,7 +531,7 @@ describe('a prompt that is too long', () => {
     expect(calls()).toEqual({ a: 1, small: 0, large: 1 });
   });
 
-  it('for an unknown window goes on to a window that may hold it', async () => {
+  it('for an unknown window goes to a window that may be large enough', async () => {
     const { complete } = setUp(
       { a: tooLong, b: 'two' },
       { targets: { b: { contextWindow: 8_000 } } },
@@ -540,7 +543,7 @@ describe('a prompt that is too long', () => {
     ['a smaller window', 4_000],
     ['an unknown window', undefined],
   ])(
-    'for a large window is not asked of that size again after %s refused it',
+    'for a large window is not sent to a window of that size again after %s',
     async (_, window) => {
       const { complete, calls } = setUp(
         { a: tooLong, b: tooLong, same: 'same', larger: 'larger' },

@@ -6,7 +6,7 @@ import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.t
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import { recordEvents } from '../../src/testing/record-events.ts';
 
-/** A router over fakes on virtual time: one target `<name>/m` for each script, asked in the order given. */
+/** A router with fake providers on virtual time: one target `<name>/m` per script, in this order. */
 function setUp(scripts: Record<string, FakeScript>, tier: TierSettings = {}) {
   const runtime = fakeRuntime({ time: 'manual' });
   const names = Object.keys(scripts);
@@ -21,7 +21,7 @@ function setUp(scripts: Record<string, FakeScript>, tier: TierSettings = {}) {
   return { runtime, router, fakes, events: recordEvents(router) };
 }
 
-/** What became of a promise so far. */
+/** Whether a promise has settled, and its error code. */
 function watch(promise: Promise<unknown>) {
   const seen: { code?: unknown; isSettled: boolean } = { isSettled: false };
   promise.then(
@@ -36,8 +36,8 @@ function watch(promise: Promise<unknown>) {
   return seen;
 }
 
-describe("an abort by the caller's signal ends at once", () => {
-  it('the wait for a rate limit after the other targets have failed', async () => {
+describe("an abort by the caller's signal ends immediately", () => {
+  it('the wait for a rate limit after the other targets failed', async () => {
     const { runtime, router, fakes } = setUp({
       a: { error: 'rate_limited', retryAfterMs: 60_000 },
       b: { error: 'auth' },
@@ -89,7 +89,7 @@ describe("an abort by the caller's signal ends at once", () => {
 });
 
 describe('a slot under a concurrency limit', () => {
-  it('is free again when the attempt is not made after its wait', async () => {
+  it('is freed when the attempt is not sent after its wait', async () => {
     const down = { error: 'server_error', firstTokenDelayMs: 100 } as const;
     const { runtime, router, fakes } = setUp(
       { a: [down, { text: 'back', firstTokenDelayMs: 100 }] },
@@ -103,7 +103,7 @@ describe('a slot under a concurrency limit', () => {
     const first = watch(router.complete('t', 'hi'));
     const second = watch(router.complete('t', 'hi'));
     await runtime.advance(200);
-    // The circuit opened while the second one waited for its turn.
+    // The circuit opened while the second call waited in the queue.
     expect(first.code).toBe('all_targets_failed');
     expect(second.code).toBe('all_targets_failed');
     expect(fakes.a?.calls).toHaveLength(1);
@@ -116,7 +116,7 @@ describe('a slot under a concurrency limit', () => {
 });
 
 describe('a call that leaves the queue', () => {
-  it('lets those behind it go at once that it held back', async () => {
+  it('admits the calls that it blocked immediately', async () => {
     const runtime = fakeRuntime({ time: 'manual' });
     let sent = 0;
     const a: Provider = {
@@ -153,7 +153,7 @@ describe('a call that leaves the queue', () => {
 
 describe('a success', () => {
   it.each(['quota_exhausted', 'auth', 'permission', 'model_not_found'] as const)(
-    'makes a target available again at once after %s',
+    'makes a target available again immediately after %s',
     async (error) => {
       const { runtime, router, fakes } = setUp({
         a: [{ error }, 'answers again'],
@@ -161,7 +161,7 @@ describe('a success', () => {
       });
       await router.complete('t', 'hi', { route: { only: ['a'] } }).catch(() => undefined);
       expect(router.explain('t', 'hi').candidates.map(({ target }) => target)).toEqual(['b/m']);
-      // Nothing else may be asked, so the least bad target is.
+      // No other target is allowed, so the least bad one is tried.
       const answer = router.complete('t', 'hi', { route: { only: ['a'] } });
       await runtime.settle();
       expect((await answer).text).toBe('answers again');

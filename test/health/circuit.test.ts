@@ -29,7 +29,7 @@ function record(circuit: Circuit, passage: Passage, outcome: Outcome, now = 0, r
   return recordOutcome(circuit, { passage, outcome }, policy, now, random);
 }
 
-/** A circuit after so many calls in a row through it. */
+/** A circuit after these calls. */
 function afterCalls(...outcomes: readonly Outcome[]): Circuit {
   return outcomes.reduce((circuit, outcome) => record(circuit, regular, outcome), closedCircuit);
 }
@@ -37,32 +37,32 @@ function afterCalls(...outcomes: readonly Outcome[]): Circuit {
 const openCircuit = afterCalls('failure', 'failure', 'failure');
 
 describe('a closed circuit', () => {
-  test('opens on the third failure in a row', () => {
+  test('opens after three consecutive failures', () => {
     expect(afterCalls('failure', 'failure').state).toBe('closed');
     expect(openCircuit).toEqual({ state: 'open', until: 5_000, openings: 1 });
   });
 
-  test('forgets the row at a success', () => {
+  test('resets the failure streak on success', () => {
     expect(afterCalls('failure', 'failure', 'success', 'failure')).toMatchObject({
       state: 'closed',
-      failuresInRow: 1,
+      consecutiveFailures: 1,
     });
   });
 
-  test('opens at half of the last calls failing, but not before there are five', () => {
+  test('opens when half of the last calls failed, from five calls on', () => {
     expect(afterCalls('failure', 'success', 'failure').state).toBe('closed');
     expect(afterCalls('failure', 'success', 'failure', 'failure').state).toBe('closed');
     expect(afterCalls('failure', 'success', 'failure', 'success', 'failure').state).toBe('open');
   });
 
-  test('looks back on no more than its window', () => {
+  test('considers only the calls in its window', () => {
     const bad = afterCalls('failure', 'failure', 'success', 'success', 'success', 'success');
     let circuit = bad;
     for (let call = 0; call < 30; call++) circuit = record(circuit, regular, 'success');
     expect(circuit).toMatchObject({ recent: Array(20).fill(false) });
   });
 
-  test('never opens at a success', () => {
+  test('never opens on a success', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom<Outcome>('success', 'failure')), (outcomes) => {
         let circuit: Circuit = closedCircuit;
@@ -77,7 +77,7 @@ describe('a closed circuit', () => {
     );
   });
 
-  test('opens exactly when the row or the rate says so', () => {
+  test('opens exactly when the streak or the failure rate requires it', () => {
     const outcome = fc.constantFrom<Outcome>('success', 'failure');
     fc.assert(
       fc.property(fc.array(outcome, { minLength: 1, maxLength: 40 }), (outcomes) => {
@@ -86,10 +86,10 @@ describe('a closed circuit', () => {
           circuit = record(circuit, regular, each);
           const seen = outcomes.slice(0, index + 1);
           const recent = seen.slice(-20);
-          const isRow = seen.length >= 3 && seen.slice(-3).every((one) => one === 'failure');
+          const isStreak = seen.length >= 3 && seen.slice(-3).every((one) => one === 'failure');
           const failures = recent.filter((one) => one === 'failure').length;
           const isRate = recent.length >= 5 && failures / recent.length >= 0.5;
-          const shouldOpen = each === 'failure' && (isRow || isRate);
+          const shouldOpen = each === 'failure' && (isStreak || isRate);
           expect(circuit.state).toBe(shouldOpen ? 'open' : 'closed');
           if (shouldOpen) return;
         }
@@ -99,14 +99,14 @@ describe('a closed circuit', () => {
 });
 
 describe('an open circuit', () => {
-  test('lets nothing through before its time, and one probe from then on', () => {
+  test('admits nothing until its time, then one probe', () => {
     expect(circuitAllows(openCircuit, 4_999)).toEqual({ allowed: false, until: 5_000 });
     expect(circuitAllows(openCircuit, 5_000)).toEqual({ allowed: true });
     const probing = enterCircuit(openCircuit, 1);
     expect(circuitAllows(probing, 5_000)).toEqual({ allowed: false, until: undefined });
   });
 
-  test('does not change by what comes in late', () => {
+  test('ignores late outcomes', () => {
     for (const outcome of ['success', 'failure'] as const) {
       expect(record(openCircuit, regular, outcome)).toBe(openCircuit);
       expect(record(openCircuit, probe(7), outcome)).toBe(openCircuit);
@@ -114,7 +114,7 @@ describe('an open circuit', () => {
     expect(releaseCircuit(openCircuit, probe(7))).toBe(openCircuit);
   });
 
-  test('takes a success against the rules for that of a probe, and a failure for nothing new', () => {
+  test('counts a forced success like a probe and ignores a forced failure', () => {
     expect(record(openCircuit, forced, 'failure')).toBe(openCircuit);
     expect(record(openCircuit, forced, 'success')).toMatchObject({
       state: 'half-open',
@@ -139,7 +139,7 @@ describe('an open circuit', () => {
             if (circuit.state !== 'open') throw new Error('a failed probe must open');
             const openMs = circuit.until - now;
             longest = Math.min(30_000, longest * 2);
-            // A rounding of the sum is no matter.
+            // Tolerates rounding of the sum.
             expect(openMs).toBeLessThanOrEqual(longest + 1e-3);
             expect(openMs).toBeGreaterThanOrEqual(longest * 0.8 - 1e-3);
             expect(openMs).toBeGreaterThanOrEqual(5_000);
@@ -149,7 +149,7 @@ describe('an open circuit', () => {
     );
   });
 
-  test('begins at 5 s again once it has been closed', () => {
+  test('restarts at 5 s after it was closed', () => {
     let circuit = enterCircuit(openCircuit, 1);
     circuit = record(circuit, probe(1), 'failure', 5_000);
     circuit = record(enterCircuit(circuit, 2), probe(2), 'success');
@@ -163,7 +163,7 @@ describe('an open circuit', () => {
 describe('a half-open circuit', () => {
   const probing = enterCircuit(openCircuit, 1);
 
-  test('closes after two probes that succeed, not after one', () => {
+  test('closes after two successful probes', () => {
     const once = record(probing, probe(1), 'success');
     expect(once).toMatchObject({ state: 'half-open', successes: 1, probe: undefined });
     expect(record(enterCircuit(once, 2), probe(2), 'success')).toBe(closedCircuit);
@@ -177,13 +177,13 @@ describe('a half-open circuit', () => {
     });
   });
 
-  test('gets its place back from a probe that tells nothing', () => {
+  test('admits another probe after an aborted one', () => {
     const released = releaseCircuit(probing, probe(1));
     expect(circuitAllows(released, 0)).toEqual({ allowed: true });
     expect(released).toMatchObject({ state: 'half-open', successes: 0 });
   });
 
-  test('does not change by a call from before, whose place is not the probe’s', () => {
+  test('ignores calls from before and outdated probes', () => {
     for (const passage of [regular, probe(99)]) {
       expect(record(probing, passage, 'success')).toBe(probing);
       expect(record(probing, passage, 'failure')).toBe(probing);
@@ -191,7 +191,7 @@ describe('a half-open circuit', () => {
     }
   });
 
-  test('counts a success against the rules without giving the probe’s place away', () => {
+  test('counts a forced success while the probe stays in flight', () => {
     const counted = record(probing, forced, 'success');
     expect(counted).toMatchObject({ successes: 1, probe: 1 });
     expect(circuitAllows(counted, 0)).toEqual({ allowed: false, until: undefined });

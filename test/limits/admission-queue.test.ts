@@ -7,32 +7,31 @@ import {
   QueueRejection,
   type QueueRequest,
 } from '../../src/limits/admission-queue.ts';
-import { createConcurrencyGate } from '../../src/limits/concurrency-gate.ts';
-import type { Gate } from '../../src/limits/gate.ts';
+import { createConcurrencyGate, type Gate } from '../../src/limits/gate.ts';
 import { createRateGate } from '../../src/limits/rate-gate.ts';
 import type { Priority } from '../../src/protocol/call-options.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
-const places = (limit: number, name = 'places'): Gate =>
+const slots = (limit: number, name = 'slots'): Gate =>
   createConcurrencyGate(
     () => name,
     () => limit,
   );
 const done = { outcome: 'ok', tokens: undefined } as const;
 
-/** A queue on virtual time, and who has come through it, in order. */
+/** A queue on virtual time that records admitted and rejected attempts, in order. */
 function setUp() {
   const runtime = fakeRuntime();
   const queue = createAdmissionQueue(runtime);
   const admitted: string[] = [];
-  const refused: string[] = [];
-  const held = new Map<string, Admission>();
+  const rejected: string[] = [];
+  const admissions = new Map<string, Admission>();
   let arrivals = 0;
   const nextArrival = (): number => {
     arrivals += 1;
     return arrivals;
   };
-  const ask = (gates: readonly Gate[], more: Partial<QueueRequest> = {}): QueueRequest => ({
+  const requestFor = (gates: readonly Gate[], more: Partial<QueueRequest> = {}): QueueRequest => ({
     gates,
     load: { tokens: 0 },
     priority: 'normal',
@@ -44,27 +43,27 @@ function setUp() {
     ...more,
   });
   const enter = (name: string, gates: readonly Gate[], more: Partial<QueueRequest> = {}): void => {
-    void Promise.resolve(queue.enter(ask(gates, more))).then(
+    void Promise.resolve(queue.enter(requestFor(gates, more))).then(
       (admission) => {
         admitted.push(name);
-        held.set(name, admission);
+        admissions.set(name, admission);
       },
       (error: unknown) =>
-        refused.push(
+        rejected.push(
           error instanceof QueueRejection ? `${name}: ${error.reason}` : `${name}: left`,
         ),
     );
   };
-  const release = (name: string): void => held.get(name)?.leave(done);
-  return { runtime, queue, admitted, refused, held, enter, release };
+  const release = (name: string): void => admissions.get(name)?.leave(done);
+  return { runtime, queue, admitted, rejected, admissions, enter, release };
 }
 
-describe('a queue', () => {
-  test('lets through at once, in the same turn, where nothing is in the way', () => {
+describe('createAdmissionQueue', () => {
+  test('admits synchronously when all gates are open', () => {
     const { queue } = setUp();
     const { signal } = new AbortController();
     const entered = queue.enter({
-      gates: [places(1)],
+      gates: [slots(1)],
       load: { tokens: 0 },
       priority: 'low',
       since: 0,
@@ -77,9 +76,9 @@ describe('a queue', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
-  test('goes by priority, then by the age of the call', async () => {
+  test('admits by priority, then by the age of the call', async () => {
     const { enter, release, admitted, runtime } = setUp();
-    const gate = places(1);
+    const gate = slots(1);
     enter('first', [gate]);
     enter('low', [gate], { priority: 'low' });
     enter('young', [gate], { since: 99 });
@@ -92,18 +91,18 @@ describe('a queue', () => {
     expect(admitted).toEqual(['first', 'high', 'old', 'young', 'low']);
   });
 
-  test('holds nobody back who needs none of the gates that others wait for', async () => {
+  test('does not block attempts that need none of the gates that others wait for', async () => {
     const { enter, admitted, runtime } = setUp();
-    const shared = places(10);
-    const full = places(1);
+    const shared = slots(10);
+    const full = slots(1);
     enter('a', [shared, full]);
     enter('b', [shared, full]);
-    enter('c', [shared, places(1)]);
+    enter('c', [shared, slots(1)]);
     await runtime.settle();
     expect(admitted).toEqual(['a', 'c']);
   });
 
-  test('does not let small ones past a large one for ever', async () => {
+  test('does not let small requests overtake a large one', async () => {
     const { enter, admitted, runtime } = setUp();
     const gate = createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => 6_000 });
     enter('filler', [gate], { load: { tokens: 5_990 } });
@@ -115,7 +114,7 @@ describe('a queue', () => {
     expect(admitted).toEqual(['filler', 'large', 'small']);
   });
 
-  test('wakes by itself when time opens a gate, with one timer', async () => {
+  test('admits when a gate opens over time, with one timer', async () => {
     const { enter, admitted, runtime } = setUp();
     const gate = createRateGate({ name: () => 'rpm', unit: 'requests', perMinute: () => 1 });
     for (const name of ['a', 'b', 'c']) enter(name, [gate]);
@@ -129,24 +128,24 @@ describe('a queue', () => {
     expect(runtime.pending).toBe(0);
   });
 
-  test('sheds the newest of the lowest priority when too many wait', async () => {
-    const { enter, refused, queue, runtime } = setUp();
-    const gate = places(1);
+  test('rejects the newest attempt of the lowest priority when the queue is full', async () => {
+    const { enter, rejected, queue, runtime } = setUp();
+    const gate = slots(1);
     const bounds = [{ key: 'target', max: 2 }];
     enter('in', [gate], { bounds });
     enter('low', [gate], { bounds, priority: 'low' });
     enter('normal', [gate], { bounds });
     enter('late low', [gate], { bounds, priority: 'low' });
     await runtime.settle();
-    expect(refused).toEqual(['late low: full']);
+    expect(rejected).toEqual(['late low: full']);
     enter('high', [gate], { bounds, priority: 'high' });
     await runtime.settle();
-    expect(refused).toEqual(['late low: full', 'low: full']);
+    expect(rejected).toEqual(['late low: full', 'low: full']);
     expect(queue.waiting('target')).toBe(2);
   });
 
-  test('refuses at once whose turn would come too late', async () => {
-    const { enter, refused, admitted, runtime } = setUp();
+  test('rejects immediately when the wait would exceed the deadline', async () => {
+    const { enter, rejected, admitted, runtime } = setUp();
     const gate = createRateGate({ name: () => 'rpm', unit: 'requests', perMinute: () => 60 });
     for (let each = 0; each < 5; each += 1) enter(`burst ${each}`, [gate]);
     for (let each = 0; each < 8; each += 1) enter(`waits ${each}`, [gate]);
@@ -154,27 +153,27 @@ describe('a queue', () => {
     enter('hurried', [gate], { deadline });
     enter('urgent', [gate], { deadline, priority: 'high' });
     await runtime.settle();
-    expect(refused).toEqual(['hurried: too-late']);
+    expect(rejected).toEqual(['hurried: too-late']);
     await runtime.advance(4_000);
     expect(admitted).toContain('urgent');
   });
 
-  test('turns away who has waited for as long as it may', async () => {
-    const { enter, refused, runtime } = setUp();
-    const gate = places(1);
+  test('rejects an attempt whose wait has expired', async () => {
+    const { enter, rejected, runtime } = setUp();
+    const gate = slots(1);
     enter('in', [gate]);
     enter('waits', [gate], { expiresAt: runtime.now() + 5_000 });
     await runtime.advance(4_999);
-    expect(refused).toEqual([]);
+    expect(rejected).toEqual([]);
     await runtime.advance(1);
-    expect(refused).toEqual(['waits: expired']);
+    expect(rejected).toEqual(['waits: expired']);
     expect(runtime.pending).toBe(0);
   });
 
-  test('leaves nothing behind of one that aborts, and lets those behind it on', async () => {
-    const { enter, refused, admitted, runtime, queue } = setUp();
-    const shared = places(2);
-    const full = places(1);
+  test('removes an aborted attempt and admits the ones behind it', async () => {
+    const { enter, rejected, admitted, runtime, queue } = setUp();
+    const shared = slots(2);
+    const full = slots(1);
     const controller = new AbortController();
     const bounds = [{ key: 'target', max: 9 }];
     enter('in', [full]);
@@ -184,35 +183,35 @@ describe('a queue', () => {
     await runtime.settle();
     controller.abort(new Error('gone'));
     await runtime.settle();
-    expect(refused).toEqual(['leaver: left']);
+    expect(rejected).toEqual(['leaver: left']);
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
     expect(queue.waiting('target')).toBe(1);
     expect(admitted).toEqual(['in', 'one']);
     expect(runtime.pending).toBe(0);
   });
 
-  test('rejects at once under a signal that has aborted, and takes nothing', async () => {
-    const { enter, refused, admitted, runtime } = setUp();
-    const gate = places(1);
+  test('rejects immediately and takes no slot when the signal is already aborted', async () => {
+    const { enter, rejected, admitted, runtime } = setUp();
+    const gate = slots(1);
     enter('gone', [gate], { signal: AbortSignal.abort() });
     enter('next', [gate]);
     await runtime.settle();
-    expect({ refused, admitted }).toEqual({ refused: ['gone: left'], admitted: ['next'] });
+    expect({ rejected, admitted }).toEqual({ rejected: ['gone: left'], admitted: ['next'] });
   });
 
-  test('does not mind one that leaves twice', async () => {
-    const { enter, held, admitted, runtime } = setUp();
-    const gate = places(1);
+  test('ignores a second leave', async () => {
+    const { enter, admissions, admitted, runtime } = setUp();
+    const gate = slots(1);
     for (const name of ['a', 'b', 'c']) enter(name, [gate]);
     await runtime.settle();
-    const first = held.get('a');
+    const first = admissions.get('a');
     first?.leave(done);
     first?.leave(done);
     await runtime.settle();
     expect(admitted).toEqual(['a', 'b']);
   });
 
-  test('tells how long one would wait, and for what', async () => {
+  test('forecasts the wait and its gate', async () => {
     const { enter, queue, runtime } = setUp();
     const gate = createRateGate({ name: () => 'its rpm', unit: 'requests', perMinute: () => 6 });
     expect(queue.forecast([gate], { tokens: 0 })).toBeUndefined();
@@ -228,7 +227,7 @@ describe('a queue', () => {
   });
 });
 
-test('nobody starves, no gate is overrun, and nothing is left, whoever comes, leaves or goes', async () => {
+test('admits every attempt, exceeds no gate and leaves no timer, for any sequence of events', async () => {
   const step = fc.oneof(
     fc.record({
       do: fc.constant('enter' as const),
@@ -242,16 +241,16 @@ test('nobody starves, no gate is overrun, and nothing is left, whoever comes, le
       fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
       fc.array(step, { maxLength: 40 }),
       async ([one, two], steps) => {
-        const { runtime, enter, held, admitted, refused } = setUp();
+        const { runtime, enter, admissions, admitted, rejected } = setUp();
         const rate = createRateGate({ name: () => 'r', unit: 'requests', perMinute: () => 30 });
-        const gates = [places(one), places(two), rate];
+        const gates = [slots(one), slots(two), rate];
         const inside = new Map<string, readonly number[]>();
         const waiting = new Map<string, AbortController>();
-        const asked = new Map<string, readonly number[]>();
-        const look = async (): Promise<void> => {
+        const requested = new Map<string, readonly number[]>();
+        const settle = async (): Promise<void> => {
           await runtime.settle();
           for (const name of admitted) {
-            if (waiting.delete(name)) inside.set(name, asked.get(name) ?? []);
+            if (waiting.delete(name)) inside.set(name, requested.get(name) ?? []);
           }
           for (const [index, limit] of [one, two].entries()) {
             const now = [...inside.values()].filter((each) => each.includes(index)).length;
@@ -262,15 +261,15 @@ test('nobody starves, no gate is overrun, and nothing is left, whoever comes, le
           const [name] = inside.keys();
           if (name === undefined) return;
           inside.delete(name);
-          held.get(name)?.leave(done);
-          await look();
+          admissions.get(name)?.leave(done);
+          await settle();
         };
         let entered = 0;
         for (const each of steps) {
-          if (each.do === 'turn') await look();
+          if (each.do === 'turn') await settle();
           if (each.do === 'release') await release();
           if (each.do === 'abort') {
-            await look();
+            await settle();
             const [first] = waiting;
             first?.[1].abort();
             if (first !== undefined) waiting.delete(first[0]);
@@ -280,19 +279,19 @@ test('nobody starves, no gate is overrun, and nothing is left, whoever comes, le
             const name = `${entered}`;
             const controller = new AbortController();
             waiting.set(name, controller);
-            asked.set(name, each.gates);
+            requested.set(name, each.gates);
             const mine = each.gates.flatMap((index) => gates[index] ?? []);
             enter(name, mine, { priority: each.priority, signal: controller.signal });
           }
         }
-        await look();
+        await settle();
         for (let round = 0; waiting.size > 0 || inside.size > 0; round += 1) {
           await release();
           if (inside.size === 0) await runtime.advance(10_000);
-          await look();
-          if (round > 3 * entered + 5) throw new Error(`${waiting.size} wait for ever`);
+          await settle();
+          if (round > 3 * entered + 5) throw new Error(`${waiting.size} never pass`);
         }
-        expect(admitted.length + refused.length).toBe(entered);
+        expect(admitted.length + rejected.length).toBe(entered);
         expect(runtime.pending).toBe(0);
       },
     ),

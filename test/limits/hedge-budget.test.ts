@@ -4,25 +4,25 @@ import { createHedgeBudget, hedgeBudgetRules } from '../../src/limits/hedge-budg
 
 const free = (): boolean => true;
 
-it('never allows more than was earned and what a tier starts with', () => {
+it('allows no more hedges than the initial ones plus the earned ones', () => {
   fc.assert(
     fc.property(
       fc.double({ min: 0.01, max: 2, noNaN: true }),
       fc.array(fc.boolean(), { maxLength: 200 }),
-      (maxExtra, asks) => {
+      (maxExtra, calls) => {
         const budget = createHedgeBudget();
         let taken = 0;
-        for (const asked of asks) {
+        for (const isLate of calls) {
           budget.earn(maxExtra);
-          if (asked && budget.take(free)) taken += 1;
+          if (isLate && budget.take(free)) taken += 1;
         }
-        expect(taken).toBeLessThanOrEqual(hedgeBudgetRules.floor + asks.length * maxExtra + 1e-9);
+        expect(taken).toBeLessThanOrEqual(hedgeBudgetRules.floor + calls.length * maxExtra + 1e-9);
       },
     ),
   );
 });
 
-it('takes no token of the retry budget for a hedge that it does not allow', () => {
+it('takes no token of the retry budget when it allows no hedge', () => {
   const budget = createHedgeBudget();
   let tokens = 0;
   const take = (): boolean => {
@@ -34,17 +34,17 @@ it('takes no token of the retry budget for a hedge that it does not allow', () =
   expect(tokens).toBe(1);
 });
 
-it('keeps its own when the retry budget is empty', () => {
+it('keeps the hedge when the retry budget is empty', () => {
   const budget = createHedgeBudget();
   expect(budget.take(() => false)).toBe(false);
   expect(budget.take(free)).toBe(true);
 });
 
-it('allows none while most calls are late, and some again when they are not', () => {
+it('allows no hedges while most calls are late', () => {
   const budget = createHedgeBudget();
   for (let call = 0; call < 10; call += 1) {
     budget.earn(1);
-    budget.note(call < hedgeBudgetRules.mostLate + 1);
+    budget.note(call < hedgeBudgetRules.maxLate + 1);
   }
   expect(budget.take(free)).toBe(false);
   budget.note(false);

@@ -8,8 +8,8 @@ const tokens = (tpm: number) =>
   createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => tpm });
 const start = Date.UTC(2026, 0, 1);
 
-describe('a rate', () => {
-  test('is never exceeded in any stretch of a minute, by whoever comes when', () => {
+describe('createRateGate', () => {
+  test('never exceeds the limit in any 60-second window', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 40 }),
@@ -30,7 +30,7 @@ describe('a rate', () => {
     );
   });
 
-  test('is reached, when more than enough come', () => {
+  test('reaches the limit under constant load', () => {
     const gate = requests(600);
     let now = start;
     let passed = 0;
@@ -41,7 +41,7 @@ describe('a rate', () => {
     expect(passed).toBeGreaterThan(0.97 * 5 * 600);
   });
 
-  test('lets a handful through at once, and spreads the others', () => {
+  test('admits five requests at once and spreads the others', () => {
     const gate = requests(60);
     for (let each = 0; each < 5; each += 1) {
       expect(gate.opensAt({ tokens: 0 }, start)).toBe(start);
@@ -52,7 +52,7 @@ describe('a rate', () => {
     expect(next).toBeLessThan(start + 1_200);
   });
 
-  test('of tokens is put right when the answer is there', () => {
+  test('corrects the estimated tokens after the answer', () => {
     const gate = tokens(6_000);
     const pass = gate.enter({ tokens: 6_000 }, start);
     expect(gate.left(start)).toBe(0);
@@ -61,7 +61,7 @@ describe('a rate', () => {
     expect(gate.opensAt({ tokens: 100 }, start + 1_000)).toBeLessThan(start + 1_100);
   });
 
-  test('lets what is larger than a whole minute through when nothing else counts', () => {
+  test('admits a load above the limit of a minute when nothing else counts', () => {
     const gate = tokens(1_000);
     gate.enter({ tokens: 10 }, start);
     const at = gate.opensAt({ tokens: 5_000 }, start);

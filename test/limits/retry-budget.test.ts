@@ -13,14 +13,14 @@ function takeAll(budget: { take(): boolean }, tries = 1_000): number {
   return taken;
 }
 
-describe('the retry budget', () => {
-  test('gives a thousand failing callers no more than there is', () => {
+describe('createRetryBudget', () => {
+  test('gives a thousand failing callers only the initial tokens', () => {
     const { budget } = setUp();
     expect(takeAll(budget)).toBe(10);
     expect(budget.take()).toBe(false);
   });
 
-  test('fills by three a second, up to its floor', () => {
+  test('refills three tokens per second, up to the floor', () => {
     const { clock, budget } = setUp();
     takeAll(budget);
     clock.now += 1_000;
@@ -33,7 +33,7 @@ describe('the retry budget', () => {
     expect(takeAll(budget)).toBe(10);
   });
 
-  test('gives an outage of a minute its floor and three a second, and not more', () => {
+  test('limits an outage of a minute to the floor plus three retries per second', () => {
     const { clock, budget } = setUp();
     let taken = 0;
     for (let second = 0; second < 60; second++) {
@@ -43,7 +43,7 @@ describe('the retry budget', () => {
     expect(taken).toBe(10 + 59 * 3);
   });
 
-  test('earns a tenth with each success, up to its capacity', () => {
+  test('adds a tenth of a token per success, up to the capacity', () => {
     const { budget } = setUp();
     takeAll(budget);
     for (let call = 0; call < 25; call++) budget.success();
@@ -53,7 +53,7 @@ describe('the retry budget', () => {
     expect(takeAll(budget)).toBe(100);
   });
 
-  test('does not fill by time beyond the floor what successes have earned', () => {
+  test('does not refill over time above the floor', () => {
     const { clock, budget } = setUp();
     for (let call = 0; call < 100; call++) budget.success();
     const earned = budget.tokens();
@@ -61,14 +61,14 @@ describe('the retry budget', () => {
     expect(budget.tokens()).toBe(earned);
   });
 
-  test('does not mind a clock that steps back', () => {
+  test('ignores a clock that goes backwards', () => {
     const { clock, budget } = setUp();
     takeAll(budget);
     clock.now = -60_000;
     expect(budget.tokens()).toBe(0);
   });
 
-  test('is never negative and never above its capacity', () => {
+  test('stays between zero and the capacity', () => {
     const step = fc.oneof(
       fc.constant('take' as const),
       fc.constant('success' as const),

@@ -7,15 +7,15 @@ const requests = (remaining: number, resetMs: number, limit = 100) => [
 ];
 const departed = { outcome: 'ok', tokens: 10 } as const;
 
-describe("the vendor's own limit", () => {
-  test('is none before the vendor tells of one', () => {
+describe('createVendorGate', () => {
+  test('stays open until the vendor reports a limit', () => {
     const gate = createVendorGate();
     gate.enter(load, 0);
     expect(gate.opensAt(load, 0)).toBe(0);
     expect(gate.left(0)).toEqual([]);
   });
 
-  test('counts what was sent since, and what the vendor may not have counted yet', () => {
+  test('subtracts what was sent since, and what the vendor may not have counted', () => {
     const gate = createVendorGate();
     const first = gate.enter(load, 0);
     gate.enter(load, 0);
@@ -26,7 +26,7 @@ describe("the vendor's own limit", () => {
     expect(gate.left(200)).toMatchObject([{ left: 7 }]);
   });
 
-  test('closes when it is used up, until the reset', () => {
+  test('closes until the reset when the limit is used up', () => {
     const gate = createVendorGate();
     gate.enter(load, 0).reported(requests(1, 30_000), 100);
     expect(gate.opensAt(load, 200)).toBe(200);
@@ -35,7 +35,7 @@ describe("the vendor's own limit", () => {
     expect(gate.opensAt(load, 30_100)).toBeLessThanOrEqual(30_100);
   });
 
-  test('does not rise within a window: answers overtake each other', () => {
+  test('does not increase what is left within a window, because responses arrive out of order', () => {
     const gate = createVendorGate();
     const early = gate.enter(load, 0);
     const late = gate.enter(load, 0);
@@ -44,7 +44,7 @@ describe("the vendor's own limit", () => {
     expect(gate.left(110)).toMatchObject([{ left: 3 }]);
   });
 
-  test('comes back whole in the next window, spread if the last one ran short', () => {
+  test('refills in the next window, and spreads requests if the last one was used up', () => {
     const gate = createVendorGate();
     gate.enter(load, 0).reported(requests(0, 60_000), 0);
     expect(gate.opensAt(load, 10)).toBe(60_000);
@@ -58,30 +58,30 @@ describe("the vendor's own limit", () => {
     expect(gate.left(60_000)).toMatchObject([{ left: 100 - passed }]);
   });
 
-  test('comes back bit by bit where the reset moves on as what is left falls', () => {
+  test('refills continuously when the reset moves as more is used', () => {
     const gate = createVendorGate();
-    // Ten a second: a hundred are back in ten seconds.
+    // Ten per second: a hundred are refilled in ten seconds.
     gate.enter(load, 0).reported(requests(50, 5_000), 0);
     gate.enter(load, 1_000).reported(requests(20, 8_000), 1_000);
     gate.enter(load, 1_100).reported(requests(0, 10_000), 1_100);
     expect(gate.opensAt(load, 1_100)).toBeCloseTo(1_200, -1);
   });
 
-  test('of tokens asks what the attempt will take', () => {
+  test('compares a token limit with the estimated tokens of the attempt', () => {
     const gate = createVendorGate();
-    const told = { name: 'tokens', unit: 'tokens', limit: 1_000, remaining: 50, resetMs: 20_000 };
-    gate.enter(load, 0).reported([{ ...told, unit: 'tokens' }], 0);
+    const limit = { name: 'tokens', unit: 'tokens', limit: 1_000, remaining: 50, resetMs: 20_000 };
+    gate.enter(load, 0).reported([{ ...limit, unit: 'tokens' }], 0);
     expect(gate.opensAt({ tokens: 40 }, 10)).toBe(10);
     expect(gate.opensAt({ tokens: 60 }, 10)).toBe(20_000);
   });
 
-  test('is believed for five minutes at most', () => {
+  test('caps a reset at five minutes', () => {
     const gate = createVendorGate();
     gate.enter(load, 0).reported(requests(0, 86_400_000), 0);
     expect(gate.opensAt(load, 1)).toBe(300_000);
   });
 
-  test('does not wait for word from one that has left', () => {
+  test('stops waiting for the report of an attempt that has left', () => {
     const gate = createVendorGate();
     gate.enter(load, 0).leave(departed, 50);
     gate.enter(load, 60).reported(requests(9, 30_000), 100);

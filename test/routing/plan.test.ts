@@ -56,7 +56,7 @@ const down = (until: number | undefined, reason = 'circuit open'): Unavailable =
 });
 
 describe('the order', () => {
-  test('is that of the tier, then that of the tiers it falls back to', () => {
+  test('is that of the tier, then that of its fallback tiers', () => {
     expect(planned({ tiers: [tier('a/1', 'b/1'), tier('c/1')] }).order).toEqual([
       'a/1',
       'b/1',
@@ -64,7 +64,7 @@ describe('the order', () => {
     ]);
   });
 
-  test('names a target that stands in several tiers once, where it comes first', () => {
+  test('contains a target of several tiers once, at its first position', () => {
     const { order } = planned({ tiers: [tier('a/1', 'b/1', 'a/1'), tier('c/1', 'b/1', 'd/1')] });
     expect(order).toEqual(['a/1', 'b/1', 'c/1', 'd/1']);
   });
@@ -73,13 +73,13 @@ describe('the order', () => {
 describe('a route', () => {
   const tiers = [tier('a/1', 'b/1', 'a/2'), tier('c/1')];
 
-  test('of only some providers or targets leaves the others out, and says so', () => {
+  test('with only skips all other targets, with a reason', () => {
     const { order, skipped } = planned({ tiers, route: { only: ['a', 'c/1'] } });
     expect(order).toEqual(['a/1', 'a/2', 'c/1']);
     expect(skipped).toEqual([{ target: 'b/1', reason: 'not in route.only' }]);
   });
 
-  test('that ignores some leaves them out, even when they are in only', () => {
+  test('with ignore skips those targets, even if they are in only', () => {
     const { order, skipped } = planned({
       tiers,
       route: { only: ['a', 'b'], ignore: ['a/1', 'b'] },
@@ -92,8 +92,8 @@ describe('a route', () => {
     ]);
   });
 
-  test('with an order puts those first, over all tiers, and the others after in theirs', () => {
-    expect(planned({ tiers, route: { order: ['c', 'a/2', 'nobody'] } }).order).toEqual([
+  test('with order moves those targets of all tiers first and keeps the order of the others', () => {
+    expect(planned({ tiers, route: { order: ['c', 'a/2', 'unknown'] } }).order).toEqual([
       'c/1',
       'a/2',
       'a/1',
@@ -102,8 +102,8 @@ describe('a route', () => {
   });
 });
 
-describe('what a call needs', () => {
-  test('leaves out who lacks it', () => {
+describe('the needs of a call', () => {
+  test('skip targets without a required capability', () => {
     const { order, skipped } = planned({
       tiers: [tier('a/1', 'b/1')],
       needs: { capabilities: new Set(['tools', 'vision']) },
@@ -113,7 +113,7 @@ describe('what a call needs', () => {
     expect(skipped).toEqual([{ target: 'a/1', reason: 'lacks vision' }]);
   });
 
-  test('leaves out whose window is too small, and keeps those it just fits and the unknown', () => {
+  test('skip targets whose window is too small, but not those that just fit or are unknown', () => {
     const { order, skipped } = planned({
       tiers: [tier('a/1', 'b/1', 'c/1')],
       needs: { minimumTokens: 1_000 },
@@ -126,8 +126,8 @@ describe('what a call needs', () => {
   });
 });
 
-describe('targets that are unavailable', () => {
-  test('are passed over while another is free, with the reason and the time', () => {
+describe('unavailable targets', () => {
+  test('are skipped while another is available, with reason and time', () => {
     const { order, skipped, leastBad } = planned({
       tiers: [tier('a/1', 'b/1')],
       unavailable: { 'a/1': down(500) },
@@ -137,7 +137,7 @@ describe('targets that are unavailable', () => {
     expect(leastBad).toBeUndefined();
   });
 
-  test('all of them, leave the one that is back soonest', () => {
+  test('include the one that recovers first if none is available', () => {
     const { order, skipped, leastBad } = planned({
       tiers: [tier('a/1', 'b/1', 'c/1')],
       unavailable: { 'a/1': down(500), 'b/1': down(200, 'rate limited'), 'c/1': down(undefined) },
@@ -150,7 +150,7 @@ describe('targets that are unavailable', () => {
     ]);
   });
 
-  test('all of them behind probes, leave the first', () => {
+  test('include the first if all have a probe in flight', () => {
     const { order, leastBad } = planned({
       tiers: [tier('a/1', 'b/1')],
       unavailable: { 'a/1': down(undefined), 'b/1': down(undefined) },
@@ -159,7 +159,7 @@ describe('targets that are unavailable', () => {
     expect(leastBad).toEqual({ reason: 'circuit open', until: undefined });
   });
 
-  test('all of them, leave nobody when the tier would rather fail fast', () => {
+  test('are all skipped with fail-fast', () => {
     const { order, skipped, leastBad } = planned({
       tiers: [tier('a/1', 'b/1')],
       whenAllOpen: 'fail-fast',
@@ -172,7 +172,7 @@ describe('targets that are unavailable', () => {
 
   const busy = (until?: number): Unavailable => ({ reason: 'its rpm limit', until, waits: true });
 
-  test('that only wait for a limit are told in their place, and asked in the end', () => {
+  test('that wait for a limit are skipped first and tried last', () => {
     const { order, skipped } = planned({
       tiers: [tier('a/1', 'b/1', 'c/1', 'd/1')],
       unavailable: { 'a/1': busy(500), 'b/1': busy(200), 'c/1': down(100) },
@@ -181,7 +181,7 @@ describe('targets that are unavailable', () => {
     expect(skipped.map(({ target }) => target)).toEqual(['a/1', 'b/1', 'c/1']);
   });
 
-  test('all of them, are asked as their turn comes, the least bad one among them', () => {
+  test('that wait for a limit are ordered by time, with the least bad one, if none is available', () => {
     const { order, skipped } = planned({
       tiers: [tier('a/1', 'b/1', 'c/1', 'd/1')],
       unavailable: { 'a/1': busy(500), 'b/1': down(200), 'c/1': busy(), 'd/1': down(900) },
@@ -195,7 +195,7 @@ describe('targets that are unavailable', () => {
     expect(down200.order).toEqual(['b/1', 'a/1']);
   });
 
-  test('that only wait are waited for even when the tier would rather fail fast', () => {
+  test('that wait for a limit are tried even with fail-fast', () => {
     const { order, leastBad } = planned({
       tiers: [tier('a/1', 'b/1')],
       whenAllOpen: 'fail-fast',
@@ -205,7 +205,7 @@ describe('targets that are unavailable', () => {
     expect(leastBad).toBeUndefined();
   });
 
-  test('never bring back one that cannot take the call at all', () => {
+  test('never include one that cannot take the call', () => {
     const { order } = planned({
       tiers: [tier('a/1', 'b/1')],
       needs: { capabilities: new Set(['vision']) },
@@ -216,7 +216,7 @@ describe('targets that are unavailable', () => {
   });
 });
 
-test('every target is either a candidate or skipped, once, and the plan is the same each time', () => {
+test('lists every target once, as candidate or skipped, and is deterministic', () => {
   const id = fc.constantFrom('a/1', 'a/2', 'b/1', 'b/2', 'c/1');
   const name = fc.oneof(id, fc.constantFrom('a', 'b', 'c'));
   const names = fc.option(fc.array(name), { nil: undefined });
@@ -242,9 +242,9 @@ test('every target is either a candidate or skipped, once, and the plan is the s
           ),
         };
         const first = planned(world);
-        const told = [...first.order, ...first.skipped.map(({ target }) => target)];
-        expect(told).toHaveLength(new Set(told).size);
-        expect(new Set(told)).toEqual(new Set(lists.flat()));
+        const listed = [...first.order, ...first.skipped.map(({ target }) => target)];
+        expect(listed).toHaveLength(new Set(listed).size);
+        expect(new Set(listed)).toEqual(new Set(lists.flat()));
         expect(planned(world)).toEqual(first);
         if (first.leastBad !== undefined) expect(first.order).toHaveLength(1);
       },

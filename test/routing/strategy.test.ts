@@ -35,7 +35,7 @@ function ordered(strategy: Strategy, context = contextWith()): readonly string[]
 const price = (usd: number) => ({ price: { input: usd / 2, output: usd / 2 } });
 
 describe('cheapest', () => {
-  it('puts the cheapest first and unknown prices last, and keeps the order of equals', () => {
+  it('orders by price, unknown prices last, and keeps the order of equal prices', () => {
     const context = contextWith({ 'b/1': price(5), 'c/1': price(1), 'e/1': price(5) });
     const order = ordered(builtInStrategies.cheapest, context);
     expect(order).toEqual(['c/1', 'b/1', 'e/1', 'a/1', 'd/1']);
@@ -43,10 +43,10 @@ describe('cheapest', () => {
 });
 
 describe('orderBy', () => {
-  it('appends what the strategy leaves out, and drops what is no candidate or comes twice', () => {
-    const strange = { id: 'x/1', provider: 'x', model: '1' };
+  it('appends omitted candidates and drops duplicates and unknown values', () => {
+    const foreign = { id: 'x/1', provider: 'x', model: '1' };
     const strategy: Strategy = {
-      order: (list) => [list[3], list[3], strange, list[1]] as unknown as typeof list,
+      order: (list) => [list[3], list[3], foreign, list[1]] as unknown as typeof list,
     };
     expect(ordered(strategy)).toEqual(['d/1', 'b/1', 'a/1', 'c/1', 'e/1']);
   });
@@ -59,7 +59,7 @@ describe('orderBy', () => {
     expect(candidates.map(({ id }) => id)).toEqual(['a/1', 'b/1', 'c/1', 'd/1', 'e/1']);
   });
 
-  it('throws config that names a strategy that throws, or returns no list', () => {
+  it('throws a config error with the name of a strategy that throws or returns no list', () => {
     const cause = new Error('oops');
     const throws: Strategy = {
       order() {

@@ -7,18 +7,18 @@ import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 const learning = vi.hoisted(() => ({ isOn: true }));
 
 /** Without learning, the learned limits let everything through. */
-vi.mock('../../src/limits/learned-gates.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../src/limits/learned-gates.ts')>();
+vi.mock('../../src/limits/learned-rate.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/limits/learned-rate.ts')>();
   const open = () => ({
     name: 'open',
     limit: () => undefined,
     opensAt: (_: unknown, now: number) => now,
-    paceMs: () => 0,
+    intervalMs: () => 0,
     enter: () => ({ leave: () => undefined }),
   });
   return {
-    createAdaptiveGates: () =>
-      learning.isOn ? original.createAdaptiveGates() : { rate: open(), concurrency: open() },
+    createLearnedGates: () =>
+      learning.isOn ? original.createLearnedGates() : { rate: open(), concurrency: open() },
   };
 });
 

@@ -72,7 +72,9 @@ function isExcused(run: Run, outcome: Outcome): boolean {
   if (finalCodes.includes(error.code)) return true;
   if (error.trail.some((line) => finalCodes.includes(line.error?.code ?? ''))) return true;
   const { midStream } = run.world.tiers[plan.tier] ?? {};
-  return seen !== '' && midStream === 'fail';
+  // A plugin may hold back what the router has committed to.
+  const isCommitted = seen !== '' || (plan.mode === 'stream' && run.plugins.length > 0);
+  return isCommitted && midStream === 'fail';
 }
 
 /** The targets of the call that were healthy, had a closed circuit all the time, and had enough time to answer. */

@@ -1,6 +1,8 @@
-import { createRouter, type RouterEvent, type Snapshot } from '../../src/index.ts';
+import { createRouter, type Plugin, type RouterEvent, type Snapshot } from '../../src/index.ts';
 import { makeCall, type Outcome } from './caller.ts';
+import { createDice } from './dice.ts';
 import { violationsIn } from './invariants.ts';
+import { pluginsOf } from './plugins.ts';
 import { createVendor, type Ledger } from './vendor.ts';
 import { virtualTime } from './virtual-time.ts';
 import { createWorld, type World } from './world.ts';
@@ -8,6 +10,8 @@ import { createWorld, type World } from './world.ts';
 /** Everything that happened in one run. */
 export type Run = {
   readonly world: World;
+  /** The plugins around its calls; they must change nothing that the invariants are about. */
+  readonly plugins: readonly Plugin[];
   readonly beganAt: number;
   readonly events: readonly RouterEvent[];
   readonly ledger: Ledger;
@@ -25,6 +29,8 @@ const price = { input: 1, output: 10 };
 /** Runs the world of a seed on the real router. The same seed produces the same run. */
 export async function runWorld(seed: number): Promise<Run> {
   const world = createWorld(seed);
+  // Dice of their own, so that plugins change nothing else about the world of a seed.
+  const plugins = pluginsOf(createDice(seed * 2 + 2));
   const time = virtualTime(seed);
   const beganAt = time.now();
   const ledger: Ledger = [];
@@ -46,6 +52,7 @@ export async function runWorld(seed: number): Promise<Run> {
     ...routing,
     providers: Object.fromEntries(vendors),
     runtime: time,
+    plugins,
   });
   router.on('*', (event) => void events.push(event));
 
@@ -74,6 +81,7 @@ export async function runWorld(seed: number): Promise<Run> {
   process.off('unhandledRejection', note);
   return {
     world,
+    plugins,
     beganAt,
     events,
     ledger,

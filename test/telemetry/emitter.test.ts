@@ -34,7 +34,7 @@ const reported = (error: unknown) => ({
   error,
 });
 
-test('an event that does not exist cannot be listened to', () => {
+test('throws for an unknown event', () => {
   const { emitter } = setUp();
   const listener = (): void => undefined;
   expect(() => emitter.on('cots' as 'cost', listener)).toThrow(
@@ -45,8 +45,8 @@ test('an event that does not exist cannot be listened to', () => {
   );
 });
 
-describe('listeners', () => {
-  test('get the events of their name, in the order of their registration', () => {
+describe('createEmitter', () => {
+  test('calls listeners of an event in the order of registration', () => {
     const { emitter } = setUp();
     const heard: string[] = [];
     emitter.on('config-change', () => heard.push('first'));
@@ -56,7 +56,7 @@ describe('listeners', () => {
     expect(heard).toEqual(['first', 'second']);
   });
 
-  test("get all of them under '*', as they are", () => {
+  test("passes every event unchanged to listeners of '*'", () => {
     const { emitter } = setUp();
     const all = vi.fn();
     emitter.on('*', all);
@@ -65,7 +65,7 @@ describe('listeners', () => {
     expect(all.mock.calls[0]?.[0]).toBe(changed);
   });
 
-  test('are heard once when registered with once', () => {
+  test('calls a listener added with once only once', () => {
     const { emitter } = setUp();
     const once = vi.fn();
     emitter.once('config-change', once);
@@ -75,7 +75,7 @@ describe('listeners', () => {
     expect(once).toHaveBeenCalledTimes(2);
   });
 
-  test('registered with once can emit the same event without being heard again', () => {
+  test('calls a listener added with once only once when it emits the same event', () => {
     const { emitter } = setUp();
     let calls = 0;
     emitter.once('config-change', () => {
@@ -86,7 +86,7 @@ describe('listeners', () => {
     expect(calls).toBe(1);
   });
 
-  test('are gone after off, also when registered with once', () => {
+  test('removes listeners with off, including those added with once', () => {
     const { emitter } = setUp();
     const listener = vi.fn();
     emitter.on('config-change', listener);
@@ -98,7 +98,7 @@ describe('listeners', () => {
     expect(listener).not.toHaveBeenCalled();
   });
 
-  test('taken off under one name stay under the other', () => {
+  test('removes a listener only from the given event', () => {
     const { emitter } = setUp();
     const listener = vi.fn();
     emitter.on('config-change', listener);
@@ -108,7 +108,7 @@ describe('listeners', () => {
     expect(listener).toHaveBeenCalledOnce();
   });
 
-  test('registered twice are heard twice, and taken off one by one', () => {
+  test('calls a listener added twice twice, and removes it one by one', () => {
     const { emitter } = setUp();
     const listener = vi.fn();
     emitter.on('config-change', listener);
@@ -123,7 +123,7 @@ describe('listeners', () => {
     expect(listener).toHaveBeenCalledTimes(3);
   });
 
-  test('registered with on and with once are told apart', () => {
+  test('distinguishes the same listener added with on and with once', () => {
     const { emitter } = setUp();
     const listener = vi.fn();
     emitter.once('config-change', listener);
@@ -134,7 +134,7 @@ describe('listeners', () => {
     expect(listener).toHaveBeenCalledTimes(2);
   });
 
-  test('can be taken off while an event is told', () => {
+  test('allows a listener to remove itself during an event', () => {
     const { emitter } = setUp();
     const second = vi.fn();
     const first = () => {
@@ -147,7 +147,7 @@ describe('listeners', () => {
     expect(second).toHaveBeenCalledTimes(2);
   });
 
-  test('are all gone after clear', () => {
+  test('removes all listeners with clear', () => {
     const { emitter } = setUp();
     const listener = vi.fn();
     emitter.on('*', listener);
@@ -158,7 +158,7 @@ describe('listeners', () => {
   });
 });
 
-describe('a listener that fails', () => {
+describe('a failing listener', () => {
   const broken = new Error('broken');
 
   test.each<[string, () => unknown]>([
@@ -172,7 +172,7 @@ describe('a listener that fails', () => {
     [
       'returns a thenable that rejects',
       () => ({
-        // biome-ignore lint/suspicious/noThenProperty: a thenable that is no Promise is what this is about
+        // biome-ignore lint/suspicious/noThenProperty: tests a thenable that is not a Promise
         then: (_: unknown, reject: (error: unknown) => void) => reject(broken),
       }),
     ],
@@ -186,7 +186,7 @@ describe('a listener that fails', () => {
       }),
     ],
     [
-      'returns something whose then cannot be read',
+      'returns an object whose then getter throws',
       () =>
         Object.defineProperty({}, 'then', {
           get: () => {
@@ -194,7 +194,7 @@ describe('a listener that fails', () => {
           },
         }),
     ],
-  ])('and %s changes nothing and is reported', async (_, listener) => {
+  ])('that %s is reported and affects no other listener', async (_, listener) => {
     const { emitter, errors } = setUp();
     const other = vi.fn();
     emitter.on('config-change', listener);
@@ -205,7 +205,7 @@ describe('a listener that fails', () => {
     expect(errors).toEqual([reported(broken)]);
   });
 
-  test("is reported to '*' too, itself included, and not about that again", () => {
+  test("is reported to '*' too, but a failure of that report is not", () => {
     const { emitter, errors } = setUp();
     const heard: string[] = [];
     emitter.on('*', (event) => {
@@ -217,7 +217,7 @@ describe('a listener that fails', () => {
     expect(errors).toEqual([reported(broken)]);
   });
 
-  test('at listener-error has nobody left to tell', async () => {
+  test('of listener-error is not reported', async () => {
     const emitter = createEmitter(
       () => 7,
       () => ({}),

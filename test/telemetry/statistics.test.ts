@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createStatistics } from '../../src/telemetry/statistics.ts';
 
-describe('statistics of a target', () => {
-  test('nothing recorded is nothing known, not zero milliseconds', () => {
+describe('createStatistics', () => {
+  test('returns no percentiles without samples', () => {
     const statistics = createStatistics();
     expect(statistics.snapshot()).toEqual({ calls: 0, failures: 0, aborted: 0 });
     expect(statistics.percentile('totalMs', 0.5)).toBeUndefined();
   });
 
-  test('percentiles are the nearest rank over a hundred samples', () => {
+  test('returns nearest-rank percentiles', () => {
     const statistics = createStatistics();
     for (let ms = 100; ms >= 1; ms -= 1) {
       statistics.record({ outcome: 'ok', firstTokenMs: ms, totalMs: ms * 10 });
@@ -27,7 +27,7 @@ describe('statistics of a target', () => {
     });
   });
 
-  test('failures and aborts are counted apart and leave the total latency alone', () => {
+  test('counts failures and aborts separately and ignores their total time', () => {
     const statistics = createStatistics();
     statistics.record({ outcome: 'ok', totalMs: 100 });
     statistics.record({ outcome: 'error', totalMs: 1 });
@@ -41,24 +41,24 @@ describe('statistics of a target', () => {
     });
   });
 
-  test('old samples give way to new ones while the counts go on', () => {
+  test('replaces old samples but keeps counting', () => {
     const statistics = createStatistics({ capacity: 3 });
     for (const totalMs of [1000, 1, 2, 3]) statistics.record({ outcome: 'ok', totalMs });
     expect(statistics.percentile('totalMs', 1)).toBe(3);
     expect(statistics.snapshot().calls).toBe(4);
   });
 
-  test('asking does not disturb what is recorded', () => {
+  test('replaces the oldest sample after a percentile was read', () => {
     const statistics = createStatistics({ capacity: 2 });
     statistics.record({ outcome: 'ok', totalMs: 9 });
     statistics.record({ outcome: 'ok', totalMs: 1 });
     expect(statistics.percentile('totalMs', 0)).toBe(1);
-    // The next sample replaces the oldest, 9, although asking sorted it to the end.
+    // The next sample replaces the oldest, 9, although sorting moved it to the end.
     statistics.record({ outcome: 'ok', totalMs: 5 });
     expect(statistics.percentile('totalMs', 1)).toBe(5);
   });
 
-  test('a percentile is a sample, and at least that share of samples does not exceed it', () => {
+  test('returns a sample that at least the given share of samples does not exceed', () => {
     const samples = fc.array(fc.integer({ min: 0, max: 10 ** 6 }), { minLength: 1, maxLength: 50 });
     const quantiles = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(

@@ -305,7 +305,7 @@ function repeatsPrompt(
  * An attempt's failure as the caller and events get it: with the target, and with the request's id unless the vendor
  * repeats a part of the prompt there. Reads the whole prompt if there is an id.
  */
-export function attemptError(
+function attemptError(
   raw: SignalboxError,
   answerId: string | undefined,
   { target, options }: AttemptPlan,

@@ -1,14 +1,9 @@
 import { type SignalboxError, summarizeError } from '../../errors.ts';
-import type { ErrorSummary } from '../../protocol/attempt.ts';
-import type { PartialAnswer } from '../../protocol/completion.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
-import type { NormalMessage, Part, TextPart } from '../../protocol/message.ts';
+import type { NormalMessage, TextPart } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Collected } from '../core/collected.ts';
-import type { Call, Engine } from '../core/engine.ts';
-import type { Scope } from '../core/scope.ts';
-import type { Trail } from '../core/trail.ts';
 import type { AttemptParts } from './attempt-stream.ts';
 import type { Continuation, Interruption, Run } from './run.ts';
 

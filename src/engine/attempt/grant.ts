@@ -1,6 +1,6 @@
 import { defaults } from '../../config/defaults.ts';
 import { type SignalboxError, summarizeError } from '../../errors.ts';
-import type { Permit } from '../../health/circuit-breaker.ts';
+import type { Permit } from '../../health/circuit.ts';
 import type { Sent } from '../../internal/send-window.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
@@ -113,7 +113,7 @@ export class Grant {
 }
 
 /** What is known of the attempt that failed. */
-export type FailedAttempt = {
+type FailedAttempt = {
   readonly sent: Sent;
   /** When the vendor's quota refills, if its headers reported that nothing is left. */
   readonly emptyUntil: number | undefined;
@@ -154,7 +154,7 @@ function limit(
  * Marks a target, its key or its model as unavailable when the failure asks for that: until the time that the vendor
  * sent, or the usual one. Returns whether the target is rate limited.
  */
-export function markUnavailable(
+function markUnavailable(
   engine: Engine,
   plan: AttemptPlan,
   error: SignalboxError,

@@ -7,7 +7,7 @@ import { own } from '../../internal/own.ts';
 import { addUsd } from '../../pricing/money.ts';
 import type { Embeddings, EmbedOptions } from '../../protocol/other-tasks.ts';
 import type { Cost, Usage } from '../../protocol/usage.ts';
-import { minimumTokensOf } from '../../routing/eligible.ts';
+import { minimumTokensOf } from '../../routing/plan.ts';
 import { tiersOf } from '../chain/plan-call.ts';
 import { type Engine, providerOf } from '../core/engine.ts';
 import { otherKind, type Task, type WholeCompletion } from '../core/task.ts';
@@ -164,11 +164,7 @@ function modelName(model: string): string {
 }
 
 /** The task of the vectors of one batch of values. */
-export function embedTask(
-  tier: ResolvedTier,
-  values: readonly string[],
-  options: EmbedOptions,
-): Task {
+function embedTask(tier: ResolvedTier, values: readonly string[], options: EmbedOptions): Task {
   const { dimensions } = options;
   const longest = values.reduce((most, value) => Math.max(most, value.length), 0);
   return {

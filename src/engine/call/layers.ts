@@ -26,6 +26,9 @@ export interface CallMaker {
 /** Makes a {@link CallMaker} for the layers inside of one. */
 export type MakeCalls = (call: Call, scope: Scope, plugins: readonly Plugin[]) => CallMaker;
 
+/** What can be ended. */
+type Ending = { end(reason: unknown): Promise<void> };
+
 /** The request and the answer as the innermost layer sees them. */
 type Innermost = { request: PluginRequest; answer?: PluginAnswer };
 
@@ -111,6 +114,8 @@ export class Layers implements CallLayers {
   readonly #outer: Call;
   readonly #scope: Scope;
   readonly #innermost: Innermost;
+  /** What runs inside, and ends with the call. */
+  readonly #running: Ending[] = [];
   /** Answers of the call's own, with what the caller's checks made of them. Others are checked when they leave. */
   readonly #checked = new WeakMap<object, WholeCompletion>();
 
@@ -165,12 +170,20 @@ export class Layers implements CallLayers {
       }
     } catch (raw) {
       answer = undefined;
+      await this.#end(raw);
       failure = await this.#asSeen(raw, [...trail.lines]);
       throw failure;
     } finally {
-      account.close(answer ?? failure ?? new SignalboxError('aborted', 'the reader left'));
+      await this.#end(readerLeft());
+      account.close(answer ?? failure ?? readerLeft());
     }
     yield [{ type: 'finish', completion: answer }];
+  }
+
+  /** Makes what runs inside end with the call. */
+  add<Running extends Ending>(running: Running): Running {
+    this.#running.push(running);
+    return running;
   }
 
   exclusion({ id: target, provider, model }: ResolvedTarget): string | undefined {
@@ -223,6 +236,11 @@ export class Layers implements CallLayers {
     let request: PluginRequest = { kind: 'chat', messages: turns, isRepair: true };
     for (const layer of this.#layers) request = await layer.request(request);
     return request.kind === 'chat' ? request.messages : turns;
+  }
+
+  /** Ends what still runs inside, so that all of it is recorded before the call's end. */
+  async #end(reason: unknown): Promise<void> {
+    await Promise.all(this.#running.splice(0).map((running) => running.end(reason)));
   }
 
   /** The request enters the layers. Returns the call as its attempts make it. */
@@ -300,4 +318,8 @@ export class Layers implements CallLayers {
       return error.with({ partial: undefined });
     }
   }
+}
+
+function readerLeft(): SignalboxError {
+  return new SignalboxError('aborted', 'the reader left');
 }

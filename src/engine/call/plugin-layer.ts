@@ -109,7 +109,8 @@ export class PluginLayer {
     if (accept === undefined) return;
     const verdict = await this.#hook(() => accept.call(this.plugin, answer, this.call), true);
     if (verdict === true) return;
-    throw invalidOutput(`plugin "${name}" rejected it; see cause`, verdict.reason);
+    const reason = verdict === false ? 'it was not accepted' : verdict.reason;
+    throw invalidOutput(`plugin "${name}" rejected it; see cause`, reason);
   }
 
   /** The content of an answer as it looks outside of this layer. */

@@ -6,17 +6,17 @@ import type { Next } from './plugin-layer.ts';
 
 /** One request in flight, and the calls that share it. */
 type Flight = {
+  readonly key: string;
   readonly parts: PluginParts[number][];
   readonly leaving: AbortController;
   members: number;
   isOver: boolean;
   error?: unknown;
+  /** Resolves when the request is over. Never rejects. */
+  over: Promise<void>;
   /** Resolves when there is something new, and is replaced. */
   news: PromiseWithResolvers<void>;
 };
-
-/** A call that may share a request. */
-type Member = { readonly key: string; readonly tags: Tags; readonly scope: Scope };
 
 /** Objects are the same when they are identical. */
 function createIdentities() {
@@ -66,21 +66,27 @@ function wake(flight: Flight): void {
   flight.news = Promise.withResolvers();
 }
 
-/**
- * Lets identical calls share one request while it is in flight. It is the innermost layer of the calls that want it:
- * shaped as the `wrapCall` of a plugin.
- */
-export class SingleFlight {
-  readonly #flights = new Map<string, Flight>();
+/** One call's part in a request that calls share. */
+export class Membership {
+  readonly #flight: Flight;
+  /** Whether the request was started by another call. */
+  readonly #isJoined: boolean;
+  readonly #leave: () => void;
+  #hasLeft = false;
+
+  constructor(flight: Flight, isJoined: boolean, leave: () => void) {
+    this.#flight = flight;
+    this.#isJoined = isJoined;
+    this.#leave = leave;
+    flight.members += 1;
+  }
 
   /**
-   * The parts of the request under `key`: all of them, however late a call joins. The last to leave aborts it. A slow
-   * reader holds up no other: the parts are kept until the request is over and read.
+   * The parts of the request: all of them, however late a call joins. A slow reader holds up no other: the parts are kept
+   * until the request is over and read.
    */
-  async *wrapCall({ key, tags, scope }: Member, next: Next): AsyncGenerator<PluginParts, void> {
-    const known = this.#flights.get(key);
-    const flight = known ?? this.#start(key, next);
-    flight.members += 1;
+  async *parts(tags: Tags, scope: Scope): AsyncGenerator<PluginParts, void> {
+    const flight = this.#flight;
     try {
       let at = 0;
       for (;;) {
@@ -94,27 +100,52 @@ export class SingleFlight {
           return;
         }
         at += batch.length;
-        yield known === undefined ? batch : batch.map((part) => forJoined(part, tags));
+        yield this.#isJoined ? batch.map((part) => forJoined(part, tags)) : batch;
       }
     } finally {
-      this.#leave(key, flight);
+      void this.end();
     }
+  }
+
+  /** Leaves. The last to leave aborts the request; resolves when that is over, and at once for the others. */
+  async end(): Promise<void> {
+    const flight = this.#flight;
+    if (!this.#hasLeft) {
+      this.#hasLeft = true;
+      flight.members -= 1;
+      if (flight.members === 0) this.#leave();
+    }
+    if (flight.members === 0) await flight.over;
+  }
+}
+
+/** Lets identical calls share one request while it is in flight. It is the innermost layer of calls that want it. */
+export class SingleFlight {
+  readonly #flights = new Map<string, Flight>();
+
+  /** Joins the request under `key`, or starts it. */
+  join(key: string, next: Next): Membership {
+    const known = this.#flights.get(key);
+    const flight = known ?? this.#start(key, next);
+    return new Membership(flight, known !== undefined, () => this.#giveUp(flight));
   }
 
   #start(key: string, next: Next): Flight {
     const flight: Flight = {
+      key,
       parts: [],
       leaving: new AbortController(),
       members: 0,
       isOver: false,
+      over: Promise.resolve(),
       news: Promise.withResolvers(),
     };
     this.#flights.set(key, flight);
-    void this.#run(key, flight, next);
+    flight.over = this.#run(flight, next);
     return flight;
   }
 
-  async #run(key: string, flight: Flight, next: Next): Promise<void> {
+  async #run(flight: Flight, next: Next): Promise<void> {
     try {
       for await (const batch of next({ signal: flight.leaving.signal })) {
         flight.parts.push(...batch);
@@ -124,15 +155,17 @@ export class SingleFlight {
       flight.error = error;
     }
     flight.isOver = true;
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    this.#forget(flight);
     wake(flight);
   }
 
-  #leave(key: string, flight: Flight): void {
-    flight.members -= 1;
-    if (flight.members > 0 || flight.isOver) return;
-    // A call that comes now starts a new request: this one is given up.
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
-    flight.leaving.abort(new SignalboxError('aborted', 'the last caller left'));
+  #giveUp(flight: Flight): void {
+    // A call that comes now starts a new request.
+    this.#forget(flight);
+    if (!flight.isOver) flight.leaving.abort(new SignalboxError('aborted', 'the last caller left'));
+  }
+
+  #forget(flight: Flight): void {
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
   }
 }

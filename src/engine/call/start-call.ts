@@ -122,23 +122,25 @@ export class CallStarter {
     if (drilled.call.plugins.length === 0) return runCall(engine, call, scope, account);
     const layers = new Layers(engine, drilled.call, scope, this.#makeCalls);
     return layers.run(account, (inner, options) => {
-      const next: Next = (set) => this.#inside(engine, inner, scope, account.trail, set);
+      const next: Next = (set) =>
+        this.#inside({ engine, call: inner }, scope, account, layers, set);
       if (flights === undefined) return next(options);
-      return flights.wrapCall(this.#memberOf(inner, scope), next);
+      return layers.add(flights.join(this.#keyFor(inner), next)).parts(inner.tags, scope);
     });
   }
 
   /** What is inside of all layers. With a signal, it ends by that one, and not with the call. */
   #inside(
-    engine: Engine,
-    call: Call,
+    { engine, call }: Drilled,
     scope: Scope,
-    trail: Trail,
+    { trail }: CallAccount,
+    layers: Layers,
     options: Parameters<Next>[0],
   ): RunningCall {
     if (options?.signal === undefined) {
       const account = new PartialAccount(trail, ignore);
-      return new RunningCall(runCall(engine, call, scope, account), scope, ignore);
+      const run = runCall(engine, call, scope, account);
+      return layers.add(new RunningCall(run, scope, ignore));
     }
     const ends = { signal: options.signal, totalMs: scope.remainingMs() };
     return this.#open(call, ends, (own, onClose) => {
@@ -158,7 +160,8 @@ export class CallStarter {
       );
     let last: PluginParts = [];
     try {
-      for await (const batch of this.#flights.wrapCall(this.#memberOf(call, scope), next)) {
+      const shared = this.#flights.join(this.#keyFor(call), next);
+      for await (const batch of shared.parts(call.tags, scope)) {
         last = batch;
         if (batch.at(-1)?.type === 'finish') break;
         yield batch;
@@ -171,10 +174,10 @@ export class CallStarter {
     yield last;
   }
 
-  #memberOf({ config, tier, mode, task, options, tags }: Call, scope: Scope) {
+  /** What makes calls identical. */
+  #keyFor({ config, tier, mode, task, options }: Call): string {
     const { signal: _signal, tags: _tags, singleFlight: _, ...compared } = options;
-    const key = this.#keyOf(config, [tier.name, mode, task.request, compared]);
-    return { key, tags, scope };
+    return this.#keyOf(config, [tier.name, mode, task.request, compared]);
   }
 }
 

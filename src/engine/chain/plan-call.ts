@@ -45,7 +45,7 @@ function capabilitiesOf(provider: Provider, model: string): ReadonlySet<Capabili
 }
 
 /** Tokens; `undefined` when unknown. */
-export function contextWindowOf(engine: Engine, target: ResolvedTarget): number | undefined {
+function contextWindowOf(engine: Engine, target: ResolvedTarget): number | undefined {
   return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
 }
 

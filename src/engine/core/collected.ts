@@ -211,13 +211,13 @@ export function shownParts(parts: readonly ProviderPart[]): readonly StreamPart[
 }
 
 /** Maximum number of warnings of one answer. */
-export const maxWarnings = 100;
+const maxWarnings = 100;
 
 /**
  * Measures the total of an attempt's parts, because the answer of a user's provider may be endless too. The transport bounds
  * the bytes of a vendor's answer by the same setting.
  */
-export class AnswerMeter {
+class AnswerMeter {
   readonly #maxBytes: number;
   readonly #maxMemory: number;
   #text = 0;

@@ -1,12 +1,11 @@
 import { defaults } from '../../config/defaults.ts';
 import type { ResolvedTarget } from '../../config/resolve.ts';
-import { Availability } from '../../health/availability.ts';
-import { CircuitBreaker, type Unavailable } from '../../health/circuit-breaker.ts';
-import { RateLimitRecord } from '../../health/rate-limit-record.ts';
+import { Availability, RateLimitRecord } from '../../health/availability.ts';
+import { CircuitBreaker, type Unavailable } from '../../health/circuit.ts';
 import type { Departure } from '../../limits/gate.ts';
 import { createHedgeBudget, type HedgeBudget } from '../../limits/hedge-budget.ts';
-import { createAdaptiveGates } from '../../limits/learned-gates.ts';
-import { createWithheldGate, type WithheldGate } from '../../limits/recovery-gate.ts';
+import { createLearnedGates } from '../../limits/learned-rate.ts';
+import { createRecoveryGate, type RecoveryGate } from '../../limits/recovery-gate.ts';
 import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import { createStatistics, type Statistics } from '../../telemetry/statistics.ts';
@@ -16,9 +15,9 @@ import type { ConfiguredNames } from './live-configs.ts';
 type KeyIndex = number | undefined;
 
 /** The limits of one target with one key, as its vendor reports them and its 429s show them. */
-export type LearnedLimits = ReturnType<typeof createAdaptiveGates> & {
+export type LearnedLimits = ReturnType<typeof createLearnedGates> & {
   readonly vendor: VendorGate;
-  readonly withheld: WithheldGate;
+  readonly recovery: RecoveryGate;
 };
 
 /** What is known of one target with one key. */
@@ -34,9 +33,9 @@ export class KeyState {
 
   get limits(): LearnedLimits {
     this.#limits ??= {
-      ...createAdaptiveGates(),
+      ...createLearnedGates(),
       vendor: createVendorGate(),
-      withheld: createWithheldGate(() => this.availability.untils.limited),
+      recovery: createRecoveryGate(() => this.availability.untils.limited),
     };
     return this.#limits;
   }

@@ -1,5 +1,5 @@
 import { type SignalboxError, summarizeError } from '../../errors.ts';
-import type { CircuitChange } from '../../health/circuit-breaker.ts';
+import type { CircuitChange } from '../../health/circuit.ts';
 import { addUsd } from '../../pricing/money.ts';
 import type { Attempt, Verdict } from '../../protocol/attempt.ts';
 import type { Tags } from '../../protocol/completion.ts';

@@ -1,6 +1,6 @@
 import type { CheckedFault } from '../../config/drill-options.ts';
 import { SignalboxError } from '../../errors.ts';
-import type { Unavailable } from '../../health/circuit-breaker.ts';
+import type { Unavailable } from '../../health/circuit.ts';
 import type { Departure } from '../../limits/gate.ts';
 import type { PluginAttempt } from '../../protocol/plugin.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
@@ -47,10 +47,7 @@ class DrilledTargetState extends TargetState {
   }
 }
 
-/**
- * What drilled calls know of targets: of those that fail, a state of the drill's; of all others the real one, to which
- * their requests are requests like any.
- */
+/** The state of targets for drilled calls: the drill's for targets that fail, the router's for all others. */
 export class DrillRegistry extends TargetRegistry {
   readonly #real: TargetRegistry;
   readonly #failing: ReadonlyMap<string, TargetState>;
@@ -84,7 +81,7 @@ export class DrillRegistry extends TargetRegistry {
 const mark = 'fire drill';
 
 /** A reason in the trail that a fire drill caused. */
-export function drilledReason(reason?: string): string {
+function drilledReason(reason?: string): string {
   return reason === undefined ? mark : `${mark}: ${reason}`;
 }
 

@@ -1,7 +1,6 @@
 import type { ResolvedConfig, ResolvedTarget } from '../../config/resolve.ts';
 import { own } from '../../internal/own.ts';
-import { createConcurrencyGate } from '../../limits/concurrency-gate.ts';
-import type { Gate } from '../../limits/gate.ts';
+import { createConcurrencyGate, type Gate } from '../../limits/gate.ts';
 import { createRateGate, type RateGate } from '../../limits/rate-gate.ts';
 import type { Limits } from '../../protocol/config.ts';
 import type { ConfiguredNames } from '../core/live-configs.ts';

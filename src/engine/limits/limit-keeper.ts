@@ -32,9 +32,9 @@ class AdmittedSlot implements Slot {
   }
 
   firstToken(): void {
-    const { withheld } = this.#learned;
-    if (!withheld.isGuarded()) return;
-    this.#admission.pass(withheld)?.answered();
+    const { recovery } = this.#learned;
+    if (!recovery.isProbing()) return;
+    this.#admission.pass(recovery)?.answered();
     this.#admission.review();
   }
 
@@ -58,8 +58,8 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
     }
     let known = ofTier.get(target);
     if (known === undefined) {
-      const { withheld, vendor, rate, concurrency } = keyState.limits;
-      known = [...configured.gates(config, tier.name, target), withheld, vendor, rate, concurrency];
+      const { recovery, vendor, rate, concurrency } = keyState.limits;
+      known = [...configured.gates(config, tier.name, target), recovery, vendor, rate, concurrency];
       ofTier.set(target, known);
     }
     return known;

@@ -3,7 +3,7 @@ import { own } from '../../internal/own.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
-import { needsOf } from '../../routing/eligible.ts';
+import { needsOf } from '../../routing/plan.ts';
 import { callProblem } from '../answer/offered-tools.ts';
 import { checkOutput, type OutputCheck, outputCheck } from '../answer/output-check.ts';
 import { otherKind, type TargetRequest, type Task } from '../core/task.ts';

@@ -2,7 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { ImageOptions, Images } from '../../protocol/other-tasks.ts';
-import { minimumTokensOf } from '../../routing/eligible.ts';
+import { minimumTokensOf } from '../../routing/plan.ts';
 import { otherKind, type Task } from '../core/task.ts';
 
 /** The answer of an image task as the caller gets it. */

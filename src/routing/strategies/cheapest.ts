@@ -1,8 +1,8 @@
 import type { Strategy } from '../../protocol/strategy.ts';
 
 /**
- * The cheapest list price first, input and output counted alike. Targets of unknown price come last; of equal price, the
- * order of the configuration stays.
+ * Lowest list price first: the sum of input and output. Unknown prices come last. Equal prices keep the order of the
+ * configuration.
  */
 export const cheapest: Strategy = {
   needs: ['prices'],

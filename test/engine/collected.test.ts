@@ -20,8 +20,8 @@ function collectedOf(...parts: readonly ProviderPart[]) {
   return collected;
 }
 
-describe('what has been collected', () => {
-  test('is the whole parts, each once', () => {
+describe('createCollected', () => {
+  test('collects whole parts once', () => {
     const collected = collectedOf(
       delta('a'),
       delta('b'),
@@ -37,7 +37,7 @@ describe('what has been collected', () => {
     expect(collected.partial('a/1')).toMatchObject({ text: 'abc' });
   });
 
-  test('of an answer that broke off holds the text under way', () => {
+  test('includes unfinished text in a partial answer', () => {
     const partial = collectedOf(textEnd('one '), delta('tw'), delta('o')).partial('a/1');
     expect(partial).toEqual({
       target: 'a/1',
@@ -49,7 +49,7 @@ describe('what has been collected', () => {
     });
   });
 
-  test('has begun with the first of the answer, not with its preamble', () => {
+  test('has begun with the first part of the answer, not with its preamble', () => {
     const usage = { inputTokens: 1, outputTokens: 0, totalTokens: 1 };
     const warning = { code: 'compat', message: 'x' } as const;
     const preamble: readonly ProviderPart[] = [
@@ -69,7 +69,7 @@ describe('what has been collected', () => {
     }
   });
 
-  test('knows the answer by what its end says, and by its beginning until then', () => {
+  test('takes id and model from the end of the answer, and from its start until then', () => {
     const open: ProviderPart = { type: 'open', id: 'a', servedModel: 'm', requestId: 'r' };
     expect(collectedOf(open)).toMatchObject({ id: 'a', servedModel: 'm', requestId: 'r' });
     const end: ProviderPart = { ...finish, id: 'b', servedModel: 'n' };
@@ -83,12 +83,12 @@ describe('usage', () => {
     usage: { inputTokens: 100, outputTokens: 1, totalTokens: 101 },
   };
 
-  test('is what the vendor said at the end', () => {
+  test('is what the vendor reported at the end', () => {
     const usage = { inputTokens: 7, outputTokens: 3, totalTokens: 10 };
     expect(collectedOf(early, { ...finish, usage }).usage()).toEqual(usage);
   });
 
-  test('of a cut answer is what was told at the beginning, and an estimate of what was seen', () => {
+  test('of an interrupted answer is the early report plus an estimate of the output seen', () => {
     expect(collectedOf(early, delta('x'.repeat(42))).usage()).toEqual({
       inputTokens: 100,
       outputTokens: 11,
@@ -97,12 +97,12 @@ describe('usage', () => {
     });
   });
 
-  test('is unknown when nothing was told', () => {
+  test('is unknown when nothing was reported', () => {
     expect(collectedOf(delta('x')).usage()).toBeUndefined();
     expect(collectedOf(delta('x')).partial('a/1')).not.toHaveProperty('usage');
   });
 
-  test('can be estimated from text and tool calls, four characters to a token', () => {
+  test('is estimated from text and tool calls, four characters per token', () => {
     const usage = estimateUsage(
       [{ role: 'user', content: [{ type: 'text', text: 'x'.repeat(9) }] }],
       [
@@ -114,14 +114,14 @@ describe('usage', () => {
     expect(usage).toEqual({ inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: true });
   });
 
-  test('can be estimated of a tool call that has no input at all', () => {
+  test('is estimated for a tool call without input', () => {
     const call: object = { type: 'tool-call', id: '1', name: 'f' };
     const messages = [{ role: 'assistant', content: [call] }] as never;
     expect(estimateUsage(messages, [])).toMatchObject({ inputTokens: 0 });
   });
 });
 
-test('the text of an answer is its text and its refusals, in order', () => {
+test('textOf concatenates text and refusals in order', () => {
   expect(
     textOf([
       { type: 'reasoning', text: 'hm' },
@@ -131,7 +131,7 @@ test('the text of an answer is its text and its refusals, in order', () => {
   ).toBe('ano');
 });
 
-test('a reader of the stream sees the answer and not its preamble', () => {
+test('shownParts omits the preamble and finish', () => {
   const shown = [delta('x'), textEnd('x')];
   expect(shownParts([{ type: 'open' }, ...shown, finish])).toEqual(shown);
 });

@@ -1,0 +1,34 @@
+/** Prints the files of `src` that one call enters, as JSON: run in a process of its own, because coverage is per process. */
+import { Session } from 'node:inspector/promises';
+import { createRouter } from '../../src/index.ts';
+import { openai } from '../../src/openai.ts';
+import { simulateProviders } from '../../src/testing.ts';
+
+const root = new URL('../../src/', import.meta.url).href;
+const vendors = await simulateProviders();
+const { baseURL } = vendors.openai;
+const router = createRouter({
+  providers: { openai: openai({ apiKey: 'key', baseURL }) },
+  tiers: { t: ['openai/gpt-5.4-mini'] },
+});
+// What is only done once is no part of a call.
+await router.complete('t', 'hi');
+const session = new Session();
+session.connect();
+await session.post('Profiler.enable');
+await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
+await router.complete('t', 'hi');
+const { result } = await session.post('Profiler.takePreciseCoverage');
+session.disconnect();
+await router.close();
+await vendors.close();
+const entered = result
+  .filter(({ functions }) =>
+    functions.some(({ functionName, ranges }) => functionName !== '' && ranges[0]?.count !== 0),
+  )
+  .map(({ url }) => url)
+  .filter((url) => url.startsWith(root))
+  .map((url) => url.slice(root.length))
+  // The vendor runs in this process too.
+  .filter((file) => !file.startsWith('testing/') && !/^wires\/.*\/write/.test(file));
+console.log(JSON.stringify(entered.sort()));

@@ -9,7 +9,7 @@ import { defaults } from '../src/config/defaults.ts';
 import { callOptionsSchema } from '../src/config/option-schemas.ts';
 import { routingSchema } from '../src/config/schema.ts';
 import { failureTable } from '../src/engine/failures/decide.ts';
-import { retryBudgetRules } from '../src/limits/retry-budget.ts';
+import { retryBudgetRules } from '../src/limits/request-budgets.ts';
 import { checkFences } from './docs/check-fences.ts';
 import { anchorsOf, fencesOf, linksOf, pages, readPage, root, rowsOf } from './docs/markdown.ts';
 

@@ -19,5 +19,5 @@ it('enters few files for a call, and none of a feature that the call does not us
   const entered: string[] = JSON.parse(stdout);
   expect(entered).toContain('engine/call/run-call.ts');
   expect(entered.filter((file) => unused.includes(file))).toEqual([]);
-  expect(entered.length).toBeLessThanOrEqual(125);
+  expect(entered.length).toBeLessThanOrEqual(70);
 });

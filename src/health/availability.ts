@@ -1,6 +1,6 @@
-import { createSendWindow, isTargetLimited, type Sent } from '../internal/send-window.ts';
 import { timestamp } from '../internal/timestamp.ts';
 import { longestWaitMs } from '../internal/vendor-data.ts';
+import { createSendWindow, isTargetLimited, type Sent } from '../internal/windows.ts';
 import type { Unavailability } from '../protocol/events.ts';
 import type { Unavailable } from './circuit.ts';
 

@@ -1,13 +1,13 @@
-import { createSlidingWindow } from '../internal/sliding-window.ts';
+import { createSlidingWindow } from '../internal/windows.ts';
 import {
   createLearnedConcurrency,
+  createRejectionBaseline,
   isRaised,
   type LearnedConcurrency,
   type LearnedGate,
   type LearnedLimit,
   limitAt,
 } from './learned-concurrency.ts';
-import { createRejectionBaseline } from './rejection-baseline.ts';
 
 /**
  * How long a limit is held before it is raised. `first`: it equals what the vendor accepts anyway. `again`: it held

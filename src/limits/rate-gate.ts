@@ -1,4 +1,4 @@
-import { createSlidingWindow } from '../internal/sliding-window.ts';
+import { createSlidingWindow } from '../internal/windows.ts';
 import type { Gate, Load } from './gate.ts';
 
 /**

@@ -1,6 +1,14 @@
 import type { Cost, Usage } from '../protocol/usage.ts';
-import { scale, toNano, usdOf } from './money.ts';
-import { type RateCard, residencyRatio, stepOf, type TokenRates, tierPrice } from './rate-card.ts';
+import {
+  type RateCard,
+  residencyRatio,
+  scale,
+  stepOf,
+  type TokenRates,
+  tierPrice,
+  toNano,
+  usdOf,
+} from './rate-card.ts';
 
 /** The cost of one attempt, without the other attempts of its call. */
 export type PricedUsage = Omit<Cost, 'attemptsUsd'>;

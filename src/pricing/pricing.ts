@@ -1,8 +1,7 @@
 import type { ModelInfo, ModelPrice, PriceCalculation, Provider } from '@pydantic/genai-prices';
 import type { Price, Usage } from '../protocol/usage.ts';
-import { usdPerMillion } from './money.ts';
 import { type PricedUsage, priceUsage, unknownCost } from './price-usage.ts';
-import { cardOfListed, cardOfPrice, type RateCard } from './rate-card.ts';
+import { cardOfListed, cardOfPrice, type RateCard, usdPerMillion } from './rate-card.ts';
 
 /** The fields of a target that determine its price. */
 export type PricedTarget = {

@@ -1,4 +1,4 @@
-import { addUsd } from '../pricing/money.ts';
+import { addUsd } from '../pricing/rate-card.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, RouterEvent, RouterEvents } from '../protocol/events.ts';
 import { invalidArgument, isObject } from './check-arguments.ts';

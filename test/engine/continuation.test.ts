@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { joinedTo } from '../../src/engine/attempt/attempt-request.ts';
 import type { AttemptParts } from '../../src/engine/attempt/attempt-stream.ts';
-import { joinedTo } from '../../src/engine/attempt/continuation.ts';
 import type { Capability } from '../../src/protocol/provider.ts';
 import type { ProviderPart, StreamPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { checkOutput, outputCheck, repairHint } from '../../src/engine/answer/output-check.ts';
+import { checkOutput, outputCheck, repairHint } from '../../src/engine/answer/answer-check.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { Completion } from '../../src/protocol/completion.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createSlidingWindow } from '../../src/internal/sliding-window.ts';
+import { createSlidingWindow } from '../../src/internal/windows.ts';
 
 test('counts at least everything within the window', () => {
   const steps = fc.array(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createHedgeBudget, hedgeBudgetRules } from '../../src/limits/hedge-budget.ts';
+import { createHedgeBudget, hedgeBudgetRules } from '../../src/limits/request-budgets.ts';
 
 const free = (): boolean => true;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createRecoveryGate } from '../../src/limits/recovery-gate.ts';
+import { createRecoveryGate } from '../../src/limits/gate.ts';
 
 const load = { tokens: 1 };
 const gone = { tokens: undefined };

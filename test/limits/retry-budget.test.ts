@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRetryBudget, retryBudgetRules } from '../../src/limits/retry-budget.ts';
+import { createRetryBudget, retryBudgetRules } from '../../src/limits/request-budgets.ts';
 
 function setUp() {
   const clock = { now: 0 };

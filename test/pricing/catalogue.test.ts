@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { usdPerMillion } from '../../src/pricing/money.ts';
 import { createCatalogue } from '../../src/pricing/pricing.ts';
+import { usdPerMillion } from '../../src/pricing/rate-card.ts';
 
 const spring2026 = Date.UTC(2026, 3, 1);
 

@@ -8,7 +8,7 @@ import {
   toNano,
   usdOf,
   usdPerMillion,
-} from '../../src/pricing/money.ts';
+} from '../../src/pricing/rate-card.ts';
 
 const attoPerNano = 1_000_000_000n;
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addUsd } from '../../src/pricing/money.ts';
 import { priceUsage } from '../../src/pricing/price-usage.ts';
 import {
+  addUsd,
   cardOfListed,
   cardOfPrice,
   type ListedPrice,

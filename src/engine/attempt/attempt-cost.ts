@@ -1,6 +1,6 @@
 import type { Completion } from '../../protocol/completion.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { usageForEvents } from '../../telemetry/event-usage.ts';
+import { usageForEvents } from '../../telemetry/emitter.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Collected } from '../core/collected.ts';
 import type { Engine } from '../core/engine.ts';

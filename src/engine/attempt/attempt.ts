@@ -8,22 +8,20 @@ import type { PluginAttemptResult } from '../../protocol/plugin.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { AnswerCheck } from '../answer/offered-tools.ts';
+import { AnswerCheck } from '../answer/answer-check.ts';
 import { toCompletion } from '../answer/to-completion.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { type Collected, createCollected, estimateUsage } from '../core/collected.ts';
-import type { Slot } from '../core/engine.ts';
-import { keyLabel, targetLabel } from '../core/keys.ts';
+import { keyLabel, type Slot, targetLabel } from '../core/engine.ts';
 import type { WholeCompletion } from '../core/task.ts';
 import { failureOf, type Payload } from '../core/trail.ts';
 import type { Decision } from '../failures/decide.ts';
 import { isQueueRejection, notSent } from '../failures/queue-rejection.ts';
 import { AttemptCost } from './attempt-cost.ts';
+import { type AttemptRequest, joinedTo } from './attempt-request.ts';
 import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
 import { type SlowStreamGuard, timingOf } from './attempt-timeouts.ts';
-import { joinedTo } from './continuation.ts';
 import { Grant } from './grant.ts';
-import type { AttemptRequest } from './prepare.ts';
 import type { Run } from './run.ts';
 
 /** What the trail and the events have of an attempt. */

@@ -1,7 +1,7 @@
 import { defaults } from '../../config/defaults.ts';
 import { type SignalboxError, summarizeError } from '../../errors.ts';
 import type { Permit } from '../../health/circuit.ts';
-import type { Sent } from '../../internal/send-window.ts';
+import type { Sent } from '../../internal/windows.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';

@@ -4,7 +4,7 @@ import { defaults } from '../../config/defaults.ts';
 import type { ResolvedConfig, ResolvedTier } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
-import { addUsd } from '../../pricing/money.ts';
+import { addUsd } from '../../pricing/rate-card.ts';
 import type { Embeddings, EmbedOptions } from '../../protocol/other-tasks.ts';
 import type { Cost, Usage } from '../../protocol/usage.ts';
 import { minimumTokensOf } from '../../routing/plan.ts';

@@ -1,11 +1,10 @@
 import type { ResolvedHedge } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
-import { abandon } from '../attempt/hold.ts';
-import { loadFor } from '../attempt/prepare.ts';
+import { loadFor } from '../attempt/attempt-request.ts';
 import type { Run } from '../attempt/run.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { type Scope, scopeWithin } from '../core/scope.ts';
-import { type Tried, tryTarget } from './try-target.ts';
+import { abandon, type Tried, tryTarget } from './try-target.ts';
 
 /** A percentile of fewer samples means nothing. */
 const samplesNeeded = 20;

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { Part, ToolCallPart } from '../../protocol/message.ts';
 import type {
@@ -10,7 +9,7 @@ import type {
   PluginRequest,
 } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { invalidOutput } from '../answer/output-check.ts';
+import { invalidOutput } from '../answer/answer-check.ts';
 import { textOf } from '../core/collected.ts';
 import type { LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
@@ -167,6 +166,8 @@ export class PluginLayer {
     const next = (): AsyncIterable<Batch> => {
       if (hasStarted) throw new Error('next() was called twice');
       hasStarted = true;
+      // Loaded here, because only wrap hooks need it.
+      const { AsyncLocalStorage } = process.getBuiltinModule('node:async_hooks');
       return this.#marked(inside, AsyncLocalStorage.snapshot());
     };
     try {

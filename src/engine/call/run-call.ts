@@ -1,9 +1,8 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { StreamPart } from '../../protocol/stream-part.ts';
-import type { InvalidCall } from '../answer/offered-tools.ts';
+import type { InvalidCall } from '../answer/answer-check.ts';
 import { withTrail } from '../answer/to-completion.ts';
-import { abandon, type Committed } from '../attempt/hold.ts';
 import type { Interruption, Run } from '../attempt/run.ts';
 import { Chain } from '../chain/chain.ts';
 import { loadForStrategies } from '../chain/plan-call.ts';
@@ -12,7 +11,7 @@ import type { Call, Engine } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 import { tryHedged } from './hedge.ts';
 import type { CallAccount, CallRun } from './running-call.ts';
-import { handleInterruption } from './try-target.ts';
+import { abandon, type Committed, handleInterruption } from './try-target.ts';
 
 /**
  * One call from start to end. Read this first.

@@ -1,5 +1,4 @@
 import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.ts';
-import { forgetLastMatch } from '../../internal/forget-last-match.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
@@ -225,4 +224,14 @@ export class PartialAccount implements CallAccount {
   close(): void {
     this.#onClose();
   }
+}
+
+const emptyPattern = /(?:)/;
+
+/**
+ * Replaces `RegExp.input`, which keeps the last matched string in memory, with an empty string. After a call it could be
+ * the whole answer.
+ */
+function forgetLastMatch(): void {
+  emptyPattern.test('');
 }

@@ -6,8 +6,14 @@ import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
 import type { Plan } from '../../routing/plan.ts';
 import { type AttemptPlan, AttemptPlans } from '../core/attempt-plan.ts';
-import type { Call, Engine } from '../core/engine.ts';
-import { isKeyFailure, keyedTargets, keyLabel, rotateKeys } from '../core/keys.ts';
+import {
+  type Call,
+  type Engine,
+  isKeyFailure,
+  keyedTargets,
+  keyLabel,
+  rotateKeys,
+} from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Trail } from '../core/trail.ts';
 import {

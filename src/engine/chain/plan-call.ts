@@ -11,8 +11,7 @@ import type { Knowledge, Unavailable } from '../../routing/candidate.ts';
 import { type Plan, plan } from '../../routing/plan.ts';
 import { orderBy } from '../../routing/strategy.ts';
 import { type AttemptPlan, AttemptPlans } from '../core/attempt-plan.ts';
-import { type Call, type Engine, pricedTarget, providerOf } from '../core/engine.ts';
-import { keyedTargets } from '../core/keys.ts';
+import { type Call, type Engine, keyedTargets, pricedTarget, providerOf } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
 
 /** Why the target cannot be tried now, or would have to wait. */

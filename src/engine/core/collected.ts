@@ -4,7 +4,7 @@ import type { PartialAnswer, Warning } from '../../protocol/completion.ts';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { ProviderPart, StreamPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import { usageForEvents } from '../../telemetry/event-usage.ts';
+import { usageForEvents } from '../../telemetry/emitter.ts';
 import {
   answerTooLarge,
   checkCount,

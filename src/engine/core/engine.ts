@@ -1,9 +1,10 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
 import type { Departure, Load } from '../../limits/gate.ts';
-import type { RetryBudget } from '../../limits/retry-budget.ts';
+import type { RetryBudget } from '../../limits/request-budgets.ts';
 import type { Pricing } from '../../pricing/pricing.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Tags } from '../../protocol/completion.ts';
+import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Plugin, PluginAttempt } from '../../protocol/plugin.ts';
 import type { Provider, RateLimit } from '../../protocol/provider.ts';
@@ -12,10 +13,14 @@ import type { Runtime } from '../../protocol/runtime.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
-import type { ConfiguredNames, LiveConfigs } from './live-configs.ts';
-import type { Loading } from './loading.ts';
 import type { Scope } from './scope.ts';
-import type { KeyState, TargetRegistry, TargetState } from './target-registry.ts';
+import type {
+  ConfiguredNames,
+  KeyState,
+  LiveConfigs,
+  TargetRegistry,
+  TargetState,
+} from './target-registry.ts';
 import type { Task, WholeCompletion } from './task.ts';
 
 /** A call and one of its targets, as far as limits go. */
@@ -51,6 +56,15 @@ export interface LimitKeeper {
   /** Applies the limits of this configuration from now on, to waiting attempts too. */
   configure(config: ResolvedConfig): void;
   prune(names: ConfiguredNames): void;
+}
+
+/** Loads the vendors' SDKs, each once. */
+export interface Loading {
+  /**
+   * Loads the SDK of that provider; `undefined` once it is loaded. After a failure the next attempt tries again.
+   * @throws SignalboxError `config`
+   */
+  load(provider: string): Promise<void> | undefined;
 }
 
 /** What outlives a call: one set for each router. */
@@ -126,4 +140,54 @@ export interface CallLayers {
   check(completion: WholeCompletion): Promise<WholeCompletion>;
   /** The turns that ask for a repair, as the plugins' `onRequest` make them. */
   repair(turns: readonly NormalMessage[]): Promise<readonly NormalMessage[]>;
+}
+
+/** Failures of the key: with another one the same target may answer. */
+const keyFailures: readonly ErrorCode[] = ['rate_limited', 'quota_exhausted', 'auth', 'permission'];
+
+export function isKeyFailure(code: ErrorCode): boolean {
+  return keyFailures.includes(code);
+}
+
+/** The target once for each key of its provider's pool; made once, because the gates of each are kept by it. */
+function withEachKey(engine: Engine, target: ResolvedTarget, count: number): ResolvedTarget[] {
+  let keyed = engine.keyedTargets.get(target);
+  if (keyed === undefined) {
+    keyed = Array.from({ length: count }, (_, key) => ({ ...target, key }));
+    engine.keyedTargets.set(target, keyed);
+  }
+  return keyed;
+}
+
+/**
+ * The target with each key of its provider's pool, in the order to try them: those that were rate limited just now come
+ * last. The target itself without a pool.
+ */
+export function keyedTargets(engine: Engine, target: ResolvedTarget): readonly ResolvedTarget[] {
+  const { keyCount = 1 } = providerOf(engine, target);
+  if (keyCount <= 1) return [target];
+  const keyed = withEachKey(engine, target, keyCount);
+  const first = engine.registry.provider(target.provider).nextKey % keyCount;
+  const inTurn = [...keyed.slice(first), ...keyed.slice(0, first)];
+  const state = engine.registry.target(target.id);
+  const isAvoided = ({ key }: ResolvedTarget): boolean => state.key(key).rateLimits.isAvoided;
+  const avoided = inTurn.filter(isAvoided);
+  if (avoided.length === 0) return inTurn;
+  return [...inTurn.filter((each) => !isAvoided(each)), ...avoided];
+}
+
+/** Makes the next call start with the next key. */
+export function rotateKeys(engine: Engine, targets: readonly ResolvedTarget[]): void {
+  const pooled = targets.filter(({ key }) => key !== undefined).map(({ provider }) => provider);
+  for (const name of new Set(pooled)) engine.registry.provider(name).nextKey += 1;
+}
+
+/** The target's name in messages; the key is part of it where there are several. */
+export function targetLabel({ id, key }: Pick<ResolvedTarget, 'id' | 'key'>): string {
+  return key === undefined ? id : `${id} key ${key + 1}`;
+}
+
+/** The number of the key in events and trails, from 1; nothing without a pool. */
+export function keyLabel({ key }: { readonly key?: number }): { readonly key?: number } {
+  return key === undefined ? {} : { key: key + 1 };
 }

@@ -1,6 +1,6 @@
 import { type SignalboxError, summarizeError } from '../../errors.ts';
 import type { CircuitChange } from '../../health/circuit.ts';
-import { addUsd } from '../../pricing/money.ts';
+import { addUsd } from '../../pricing/rate-card.ts';
 import type { Attempt, Verdict } from '../../protocol/attempt.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { EventName, RouterEvents } from '../../protocol/events.ts';

@@ -1,12 +1,11 @@
-import { createRetryBudget } from '../../limits/retry-budget.ts';
+import { createRetryBudget } from '../../limits/request-budgets.ts';
 import { createPricing } from '../../pricing/pricing.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
+import { createLoading } from '../attempt/attempt-request.ts';
 import type { Engine } from '../core/engine.ts';
-import { createLiveConfigs } from '../core/live-configs.ts';
-import { createLoading } from '../core/loading.ts';
-import { TargetRegistry } from '../core/target-registry.ts';
+import { createLiveConfigs, TargetRegistry } from '../core/target-registry.ts';
 import { createLimitKeeper } from '../limits/limit-keeper.ts';
 
 /** What outlives the calls of one router. */

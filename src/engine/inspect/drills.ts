@@ -1,6 +1,6 @@
 import { type CheckedDrill, checkDrillOptions } from '../../config/drill-options.ts';
 import { SignalboxError } from '../../errors.ts';
-import { createRetryBudget } from '../../limits/retry-budget.ts';
+import { createRetryBudget } from '../../limits/request-budgets.ts';
 import type { Drill, DrillOptions, DrillReport } from '../../protocol/drill.ts';
 import type { RouterEvent, RouterEvents } from '../../protocol/events.ts';
 import type { Plugin } from '../../protocol/plugin.ts';

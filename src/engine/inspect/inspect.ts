@@ -1,10 +1,9 @@
 import type { ResolvedConfig, ResolvedTarget } from '../../config/resolve.ts';
 import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
-import { prepareAttempt } from '../attempt/prepare.ts';
+import { prepareAttempt } from '../attempt/attempt-request.ts';
 import { planCall } from '../chain/plan-call.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
-import type { Call, Engine } from '../core/engine.ts';
-import { keyedTargets, keyLabel } from '../core/keys.ts';
+import { type Call, type Engine, keyedTargets, keyLabel } from '../core/engine.ts';
 
 /** What a call would do, and why. Nothing is sent and no state changes. Plugins are not applied. */
 export function explainCall(engine: Engine, call: Call): Explanation {

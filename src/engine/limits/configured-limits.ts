@@ -3,7 +3,7 @@ import { own } from '../../internal/own.ts';
 import { createConcurrencyGate, type Gate } from '../../limits/gate.ts';
 import { createRateGate, type RateGate } from '../../limits/rate-gate.ts';
 import type { Limits } from '../../protocol/config.ts';
-import type { ConfiguredNames } from '../core/live-configs.ts';
+import type { ConfiguredNames } from '../core/target-registry.ts';
 
 type Rate = 'rpm' | 'tpm';
 

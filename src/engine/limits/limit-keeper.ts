@@ -6,8 +6,7 @@ import { type Admission, type Bound, createAdmissionQueue } from '../../limits/a
 import type { Departure, Gate } from '../../limits/gate.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import type { LimitedAttempt, LimitKeeper, Slot } from '../core/engine.ts';
-import { targetLabel } from '../core/keys.ts';
+import { type LimitedAttempt, type LimitKeeper, type Slot, targetLabel } from '../core/engine.ts';
 import type { LearnedLimits, TargetRegistry, TargetState } from '../core/target-registry.ts';
 import { asQueueRejection } from '../failures/queue-rejection.ts';
 import { ConfiguredLimits } from './configured-limits.ts';

@@ -4,8 +4,7 @@ import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { needsOf } from '../../routing/plan.ts';
-import { callProblem } from '../answer/offered-tools.ts';
-import { checkOutput, type OutputCheck, outputCheck } from '../answer/output-check.ts';
+import { callProblem, checkOutput, type OutputCheck, outputCheck } from '../answer/answer-check.ts';
 import { otherKind, type TargetRequest, type Task } from '../core/task.ts';
 import { checkToolChoice, normalizeMessages, normalizeTools } from './messages.ts';
 

@@ -1,11 +1,71 @@
-import { type SignalboxError, summarizeError } from '../../errors.ts';
+import { defaults } from '../../config/defaults.ts';
+import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { NormalMessage, TextPart } from '../../protocol/message.ts';
+import type { PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Collected } from '../core/collected.ts';
+import type { Loading } from '../core/engine.ts';
+import { targetLabel } from '../core/engine.ts';
+import { untilEnded } from '../core/scope.ts';
 import type { AttemptParts } from './attempt-stream.ts';
 import type { Continuation, Interruption, Run } from './run.ts';
+
+/** What one attempt sends. */
+export type AttemptRequest = {
+  readonly prepared: PreparedCall;
+  /** The turns that are sent. */
+  readonly messages: readonly NormalMessage[];
+  /** What the answer continues. */
+  readonly continuation?: Continuation;
+};
+
+const droppedCodes: readonly string[] = ['dropped-param', 'dropped-part'];
+
+/**
+ * Puts the request into the vendor's format. Nothing is sent yet.
+ * @throws SignalboxError `unsupported` when the target would have to drop something and `onUnsupported` forbids that
+ */
+export function prepareAttempt(
+  { call, target, provider, options }: AttemptPlan,
+  repair: readonly NormalMessage[],
+): PreparedCall {
+  const prepared = call.task.prepare(provider, { target, options, repair });
+  const onUnsupported = options.onUnsupported ?? defaults.onUnsupported;
+  const dropped = prepared.warnings.find((warning) => droppedCodes.includes(warning.code));
+  if (dropped === undefined || onUnsupported === 'warn') return prepared;
+  throw new SignalboxError(
+    'unsupported',
+    `lacks ${dropped.param ?? 'something in the request'}: ${dropped.message}`,
+    { target: target.id },
+  );
+}
+
+async function load(run: Run, plan: AttemptPlan, work: Promise<unknown>): Promise<void> {
+  try {
+    await untilEnded(work, run.scope);
+  } catch (error) {
+    if (!isSignalboxError(error)) throw error;
+    const { target } = plan;
+    const what = error === run.scope.reason ? 'not sent, its SDK was still loading; ' : '';
+    const message = `${targetLabel(target)}: ${what}${error.message}`;
+    throw error.with({ target: target.id, message });
+  }
+}
+
+/**
+ * Waits for the vendor's SDK and the price list, which are loaded once in a process. `undefined` when both are loaded.
+ * Without prices the cost of the answer is unknown, which is no failure.
+ * @throws SignalboxError `config` when the SDK cannot be loaded, or the reason for which the call ended
+ */
+export function loadFor(run: Run, plan: AttemptPlan): Promise<void> | undefined {
+  const { engine } = run;
+  const sdk = engine.loading.load(plan.target.provider);
+  const prices = engine.pricing.load(plan.priced);
+  if (sdk === undefined && prices === undefined) return undefined;
+  return load(run, plan, Promise.all([sdk, prices?.catch(() => undefined)]));
+}
 
 /** An attempt whose answer another one may continue. */
 type Interrupted = {
@@ -137,4 +197,38 @@ export function joinedTo(
     return undefined;
   }
   return { next, leave: () => parts.leave() };
+}
+
+async function preload(name: string, provider: Provider | undefined): Promise<void> {
+  try {
+    await provider?.preload();
+  } catch (cause) {
+    if (isSignalboxError(cause)) throw cause;
+    const message = `provider "${name}" could not be loaded; see cause`;
+    throw new SignalboxError('config', message, { cause });
+  }
+}
+
+export function createLoading(providers: ReadonlyMap<string, Provider>): Loading {
+  const loaded = new Set<string>();
+  const underWay = new Map<string, Promise<void>>();
+  return {
+    load(name) {
+      if (loaded.has(name)) return undefined;
+      const known = underWay.get(name);
+      if (known !== undefined) return known;
+      const loading = preload(name, providers.get(name)).then(
+        () => {
+          loaded.add(name);
+          underWay.delete(name);
+        },
+        (error: unknown) => {
+          underWay.delete(name);
+          throw error;
+        },
+      );
+      underWay.set(name, loading);
+      return loading;
+    },
+  };
 }

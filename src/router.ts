@@ -34,7 +34,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
   const problems = [
     ...providerProblems(providers),
     ...runtimeProblems(ownRuntime),
-    ...pluginProblems(plugins),
+    ...pluginProblems(plugins, Object.keys(routing.tiers ?? {})),
     ...strategyProblems(strategies),
   ];
   const known = {

@@ -23,7 +23,7 @@ function isListOfStrings(value: unknown): boolean {
   return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
-function problemsOf(plugin: object, index: number): readonly Problem[] {
+function problemsOf(plugin: object, index: number, tiers: readonly string[]): readonly Problem[] {
   const problem = (key: string, message: string): Problem => ({
     path: ['plugins', index, key],
     message,
@@ -37,6 +37,13 @@ function problemsOf(plugin: object, index: number): readonly Problem[] {
   const exceptTiers = get('exceptTiers');
   if (exceptTiers !== undefined && !isListOfStrings(exceptTiers)) {
     problems.push(problem('exceptTiers', 'must be a list of tier names'));
+  } else if (Array.isArray(exceptTiers)) {
+    for (const [at, name] of exceptTiers.entries()) {
+      if (tiers.includes(name)) continue;
+      const hint = { name, known: tiers, otherwise: 'list' } as const;
+      const path = ['plugins', index, 'exceptTiers', at];
+      problems.push({ path, message: `there is no tier ${quoted(name)}`, hint });
+    }
   }
   const failOpen = get('failOpen');
   if (failOpen !== undefined && typeof failOpen !== 'boolean') {
@@ -57,8 +64,8 @@ function problemsOf(plugin: object, index: number): readonly Problem[] {
   return problems;
 }
 
-/** What is wrong with the `plugins` of a router. */
-export function pluginProblems(plugins: unknown): readonly Problem[] {
+/** What is wrong with the `plugins` of a router with these tiers. */
+export function pluginProblems(plugins: unknown, tiers: readonly string[]): readonly Problem[] {
   if (plugins === undefined) return [];
   if (!Array.isArray(plugins)) return [{ path: ['plugins'], message: 'must be a list' }];
   const names = new Set<unknown>();
@@ -67,7 +74,7 @@ export function pluginProblems(plugins: unknown): readonly Problem[] {
     const name: unknown = Reflect.get(plugin, 'name');
     const isDouble = names.has(name);
     names.add(name);
-    const problems = problemsOf(plugin, index);
+    const problems = problemsOf(plugin, index, tiers);
     if (!isDouble) return problems;
     const message = `${quoted(name)} is taken: names of plugins must be unique`;
     return [...problems, { path: ['plugins', index, 'name'], message }];

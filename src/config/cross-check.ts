@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { once } from '../internal/once.ts';
 import { own } from '../internal/own.ts';
 import { quoted } from '../internal/quoted.ts';
+import type { Strategy } from '../protocol/strategy.ts';
 import type { Problem } from './problems.ts';
 
 /** Parses only the names in a configuration, so that they are checked even when its shape is invalid elsewhere. */
@@ -22,18 +23,31 @@ const looseRouting = once(() => {
         targets: z.array(looseTarget).catch([]),
         providerOptions: names,
         fallbackTier: z.string().optional().catch(undefined),
+        strategy: z.string().optional().catch(undefined),
       })
-      .catch({ targets: [], providerOptions: {}, fallbackTier: undefined }),
+      .catch({
+        targets: [],
+        providerOptions: {},
+        fallbackTier: undefined,
+        strategy: undefined,
+      }),
   );
 
   return z
     .object({
       tiers: z.record(z.string(), looseTier).catch({}),
-      defaults: z.object({ providerOptions: names }).catch({ providerOptions: {} }),
+      defaults: z
+        .object({ providerOptions: names, strategy: z.string().optional().catch(undefined) })
+        .catch({ providerOptions: {}, strategy: undefined }),
       providerLimits: names,
       prices: names,
     })
-    .catch({ tiers: {}, defaults: { providerOptions: {} }, providerLimits: {}, prices: {} });
+    .catch({
+      tiers: {},
+      defaults: { providerOptions: {}, strategy: undefined },
+      providerLimits: {},
+      prices: {},
+    });
 });
 
 type LooseTiers = z.output<ReturnType<typeof looseRouting>>['tiers'];
@@ -62,8 +76,17 @@ function circularTiers(tiers: LooseTiers): ReadonlySet<string> {
   return circular;
 }
 
+/** What a configuration can name without defining it. */
+export type KnownNames = {
+  readonly providers: readonly string[];
+  readonly strategies: ReadonlyMap<string, Strategy>;
+};
+
 /** Checks what a schema cannot express: names that must exist, and `fallbackTier` chains without cycles. */
-export function crossCheck(routing: unknown, providers: readonly string[]): readonly Problem[] {
+export function crossCheck(
+  routing: unknown,
+  { providers, strategies }: KnownNames,
+): readonly Problem[] {
   const loose = looseRouting().parse(routing);
   const problems: Problem[] = [];
   const configured = new Set(providers);
@@ -77,7 +100,14 @@ export function crossCheck(routing: unknown, providers: readonly string[]): read
   const checkAll = (table: object, path: readonly PropertyKey[]): void => {
     for (const name of Object.keys(table)) checkProvider(name, [...path, name]);
   };
+  const checkStrategy = (name: string | undefined, path: readonly PropertyKey[]): void => {
+    if (name === undefined || strategies.has(name)) return;
+    const hint = { name, known: [...strategies.keys()], otherwise: 'list' } as const;
+    problems.push({ path, message: `strategy ${quoted(name)} is not defined`, hint });
+  };
+  checkStrategy(loose.defaults.strategy, ['defaults', 'strategy']);
   for (const [name, tier] of Object.entries(loose.tiers)) {
+    checkStrategy(tier.strategy, ['tiers', name, 'strategy']);
     for (const [index, { target, providerOptions }] of tier.targets.entries()) {
       const path = ['tiers', name, 'targets', index];
       if (target.includes('/')) checkProvider(splitTarget(target).provider, path);

@@ -1,5 +1,4 @@
 import { dataFlaws } from '../internal/caller-data.ts';
-import { quoted } from '../internal/quoted.ts';
 import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type {
@@ -11,11 +10,10 @@ import type {
   WhenAllOpen,
 } from '../protocol/config.ts';
 import type { AttemptErrorCode } from '../protocol/error-code.ts';
-import type { Strategy } from '../protocol/strategy.ts';
 import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
 import type { NamedStrategy } from '../routing/strategy.ts';
-import { crossCheck, splitTarget } from './cross-check.ts';
+import { crossCheck, type KnownNames, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import {
@@ -178,31 +176,6 @@ function resolveTier(
   };
 }
 
-/** What a configuration can name without defining it. */
-export type KnownNames = {
-  readonly providers: readonly string[];
-  readonly strategies: ReadonlyMap<string, Strategy>;
-};
-
-function strategyProblems(
-  { tiers, defaults: all }: RoutingInput,
-  strategies: KnownNames['strategies'],
-): readonly Problem[] {
-  const known = [...strategies.keys()];
-  const named = [
-    { path: ['defaults', 'strategy'], name: all?.strategy },
-    ...Object.entries(tiers).map(([tier, { strategy }]) => ({
-      path: ['tiers', tier, 'strategy'],
-      name: strategy,
-    })),
-  ];
-  return named.flatMap(({ path, name }) => {
-    if (name === undefined || strategies.has(name)) return [];
-    const hint = { name, known, otherwise: 'list' } as const;
-    return [{ path, message: `strategy ${quoted(name)} is not defined`, hint }];
-  });
-}
-
 /**
  * Validates the routing data and merges its layers. `found` are earlier problems, to be reported in the same error.
  * @throws SignalboxError `config` that lists every problem with its path.
@@ -224,8 +197,7 @@ export function resolveConfig(
     // The schema reports the other kinds of flaws.
     ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
     ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
-    ...crossCheck(routing, known.providers),
-    ...(parsed.success ? strategyProblems(parsed.data, known.strategies) : []),
+    ...crossCheck(routing, known),
   ];
   if (!parsed.success || problems.length > 0) throw configError(problems);
   const { data } = parsed;

@@ -833,6 +833,11 @@ describe('the plugins of a configuration', () => {
       [{ name: 'x', failOpen: 1 }],
       'plugins[0].failOpen: must be true or false',
     ],
+    [
+      'exceptTiers with an unknown tier',
+      [{ name: 'x', exceptTiers: ['t', 'bear'] }],
+      'plugins[0].exceptTiers[1]: there is no tier "bear"; did you mean "bare"?',
+    ],
   ])('are rejected with %s', (_, plugins, message) => {
     expect(problems(plugins)).toContain(message);
   });

@@ -219,6 +219,19 @@ describe('identical concurrent calls', () => {
     expect(fake.calls).toHaveLength(2);
   });
 
+  it("get a request of their own when the first caller's deadline ends the shared one", async () => {
+    const slow = setUp([{ hang: true }, answer]);
+    const first = slow.router.complete('t', 'hi', { timeouts: { totalMs: 10_000 } });
+    const failing = expect(first).rejects.toMatchObject({ code: 'timeout', phase: 'total' });
+    await slow.runtime.advance(9_500);
+    const joined = slow.router.complete('t', 'hi', { timeouts: { totalMs: 10_000 } });
+    await slow.runtime.advance(2_000);
+    await failing;
+    expect((await joined).text).toBe('one two three');
+    expect((await joined).shared).toBeUndefined();
+    expect(slow.fake.calls).toHaveLength(2);
+  });
+
   it('never lose or duplicate a part, for any sequence of joins and aborts', async () => {
     const visit = fc.record({
       joinMs: fc.nat(400),

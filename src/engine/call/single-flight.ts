@@ -1,4 +1,4 @@
-import { SignalboxError } from '../../errors.ts';
+import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
@@ -68,17 +68,19 @@ function wake(flight: Flight): void {
 
 /** One call's part in a request that calls share. */
 export class Membership {
-  readonly #flight: Flight;
+  readonly #enter: () => Entered;
+  readonly #leave: (flight: Flight) => void;
+  #flight: Flight;
   /** Whether the request was started by another call. */
-  readonly #isJoined: boolean;
-  readonly #leave: () => void;
+  #isJoined: boolean;
   #hasLeft = false;
 
-  constructor(flight: Flight, isJoined: boolean, leave: () => void) {
+  constructor(enter: () => Entered, leave: (flight: Flight) => void) {
+    this.#enter = enter;
+    this.#leave = leave;
+    const { flight, isJoined } = enter();
     this.#flight = flight;
     this.#isJoined = isJoined;
-    this.#leave = leave;
-    flight.members += 1;
   }
 
   /**
@@ -86,21 +88,22 @@ export class Membership {
    * until the request is over and read.
    */
   async *parts(tags: Tags, scope: Scope): AsyncGenerator<PluginParts, void> {
-    const flight = this.#flight;
     try {
       let at = 0;
       for (;;) {
+        const flight = this.#flight;
         while (at >= flight.parts.length && !flight.isOver) {
           await untilEnded(flight.news.promise, scope);
         }
         if (scope.reason !== undefined) throw scope.reason;
         const batch = flight.parts.slice(at);
-        if (batch.length === 0) {
-          if (flight.error !== undefined) throw flight.error;
-          return;
-        }
-        at += batch.length;
-        yield this.#isJoined ? batch.map((part) => forJoined(part, tags)) : batch;
+        if (batch.length > 0) {
+          at += batch.length;
+          yield this.#isJoined ? batch.map((part) => forJoined(part, tags)) : batch;
+        } else if (at === 0 && this.#isJoined && isDeadline(flight.error)) {
+          this.#enterAgain();
+        } else if (flight.error !== undefined) throw flight.error;
+        else return;
       }
     } finally {
       void this.end();
@@ -110,13 +113,24 @@ export class Membership {
   /** Leaves. The last to leave aborts the request; resolves when that is over, and at once for the others. */
   async end(): Promise<void> {
     const flight = this.#flight;
-    if (!this.#hasLeft) {
-      this.#hasLeft = true;
-      flight.members -= 1;
-      if (flight.members === 0) this.#leave();
-    }
+    if (!this.#hasLeft) this.#leave(flight);
+    this.#hasLeft = true;
     if (flight.members === 0) await flight.over;
   }
+
+  /** The request ended at the deadline of the call that started it, which is not that of this one. */
+  #enterAgain(): void {
+    this.#leave(this.#flight);
+    const { flight, isJoined } = this.#enter();
+    this.#flight = flight;
+    this.#isJoined = isJoined;
+  }
+}
+
+type Entered = { readonly flight: Flight; readonly isJoined: boolean };
+
+function isDeadline(error: unknown): boolean {
+  return isSignalboxError(error, 'timeout') && error.phase === 'total';
 }
 
 /** Lets identical calls share one request while it is in flight. It is the innermost layer of calls that want it. */
@@ -125,9 +139,13 @@ export class SingleFlight {
 
   /** Joins the request under `key`, or starts it. */
   join(key: string, next: Next): Membership {
-    const known = this.#flights.get(key);
-    const flight = known ?? this.#start(key, next);
-    return new Membership(flight, known !== undefined, () => this.#giveUp(flight));
+    const enter = (): Entered => {
+      const known = this.#flights.get(key);
+      const flight = known ?? this.#start(key, next);
+      flight.members += 1;
+      return { flight, isJoined: known !== undefined };
+    };
+    return new Membership(enter, (flight) => this.#leave(flight));
   }
 
   #start(key: string, next: Next): Flight {
@@ -159,7 +177,9 @@ export class SingleFlight {
     wake(flight);
   }
 
-  #giveUp(flight: Flight): void {
+  #leave(flight: Flight): void {
+    flight.members -= 1;
+    if (flight.members > 0) return;
     // A call that comes now starts a new request.
     this.#forget(flight);
     if (!flight.isOver) flight.leaving.abort(new SignalboxError('aborted', 'the last caller left'));

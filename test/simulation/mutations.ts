@@ -1,7 +1,7 @@
 /** A mistake to plant in the engine, as a replacement in one of its files, to see whether the simulation finds it. */
 export type Mutation = {
   readonly name: string;
-  /** Takes more than 300 seeds to be found. */
+  /** Takes more than 100 seeds to be found. */
   readonly isRare?: true;
   readonly file: string;
   readonly search: string;
@@ -17,6 +17,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a half-open circuit lets all requests through',
+    isRare: true,
     file: 'health/circuit.ts',
     search: 'return circuit.probe === undefined ? { allowed: true } :',
     replace: 'return circuit.state ? { allowed: true } :',
@@ -88,13 +89,14 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a server error stops the call',
+    isRare: true,
     file: 'engine/failures/decide.ts',
     search: "server_error: { same: 1, alone: 2, next: 'yes', circuit: true }",
     replace: "server_error: { same: 1, alone: 2, next: 'listed', circuit: true }",
   },
   {
     name: 'a continued answer loses its beginning',
-    file: 'engine/attempt/continuation.ts',
+    file: 'engine/attempt/attempt-request.ts',
     search: 'text: before + rest',
     replace: 'text: rest',
   },
@@ -106,6 +108,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'retries use up the attempts of an untried target',
+    isRare: true,
     file: 'engine/failures/decide.ts',
     search: 'return untried > 0 && attemptsLeft <= untried;',
     replace: 'return untried > 0 && attemptsLeft < 0;',

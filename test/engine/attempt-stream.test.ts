@@ -4,8 +4,9 @@ import { AttemptStream } from '../../src/engine/attempt/attempt-stream.ts';
 import { openScope } from '../../src/engine/core/scope.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import type { PreparedCall } from '../../src/protocol/provider.ts';
+import type { Runtime } from '../../src/protocol/runtime.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
-import { type FakeRuntime, fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import { readAttempt } from '../support/read-attempt.ts';
 
 const finish: ProviderPart = { type: 'finish', finishReason: 'stop' };
@@ -95,7 +96,7 @@ function run(
 
 type Running = {
   readonly signal: AbortSignal;
-  readonly runtime: FakeRuntime;
+  readonly runtime: Runtime;
   readonly see: (part: ProviderPart) => void;
 };
 
@@ -187,4 +188,27 @@ it('fails on abort even if the adapter ignores the signal', async () => {
   await nextTurn();
   answer.late.resolve({ done: false, value: [finish] });
   await failing;
+});
+
+it('does not blame the vendor for the time in which the process stood still', async () => {
+  const started = fakeRuntime();
+  let now = started.now();
+  const alarms: (() => void)[] = [];
+  const runtime: Runtime = {
+    ...started,
+    now: () => now,
+    alarm(_, ring) {
+      alarms.push(ring);
+      return () => undefined;
+    },
+  };
+  const answer = new ScriptedAnswer([open, text]);
+  const attempt = run(answer, { runtime });
+  expect(await attempt.next()).toEqual([open, text]);
+  const reading = attempt.next();
+  now += 30_000;
+  alarms.at(-1)?.();
+  // What arrived while the process was blocked is read now.
+  answer.late.resolve({ done: false, value: [finish] });
+  expect(await reading).toEqual([finish]);
 });

@@ -51,6 +51,39 @@ describe('embed', () => {
     expect(requests.slice(2)).toEqual([['1'], ['2']]);
   });
 
+  it('takes the vectors of one call from one model, although the tier allows any', async () => {
+    const a = embedder({ fails: 1 });
+    const b = embedder({ length: 5 });
+    const router = createRouter({
+      runtime: fakeRuntime({ time: 'auto' }),
+      providers: { a: a.provider, b: b.provider },
+      tiers: { v: { targets: ['a/m', 'b/other'], vectors: 'any', retry: { attempts: 0 } } },
+    });
+    const { vectors, target } = await router.embed('v', ['1', '2', '3', '4'], { concurrency: 1 });
+    expect(vectors.map(({ length }) => length)).toEqual([5, 5, 5, 5]);
+    expect(vectors.map(([first]) => first)).toEqual([1, 2, 3, 4]);
+    expect(target).toBe('b/other');
+  });
+
+  it('fails when the batches of one call cannot come from one model', async () => {
+    let calls = 0;
+    const { provider } = embedder();
+    const changing: Provider = {
+      ...provider,
+      prepareEmbedding: (request) => {
+        calls += 1;
+        const made = embedder({ length: calls + 2 }).provider.prepareEmbedding?.(request);
+        if (made === undefined) throw new Error('it embeds');
+        return made;
+      },
+    };
+    const router = createRouter({ providers: { a: changing }, tiers: { v: ['a/m'] } });
+    await expect(router.embed('v', ['1', '2', '3', '4'])).rejects.toMatchObject({
+      code: 'invalid_response',
+      message: expect.stringContaining('different models'),
+    });
+  });
+
   it('splits values into batches, keeps their order, and sums usage and cost', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const { provider, requests } = embedder();

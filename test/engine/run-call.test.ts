@@ -3,6 +3,7 @@ import { isSignalboxError, type SignalboxError } from '../../src/errors.ts';
 import type { Attempt } from '../../src/protocol/attempt.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { TierSettings } from '../../src/protocol/config.ts';
+import type { Message, Part } from '../../src/protocol/message.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
@@ -747,4 +748,53 @@ describe('a fallback tier', () => {
     expect(answer).toMatchObject({ text: 'two', tier: 'best', target: 'b/m' });
     expect(summaryOf(answer.trail)).toEqual(['a/m error next', 'b/m ok done']);
   });
+});
+
+describe('a timeout that a call set shorter than its tier', () => {
+  async function afterImpatientCalls(timeouts: object, tier: object = {}) {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const a = fakeProvider({ text: 'a', firstTokenDelayMs: 400 }, { runtime });
+    const b = fakeProvider('b', { runtime });
+    const router = createRouter({
+      runtime,
+      providers: { a, b },
+      tiers: { t: { targets: ['a/m', 'b/m'], retry: { attempts: 0 }, ...tier } },
+    });
+    for (let call = 0; call < 4; call += 1) {
+      await router.complete('t', 'now', { timeouts }).catch(() => undefined);
+    }
+    return router.snapshot().targets['a/m']?.circuit;
+  }
+
+  it.each([{ firstTokenMs: 100 }, { totalMs: 500 }])(
+    'does not open the circuit: %j',
+    async (set) => {
+      expect(await afterImpatientCalls(set)).toBe('closed');
+    },
+  );
+
+  it('opens it when the tier has the same timeout', async () => {
+    const timeouts = { firstTokenMs: 100 };
+    expect(await afterImpatientCalls({}, { timeouts })).toBe('open');
+    expect(await afterImpatientCalls({ firstTokenMs: 5_000 }, { timeouts })).toBe('closed');
+  });
+});
+
+it('sends the messages as they were when the call was made', async () => {
+  const runtime = fakeRuntime();
+  const a = fakeProvider({ error: 'auth', firstTokenDelayMs: 50 }, { runtime });
+  const b = fakeProvider('b', { runtime });
+  const router = createRouter({ runtime, providers: { a, b }, tiers: { t: ['a/m', 'b/m'] } });
+  const part = { type: 'text' as const, text: 'first' };
+  const content: Part[] = [part];
+  const messages: Message[] = [{ role: 'user', content }];
+  const call = router.complete('t', messages);
+  await runtime.advance(10);
+  part.text = 'changed';
+  content.push({ type: 'text', text: 'more' });
+  messages.push({ role: 'user', content: 'second' });
+  await runtime.advance(100);
+  await call;
+  const sent = [{ role: 'user', content: [{ type: 'text', text: 'first' }] }];
+  expect(b.calls[0]?.request.messages).toEqual(sent);
 });

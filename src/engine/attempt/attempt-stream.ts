@@ -36,6 +36,9 @@ const messages: Record<DuePhase, (timeouts: AttemptTimeouts) => string> = {
 
 function ignore(): void {}
 
+/** A timer that fires so much later than it should means that the process stood still. */
+const blockedMs = 100;
+
 /** One timer for all timeouts of an attempt. It is set again when it fires, or when a sooner timeout starts. */
 class AttemptTimer {
   readonly #runtime: Runtime;
@@ -65,8 +68,11 @@ class AttemptTimer {
   }
 
   #fire(): void {
-    this.#firesAt = Number.POSITIVE_INFINITY;
     const now = this.#runtime.now();
+    const lateMs = now - this.#firesAt;
+    this.#firesAt = Number.POSITIVE_INFINITY;
+    // The event loop was blocked, or the process frozen: what arrived meanwhile is still to be read.
+    if (lateMs > blockedMs) this.#deadline.excuse(lateMs + blockedMs);
     const due = this.#deadline.due(now);
     if (due !== undefined && now >= due.at) this.#expire(due.phase);
     else this.arm();

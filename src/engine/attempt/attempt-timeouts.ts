@@ -1,5 +1,6 @@
 import { defaults } from '../../config/defaults.ts';
 import { SignalboxError } from '../../errors.ts';
+import type { Timeouts } from '../../protocol/call-options.ts';
 import type { TimeoutPhase } from '../../protocol/error-code.ts';
 import type { Reasoning } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
@@ -20,7 +21,7 @@ export type AttemptTimeouts = {
 /** When an attempt runs out of time, and which timeout it is. Sets no timer. */
 export class AttemptDeadline {
   readonly #timeouts: AttemptTimeouts;
-  readonly #startedAt: number;
+  #startedAt: number;
   #phase: 'connecting' | 'waiting' | 'answering' = 'connecting';
   #lastBytesAt: number;
   #isReading = true;
@@ -53,6 +54,12 @@ export class AttemptDeadline {
 
   paused(): void {
     this.#isReading = false;
+  }
+
+  /** The process stood still for so long: that time is not the vendor's. */
+  excuse(ms: number): void {
+    this.#startedAt += ms;
+    this.#lastBytesAt += ms;
   }
 
   /** The next timeout unless something happens; `undefined` when none runs. */
@@ -129,8 +136,7 @@ const headroom = 1.5;
 const keptForOthers = 0.2;
 
 /** How long the target may be silent, so that there is time left for another one. */
-function silenceOf({ scope }: Run, { state }: AttemptPlan): number {
-  const remainingMs = scope.remainingMs();
+function silenceOf(remainingMs: number, { state }: AttemptPlan): number {
   const usualMs = state.statistics.percentile('firstTokenMs', 0.95) ?? 0;
   const share = Math.max(remainingMs * silentShare, usualMs * headroom);
   return Math.ceil(Math.min(share, remainingMs * (1 - keptForOthers)));
@@ -143,9 +149,13 @@ function stallOf({ call: { mode, tier } }: Run, silentMs: number): number {
 }
 
 /** The timeouts that were set, or the defaults, within `silentMs`. */
-function timeoutsWithin(run: Run, { options }: AttemptPlan, silentMs: number): AttemptTimeouts {
+function timeoutsWithin(
+  run: Run,
+  { options }: AttemptPlan,
+  set: Timeouts,
+  silentMs: number,
+): AttemptTimeouts {
   const { call } = run;
-  const set = { ...call.tier.timeouts, ...call.options.timeouts };
   const usual = slowEfforts.includes(options.reasoning?.effort)
     ? defaults.reasoningFirstTokenMs
     : defaults.firstTokenMs;
@@ -170,14 +180,39 @@ function slowStreamGuardFor(
   return new SlowStreamGuard(usualTokens, engine.runtime.now() + scope.remainingMs());
 }
 
+/** What limits the time of an attempt. */
+export type Timing = {
+  readonly timeouts: AttemptTimeouts;
+  readonly slowStream?: SlowStreamGuard | undefined;
+  /** Whether the timeout is shorter than the tier's, because this call set it or its `totalMs`: not the target's fault. */
+  isShortened(phase: TimeoutPhase | undefined): boolean;
+};
+
+function isShorter(timeouts: AttemptTimeouts, usual: AttemptTimeouts, phase: DuePhase): boolean {
+  const names = { connect: 'connectMs', 'first-token': 'firstTokenMs', idle: 'idleMs' } as const;
+  const infinite = Number.POSITIVE_INFINITY;
+  return (timeouts[names[phase]] ?? infinite) < (usual[names[phase]] ?? infinite);
+}
+
 /** How much of its call's time an attempt may take: all of it when no other target is available. */
-export function timingOf(
-  run: Run,
-  plan: AttemptPlan,
-): { readonly timeouts: AttemptTimeouts; readonly slowStream?: SlowStreamGuard | undefined } {
-  if (!run.chain.othersFree(plan, 'timeout')) {
-    return { timeouts: timeoutsWithin(run, plan, Number.POSITIVE_INFINITY) };
-  }
-  const timeouts = timeoutsWithin(run, plan, silenceOf(run, plan));
-  return { timeouts, slowStream: slowStreamGuardFor(run, plan) };
+export function timingOf(run: Run, plan: AttemptPlan): Timing {
+  const { call, scope, engine } = run;
+  const isAlone = !run.chain.othersFree(plan, 'timeout');
+  const within = (set: Timeouts, remainingMs: number): AttemptTimeouts => {
+    const silentMs = isAlone ? Number.POSITIVE_INFINITY : silenceOf(remainingMs, plan);
+    return timeoutsWithin(run, plan, set, silentMs);
+  };
+  const set = { ...call.tier.timeouts, ...call.options.timeouts };
+  const timeouts = within(set, scope.remainingMs());
+  return {
+    timeouts,
+    slowStream: isAlone ? undefined : slowStreamGuardFor(run, plan),
+    isShortened(phase) {
+      if (call.options.timeouts === undefined) return false;
+      if (phase !== 'connect' && phase !== 'first-token' && phase !== 'idle') return false;
+      const { totalMs = defaults.totalMs } = call.tier.timeouts;
+      const remainingMs = totalMs - (engine.runtime.now() - scope.startedAt);
+      return isShorter(timeouts, within(call.tier.timeouts, remainingMs), phase);
+    },
+  };
 }

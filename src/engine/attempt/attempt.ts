@@ -20,7 +20,7 @@ import { isQueueRejection, notSent } from '../failures/queue-rejection.ts';
 import { AttemptCost } from './attempt-cost.ts';
 import { type AttemptRequest, joinedTo } from './attempt-request.ts';
 import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
-import { type SlowStreamGuard, timingOf } from './attempt-timeouts.ts';
+import { type Timing, timingOf } from './attempt-timeouts.ts';
 import { Grant } from './grant.ts';
 import type { Run } from './run.ts';
 
@@ -52,7 +52,7 @@ export class RunningAttempt {
   #attempt: number | undefined;
   #firstTokenMs: number | undefined;
   #grant: Grant | undefined;
-  #slowStream: SlowStreamGuard | undefined;
+  #timing: Timing | undefined;
   /** For the plugins, while there are any. */
   #ended: PromiseWithResolvers<PluginAttemptResult> | undefined;
 
@@ -113,7 +113,9 @@ export class RunningAttempt {
     const { messages } = this.#request;
     const error = attemptError(raw, collected.requestId, this.plan, messages);
     const isWhole = collected.finish !== undefined;
-    this.#grant?.failed(error, { ...this.#ending(), isWhole });
+    const isShortened = error.code === 'timeout' && this.#timing?.isShortened(error.phase) === true;
+    const fault = isShortened ? 'call' : 'target';
+    this.#grant?.failed(error, { ...this.#ending(), isWhole, fault });
     this.#grant = undefined;
     const usage = collected.usage() ?? answerCheck.estimate(messages, collected);
     const isUnbilled = this.#cost.billed === undefined && usage !== undefined;
@@ -177,11 +179,11 @@ export class RunningAttempt {
     this.#grant = grant;
     this.#emit('attempt-start', { target: target.id, attempt: this.#attempt });
     grant.emitEntry();
-    const { timeouts, slowStream } = timingOf(this.#run, this.plan);
-    this.#slowStream = slowStream;
+    const timing = timingOf(this.#run, this.plan);
+    this.#timing = timing;
     const parts = new AttemptStream(engine.runtime, {
       scope,
-      timeouts,
+      timeouts: timing.timeouts,
       transfer: call.task.transferFor(options),
       keepRaw: call.options.raw === true,
       maxAnswerBytes: this.plan.maxAnswerBytes,
@@ -226,7 +228,7 @@ export class RunningAttempt {
       onFirstToken?.();
       this.#grant?.firstToken();
     }
-    this.#slowStream?.see(part, engine.runtime.now());
+    this.#timing?.slowStream?.see(part, engine.runtime.now());
   };
 
   #emit<Name extends EventName>(type: Name, payload: Payload<Name>): void {

@@ -17,6 +17,14 @@ type Ending = {
   readonly usage: Usage | undefined;
 };
 
+/** How an attempt failed. */
+type FailedEnding = Ending & {
+  /** The answer came to its end, but was of no use. */
+  readonly isWhole: boolean;
+  /** `call`: another call would have waited longer. */
+  readonly fault: 'target' | 'call';
+};
+
 /**
  * What an attempt holds while it runs: a slot under the target's limits and a permit of its circuit. Settled once, when
  * everything that was learned of the target is recorded and the slot is free for the next attempt.
@@ -75,15 +83,15 @@ export class Grant {
     });
   }
 
-  /** `isWhole`: the answer came to its end, but was of no use. */
   failed(
     error: SignalboxError,
-    { durationMs, firstTokenMs, usage, isWhole }: Ending & { readonly isWhole: boolean },
+    { durationMs, firstTokenMs, usage, isWhole, fault }: FailedEnding,
   ): void {
     const plan = this.#plan;
     // An answer that came whole says nothing against the target's health, whatever it holds.
     const outcome = isWhole ? 'success' : 'neither';
-    const settled = this.#permit.settle(countsAsFailure(error) ? 'failure' : outcome);
+    const isFailure = fault === 'target' && countsAsFailure(error);
+    const settled = this.#permit.settle(isFailure ? 'failure' : outcome);
     this.#trail.emitCircuit(plan, settled, error);
     const isCallEnd =
       error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';

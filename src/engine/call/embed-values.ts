@@ -5,6 +5,7 @@ import type { ResolvedConfig, ResolvedTier } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import { addUsd } from '../../pricing/rate-card.ts';
+import type { TargetId } from '../../protocol/call-options.ts';
 import type { Embeddings, EmbedOptions } from '../../protocol/other-tasks.ts';
 import type { Cost, Usage } from '../../protocol/usage.ts';
 import { minimumTokensOf } from '../../routing/plan.ts';
@@ -133,17 +134,30 @@ export async function embedValues(
     concurrency: options.concurrency ?? defaults.embedConcurrency,
     rejectOnClear: true,
   });
-  const embed = (batch: readonly string[]): Promise<WholeCompletion> =>
-    limit(() =>
+  const embed = (batch: readonly string[], only?: string): Promise<WholeCompletion> => {
+    const route = only === undefined ? {} : { route: { only: [only as TargetId] } };
+    return limit(() =>
       run({
-        options: { ...options, signal: others.signal },
+        options: { ...options, ...route, signal: others.signal },
         task: (tier, checked) => embedTask(tier, batch, checked),
       }),
     );
+  };
   let answers: readonly Promise<WholeCompletion>[] = [];
   try {
-    answers = batches.map(embed);
-    return toEmbeddings(await Promise.all(answers), engine.runtime.now() - startedAt);
+    answers = batches.map((batch) => embed(batch));
+    const embedded = await Promise.all(answers);
+    // The vectors of one call are compared with each other, so they must be of one model.
+    const spaceOf = spacesIn(config, request.tier);
+    const [first] = embedded;
+    const isOdd = (each: WholeCompletion): boolean =>
+      first !== undefined && spaceOf(each) !== spaceOf(first);
+    answers = embedded.map((each, index) =>
+      isOdd(each) ? embed(batches[index] ?? [], first?.target) : Promise.resolve(each),
+    );
+    const whole = await Promise.all(answers);
+    if (whole.some(isOdd)) throw unusable('its batches were answered by different models');
+    return toEmbeddings(whole, engine.runtime.now() - startedAt);
   } catch (error) {
     limit.clearQueue();
     others.abort(error);
@@ -152,6 +166,15 @@ export async function embedValues(
   } finally {
     signal?.removeEventListener('abort', leave);
   }
+}
+
+/** What makes vectors comparable: the family of the target that made them, and their length. */
+function spacesIn(config: ResolvedConfig, tier: string): (answer: WholeCompletion) => string {
+  const targets = tiersOf(config, findTier(config, tier)).flatMap((each) => each.targets);
+  return ({ target, model, vectors = [] }) => {
+    const family = targets.find(({ id }) => id === target)?.family ?? modelName(model.requested);
+    return `${family} ${vectors[0]?.length}`;
+  };
 }
 
 function unusable(what: string): SignalboxError {

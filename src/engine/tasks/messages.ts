@@ -125,7 +125,8 @@ export function normalizeMessages(messages: string | readonly Message[]): readon
         throw wrong(`${path}.content[${at}]`, toolTurn);
       }
     }
-    return { role, content };
+    // Copies, because the caller may change its messages while the call is in flight.
+    return { role, content: content.map((part) => ({ ...part })) };
   });
 }
 

@@ -44,7 +44,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
   let current = resolveConfig(routing, known, problems);
   const runtime = checkedRuntime(ownRuntime);
   const emitter = createEmitter(
-    () => runtime.now(),
+    () => Math.round(runtime.now()),
     () => current.tags,
   );
   const engine = createEngine(runtime, new Map(Object.entries(providers)), emitter);
@@ -54,6 +54,15 @@ function openRouter(config: RouterConfig<string, string, string>) {
   const calls = new Calls(engine, (call) => drills.drilled(call));
   const layers = [...(plugins ?? [])];
   const context = () => ({ config: current, plugins: layers });
+
+  async function close(options?: { readonly drainMs?: number }): Promise<void> {
+    const drainMs = drainMsOf(options);
+    const drillsOver = drills.close();
+    await calls.close(drainMs);
+    await drillsOver;
+    await Promise.allSettled(layers.map(async (plugin) => plugin.close?.()));
+    emitter.clear();
+  }
 
   return {
     complete(tier: string, messages: Messages, options?: CallOptions) {
@@ -85,7 +94,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
       engine.configs.configure(current);
       emitter.emit({
         type: 'config-change',
-        at: runtime.now(),
+        at: Math.round(runtime.now()),
         callId: null,
         tier: null,
         tags: current.tags,
@@ -96,14 +105,8 @@ function openRouter(config: RouterConfig<string, string, string>) {
       const loading = [...engine.providers.keys()].map((name) => engine.loading.load(name));
       await Promise.all([...loading, engine.pricing.load()]);
     },
-    async close(options?: { readonly drainMs?: number }) {
-      const drainMs = drainMsOf(options);
-      const drillsOver = drills.close();
-      await calls.close(drainMs);
-      await drillsOver;
-      await Promise.allSettled(layers.map(async (plugin) => plugin.close?.()));
-      emitter.clear();
-    },
+    close,
+    [Symbol.asyncDispose]: () => close(),
   };
 }
 

@@ -149,18 +149,18 @@ export interface Router<
 
   /**
    * Adds a listener for an event, or for all events with `'*'`. If it throws, the call continues and `listener-error`
-   * is emitted.
+   * is emitted. Returns a function that removes it.
    * @throws SignalboxError `config` for an unknown event
    */
   on<const Name extends EventName | '*'>(
     name: Name,
     listener: (event: EventOf<Name, Tier>) => unknown,
-  ): void;
-  /** Adds a listener for the next event only. */
+  ): () => void;
+  /** Adds a listener for the next event only. Returns a function that removes it. */
   once<const Name extends EventName | '*'>(
     name: Name,
     listener: (event: EventOf<Name, Tier>) => unknown,
-  ): void;
+  ): () => void;
   /** Removes a listener. If it was added more than once, removes the latest one. */
   off<const Name extends EventName | '*'>(
     name: Name,
@@ -208,4 +208,7 @@ export interface Router<
    * @default drainMs 0
    */
   close(options?: { readonly drainMs?: number }): Promise<void>;
+
+  /** The same as `close()`, for `await using router = createRouter(…)`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }

@@ -42,8 +42,15 @@ type Registration = {
  * The events of one router. A listener that throws or rejects is reported as `listener-error` and affects nothing else.
  */
 export interface Emitter {
-  on<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
-  once<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
+  /** Returns a function that removes the listener. */
+  on<Name extends EventName | '*'>(
+    name: Name,
+    listener: (event: EventOf<Name>) => unknown,
+  ): () => void;
+  once<Name extends EventName | '*'>(
+    name: Name,
+    listener: (event: EventOf<Name>) => unknown,
+  ): () => void;
   off<Name extends EventName | '*'>(name: Name, listener: (event: EventOf<Name>) => unknown): void;
   /** Whether there is a listener for this type. Without one, the event need not be created. */
   isHeard(type: EventName): boolean;
@@ -99,7 +106,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
     };
   }
 
-  function add(name: string, listener: unknown, register: 'on' | 'once'): void {
+  function add(name: string, listener: unknown, register: 'on' | 'once'): () => void {
     checkName(name);
     if (typeof listener !== 'function') {
       throw new SignalboxError('config', `${register}('${name}'): the listener must be a function`);
@@ -118,6 +125,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
     };
     registrations = [...registrations, registration];
     events.on(name, registration.wrapper);
+    return () => remove(registration);
   }
 
   function remove(registration: Registration): void {

@@ -238,3 +238,17 @@ describe('a failing listener', () => {
     expect(heard).toBe(1);
   });
 });
+
+test.each(['on', 'once'] as const)(
+  '%s returns a function that removes the listener',
+  (register) => {
+    const { emitter } = setUp();
+    const listener = vi.fn();
+    const remove = emitter[register]('config-change', listener);
+    remove();
+    remove();
+    emitter.emit(changed);
+    expect(listener).not.toHaveBeenCalled();
+    expect(emitter.isHeard('config-change')).toBe(false);
+  },
+);

@@ -45,7 +45,7 @@ export class Trail {
     const { emitter, runtime } = this.#engine;
     if (!emitter.isHeard(type)) return;
     const { id: callId, tier } = this.#call;
-    const common = { type, at: runtime.now(), callId, tier: tier.name, tags };
+    const common = { type, at: Math.round(runtime.now()), callId, tier: tier.name, tags };
     // The parameters' types tie the payload to the name; a spread loses that.
     emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
   }

@@ -77,7 +77,7 @@ export function createDrills(engine: Engine): Drills {
       RouterEvents['drill-start'],
       'at' | 'callId' | 'tier' | 'tags' | 'drill'
     > => ({
-      at: runtime.now(),
+      at: Math.round(runtime.now()),
       callId: null,
       tier: checked.tier,
       tags: sample.tags,

@@ -131,3 +131,58 @@ describe('the phase of a message on OpenAI Responses', () => {
     expect(JSON.stringify(inputOf('other'))).not.toContain('phase');
   });
 });
+
+describe("Gemini's signature of a call on Chat Completions", () => {
+  const signedBy = (fields: object, order: readonly object[] = [{ ...call, ...fields }]): Part[] =>
+    chat([{ delta: { tool_calls: order } }, { delta: {}, finish_reason: 'tool_calls' }]);
+  const sentCalls = (content: readonly Part[], to: { provider?: string; quirks?: object } = {}) => {
+    const { provider = request.provider, quirks = { unsignedCalls: 'stand-in' } } = to;
+    const messages = after(content);
+    const dialect = compatibleDialect(quirks);
+    const { body } = chatBody(requestOf({ model, provider, messages }), dialect);
+    return (body.messages as readonly Record<string, unknown>[])[1]?.tool_calls;
+  };
+  const specific = { provider_specific_fields: { thought_signature: 'S' } };
+  const standIn = {
+    extra_content: { google: { thought_signature: 'skip_thought_signature_validator' } },
+  };
+
+  it.each([
+    [{ extra_content: { google: { thought_signature: 'S' } } }],
+    [{ extra_content: { vertex: { thought_signature: 'S' } } }],
+    [specific],
+  ])('goes back where it came from: %j', (fields) => {
+    expect(sentCalls(signedBy(fields))).toMatchObject([fields]);
+    expect(sentCalls(signedBy(fields), { quirks: {} })).toMatchObject([fields]);
+  });
+
+  it('goes back next to the function when it came inside', () => {
+    const inside = { function: { ...call.function, ...specific } };
+    expect(sentCalls(signedBy(inside))).toMatchObject([specific]);
+  });
+
+  it.each([[{ extra_content: { vertex: { thought_signature: 'S' } } }], [specific], [{}]])(
+    'is a placeholder for another provider: %j',
+    (fields) => {
+      expect(sentCalls(signedBy(fields), { provider: 'other' })).toMatchObject([standIn]);
+      const [plain] = sentCalls(signedBy(fields), { provider: 'other', quirks: {} }) as [object];
+      expect(JSON.stringify(plain)).not.toContain('signature');
+    },
+  );
+
+  it('is required of the first call of a turn only', () => {
+    const both = [
+      { ...call, index: 0, id: 'a' },
+      { ...call, index: 1, id: 'b' },
+    ];
+    const [first, second] = sentCalls(signedBy({}, both)) as [object, object];
+    expect(first).toMatchObject(standIn);
+    expect(second).not.toHaveProperty('extra_content');
+  });
+
+  it.each(['', 'x', 'null', '{}', '{"place":"vertex"}'])('is ignored when damaged: %j', (data) => {
+    const opaque = { wire: 'openai-chat', ...origin, kind: 'item', data } as const;
+    const damaged: Part = { type: 'tool-call', id: 'c1', name: 'look', input: {}, opaque };
+    expect(sentCalls([damaged])).toMatchObject([standIn]);
+  });
+});

@@ -9,6 +9,7 @@ import {
   pairToolResults,
   wireMedia,
   withoutBlanks,
+  withSoundToolNames,
 } from '../../wires/common/request.ts';
 import type { Specification } from './model.ts';
 
@@ -131,7 +132,9 @@ function promptOf(
   specification: Specification,
   warn: Warn,
 ): readonly JsonObject[] {
-  const { messages, warnings } = pairToolResults(withoutBlanks(request.messages));
+  const { messages, warnings } = pairToolResults(
+    withSoundToolNames(withoutBlanks(request.messages), request.tools),
+  );
   for (const warning of warnings) warn(warning);
   return messages.map(({ role, content }: NormalMessage) => {
     if (role === 'system') {

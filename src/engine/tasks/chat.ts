@@ -1,5 +1,6 @@
 import { defaults } from '../../config/defaults.ts';
 import { own } from '../../internal/own.ts';
+import { wellFormed } from '../../internal/well-formed.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
@@ -84,7 +85,7 @@ function taskOf(chat: Chat): Task {
     messages,
     needs: needsOf(messages, { tools, schema: options.schema }),
     transferFor: ({ transfer = defaults.transfer }) => transfer,
-    prepare: (provider, request) => provider.prepare(requestFor(chat, request)),
+    prepare: (provider, request) => provider.prepare(wellFormed(requestFor(chat, request))),
     check: (completion) => checkOutput(output, completion),
     callProblem: (name, request) => callProblem(toolNames, name, request),
   };

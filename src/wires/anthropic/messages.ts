@@ -23,6 +23,7 @@ import {
   ToolIds,
   wireMedia,
   withoutBlanks,
+  withSoundToolNames,
 } from '../common/request.ts';
 import type { ClaudeModelSpec } from './models.ts';
 
@@ -88,7 +89,8 @@ function documentSource(part: FilePart, provider: string): Block {
 
 function mediaBlock(part: ImagePart | FilePart, provider: string): Block {
   const cache = cacheControl(part.cache);
-  const isImage = part.type === 'image' || part.source.mediaType?.startsWith('image/') === true;
+  const isImage =
+    part.type === 'image' || wireMedia(part.source).mediaType?.startsWith('image/') === true;
   if (isImage) return { ...imageBlock(part, provider), ...cache };
   return {
     type: 'document',
@@ -205,7 +207,7 @@ export type WireConversation = {
 export function toMessages(request: ProviderRequest, spec: ClaudeModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const { system, rest } = hoistSystem(withoutBlanks(request.messages));
-  const paired = pairToolResults(rest);
+  const paired = pairToolResults(withSoundToolNames(rest, request.tools));
   warnings.push(...paired.warnings);
   const ids = new ToolIds(toolIdRule);
   const turns = mergeNeighbours(adaptSystemTurns(paired.messages, spec, warnings), (message) =>

@@ -22,6 +22,7 @@ import {
   pairToolResults,
   wireMedia,
   withoutBlanks,
+  withSoundToolNames,
 } from '../common/request.ts';
 import type { GeminiModelSpec } from './models.ts';
 
@@ -33,6 +34,9 @@ const googleUrl =
 
 /** The signature for calls made by another model. Gemini 3 rejects calls without a signature. */
 const foreignCallSignature = 'skip_thought_signature_validator';
+
+/** The format of a function's name: https://ai.google.dev/api/caching#FunctionDeclaration */
+const toolName = /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$/;
 
 /** Ids that signalbox generated for calls without one. The API matches such calls to results by their order. */
 const generatedId = /^call_\d+$/;
@@ -202,7 +206,7 @@ export type WireConversation = {
 export function toContents(request: ProviderRequest, spec: GeminiModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const hoisted = hoistSystem(withoutBlanks(request.messages));
-  const paired = pairToolResults(hoisted.rest);
+  const paired = pairToolResults(withSoundToolNames(hoisted.rest, request.tools, toolName));
   warnings.push(...paired.warnings);
   const turns = mergeNeighbours(withoutInnerSystem(paired.messages, warnings), (message) =>
     message.role === 'assistant' ? 'assistant' : 'user',

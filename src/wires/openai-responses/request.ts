@@ -14,7 +14,7 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest, ToolChoice } from '../../protocol/request.ts';
-import { objectOf, textOf } from '../common/read.ts';
+import { isObject, objectOf, textOf } from '../common/read.ts';
 import type { AnswerOrigin } from '../common/read-answer.ts';
 import {
   canReplay,
@@ -28,6 +28,7 @@ import {
   ToolIds,
   wireMedia,
   withoutBlanks,
+  withSoundToolNames,
 } from '../common/request.ts';
 import {
   adaptEffort,
@@ -157,11 +158,13 @@ function userItem(message: NormalMessage, context: InputContext): readonly JsonO
 function toolCall(part: ToolCallPart, context: InputContext): JsonObject {
   // Invalid arguments are sent back inside valid JSON, because servers parse them.
   const input = part.invalid === true ? { invalid: part.rawInput ?? part.input } : part.input;
+  // Servers read the fields of the arguments.
+  const fields = isObject(input) ? input : { input };
   return {
     type: 'function_call',
     call_id: context.ids.call(part.id),
     name: part.name,
-    arguments: JSON.stringify(input),
+    arguments: JSON.stringify(fields),
   };
 }
 
@@ -291,7 +294,7 @@ export function responsesBody(request: ProviderRequest): {
     warn({ code: 'adjusted-param', param: 'maxOutputTokens', message });
   }
 
-  const paired = pairToolResults(withoutBlanks(messages));
+  const paired = pairToolResults(withSoundToolNames(withoutBlanks(messages), tools));
   const wireTools = (tools ?? []).map(adaptTool);
   const wireOutput = output === undefined ? undefined : adaptOutput(output);
   warn(...paired.warnings, ...wireTools.flatMap((tool) => tool.warnings));

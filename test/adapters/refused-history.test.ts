@@ -85,12 +85,6 @@ describe.each(vendorNames)('the name of a tool on the wire %s', (name) => {
     expect(sent).toContain(`"name":${JSON.stringify(expected)}`);
     expect(sent).not.toContain(`"name":${JSON.stringify(made)}`);
   });
-
-  it('is kept when the tool is offered', async () => {
-    const tools = [{ name: '7days', inputSchema }];
-    const messages = looping({ name: '7days' }, { name: '7days' });
-    expect(await sentTo(name, messages, { tools })).not.toContain('_7days');
-  });
 });
 
 describe('the name of a result', () => {

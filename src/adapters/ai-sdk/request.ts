@@ -133,7 +133,7 @@ function promptOf(
   warn: Warn,
 ): readonly JsonObject[] {
   const { messages, warnings } = pairToolResults(
-    withSoundToolNames(withoutBlanks(request.messages), request.tools),
+    withSoundToolNames(withoutBlanks(request.messages)),
   );
   for (const warning of warnings) warn(warning);
   return messages.map(({ role, content }: NormalMessage) => {

@@ -207,7 +207,7 @@ export type WireConversation = {
 export function toMessages(request: ProviderRequest, spec: ClaudeModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const { system, rest } = hoistSystem(withoutBlanks(request.messages));
-  const paired = pairToolResults(withSoundToolNames(rest, request.tools));
+  const paired = pairToolResults(withSoundToolNames(rest));
   warnings.push(...paired.warnings);
   const ids = new ToolIds(toolIdRule);
   const turns = mergeNeighbours(adaptSystemTurns(paired.messages, spec, warnings), (message) =>

@@ -199,22 +199,18 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
   return { messages: paired, warnings };
 }
 
-/** Names of tools that all vendors accept. */
+/** Names of tools that all vendors accept: those of the tools in a request. */
 const commonName = /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/;
 
 /**
- * Replaces the names in the conversation's calls that vendors would reject, such as those a model made up. Names of the
- * tools that are offered stay as they are. `accepted` is the format of the wire's names.
+ * Replaces the names in the conversation's calls that vendors would reject, such as those a model made up. `accepted` is
+ * the format of the wire's names.
  */
 export function withSoundToolNames(
   messages: readonly NormalMessage[],
-  tools: ProviderRequest['tools'],
   accepted: RegExp = commonName,
 ): readonly NormalMessage[] {
-  const isSound = (part: Part): boolean =>
-    part.type !== 'tool-call' ||
-    accepted.test(part.name) ||
-    tools?.some(({ name }) => name === part.name) === true;
+  const isSound = (part: Part): boolean => part.type !== 'tool-call' || accepted.test(part.name);
   if (messages.every(({ content }) => content.every(isSound))) return messages;
   return messages.map((message) => ({
     ...message,

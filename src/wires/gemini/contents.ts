@@ -206,7 +206,7 @@ export type WireConversation = {
 export function toContents(request: ProviderRequest, spec: GeminiModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const hoisted = hoistSystem(withoutBlanks(request.messages));
-  const paired = pairToolResults(withSoundToolNames(hoisted.rest, request.tools, toolName));
+  const paired = pairToolResults(withSoundToolNames(hoisted.rest, toolName));
   warnings.push(...paired.warnings);
   const turns = mergeNeighbours(withoutInnerSystem(paired.messages, warnings), (message) =>
     message.role === 'assistant' ? 'assistant' : 'user',

@@ -312,7 +312,7 @@ export function chatBody(
     );
   }
   const hasTools = (tools?.length ?? 0) > 0;
-  const paired = pairToolResults(withSoundToolNames(withoutBlanks(messages), tools));
+  const paired = pairToolResults(withSoundToolNames(withoutBlanks(messages)));
   const wireTools = (tools ?? []).map((tool) => chatTool(tool, dialect));
   const structured = wireOutput(output, dialect, hasTools);
   const chosen = choice === undefined || !hasTools ? undefined : toolChoice(choice, dialect);

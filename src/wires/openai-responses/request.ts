@@ -294,7 +294,7 @@ export function responsesBody(request: ProviderRequest): {
     warn({ code: 'adjusted-param', param: 'maxOutputTokens', message });
   }
 
-  const paired = pairToolResults(withSoundToolNames(withoutBlanks(messages), tools));
+  const paired = pairToolResults(withSoundToolNames(withoutBlanks(messages)));
   const wireTools = (tools ?? []).map(adaptTool);
   const wireOutput = output === undefined ? undefined : adaptOutput(output);
   warn(...paired.warnings, ...wireTools.flatMap((tool) => tool.warnings));

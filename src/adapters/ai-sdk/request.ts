@@ -11,6 +11,7 @@ import {
   withoutBlanks,
   withSoundToolNames,
 } from '../../wires/common/request.ts';
+import { defaultTypes } from './media-urls.ts';
 import type { Specification } from './model.ts';
 
 export const wire = 'ai-sdk';
@@ -19,9 +20,6 @@ type Warn = (warning: Warning) => void;
 
 type FilePart = Extract<Part, { type: 'image' | 'audio' | 'file' }>;
 type WireMedia = ReturnType<typeof wireMedia>;
-
-/** The media types of URLs and references that do not set one. */
-const defaultTypes = { image: 'image/*', audio: 'audio/*', file: 'application/pdf' } as const;
 
 function unsupported(what: string, specification: Specification): SignalboxError {
   return new SignalboxError(

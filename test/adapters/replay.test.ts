@@ -186,3 +186,56 @@ describe("Gemini's signature of a call on Chat Completions", () => {
     expect(sentCalls([damaged])).toMatchObject([standIn]);
   });
 });
+
+describe("the vendor's own tools on Responses", () => {
+  const reasoning = { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'E' };
+  const message = {
+    type: 'message',
+    id: 'msg_1',
+    role: 'assistant',
+    content: [{ type: 'output_text', text: 'Found.', annotations: [] }],
+  };
+  const answerOf = (items: readonly object[]): Part[] =>
+    contentOf(
+      emittedForBody((context) => new ResponseReader(origin, context), {
+        object: 'response',
+        status: 'completed',
+        output: items,
+      }),
+    );
+  const inputAfter = (content: readonly Part[], provider = request.provider): unknown[] => {
+    const messages = after(content);
+    const { body } = responsesBody(requestOf({ model, provider, messages }));
+    return (body.input as readonly unknown[]).slice(1);
+  };
+
+  it.each([
+    { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { query: 'x' } },
+    { type: 'file_search_call', id: 'fs_1', status: 'completed', queries: ['x'] },
+    { type: 'code_interpreter_call', id: 'ci_1', status: 'completed', code: '1' },
+    { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: 'iVBORw0KGgo=' },
+    { type: 'mcp_call', id: 'mcp_1', name: 'x', arguments: '{}', output: 'y' },
+  ])('go back between their reasoning and the text: %o', (item) => {
+    const content = answerOf([reasoning, item, message]);
+    expect(inputAfter(content)).toMatchObject([
+      { type: 'reasoning', encrypted_content: 'E' },
+      item,
+      { role: 'assistant' },
+    ]);
+    expect(inputAfter(content, 'other')).toMatchObject([{ role: 'assistant' }]);
+  });
+
+  it('are a step of the answer, which is not empty with them', () => {
+    const [, step] = answerOf([reasoning, { type: 'image_generation_call', id: 'ig_1' }]);
+    expect(step).toMatchObject({ type: 'reasoning', text: '', opaque: { kind: 'item' } });
+  });
+
+  it('are left out when they wait for the caller, and when their data is damaged', () => {
+    expect(answerOf([{ type: 'computer_call', id: 'cu_1' }, message])).toHaveLength(1);
+    const opaque = { wire: 'openai-responses', ...origin, kind: 'item' } as const;
+    for (const data of ['', 'null', '{"type":"function_call"}']) {
+      const damaged: Part = { type: 'reasoning', text: '', opaque: { ...opaque, data } };
+      expect(inputAfter([damaged, { type: 'text', text: 'Hi' }])).toHaveLength(1);
+    }
+  });
+});

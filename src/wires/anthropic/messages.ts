@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { wellFormed } from '../../internal/well-formed.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type {
@@ -136,7 +137,7 @@ function reasoningBlock(part: ReasoningPart, request: ProviderRequest): Block | 
     return { type: 'redacted_thinking', data: opaque.data };
   }
   if (opaque.kind !== 'item') return undefined;
-  const block: unknown = JSON.parse(opaque.data);
+  const block: unknown = wellFormed(JSON.parse(opaque.data));
   return isObject(block) ? block : undefined;
 }
 

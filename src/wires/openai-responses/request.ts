@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { wellFormed } from '../../internal/well-formed.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type {
@@ -49,17 +50,50 @@ export function encryptedReasoning(item: JsonObject, origin: AnswerOrigin): Opaq
   return { wire, provider: origin.provider, model: origin.model, kind: 'encrypted', data };
 }
 
+/** Items of tools that the vendor runs. Those that wait for the caller's output are not among them. */
+const vendorItems: readonly unknown[] = [
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'image_generation_call',
+  'mcp_call',
+  'mcp_list_tools',
+  'tool_search_call',
+  'tool_search_output',
+  'compaction',
+];
+
+/** The replay data of an item of the vendor's own tools. The reasoning before it must not be sent back without it. */
+export function vendorItem(item: JsonObject, origin: AnswerOrigin): Opaque | undefined {
+  if (!vendorItems.includes(item.type)) return undefined;
+  return {
+    wire,
+    provider: origin.provider,
+    model: origin.model,
+    kind: 'item',
+    data: JSON.stringify(item),
+  };
+}
+
+function readVendorItem(opaque: Opaque): JsonObject | undefined {
+  const item = opaque.kind === 'item' ? parsed(opaque.data) : {};
+  return vendorItems.includes(item.type) ? wellFormed(item) : undefined;
+}
+
+function parsed(data: string): JsonObject {
+  try {
+    return objectOf(JSON.parse(data));
+  } catch {
+    return {};
+  }
+}
+
 /** The fields of the reasoning item, if `opaque` contains one. */
 function readEncryptedReasoning(
   opaque: Opaque,
 ): { readonly id?: string; readonly encrypted_content: string } | undefined {
   if (opaque.kind !== 'encrypted') return undefined;
-  let kept: JsonObject;
-  try {
-    kept = objectOf(JSON.parse(opaque.data));
-  } catch {
-    return undefined;
-  }
+  const kept = parsed(opaque.data);
   const encrypted = textOf(kept.encrypted_content);
   const id = textOf(kept.id);
   if (encrypted === undefined) return undefined;
@@ -181,8 +215,10 @@ function toolResult(part: ToolResultPart, context: InputContext): JsonObject {
 
 function reasoning(part: ReasoningPart, context: InputContext): readonly JsonObject[] {
   const { opaque } = part;
-  if (opaque === undefined || !context.mayReason || !canReplay(opaque, context.request, wire))
-    return [];
+  if (opaque === undefined || !canReplay(opaque, context.request, wire)) return [];
+  const item = readVendorItem(opaque);
+  if (item !== undefined) return [item];
+  if (!context.mayReason) return [];
   const encrypted = readEncryptedReasoning(opaque);
   if (encrypted === undefined) return [];
   const summary = part.text === '' ? [] : [{ type: 'summary_text', text: part.text }];

@@ -11,7 +11,7 @@ import {
   maxAnswerParts,
   memoryBoundOf,
 } from '../../transport/answer-bound.ts';
-import { isMedia, mediaTokens } from './media-tokens.ts';
+import { type MediaPart, mediaTokens } from './media-tokens.ts';
 
 /** About four characters make a token. Used only when the vendor reports no usage, which is then marked as estimated. */
 export const charactersPerToken = 4;
@@ -45,6 +45,12 @@ function jsonLengthOf(value: unknown): number {
   } catch {
     return memoryOf(value, defaults.maxAnswerBytes);
   }
+}
+
+function isMedia(value: unknown): value is MediaPart {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return false;
+  const isKind = value.type === 'image' || value.type === 'audio' || value.type === 'file';
+  return isKind && 'source' in value && typeof value.source === 'object' && value.source !== null;
 }
 
 /** The characters of a tool's output, with its media as many as their tokens would be. */

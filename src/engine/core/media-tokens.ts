@@ -1,6 +1,6 @@
 import type { Media, Part } from '../../protocol/message.ts';
 
-type MediaPart = Extract<Part, { type: 'image' | 'audio' | 'file' }>;
+export type MediaPart = Extract<Part, { type: 'image' | 'audio' | 'file' }>;
 
 /** Vendors count an image by its pixels: most ask for 250 to 1600 tokens, and 85 at low detail. */
 const imageTokens = { low: 85, other: 1000 } as const;
@@ -43,10 +43,4 @@ export function mediaTokens(part: MediaPart): number {
   const type = part.type === 'audio' && !mediaType.startsWith('audio/') ? 'audio/' : mediaType;
   const perToken = bytesPerToken.find(([start]) => type.startsWith(start))?.[1] ?? 1;
   return bytes / perToken;
-}
-
-export function isMedia(value: unknown): value is MediaPart {
-  if (typeof value !== 'object' || value === null || !('type' in value)) return false;
-  const isKind = value.type === 'image' || value.type === 'audio' || value.type === 'file';
-  return isKind && 'source' in value && typeof value.source === 'object' && value.source !== null;
 }

@@ -1,13 +1,12 @@
 import { defaults } from '../../config/defaults.ts';
 import { own } from '../../internal/own.ts';
-import { wellFormed } from '../../internal/well-formed.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { needsOf } from '../../routing/plan.ts';
 import { callProblem, checkOutput, type OutputCheck, outputCheck } from '../answer/answer-check.ts';
 import { otherKind, type TargetRequest, type Task } from '../core/task.ts';
-import { checkToolChoice, normalizeMessages, normalizeTools } from './messages.ts';
+import { checkToolChoice, normalizeMessages, normalizeTools, wellFormed } from './messages.ts';
 
 /** A chat request, checked. */
 type Chat = {

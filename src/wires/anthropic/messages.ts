@@ -1,5 +1,4 @@
 import { SignalboxError } from '../../errors.ts';
-import { wellFormed } from '../../internal/well-formed.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type {
@@ -21,6 +20,7 @@ import {
   outputParts,
   outputText,
   pairToolResults,
+  parseReplayData,
   ToolIds,
   wireMedia,
   withoutBlanks,
@@ -137,7 +137,7 @@ function reasoningBlock(part: ReasoningPart, request: ProviderRequest): Block | 
     return { type: 'redacted_thinking', data: opaque.data };
   }
   if (opaque.kind !== 'item') return undefined;
-  const block: unknown = wellFormed(JSON.parse(opaque.data));
+  const block: unknown = parseReplayData(opaque);
   return isObject(block) ? block : undefined;
 }
 

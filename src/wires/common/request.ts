@@ -114,6 +114,13 @@ export function canReplay(opaque: Opaque, request: ProviderRequest, wire: string
   return opaque.wire === wire && opaque.provider === request.provider;
 }
 
+/** Replay data that is JSON, without halves of surrogate pairs, whose escapes vendors reject. */
+export function parseReplayData({ data }: Opaque): unknown {
+  return JSON.parse(data, (_key, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
+  );
+}
+
 /** The result of a call that has none. Every wire requires a result for each call. */
 const noResult = 'This tool call was not answered.';
 

@@ -1,6 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
-import { wellFormed } from '../../internal/well-formed.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type {
@@ -21,6 +20,7 @@ import {
   mergeNeighbours,
   outputParts,
   pairToolResults,
+  parseReplayData,
   wireMedia,
   withoutBlanks,
   withSoundToolNames,
@@ -97,7 +97,7 @@ function reasoningPart(part: ReasoningPart, request: ProviderRequest): WirePart 
   const { opaque } = part;
   if (opaque === undefined || !canReplay(opaque, request, 'gemini')) return undefined;
   if (opaque.kind === 'item') {
-    const item: unknown = wellFormed(JSON.parse(opaque.data));
+    const item: unknown = parseReplayData(opaque);
     return isObject(item) ? item : undefined;
   }
   if (opaque.kind !== 'thought-signature') return undefined;

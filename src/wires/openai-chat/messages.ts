@@ -1,6 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
-import { wellFormed } from '../../internal/well-formed.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type {
@@ -21,6 +20,7 @@ import {
   joinText,
   outputParts,
   outputText,
+  parseReplayData,
   type ToolIds,
   wireMedia,
 } from '../common/request.ts';
@@ -157,8 +157,7 @@ function echoedReasoning(message: NormalMessage, context: MessageContext): JsonO
     const opaque = part.type === 'reasoning' ? part.opaque : undefined;
     if (part.type !== 'reasoning' || opaque === undefined) continue;
     if (!canReplay(opaque, context.request, wire)) continue;
-    if (opaque.kind === 'encrypted')
-      return { reasoning_details: wellFormed(JSON.parse(opaque.data)) };
+    if (opaque.kind === 'encrypted') return { reasoning_details: parseReplayData(opaque) };
     if (opaque.kind === 'reasoning-content') {
       fields[opaque.data] = (own(fields, opaque.data) ?? '') + part.text;
     }

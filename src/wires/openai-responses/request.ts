@@ -1,5 +1,4 @@
 import { SignalboxError } from '../../errors.ts';
-import { wellFormed } from '../../internal/well-formed.ts';
 import type { Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type {
@@ -26,6 +25,7 @@ import {
   outputParts,
   outputText,
   pairToolResults,
+  parseReplayData,
   ToolIds,
   wireMedia,
   withoutBlanks,
@@ -76,13 +76,13 @@ export function vendorItem(item: JsonObject, origin: AnswerOrigin): Opaque | und
 }
 
 function readVendorItem(opaque: Opaque): JsonObject | undefined {
-  const item = opaque.kind === 'item' ? parsed(opaque.data) : {};
-  return vendorItems.includes(item.type) ? wellFormed(item) : undefined;
+  const item = opaque.kind === 'item' ? parsed(opaque) : {};
+  return vendorItems.includes(item.type) ? item : undefined;
 }
 
-function parsed(data: string): JsonObject {
+function parsed(opaque: Opaque): JsonObject {
   try {
-    return objectOf(JSON.parse(data));
+    return objectOf(parseReplayData(opaque));
   } catch {
     return {};
   }
@@ -93,7 +93,7 @@ function readEncryptedReasoning(
   opaque: Opaque,
 ): { readonly id?: string; readonly encrypted_content: string } | undefined {
   if (opaque.kind !== 'encrypted') return undefined;
-  const kept = parsed(opaque.data);
+  const kept = parsed(opaque);
   const encrypted = textOf(kept.encrypted_content);
   const id = textOf(kept.id);
   if (encrypted === undefined) return undefined;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { wellFormed } from '../../src/internal/well-formed.ts';
+import { wellFormed } from '../../src/engine/tasks/messages.ts';
 
 /** JSON whose strings and keys may have halves of surrogate pairs. */
 const oddJson = fc.jsonValue({ stringUnit: 'binary' });

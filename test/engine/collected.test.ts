@@ -1,10 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import {
   createCollected,
   estimateUsage,
   shownParts,
   textOf,
 } from '../../src/engine/core/collected.ts';
+import type { Part } from '../../src/protocol/message.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 
 const finish: ProviderPart = { type: 'finish', finishReason: 'stop' };
@@ -134,4 +135,55 @@ test('textOf concatenates text and refusals in order', () => {
 test('shownParts omits the preamble and finish', () => {
   const shown = [delta('x'), textEnd('x')];
   expect(shownParts([{ type: 'open' }, ...shown, finish])).toEqual(shown);
+});
+
+describe('the estimate of media', () => {
+  const bytes = new Uint8Array(300_000);
+  const base64 = Buffer.from(bytes).toString('base64');
+  const url = `data:image/png;base64,${base64}`;
+  const png = 'image/png';
+  const text = { type: 'text', text: 'x'.repeat(400) } as const;
+  const tokensIn = (part: Part, place: 'message' | 'result'): number => {
+    const result = { type: 'tool-result', id: 'c', name: 'shot', output: [text, part] } as Part;
+    const content = place === 'message' ? [text, part] : [result];
+    return estimateUsage([{ role: 'user', content }], []).inputTokens;
+  };
+
+  it.each([
+    ['an image in bytes', { type: 'image', source: { data: bytes, mediaType: png } }, 1000],
+    ['an image in base64', { type: 'image', source: { data: base64, mediaType: png } }, 1000],
+    ['an image in a data URL', { type: 'image', source: { url } }, 1000],
+    ['an image by URL', { type: 'image', source: { url: 'https://a.test/b.png' } }, 1000],
+    ['an image at low detail', { type: 'image', source: { url }, detail: 'low' }, 85],
+    ['an image as a file', { type: 'file', source: { data: bytes, mediaType: png } }, 1000],
+    ['a PDF', { type: 'file', source: { data: bytes, mediaType: 'application/pdf' } }, 4688],
+    ['a text file', { type: 'file', source: { data: bytes, mediaType: 'text/csv' } }, 75_000],
+    ['a file by URL', { type: 'file', source: { url: 'https://a.test/b.pdf' } }, 1500],
+    ['a file of the vendor', { type: 'file', source: { ref: { provider: 'p', id: 'f' } } }, 1500],
+    ['audio', { type: 'audio', source: { data: base64, mediaType: 'audio/mpeg' } }, 469],
+  ] as const satisfies readonly (readonly [string, Part, number])[])(
+    'does not count the base64 of %s',
+    (_what, part, tokens) => {
+      expect(tokensIn(part, 'message') - 100).toBe(tokens);
+      // The text part of a result is counted as JSON.
+      expect(tokensIn(part, 'result') - 107).toBeLessThanOrEqual(tokens);
+      expect(tokensIn(part, 'result') - 100).toBeGreaterThanOrEqual(tokens);
+    },
+  );
+
+  it('is that of its JSON for a result that only looks like media', () => {
+    const output = [{ type: 'image', source: 'x'.repeat(400) }];
+    const part: Part = { type: 'tool-result', id: 'c', name: 'shot', output };
+    const { inputTokens } = estimateUsage([{ role: 'tool', content: [part] }], []);
+    expect(inputTokens).toBe(Math.ceil(JSON.stringify(output).length / 4));
+  });
+
+  it('is no part of what an answer adds to the one it continues', () => {
+    const image: Part = { type: 'image', source: { url } };
+    const collected = createCollected({ content: [image], text: '' });
+    const usage = { inputTokens: 1, outputTokens: 0, totalTokens: 1 };
+    collected.add({ type: 'usage', usage });
+    collected.add(delta('four'));
+    expect(collected.usage()?.outputTokens).toBe(1);
+  });
 });

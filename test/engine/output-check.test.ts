@@ -199,6 +199,14 @@ describe('an empty answer', () => {
   });
 });
 
+describe('a turn that the vendor paused', () => {
+  test.each(['', 'Let me look.'])('is not checked: %j', async (text) => {
+    const paused = answerOf(text, { finishReason: 'pause' });
+    const options = { schema: city, validate: () => 'no' };
+    expect(await check(options, paused)).toEqual(paused);
+  });
+});
+
 describe('an exception in the caller’s code', () => {
   const broken = new Error('boom at /home/me/secret.ts');
   const schema: StandardSchema = {

@@ -12,6 +12,7 @@ import {
 } from '../common/settings.ts';
 import { aiSdkEmbeddings } from './embeddings.ts';
 import { aiSdkError } from './errors.ts';
+import { checkMediaUrls } from './media-urls.ts';
 import {
   type AiSdkEmbeddingModel,
   type AiSdkModel,
@@ -149,6 +150,9 @@ export function fromAiSdk(
       const chosen = isFixed ? model : model(request.model);
       const specification = languageSpecificationOf(chosen);
       const name = optionsNameOf(chosen, optionsName);
+      const checking = checkMediaUrls(chosen, request.messages);
+      // Awaited by `send`. A prepared request that is not sent must not leave a rejection behind.
+      checking?.catch(() => undefined);
       const { call, warnings } = toCall(request, name, specification);
       const origin = { provider: request.provider, model: request.model };
       return {
@@ -158,6 +162,7 @@ export function fromAiSdk(
           let started = false;
           try {
             context.signal.throwIfAborted();
+            await checking;
             for await (const batch of answer(chosen, call, context, origin)) {
               started = true;
               yield batch;

@@ -7,6 +7,9 @@ const specifications = ['v2', 'v3', 'v4'] as const;
 /** The specification that a model's provider package implements. It determines the format of requests and answers. */
 export type Specification = (typeof specifications)[number];
 
+/** The patterns of URLs, by media type: `image/png`, `image/*` or `*`. */
+export type SupportedUrls = { readonly [mediaType: string]: readonly RegExp[] };
+
 /**
  * The part of a Vercel AI SDK language model that signalbox uses (specification v2, v3 or v4, of AI SDK 5, 6 and 7).
  * The models of all provider packages match. Nothing is imported from the AI SDK.
@@ -16,6 +19,8 @@ export interface AiSdkModel {
   /** For example `groq.chat`. The part before the dot is the key of its provider options. */
   readonly provider: string;
   readonly modelId: string;
+  /** URLs that the model fetches itself, by media type. Without it, any. */
+  readonly supportedUrls?: PromiseLike<SupportedUrls> | SupportedUrls;
   doGenerate(options: never): PromiseLike<unknown>;
   doStream(options: never): PromiseLike<{ readonly stream: ReadableStream<unknown> }>;
 }

@@ -9,7 +9,9 @@ import {
   pairToolResults,
   wireMedia,
   withoutBlanks,
+  withSoundToolNames,
 } from '../../wires/common/request.ts';
+import { defaultTypes } from './media-urls.ts';
 import type { Specification } from './model.ts';
 
 export const wire = 'ai-sdk';
@@ -18,9 +20,6 @@ type Warn = (warning: Warning) => void;
 
 type FilePart = Extract<Part, { type: 'image' | 'audio' | 'file' }>;
 type WireMedia = ReturnType<typeof wireMedia>;
-
-/** The media types of URLs and references that do not set one. */
-const defaultTypes = { image: 'image/*', audio: 'audio/*', file: 'application/pdf' } as const;
 
 function unsupported(what: string, specification: Specification): SignalboxError {
   return new SignalboxError(
@@ -131,7 +130,9 @@ function promptOf(
   specification: Specification,
   warn: Warn,
 ): readonly JsonObject[] {
-  const { messages, warnings } = pairToolResults(withoutBlanks(request.messages));
+  const { messages, warnings } = pairToolResults(
+    withSoundToolNames(withoutBlanks(request.messages)),
+  );
   for (const warning of warnings) warn(warning);
   return messages.map(({ role, content }: NormalMessage) => {
     if (role === 'system') {

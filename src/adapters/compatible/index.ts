@@ -78,7 +78,7 @@ function dialectOf(profile: Profile, model: string): ChatDialect {
     ...quirks
   } = profile;
   quirks satisfies Partial<ChatQuirks>;
-  return compatibleDialect({ ...quirks, ...matching(models, model)?.quirks });
+  return compatibleDialect({ ...quirks, ...matching(models, model)?.quirks }, model);
 }
 
 /** The first row whose pattern matches. Uses `search`, because `test` is stateful for patterns with the flag `g`. */
@@ -181,7 +181,11 @@ const quirksShape = {
   reasoningIn: ['effort', 'enable_thinking', 'thinking', 'reasoning', 'none'],
   efforts: effortList,
   reasoningOut: ['fields', 'tags'],
-  echoReasoning: ['always', 'tool-loop', 'never'],
+  echoReasoning: ['always', 'tool-turns', 'tool-loop', 'never'],
+  callsWithoutReasoning: ['accepted', 'stand-in'],
+  unsignedCalls: ['accepted', 'stand-in'],
+  afterToolResults: ['any', 'assistant'],
+  refusals: ['field', 'text'],
   bareRefusal: ['status', 'context_length'],
   unsupportedParams: strings,
   extraBody: jsonObject,

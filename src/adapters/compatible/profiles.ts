@@ -15,6 +15,7 @@ export const profiles = {
     toolChoiceRequired: 'any',
     toolCallId: { pattern: /^[a-zA-Z0-9]{9}$/, maxLength: 9 },
     toolResultName: true,
+    afterToolResults: 'assistant',
     unsupportedParams: ['topK', 'userId'],
     models: [
       // Magistral always reasons and accepts no effort.
@@ -53,9 +54,14 @@ export const profiles = {
     structuredOutput: 'json_object',
     reasoningIn: 'thinking',
     efforts: ['low', 'high', 'max'],
+    echoReasoning: 'tool-turns',
     strictTools: false,
     unsupportedParams: ['topK', 'seed', 'frequencyPenalty', 'presencePenalty', 'userId'],
     capabilities: ['tools', 'structured-output'],
+    models: [
+      // The other names are aliases without thinking.
+      { pattern: /v[4-9]|reasoner/, quirks: { callsWithoutReasoning: 'stand-in' } },
+    ],
   },
   groq: {
     baseURL: 'https://api.groq.com/openai/v1',
@@ -123,6 +129,8 @@ export const profiles = {
     keyVariables: ['OPENROUTER_API_KEY'],
     priceList: 'openrouter',
     reasoningIn: 'reasoning',
+    // It signs calls itself.
+    unsignedCalls: 'accepted',
     unsupportedParams: [],
   },
   perplexity: {
@@ -144,6 +152,7 @@ export const profiles = {
     toolChoiceRequired: 'auto',
     reasoningIn: 'thinking',
     efforts: [],
+    echoReasoning: 'tool-turns',
     unsupportedParams: ['topK', 'seed', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
     models: [
@@ -151,6 +160,7 @@ export const profiles = {
         // These models reject all sampling parameters.
         pattern: /^kimi-k(?:2\.[5-9]|[3-9])/,
         quirks: {
+          callsWithoutReasoning: 'stand-in',
           unsupportedParams: [
             'topK',
             'seed',
@@ -162,6 +172,7 @@ export const profiles = {
           ],
         },
       },
+      { pattern: /thinking/, quirks: { callsWithoutReasoning: 'stand-in' } },
     ],
     modelCapabilities: modelCapabilities.moonshot,
   },

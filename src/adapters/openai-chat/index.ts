@@ -68,7 +68,8 @@ export function openaiChat(settings: OpenAIChatSettings = {}): Provider {
   });
   return chatProvider({
     connection,
-    dialectOf: (model) => (connection.isOpenAI ? openAIDialect(model) : compatibleDialect()),
+    dialectOf: (model) =>
+      connection.isOpenAI ? openAIDialect(model) : compatibleDialect({}, model),
     priceList,
     capabilities: (model) =>
       connection.isOpenAI ? openAIModelSpec(model).capabilities : compatibleCapabilities,

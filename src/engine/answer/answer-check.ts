@@ -185,6 +185,8 @@ async function checkContent(check: OutputCheck, completion: Completion): Promise
   if (check.hasTools && completion.toolCalls.length > 0) {
     checked = { ...checked, toolCalls: await checkToolCalls(check, completion.toolCalls) };
   }
+  // The vendor paused its own tools: the object comes when the turn is sent back.
+  if (completion.finishReason === 'pause') return checked;
   // A turn that calls tools has no object: that comes with the final turn. Without `tools` the type promises an object,
   // though tools may have been offered in `providerOptions`.
   const hasObject = !check.hasTools || completion.toolCalls.length === 0;

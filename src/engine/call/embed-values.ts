@@ -204,7 +204,7 @@ function embedTask(tier: ResolvedTier, values: readonly string[], options: Embed
       const prepared = provider.prepareEmbedding?.({
         provider: target.provider,
         model: target.model,
-        values,
+        values: values.map((value) => value.toWellFormed()),
         ...(dimensions !== undefined && { dimensions }),
         ...(options.userId !== undefined && { userId: options.userId }),
         ...(extraBody !== undefined && { extraBody }),

@@ -11,6 +11,7 @@ import {
   maxAnswerParts,
   memoryBoundOf,
 } from '../../transport/answer-bound.ts';
+import { type MediaPart, mediaTokens } from './media-tokens.ts';
 
 /** About four characters make a token. Used only when the vendor reports no usage, which is then marked as estimated. */
 export const charactersPerToken = 4;
@@ -46,12 +47,27 @@ function jsonLengthOf(value: unknown): number {
   }
 }
 
+function isMedia(value: unknown): value is MediaPart {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return false;
+  const isKind = value.type === 'image' || value.type === 'audio' || value.type === 'file';
+  return isKind && 'source' in value && typeof value.source === 'object' && value.source !== null;
+}
+
+/** The characters of a tool's output, with its media as many as their tokens would be. */
+function outputLengthOf(output: unknown): number {
+  if (!Array.isArray(output) || !output.some(isMedia)) return jsonLengthOf(output);
+  return output.reduce((sum: number, each: unknown) => {
+    return sum + (isMedia(each) ? mediaTokens(each) * charactersPerToken : jsonLengthOf(each));
+  }, 0);
+}
+
 function lengthOf(parts: readonly Part[]): number {
   return parts.reduce(
     (sum, part) =>
       sum +
       ('text' in part ? part.text.length : 0) +
-      (part.type === 'tool-result' ? jsonLengthOf(part.output) : 0) +
+      (isMedia(part) ? mediaTokens(part) * charactersPerToken : 0) +
+      (part.type === 'tool-result' ? outputLengthOf(part.output) : 0) +
       (part.type === 'tool-call' ? (part.rawInput?.length ?? jsonLengthOf(part.input)) : 0),
     0,
   );

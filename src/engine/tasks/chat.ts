@@ -6,7 +6,7 @@ import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { needsOf } from '../../routing/plan.ts';
 import { callProblem, checkOutput, type OutputCheck, outputCheck } from '../answer/answer-check.ts';
 import { otherKind, type TargetRequest, type Task } from '../core/task.ts';
-import { checkToolChoice, normalizeMessages, normalizeTools } from './messages.ts';
+import { checkToolChoice, normalizeMessages, normalizeTools, wellFormed } from './messages.ts';
 
 /** A chat request, checked. */
 type Chat = {
@@ -84,7 +84,7 @@ function taskOf(chat: Chat): Task {
     messages,
     needs: needsOf(messages, { tools, schema: options.schema }),
     transferFor: ({ transfer = defaults.transfer }) => transfer,
-    prepare: (provider, request) => provider.prepare(requestFor(chat, request)),
+    prepare: (provider, request) => provider.prepare(wellFormed(requestFor(chat, request))),
     check: (completion) => checkOutput(output, completion),
     callProblem: (name, request) => callProblem(toolNames, name, request),
   };

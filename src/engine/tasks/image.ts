@@ -52,7 +52,7 @@ export function imageTask(prompt: string, options: ImageOptions): Task {
       const prepared = provider.prepareImage?.({
         provider: target.provider,
         model: target.model,
-        prompt,
+        prompt: prompt.toWellFormed(),
         ...(count !== undefined && { count }),
         ...(size !== undefined && { size }),
         ...(options.userId !== undefined && { userId: options.userId }),

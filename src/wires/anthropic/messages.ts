@@ -20,9 +20,11 @@ import {
   outputParts,
   outputText,
   pairToolResults,
+  parseReplayData,
   ToolIds,
   wireMedia,
   withoutBlanks,
+  withSoundToolNames,
 } from '../common/request.ts';
 import type { ClaudeModelSpec } from './models.ts';
 
@@ -88,7 +90,8 @@ function documentSource(part: FilePart, provider: string): Block {
 
 function mediaBlock(part: ImagePart | FilePart, provider: string): Block {
   const cache = cacheControl(part.cache);
-  const isImage = part.type === 'image' || part.source.mediaType?.startsWith('image/') === true;
+  const isImage =
+    part.type === 'image' || wireMedia(part.source).mediaType?.startsWith('image/') === true;
   if (isImage) return { ...imageBlock(part, provider), ...cache };
   return {
     type: 'document',
@@ -134,7 +137,7 @@ function reasoningBlock(part: ReasoningPart, request: ProviderRequest): Block | 
     return { type: 'redacted_thinking', data: opaque.data };
   }
   if (opaque.kind !== 'item') return undefined;
-  const block: unknown = JSON.parse(opaque.data);
+  const block: unknown = parseReplayData(opaque);
   return isObject(block) ? block : undefined;
 }
 
@@ -205,7 +208,7 @@ export type WireConversation = {
 export function toMessages(request: ProviderRequest, spec: ClaudeModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const { system, rest } = hoistSystem(withoutBlanks(request.messages));
-  const paired = pairToolResults(rest);
+  const paired = pairToolResults(withSoundToolNames(rest));
   warnings.push(...paired.warnings);
   const ids = new ToolIds(toolIdRule);
   const turns = mergeNeighbours(adaptSystemTurns(paired.messages, spec, warnings), (message) =>

@@ -213,55 +213,67 @@ function lostThinking({ messages }: WireConversation): boolean {
 /** The API rejects a fifth breakpoint. */
 const maxBreakpoints = 4;
 
-function withoutBreakpoint(block: JsonObject): JsonObject {
-  const { cache_control, ...rest } = block;
-  return rest;
-}
+/** Adapts the breakpoints of a body, from its last block to its first. */
+class Breakpoints {
+  dropped = 0;
+  extended = 0;
+  #left = maxBreakpoints;
+  #isLong = false;
 
-/** Counts the breakpoints of blocks, including nested ones. */
-function countBreakpoints(blocks: unknown): number {
-  if (!Array.isArray(blocks)) return 0;
-  let count = 0;
-  for (const block of blocks) {
-    if (!isObject(block)) continue;
-    if ('cache_control' in block) count++;
-    count += countBreakpoints(block.content);
+  /** A block without its breakpoint if later ones use up the maximum, else with a lifetime that later ones allow. */
+  mark(block: JsonObject): JsonObject {
+    const { cache_control: mark, ...rest } = block;
+    if (!isObject(mark)) return block;
+    if (this.#left === 0) {
+      this.dropped += 1;
+      return rest;
+    }
+    this.#left -= 1;
+    if (mark.ttl === '1h') this.#isLong = true;
+    else if (this.#isLong) {
+      this.extended += 1;
+      return { ...block, cache_control: { ...mark, ttl: '1h' } };
+    }
+    return block;
   }
-  return count;
-}
 
-/** Removes all but the last breakpoints of a body. The last ones cover the longest prefixes. */
-function limitBreakpoints(body: JsonObject, warnings: Warning[]): JsonObject {
-  let left = maxBreakpoints - ('cache_control' in body ? 1 : 0);
-  const count = [body.messages, body.system, body.tools].map(countBreakpoints);
-  if (count.reduce((sum, each) => sum + each, 0) <= left) return body;
-  let removed = 0;
-  const limit = (blocks: unknown): unknown => {
+  /** The blocks of a prompt's section, messages and tool results included, which contain blocks. */
+  in(blocks: unknown): unknown {
     if (!Array.isArray(blocks)) return blocks;
     return blocks
       .toReversed()
       .map((block: unknown) => {
         if (!isObject(block)) return block;
-        if (Array.isArray(block.content) && block.type !== 'tool_result') {
-          return { ...block, content: limit(block.content) };
-        }
-        if (!('cache_control' in block)) return block;
-        if (left-- > 0) return block;
-        removed++;
-        return withoutBreakpoint(block);
+        const marked = this.mark(block);
+        return Array.isArray(marked.content)
+          ? { ...marked, content: this.in(marked.content) }
+          : marked;
       })
       .reverse();
-  };
-  const messages = limit(body.messages);
-  const system = limit(body.system);
-  const tools = limit(body.tools);
-  if (removed === 0) return body;
-  warnings.push(
-    adjustedParam(
-      'cache',
-      `${removed} cache hints were dropped: the API accepts ${maxBreakpoints}`,
-    ),
-  );
+  }
+}
+
+/**
+ * Keeps the last breakpoints of a body, which cover the longest prefixes. The API rejects more than four, and one of an
+ * hour after a shorter one.
+ */
+function adaptBreakpoints(body: JsonObject, warnings: Warning[]): JsonObject {
+  const breakpoints = new Breakpoints();
+  // The mark of the body itself stands for one at its last block.
+  breakpoints.mark(body);
+  const messages = breakpoints.in(body.messages);
+  const system = breakpoints.in(body.system);
+  const tools = breakpoints.in(body.tools);
+  const { dropped, extended } = breakpoints;
+  if (dropped > 0) {
+    const message = `${dropped} cache hints were dropped: the API accepts ${maxBreakpoints}`;
+    warnings.push(adjustedParam('cache', message));
+  }
+  if (extended > 0) {
+    const message = `${extended} cache hints were extended to an hour, because one of an hour follows`;
+    warnings.push(adjustedParam('cache', message));
+  }
+  if (dropped + extended === 0) return body;
   return {
     ...body,
     messages,
@@ -342,5 +354,5 @@ export function toWireRequest(request: ProviderRequest, takesSampling: boolean):
     ...(userId !== undefined && { metadata: { user_id: userId } }),
     ...cacheControl(cache),
   };
-  return { body: mergeBody(limitBreakpoints(body, warnings), extraBody), warnings };
+  return { body: adaptBreakpoints(mergeBody(body, extraBody), warnings), warnings };
 }

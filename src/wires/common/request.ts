@@ -14,6 +14,7 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
+import { mediaTypeOf, readDataUrl, soundBase64, soundMediaType } from './media-type.ts';
 
 export function droppedParam(param: string, message: string): Warning {
   return { code: 'dropped-param', param, message };
@@ -113,6 +114,13 @@ export function canReplay(opaque: Opaque, request: ProviderRequest, wire: string
   return opaque.wire === wire && opaque.provider === request.provider;
 }
 
+/** Replay data that is JSON, without halves of surrogate pairs, whose escapes vendors reject. */
+export function parseReplayData({ data }: Opaque): unknown {
+  return JSON.parse(data, (_key, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
+  );
+}
+
 /** The result of a call that has none. Every wire requires a result for each call. */
 const noResult = 'This tool call was not answered.';
 
@@ -142,7 +150,7 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
   const paired: NormalMessage[] = [];
   const warnings: Warning[] = [];
   let open:
-    | { readonly calls: readonly ToolCallPart[]; readonly results: Map<string, Part> }
+    | { readonly calls: readonly ToolCallPart[]; readonly results: Map<string, ToolResultPart> }
     | undefined;
   let waiting: NormalMessage[] = [];
 
@@ -151,7 +159,8 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
       const { calls, results } = open;
       const content = calls.map((call): Part => {
         const result = results.get(call.id);
-        if (result !== undefined) return result;
+        // Some vendors match a result to its call by the name of the tool.
+        if (result !== undefined) return { ...result, name: call.name };
         warnings.push({
           code: 'compat',
           message: `the call of tool "${call.name}" has no result; an error result was sent`,
@@ -195,6 +204,33 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
   }
   settle();
   return { messages: paired, warnings };
+}
+
+/** Names of tools that all vendors accept: those of the tools in a request. */
+const commonName = /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/;
+
+/**
+ * Replaces the names in the conversation's calls that vendors would reject, such as those a model made up. `accepted` is
+ * the format of the wire's names.
+ */
+export function withSoundToolNames(
+  messages: readonly NormalMessage[],
+  accepted: RegExp = commonName,
+): readonly NormalMessage[] {
+  const isSound = (part: Part): boolean => part.type !== 'tool-call' || accepted.test(part.name);
+  if (messages.every(({ content }) => content.every(isSound))) return messages;
+  return messages.map((message) => ({
+    ...message,
+    content: message.content.map((part) =>
+      part.type !== 'tool-call' || isSound(part) ? part : { ...part, name: nameFor(part.name) },
+    ),
+  }));
+}
+
+function nameFor(name: string): string {
+  const sound = name.slice(0, 63).replaceAll(/[^a-zA-Z0-9_-]+/g, '_');
+  if (commonName.test(sound)) return sound;
+  return sound === '' ? 'unknown_tool' : `_${sound}`;
 }
 
 /** The format a wire requires for the ids of tool calls. */
@@ -250,19 +286,22 @@ export type WireMedia =
       readonly mediaType: string | undefined;
     };
 
-const dataUrl = /^data:([^;,]+)(?:;[^;,]+)*;base64,(.*)$/is;
-
-/** Converts bytes and `data:` URLs to base64. */
+/** Converts bytes and `data:` URLs to base64, with the media type as vendors spell it. */
 export function wireMedia(source: Media): WireMedia {
-  if ('ref' in source) return { kind: 'ref', ...source.ref, mediaType: source.mediaType };
+  const mediaType = source.mediaType === undefined ? undefined : soundMediaType(source.mediaType);
+  if ('ref' in source) return { kind: 'ref', ...source.ref, mediaType };
   if ('url' in source) {
-    const [, mediaType, data] = dataUrl.exec(source.url) ?? [];
-    if (mediaType !== undefined && data !== undefined) return { kind: 'base64', data, mediaType };
-    return { kind: 'url', url: source.url, mediaType: source.mediaType };
+    const inline = readDataUrl(source.url, source.mediaType);
+    return inline === undefined
+      ? { kind: 'url', url: source.url, mediaType }
+      : { kind: 'base64', ...inline };
   }
-  const data =
-    typeof source.data === 'string' ? source.data : Buffer.from(source.data).toString('base64');
-  return { kind: 'base64', data, mediaType: source.mediaType };
+  if (typeof source.data !== 'string') {
+    const data = Buffer.from(source.data).toString('base64');
+    return { kind: 'base64', data, mediaType: mediaTypeOf(source.mediaType, data) };
+  }
+  const data = readDataUrl(source.data)?.data ?? soundBase64(source.data);
+  return { kind: 'base64', data, mediaType: mediaTypeOf(source.mediaType, data) };
 }
 
 const outputPartTypes: readonly unknown[] = ['text', 'image', 'file'];

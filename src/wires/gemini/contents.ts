@@ -20,8 +20,10 @@ import {
   mergeNeighbours,
   outputParts,
   pairToolResults,
+  parseReplayData,
   wireMedia,
   withoutBlanks,
+  withSoundToolNames,
 } from '../common/request.ts';
 import type { GeminiModelSpec } from './models.ts';
 
@@ -33,6 +35,9 @@ const googleUrl =
 
 /** The signature for calls made by another model. Gemini 3 rejects calls without a signature. */
 const foreignCallSignature = 'skip_thought_signature_validator';
+
+/** The format of a function's name: https://ai.google.dev/api/caching#FunctionDeclaration */
+const toolName = /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$/;
 
 /** Ids that signalbox generated for calls without one. The API matches such calls to results by their order. */
 const generatedId = /^call_\d+$/;
@@ -92,7 +97,7 @@ function reasoningPart(part: ReasoningPart, request: ProviderRequest): WirePart 
   const { opaque } = part;
   if (opaque === undefined || !canReplay(opaque, request, 'gemini')) return undefined;
   if (opaque.kind === 'item') {
-    const item: unknown = JSON.parse(opaque.data);
+    const item: unknown = parseReplayData(opaque);
     return isObject(item) ? item : undefined;
   }
   if (opaque.kind !== 'thought-signature') return undefined;
@@ -202,7 +207,7 @@ export type WireConversation = {
 export function toContents(request: ProviderRequest, spec: GeminiModelSpec): WireConversation {
   const warnings: Warning[] = [];
   const hoisted = hoistSystem(withoutBlanks(request.messages));
-  const paired = pairToolResults(hoisted.rest);
+  const paired = pairToolResults(withSoundToolNames(hoisted.rest, toolName));
   warnings.push(...paired.warnings);
   const turns = mergeNeighbours(withoutInnerSystem(paired.messages, warnings), (message) =>
     message.role === 'assistant' ? 'assistant' : 'user',

@@ -7,6 +7,7 @@ import { type AddPart, type AnswerOrigin, PartAssembler } from '../common/read-a
 import { openAICitation } from '../openai-shared/response.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
+import { thoughtSignature } from './signatures.ts';
 
 /** A piece of text, and whether it was inside `<think>` tags. */
 type TaggedText = { readonly type: 'text' | 'reasoning'; readonly text: string };
@@ -167,11 +168,6 @@ function thinkingText(part: JsonObject): string {
 function argumentsOf(value: unknown): string {
   if (typeof value === 'string') return value;
   return value === undefined || value === null ? '' : JSON.stringify(value);
-}
-
-/** The signature that Gemini's compatible endpoint requires when the call is sent back. */
-function thoughtSignature(call: JsonObject): string | undefined {
-  return textOf(objectOf(objectOf(call.extra_content).google).thought_signature);
 }
 
 /** The text of a delta and its field, if the delta contains nothing else. */
@@ -349,9 +345,9 @@ export class DeltaReader {
     const input =
       custom.input === undefined ? argumentsOf(described.arguments) : JSON.stringify(custom.input);
     this.#emitCall(call, name, input);
-    const data = thoughtSignature(value);
-    if (data === undefined) return;
-    const opaque: Opaque = { wire, ...this.#origin, kind: 'thought-signature', data };
+    const signature = thoughtSignature(value);
+    if (signature === undefined) return;
+    const opaque: Opaque = { wire, ...this.#origin, ...signature };
     this.#assembler.opaque(call.slot, opaque);
   }
 }

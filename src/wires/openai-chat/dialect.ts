@@ -55,8 +55,19 @@ export type ChatQuirks = {
    * the start of the text.
    */
   readonly reasoningOut: 'fields' | 'tags';
-  /** When reasoning is sent back to the vendor, in the field it was received in. */
-  readonly echoReasoning: 'always' | 'tool-loop' | 'never';
+  /**
+   * When reasoning is sent back to the vendor, in the field it was received in: `tool-loop` until the next user turn,
+   * `tool-turns` also later, with all answers to a user turn that called tools.
+   */
+  readonly echoReasoning: 'always' | 'tool-turns' | 'tool-loop' | 'never';
+  /** Whether turns with tool calls may lack `reasoning_content`. With `stand-in`, it is then sent blank. */
+  readonly callsWithoutReasoning: 'accepted' | 'stand-in';
+  /** Whether tool calls may lack a thought signature. With `stand-in`, Google's placeholder is then sent. */
+  readonly unsignedCalls: 'accepted' | 'stand-in';
+  /** Which turn may follow tool results. With `assistant`, a short one is added before any other. */
+  readonly afterToolResults: 'any' | 'assistant';
+  /** Where a refusal of an earlier turn is sent: in its own field, or as text. */
+  readonly refusals: 'field' | 'text';
   /** What a 400 or 413 without a body means: the usual meaning of its status, or that the prompt is too long. */
   readonly bareRefusal: 'status' | 'context_length';
   readonly unsupportedParams: readonly DroppableParam[];
@@ -87,10 +98,27 @@ const compatibleQuirks: ChatQuirks = {
   efforts: 'any',
   reasoningOut: 'tags',
   echoReasoning: 'tool-loop',
+  callsWithoutReasoning: 'accepted',
+  unsignedCalls: 'accepted',
+  afterToolResults: 'any',
+  refusals: 'text',
   bareRefusal: 'status',
   unsupportedParams: ['topK'],
   extraBody: {},
 };
+
+/** What the models of a family require at any vendor. The first match wins; a profile's own quirks override it. */
+const families: readonly (readonly [pattern: RegExp, quirks: Partial<ChatQuirks>])[] = [
+  // https://ai.google.dev/gemini-api/docs/thought-signatures
+  [/(?:^|\/)gemini-(?![12]\b)/i, { unsignedCalls: 'stand-in' }],
+  // Their templates, which servers of open weights run too, reject a user turn right after tool results.
+  [/(?:mis|mix|minis|magis|devs|codes|vox)tral|pixtral/i, { afterToolResults: 'assistant' }],
+  [/kimi-k(?:2\.[5-9]|2-thinking|[3-9])|deepseek-v[4-9]/i, { echoReasoning: 'tool-turns' }],
+];
+
+function familyQuirks(model: string): Partial<ChatQuirks> {
+  return families.find(([pattern]) => pattern.test(model))?.[1] ?? {};
+}
 
 export function openAIDialect(model: string): ChatDialect {
   return {
@@ -99,11 +127,12 @@ export function openAIDialect(model: string): ChatDialect {
     systemRole: 'developer',
     userField: 'safety_identifier',
     reasoningOut: 'fields',
+    refusals: 'field',
     spec: openAIModelSpec(model),
   };
 }
 
-/** The dialect of a vendor other than OpenAI. Its models have no spec. */
-export function compatibleDialect(quirks: Partial<ChatQuirks> = {}): ChatDialect {
-  return { ...compatibleQuirks, ...quirks, spec: unknownModelSpec };
+/** The dialect of a model of a vendor other than OpenAI. Its models have no spec. */
+export function compatibleDialect(quirks: Partial<ChatQuirks> = {}, model = ''): ChatDialect {
+  return { ...compatibleQuirks, ...familyQuirks(model), ...quirks, spec: unknownModelSpec };
 }

@@ -14,16 +14,19 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest } from '../../protocol/request.ts';
+import { isObject } from '../common/read.ts';
 import {
   canReplay,
   joinText,
   outputParts,
   outputText,
+  parseReplayData,
   type ToolIds,
   wireMedia,
 } from '../common/request.ts';
 import { cacheBreakpoint } from '../openai-shared/models.ts';
 import type { ChatDialect } from './dialect.ts';
+import { signatureFields } from './signatures.ts';
 
 export const wire = 'openai-chat';
 
@@ -46,10 +49,7 @@ function breakpoint(hint: CacheHint | undefined, context: MessageContext): JsonO
 /** The two formats of `input_audio`, by media type. */
 const audioFormats: Readonly<Record<string, string>> = {
   'audio/wav': 'wav',
-  'audio/wave': 'wav',
-  'audio/x-wav': 'wav',
   'audio/mpeg': 'mp3',
-  'audio/mp3': 'mp3',
 };
 
 function image(part: ImagePart, context: MessageContext): JsonObject {
@@ -66,7 +66,7 @@ function image(part: ImagePart, context: MessageContext): JsonObject {
 function audio(part: AudioPart): JsonObject {
   const media = wireMedia(part.source);
   if (media.kind !== 'base64') throw unsupported('audio by URL; pass its bytes');
-  const format = own(audioFormats, media.mediaType.toLowerCase());
+  const format = own(audioFormats, media.mediaType);
   if (format === undefined) throw unsupported('audio other than WAV and MP3');
   return { type: 'input_audio', input_audio: { data: media.data, format } };
 }
@@ -114,27 +114,42 @@ function userContent(
   return message.content.flatMap((part) => contentOf(part, message.role, context));
 }
 
-/** Gemini's compatible endpoint rejects its calls without their signature. */
-function ownSignature({ opaque }: ToolCallPart, context: MessageContext): JsonObject {
-  const matches = opaque?.kind === 'thought-signature' && canReplay(opaque, context.request, wire);
-  return matches ? { extra_content: { google: { thought_signature: opaque.data } } } : {};
+/** The placeholder for the calls of other models: https://ai.google.dev/gemini-api/docs/thought-signatures */
+const foreignSignature = {
+  extra_content: { google: { thought_signature: 'skip_thought_signature_validator' } },
+};
+
+/** Gemini rejects a turn whose first call has no signature. */
+function toolCalls(calls: readonly ToolCallPart[], context: MessageContext): readonly JsonObject[] {
+  return calls.map((call, index) => {
+    const { opaque } = call;
+    const isOwn = opaque !== undefined && canReplay(opaque, context.request, wire);
+    const signature = isOwn ? signatureFields(opaque) : undefined;
+    const isRequired = index === 0 && context.dialect.unsignedCalls === 'stand-in';
+    if (signature !== undefined || !isRequired) {
+      return { ...toolCall(call, context), ...signature };
+    }
+    const message = 'tool calls of another model were sent without its thoughts';
+    context.warn({ code: 'compat', param: 'thoughtSignature', message });
+    return { ...toolCall(call, context), ...foreignSignature };
+  });
 }
 
 function toolCall(part: ToolCallPart, context: MessageContext): JsonObject {
   // Invalid arguments are sent back inside valid JSON, because servers parse them.
   const input = part.invalid === true ? { invalid: part.rawInput ?? part.input } : part.input;
+  // Servers read the fields of the arguments.
+  const fields = isObject(input) ? input : { input };
   return {
     id: context.ids.call(part.id),
     type: 'function',
-    function: { name: part.name, arguments: JSON.stringify(input) },
-    ...ownSignature(part, context),
+    function: { name: part.name, arguments: JSON.stringify(fields) },
   };
 }
 
 /**
- * Sends reasoning back in the field it was received in, usually only inside a tool loop: DeepSeek and Moonshot require
- * it there, and reject or ignore it elsewhere. OpenRouter's details include the model's signatures and replace the
- * text.
+ * Reasoning in the field it was received in. DeepSeek and Moonshot require it with tool calls. OpenRouter's details
+ * include the model's signatures and replace the text.
  */
 function echoedReasoning(message: NormalMessage, context: MessageContext): JsonObject {
   const fields: Record<string, string> = {};
@@ -142,7 +157,7 @@ function echoedReasoning(message: NormalMessage, context: MessageContext): JsonO
     const opaque = part.type === 'reasoning' ? part.opaque : undefined;
     if (part.type !== 'reasoning' || opaque === undefined) continue;
     if (!canReplay(opaque, context.request, wire)) continue;
-    if (opaque.kind === 'encrypted') return { reasoning_details: JSON.parse(opaque.data) };
+    if (opaque.kind === 'encrypted') return { reasoning_details: parseReplayData(opaque) };
     if (opaque.kind === 'reasoning-content') {
       fields[opaque.data] = (own(fields, opaque.data) ?? '') + part.text;
     }
@@ -152,27 +167,57 @@ function echoedReasoning(message: NormalMessage, context: MessageContext): JsonO
 
 const plainAssistantParts: readonly Part['type'][] = ['text', 'refusal', 'reasoning', 'tool-call'];
 
-function assistant(message: NormalMessage, inLoop: boolean, context: MessageContext): JsonObject {
+/** For each turn, whether its reasoning is sent back. */
+function echoedTurns(
+  messages: readonly NormalMessage[],
+  { echoReasoning }: ChatDialect,
+): readonly boolean[] {
+  if (echoReasoning === 'always' || echoReasoning === 'never') {
+    return messages.map(() => echoReasoning === 'always');
+  }
+  let userTurns = 0;
+  const groups = messages.map(({ role }) => (role === 'user' ? ++userTurns : userTurns));
+  const withTools = new Set(groups.filter((_, index) => messages[index]?.role === 'tool'));
+  const isLater = echoReasoning === 'tool-turns';
+  return groups.map((group) => group === userTurns || (isLater && withTools.has(group)));
+}
+
+/** For turns whose reasoning is lost or another vendor's: the field must not be missing, nor be empty. */
+const noReasoning = { reasoning_content: ' ' };
+
+function assistant(
+  message: NormalMessage,
+  echoes: boolean,
+  context: MessageContext,
+): readonly JsonObject[] {
   for (const part of message.content) {
     if (!plainAssistantParts.includes(part.type)) context.warn(dropped(part, message.role));
   }
-  const { echoReasoning } = context.dialect;
-  const isEchoed = echoReasoning === 'always' || (echoReasoning === 'tool-loop' && inLoop);
+  const { callsWithoutReasoning, refusals } = context.dialect;
   const calls = message.content.filter((part) => part.type === 'tool-call');
   const refusal = message.content.find((part) => part.type === 'refusal')?.text;
-  const text = joinText(message.content);
-  return {
-    role: 'assistant',
-    content: text === '' ? null : text,
-    ...(refusal !== undefined && { refusal }),
-    ...(calls.length > 0 && { tool_calls: calls.map((call) => toolCall(call, context)) }),
-    ...(isEchoed && echoedReasoning(message, context)),
-  };
+  const inField = refusal !== undefined && refusals === 'field';
+  const text = [joinText(message.content), inField ? '' : (refusal ?? '')]
+    .filter((each) => each !== '')
+    .join('\n\n');
+  if (text === '' && !inField && calls.length === 0) return [];
+  const reasoning = echoes ? echoedReasoning(message, context) : {};
+  const lacksReasoning = calls.length > 0 && Object.keys(reasoning).length === 0;
+  return [
+    {
+      role: 'assistant',
+      content: text === '' ? null : text,
+      ...(inField && { refusal }),
+      ...(calls.length > 0 && { tool_calls: toolCalls(calls, context) }),
+      ...(lacksReasoning && callsWithoutReasoning === 'stand-in' ? noReasoning : reasoning),
+    },
+  ];
 }
 
 function toolResult(part: ToolResultPart, context: MessageContext): JsonObject {
   const parts = outputParts(part.output);
-  const output = parts === undefined ? outputText(part.output) : joinText(parts);
+  const output =
+    parts === undefined ? outputText(part.output) : joinText(parts) || 'The output follows.';
   return {
     role: 'tool',
     tool_call_id: context.ids.result(part.id),
@@ -196,17 +241,30 @@ function toolAttachments(message: NormalMessage, context: MessageContext): reado
   return content.length === 0 ? [] : [{ role: 'user', content }];
 }
 
+/** Adds the assistant turn that some templates require between tool results and other turns. */
+function withTurnsAfterResults(
+  turns: readonly JsonObject[],
+  { dialect, warn }: MessageContext,
+): readonly JsonObject[] {
+  if (dialect.afterToolResults === 'any') return turns;
+  return turns.flatMap((turn, index) => {
+    const follows = turns[index - 1]?.role === 'tool';
+    if (!follows || turn.role === 'tool' || turn.role === 'assistant') return [turn];
+    const message =
+      'the vendor requires an assistant turn after tool results; a short one was added';
+    warn({ code: 'compat', message });
+    return [{ role: 'assistant', content: 'OK.' }, turn];
+  });
+}
+
 /** Converts the conversation. Tool calls must already be paired with their results. */
 export function wireMessages(
   messages: readonly NormalMessage[],
   context: MessageContext,
 ): readonly JsonObject[] {
-  const lastUser = messages.findLastIndex((message) => message.role === 'user');
-  return messages.flatMap((message, index) => {
-    if (message.role === 'assistant') {
-      const isSilent = message.content.every((part) => part.type === 'reasoning');
-      return isSilent ? [] : [assistant(message, index > lastUser, context)];
-    }
+  const echoed = echoedTurns(messages, context.dialect);
+  const turns = messages.flatMap((message, index) => {
+    if (message.role === 'assistant') return assistant(message, echoed[index] === true, context);
     if (message.role === 'tool') {
       const results = message.content.filter((part) => part.type === 'tool-result');
       return [
@@ -220,6 +278,7 @@ export function wireMessages(
     }
     return [{ role: context.dialect.systemRole, content: systemContent(message, context) }];
   });
+  return withTurnsAfterResults(turns, context);
 }
 
 function systemContent(

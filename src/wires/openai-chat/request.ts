@@ -11,6 +11,7 @@ import {
   type ToolIdRule,
   ToolIds,
   withoutBlanks,
+  withSoundToolNames,
 } from '../common/request.ts';
 import { adaptEffort, adaptSampling, cacheTtl } from '../openai-shared/models.ts';
 import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';
@@ -311,7 +312,7 @@ export function chatBody(
     );
   }
   const hasTools = (tools?.length ?? 0) > 0;
-  const paired = pairToolResults(withoutBlanks(messages));
+  const paired = pairToolResults(withSoundToolNames(withoutBlanks(messages)));
   const wireTools = (tools ?? []).map((tool) => chatTool(tool, dialect));
   const structured = wireOutput(output, dialect, hasTools);
   const chosen = choice === undefined || !hasTools ? undefined : toolChoice(choice, dialect);

@@ -14,7 +14,7 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ProviderRequest, ToolChoice } from '../../protocol/request.ts';
-import { objectOf, textOf } from '../common/read.ts';
+import { isObject, objectOf, textOf } from '../common/read.ts';
 import type { AnswerOrigin } from '../common/read-answer.ts';
 import {
   canReplay,
@@ -25,9 +25,11 @@ import {
   outputParts,
   outputText,
   pairToolResults,
+  parseReplayData,
   ToolIds,
   wireMedia,
   withoutBlanks,
+  withSoundToolNames,
 } from '../common/request.ts';
 import {
   adaptEffort,
@@ -48,17 +50,50 @@ export function encryptedReasoning(item: JsonObject, origin: AnswerOrigin): Opaq
   return { wire, provider: origin.provider, model: origin.model, kind: 'encrypted', data };
 }
 
+/** Items of tools that the vendor runs. Those that wait for the caller's output are not among them. */
+const vendorItems: readonly unknown[] = [
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'image_generation_call',
+  'mcp_call',
+  'mcp_list_tools',
+  'tool_search_call',
+  'tool_search_output',
+  'compaction',
+];
+
+/** The replay data of an item of the vendor's own tools. The reasoning before it must not be sent back without it. */
+export function vendorItem(item: JsonObject, origin: AnswerOrigin): Opaque | undefined {
+  if (!vendorItems.includes(item.type)) return undefined;
+  return {
+    wire,
+    provider: origin.provider,
+    model: origin.model,
+    kind: 'item',
+    data: JSON.stringify(item),
+  };
+}
+
+function readVendorItem(opaque: Opaque): JsonObject | undefined {
+  const item = opaque.kind === 'item' ? parsed(opaque) : {};
+  return vendorItems.includes(item.type) ? item : undefined;
+}
+
+function parsed(opaque: Opaque): JsonObject {
+  try {
+    return objectOf(parseReplayData(opaque));
+  } catch {
+    return {};
+  }
+}
+
 /** The fields of the reasoning item, if `opaque` contains one. */
 function readEncryptedReasoning(
   opaque: Opaque,
 ): { readonly id?: string; readonly encrypted_content: string } | undefined {
   if (opaque.kind !== 'encrypted') return undefined;
-  let kept: JsonObject;
-  try {
-    kept = objectOf(JSON.parse(opaque.data));
-  } catch {
-    return undefined;
-  }
+  const kept = parsed(opaque);
   const encrypted = textOf(kept.encrypted_content);
   const id = textOf(kept.id);
   if (encrypted === undefined) return undefined;
@@ -157,11 +192,13 @@ function userItem(message: NormalMessage, context: InputContext): readonly JsonO
 function toolCall(part: ToolCallPart, context: InputContext): JsonObject {
   // Invalid arguments are sent back inside valid JSON, because servers parse them.
   const input = part.invalid === true ? { invalid: part.rawInput ?? part.input } : part.input;
+  // Servers read the fields of the arguments.
+  const fields = isObject(input) ? input : { input };
   return {
     type: 'function_call',
     call_id: context.ids.call(part.id),
     name: part.name,
-    arguments: JSON.stringify(input),
+    arguments: JSON.stringify(fields),
   };
 }
 
@@ -178,8 +215,10 @@ function toolResult(part: ToolResultPart, context: InputContext): JsonObject {
 
 function reasoning(part: ReasoningPart, context: InputContext): readonly JsonObject[] {
   const { opaque } = part;
-  if (opaque === undefined || !context.mayReason || !canReplay(opaque, context.request, wire))
-    return [];
+  if (opaque === undefined || !canReplay(opaque, context.request, wire)) return [];
+  const item = readVendorItem(opaque);
+  if (item !== undefined) return [item];
+  if (!context.mayReason) return [];
   const encrypted = readEncryptedReasoning(opaque);
   if (encrypted === undefined) return [];
   const summary = part.text === '' ? [] : [{ type: 'summary_text', text: part.text }];
@@ -291,7 +330,7 @@ export function responsesBody(request: ProviderRequest): {
     warn({ code: 'adjusted-param', param: 'maxOutputTokens', message });
   }
 
-  const paired = pairToolResults(withoutBlanks(messages));
+  const paired = pairToolResults(withSoundToolNames(withoutBlanks(messages)));
   const wireTools = (tools ?? []).map(adaptTool);
   const wireOutput = output === undefined ? undefined : adaptOutput(output);
   warn(...paired.warnings, ...wireTools.flatMap((tool) => tool.warnings));

@@ -20,7 +20,7 @@ import {
   openAIErrorInBand,
   openAIUsage,
 } from '../openai-shared/response.ts';
-import { encryptedReasoning, messagePhase } from './request.ts';
+import { encryptedReasoning, messagePhase, vendorItem } from './request.ts';
 
 /** The types of tool calls that the caller must answer, with the field of their input. */
 const inputKeyByType: Readonly<Record<string, 'arguments' | 'input'>> = {
@@ -199,6 +199,15 @@ class ItemReader {
     this.#assembler.opaque(slot, opaque);
   }
 
+  /** A step of the vendor's own tools has no text, only replay data. */
+  #readVendorItem(index: number, item: JsonObject): void {
+    const opaque = vendorItem(item, this.#origin);
+    if (opaque === undefined) return;
+    const slot = String(index);
+    this.#assembler.text(slot, 'reasoning', '');
+    this.#assembler.opaque(slot, opaque);
+  }
+
   #readItem(index: number, item: unknown): void {
     if (!isObject(item) || this.#done.has(index)) return;
     this.#done.add(index);
@@ -207,6 +216,7 @@ class ItemReader {
     if (key !== undefined) this.#readCall(index, item, key);
     else if (item.type === 'message') this.#readMessage(index, item);
     else if (item.type === 'reasoning') this.#readReasoning(index, item);
+    else this.#readVendorItem(index, item);
     this.#assembler.close(String(index));
   }
 

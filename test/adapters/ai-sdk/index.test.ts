@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type AiSdkEmbeddingModel, type AiSdkModel, fromAiSdk } from '../../../src/ai-sdk.ts';
 import type { TierSettings } from '../../../src/protocol/config.ts';
-import type { Part } from '../../../src/protocol/message.ts';
+import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
 import { createRouter } from '../../../src/router.ts';
 import { fakeProvider } from '../../../src/testing/fake-provider.ts';
 import { type FakeRuntime, fakeRuntime } from '../../../src/testing/fake-runtime.ts';
@@ -363,5 +363,66 @@ describe.each(['v2', 'v3', 'v4'] as const)('embedding models of the AI SDK (%s)'
 describe('a model of the AI SDK without embeddings', () => {
   it('fails with unsupported', () => {
     expect(fromAiSdk(recordingModel('v4').model).prepareEmbedding).toBeUndefined();
+  });
+});
+
+describe('URLs of media', () => {
+  const source = { url: 'https://X.test/a.png', mediaType: 'image/PNG' };
+  const picture = { type: 'image', source } as const;
+  const own = /^https:\/\/x\.test\//g;
+  const other = /^https:\/\/files\.test\//;
+
+  /** What answers a conversation with the part: the model, or the next target. */
+  async function answeredBy(
+    supportedUrls: AiSdkModel['supportedUrls'] | undefined,
+    part: Part = picture,
+  ): Promise<string> {
+    const { model, requests } = recordingModel('v3');
+    const fetching = { ...model, ...(supportedUrls !== undefined && { supportedUrls }) };
+    const router = createRouter({
+      providers: { p: fromAiSdk(fetching), next: fakeProvider('next') },
+      tiers: { t: { targets: ['p/m', 'next/m'], transfer: 'unary' } },
+    });
+    const { text, trail } = await router.complete('t', [{ role: 'user', content: [part] }]);
+    await router.close();
+    expect(requests).toHaveLength(text === 'next' ? 0 : 1);
+    expect(trail.at(-1)?.target).toBe(text === 'next' ? 'next/m' : 'p/m');
+    return text;
+  }
+
+  it.each([
+    ['no URLs', {}, 'next'],
+    ['other URLs', { '*': [other] }, 'next'],
+    ['URLs of other types', { 'video/*': [own], 'image/jpeg': [own] }, 'next'],
+    ['a promise of other URLs', Promise.resolve({ '*': [other] }), 'next'],
+    ['a promise of no URLs', Promise.resolve({}), 'next'],
+    ['its URL, by type', { 'image/png': [other, own] }, 'Hi'],
+    ['its URL, by kind', { 'image/*': [own] }, 'Hi'],
+    ['its URL, for any type', { '*': [own] }, 'Hi'],
+    ['its URL, for any type in two parts', { '*/*': [own] }, 'Hi'],
+    ['a promise of its URL', Promise.resolve({ '*': [own] }), 'Hi'],
+    ['anything', undefined, 'Hi'],
+  ] as const)('go to a model that fetches %s, else to the next target', async (_, urls, text) => {
+    expect(await answeredBy(urls)).toBe(text);
+    expect(await answeredBy(urls)).toBe(text);
+  });
+
+  it('may be of any kind when they are data', async () => {
+    const data = { url: 'data:image/png;base64,iVBORw0KGgo=' };
+    expect(await answeredBy({}, { type: 'image', source: data })).toBe('Hi');
+  });
+
+  it('are checked in results of tools', async () => {
+    const { model } = recordingModel('v3');
+    const provider = fromAiSdk({ ...model, supportedUrls: {} });
+    const messages: readonly NormalMessage[] = [
+      { role: 'assistant', content: [{ type: 'tool-call', id: 'c', name: 'shot', input: {} }] },
+      {
+        role: 'tool',
+        content: [{ type: 'tool-result', id: 'c', name: 'shot', output: [picture] }],
+      },
+    ];
+    const prepare = () => provider.prepare({ provider: 'p', model: 'm', messages });
+    expect(prepare).toThrow(expect.objectContaining({ code: 'unsupported' }));
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
+import type { CacheHint, NormalMessage, Part } from '../../../src/protocol/message.ts';
 import type { ProviderRequest } from '../../../src/protocol/request.ts';
 import { toWireRequest } from '../../../src/wires/anthropic/request.ts';
 import { requestOf } from '../../support/provider-calls.ts';
@@ -321,6 +321,88 @@ describe('Anthropic request', () => {
     expect(body.system).toEqual([{ type: 'text', text: 'S' }]);
     expect(JSON.stringify(body.messages).match(/"ttl":"1h"/g)).toHaveLength(4);
     expect(warned).toEqual([['adjusted-param', 'cache']]);
+  });
+
+  describe('cache hints', () => {
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    const calls: readonly Part[] = ids.map((id) => ({
+      type: 'tool-call',
+      id,
+      name: 'add',
+      input: {},
+    }));
+    const results = (
+      hints: (id: string) => { inner?: CacheHint; outer?: CacheHint },
+    ): readonly Part[] =>
+      ids.map((id) => {
+        const { inner, outer } = hints(id);
+        return {
+          type: 'tool-result',
+          id,
+          name: 'add',
+          output: [{ type: 'text', text: id, ...(inner !== undefined && { cache: inner }) }],
+          ...(outer !== undefined && { cache: outer }),
+        };
+      });
+    const bodyWith = (content: readonly Part[], more: Partial<ProviderRequest> = {}) =>
+      wire({
+        messages: [
+          { role: 'system', content: [{ type: 'text', text: 'S', cache: { ttl: '5m' } }] },
+          turn('user', { type: 'text', text: 'U', cache: true }),
+          turn('assistant', ...calls),
+          { role: 'tool', content },
+        ],
+        ...more,
+      });
+    const marks = (value: unknown): readonly string[] =>
+      JSON.stringify(value).match(/"cache_control":\{[^}]*\}/g) ?? [];
+
+    it.each([
+      ['inside results', results(() => ({ inner: true }))],
+      ['on results', results(() => ({ outer: true }))],
+      ['inside and on results', results(() => ({ inner: true, outer: true }))],
+    ])('are at most four: %s', (_place, content) => {
+      const { body, warned } = bodyWith(content);
+      expect(marks(body)).toHaveLength(4);
+      expect(marks(body.system)).toEqual([]);
+      expect(warned).toEqual([['adjusted-param', 'cache']]);
+    });
+
+    it('count the marks of the caller and of the whole prompt', () => {
+      const tools = ['x', 'y'].map((name) => ({
+        name,
+        input_schema: {},
+        cache_control: { type: 'ephemeral' },
+      }));
+      const cache_control = { type: 'ephemeral' };
+      const content = results((id) => (id === 'e' ? { outer: true } : {}));
+      const { body } = bodyWith(content, { extraBody: { tools, cache_control } });
+      expect(marks(body)).toHaveLength(4);
+      expect(marks(body.tools)).toEqual([]);
+      expect(body).toHaveProperty('cache_control');
+    });
+
+    it('last an hour when one of an hour follows, and stay as they are after it', () => {
+      const content = results((id) =>
+        id === 'b' ? { inner: { ttl: '1h' } } : id === 'c' ? { outer: { ttl: '5m' } } : {},
+      );
+      const { body, warned } = bodyWith(content);
+      expect(marks([body.system, body.messages]).map((mark) => mark.includes('1h'))).toEqual([
+        true,
+        true,
+        true,
+        false,
+      ]);
+      expect(warned).toEqual([['adjusted-param', 'cache']]);
+    });
+
+    it('are unchanged in a valid order', () => {
+      const content = results((id) => (id === 'e' ? { outer: true } : {}));
+      const { body, warned } = bodyWith(content);
+      expect(marks(body)).toHaveLength(3);
+      expect(marks(body).join()).not.toContain('1h');
+      expect(warned).toEqual([]);
+    });
   });
 
   it('converts tools, tool choice and parallelToolCalls', () => {

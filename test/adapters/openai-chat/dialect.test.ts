@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Part } from '../../../src/protocol/message.ts';
+import type { NormalMessage, Part } from '../../../src/protocol/message.ts';
 import type { ProviderRequest, Reasoning } from '../../../src/protocol/request.ts';
 import { type ChatQuirks, compatibleDialect } from '../../../src/wires/openai-chat/dialect.ts';
 import { chatBody } from '../../../src/wires/openai-chat/request.ts';
@@ -95,13 +95,118 @@ describe('echoReasoning', () => {
   } as const;
 
   it.each([
-    ['always', [true, true]],
-    ['tool-loop', [false, true]],
-    ['never', [false, false]],
+    ['always', [true, true, true, true]],
+    ['tool-turns', [false, true, true, true]],
+    ['tool-loop', [false, false, false, true]],
+    ['never', [false, false, false, false]],
   ] as const)('%s', (echoReasoning, expected) => {
-    const messages = [user, answered, user, calling, result];
+    const messages = [user, answered, user, calling, result, answered, user, calling, result];
     const sent = bodyOf({ echoReasoning }, { messages }).body.messages as readonly object[];
-    const turns = [sent[1], sent[3]].map((turn) => 'reasoning_content' in (turn ?? {}));
-    expect(turns).toEqual(expected);
+    const turns = sent.filter((turn) => 'role' in turn && turn.role === 'assistant');
+    expect(turns.map((turn) => 'reasoning_content' in turn)).toEqual(expected);
+  });
+
+  it('sends a blank stand-in for the reasoning of calls that have none, and only then', () => {
+    const foreign = { ...thought, opaque: { ...opaque, provider: 'other' } };
+    const messages = [
+      user,
+      { ...calling, content: [foreign, calling.content[1]] },
+      result,
+      { role: 'assistant', content: [{ type: 'text', text: 'Hi' }] },
+      user,
+      calling,
+      result,
+    ] as const;
+    const quirks = { echoReasoning: 'tool-turns', callsWithoutReasoning: 'stand-in' } as const;
+    const sent = bodyOf(quirks, { messages }).body.messages as readonly Record<string, unknown>[];
+    const turns = sent.filter(({ role }) => role === 'assistant');
+    expect(turns.map((turn) => turn.reasoning_content)).toEqual([' ', undefined, 'Hm']);
+  });
+});
+
+const call = (id: string): Part => ({ type: 'tool-call', id, name: 'look', input: {} });
+const resultOf = (id: string, output: unknown = 'seen'): Part =>
+  ({ type: 'tool-result', id, name: 'look', output }) as Part;
+const image = { type: 'image', source: { data: 'iVBORw0KGgo=', mediaType: 'image/png' } } as const;
+const say = (role: NormalMessage['role'], ...texts: readonly string[]): NormalMessage => ({
+  role,
+  content: texts.map((text) => ({ type: 'text', text })),
+});
+
+describe('afterToolResults', () => {
+  const loop = (output?: unknown): readonly NormalMessage[] => [
+    say('user', 'Hello'),
+    { role: 'assistant', content: [call('a'), call('b')] },
+    { role: 'tool', content: [resultOf('a', output), resultOf('b', output)] },
+  ];
+
+  it.each([
+    ['results at the end', loop(), 'user assistant tool tool'],
+    [
+      'an answer',
+      [...loop(), say('assistant', 'Hi'), say('user', 'Go on')],
+      'user assistant tool tool assistant user',
+    ],
+    ['a user turn', [...loop(), say('user', 'Go on')], 'user assistant tool tool assistant user'],
+    [
+      'a system turn',
+      [...loop(), say('system', 'Stop')],
+      'user assistant tool tool assistant system',
+    ],
+    ['images of a tool', loop([image]), 'user assistant tool tool assistant user'],
+  ] as const)('with "assistant" only an assistant turn follows: %s', (_, messages, roles) => {
+    const sent = bodyOf({ afterToolResults: 'assistant' }, { messages });
+    const turns = sent.body.messages as readonly Record<string, unknown>[];
+    expect(turns.map(({ role }) => role).join(' ')).toBe(roles);
+    expect(turns.filter(({ content }) => content === '')).toEqual([]);
+  });
+
+  it('adds nothing by default', () => {
+    const messages = [...loop(), say('user', 'Go on')];
+    expect(bodyOf({}, { messages }).body.messages).toHaveLength(5);
+  });
+});
+
+describe('refusals', () => {
+  const messages: readonly NormalMessage[] = [
+    say('user', 'Hello'),
+    { role: 'assistant', content: [{ type: 'refusal', text: 'No.' }] },
+    say('user', 'Please'),
+  ];
+
+  it.each([
+    ['text', { role: 'assistant', content: 'No.' }],
+    ['field', { role: 'assistant', content: null, refusal: 'No.' }],
+  ] as const)('%s', (refusals, turn) => {
+    expect(bodyOf({ refusals }, { messages }).body.messages).toMatchObject([{}, turn, {}]);
+  });
+});
+
+it('leaves out an assistant turn of which nothing can be sent', () => {
+  const messages = [
+    say('user', 'Draw'),
+    { role: 'assistant', content: [image] },
+    say('user', 'More'),
+  ] as const;
+  expect(bodyOf({}, { messages }).body.messages).toHaveLength(2);
+});
+
+describe('the quirks of model families', () => {
+  it.each([
+    ['kimi-k2.5', { echoReasoning: 'tool-turns' }],
+    ['moonshotai/Kimi-K2-Thinking', { echoReasoning: 'tool-turns' }],
+    ['deepseek-ai/DeepSeek-V4', { echoReasoning: 'tool-turns' }],
+    ['mistralai/Ministral-8B', { afterToolResults: 'assistant' }],
+    ['devstral-medium', { afterToolResults: 'assistant' }],
+    ['google/gemini-3-flash-preview', { unsignedCalls: 'stand-in' }],
+    ['gemini-2.5-flash', { unsignedCalls: 'accepted' }],
+    ['deepseek-chat', { echoReasoning: 'tool-loop' }],
+  ])('of %s apply at every vendor', (model, quirks) => {
+    expect(compatibleDialect({}, model)).toMatchObject(quirks);
+  });
+
+  it('are overridden by the quirks of the vendor', () => {
+    const dialect = compatibleDialect({ unsignedCalls: 'accepted' }, 'gemini-3-pro');
+    expect(dialect.unsignedCalls).toBe('accepted');
   });
 });

@@ -229,10 +229,13 @@ describe('Responses answer', () => {
     ]);
   });
 
-  it('ignores the calls of server tools', async () => {
+  it('keeps the calls of server tools as replay data alone', async () => {
     const search = { type: 'web_search_call', id: 'ws_1', status: 'completed' };
     const parts = await ask(answerJson(response({ output: [search, message('Hi')] })));
-    expect(contentOf(parts)).toEqual([{ type: 'text', text: 'Hi' }]);
+    expect(contentOf(parts)).toMatchObject([
+      { type: 'reasoning', text: '', opaque: { kind: 'item', data: JSON.stringify(search) } },
+      { type: 'text', text: 'Hi' },
+    ]);
     expect(finishOf(parts).finishReason).toBe('stop');
   });
 

@@ -25,9 +25,9 @@ import type { Profile, ProfileName } from './profile.ts';
 import { profiles } from './profiles.ts';
 
 export type { ApiKey } from '../common/keys.ts';
-export type { ChatQuirks } from '../openai-chat/index.ts';
+export type { ChatQuirks, ModelQuirks } from '../openai-chat/index.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
-export type { ModelCapabilities, ModelQuirks, Profile, ProfileName } from './profile.ts';
+export type { ModelCapabilities, Profile, ProfileName } from './profile.ts';
 
 /** How to connect to a vendor of Chat Completions: with a key, or through a client you created. */
 export type CompatibleSettings = OpenAIConnectionSettings & {
@@ -78,7 +78,7 @@ function dialectOf(profile: Profile, model: string): ChatDialect {
     ...quirks
   } = profile;
   quirks satisfies Partial<ChatQuirks>;
-  return compatibleDialect({ ...quirks, ...matching(models, model)?.quirks });
+  return compatibleDialect({ ...quirks, ...matching(models, model)?.quirks }, model);
 }
 
 /** The first row whose pattern matches. Uses `search`, because `test` is stateful for patterns with the flag `g`. */
@@ -180,7 +180,7 @@ const quirksShape = {
   structuredOutput: ['json_schema', 'json_object', 'prompt'],
   reasoningIn: ['effort', 'enable_thinking', 'thinking', 'reasoning', 'none'],
   efforts: effortList,
-  reasoningOut: ['fields', 'tags'],
+  reasoningOut: ['fields', 'tags', 'opened-tags'],
   echoReasoning: ['always', 'tool-loop', 'never'],
   bareRefusal: ['status', 'context_length'],
   unsupportedParams: strings,

@@ -1,3 +1,4 @@
+import { modelsWithOpenedTags } from '../openai-chat/index.ts';
 import { modelCapabilities } from './model-capabilities.ts';
 import type { Profile, ProfileName } from './profile.ts';
 
@@ -78,6 +79,7 @@ export const profiles = {
     priceList: 'together',
     strictTools: false,
     unsupportedParams: ['userId'],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
   fireworks: {
@@ -85,6 +87,7 @@ export const profiles = {
     keyVariables: ['FIREWORKS_API_KEY'],
     priceList: 'fireworks',
     unsupportedParams: [],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
   cohere: {
@@ -203,6 +206,7 @@ export const profiles = {
     systemTurns: 'first',
     strictTools: false,
     unsupportedParams: ['parallelToolCalls', 'userId'],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
   llamacpp: {
@@ -214,6 +218,7 @@ export const profiles = {
     reasoningIn: 'none',
     unsupportedParams: ['userId'],
     capabilities: ['vision', 'audio', 'tools', 'structured-output'],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
   lmstudio: {
@@ -225,6 +230,7 @@ export const profiles = {
     efforts: ['none', 'low', 'medium', 'high', 'xhigh'],
     unsupportedParams: ['parallelToolCalls', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
 } as const satisfies Record<ProfileName, Profile>;

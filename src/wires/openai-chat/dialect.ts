@@ -52,9 +52,9 @@ export type ChatQuirks = {
   readonly efforts: readonly Effort[] | 'any';
   /**
    * Where the answer contains reasoning: only in a separate field or content part, or also between `<think>` tags at
-   * the start of the text.
+   * the start of the text. With `opened-tags`, the text may start inside the tags, and only has the closing one.
    */
-  readonly reasoningOut: 'fields' | 'tags';
+  readonly reasoningOut: 'fields' | 'tags' | 'opened-tags';
   /** When reasoning is sent back to the vendor, in the field it was received in. */
   readonly echoReasoning: 'always' | 'tool-loop' | 'never';
   /** What a 400 or 413 without a body means: the usual meaning of its status, or that the prompt is too long. */
@@ -103,7 +103,31 @@ export function openAIDialect(model: string): ChatDialect {
   };
 }
 
-/** The dialect of a vendor other than OpenAI. Its models have no spec. */
-export function compatibleDialect(quirks: Partial<ChatQuirks> = {}): ChatDialect {
-  return { ...compatibleQuirks, ...quirks, spec: unknownModelSpec };
+/** The quirks of models, by a pattern of the name. */
+export type ModelQuirks = { readonly pattern: RegExp; readonly quirks: Partial<ChatQuirks> };
+
+/** The quirks that a model has at every vendor. */
+const quirksByModel: readonly ModelQuirks[] = [
+  // Kimi's ids (`functions.name:0`) mean something to the model: it must get them back unchanged.
+  {
+    pattern: /kimi/i,
+    quirks: { toolCallId: { pattern: /^[a-zA-Z0-9_.:-]+$/, maxLength: 128 } },
+  },
+];
+
+/** Models whose templates put the opening tag into the prompt, for servers that do not separate the reasoning. */
+export const modelsWithOpenedTags: readonly ModelQuirks[] = [
+  { pattern: /thinking|qwq|deepseek-?r1/i, quirks: { reasoningOut: 'opened-tags' } },
+];
+
+/** The dialect of a model of a vendor other than OpenAI. It has no spec. */
+export function compatibleDialect(quirks: Partial<ChatQuirks> = {}, model = ''): ChatDialect {
+  const known = quirksByModel.find(({ pattern }) => pattern.test(model))?.quirks;
+  return { ...compatibleQuirks, ...known, ...quirks, spec: unknownModelSpec };
+}
+
+/** The dialect of a model on a server that nothing is known about. */
+export function unknownDialect(model: string): ChatDialect {
+  const opened = modelsWithOpenedTags.find(({ pattern }) => pattern.test(model));
+  return compatibleDialect(opened?.quirks, model);
 }

@@ -188,7 +188,7 @@ describe('Anthropic answer', () => {
     ['end_turn', 'stop'],
     ['stop_sequence', 'stop'],
     ['max_tokens', 'length'],
-    ['tool_use', 'tool_calls'],
+    ['tool_use', 'stop'],
     ['model_context_window_exceeded', 'context_length'],
     ['pause_turn', 'pause'],
     ['refusal', 'refusal'],
@@ -305,7 +305,7 @@ describe('Anthropic answer', () => {
         { type: 'message_delta', delta: 7, usage: 'x' },
       ],
     ],
-    [[start(), block(0, { type: 'tool_use' }), delta(0, {}), stop(9)]],
+    [[start(), block(0, { type: 'text' }), delta(0, {}), stop(9)]],
   ])('ignores malformed events (%#)', async (events) => {
     const parts = await ask(answerEvents([...events, end('end_turn'), done]));
     expect(finishOf(parts).finishReason).toBe('stop');

@@ -186,7 +186,18 @@ export type ServerSentEvent =
   /** OpenAI's `[DONE]`. */
   | { readonly type: 'done' };
 
-/** `undefined` when there is only white space. */
+/** Comments and keep-alives, which proxies send as data. */
+const keepAlive = /^(?::|(?:ping|pong|keep-?alive|heartbeat|openrouter processing)\W*$)/i;
+
+/** The names of keep-alive events. Some vendors send them with data that is not JSON. */
+const keepAliveNames: readonly (string | undefined)[] = [
+  'ping',
+  'keepalive',
+  'keep-alive',
+  'heartbeat',
+];
+
+/** `undefined` when there is only white space, or a keep-alive. */
 function decodeData(
   name: string | undefined,
   text: string,
@@ -196,7 +207,7 @@ function decodeData(
   const data = parseJson(text, maxBytes);
   if (data !== undefined) return { type: 'event', name, data };
   const word = text.trim();
-  if (word === '') return undefined;
+  if (word === '' || keepAlive.test(word) || keepAliveNames.includes(name)) return undefined;
   return { type: word === '[DONE]' ? 'done' : 'malformed' };
 }
 

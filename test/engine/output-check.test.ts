@@ -61,6 +61,38 @@ describe('a schema', () => {
     expect((await check({ schema: city }, answerOf(text))).object).toEqual({ city: 'Bern' });
   });
 
+  test.each([
+    ['Here it is:\n```json\n{"city":"Bern"}\n```\nAnything else?'],
+    ['Sure: {"city":"Bern"}. Anything else?'],
+  ])('removes the prose around JSON: %j', async (text) => {
+    const { object, warnings } = await check({ schema: city }, answerOf(text));
+    expect(object).toEqual({ city: 'Bern' });
+    expect(warnings).toEqual([]);
+  });
+
+  test.each([
+    ['{"city":"Bern",}'],
+    ["{'city': 'Bern'}"],
+    ['{"city":"Bern"'],
+    ['{city:"Bern"} // a'],
+  ])('repairs broken JSON, with a warning: %j', async (text) => {
+    const { object, warnings } = await check({ schema: city }, answerOf(text));
+    expect(object).toEqual({ city: 'Bern' });
+    expect(warnings).toMatchObject([{ code: 'compat' }]);
+  });
+
+  test.each([['{"town":"Bern"'], ['[Bern]'], ['{"city":']])(
+    'rejects repaired JSON that does not fit: %j',
+    async (text) => {
+      await expect(check({ schema: city }, answerOf(text))).rejects.toMatchObject(unusable);
+    },
+  );
+
+  test('does not repair an answer that was cut at maxOutputTokens', async () => {
+    const cut = answerOf('{"city":"Ber', { finishReason: 'length' });
+    await expect(check({ schema: city }, cut)).rejects.toMatchObject(unusable);
+  });
+
   test('keeps a code fence inside the JSON', async () => {
     const text = JSON.stringify({ city: '```json\n{}\n```' });
     expect((await check({ schema: city }, answerOf(text))).object).toEqual(JSON.parse(text));

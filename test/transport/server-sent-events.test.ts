@@ -63,6 +63,21 @@ describe('EventDecoder', () => {
     expect(decode('data: {"a":\n\ndata: 2\n\n')).toEqual([{ type: 'malformed' }, event(2)]);
   });
 
+  test.each([
+    ': keepalive',
+    ': OPENROUTER PROCESSING',
+    'ping',
+    'keep-alive',
+    'KEEPALIVE',
+    'heartbeat',
+  ])('skips the keep-alive %j in data', (word) => {
+    expect(decode(`${`data: ${word}\n\n`.repeat(3)}data: 1\n\n`)).toEqual([event(1)]);
+  });
+
+  test('skips keep-alive events whose data is not JSON', () => {
+    expect(decode('event: ping\ndata: 12:00:00\n\ndata: 1\n\n')).toEqual([event(1)]);
+  });
+
   test('returns done for [DONE]', () => {
     expect(decode('data: 1\n\ndata: [DONE]\n\n')).toEqual([event(1), { type: 'done' }]);
     expect(decode('data: [DONE] ')).toEqual([{ type: 'done' }]);

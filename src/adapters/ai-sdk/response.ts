@@ -11,6 +11,7 @@ import {
   type AddPart,
   type AnswerOrigin,
   citation,
+  finishWithCalls,
   PartAssembler,
 } from '../../wires/common/read-answer.ts';
 import { wire } from './request.ts';
@@ -139,10 +140,12 @@ export function createAnswerReader(
     const callId = textOf(part.toolCallId) ?? `call_${calls}`;
     const slot = `call ${callId}`;
     calls += 1;
-    if (!assembler.has(slot)) {
-      assembler.toolCall(slot, callId, textOf(part.toolName) ?? '');
-      assembler.toolInput(slot, textOf(part.input) ?? JSON.stringify(part.input ?? {}));
-    }
+    const whole = typeof part.input === 'string' ? part.input : JSON.stringify(part.input ?? {});
+    if (!assembler.has(slot)) assembler.toolCall(slot, callId, textOf(part.toolName) ?? '');
+    const input = assembler.inputOf(slot);
+    // The whole call corrects its pieces.
+    if (input?.isEmpty) assembler.toolInput(slot, whole);
+    else input?.complete(whole);
     const replay = opaque(part);
     if (replay !== undefined) assembler.opaque(slot, replay);
     assembler.close(slot);
@@ -226,7 +229,7 @@ export function createAnswerReader(
       const finishReason = own(finishReasons, unified) ?? 'other';
       addPart({
         type: 'finish',
-        finishReason: finishReason === 'stop' && calls > 0 ? 'tool_calls' : finishReason,
+        finishReason: finishWithCalls(finishReason, calls),
         rawFinishReason,
         id,
         servedModel,

@@ -25,9 +25,9 @@ import type { Profile, ProfileName } from './profile.ts';
 import { profiles } from './profiles.ts';
 
 export type { ApiKey } from '../common/keys.ts';
-export type { ChatQuirks } from '../openai-chat/index.ts';
+export type { ChatQuirks, ModelQuirks } from '../openai-chat/index.ts';
 export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/openai-client.ts';
-export type { ModelCapabilities, ModelQuirks, Profile, ProfileName } from './profile.ts';
+export type { ModelCapabilities, Profile, ProfileName } from './profile.ts';
 
 /** How to connect to a vendor of Chat Completions: with a key, or through a client you created. */
 export type CompatibleSettings = OpenAIConnectionSettings & {
@@ -180,7 +180,7 @@ const quirksShape = {
   structuredOutput: ['json_schema', 'json_object', 'prompt'],
   reasoningIn: ['effort', 'enable_thinking', 'thinking', 'reasoning', 'none'],
   efforts: effortList,
-  reasoningOut: ['fields', 'tags'],
+  reasoningOut: ['fields', 'tags', 'opened-tags'],
   echoReasoning: ['always', 'tool-turns', 'tool-loop', 'never'],
   callsWithoutReasoning: ['accepted', 'stand-in'],
   unsignedCalls: ['accepted', 'stand-in'],

@@ -1,8 +1,5 @@
 import type { Capability } from '../../protocol/provider.ts';
-import type { ChatQuirks } from '../openai-chat/index.ts';
-
-/** The quirks of models, by a pattern of the name. */
-export type ModelQuirks = { readonly pattern: RegExp; readonly quirks: Partial<ChatQuirks> };
+import type { ChatQuirks, ModelQuirks } from '../openai-chat/index.ts';
 
 /** The capabilities of models, by a pattern of the name. */
 export type ModelCapabilities = {

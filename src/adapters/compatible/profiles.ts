@@ -1,3 +1,4 @@
+import { modelsWithOpenedTags } from '../openai-chat/index.ts';
 import { modelCapabilities } from './model-capabilities.ts';
 import type { Profile, ProfileName } from './profile.ts';
 
@@ -84,6 +85,7 @@ export const profiles = {
     priceList: 'together',
     strictTools: false,
     unsupportedParams: ['userId'],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
   fireworks: {
@@ -91,6 +93,7 @@ export const profiles = {
     keyVariables: ['FIREWORKS_API_KEY'],
     priceList: 'fireworks',
     unsupportedParams: [],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
   cohere: {
@@ -214,6 +217,7 @@ export const profiles = {
     systemTurns: 'first',
     strictTools: false,
     unsupportedParams: ['parallelToolCalls', 'userId'],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
   llamacpp: {
@@ -225,6 +229,7 @@ export const profiles = {
     reasoningIn: 'none',
     unsupportedParams: ['userId'],
     capabilities: ['vision', 'audio', 'tools', 'structured-output'],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
   lmstudio: {
@@ -236,6 +241,7 @@ export const profiles = {
     efforts: ['none', 'low', 'medium', 'high', 'xhigh'],
     unsupportedParams: ['parallelToolCalls', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
+    models: modelsWithOpenedTags,
     modelCapabilities: modelCapabilities.openWeights,
   },
 } as const satisfies Record<ProfileName, Profile>;

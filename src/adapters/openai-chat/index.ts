@@ -3,8 +3,8 @@ import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { mergeBody } from '../../wires/common/request.ts';
 import {
   type ChatDialect,
-  compatibleDialect,
   openAIDialect,
+  unknownDialect,
 } from '../../wires/openai-chat/dialect.ts';
 import { wire } from '../../wires/openai-chat/messages.ts';
 import { chatBody } from '../../wires/openai-chat/request.ts';
@@ -29,6 +29,8 @@ export {
   type ChatDialect,
   type ChatQuirks,
   compatibleDialect,
+  type ModelQuirks,
+  modelsWithOpenedTags,
   openAIDialect,
 } from '../../wires/openai-chat/dialect.ts';
 
@@ -68,8 +70,7 @@ export function openaiChat(settings: OpenAIChatSettings = {}): Provider {
   });
   return chatProvider({
     connection,
-    dialectOf: (model) =>
-      connection.isOpenAI ? openAIDialect(model) : compatibleDialect({}, model),
+    dialectOf: (model) => (connection.isOpenAI ? openAIDialect(model) : unknownDialect(model)),
     priceList,
     capabilities: (model) =>
       connection.isOpenAI ? openAIModelSpec(model).capabilities : compatibleCapabilities,
@@ -109,8 +110,9 @@ export function chatProvider(vendor: ChatVendor): Provider {
       const { body, warnings } = chatBody(request, dialect);
       const origin = { provider: request.provider, model: request.model };
       const { reasoningOut } = dialect;
+      const choices = Number(request.extraBody?.n ?? 1) > 1 ? 'alternatives' : 'one';
       const answers: AnswerWire = {
-        open: (context) => new ChatReader({ ...context, origin, reasoningOut }),
+        open: (context) => new ChatReader({ ...context, origin, reasoningOut, choices }),
         httpError: (response) => httpError(response, dialect),
         unrecognized: notACompletion,
       };

@@ -71,9 +71,6 @@ export function repairHint(error: SignalboxError): string {
   return `Your last answer could not be used: ${reason}. Fix this and answer again.`;
 }
 
-/** Models without native support wrap JSON in a Markdown fence. */
-const fence = /^```(?:json)?\s([\s\S]*)```$/i;
-
 /** Vendors' codes for a malformed answer. Others could be any text, and are not put into a message. */
 const knownFailures: ReadonlySet<string> = new Set([
   'MALFORMED_FUNCTION_CALL',
@@ -86,12 +83,75 @@ const knownFailures: ReadonlySet<string> = new Set([
 /** Finish reasons of a complete answer; the others explain why there may be none. */
 const answeringReasons: readonly FinishReason[] = ['stop', 'tool_calls', 'other'];
 
-function parseObject(text: string): unknown {
+/** Longer texts are not repaired, because the repair is not linear for all of them. */
+const maxRepairedLength = 100_000;
+
+/** The text between the first `open` and the last `close`. */
+function between(text: string, open: RegExp, close: string): string {
+  const found = open.exec(text);
+  if (found === null) return text;
+  const end = text.lastIndexOf(close);
+  const start = found.index + found[0].length;
+  return end >= start ? text.slice(start, end) : text.slice(start);
+}
+
+/** The text in a Markdown fence, in which models without native support wrap JSON, often with prose around it. */
+function unfenced(text: string): string {
+  return between(text, /```(?:json)?\s/i, '```').trim();
+}
+
+/** The text from the first brace or bracket to the last. */
+function bracketed(text: string): string {
+  const start = text.search(/[[{]/);
+  const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'));
+  return start < 0 || end < start ? text : text.slice(start, end + 1);
+}
+
+function valueIn(text: string): { readonly value: unknown } | undefined {
   try {
-    return JSON.parse(fence.exec(text.trim())?.[1] ?? text);
+    return { value: JSON.parse(text) };
   } catch {
+    return undefined;
+  }
+}
+
+/** The value of JSON with small errors, such as a missing bracket. Costs less than asking the model again. */
+async function repairedValue(text: string): Promise<{ readonly value: unknown } | undefined> {
+  const start = text.search(/[[{]/);
+  if (start < 0 || text.length > maxRepairedLength) return undefined;
+  const { jsonrepair } = await import('jsonrepair');
+  try {
+    return valueIn(jsonrepair(text.slice(start)));
+  } catch {
+    return undefined;
+  }
+}
+
+const repairedWarning: Warning = {
+  code: 'compat',
+  message: 'the JSON of the answer was broken and was repaired; it fits the schema',
+};
+
+/** Sets the object that a schema asks for, as the schema returns it. */
+async function withObject(schema: StandardSchema, completion: Completion): Promise<Completion> {
+  const { text, warnings } = completion;
+  const inner = unfenced(text);
+  const parsed = valueIn(text) ?? valueIn(inner) ?? valueIn(bracketed(inner));
+  const found = parsed ?? (await repairedValue(inner));
+  const result =
+    found &&
+    (await checkAgainst(schema, found.value).catch((thrown: unknown) => {
+      throw unusable('the schema threw; see cause', thrown);
+    }));
+  if (result?.ok) {
+    const object = result.value;
+    if (parsed !== undefined) return { ...completion, object };
+    return { ...completion, object, warnings: [...warnings, repairedWarning] };
+  }
+  if (parsed === undefined || result === undefined) {
     throw invalidOutput('not JSON, although a schema was set', 'it is not valid JSON');
   }
+  throw invalidOutput('it does not fit the schema; see cause', result.issues);
 }
 
 async function checkToolCalls(
@@ -191,12 +251,7 @@ async function checkContent(check: OutputCheck, completion: Completion): Promise
   // though tools may have been offered in `providerOptions`.
   const hasObject = !check.hasTools || completion.toolCalls.length === 0;
   if (check.schema !== undefined && hasObject) {
-    const value = parseObject(completion.text);
-    const result = await checkAgainst(check.schema.validator, value).catch((thrown: unknown) => {
-      throw unusable('the schema threw; see cause', thrown);
-    });
-    if (!result.ok) throw invalidOutput('it does not fit the schema; see cause', result.issues);
-    checked = { ...checked, object: result.value };
+    checked = await withObject(check.schema.validator, checked);
   }
   const verdict = await verdictOf(check, checked);
   if (verdict === false || typeof verdict === 'string') {

@@ -85,7 +85,7 @@ function charactersOf(part: ProviderPart): number {
 }
 
 /** Ends an answer that comes too slowly to be whole before the call's deadline. */
-export class SlowStreamGuard {
+class SlowStreamGuard {
   readonly #usualTokens: number;
   readonly #endsAt: number;
   #characters = 0;

@@ -11,6 +11,7 @@ import {
   countOf,
   isObject,
   listOf,
+  mergeCounts,
   objectOf,
   TokenCounts,
   textOf,
@@ -21,6 +22,7 @@ import {
   type AnswerOrigin,
   type AnswerReader,
   citation,
+  finishWithCalls,
   PartAssembler,
 } from '../common/read-answer.ts';
 import { inBandError, isErrorBody } from './errors.ts';
@@ -34,6 +36,19 @@ const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
   ['pause_turn', 'pause'],
   ['refusal', 'refusal'],
   ['model_context_window_exceeded', 'context_length'],
+  // The words of other wires, which servers compatible with this one pass on.
+  ['stop', 'stop'],
+  ['eos', 'stop'],
+  ['complete', 'stop'],
+  ['completed', 'stop'],
+  ['length', 'length'],
+  ['max_output_tokens', 'length'],
+  ['tool_calls', 'tool_calls'],
+  ['tool_call', 'tool_calls'],
+  ['function_call', 'tool_calls'],
+  ['content_filter', 'content_filter'],
+  ['safety', 'content_filter'],
+  ['context_length_exceeded', 'context_length'],
 ]);
 
 /** Deltas that only add to a text, and the field with the text. */
@@ -42,16 +57,10 @@ const fieldByDelta: ReadonlyMap<unknown, 'text' | 'thinking'> = new Map([
   ['thinking_delta', 'thinking'],
 ]);
 
-/**
- * Merges the usage of a later event into the earlier usage. Counts are cumulative. A field that the later event omits
- * or sets to null keeps its value.
- */
+/** Merges the usage of a later event into the earlier usage. */
 function mergeUsage(before: JsonObject | undefined, later: unknown): JsonObject | undefined {
   if (!isObject(later)) return before;
-  const merged: Record<string, unknown> = { ...before };
-  for (const [name, value] of Object.entries(later)) {
-    if (value !== null && value !== undefined) merged[name] = value;
-  }
+  const merged = mergeCounts(before, later);
   checkUsage(merged);
   return merged;
 }
@@ -129,8 +138,9 @@ export class MessageReader implements AnswerReader {
   readonly #context: AnswerContext;
   readonly #assembler: PartAssembler;
   readonly #foreign = new Map<string, ForeignBlock>();
-  /** Complete arguments from the start of a call. Used if no deltas follow. */
-  readonly #wholeInputs = new Map<string, unknown>();
+  /** Complete arguments from the start of a call. Used if no complete ones follow in deltas. */
+  readonly #wholeInputs = new Map<string, string>();
+  #toolCalls = 0;
   #id: string | undefined;
   #started = false;
   #servedModel: string | undefined;
@@ -157,6 +167,8 @@ export class MessageReader implements AnswerReader {
         break;
       case 'content_block_start':
         this.#started = true;
+        // Some servers give all blocks the same index and do not end them.
+        this.#stopBlock(slot);
         this.#startBlock(slot, objectOf(data.content_block));
         break;
       case 'content_block_delta':
@@ -223,7 +235,7 @@ export class MessageReader implements AnswerReader {
     this.#assembler.closeAll();
     this.#context.addPart({
       type: 'finish',
-      finishReason: finishReasons.get(this.#stopReason ?? '') ?? 'other',
+      finishReason: this.#finishReason(),
       rawFinishReason: this.#stopReason,
       finishDetail: textOf(this.#stopDetails.category) ?? textOf(this.#stopDetails.explanation),
       id: this.#id,
@@ -232,6 +244,11 @@ export class MessageReader implements AnswerReader {
       usage: this.#usage && toUsage(this.#usage),
       raw,
     });
+  }
+
+  #finishReason(): FinishReason {
+    const word = (this.#stopReason ?? '').toLowerCase();
+    return finishWithCalls(finishReasons.get(word) ?? 'other', this.#toolCalls);
   }
 
   #opaque(kind: Opaque['kind'], data: string): Opaque {
@@ -283,10 +300,9 @@ export class MessageReader implements AnswerReader {
         assembler.opaque(slot, this.#opaque('redacted', textOf(block.data) ?? ''));
         break;
       case 'tool_use':
+        this.#toolCalls++;
         assembler.toolCall(slot, textOf(block.id) ?? `call_${slot}`, textOf(block.name) ?? '');
-        if (isObject(block.input) && Object.keys(block.input).length > 0) {
-          this.#wholeInputs.set(slot, block.input);
-        }
+        this.#keepInput(slot, block.input);
         break;
       case 'fallback':
         // The vendor switched to another model.
@@ -322,8 +338,7 @@ export class MessageReader implements AnswerReader {
         const block = this.#foreign.get(slot);
         if (json === undefined) break;
         if (block !== undefined) block.input += json;
-        this.#wholeInputs.delete(slot);
-        assembler.toolInput(slot, json);
+        else assembler.toolInput(slot, json);
         break;
       }
       case 'citations_delta':
@@ -334,12 +349,24 @@ export class MessageReader implements AnswerReader {
     }
   }
 
+  #keepInput(slot: string, input: unknown): void {
+    if (isObject(input) && Object.keys(input).length > 0) {
+      this.#wholeInputs.set(slot, JSON.stringify(input));
+    } else if (textOf(input) !== undefined) this.#wholeInputs.set(slot, textOf(input) ?? '');
+  }
+
   #stopBlock(slot: string): void {
     const assembler = this.#assembler;
     const whole = this.#wholeInputs.get(slot);
-    if (whole !== undefined) assembler.toolInput(slot, JSON.stringify(whole));
+    if (whole !== undefined) {
+      this.#wholeInputs.delete(slot);
+      const input = assembler.inputOf(slot);
+      if (input?.isEmpty) assembler.toolInput(slot, whole);
+      else if (input?.isWhole === false) input.complete(whole);
+    }
     const block = this.#foreign.get(slot);
     if (block !== undefined) {
+      this.#foreign.delete(slot);
       // Kept as replay data: a paused turn and the citations of server tools need it in the next request.
       assembler.text(slot, 'reasoning', '');
       assembler.opaque(slot, this.#opaque('item', JSON.stringify(withInput(block))));

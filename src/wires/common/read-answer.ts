@@ -1,6 +1,7 @@
 import type { SignalboxError } from '../../errors.ts';
 import { nextValue } from '../../internal/read.ts';
 import { memoryOf, shallowJson } from '../../internal/vendor-data.ts';
+import type { FinishReason } from '../../protocol/completion.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
@@ -16,6 +17,7 @@ import {
 import { interruptedError } from '../../transport/network-error.ts';
 import type { AnswerEvents, HttpError, Reply } from '../../transport/read-reply.ts';
 import type { TextEvent } from '../../transport/server-sent-events.ts';
+import { ToolInput } from './tool-input.ts';
 
 /** The fields of a citation except `raw`; unknown ones are `undefined`. */
 type CitationFields = {
@@ -45,54 +47,47 @@ type Building =
   | {
       readonly type: 'tool-call';
       readonly id: string;
-      name: string;
-      raw: string;
+      readonly name: string;
+      readonly input: ToolInput;
       opaque?: Opaque;
     };
 
-/**
- * Parses the arguments of a tool call. Models sometimes write invalid JSON. Then the text is kept and the call is
- * marked `invalid`; nothing is thrown.
- */
-function parseToolInput(raw: string):
-  | { readonly input: Json }
-  | {
-      readonly input: Json;
-      readonly rawInput: string;
-      readonly invalid: true;
-    } {
-  // Models send nothing when the tool has no parameters.
-  if (raw.trim() === '') return { input: {} };
-  try {
-    // Deeply nested JSON could not be serialised again.
-    const input: Json | undefined = shallowJson(JSON.parse(raw));
-    if (input !== undefined) return { input };
-  } catch {
-    // Not JSON: falls through.
-  }
-  return { input: raw, rawInput: raw, invalid: true };
+type BuildingText = Exclude<Building, { type: 'tool-call' }>;
+
+function finishedText(building: BuildingText): Part {
+  const { type, text } = building;
+  const opaque = building.opaque === undefined ? {} : { opaque: building.opaque };
+  const citations = building.citations.flatMap((cite) => cite(text) ?? []);
+  if (type !== 'text' || citations.length === 0) return { type, text, ...opaque };
+  return { type, text, citations, ...opaque };
 }
 
-function finished(building: Building): Part {
-  const opaque = building.opaque === undefined ? {} : { opaque: building.opaque };
-  if (building.type !== 'tool-call') {
-    const { type, text } = building;
-    const citations = building.citations.flatMap((cite) => cite(text) ?? []);
-    if (type !== 'text' || citations.length === 0) return { type, text, ...opaque };
-    return { type, text, citations, ...opaque };
-  }
-  const { id, name, raw } = building;
-  return { type: 'tool-call', id, name, ...parseToolInput(raw), ...opaque };
+function isVisibleText(building: Building): boolean {
+  return building.type === 'text' || building.type === 'refusal';
+}
+
+/**
+ * The finish reason of an answer with this many tool calls. Vendors report calls under other reasons, and report
+ * calls where there are none.
+ */
+export function finishWithCalls(reason: FinishReason, calls: number): FinishReason {
+  if (calls === 0) return reason === 'tool_calls' ? 'stop' : reason;
+  return reason === 'stop' || reason === 'other' ? 'tool_calls' : reason;
 }
 
 /**
  * Turns a wire's deltas into provider parts. Emits each delta as it arrives, and the whole part when its slot is
- * closed. The wire names the slots (a content index, the index of a tool call). They close in the order they were
- * opened.
+ * closed. The wire names the slots (a content index, the index of a tool call). Texts are emitted whole in the order of
+ * their deltas, so that the deltas joined are the text of the answer.
  */
 export class PartAssembler {
   readonly #addPart: AddPart;
   readonly #open = new Map<string, Building>();
+  /** The ids of the tool calls, and how often the vendor gave each. */
+  readonly #ids = new Map<string, number>();
+  /** The slots with visible text, in the order of their opening. */
+  readonly #texts = new Set<string>();
+  #latestText: string | undefined;
   #started = 0;
   #cited = 0;
 
@@ -103,9 +98,18 @@ export class PartAssembler {
   /** Appends to the text in a slot, and opens the slot if it is new. A refusal is emitted as text deltas. */
   text(slot: string, type: 'text' | 'reasoning' | 'refusal', delta: string): void {
     let building = this.#open.get(slot);
+    const isOlder = slot !== this.#latestText && building !== undefined && isVisibleText(building);
+    if (isOlder && delta !== '') {
+      this.#closeTexts();
+      building = undefined;
+    }
     if (building === undefined || building.type === 'tool-call') {
       building = { type, text: '', citations: [] };
       this.#begin(slot, building);
+      if (isVisibleText(building)) {
+        this.#texts.add(slot);
+        this.#latestText = slot;
+      }
     }
     if (delta === '') return;
     building.text += delta;
@@ -115,16 +119,34 @@ export class PartAssembler {
     });
   }
 
-  toolCall(slot: string, id: string, name: string): void {
-    this.#begin(slot, { type: 'tool-call', id, name, raw: '' });
-    this.#addPart({ type: 'tool-call-start', id, name });
+  /**
+   * Appends what the text in a slot lacks of the vendor's whole text. Text lost in the middle stays lost, because the
+   * deltas after it have been emitted.
+   */
+  wholeText(slot: string, type: 'text' | 'reasoning' | 'refusal', whole: string): void {
+    const building = this.#open.get(slot);
+    if (building?.type !== type || !whole.startsWith(building.text)) return;
+    this.text(slot, type, whole.slice(building.text.length));
   }
 
-  toolInput(slot: string, delta: string): void {
+  /** Opens a tool call. Its id is changed if another call of the answer has it. */
+  toolCall(slot: string, id: string, name: string): void {
+    const uniqueId = this.#uniqueId(id);
+    const input = new ToolInput();
+    this.#begin(slot, { type: 'tool-call', id: uniqueId, name, input });
+    this.#addPart({ type: 'tool-call-start', id: uniqueId, name });
+  }
+
+  toolInput(slot: string, piece: string): void {
     const building = this.#open.get(slot);
-    if (building?.type !== 'tool-call' || delta === '') return;
-    building.raw += delta;
-    this.#addPart({ type: 'tool-call-delta', id: building.id, delta });
+    if (building?.type !== 'tool-call' || piece === '') return;
+    this.#addInput(building.id, building.input.add(piece));
+  }
+
+  /** The arguments in a slot, if it is an open tool call. */
+  inputOf(slot: string): ToolInput | undefined {
+    const building = this.#open.get(slot);
+    return building?.type === 'tool-call' ? building.input : undefined;
   }
 
   /** Attaches replay data to the part in the slot. */
@@ -145,22 +167,68 @@ export class PartAssembler {
     return this.#open.has(slot);
   }
 
+  /** Removes an open text, and returns it. Its deltas have been emitted. */
+  discard(slot: string): string {
+    const building = this.#open.get(slot);
+    if (building === undefined || building.type === 'tool-call') return '';
+    this.#open.delete(slot);
+    this.#texts.delete(slot);
+    return building.text;
+  }
+
   close(slot: string): void {
     const building = this.#open.get(slot);
     if (building === undefined) return;
-    this.#open.delete(slot);
-    const blank = building.type !== 'tool-call' && building.text === '';
-    if (blank && building.opaque === undefined) return;
-    this.#addPart({ type: 'part-end', part: finished(building) });
-  }
-
-  #begin(slot: string, building: Building): void {
-    this.#open.set(slot, building);
-    checkCount(++this.#started, 'parts');
+    if (isVisibleText(building)) this.#closeTexts(slot);
+    this.#finish(slot, building);
   }
 
   closeAll(): void {
-    for (const slot of [...this.#open.keys()]) this.close(slot);
+    for (const [slot, building] of [...this.#open]) this.#finish(slot, building);
+  }
+
+  #finish(slot: string, building: Building): void {
+    this.#open.delete(slot);
+    this.#texts.delete(slot);
+    if (building.type !== 'tool-call') {
+      if (building.text === '' && building.opaque === undefined) return;
+      this.#addPart({ type: 'part-end', part: finishedText(building) });
+      return;
+    }
+    const { id, name, input, opaque } = building;
+    const { parsed, delta } = input.end();
+    this.#addInput(id, delta);
+    const part = { type: 'tool-call', id, name, ...parsed } as const;
+    this.#addPart({ type: 'part-end', part: opaque === undefined ? part : { ...part, opaque } });
+  }
+
+  #addInput(id: string, delta: string): void {
+    if (delta !== '') this.#addPart({ type: 'tool-call-delta', id, delta });
+  }
+
+  /** Closes the visible texts that were opened before `slot`, or all. */
+  #closeTexts(slot?: string): void {
+    for (const each of this.#texts) {
+      if (each === slot) return;
+      const building = this.#open.get(each);
+      if (building !== undefined) this.#finish(each, building);
+    }
+  }
+
+  #uniqueId(id: string): string {
+    let count = this.#ids.get(id) ?? 0;
+    let unique = count === 0 ? id : `${id}_${++count}`;
+    while (this.#ids.has(unique)) unique = `${id}_${++count}`;
+    this.#ids.set(id, Math.max(count, 1));
+    this.#ids.set(unique, this.#ids.get(unique) ?? 1);
+    return unique;
+  }
+
+  #begin(slot: string, building: Building): void {
+    // Some servers number all parts the same and do not end them.
+    this.close(slot);
+    this.#open.set(slot, building);
+    checkCount(++this.#started, 'parts');
   }
 }
 

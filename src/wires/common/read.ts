@@ -1,3 +1,4 @@
+import { own } from '../../internal/own.ts';
 import { tokenCountOf } from '../../internal/vendor-data.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
@@ -58,6 +59,34 @@ export class TokenCounts {
 
 /** Vendors report about twenty counts at most. */
 const maxKinds = 100;
+
+/** Usage objects have two levels. */
+const maxUsageDepth = 4;
+
+function mergedCount(before: unknown, later: unknown, depth: number): unknown {
+  if (later === null || later === undefined) return before;
+  if (isObject(later) && depth < maxUsageDepth) {
+    return mergeCounts(isObject(before) ? before : undefined, later, depth + 1);
+  }
+  const known = tokenCountOf(before);
+  const count = tokenCountOf(later);
+  // A count that cannot be right does not replace one that can.
+  if (known !== undefined && typeof later === 'number') return Math.max(known, count ?? 0);
+  return later;
+}
+
+/**
+ * Merges the usage of a later event into the earlier usage. Counts are cumulative, so a later one that is missing, zero
+ * or smaller does not replace an earlier one.
+ */
+export function mergeCounts(before: JsonObject | undefined, later: unknown, depth = 1): JsonObject {
+  if (before === undefined) return objectOf(later);
+  const merged: Record<string, unknown> = { ...before };
+  for (const [name, value] of Object.entries(objectOf(later))) {
+    merged[name] = mergedCount(own(merged, name), value, depth);
+  }
+  return merged;
+}
 
 /**
  * Limits the size of a usage object merged from many events. Each event copies it, so an unbounded one gets slow.

@@ -136,10 +136,17 @@ function callsOf(message: NormalMessage): readonly ToolCallPart[] {
   return message.role === 'assistant' ? message.content.filter(isCall) : [];
 }
 
+function countById(calls: readonly ToolCallPart[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { id } of calls) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return counts;
+}
+
 /**
  * Moves the results of each assistant turn's tool calls into one `tool` turn directly after it, in the order of the
  * calls. A call without a result gets an error result. A result without a call is dropped. A result is matched to the
- * nearest preceding turn with calls, so later turns may reuse ids.
+ * nearest preceding turn with calls, so later turns may reuse ids. Calls of one turn with the same id get their results in
+ * order.
  */
 export function pairToolResults(messages: readonly NormalMessage[]): {
   readonly messages: readonly NormalMessage[];
@@ -150,7 +157,11 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
   const paired: NormalMessage[] = [];
   const warnings: Warning[] = [];
   let open:
-    | { readonly calls: readonly ToolCallPart[]; readonly results: Map<string, ToolResultPart> }
+    | {
+        readonly calls: readonly ToolCallPart[];
+        readonly counts: ReadonlyMap<string, number>;
+        readonly results: Map<string, ToolResultPart[]>;
+      }
     | undefined;
   let waiting: NormalMessage[] = [];
 
@@ -158,7 +169,7 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
     if (open !== undefined) {
       const { calls, results } = open;
       const content = calls.map((call): Part => {
-        const result = results.get(call.id);
+        const result = results.get(call.id)?.shift();
         // Some vendors match a result to its call by the name of the tool.
         if (result !== undefined) return { ...result, name: call.name };
         warnings.push({
@@ -185,8 +196,9 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
     if (calls.length > 0) settle();
     const kept = message.content.filter((part) => {
       if (part.type !== 'tool-result') return true;
-      const expected = open?.calls.some((call) => call.id === part.id) === true;
-      if (expected && open?.results.has(part.id) === false) open.results.set(part.id, part);
+      const found = open?.results.get(part.id) ?? [];
+      const expected = open?.counts.get(part.id) ?? 0;
+      if (found.length < expected) open?.results.set(part.id, [...found, part]);
       else {
         warnings.push({
           code: 'dropped-part',
@@ -200,7 +212,7 @@ export function pairToolResults(messages: readonly NormalMessage[]): {
       if (calls.length > 0) paired.push(turn);
       else waiting.push(turn);
     }
-    if (calls.length > 0) open = { calls, results: new Map() };
+    if (calls.length > 0) open = { calls, counts: countById(calls), results: new Map() };
   }
   settle();
   return { messages: paired, warnings };
@@ -248,6 +260,8 @@ export class ToolIds {
   readonly #rule: ToolIdRule;
   readonly #used = new Set<string>();
   readonly #latest = new Map<string, string>();
+  /** The ids of the calls without a result so far. */
+  readonly #unanswered = new Map<string, string[]>();
   #generated = 0;
 
   constructor(rule: ToolIdRule) {
@@ -259,12 +273,15 @@ export class ToolIds {
     const wireId = this.#rule.accepts(id) && !this.#used.has(id) ? id : this.#fresh();
     this.#used.add(wireId);
     this.#latest.set(id, wireId);
+    const unanswered = this.#unanswered.get(id);
+    if (unanswered === undefined) this.#unanswered.set(id, [wireId]);
+    else unanswered.push(wireId);
     return wireId;
   }
 
-  /** The id assigned to the latest call with this id. */
+  /** The id assigned to the first call with this id that has no result yet, else to the latest. */
   result(id: string): string {
-    return this.#latest.get(id) ?? id;
+    return this.#unanswered.get(id)?.shift() ?? this.#latest.get(id) ?? id;
   }
 
   #fresh(): string {

@@ -10,6 +10,7 @@ import {
   countOf,
   isObject,
   listOf,
+  mergeCounts,
   objectOf,
   TokenCounts,
   textOf,
@@ -18,6 +19,7 @@ import {
   type AnswerContext,
   type AnswerOrigin,
   type AnswerReader,
+  finishWithCalls,
   PartAssembler,
 } from '../common/read-answer.ts';
 import { citationsOf, groundingOf, SegmentFinder } from './citations.ts';
@@ -106,6 +108,8 @@ export class GeminiReader implements AnswerReader {
   /** The type of the open text, which is in the latest slot. */
   #current: 'text' | 'reasoning' | undefined;
   #calls = 0;
+  /** The calls that have an id, as JSON. */
+  readonly #callsById = new Set<string>();
   #opened = false;
   #started = false;
   #id: string | undefined;
@@ -128,10 +132,12 @@ export class GeminiReader implements AnswerReader {
     const chunk = objectOf(event);
     const candidate = firstCandidate(chunk.candidates);
     const blocked = textOf(objectOf(chunk.promptFeedback).blockReason);
+    // Proxies send keep-alives as events.
+    if (!isAnswer(chunk) && !isObject(chunk.usageMetadata)) return;
     this.#started ||= candidate !== undefined || blocked !== undefined;
     this.#id ??= textOf(chunk.responseId);
     this.#servedModel = textOf(chunk.modelVersion) ?? this.#servedModel;
-    if (isObject(chunk.usageMetadata)) this.#usage = { ...this.#usage, ...chunk.usageMetadata };
+    if (isObject(chunk.usageMetadata)) this.#usage = mergeCounts(this.#usage, chunk.usageMetadata);
     checkUsage(this.#usage);
     this.#open(chunk);
     this.#blockReason ??= blocked;
@@ -226,6 +232,7 @@ export class GeminiReader implements AnswerReader {
   #readCall(part: JsonObject): void {
     const assembler = this.#assembler;
     const call = objectOf(part.functionCall);
+    if (this.#isRepeated(call)) return;
     const signature = textOf(part.thoughtSignature);
     this.#closeText();
     const slot = String(++this.#slots);
@@ -236,6 +243,15 @@ export class GeminiReader implements AnswerReader {
       assembler.opaque(slot, this.#opaque('thought-signature', signature));
     }
     assembler.close(slot);
+  }
+
+  /** Whether the call has come before. Some servers send all parts again in each event. */
+  #isRepeated({ id, name, args }: JsonObject): boolean {
+    if (textOf(id) === undefined) return false;
+    const key = JSON.stringify([id, name, args]);
+    if (this.#callsById.has(key)) return true;
+    this.#callsById.add(key);
+    return false;
   }
 
   #readMedia(data: JsonObject): void {
@@ -276,9 +292,8 @@ export class GeminiReader implements AnswerReader {
 
   #reason(): FinishReason {
     if (this.#blockReason !== undefined) return 'content_filter';
-    const known = own(finishReasons, this.#finishReason ?? '');
     // The vendor has no finish reason for tool calls. Compatible vendors use unknown reasons for them.
-    const isPlain = known === 'stop' || known === undefined;
-    return isPlain && this.#calls > 0 ? 'tool_calls' : (known ?? 'other');
+    const known = own(finishReasons, (this.#finishReason ?? '').toUpperCase());
+    return finishWithCalls(known ?? 'other', this.#calls);
   }
 }

@@ -5,6 +5,7 @@ import { checkCount } from '../../transport/answer-bound.ts';
 import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
 import { type AddPart, type AnswerOrigin, PartAssembler } from '../common/read-answer.ts';
 import { openAICitation } from '../openai-shared/response.ts';
+import { type Call, CallPlaces } from './calls.ts';
 import type { ChatDialect } from './dialect.ts';
 import { wire } from './messages.ts';
 import { thoughtSignature } from './signatures.ts';
@@ -25,15 +26,31 @@ function partialTagLength(text: string, tag: string): number {
 
 /**
  * Separates reasoning in `<think>` tags from the text after it, even when a tag is split across deltas. Only a tag at
- * the start of the answer counts; later ones may be part of the text.
+ * the start of the answer counts; later ones may be part of the text. With `opened`, the answer starts inside the tags,
+ * because the template of the model has put the opening one into the prompt.
  */
 export class ThinkTags {
   #state: 'start' | 'thinking' | 'plain' = 'start';
+  #isOpened: boolean;
   #buffered = '';
   /** Leading white space, which is text if no tag follows. A list, because it may arrive in any number of deltas. */
   #blanks: string[] = [];
   /** White space after a tag is dropped. */
   #isAfterTag = false;
+
+  constructor(start: 'opened' | 'plain' = 'plain') {
+    this.#isOpened = start === 'opened';
+  }
+
+  /** Called for reasoning outside of the text. Then the text does not start inside the tags. */
+  skip(): void {
+    if (this.#state === 'start') this.#isOpened = false;
+  }
+
+  /** Whether all text so far was taken for reasoning, though no tag has shown that it is. */
+  get isUncertain(): boolean {
+    return this.#isOpened && this.#state === 'thinking';
+  }
 
   read(text: string): readonly TaggedText[] {
     const ahead = this.#buffered + text;
@@ -43,15 +60,23 @@ export class ThinkTags {
     const trimmed = ahead.trimStart();
     const blank = ahead.slice(0, ahead.length - trimmed.length);
     if (blank !== '') this.#blanks.push(blank);
-    if (trimmed.startsWith(opening)) {
-      this.#state = 'thinking';
+    const tag = [opening, closing].find((each) => trimmed.startsWith(each));
+    if (tag !== undefined) {
+      // A closing tag alone ends reasoning that came elsewhere.
+      this.#state = tag === opening ? 'thinking' : 'plain';
+      this.#isOpened = false;
       this.#blanks = [];
       this.#isAfterTag = true;
-      return this.#think(trimmed.slice(opening.length));
+      const rest = trimmed.slice(tag.length);
+      return tag === opening ? this.#think(rest) : this.#textParts('text', rest);
     }
-    if (opening.startsWith(trimmed)) {
+    if (opening.startsWith(trimmed) || closing.startsWith(trimmed)) {
       this.#buffered = trimmed;
       return [];
+    }
+    if (this.#isOpened) {
+      this.#state = 'thinking';
+      return this.#think(this.#takeBlanks() + trimmed);
     }
     this.#state = 'plain';
     return this.#textParts('text', this.#takeBlanks() + trimmed);
@@ -93,6 +118,7 @@ export class ThinkTags {
     }
     const thoughts = this.#textParts('reasoning', ahead.slice(0, end));
     this.#state = 'plain';
+    this.#isOpened = false;
     this.#isAfterTag = true;
     return [...thoughts, ...this.#textParts('text', ahead.slice(end + closing.length))];
   }
@@ -115,28 +141,61 @@ function merge(whole: Record<string, unknown>, chunk: JsonObject): void {
   }
 }
 
+/** Whether a chunk belongs to this detail, which is the latest of its type and index. */
+function isContinued(detail: Record<string, unknown>, chunk: JsonObject, isSameChunk: boolean) {
+  const { id, signature, index } = chunk;
+  const isOther = (value: unknown, known: unknown): boolean =>
+    textOf(value) !== undefined && textOf(known) !== undefined && value !== known;
+  if (isOther(id, detail.id) || isOther(signature, detail.signature)) return false;
+  const isStreamed = streamed.some((name) => textOf(chunk[name]) !== undefined);
+  // The signature ends a detail.
+  if (isStreamed && textOf(detail.signature) !== undefined && signature !== detail.signature) {
+    return false;
+  }
+  // Without an index, what is sent together is separate, and encrypted reasoning is sent whole.
+  if (index !== undefined && index !== null) return true;
+  const isWhole = isSameChunk || chunk.type === 'reasoning.encrypted';
+  return !(isStreamed && isWhole);
+}
+
 /**
  * Collects OpenRouter's `reasoning_details`, which must be sent back unchanged, signatures included. A stream sends
- * them in chunks; chunks of one detail have the same index and type.
+ * them in chunks; chunks of one detail have the same type, and the same index and id if they have any.
  */
 class ReasoningDetails {
-  readonly #details = new Map<string, Record<string, unknown>>();
+  readonly #details: Record<string, unknown>[] = [];
+  readonly #latest = new Map<string, Record<string, unknown>>();
 
   read(chunks: readonly unknown[]): void {
+    const before = this.#details.length;
     for (const chunk of chunks) {
       if (!isObject(chunk)) continue;
-      const key = `${chunk.type} ${chunk.index ?? 0}`;
-      const whole = this.#details.get(key) ?? {};
+      const key = `${chunk.type} ${chunk.index ?? ''}`;
+      const latest = this.#details.at(-1);
+      const known = this.#latest.get(key);
+      // Without an index, only the latest detail can be continued.
+      const isCandidate = (chunk.index ?? undefined) !== undefined || known === latest;
+      const isSameChunk = this.#details.length > before;
+      const whole =
+        known !== undefined && isCandidate && isContinued(known, chunk, isSameChunk) ? known : {};
+      if (whole !== known) this.#details.push(whole);
       merge(whole, chunk);
-      this.#details.set(key, whole);
-      checkCount(this.#details.size, 'details of reasoning');
+      this.#latest.set(key, whole);
+      checkCount(this.#details.length, 'details of reasoning');
     }
   }
 
   /** The details as JSON for the replay data, or `undefined` when there are none. */
   toJson(): string | undefined {
-    return this.#details.size === 0 ? undefined : JSON.stringify([...this.#details.values()]);
+    return this.#details.length === 0 ? undefined : JSON.stringify(this.#details);
   }
+}
+
+/** The reasoning in `reasoning_details`, for servers that send it nowhere else. */
+function detailsText(details: unknown): string {
+  return listOf(details)
+    .map((each) => textOf(objectOf(each).text) ?? textOf(objectOf(each).summary) ?? '')
+    .join('');
 }
 
 /**
@@ -152,9 +211,6 @@ const textFields: readonly string[] = ['content', ...reasoningFields];
 function isBlank(value: unknown): boolean {
   return value === null || value === '' || (Array.isArray(value) && value.length === 0);
 }
-
-/** An unfinished tool call. Its name may arrive after the first arguments, which are `buffered` until then. */
-type Call = { readonly slot: string; id: string; started: boolean; buffered: string };
 
 /** The text of Mistral's `thinking` parts, which contain a list of text parts. */
 function thinkingText(part: JsonObject): string {
@@ -186,9 +242,7 @@ export class DeltaReader {
   readonly #assembler: PartAssembler;
   readonly #thinkTags: ThinkTags | undefined;
   #details: ReasoningDetails | undefined;
-  readonly #calls = new Map<number, Call>();
-  #latestIndex = -1;
-  #callCount = 0;
+  readonly #calls: CallPlaces;
   #startedCount = 0;
   #refusal = false;
   /** The slot of the open text or reasoning. Content of another kind closes it. */
@@ -201,20 +255,19 @@ export class DeltaReader {
   ) {
     this.#origin = origin;
     this.#assembler = new PartAssembler(addPart);
-    this.#thinkTags = reasoningOut === 'tags' ? new ThinkTags() : undefined;
+    this.#calls = new CallPlaces((slot) => this.#assembler.inputOf(slot));
+    if (reasoningOut === 'opened-tags') this.#thinkTags = new ThinkTags('opened');
+    else if (reasoningOut === 'tags') this.#thinkTags = new ThinkTags();
   }
 
   read(delta: JsonObject): void {
-    for (const field of reasoningFields) {
-      const text = delta[field];
-      if (typeof text !== 'string' || text === '') continue;
-      this.#appendReasoning(field, text);
-      // Some servers send the same text in both fields.
-      break;
-    }
+    // Some servers send the same text in both fields.
+    const field = reasoningFields.find((each) => textOf(delta[each]) !== undefined);
+    if (field !== undefined) this.#appendReasoning(field, delta[field]);
     if (Array.isArray(delta.reasoning_details)) {
       this.#details ??= new ReasoningDetails();
       this.#details.read(delta.reasoning_details);
+      if (field === undefined) this.#append('reasoning', detailsText(delta.reasoning_details));
     }
     this.#content(delta.content);
     this.#append('refusal', delta.refusal);
@@ -222,13 +275,22 @@ export class DeltaReader {
       const citation = openAICitation(annotation);
       if (citation !== undefined) this.#assembler.cite('text', () => citation);
     }
+    this.readCalls(delta);
+  }
+
+  /** Reads only the tool calls of a delta. */
+  readCalls(delta: JsonObject): void {
     const calls = listOf(delta.tool_calls);
+    const indexes = new Set<number>();
     for (const [at, call] of calls.entries()) {
-      this.#toolCall(call, calls.length > 1 ? at : undefined);
+      if (!isObject(call)) continue;
+      const index = indexOf(call.index) ?? (calls.length > 1 ? at : undefined);
+      this.#toolCall(call, index, index !== undefined && indexes.has(index));
+      if (index !== undefined) indexes.add(index);
     }
     // The name of `tool_calls` until 2023. Old models and servers still send it.
     const legacy = delta.function_call;
-    if (isObject(legacy)) this.#toolCall({ index: 0, function: legacy }, 0);
+    if (isObject(legacy)) this.#toolCall({ function: legacy }, 0, false);
   }
 
   /** Reads a delta that contains only this text: see {@link textField}. */
@@ -237,10 +299,17 @@ export class DeltaReader {
     else this.#appendReasoning(field, text);
   }
 
-  /** Closes all parts. `sources` are the citations that the vendor lists next to the answer. */
-  close(sources: readonly Citation[]): void {
+  /**
+   * Closes all parts. `sources` are the citations that the vendor lists next to the answer; a `cut` answer may have ended
+   * inside its reasoning.
+   */
+  close(sources: readonly Citation[], end: 'whole' | 'cut'): void {
     const assembler = this.#assembler;
+    const isPlain = this.#thinkTags?.isUncertain === true && end === 'whole';
     this.#flushTags();
+    if (isPlain && this.#current === 'reasoning') {
+      this.#append('text', assembler.discard('reasoning'));
+    }
     for (const source of sources) assembler.cite('text', () => source);
     assembler.closeAll();
     const data = this.#details?.toJson();
@@ -270,6 +339,7 @@ export class DeltaReader {
 
   #appendReasoning(field: string, text: unknown): void {
     if (typeof text !== 'string' || text === '') return;
+    this.#thinkTags?.skip();
     this.#append('reasoning', text);
     const opaque: Opaque = { wire, ...this.#origin, kind: 'reasoning-content', data: field };
     this.#assembler.opaque('reasoning', opaque);
@@ -291,60 +361,38 @@ export class DeltaReader {
     }
   }
 
-  /**
-   * The call that a delta belongs to. For servers that omit the index, or send 0 for every call, a name with a new id
-   * starts a new call.
-   */
-  #callAt(index: number | undefined, id: string | undefined, isNamed: boolean): Call {
-    const latest = this.#calls.get(this.#latestIndex);
-    const isNext = isNamed && (latest === undefined || id === undefined || id !== latest.id);
-    const at = index ?? (isNext ? this.#latestIndex + 1 : Math.max(this.#latestIndex, 0));
-    const known = this.#calls.get(at);
-    const isOther = isNamed && known?.started === true && id !== undefined && id !== known.id;
-    if (known !== undefined && !isOther) return known;
-    const slot = `call ${++this.#callCount}`;
-    const call = { slot, id: id ?? `call_${this.#callCount}`, started: false, buffered: '' };
-    this.#calls.set(at, call);
-    checkCount(this.#callCount, 'tool calls');
-    this.#latestIndex = Math.max(this.#latestIndex, at);
-    return call;
-  }
-
   /** Emits the text that the tag reader buffers, before other content. */
   #flushTags(): void {
     for (const { type, text } of this.#thinkTags?.rest() ?? []) this.#append(type, text);
   }
 
-  #emitCall(call: Call, name: string | undefined, input: string): void {
+  #emitCall(call: Call, input: string): void {
     this.#flushTags();
     this.#enter(undefined);
-    if (!call.started && name === undefined) {
+    if (call.name === undefined) {
       call.buffered += input;
       return;
     }
     if (!call.started) {
       call.started = true;
       this.#startedCount++;
-      this.#assembler.toolCall(call.slot, call.id, name ?? '');
+      this.#assembler.toolCall(call.slot, call.id, call.name);
     }
     const whole = call.buffered + input;
     call.buffered = '';
     this.#assembler.toolInput(call.slot, whole);
   }
 
-  #toolCall(value: unknown, index: number | undefined): void {
-    if (!isObject(value)) return;
-    const id = textOf(value.id);
+  #toolCall(value: JsonObject, index: number | undefined, isSecond: boolean): void {
     const described = objectOf(value.function);
     const custom = objectOf(value.custom);
     const name = textOf(described.name) ?? textOf(custom.name);
-    const at = indexOf(value.index) ?? index;
-    const call = this.#callAt(at, id, name !== undefined);
-    if (!call.started && id !== undefined) call.id = id;
-    // The input of a custom tool is free text, so it becomes a JSON string.
-    const input =
-      custom.input === undefined ? argumentsOf(described.arguments) : JSON.stringify(custom.input);
-    this.#emitCall(call, name, input);
+    const input = custom.input === undefined ? argumentsOf(described.arguments) : '';
+    const call = this.#calls.find({ index, id: textOf(value.id), name, input, isSecond });
+    this.#emitCall(call, input);
+    if (typeof custom.input === 'string') {
+      this.#assembler.inputOf(call.slot)?.addFree(custom.input);
+    }
     const signature = thoughtSignature(value);
     if (signature === undefined) return;
     const opaque: Opaque = { wire, ...this.#origin, ...signature };

@@ -52,9 +52,9 @@ export type ChatQuirks = {
   readonly efforts: readonly Effort[] | 'any';
   /**
    * Where the answer contains reasoning: only in a separate field or content part, or also between `<think>` tags at
-   * the start of the text.
+   * the start of the text. With `opened-tags`, the text may start inside the tags, and only has the closing one.
    */
-  readonly reasoningOut: 'fields' | 'tags';
+  readonly reasoningOut: 'fields' | 'tags' | 'opened-tags';
   /**
    * When reasoning is sent back to the vendor, in the field it was received in: `tool-loop` until the next user turn,
    * `tool-turns` also later, with all answers to a user turn that called tools.
@@ -107,18 +107,28 @@ const compatibleQuirks: ChatQuirks = {
   extraBody: {},
 };
 
-/** What the models of a family require at any vendor. The first match wins; a profile's own quirks override it. */
-const families: readonly (readonly [pattern: RegExp, quirks: Partial<ChatQuirks>])[] = [
-  // https://ai.google.dev/gemini-api/docs/thought-signatures
-  [/(?:^|\/)gemini-(?![12]\b)/i, { unsignedCalls: 'stand-in' }],
-  // Their templates, which servers of open weights run too, reject a user turn right after tool results.
-  [/(?:mis|mix|minis|magis|devs|codes|vox)tral|pixtral/i, { afterToolResults: 'assistant' }],
-  [/kimi-k(?:2\.[5-9]|2-thinking|[3-9])|deepseek-v[4-9]/i, { echoReasoning: 'tool-turns' }],
-];
+/** The quirks of models, by a pattern of the name. */
+export type ModelQuirks = { readonly pattern: RegExp; readonly quirks: Partial<ChatQuirks> };
 
-function familyQuirks(model: string): Partial<ChatQuirks> {
-  return families.find(([pattern]) => pattern.test(model))?.[1] ?? {};
-}
+/** The quirks that models have at every vendor. A profile's own quirks override them. */
+const quirksByModel: readonly ModelQuirks[] = [
+  // https://ai.google.dev/gemini-api/docs/thought-signatures
+  { pattern: /(?:^|\/)gemini-(?![12]\b)/i, quirks: { unsignedCalls: 'stand-in' } },
+  // Their templates, which servers of open weights run too, reject a user turn right after tool results.
+  {
+    pattern: /(?:mis|mix|minis|magis|devs|codes|vox)tral|pixtral/i,
+    quirks: { afterToolResults: 'assistant' },
+  },
+  {
+    pattern: /kimi-k(?:2\.[5-9]|2-thinking|[3-9])|deepseek-v[4-9]/i,
+    quirks: { echoReasoning: 'tool-turns' },
+  },
+  // Kimi's ids (`functions.name:0`) mean something to the model: it must get them back unchanged.
+  {
+    pattern: /kimi/i,
+    quirks: { toolCallId: { pattern: /^[a-zA-Z0-9_.:-]+$/, maxLength: 128 } },
+  },
+];
 
 export function openAIDialect(model: string): ChatDialect {
   return {
@@ -132,7 +142,21 @@ export function openAIDialect(model: string): ChatDialect {
   };
 }
 
-/** The dialect of a model of a vendor other than OpenAI. Its models have no spec. */
+/** Models whose templates put the opening tag into the prompt, for servers that do not separate the reasoning. */
+export const modelsWithOpenedTags: readonly ModelQuirks[] = [
+  { pattern: /thinking|qwq|deepseek-?r1/i, quirks: { reasoningOut: 'opened-tags' } },
+];
+
+/** The dialect of a model of a vendor other than OpenAI. It has no spec. */
 export function compatibleDialect(quirks: Partial<ChatQuirks> = {}, model = ''): ChatDialect {
-  return { ...compatibleQuirks, ...familyQuirks(model), ...quirks, spec: unknownModelSpec };
+  const known = quirksByModel.filter(({ pattern }) => pattern.test(model));
+  return Object.assign({}, compatibleQuirks, ...known.map((each) => each.quirks), quirks, {
+    spec: unknownModelSpec,
+  });
+}
+
+/** The dialect of a model on a server that nothing is known about. */
+export function unknownDialect(model: string): ChatDialect {
+  const opened = modelsWithOpenedTags.find(({ pattern }) => pattern.test(model));
+  return compatibleDialect(opened?.quirks, model);
 }

@@ -5,10 +5,16 @@ import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
+import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
 import type { HttpError } from '../../transport/read-reply.ts';
 import type { TextEvent } from '../../transport/server-sent-events.ts';
-import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
-import type { AnswerContext, AnswerOrigin, AnswerReader } from '../common/read-answer.ts';
+import { checkUsage, isObject, listOf, mergeCounts, objectOf, textOf } from '../common/read.ts';
+import {
+  type AnswerContext,
+  type AnswerOrigin,
+  type AnswerReader,
+  finishWithCalls,
+} from '../common/read-answer.ts';
 import {
   isErrorBody,
   listedCitations,
@@ -45,16 +51,20 @@ function chunkFailure(chunk: unknown, headers: AnswerHeaders): SignalboxError | 
   return isErrorBody(groq) ? openAIErrorInBand(groq, headers) : undefined;
 }
 
-/** The error of a finish reason that means failure. */
+/** The error of a finish reason that means failure. `native` is that of the vendor behind a gateway. */
 function finishFailure(
   reason: string,
+  native: string | undefined,
   choice: JsonObject,
   headers: AnswerHeaders,
 ): SignalboxError | undefined {
-  const word = own(wordByFinish, reason.toLowerCase());
-  if (word === undefined) return undefined;
-  const body = isObject(choice.error) ? choice : { error: { code: word, type: reason } };
-  return openAIErrorInBand(body, headers);
+  if (isObject(choice.error) && isErrorBody(choice)) return openAIErrorInBand(choice, headers);
+  for (const each of [reason, native ?? '']) {
+    const word = own(wordByFinish, wordOf(each));
+    if (word === undefined) continue;
+    return openAIErrorInBand({ error: { code: word, type: each } }, headers);
+  }
+  return undefined;
 }
 
 /** The error for a 200 that is neither an answer nor an error. */
@@ -87,8 +97,21 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
   recitation: 'content_filter',
   sensitive: 'content_filter', // z.ai
   error_toxic: 'content_filter', // Cohere
+  prohibited_content: 'content_filter', // Gemini, behind gateways
+  blocklist: 'content_filter',
+  spii: 'content_filter',
   refusal: 'refusal',
+  malformed_function_call: 'error', // Gemini, behind gateways
+  unexpected_tool_call: 'error',
+  too_many_tool_calls: 'error',
+  malformed_response: 'error',
+  no_image: 'error',
 };
+
+/** The finish reason as it is in the tables. */
+function wordOf(reason: string): string {
+  return reason.toLowerCase().replaceAll('-', '_');
+}
 
 const usageNames = {
   input: 'prompt_tokens',
@@ -99,11 +122,13 @@ const usageNames = {
 
 type ChatContext = AnswerContext & {
   readonly origin: AnswerOrigin;
+  /** Whether the request asks for several choices, which are alternatives. @default 'one' */
+  readonly choices?: 'one' | 'alternatives';
   /** Where the answer contains reasoning. @default 'tags' */
   readonly reasoningOut?: ChatDialect['reasoningOut'];
 };
 
-/** The first choice. With `n` in the extra options there are more, which are ignored. */
+/** The first choice. With `n` in the extra options there are more, of which only the usage is read. */
 function firstChoice(choices: unknown): JsonObject | undefined {
   for (const choice of listOf(choices)) {
     if (isObject(choice) && (choice.index === undefined || choice.index === 0)) return choice;
@@ -116,13 +141,18 @@ const ignoredFields = ['created', 'obfuscation', 'p'];
 
 /** Reads an answer of Chat Completions. A class, because closures would be created again for each call. */
 export class ChatReader implements AnswerReader {
-  readonly #context: AnswerContext;
+  readonly #context: ChatContext;
   readonly #deltas: DeltaReader;
+  /** Deltas with tool calls of other choices. */
+  readonly #otherCalls: JsonObject[] = [];
   #started = false;
   #id: string | undefined;
   #servedModel: string | undefined;
   #serviceTier: string | undefined;
-  #usage: Usage | undefined;
+  /** What the vendor has reported, merged. */
+  #usage: JsonObject | undefined;
+  /** Whether the last usage was that of one of several choices. */
+  #isPartialUsage = false;
   #rawFinishReason: string | undefined;
   /** Set at `[DONE]`, or at the usage after the finish reason. Nothing of interest follows. */
   #settled = false;
@@ -141,8 +171,11 @@ export class ChatReader implements AnswerReader {
     const choice = firstChoice(chunk.choices);
     this.#describe(chunk, choice);
     // Servers that stream a whole message name it `message`.
+    this.#keepOtherCalls(chunk.choices, choice);
     if (choice !== undefined) this.#readChoice(choice, choice.delta ?? choice.message);
-    else this.#settled = this.#rawFinishReason !== undefined && this.#usage !== undefined;
+    else if (listOf(chunk.choices).length === 0) {
+      this.#settled = this.#rawFinishReason !== undefined && this.#usage !== undefined;
+    }
   }
 
   textEvent(chunk: unknown): TextEvent | undefined {
@@ -163,6 +196,7 @@ export class ChatReader implements AnswerReader {
       throw notACompletion();
     }
     this.#describe(body, choice);
+    this.#keepOtherCalls(body.choices, choice);
     this.#readChoice(choice, choice.message);
     // Some servers omit the finish reason of a whole message.
     this.#rawFinishReason ??= 'stop';
@@ -190,28 +224,58 @@ export class ChatReader implements AnswerReader {
   }
 
   finish(raw: unknown): void {
-    this.#deltas.close(this.#sources);
+    if (this.#deltas.seen().toolCalls === 0) {
+      for (const delta of this.#otherCalls) this.#deltas.readCalls(delta);
+    }
+    const finishReason = this.#finishReason();
+    this.#deltas.close(this.#sources, finishReason === 'length' ? 'cut' : 'whole');
     this.#context.addPart({
       type: 'finish',
-      finishReason: this.#finishReason(),
+      finishReason,
       rawFinishReason: this.#rawFinishReason,
       id: this.#id,
       servedModel: this.#servedModel,
       serviceTier: this.#serviceTier,
-      usage: this.#usage,
+      usage: this.#reportedUsage(),
       raw,
     });
+  }
+
+  #reportedUsage(): Usage | undefined {
+    const usage = openAIUsage(this.#usage, usageNames);
+    return usage !== undefined && this.#isPartialUsage ? { ...usage, estimated: true } : usage;
+  }
+
+  /**
+   * Keeps the tool calls of the other choices, if the request asks for one. Some servers put text and calls in separate
+   * choices.
+   */
+  #keepOtherCalls(choices: unknown, first: JsonObject | undefined): void {
+    if (this.#context.choices === 'alternatives') return;
+    for (const choice of listOf(choices)) {
+      const delta =
+        choice === first ? {} : objectOf(objectOf(choice).delta ?? objectOf(choice).message);
+      if (listOf(delta.tool_calls).length > 0) this.#otherCalls.push(delta);
+    }
+    checkCount(this.#otherCalls.length, 'tool calls', maxAnswerParts);
+  }
+
+  #readUsage(chunk: JsonObject, choice: JsonObject | undefined): void {
+    // Groq puts it in `x_groq`, Moonshot in the choice.
+    const usage = [chunk.usage, objectOf(chunk.x_groq).usage, choice?.usage].find(
+      (each) => isObject(each) && openAIUsage(each, usageNames) !== undefined,
+    );
+    if (usage === undefined) return;
+    this.#usage = mergeCounts(this.#usage, usage);
+    checkUsage(this.#usage);
+    const { choices } = this.#context;
+    this.#isPartialUsage = choices === 'alternatives' && listOf(chunk.choices).length > 0;
   }
 
   #describe(chunk: JsonObject, choice: JsonObject | undefined): void {
     this.#id ??= textOf(chunk.id);
     this.#servedModel ??= textOf(chunk.model);
-    this.#usage =
-      openAIUsage(chunk.usage, usageNames) ??
-      openAIUsage(objectOf(chunk.x_groq).usage, usageNames) ??
-      // Moonshot puts the usage of a stream in the choice.
-      openAIUsage(choice?.usage, usageNames) ??
-      this.#usage;
+    this.#readUsage(chunk, choice);
     const listed = listedCitations(chunk);
     if (listed.length > 0) this.#sources = listed;
     this.#serviceTier =
@@ -225,18 +289,22 @@ export class ChatReader implements AnswerReader {
   #readChoice(choice: JsonObject, delta: unknown): void {
     this.#deltas.read(objectOf(delta));
     const reason = textOf(choice.finish_reason);
+    const native = textOf(choice.native_finish_reason);
     if (reason === undefined) return;
-    const failure = finishFailure(reason, choice, this.#context.headers);
+    const failure = finishFailure(reason, native, choice, this.#context.headers);
     if (failure !== undefined) throw failure;
     this.#rawFinishReason = reason;
+    // OpenRouter's own reason may be `stop` where that of the vendor behind it says more.
+    const isPlain = own(finishReasons, wordOf(reason)) === 'stop';
+    const nativeReason = own(finishReasons, wordOf(native ?? ''));
+    if (!isPlain || nativeReason === undefined || nativeReason === 'tool_calls') return;
+    if (nativeReason !== 'stop') this.#rawFinishReason = native;
   }
 
   #finishReason(): FinishReason {
     const { toolCalls, refusal } = this.#deltas.seen();
-    const word = (this.#rawFinishReason ?? '').toLowerCase().replace('-', '_');
-    const reason = own(finishReasons, word) ?? 'other';
-    if (reason !== 'stop') return reason;
-    if (toolCalls > 0) return 'tool_calls';
-    return refusal ? 'refusal' : 'stop';
+    const known = own(finishReasons, wordOf(this.#rawFinishReason ?? '')) ?? 'other';
+    const reason = finishWithCalls(known, toolCalls);
+    return reason === 'stop' && refusal ? 'refusal' : reason;
   }
 }

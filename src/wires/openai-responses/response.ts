@@ -3,10 +3,18 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
-import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
+import { checkCount } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { TextEvent } from '../../transport/server-sent-events.ts';
-import { indexOf, isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import {
+  checkUsage,
+  indexOf,
+  isObject,
+  listOf,
+  mergeCounts,
+  objectOf,
+  textOf,
+} from '../common/read.ts';
 import {
   type AddPart,
   type AnswerContext,
@@ -15,6 +23,7 @@ import {
   PartAssembler,
 } from '../common/read-answer.ts';
 import {
+  ItemIndexes,
   isErrorBody,
   openAICitation,
   openAIErrorInBand,
@@ -45,23 +54,16 @@ const paragraphKeyByEvent: Readonly<Record<string, 'summary_index' | 'content_in
   'response.reasoning_text.delta': 'content_index',
 };
 
-/** Added to the position of items that no event mentioned. Larger than any index a vendor sends. */
-const unseenIndexBase = 1_000_000;
-
 /** The slot of an event's text: `<output index>.<content index>`. */
-function contentSlot(event: JsonObject): string {
-  return `${indexOf(event.output_index) ?? 0}.${indexOf(event.content_index) ?? 0}`;
+function contentSlot(index: number, event: JsonObject): string {
+  return `${index}.${indexOf(event.content_index) ?? 0}`;
 }
 
 /** Reads the output items of one response, from deltas or whole. */
 class ItemReader {
   readonly #origin: AnswerOrigin;
   readonly #assembler: PartAssembler;
-  /** The indexes of closed items, which the final response repeats. */
-  readonly #done = new Set<number>();
-  /** Used to match the items of the final response, which may omit some. Some servers change ids during the stream. */
-  readonly #indexById = new Map<string, number>();
-  readonly #typeByIndex = new Map<number, unknown>();
+  readonly #indexes = new ItemIndexes();
   /** Slots whose content has been emitted. */
   readonly #emitted = new Set<string>();
   /** Slots whose citations have been emitted. */
@@ -78,19 +80,20 @@ class ItemReader {
   /** Reads one event. Events that are not about items are ignored. */
   event(type: unknown, event: JsonObject): void {
     const kind = textOf(type) ?? '';
-    const index = indexOf(event.output_index) ?? 0;
-    this.#track(index, event);
+    const index = this.#indexes.read(kind, event);
     const delta = textOf(event.delta) ?? '';
     const textType = own(textTypeByEvent, kind);
     const paragraphKey = own(paragraphKeyByEvent, kind);
     if (textType !== undefined) {
-      this.#text(contentSlot(event), textType, delta);
+      this.#text(contentSlot(index, event), textType, delta);
     } else if (paragraphKey !== undefined) {
       this.#reasoning(index, event[paragraphKey], delta);
     } else if (kind === 'response.output_text.annotation.added') {
-      this.#cite(contentSlot(event), event.annotation);
+      this.#cite(contentSlot(index, event), event.annotation);
     } else if (kind === 'response.function_call_arguments.delta') {
       this.#input(index, delta);
+    } else if (kind === 'response.function_call_arguments.done') {
+      this.#wholeInput(index, event.arguments);
     } else if (kind === 'response.output_item.added') {
       const item = objectOf(event.item);
       if (item.type === 'function_call') this.#openCall(index, item);
@@ -104,10 +107,15 @@ class ItemReader {
     this.#text(slot, 'text', delta);
   }
 
+  /** The slot of the text that an event appended to, which has been read. */
+  slotOf(event: JsonObject): string {
+    return contentSlot(this.#indexes.latest, event);
+  }
+
   /** Reads the items of the final response and emits what the events did not contain. */
   final(items: readonly unknown[]): void {
     for (const [position, item] of items.entries()) {
-      this.#readItem(this.#indexOf(position, objectOf(item)), item);
+      this.#readItem(this.#indexes.ofFinal(position, objectOf(item)), item);
     }
   }
 
@@ -159,13 +167,21 @@ class ItemReader {
     this.#assembler.toolInput(String(index), delta);
   }
 
+  /** The whole arguments correct what their deltas lost. */
+  #wholeInput(index: number, value: unknown): void {
+    const slot = String(index);
+    const whole = typeof value === 'string' ? value : JSON.stringify(value ?? {});
+    const input = this.#assembler.inputOf(slot);
+    if (input?.isEmpty) this.#input(index, whole);
+    else if (whole !== '') input?.complete(whole);
+  }
+
   #readCall(index: number, item: JsonObject, key: string): void {
     this.#openCall(index, item);
-    if (this.#emitted.has(String(index))) return;
     const value = item[key];
-    // The input of a custom tool is free text, so it becomes a JSON string.
-    if (key === 'input') this.#input(index, JSON.stringify(value ?? ''));
-    else this.#input(index, typeof value === 'string' ? value : JSON.stringify(value ?? {}));
+    // The input of a custom tool is free text.
+    if (key === 'input') this.#assembler.inputOf(String(index))?.addFree(textOf(value) ?? '');
+    else this.#wholeInput(index, value);
   }
 
   #readMessage(index: number, item: JsonObject): void {
@@ -175,9 +191,9 @@ class ItemReader {
       const { type, text: words, refusal: refused, annotations } = objectOf(content);
       const textType = own(textTypeByContent, textOf(type) ?? '');
       if (textType === undefined) continue;
-      if (!this.#emitted.has(slot)) {
-        this.#text(slot, textType, textOf(textType === 'text' ? words : refused) ?? '');
-      }
+      const whole = textOf(textType === 'text' ? words : refused) ?? '';
+      if (!this.#emitted.has(slot)) this.#text(slot, textType, whole);
+      else this.#assembler.wholeText(slot, textType, whole);
       if (!this.#cited.has(slot)) for (const each of listOf(annotations)) this.#cite(slot, each);
       if (phase !== undefined) this.#assembler.opaque(slot, phase);
       this.#assembler.close(slot);
@@ -209,31 +225,13 @@ class ItemReader {
   }
 
   #readItem(index: number, item: unknown): void {
-    if (!isObject(item) || this.#done.has(index)) return;
-    this.#done.add(index);
-    checkCount(this.#done.size, 'items');
+    if (!isObject(item) || !this.#indexes.close(index)) return;
     const key = own(inputKeyByType, textOf(item.type) ?? '');
     if (key !== undefined) this.#readCall(index, item, key);
     else if (item.type === 'message') this.#readMessage(index, item);
     else if (item.type === 'reasoning') this.#readReasoning(index, item);
     else this.#readVendorItem(index, item);
     this.#assembler.close(String(index));
-  }
-
-  #track(index: number, event: JsonObject): void {
-    const item = objectOf(event.item);
-    const id = textOf(event.item_id) ?? textOf(item.id);
-    if (id !== undefined) this.#indexById.set(id, index);
-    if (item.type !== undefined) this.#typeByIndex.set(index, item.type);
-    checkCount(this.#indexById.size + this.#typeByIndex.size, 'items', 2 * maxAnswerItems);
-  }
-
-  /** The index of a final item in the events: matched by id, else by position and type. */
-  #indexOf(position: number, item: JsonObject): number {
-    const known = this.#indexById.get(textOf(item.id) ?? '');
-    if (known !== undefined) return known;
-    const type = this.#typeByIndex.get(position);
-    return type === undefined || type === item.type ? position : unseenIndexBase + position;
   }
 }
 
@@ -303,6 +301,7 @@ export class ResponseReader implements AnswerReader {
   readonly #items: ItemReader;
   #opened = false;
   #final: JsonObject | undefined;
+  #usage: JsonObject | undefined;
 
   constructor(origin: AnswerOrigin, context: AnswerContext) {
     this.#context = context;
@@ -315,6 +314,7 @@ export class ResponseReader implements AnswerReader {
     const failure = eventFailure(event, this.#context.headers);
     if (failure !== undefined) throw failure;
     if (isObject(response)) this.#open(response);
+    this.#readUsage(objectOf(response).usage);
     if (terminalEvents.includes(type)) this.#complete(objectOf(response));
     else this.#items.event(type, data);
   }
@@ -324,7 +324,7 @@ export class ResponseReader implements AnswerReader {
     const text = data.type === 'response.output_text.delta' ? textOf(data.delta) : undefined;
     return text === undefined
       ? undefined
-      : { place: contentSlot(data), field: 'delta', text, idle: ignoredFields };
+      : { place: this.#items.slotOf(data), field: 'delta', text, idle: ignoredFields };
   }
 
   readRepeat({ place }: TextEvent, text: string): void {
@@ -339,6 +339,7 @@ export class ResponseReader implements AnswerReader {
       throw notAResponse('not finished, and background mode is not supported');
     }
     this.#open(body);
+    this.#readUsage(body.usage);
     this.#complete(body);
   }
 
@@ -367,9 +368,15 @@ export class ResponseReader implements AnswerReader {
       id: textOf(response.id),
       servedModel: textOf(response.model),
       serviceTier: textOf(response.service_tier),
-      usage: openAIUsage(response.usage, usageNames),
+      usage: openAIUsage(this.#usage, usageNames),
       raw,
     });
+  }
+
+  #readUsage(usage: unknown): void {
+    if (!isObject(usage)) return;
+    this.#usage = mergeCounts(this.#usage, usage);
+    checkUsage(this.#usage);
   }
 
   #open(response: JsonObject): void {

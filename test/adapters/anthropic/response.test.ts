@@ -188,7 +188,7 @@ describe('Anthropic answer', () => {
     ['end_turn', 'stop'],
     ['stop_sequence', 'stop'],
     ['max_tokens', 'length'],
-    ['tool_use', 'tool_calls'],
+    ['tool_use', 'stop'],
     ['model_context_window_exceeded', 'context_length'],
     ['pause_turn', 'pause'],
     ['refusal', 'refusal'],
@@ -305,7 +305,7 @@ describe('Anthropic answer', () => {
         { type: 'message_delta', delta: 7, usage: 'x' },
       ],
     ],
-    [[start(), block(0, { type: 'tool_use' }), delta(0, {}), stop(9)]],
+    [[start(), block(0, { type: 'text' }), delta(0, {}), stop(9)]],
   ])('ignores malformed events (%#)', async (events) => {
     const parts = await ask(answerEvents([...events, end('end_turn'), done]));
     expect(finishOf(parts).finishReason).toBe('stop');
@@ -331,5 +331,76 @@ describe('Anthropic answer', () => {
       if (part.type === 'text-delta') break;
     }
     await closed;
+  });
+
+  const use = (id: string, input: object = {}) => ({ type: 'tool_use', id, name: 't', input });
+  const json = (index: number, partial_json: string) =>
+    delta(index, { type: 'input_json_delta', partial_json });
+
+  it.each(['end_turn', 'tool_calls', 'stop_sequence', 'something_new'])(
+    'reports tool calls under the stop reason %s',
+    async (reason) => {
+      const parts = await ask(
+        answerEvents([start(), block(0, use('a')), stop(0), end(reason), done]),
+      );
+      expect(finishOf(parts)).toMatchObject({ finishReason: 'tool_calls' });
+    },
+  );
+
+  it.each([
+    ['stop', 'stop'],
+    ['length', 'length'],
+    ['content_filter', 'content_filter'],
+  ])('maps the stop reason %s of compatible servers', async (reason, finishReason) => {
+    const parts = await ask(answerEvents([start(), text(0, 'a'), end(reason), done]));
+    expect(finishOf(parts)).toMatchObject({ finishReason });
+  });
+
+  it('keeps blocks that share an index and are not closed', async () => {
+    const events = [
+      block(0, { type: 'text', text: '' }),
+      text(0, 'a'),
+      block(0, use('x')),
+      json(0, '{"a":1}'),
+      block(0, use('x')),
+      json(0, '{"b":2}'),
+    ];
+    const parts = await ask(answerEvents([start(), ...events, end('tool_use'), done]));
+    expect(contentOf(parts)).toMatchObject([
+      { type: 'text', text: 'a' },
+      { type: 'tool-call', id: 'x', input: { a: 1 } },
+      { type: 'tool-call', id: 'x_2', input: { b: 2 } },
+    ]);
+  });
+
+  it('emits texts in the order of their deltas when blocks are not closed', async () => {
+    const events = [text(0, 'a'), text(1, 'b'), stop(1), text(0, 'c')];
+    const parts = await ask(answerEvents([start(), ...events, end('end_turn'), done]));
+    expect(contentOf(parts)).toMatchObject([{ text: 'a' }, { text: 'b' }, { text: 'c' }]);
+  });
+
+  it.each<[string, readonly object[]]>([
+    ['at the start', []],
+    ['at the start and in deltas', [json(0, '{"a"'), json(0, ':1}')]],
+    ['at the start, before an empty object', [json(0, '{}')]],
+  ])('reads arguments sent whole %s', async (_what, pieces) => {
+    const events = [start(), block(0, use('x', { a: 1 })), ...pieces, stop(0)];
+    const parts = await ask(answerEvents([...events, end('tool_use'), done]));
+    expect(contentOf(parts)).toMatchObject([{ input: { a: 1 } }]);
+  });
+
+  it.each<[string, object]>([
+    ['zeros', { input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 5 }],
+    ['null', { input_tokens: null, cache_read_input_tokens: null, output_tokens: 5 }],
+    ['one zero', { input_tokens: 0, output_tokens: 5 }],
+  ])('keeps the counts of the start when %s follow', async (_what, usage) => {
+    const counts = { input_tokens: 20, cache_read_input_tokens: 10, output_tokens: 1 };
+    const last = { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage };
+    const parts = await ask(answerEvents([start('msg_1', counts), text(0, 'a'), last, done]));
+    expect(finishOf(parts).usage).toMatchObject({
+      inputTokens: 30,
+      cachedInputTokens: 10,
+      outputTokens: 5,
+    });
   });
 });

@@ -78,6 +78,48 @@ describe('openAIUsage', () => {
     expect(openAIUsage(raw, chat)).toMatchObject({ inputTokens: 105, totalTokens: 106 });
   });
 
+  const counts = (
+    prompt_tokens: number,
+    completion_tokens: number,
+    total_tokens: number | undefined,
+    { cached, reasoning }: { cached?: number; reasoning?: number } = {},
+  ) => ({
+    prompt_tokens,
+    completion_tokens,
+    total_tokens,
+    ...(cached !== undefined && { prompt_tokens_details: { cached_tokens: cached } }),
+    ...(reasoning !== undefined && { completion_tokens_details: { reasoning_tokens: reasoning } }),
+  });
+
+  it.each([
+    ['more cached than input', counts(10, 5, 35, { cached: 20 }), 30, 5, false],
+    ['less cached than input, with proof', counts(10, 5, 23, { cached: 8 }), 18, 5, false],
+    ['cached and reasoning', counts(10, 5, 38, { cached: 20, reasoning: 3 }), 30, 8, false],
+    [
+      'more reasoning than output, no total',
+      counts(10, 5, undefined, { reasoning: 9 }),
+      10,
+      14,
+      false,
+    ],
+    ['thoughts in the total, cached inside', counts(10, 5, 40, { cached: 8 }), 10, 30, false],
+    ['a total that nothing explains', counts(10, 5, 40, { cached: 8, reasoning: 3 }), 10, 5, true],
+    ['a total that is too small', counts(10, 5, 12), 10, 5, true],
+    ['no total', counts(10, 5, 0, { cached: 8 }), 10, 5, false],
+    [
+      'written input of a proxy',
+      { ...counts(10, 5, 45), cache_creation_input_tokens: 30, cache_read_input_tokens: 0 },
+      40,
+      5,
+      false,
+    ],
+  ])('counts %s', (_what, raw, inputTokens, outputTokens, isEstimated) => {
+    const known = openAIUsage(raw, chat);
+    expect(known).toMatchObject({ inputTokens, outputTokens });
+    expect(known?.estimated === true).toBe(isEstimated);
+    expect(known?.totalTokens).toBeGreaterThanOrEqual(inputTokens + outputTokens);
+  });
+
   it.each([['prompt_cache_hit_tokens'], ['cached_tokens']])('reads cached input from %s', (key) => {
     const raw = { prompt_tokens: 5, completion_tokens: 1, [key]: 3 };
     expect(openAIUsage(raw, chat)).toMatchObject({ cachedInputTokens: 3 });

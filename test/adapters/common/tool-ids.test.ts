@@ -25,6 +25,12 @@ describe('ToolIds', () => {
     ]);
   });
 
+  it('gives results the ids of calls with the same id in order', () => {
+    const ids = new ToolIds(rule);
+    expect([ids.call('a'), ids.call('a')]).toEqual(['a', 'call_1']);
+    expect([ids.result('a'), ids.result('a')]).toEqual(['a', 'call_1']);
+  });
+
   it('keeps the id of a result without a call', () => {
     expect(new ToolIds(rule).result('x')).toBe('x');
   });

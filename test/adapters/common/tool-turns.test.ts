@@ -21,6 +21,16 @@ describe('pairToolResults', () => {
     expect(pairToolResults(messages)).toEqual({ messages, warnings: [] });
   });
 
+  it('gives calls with the same id their results in order', () => {
+    const { messages, warnings } = pairToolResults([
+      turn('assistant', call('a'), call('a')),
+      turn('tool', result('a', '1')),
+      turn('tool', result('a', '2'), result('a', '3')),
+    ]);
+    expect(messages[1]).toEqual(turn('tool', result('a', '1'), result('a', '2')));
+    expect(warnings).toMatchObject([{ code: 'dropped-part' }]);
+  });
+
   it('moves results into one turn after their calls', () => {
     const { messages, warnings } = pairToolResults([
       turn('assistant', call('a'), call('b')),

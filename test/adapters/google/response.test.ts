@@ -235,4 +235,30 @@ describe('Gemini answer', () => {
     await expect(call).rejects.toBe(reason);
     await closed;
   });
+
+  const call = (args: object) => ({ functionCall: { id: 'x', name: 't', args } });
+
+  it('gives calls with one id different ids, and drops a call that comes again', async () => {
+    const parts = await ask(
+      answerEvents([chunk([call({ a: 1 }), call({ b: 2 })]), chunk([call({ a: 1 })], stop)]),
+    );
+    expect(contentOf(parts)).toMatchObject([
+      { id: 'x', input: { a: 1 } },
+      { id: 'x_2', input: { b: 2 } },
+    ]);
+  });
+
+  it('keeps the counts that zeros follow, and ignores keep-alive events', async () => {
+    const usageMetadata = { promptTokenCount: 3, candidatesTokenCount: 2 };
+    const zeros = { promptTokenCount: 0, candidatesTokenCount: 0 };
+    const parts = await ask(
+      answerEvents([
+        { type: 'ping' },
+        chunk([{ text: 'a' }], {}, { usageMetadata }),
+        chunk([{ text: 'b' }], stop, { usageMetadata: zeros }),
+      ]),
+    );
+    expect(parts[0]).toMatchObject({ type: 'open', id: 'r1' });
+    expect(finishOf(parts).usage).toMatchObject({ inputTokens: 3, outputTokens: 2 });
+  });
 });

@@ -251,7 +251,7 @@ describe('Chat Completions answer', () => {
     ['max_tokens', 'length'],
     ['MAX_TOKENS', 'length'],
     ['model_length', 'length'],
-    ['tool_call', 'tool_calls'],
+    ['tool_call', 'stop'],
     ['content_filter', 'content_filter'],
     ['content-filter', 'content_filter'],
     ['SAFETY', 'content_filter'],

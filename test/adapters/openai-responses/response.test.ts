@@ -320,4 +320,110 @@ describe('Responses answer', () => {
     );
     expect(contentOf(parts)).toMatchObject([{ text: 'Hi' }]);
   });
+
+  const fn = (id: string, args = '', more: object = {}) => ({
+    type: 'function_call',
+    id,
+    call_id: `call_${id}`,
+    name: 't',
+    arguments: args,
+    ...more,
+  });
+  const item = (kind: string, more: object) => ({ type: `response.output_item.${kind}`, ...more });
+  const args = (more: object) => ({ type: 'response.function_call_arguments.delta', ...more });
+  const [first, second] = [fn('a', '{"a":1}'), fn('b', '{"b":2}')];
+  const reasoning = { type: 'reasoning', id: 'rs', summary: [] };
+
+  it.each<[string, readonly object[], readonly object[]]>([
+    ['no index', [item('done', { item: first }), item('done', { item: second })], [first, second]],
+    [
+      'no index and deltas by id',
+      [
+        item('added', { item: fn('a') }),
+        item('added', { item: fn('b') }),
+        args({ item_id: 'a', delta: '{"a":1}' }),
+        args({ item_id: 'b', delta: '{"b":2}' }),
+        item('done', { item: first }),
+        item('done', { item: second }),
+      ],
+      [first, second],
+    ],
+    [
+      'one index',
+      [
+        item('added', { output_index: 0, item: fn('a') }),
+        item('added', { output_index: 0, item: fn('b') }),
+        args({ output_index: 0, item_id: 'b', delta: '{"b":2}' }),
+        args({ output_index: 0, item_id: 'a', delta: '{"a":1}' }),
+        item('done', { output_index: 0, item: first }),
+        item('done', { output_index: 0, item: second }),
+      ],
+      [],
+    ],
+    [
+      'the index of the reasoning before',
+      [
+        item('added', { output_index: 0, item: reasoning }),
+        item('done', { output_index: 0, item: reasoning }),
+        item('added', { output_index: 0, item: fn('a') }),
+        item('done', { output_index: 0, item: first }),
+        item('done', { output_index: 1, item: second }),
+      ],
+      [reasoning, first, second],
+    ],
+    [
+      'one id',
+      ['{"a":1}', '{"b":2}'].flatMap((each, output_index) => [
+        item('added', { output_index, item: fn('x') }),
+        args({ output_index, item_id: 'x', delta: each }),
+        item('done', { output_index, item: fn('x', each) }),
+      ]),
+      [],
+    ],
+    [
+      'ids that change',
+      ['{"a":1}', '{"b":2}'].flatMap((each, output_index) => [
+        item('added', { output_index, item: fn(`1${output_index}`) }),
+        args({ output_index, item_id: `2${output_index}`, delta: each }),
+        item('done', { output_index, item: fn(`3${output_index}`, each) }),
+      ]),
+      [fn('5', '{"a":1}'), fn('6', '{"b":2}')],
+    ],
+    [
+      'arguments that only the final response has whole',
+      [
+        item('added', { output_index: 0, item: fn('a') }),
+        args({ output_index: 0, item_id: 'a', delta: '{"a"' }),
+        item('done', { output_index: 1, item: second }),
+      ],
+      [first, second],
+    ],
+  ])('reads two calls with %s', async (_what, events, output) => {
+    const parts = await stream(created, ...events, completed({ output }));
+    const calls = contentOf(parts).filter((part) => part.type === 'tool-call');
+    const inputs = calls.map(({ input }) => JSON.stringify(input)).sort();
+    expect(inputs).toEqual(['{"a":1}', '{"b":2}']);
+    expect(new Set(calls.map(({ id }) => id)).size).toBe(2);
+  });
+
+  it('appends what the deltas of a text lack at the end', async () => {
+    const parts = await stream(
+      created,
+      delta('output_text', 0, 'Hel', { content_index: 0 }),
+      done(0, message('Hello')),
+      completed({ output: [message('Hello')] }),
+    );
+    expect(contentOf(parts)).toMatchObject([{ type: 'text', text: 'Hello' }]);
+    expect(parts).toContainEqual({ type: 'text-delta', delta: 'lo' });
+  });
+
+  it('keeps earlier usage when the last event reports zeros', async () => {
+    const zeros = { input_tokens: 0, output_tokens: 0, total_tokens: 0 };
+    const progress = {
+      type: 'response.in_progress',
+      response: response({ status: 'in_progress' }),
+    };
+    const parts = await stream(progress, done(0, message('a')), completed({ usage: zeros }));
+    expect(finishOf(parts).usage).toMatchObject({ inputTokens: 3, outputTokens: 2 });
+  });
 });

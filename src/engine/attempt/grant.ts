@@ -7,7 +7,7 @@ import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Engine, Slot } from '../core/engine.ts';
 import type { Trail } from '../core/trail.ts';
-import { countsAsFailure } from '../failures/decide.ts';
+import { countsAsFailure, isTooLargeToWait } from '../failures/decide.ts';
 
 /** How an attempt ended, as far as limits, health and statistics go. */
 type Ending = {
@@ -95,7 +95,7 @@ export class Grant {
       plan.state.statistics.record({ totalMs: durationMs, outcome: 'error', firstTokenMs });
     }
     if (isWhole && usage !== undefined) plan.state.answeredWith(usage.outputTokens);
-    const isLimited = error.code === 'rate_limited';
+    const isLimited = error.code === 'rate_limited' && !isTooLargeToWait(error);
     const other = error.code === 'overloaded' ? 'overloaded' : 'other';
     // After what was learned of the target: the next attempt in the queue depends on it.
     this.#release({
@@ -166,6 +166,8 @@ function markUnavailable(
   const retryAt = (usualMs: number): number => now + (error.retryAfterMs ?? usualMs);
   switch (error.code) {
     case 'rate_limited':
+      // About the size of this request, not about the load of the target.
+      if (isTooLargeToWait(error)) return false;
       return limit(engine, plan, error, attempt, emit);
     case 'quota_exhausted': {
       // Vendors send the wait of a rate limit for an empty account too: it would be too short.

@@ -76,6 +76,7 @@ async function decideOn(
         ? call.tier.fallbackOn
         : [error.code].filter(isAttemptErrorCode),
     othersFree: chain.othersFree(plan, error.code),
+    isFirstRejection: chain.isFirstRejection,
     untried: chain.untried(plan),
     available: plan.state.circuit.circuit.state !== 'open',
     hasStarted: attempt.collected.hasStarted,

@@ -1,6 +1,17 @@
 import { modelCapabilities } from './model-capabilities.ts';
 import type { Profile, ProfileName } from './profile.ts';
 
+/** Recent Kimi models reject all sampling parameters. */
+const kimiUnsupportedParams = [
+  'topK',
+  'seed',
+  'userId',
+  'temperature',
+  'topP',
+  'frequencyPenalty',
+  'presencePenalty',
+] as const;
+
 /**
  * The profiles of all vendors. Compiled in November 2026 from the vendors' documentation and from other clients.
  * docs/providers.md lists what was checked against recorded answers.
@@ -52,10 +63,16 @@ export const profiles = {
     priceList: 'deepseek',
     structuredOutput: 'json_object',
     reasoningIn: 'thinking',
+    thinkingDefault: 'on',
+    thinkingExcludes: ['forced-tool'],
     efforts: ['low', 'high', 'max'],
     strictTools: false,
     unsupportedParams: ['topK', 'seed', 'frequencyPenalty', 'presencePenalty', 'userId'],
     capabilities: ['tools', 'structured-output'],
+    models: [
+      { pattern: /reasoner/, quirks: { thinkingDefault: 'always' } },
+      { pattern: /^deepseek-chat/, quirks: { thinkingDefault: 'off' } },
+    ],
   },
   groq: {
     baseURL: 'https://api.groq.com/openai/v1',
@@ -143,25 +160,21 @@ export const profiles = {
     priceList: 'moonshotai',
     toolChoiceRequired: 'auto',
     reasoningIn: 'thinking',
+    thinkingExcludes: ['forced-tool'],
     efforts: [],
     unsupportedParams: ['topK', 'seed', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
     models: [
       {
-        // These models reject all sampling parameters.
-        pattern: /^kimi-k(?:2\.[5-9]|[3-9])/,
-        quirks: {
-          unsupportedParams: [
-            'topK',
-            'seed',
-            'userId',
-            'temperature',
-            'topP',
-            'frequencyPenalty',
-            'presencePenalty',
-          ],
-        },
+        pattern: /^kimi-k2\.[56]/,
+        quirks: { thinkingDefault: 'on', unsupportedParams: kimiUnsupportedParams },
       },
+      {
+        // Whether thinking can be turned off is not known.
+        pattern: /^kimi-k(?:2\.[7-9]|[3-9])/,
+        quirks: { thinkingDefault: 'always', unsupportedParams: kimiUnsupportedParams },
+      },
+      { pattern: /thinking/, quirks: { thinkingDefault: 'always' } },
     ],
     modelCapabilities: modelCapabilities.moonshot,
   },
@@ -170,10 +183,17 @@ export const profiles = {
     keyVariables: ['DASHSCOPE_API_KEY'],
     keyHosts: ['dashscope.aliyuncs.com', 'dashscope-us.aliyuncs.com'],
     reasoningIn: 'enable_thinking',
+    thinkingExcludes: ['forced-tool', 'schema', 'unary'],
     strictTools: false,
     toolChoiceRequired: 'auto',
     unsupportedParams: ['frequencyPenalty', 'userId'],
     capabilities: ['vision', 'audio', 'tools', 'structured-output'],
+    models: [
+      { pattern: /thinking|^qwq|^qvq/, quirks: { thinkingDefault: 'always' } },
+      { pattern: /instruct|coder/, quirks: { thinkingDefault: 'off' } },
+      // Open-weight Qwen 3, and all later models.
+      { pattern: /^qwen(?:3-\d|3-next|3\.[5-9]|[4-9])/, quirks: { thinkingDefault: 'on' } },
+    ],
     modelCapabilities: modelCapabilities.qwen,
   },
   cerebras: {

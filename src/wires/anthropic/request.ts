@@ -128,8 +128,9 @@ function toToolChoice(
       ? undefined
       : { type: 'auto', ...noParallel };
   }
+  const mayThink = thinks || spec.minThinking === 'adaptive';
   const cannotForce =
-    spec.forcedTools === 'never' || (spec.forcedTools === 'unless-thinking' && thinks);
+    spec.forcedTools === 'never' || (spec.forcedTools === 'unless-thinking' && mayThink);
   if (cannotForce) {
     warnings.push(
       adjustedParam(

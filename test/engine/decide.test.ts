@@ -25,6 +25,7 @@ function situation(more: Partial<Situation> = {}): Situation {
     untried: 0,
     available: true,
     hasStarted: false,
+    mayRenewKey: false,
     onUnsupported: 'warn',
     takeToken: () => true,
     random: () => 0.5,

@@ -17,6 +17,13 @@ type Ending = {
   readonly usage: Usage | undefined;
 };
 
+/** The key of an attempt, when a function returned it. */
+export type RenewableKey = {
+  readonly fingerprint: string;
+  /** False when the vendor had rejected it already. */
+  readonly wasSent: boolean;
+};
+
 /**
  * What an attempt holds while it runs: a slot under the target's limits and a permit of its circuit. Settled once, when
  * everything that was learned of the target is recorded and the slot is free for the next attempt.
@@ -78,7 +85,7 @@ export class Grant {
   /** `isWhole`: the answer came to its end, but was of no use. */
   failed(
     error: SignalboxError,
-    { durationMs, firstTokenMs, usage, isWhole }: Ending & { readonly isWhole: boolean },
+    { durationMs, firstTokenMs, usage, isWhole, renewableKey }: FailedEnding,
   ): void {
     const plan = this.#plan;
     // An answer that came whole says nothing against the target's health, whatever it holds.
@@ -89,7 +96,7 @@ export class Grant {
       error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
     let isTargetLimited = false;
     if (!isCallEnd) {
-      const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil };
+      const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil, renewableKey };
       const emit: Trail['emit'] = (type, payload) => this.#trail.emit(type, payload, plan.tags);
       isTargetLimited = markUnavailable(this.#engine, plan, error, attempt, emit);
       plan.state.statistics.record({ totalMs: durationMs, outcome: 'error', firstTokenMs });
@@ -112,11 +119,17 @@ export class Grant {
   }
 }
 
+type FailedEnding = Ending & {
+  readonly isWhole: boolean;
+  readonly renewableKey: RenewableKey | undefined;
+};
+
 /** What is known of the attempt that failed. */
 type FailedAttempt = {
   readonly sent: Sent;
   /** When the vendor's quota refills, if its headers reported that nothing is left. */
   readonly emptyUntil: number | undefined;
+  readonly renewableKey: RenewableKey | undefined;
 };
 
 /**
@@ -181,9 +194,14 @@ function markUnavailable(
       // An unknown key fails for all models; one that lacks a permission may work for others.
       const until = retryAt(defaults.credentialMs);
       const { id, provider, key } = target;
-      const ofProvider = engine.registry.provider(provider).key(key);
-      const availability = error.code === 'auth' ? ofProvider : keyState.availability;
-      availability.mark('credential', until);
+      const ofProvider = engine.registry.provider(provider);
+      const renewable = error.code === 'auth' ? attempt.renewableKey : undefined;
+      if (renewable?.wasSent === false) break;
+      // The function may return another key at any time. Only if that one is rejected too, the provider is skipped.
+      const isFirst =
+        renewable !== undefined && !ofProvider.rejected(key, renewable.fingerprint, until);
+      const availability = error.code === 'auth' ? ofProvider.key(key) : keyState.availability;
+      if (!isFirst) availability.mark('credential', until);
       const summary = summarizeError(error);
       emit('credential-rejected', { provider, target: id, until, error: summary });
       break;

@@ -72,6 +72,8 @@ export type Situation = {
   readonly available: boolean;
   /** Some of the answer had arrived: another target is preferred over a retry. */
   readonly hasStarted: boolean;
+  /** A function returned the rejected key, and was not asked again in this call. */
+  readonly mayRenewKey: boolean;
   readonly onUnsupported: 'warn' | 'error' | 'skip-target';
   /** Takes a token of the retry budget; called last, when nothing else prevents a retry. */
   readonly takeToken: () => boolean;
@@ -178,6 +180,9 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   const row: Row = failureTable[error.code];
   if (error.code === 'invalid_output' && situation.repairs < situation.repairAttempts) {
     if (situation.attemptsLeft > 0) return retryAtOnce(situation);
+  }
+  if (error.code === 'auth' && situation.mayRenewKey && situation.attemptsLeft > 0) {
+    return retryAtOnce(situation);
   }
   const onward = goOn(row, error, situation);
   if (onward.verdict === 'stop') return onward;

@@ -13,6 +13,7 @@ export type SignalboxErrorOptions = {
   readonly phase?: TimeoutPhase | undefined;
   readonly policy?: string | undefined;
   readonly rule?: string | undefined;
+  readonly vendorSpecific?: boolean | undefined;
   readonly partial?: PartialAnswer | undefined;
   readonly trail?: readonly Attempt[] | undefined;
   readonly errors?: readonly SignalboxError[] | undefined;
@@ -43,6 +44,11 @@ export class SignalboxError extends Error {
   declare readonly policy?: string;
   /** The plugin's rule that blocked the call, with code `policy_blocked`. */
   declare readonly rule?: string;
+  /**
+   * True when the vendor rejected the request for a reason of its own (a limit, a schema it cannot compile) or for an
+   * unknown one, so that another vendor may accept it. With code `invalid_request` or `request_too_large`.
+   */
+  declare readonly vendorSpecific?: boolean;
   /** The content received before a stream broke off. */
   declare readonly partial?: PartialAnswer;
   /** Every attempt of the call and every skipped target, in order. */
@@ -61,6 +67,7 @@ export class SignalboxError extends Error {
     if (options.phase !== undefined) this.phase = options.phase;
     if (options.policy !== undefined) this.policy = options.policy;
     if (options.rule !== undefined) this.rule = options.rule;
+    if (options.vendorSpecific === true) this.vendorSpecific = true;
     if (options.partial !== undefined) this.partial = options.partial;
     if (options.errors !== undefined) this.errors = options.errors;
     Object.defineProperty(this, brand, { value: true });
@@ -84,6 +91,7 @@ function copyOf(error: SignalboxError, { message, ...options }: ChangedFields): 
     phase: error.phase,
     policy: error.policy,
     rule: error.rule,
+    vendorSpecific: error.vendorSpecific,
     partial: error.partial,
     trail: error.trail,
     errors: error.errors,

@@ -36,6 +36,11 @@ export interface Watch {
   bytes(): void;
   /** The vendor reported its limits, with an answer or an error response. */
   limits(limits: readonly RateLimit[]): void;
+  /**
+   * Called before the request is sent with a key that a function returned, with a fingerprint of the key. If it returns
+   * false, the vendor has just rejected this key: the attempt must fail with `auth`, without a request.
+   */
+  mayUse?(keyFingerprint: string): boolean;
 }
 
 /** What an adapter receives with each attempt. */

@@ -117,20 +117,45 @@ const decimal = /^\d+(?:\.\d+)?$/;
 /** All three forms of an HTTP date begin with the day. `Date.parse` alone would accept "try 5". */
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/;
 
+/** Between the values of a header that was sent several times. A date contains a comma too. */
+const betweenValues = /,\s*(?=\d+(?:\.\d+)?\s*(?:,|$)|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun))/;
+
+/** Each value of a header that was sent once or several times: by the vendor and by a proxy. */
+function valuesOf(headers: AnswerHeaders, name: string): readonly string[] {
+  return (headers.get(name) ?? '').split(betweenValues).map((value) => value.trim());
+}
+
+/** When the vendor sent the response, by its clock. */
+function sentAt(headers: AnswerHeaders): number | undefined {
+  const at = Date.parse(headers.get('date') ?? '');
+  return Number.isFinite(at) ? at : undefined;
+}
+
+/** Milliseconds until the date. By the local clock, which may be wrong, a date that has passed means nothing (NaN). */
+function msUntil(date: string, headers: AnswerHeaders): number {
+  const at = sentAt(headers);
+  if (at !== undefined) return Math.max(0, Date.parse(date) - at);
+  const waitMs = Date.parse(date) - systemRuntime.now();
+  return waitMs > 0 ? waitMs : Number.NaN;
+}
+
 /**
  * How long the vendor asks to wait, in milliseconds: `retry-after-ms`, or `retry-after` as seconds or as an HTTP date
- * (RFC 9110 §10.2.3). A date is measured against the response's `date`, so the local clock does not matter. At most one
- * day; `undefined` when the header is missing or invalid.
+ * (RFC 9110 §10.2.3). A date is measured against the response's `date`, so the local clock matters only without one. Of
+ * several values, the longest. At most one day; `undefined` when the header is missing or invalid.
  */
 export function retryAfterMsOf(headers: AnswerHeaders): number | undefined {
-  const milliseconds = headers.get('retry-after-ms')?.trim() ?? '';
-  if (decimal.test(milliseconds)) return believedWaitMs(Number(milliseconds));
-  const value = headers.get('retry-after')?.trim() ?? '';
-  if (decimal.test(value)) return believedWaitMs(Number(value) * 1000);
-  if (!httpDate.test(value)) return undefined;
-  const until = Date.parse(value);
-  const sentAt = Date.parse(headers.get('date') ?? '');
-  return believedWaitMs(Math.max(0, until - sentAt));
+  const milliseconds = valuesOf(headers, 'retry-after-ms')
+    .filter((value) => decimal.test(value))
+    .map(Number);
+  if (milliseconds.length > 0) return believedWaitMs(Math.max(...milliseconds));
+  const waits = valuesOf(headers, 'retry-after')
+    .map((value) => {
+      if (decimal.test(value)) return Number(value) * 1000;
+      return httpDate.test(value) ? msUntil(value, headers) : Number.NaN;
+    })
+    .filter((waitMs) => !Number.isNaN(waitMs));
+  return waits.length === 0 ? undefined : believedWaitMs(Math.max(...waits));
 }
 
 type Unit = RateLimit['unit'];
@@ -204,12 +229,6 @@ function resetMsOf(text: string | undefined, now: () => number): number | undefi
   return Number.isFinite(at) ? Math.max(0, at - now()) : undefined;
 }
 
-/** When the vendor sent the response, by its clock. */
-function sentAt(headers: AnswerHeaders): number | undefined {
-  const at = Date.parse(headers.get('date') ?? '');
-  return Number.isFinite(at) ? at : undefined;
-}
-
 type HeaderSubject = { readonly field: Field; readonly name: string };
 
 /**
@@ -238,12 +257,16 @@ type LimitFields = Partial<Record<Field, string>>;
 /** Parses the IETF draft's single header: `limit=100, remaining=50, reset=30`. */
 function parseCombined(value: string): LimitFields {
   const pairs = value.split(/[,;]/).map((pair) => pair.trim().split('='));
-  return Object.fromEntries(
-    pairs.filter(([field = '', text = '']) => fields.includes(field) && number.test(text)),
-  );
+  return Object.fromEntries(pairs.filter(([field = '']) => fields.includes(field)));
 }
 
-/** `undefined` without a usable `remaining` or reset time. */
+/** A positive number, possibly followed by its window (`100;w=60`) or by the values of a second header. */
+const realLimit = /^(?=[\d.]*[1-9])\d+(?:\.\d+)?(?:[,;\s]|$)/;
+
+/**
+ * `undefined` without a usable `remaining` or reset time, and for a limit that is not a positive number: gateways send
+ * 0 or -1, with nothing left, where there is no limit.
+ */
 function limitOf(
   name: string,
   values: LimitFields,
@@ -252,6 +275,7 @@ function limitOf(
 ): RateLimit | undefined {
   const remaining = numberOf(values.remaining);
   if (remaining === undefined) return undefined;
+  if (values.limit !== undefined && !realLimit.test(values.limit)) return undefined;
   const fullMs =
     believedWaitMs(resetMsOf(values.reset, () => sentAt(headers) ?? now)) ?? windowMsOf(name);
   if (fullMs === undefined) return undefined;

@@ -1,3 +1,5 @@
+import { SignalboxError } from '../errors.ts';
+import type { Watch } from '../protocol/provider.ts';
 import { answerOf } from './answer.ts';
 import { type Dispatcher, dispatchRequest, processDispatcher } from './dispatch.ts';
 import type { ResponseCapture, SendContext } from './exchange.ts';
@@ -38,6 +40,8 @@ export type GuardOptions = TransportSettings & {
    * for a client that the user made.
    */
   readonly headers: ((key: number) => FixedHeaders | Promise<FixedHeaders>) | 'as-is';
+  /** With `'as-is'`: whether the client asks a function for its key. */
+  readonly renewsKey?: boolean;
   /** The SDK's headers that are sent unless `headers` sets them. @default none */
   readonly passes?: readonly string[];
 };
@@ -58,18 +62,38 @@ function pickHeaders(
   return picked;
 }
 
+const keyHeaders = ['authorization', 'api-key', 'x-api-key'];
+
+/**
+ * Returns the headers with a key that a function returned.
+ * @throws SignalboxError `auth` when the vendor has just rejected this key
+ */
+function withUsableKey(headers: FixedHeaders, credentials: object, watch: Watch): FixedHeaders {
+  if (watch.mayUse === undefined) return headers;
+  const { createHash } = process.getBuiltinModule('node:crypto');
+  const fingerprint = createHash('sha256').update(JSON.stringify(credentials)).digest('base64');
+  if (watch.mayUse(fingerprint)) return headers;
+  throw new SignalboxError(
+    'auth',
+    'not sent: the function for the key still returns the one that was rejected',
+  );
+}
+
 /** Synchronous when `headers` is. */
 function guardHeaders(
-  { headers, passes }: GuardOptions,
+  { headers, renewsKey, passes }: GuardOptions,
   sdkHeaders: RequestInit['headers'],
-  { key, signal }: SendContext,
+  { key, signal, watch }: SendContext,
 ): FixedHeaders | Promise<FixedHeaders> {
-  if (headers === 'as-is') return Object.fromEntries(new Headers(sdkHeaders));
+  if (headers === 'as-is') {
+    const own = Object.fromEntries(new Headers(sdkHeaders));
+    return renewsKey === true ? withUsableKey(own, pickHeaders(own, keyHeaders), watch) : own;
+  }
   const fixed = headers(key);
   const complete = (own: FixedHeaders): FixedHeaders =>
     passes === undefined ? own : Object.assign(pickHeaders(sdkHeaders, passes), own);
   if (!(fixed instanceof Promise)) return complete(fixed);
-  return untilAborted(() => fixed, signal).then(complete);
+  return untilAborted(() => fixed, signal).then((own) => complete(withUsableKey(own, own, watch)));
 }
 
 /** Whether the request can skip `fetch`, which handles bodies other than strings and rejects unusual URLs. */

@@ -21,9 +21,11 @@ function situation(more: Partial<Situation> = {}): Situation {
     retry: {},
     fallbackOn: [],
     othersFree: true,
+    isFirstRejection: true,
     untried: 0,
     available: true,
     hasStarted: false,
+    mayRenewKey: false,
     onUnsupported: 'warn',
     takeToken: () => true,
     random: () => 0.5,
@@ -275,6 +277,16 @@ describe('fallbackOn', () => {
     (code) => {
       expect(verdictOn(code, { fallbackOn: [code] })).toEqual({ verdict: 'next' });
       expect(verdictOn(code, { fallbackOn: ['timeout'] }).verdict).toBe('stop');
+    },
+  );
+
+  test.each(['invalid_request', 'request_too_large'] as const)(
+    'is not needed for a vendor-specific %s, once and while another target is available',
+    (code) => {
+      const vendorSpecific = { vendorSpecific: true };
+      expect(verdictOn(code, {}, vendorSpecific).verdict).toBe('next');
+      expect(verdictOn(code, { isFirstRejection: false }, vendorSpecific).verdict).toBe('stop');
+      expect(verdictOn(code, { othersFree: false }, vendorSpecific).verdict).toBe('stop');
     },
   );
 

@@ -133,6 +133,36 @@ describe('the rate limits in headers', () => {
     ).toEqual([]);
   });
 
+  test.each([
+    ['0', '0'],
+    ['-1', '0'],
+    ['-1', '-1'],
+    ['0', '-1'],
+    ['0.0', '0'],
+    ['unlimited', '0'],
+    ['0, 0;w=60', '0'],
+  ])('are skipped where limit %s and remaining %s mean that there is none', (limit, remaining) => {
+    const headersOf = (prefix: string) => ({
+      [`${prefix}-limit-requests`]: limit,
+      [`${prefix}-remaining-requests`]: remaining,
+      [`${prefix}-reset-requests`]: '60s',
+    });
+    expect(limitsOf(headersOf('x-ratelimit'))).toEqual([]);
+    expect(limitsOf(headersOf('anthropic-ratelimit'))).toEqual([]);
+    expect(limitsOf({ ratelimit: `limit=${limit}, remaining=${remaining}, reset=60` })).toEqual([]);
+  });
+
+  test('are used up when nothing is left of a real limit', () => {
+    for (const limit of ['60', '60, 60;w=60', '60, 60']) {
+      const headers = {
+        'x-ratelimit-limit-requests': limit,
+        'x-ratelimit-remaining-requests': '0',
+        'x-ratelimit-reset-requests': '60s',
+      };
+      expect(limitsOf(headers)).toMatchObject([{ remaining: 0, resetMs: 60_000 }]);
+    }
+  });
+
   test('are reported only when there are some', () => {
     const reported: unknown[] = [];
     const watch = {

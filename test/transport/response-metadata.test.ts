@@ -36,7 +36,20 @@ describe('retryAfterMsOf', () => {
       60_000,
     ],
     ['a date that has passed', { 'retry-after': 'Wed, 21 Oct 2026 07:27:00 GMT', date }, 0],
-    ['a date when the response has none', { 'retry-after': date }, undefined],
+    ['a date that has passed by the local clock', { 'retry-after': date }, undefined],
+    ['the longest of several values', { 'retry-after': '5, 30' }, 30_000],
+    ['equal values', { 'retry-after': '7, 7', 'retry-after-ms': 'x, x' }, 7_000],
+    ['several values in milliseconds', { 'retry-after-ms': '100, 250' }, 250],
+    [
+      'several dates',
+      {
+        'retry-after': 'Wed, 21 Oct 2026 07:28:30 GMT, Wed, 21 Oct 2026 07:28:40 GMT',
+        date,
+      },
+      40_000,
+    ],
+    ['seconds and a date', { 'retry-after': '5, Wednesday, 21-Oct-26 07:29:00 GMT', date }, 60_000],
+    ['several values, some of them invalid', { 'retry-after': 'soon, 4' }, 4_000],
     ['a negative number', { 'retry-after': '-5' }, undefined],
     ['infinity', { 'retry-after': 'Infinity' }, undefined],
     ['words', { 'retry-after': 'soon' }, undefined],
@@ -47,6 +60,13 @@ describe('retryAfterMsOf', () => {
   test.each(cases)('parses %s', (_, headers, expected) => {
     expect(retryAfterMsOf(new Headers(headers))).toBe(expected);
   });
+});
+
+test('measures a date by the local clock when the response has no date', () => {
+  const inAMinute = new Date(Date.now() + 60_000).toUTCString();
+  const waitMs = retryAfterMsOf(new Headers({ 'retry-after': inAMinute })) ?? 0;
+  expect(waitMs).toBeGreaterThan(50_000);
+  expect(waitMs).toBeLessThanOrEqual(60_000);
 });
 
 describe('requestIdOf', () => {

@@ -11,6 +11,7 @@ import {
   withoutBlanks,
   withSoundToolNames,
 } from '../../wires/common/request.ts';
+import { withObjectRoot } from '../../wires/common/root-schema.ts';
 import { defaultTypes } from './media-urls.ts';
 import type { Specification } from './model.ts';
 
@@ -143,11 +144,16 @@ function promptOf(
   });
 }
 
-function toolOf({ name, description, inputSchema, strict }: NormalTool): JsonObject {
+function toolOf({ name, description, inputSchema, strict }: NormalTool, warn: Warn): JsonObject {
+  const { schema, relaxed } = withObjectRoot(inputSchema);
+  if (relaxed.length > 0) {
+    const message = `most vendors reject ${relaxed.join(', ')} at the root of a tool's schema; it was added to the description`;
+    warn({ code: 'schema-relaxed', param: `tools.${name}`, message });
+  }
   return {
     type: 'function',
     name,
-    inputSchema,
+    inputSchema: schema,
     ...(description !== undefined && { description }),
     ...(strict !== undefined && { strict }),
   };
@@ -206,7 +212,7 @@ export function toCall(
   }
   const call = {
     prompt: promptOf(request, specification, warn),
-    ...(tools !== undefined && { tools: tools.map(toolOf) }),
+    ...(tools !== undefined && { tools: tools.map((tool) => toolOf(tool, warn)) }),
     ...(toolChoice !== undefined && { toolChoice: choiceOf(toolChoice) }),
     ...(output !== undefined && {
       responseFormat: { type: 'json', name: output.name, schema: output.schema },

@@ -75,6 +75,16 @@ function reasonOf(raw: unknown): JsonObject {
   return typeof raw === 'string' ? { unified: raw } : objectOf(raw);
 }
 
+/** An error part of a stream: what the model's provider made of the vendor's error event. */
+export class StreamError extends Error {
+  override readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    super('the stream contains an error');
+    this.cause = cause;
+  }
+}
+
 export interface AnswerReader {
   /** Reads one part of a stream. */
   read(part: unknown): void;
@@ -193,7 +203,7 @@ export function createAnswerReader(
   return {
     read(part) {
       const known = objectOf(part);
-      if (known.type === 'error') throw known.error;
+      if (known.type === 'error') throw new StreamError(known.error);
       if (known.type === 'source') addSource(known);
       if (known.type === 'finish') {
         usage = usageOf(known.usage) ?? usage;

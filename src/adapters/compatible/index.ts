@@ -179,6 +179,8 @@ const quirksShape = {
   toolsWithResponseFormat: yesOrNo,
   structuredOutput: ['json_schema', 'json_object', 'prompt'],
   reasoningIn: ['effort', 'enable_thinking', 'thinking', 'reasoning', 'none'],
+  thinkingDefault: ['off', 'on', 'always'],
+  thinkingExcludes: strings,
   efforts: effortList,
   reasoningOut: ['fields', 'tags', 'opened-tags'],
   echoReasoning: ['always', 'tool-turns', 'tool-loop', 'never'],

@@ -2,6 +2,17 @@ import { modelsWithOpenedTags } from '../openai-chat/index.ts';
 import { modelCapabilities } from './model-capabilities.ts';
 import type { Profile, ProfileName } from './profile.ts';
 
+/** Recent Kimi models reject all sampling parameters. */
+const kimiUnsupportedParams = [
+  'topK',
+  'seed',
+  'userId',
+  'temperature',
+  'topP',
+  'frequencyPenalty',
+  'presencePenalty',
+] as const;
+
 /**
  * The profiles of all vendors. Compiled in November 2026 from the vendors' documentation and from other clients.
  * docs/providers.md lists what was checked against recorded answers.
@@ -54,6 +65,8 @@ export const profiles = {
     priceList: 'deepseek',
     structuredOutput: 'json_object',
     reasoningIn: 'thinking',
+    thinkingDefault: 'on',
+    thinkingExcludes: ['forced-tool'],
     efforts: ['low', 'high', 'max'],
     echoReasoning: 'tool-turns',
     strictTools: false,
@@ -61,7 +74,12 @@ export const profiles = {
     capabilities: ['tools', 'structured-output'],
     models: [
       // The other names are aliases without thinking.
-      { pattern: /v[4-9]|reasoner/, quirks: { callsWithoutReasoning: 'stand-in' } },
+      { pattern: /v[4-9]/, quirks: { callsWithoutReasoning: 'stand-in' } },
+      {
+        pattern: /reasoner/,
+        quirks: { thinkingDefault: 'always', callsWithoutReasoning: 'stand-in' },
+      },
+      { pattern: /^deepseek-chat/, quirks: { thinkingDefault: 'off' } },
     ],
   },
   groq: {
@@ -154,28 +172,33 @@ export const profiles = {
     priceList: 'moonshotai',
     toolChoiceRequired: 'auto',
     reasoningIn: 'thinking',
+    thinkingExcludes: ['forced-tool'],
     efforts: [],
     echoReasoning: 'tool-turns',
     unsupportedParams: ['topK', 'seed', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
     models: [
       {
-        // These models reject all sampling parameters.
-        pattern: /^kimi-k(?:2\.[5-9]|[3-9])/,
+        pattern: /^kimi-k2\.[56]/,
         quirks: {
+          thinkingDefault: 'on',
           callsWithoutReasoning: 'stand-in',
-          unsupportedParams: [
-            'topK',
-            'seed',
-            'userId',
-            'temperature',
-            'topP',
-            'frequencyPenalty',
-            'presencePenalty',
-          ],
+          unsupportedParams: kimiUnsupportedParams,
         },
       },
-      { pattern: /thinking/, quirks: { callsWithoutReasoning: 'stand-in' } },
+      {
+        // Whether thinking can be turned off is not known.
+        pattern: /^kimi-k(?:2\.[7-9]|[3-9])/,
+        quirks: {
+          thinkingDefault: 'always',
+          callsWithoutReasoning: 'stand-in',
+          unsupportedParams: kimiUnsupportedParams,
+        },
+      },
+      {
+        pattern: /thinking/,
+        quirks: { thinkingDefault: 'always', callsWithoutReasoning: 'stand-in' },
+      },
     ],
     modelCapabilities: modelCapabilities.moonshot,
   },
@@ -184,10 +207,17 @@ export const profiles = {
     keyVariables: ['DASHSCOPE_API_KEY'],
     keyHosts: ['dashscope.aliyuncs.com', 'dashscope-us.aliyuncs.com'],
     reasoningIn: 'enable_thinking',
+    thinkingExcludes: ['forced-tool', 'schema', 'unary'],
     strictTools: false,
     toolChoiceRequired: 'auto',
     unsupportedParams: ['frequencyPenalty', 'userId'],
     capabilities: ['vision', 'audio', 'tools', 'structured-output'],
+    models: [
+      { pattern: /thinking|^qwq|^qvq/, quirks: { thinkingDefault: 'always' } },
+      { pattern: /instruct|coder/, quirks: { thinkingDefault: 'off' } },
+      // Open-weight Qwen 3, and all later models.
+      { pattern: /^qwen(?:3-\d|3-next|3\.[5-9]|[4-9])/, quirks: { thinkingDefault: 'on' } },
+    ],
     modelCapabilities: modelCapabilities.qwen,
   },
   cerebras: {

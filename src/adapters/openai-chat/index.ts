@@ -1,6 +1,7 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
+import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
-import { mergeBody } from '../../wires/common/request.ts';
+import { adjustedParam, mergeBody } from '../../wires/common/request.ts';
 import {
   type ChatDialect,
   openAIDialect,
@@ -86,11 +87,19 @@ export type ChatVendor = {
 };
 
 /** The fields that request a stream or a whole answer. */
-function transferFields(context: AttemptContext, { streamUsage }: ChatDialect): object {
-  if (context.transfer !== 'stream') return { stream: false };
+function transferFields(
+  transfer: AttemptContext['transfer'],
+  { streamUsage }: ChatDialect,
+): object {
+  if (transfer !== 'stream') return { stream: false };
   if (streamUsage === 'always') return { stream: true };
   return { stream: true, stream_options: { include_usage: true } };
 }
+
+const streamedInstead = adjustedParam(
+  'transfer',
+  'the vendor only streams while the model thinks; the answer was requested as a stream',
+);
 
 /** A provider that uses Chat Completions over a connection, in the vendor's dialect. */
 export function chatProvider(vendor: ChatVendor): Provider {
@@ -107,7 +116,7 @@ export function chatProvider(vendor: ChatVendor): Provider {
     prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {
       const dialect = vendor.dialectOf(request.model);
-      const { body, warnings } = chatBody(request, dialect);
+      const { body, warnings, needsStream } = chatBody(request, dialect);
       const origin = { provider: request.provider, model: request.model };
       const { reasoningOut } = dialect;
       const choices = Number(request.extraBody?.n ?? 1) > 1 ? 'alternatives' : 'one';
@@ -116,18 +125,24 @@ export function chatProvider(vendor: ChatVendor): Provider {
         httpError: (response) => httpError(response, dialect),
         unrecognized: notACompletion,
       };
+      const sendAs = (context: AttemptContext, transfer: AttemptContext['transfer']) =>
+        readAnswer(context, answers, () => {
+          const fields = { ...body, ...transferFields(transfer, dialect) };
+          const fullBody = mergeBody(fields, request.extraBody);
+          return whenReady(connection.client(request.model), (client) =>
+            openAIExchange(context, (options) => client.chat.completions.create(fullBody, options)),
+          );
+        });
+      async function* streamed(context: AttemptContext): AsyncGenerator<readonly ProviderPart[]> {
+        yield [{ type: 'warning', warning: streamedInstead }];
+        yield* sendAs(context, 'stream');
+      }
       return {
         warnings,
         send: (context) =>
-          readAnswer(context, answers, () => {
-            const fields = { ...body, ...transferFields(context, dialect) };
-            const fullBody = mergeBody(fields, request.extraBody);
-            return whenReady(connection.client(request.model), (client) =>
-              openAIExchange(context, (options) =>
-                client.chat.completions.create(fullBody, options),
-              ),
-            );
-          }),
+          needsStream === true && context.transfer === 'unary'
+            ? streamed(context)
+            : sendAs(context, context.transfer),
       };
     },
   };

@@ -155,12 +155,23 @@ function fetchOf(client: object): Fetch | undefined {
   return typeof own === 'function' && !isPlain ? (own as Fetch) : undefined;
 }
 
+/** Whether the client asks a function for its key, such as a token provider of Azure. */
+function hasKeyFunction(client: object): boolean {
+  const options: unknown = Reflect.get(client, '_options');
+  if (typeof options !== 'object' || options === null) return false;
+  return typeof Reflect.get(options, 'apiKey') === 'function';
+}
+
 /** The caller's client, with its requests sent through the guard. */
 function guardClient(client: OpenAIClient): OpenAIClient {
   return client.withOptions({
     maxRetries: 0,
     timeout: noTimeoutMs,
-    fetch: guardedFetch({ fetch: fetchOf(client), headers: 'as-is' }),
+    fetch: guardedFetch({
+      fetch: fetchOf(client),
+      headers: 'as-is',
+      renewsKey: hasKeyFunction(client),
+    }),
   });
 }
 

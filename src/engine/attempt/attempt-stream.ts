@@ -21,6 +21,8 @@ export type AttemptOptions = {
   readonly send: (context: AttemptContext) => AsyncIterable<readonly ProviderPart[]>;
   /** Called when the vendor reports its limits. */
   readonly onLimits: Watch['limits'];
+  /** Whether a key that a function returned may be sent. */
+  readonly mayUse?: (keyFingerprint: string) => boolean;
   /** Called with each part before it is passed on. */
   readonly see: (part: ProviderPart) => void;
 };
@@ -231,7 +233,8 @@ export class AttemptStream implements AttemptParts {
   }
 
   #begin(): AsyncIterator<Batch> {
-    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key, onLimits } = this.#options;
+    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key, onLimits, mayUse } =
+      this.#options;
     const expire = (phase: DuePhase): void =>
       void this.#cutShort(new SignalboxError('timeout', messages[phase](timeouts), { phase }));
     this.#timer = new AttemptTimer(this.#runtime, this.#deadline, expire);
@@ -247,6 +250,7 @@ export class AttemptStream implements AttemptParts {
         connected: () => this.#deadline.connected(),
         bytes: () => this.#deadline.bytes(this.#runtime.now()),
         limits: (limits) => onLimits(soundLimits(limits)),
+        ...(mayUse !== undefined && { mayUse }),
       },
     });
     return parts[Symbol.asyncIterator]();

@@ -21,7 +21,7 @@ import { AttemptCost } from './attempt-cost.ts';
 import { type AttemptRequest, joinedTo } from './attempt-request.ts';
 import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
 import { type Timing, timingOf } from './attempt-timeouts.ts';
-import { Grant } from './grant.ts';
+import { Grant, type RenewableKey } from './grant.ts';
 import type { Run } from './run.ts';
 
 /** What the trail and the events have of an attempt. */
@@ -52,6 +52,7 @@ export class RunningAttempt {
   #attempt: number | undefined;
   #firstTokenMs: number | undefined;
   #grant: Grant | undefined;
+  #renewableKey: RenewableKey | undefined;
   #timing: Timing | undefined;
   /** For the plugins, while there are any. */
   #ended: PromiseWithResolvers<PluginAttemptResult> | undefined;
@@ -66,6 +67,11 @@ export class RunningAttempt {
     this.#request = request;
     this.#startedAt = engine.runtime.now();
     this.#cost = new AttemptCost(engine, plan, trail);
+  }
+
+  /** Whether the vendor got a key that a function returned: the function may return another one now. */
+  get mayRenewKey(): boolean {
+    return this.#renewableKey?.wasSent === true;
   }
 
   /** Waits for its turn, then yields the parts in order. Leaving early closes the socket. */
@@ -115,7 +121,12 @@ export class RunningAttempt {
     const isWhole = collected.finish !== undefined;
     const isShortened = error.code === 'timeout' && this.#timing?.isShortened(error.phase) === true;
     const fault = isShortened ? 'call' : 'target';
-    this.#grant?.failed(error, { ...this.#ending(), isWhole, fault });
+    this.#grant?.failed(error, {
+      ...this.#ending(),
+      isWhole,
+      fault,
+      renewableKey: this.#renewableKey,
+    });
     this.#grant = undefined;
     const usage = collected.usage() ?? answerCheck.estimate(messages, collected);
     const isUnbilled = this.#cost.billed === undefined && usage !== undefined;
@@ -147,7 +158,12 @@ export class RunningAttempt {
     const failure = failureOf(error, decision.verdict, state.describe(because));
     const usd = this.#cost.billed?.usd;
     const cost = usd === undefined ? {} : { cost: usd };
-    this.#record({ ...this.#fields(), startedAt, ...failure, ...cost }, error);
+    // The function had no other key: the vendor's 401 is the error already.
+    const isRepeated = this.plan.hasRenewedKey && this.#renewableKey?.wasSent === false;
+    this.#record(
+      { ...this.#fields(), startedAt, ...failure, ...cost },
+      isRepeated ? undefined : error,
+    );
     this.#emit('attempt-end', {
       ...this.#fields(),
       attempt: this.#attempt,
@@ -190,6 +206,11 @@ export class RunningAttempt {
       ...(target.key !== undefined && { key: target.key }),
       send: call.layers === undefined ? (context) => prepared.send(context) : this.#sendInLayers,
       onLimits: (limits) => grant.reported(limits),
+      mayUse: (fingerprint) => {
+        const wasSent = engine.registry.provider(target.provider).mayUse(target.key, fingerprint);
+        this.#renewableKey = { fingerprint, wasSent };
+        return wasSent;
+      },
       see: continuation === undefined ? this.#see : this.answerCheck.see,
     });
     return continuation === undefined ? parts : joinedTo(continuation, parts, this.#see);

@@ -7,7 +7,7 @@ import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Engine, Slot } from '../core/engine.ts';
 import type { Trail } from '../core/trail.ts';
-import { countsAsFailure } from '../failures/decide.ts';
+import { countsAsFailure, isTooLargeToWait } from '../failures/decide.ts';
 
 /** How an attempt ended, as far as limits, health and statistics go. */
 type Ending = {
@@ -17,12 +17,20 @@ type Ending = {
   readonly usage: Usage | undefined;
 };
 
+/** The key of an attempt, when a function returned it. */
+export type RenewableKey = {
+  readonly fingerprint: string;
+  /** False when the vendor had rejected it already. */
+  readonly wasSent: boolean;
+};
+
 /** How an attempt failed. */
 type FailedEnding = Ending & {
   /** The answer came to its end, but was of no use. */
   readonly isWhole: boolean;
   /** `call`: another call would have waited longer. */
   readonly fault: 'target' | 'call';
+  readonly renewableKey: RenewableKey | undefined;
 };
 
 /**
@@ -85,7 +93,7 @@ export class Grant {
 
   failed(
     error: SignalboxError,
-    { durationMs, firstTokenMs, usage, isWhole, fault }: FailedEnding,
+    { durationMs, firstTokenMs, usage, isWhole, fault, renewableKey }: FailedEnding,
   ): void {
     const plan = this.#plan;
     // An answer that came whole says nothing against the target's health, whatever it holds.
@@ -97,13 +105,13 @@ export class Grant {
       error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
     let isTargetLimited = false;
     if (!isCallEnd) {
-      const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil };
+      const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil, renewableKey };
       const emit: Trail['emit'] = (type, payload) => this.#trail.emit(type, payload, plan.tags);
       isTargetLimited = markUnavailable(this.#engine, plan, error, attempt, emit);
       plan.state.statistics.record({ totalMs: durationMs, outcome: 'error', firstTokenMs });
     }
     if (isWhole && usage !== undefined) plan.state.answeredWith(usage.outputTokens);
-    const isLimited = error.code === 'rate_limited';
+    const isLimited = error.code === 'rate_limited' && !isTooLargeToWait(error);
     const other = error.code === 'overloaded' ? 'overloaded' : 'other';
     // After what was learned of the target: the next attempt in the queue depends on it.
     this.#release({
@@ -125,6 +133,7 @@ type FailedAttempt = {
   readonly sent: Sent;
   /** When the vendor's quota refills, if its headers reported that nothing is left. */
   readonly emptyUntil: number | undefined;
+  readonly renewableKey: RenewableKey | undefined;
 };
 
 /**
@@ -174,6 +183,8 @@ function markUnavailable(
   const retryAt = (usualMs: number): number => now + (error.retryAfterMs ?? usualMs);
   switch (error.code) {
     case 'rate_limited':
+      // About the size of this request, not about the load of the target.
+      if (isTooLargeToWait(error)) return false;
       return limit(engine, plan, error, attempt, emit);
     case 'quota_exhausted': {
       // Vendors send the wait of a rate limit for an empty account too: it would be too short.
@@ -187,9 +198,14 @@ function markUnavailable(
       // An unknown key fails for all models; one that lacks a permission may work for others.
       const until = retryAt(defaults.credentialMs);
       const { id, provider, key } = target;
-      const ofProvider = engine.registry.provider(provider).key(key);
-      const availability = error.code === 'auth' ? ofProvider : keyState.availability;
-      availability.mark('credential', until);
+      const ofProvider = engine.registry.provider(provider);
+      const renewable = error.code === 'auth' ? attempt.renewableKey : undefined;
+      if (renewable?.wasSent === false) break;
+      // The function may return another key at any time. Only if that one is rejected too, the provider is skipped.
+      const isFirst =
+        renewable !== undefined && !ofProvider.rejected(key, renewable.fingerprint, until);
+      const availability = error.code === 'auth' ? ofProvider.key(key) : keyState.availability;
+      if (!isFirst) availability.mark('credential', until);
       const summary = summarizeError(error);
       emit('credential-rejected', { provider, target: id, until, error: summary });
       break;

@@ -76,9 +76,11 @@ async function decideOn(
         ? call.tier.fallbackOn
         : [error.code].filter(isAttemptErrorCode),
     othersFree: chain.othersFree(plan, error.code),
+    isFirstRejection: chain.isFirstRejection,
     untried: chain.untried(plan),
     available: plan.state.circuit.circuit.state !== 'open',
     hasStarted: attempt.collected.hasStarted,
+    mayRenewKey: attempt.mayRenewKey && !plan.hasRenewedKey,
     onUnsupported: options.onUnsupported ?? defaults.onUnsupported,
     takeToken: () => engine.retryBudget.take(),
     random: () => engine.runtime.random(),
@@ -89,6 +91,7 @@ async function decideOn(
   const decision = restarts ? retryAtOnce(situation) : decide(error, situation);
   attempt.decided(error, decision);
   if (decision.verdict === 'retry') {
+    plan.hasRenewedKey ||= error.code === 'auth';
     if (error.code === 'invalid_output') {
       plan.repairs += 1;
       plan.repair = await repairTurns(attempt, error);

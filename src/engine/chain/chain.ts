@@ -20,6 +20,7 @@ import {
   failureTable,
   isAttemptErrorCode,
   isReservedForUntried,
+  isTooLargeToWait,
   rateLimitBackoffMs,
   reservedForUntried,
 } from '../failures/decide.ts';
@@ -45,6 +46,7 @@ export class Chain {
   #later: readonly ResolvedTarget[] = [];
   /** Set by a prompt that was too long: only a larger window can take it. */
   #refusedWindows: RefusedWindows | undefined;
+  #isFirstRejection = true;
 
   constructor(engine: Engine, call: Call, scope: Scope, trail: Trail) {
     this.#engine = engine;
@@ -124,6 +126,11 @@ export class Chain {
     return new Set(rest.map(({ id }) => id)).size;
   }
 
+  /** Whether no target has failed with a vendor-specific rejection yet. The next one ends the call. */
+  get isFirstRejection(): boolean {
+    return this.#isFirstRejection;
+  }
+
   /** Attempts that the call may still make, besides those that were decided on already. */
   attemptsLeft(): number {
     return this.#unstarted() - this.#plans.waiting();
@@ -163,12 +170,15 @@ export class Chain {
       this.#refusedWindows ??= new RefusedWindows(this.#engine, this.#call);
       this.#refusedWindows.add(target);
     }
+    if (error.vendorSpecific === true) this.#preferOtherProviders(target);
     const isRejection = isQueueRejection(error);
     if (isRejection) this.#postpone(target, error.message);
-    const retryAt = error.retryAfterMs && now + error.retryAfterMs;
+    const isTooLarge = isTooLargeToWait(error);
+    const waitMs = isTooLarge ? undefined : error.retryAfterMs;
+    const retryAt = waitMs && now + waitMs;
     if (retryAt === undefined) this.#retryAt.delete(target);
     else this.#retryAt.set(target, retryAt);
-    if (error.code === 'rate_limited' && !isRejection) {
+    if (error.code === 'rate_limited' && !isRejection && !isTooLarge) {
       const until = retryAt ?? now + this.#backoffMs(target);
       const others = this.#limited.filter((each) => each.target !== target);
       this.#limited = [...others, { target, until }];
@@ -285,6 +295,13 @@ export class Chain {
     }
     const reason = `its first token usually takes ${Math.round(usualMs)} ms, more than is left`;
     return this.#postpone(target, reason);
+  }
+
+  /** After a vendor-specific rejection, the one further try is best spent on another vendor. */
+  #preferOtherProviders({ provider }: ResolvedTarget): void {
+    this.#isFirstRejection = false;
+    const isSame = (step: Plan['steps'][number]): boolean => step.try?.provider === provider;
+    this.#steps = [...this.#steps.filter((step) => !isSame(step)), ...this.#steps.filter(isSame)];
   }
 
   /** A target-level failure applies to all of its keys. */

@@ -42,6 +42,8 @@ export class AttemptPlan implements LimitedAttempt {
   repair: readonly NormalMessage[] = [];
   /** It rejected a prefilled turn, so its answer starts from the beginning. */
   rejectedPrefill = false;
+  /** The function for its key was asked again after a 401. */
+  hasRenewedKey = false;
 
   constructor(engine: Engine, call: Call, target: ResolvedTarget) {
     this.call = call;

@@ -103,6 +103,11 @@ class ProviderState {
   nextKey = 0;
   readonly #now: () => number;
   readonly #keys = new Map<KeyIndex, Availability>();
+  /** The fingerprints of keys that functions returned and the vendor rejected. */
+  readonly #rejected = new Map<
+    KeyIndex,
+    { readonly fingerprint: string; readonly until: number }
+  >();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -115,6 +120,29 @@ class ProviderState {
       this.#keys.set(index, state);
     }
     return state;
+  }
+
+  /** Whether a key that a function returned may be sent: the vendor has not rejected it lately. */
+  mayUse(index: KeyIndex, fingerprint: string): boolean {
+    return this.#rejectedNow(index)?.fingerprint !== fingerprint;
+  }
+
+  /** The vendor rejected a key that a function returned. Returns whether it rejected another one lately. */
+  rejected(index: KeyIndex, fingerprint: string, until: number): boolean {
+    const before = this.#rejectedNow(index);
+    this.#rejected.set(index, { fingerprint, until });
+    return before !== undefined && before.fingerprint !== fingerprint;
+  }
+
+  /** The vendor accepted the key. */
+  accepted(index: KeyIndex): void {
+    this.key(index).restore();
+    this.#rejected.delete(index);
+  }
+
+  #rejectedNow(index: KeyIndex) {
+    const last = this.#rejected.get(index);
+    return last !== undefined && last.until > this.#now() ? last : undefined;
   }
 }
 
@@ -191,7 +219,7 @@ export class TargetRegistry {
     const target = this.target(id);
     target.availability.restore();
     target.key(key).availability.restore();
-    this.provider(provider).key(key).restore();
+    this.provider(provider).accepted(key);
   }
 
   prune({ tiers, targets }: ConfiguredNames): void {

@@ -10,7 +10,10 @@ type Row = {
   readonly same: number;
   /** Retries of the same target when no other target is available. */
   readonly alone: number;
-  /** Whether another target may succeed. `listed`: only if the tier's `fallbackOn` lists the code. */
+  /**
+   * Whether another target may succeed. `listed`: only if the tier's `fallbackOn` lists the code, or if the vendor
+   * rejected the request for a reason of its own ({@link SignalboxError.vendorSpecific}), once in a call.
+   */
   readonly next: 'yes' | 'larger-window' | 'listed';
   /** Whether it counts as a failure of the target. */
   readonly circuit: boolean;
@@ -61,12 +64,16 @@ export type Situation = {
   readonly fallbackOn: readonly AttemptErrorCode[];
   /** Another target of the chain is available now. */
   readonly othersFree: boolean;
+  /** No vendor-specific rejection has led to another target of this call yet. */
+  readonly isFirstRejection: boolean;
   /** Targets that this call has not tried and that are available now. */
   readonly untried: number;
   /** The target may still be tried: its circuit has not opened. */
   readonly available: boolean;
   /** Some of the answer had arrived: another target is preferred over a retry. */
   readonly hasStarted: boolean;
+  /** A function returned the rejected key, and was not asked again in this call. */
+  readonly mayRenewKey: boolean;
   readonly onUnsupported: 'warn' | 'error' | 'skip-target';
   /** Takes a token of the retry budget; called last, when nothing else prevents a retry. */
   readonly takeToken: () => boolean;
@@ -125,7 +132,7 @@ export function countsAsFailure(error: SignalboxError): boolean {
 }
 
 /** Groq answers 413 to a request that alone exceeds the limit per minute: no wait makes it fit. */
-function isTooLargeToWait(error: SignalboxError): boolean {
+export function isTooLargeToWait(error: SignalboxError): boolean {
   return error.code === 'rate_limited' && error.status === 413;
 }
 
@@ -148,6 +155,9 @@ function goOn(row: Row, error: SignalboxError, situation: Situation): Decision {
   if (error.code === 'aborted') return { verdict: 'stop' };
   const listed = situation.fallbackOn.some((code) => code === error.code);
   if (row.next === 'listed' && !listed) {
+    if (error.vendorSpecific === true && situation.othersFree && situation.isFirstRejection) {
+      return { verdict: 'next', reason: 'another vendor may accept the request' };
+    }
     return {
       verdict: 'stop',
       reason: 'another target would fail too, or must not answer (see fallbackOn)',
@@ -170,6 +180,9 @@ export function decide(error: SignalboxError, situation: Situation): Decision {
   const row: Row = failureTable[error.code];
   if (error.code === 'invalid_output' && situation.repairs < situation.repairAttempts) {
     if (situation.attemptsLeft > 0) return retryAtOnce(situation);
+  }
+  if (error.code === 'auth' && situation.mayRenewKey && situation.attemptsLeft > 0) {
+    return retryAtOnce(situation);
   }
   const onward = goOn(row, error, situation);
   if (onward.verdict === 'stop') return onward;

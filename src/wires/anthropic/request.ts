@@ -4,6 +4,7 @@ import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
 import { isObject } from '../common/read.ts';
 import { adjustedParam, droppedParam, mergeBody } from '../common/request.ts';
+import { isRecursive, withObjectRoot } from '../common/root-schema.ts';
 import { cacheControl, toMessages, type WireConversation } from './messages.ts';
 import { type ClaudeModelSpec, claudeModelSpec, planThinking } from './models.ts';
 
@@ -81,11 +82,16 @@ function toSampling(
   };
 }
 
-/** The API requires an object at the root. */
+const recursive = 'the vendor does not enforce schemas that refer to themselves';
+
+/** The API requires an object at the root, without a union. */
 function toolSchema(tool: NormalTool, strict: boolean, warnings: Warning[]): JsonObject {
-  const schema = { type: 'object', ...tool.inputSchema };
-  if (!strict) return schema;
-  const { schema: sent, relaxed } = relaxSchema(schema, 'anthropic');
+  const root = withObjectRoot(tool.inputSchema);
+  const schema = { type: 'object', ...root.schema };
+  const { schema: sent, relaxed: inside } = strict
+    ? relaxSchema(schema, 'anthropic')
+    : { schema, relaxed: [] };
+  const relaxed = [...root.relaxed, ...inside];
   if (relaxed.length > 0) {
     warnings.push({
       code: 'schema-relaxed',
@@ -100,9 +106,10 @@ function toolSchema(tool: NormalTool, strict: boolean, warnings: Warning[]): Jso
 function toTool(tool: NormalTool, spec: ClaudeModelSpec, warnings: Warning[]): JsonObject {
   const { name, description, inputSchema, strict, cache, ...rest } = tool;
   rest satisfies Record<string, never>;
-  const enforced = strict === true && spec.structuredOutput;
+  const enforced = strict === true && spec.structuredOutput && !isRecursive(inputSchema);
   if (strict === true && !enforced) {
-    warnings.push(dropped('tools.strict', 'this model does not enforce schemas'));
+    const why = spec.structuredOutput ? recursive : 'this model does not enforce schemas';
+    warnings.push(dropped('tools.strict', why));
   }
   return {
     name,
@@ -128,8 +135,9 @@ function toToolChoice(
       ? undefined
       : { type: 'auto', ...noParallel };
   }
+  const mayThink = thinks || spec.minThinking === 'adaptive';
   const cannotForce =
-    spec.forcedTools === 'never' || (spec.forcedTools === 'unless-thinking' && thinks);
+    spec.forcedTools === 'never' || (spec.forcedTools === 'unless-thinking' && mayThink);
   if (cannotForce) {
     warnings.push(
       adjustedParam(
@@ -188,6 +196,11 @@ function toFormat(
   if (hasFreeKeys(output.schema)) {
     const message =
       'the vendor does not support objects with arbitrary keys; the schema was sent in the prompt';
+    warnings.push({ code: 'schema-relaxed', param: 'schema', message });
+    return promptFormat(output.schema);
+  }
+  if (isRecursive(output.schema)) {
+    const message = `${recursive}; the schema was sent in the prompt`;
     warnings.push({ code: 'schema-relaxed', param: 'schema', message });
     return promptFormat(output.schema);
   }

@@ -4,6 +4,7 @@ import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import { type AnswerHeaders, requestIdOf, retryAfterMsOf } from '../../transport/answer.ts';
 import type { HttpError } from '../../transport/read-reply.ts';
 import { awsWordsOf, codeByAwsException, isKnownWord, knownParam } from './error-words.ts';
+import { namesCallersInput } from './rejection.ts';
 
 /** How much of a vendor's message is read, in characters. The relevant part is in the first sentence. */
 export const maxMessageLength = 2_000;
@@ -48,7 +49,9 @@ const codeByStatus: Readonly<Record<number, AttemptErrorCode>> = {
 /**
  * Messages that mean the prompt exceeds the context window. Several vendors send only a message, with status 400 or
  * 413. In order: OpenAI, Anthropic, Gemini, xAI, Groq, vLLM, llama.cpp, Moonshot, Mistral, Bedrock, vLLM again,
- * LM Studio, Together, Qwen, Cohere, z.ai.
+ * LM Studio, Together, Qwen, Cohere, z.ai, MiniMax and Cloudflare, Ollama and TabbyAPI, SGLang, GitHub Copilot, Bedrock
+ * (Nova, Titan) and watsonx, Vertex, TGI, gateways, Snowflake, TensorRT-LLM. The gaps are bounded, and no message about
+ * the limit of output tokens matches.
  */
 const contextLengthPatterns = [
   /context[_ ]length[_ ]exceeded|exceeds the context window/i,
@@ -69,6 +72,19 @@ const contextLengthPatterns = [
   /range of input length should be/i,
   /^too many tokens: /i,
   /prompt exceeds max(?:imum)? length/i,
+  /(?:context|sequence)[ _-](?:length|window|size|limit).{0,40}exceed(?:s|ed|ing)?\b/i,
+  /exceed(?:s|ed|ing)?\b.{0,40}(?:context|sequence)[ _-](?:length|window|size|limit)/i,
+  /(?:prompt|(?<!image |file |audio )input) (?:is )?too (?:long|large)|length .{0,40}max_seq_len/i,
+  /(?:longer|greater|larger|more) than .{0,40}context[ _-](?:length|window|size|limit)/i,
+  /model_max_prompt_tokens_exceeded|prompt token count.{0,40}exceeds/i,
+  /input tokens? exceeded|number of input tokens.{0,40}exceed|too many input tokens/i,
+  /input token count is.{0,40}only supports up to/i,
+  /`?inputs`? must have less than \d+ tokens/i,
+  /(?<!daily |monthly |hourly |rate |output |completion )token[ _]limit[ _]exceeded/i,
+  /(?:prompt|input|context|conversation) (?:has|contains|uses) too many tokens/i,
+  /\bmax(?:imum)? tokens of \d+ exceeded|exceeds? .{0,20}max(?:imum)? (?:prompt|input) (?:length|tokens)/i,
+  /(?:prompt|input) length.{0,60}exceeds? (?:the )?max(?:imum)?/i,
+  /(?:prompt|input|messages).{0,60}exceeds?(?!.{0,60}(?:output|completion|per (?:min|day))).{0,40}\btokens?\b/i,
 ];
 
 /** Messages that mean this model lacks a parameter or feature. Another model may have it. */
@@ -80,9 +96,30 @@ const unsupportedPatterns = [
 
 const contentFilterWords = [
   'content_filter',
+  'content_filter_error',
   'content_policy_violation',
+  'image_content_policy_violation',
+  'moderation_blocked',
   'responsibleaipolicyviolation',
+  'safety_violation',
 ];
+
+/** Messages about the caller's account, which some vendors send with status 400. Only their start is read. */
+const accountPatterns: readonly (readonly [pattern: RegExp, code: AttemptErrorCode])[] = [
+  [/credit balance is too low|insufficient (?:balance|credits|funds)/i, 'quota_exhausted'],
+  [
+    /(?:organi[sz]ation|account|workspace|project|subscription|api key) (?:\S+ ){0,4}(?:disabled|deactivated|suspended|banned|terminated|restricted|inactive|not active|on hold)/i,
+    'permission',
+  ],
+];
+
+const maxAccountMessage = 200;
+
+function accountCode({ words, message }: VendorError): AttemptErrorCode | undefined {
+  if (words.includes('account_deactivated')) return 'permission';
+  const start = message.slice(0, maxAccountMessage);
+  return accountPatterns.find(([pattern]) => pattern.test(start))?.[1];
+}
 
 /** The code for a status alone: from the table, else `server_error` for 5xx and `invalid_request` for 4xx. */
 function codeOfStatus(status: number): AttemptErrorCode {
@@ -116,8 +153,10 @@ function refine(code: AttemptErrorCode, error: VendorError): AttemptErrorCode {
     );
   if (matchesAny(contextLengthPatterns)) return 'context_length';
   if (error.words.some((word) => contentFilterWords.includes(word))) return 'content_filter';
-  if (code === 'invalid_request' && matchesAny(unsupportedPatterns)) return 'unsupported';
-  return code;
+  if (code !== 'invalid_request') return code;
+  const ofAccount = accountCode(error);
+  if (ofAccount !== undefined) return ofAccount;
+  return matchesAny(unsupportedPatterns) ? 'unsupported' : code;
 }
 
 /** What to do, for the codes where the caller can act. */
@@ -130,6 +169,12 @@ const advice: Partial<Record<AttemptErrorCode, string>> = {
   unsupported: 'this target lacks a feature that the request needs',
   invalid_request: 'the request would fail elsewhere too',
 };
+
+/** The same for a rejection that another vendor may not share. */
+const vendorSpecificAdvice = 'another vendor may accept the request';
+
+/** Codes of rejected requests, which may be {@link SignalboxError.vendorSpecific}. */
+const rejections: readonly AttemptErrorCode[] = ['invalid_request', 'request_too_large'];
 
 const titles: Record<AttemptErrorCode, string> = {
   connection: 'no connection',
@@ -206,13 +251,16 @@ export function vendorFailure(
   const details = [response.status, shownWord, param === undefined ? undefined : `param ${param}`]
     .filter((each) => each !== undefined)
     .join(', ');
-  const hint = advice[code];
+  const vendorSpecific =
+    rejections.includes(code) && !(code === 'invalid_request' && namesCallersInput(error));
+  const hint = vendorSpecific ? vendorSpecificAdvice : advice[code];
   const message = `${titles[code]}${details === '' ? '' : ` (${details})`}${hint === undefined ? '' : `: ${hint}`}`;
   const headers = response.headers;
   return new SignalboxError(code, message, {
     status: response.status,
     retryAfterMs: (headers && retryAfterMsOf(headers)) ?? believedWaitMs(error.retryAfterMs),
     requestId: headers && requestIdOf(headers),
+    vendorSpecific,
     cause: vendorWords(error.message, response),
   });
 }

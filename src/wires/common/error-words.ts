@@ -39,10 +39,15 @@ export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
   too_many_prompt_tokens: 'context_length', // Perplexity
   too_many_tokens: 'context_length', // Cohere
   tokens_limit_reached: 'context_length', // GitHub
+  model_max_prompt_tokens_exceeded: 'context_length', // GitHub Copilot
   request_too_large: 'request_too_large',
   rate_limited: 'rate_limited', // Mistral
   content_filter: 'content_filter',
   content_policy_violation: 'content_filter',
+  image_content_policy_violation: 'content_filter',
+  moderation_blocked: 'content_filter', // OpenAI: an image, with status 400
+  safety_violation: 'content_filter',
+  cyber_policy: 'content_filter', // OpenAI
   responsibleaipolicyviolation: 'content_filter', // Azure
   data_inspection_failed: 'content_filter', // DashScope
   datainspectionfailed: 'content_filter', // DashScope
@@ -86,14 +91,21 @@ type Phrase = {
   readonly phrase: RegExp;
   readonly word: string;
   readonly statuses: readonly (number | undefined)[];
+  /** Whether it is more specific than the words that the vendor sends with it. */
+  readonly first?: boolean;
 };
 
 /** Messages of vendors that send no machine-readable word, mapped to the equivalent word. Only for these statuses. */
 export const wordByPhrase: readonly Phrase[] = [
   // Mistral: the whole tier is at capacity. It is not a limit of this caller.
   { phrase: /capacity exceeded/i, word: 'overloaded', statuses: [429, 498] },
-  // OpenAI: this one request exceeds the limit per minute, so waiting does not help.
-  { phrase: /^request too large/i, word: 'request_too_large', statuses: [429] },
+  // OpenAI, and Groq through gateways: this one request exceeds the limit per minute, so waiting does not help.
+  {
+    phrase: /request too large/i,
+    word: 'request_too_large',
+    statuses: [400, 429, undefined],
+    first: true,
+  },
   // Ollama Cloud, Mistral, Fireworks, xAI, DeepSeek, z.ai, Anthropic through gateways.
   {
     phrase:

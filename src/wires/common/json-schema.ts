@@ -1,6 +1,7 @@
 import { own } from '../../internal/own.ts';
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
+import { createResolver } from './root-schema.ts';
 
 /** The vendors' subsets of JSON Schema. */
 export type Dialect = 'openai' | 'anthropic' | 'gemini';
@@ -20,6 +21,13 @@ type DialectRules = {
   readonly closedObjects: 'all' | 'unsaid' | 'none';
   /** `const` is written as an `enum` of one. */
   readonly constAsEnum: boolean;
+  /** The values that an `enum` may contain. Strings must then not be empty. */
+  readonly enumValues: 'any' | 'scalars' | 'strings-and-numbers';
+};
+
+/** The rules for one schema. */
+type Rules = DialectRules & {
+  readonly resolve: (reference: string) => JsonObject | undefined;
 };
 
 const sharedFormats = [
@@ -67,6 +75,7 @@ const rulesByDialect: Readonly<Record<Dialect, DialectRules>> = {
     largestMinItems: Number.POSITIVE_INFINITY,
     closedObjects: 'unsaid',
     constAsEnum: false,
+    enumValues: 'any',
   },
   // https://platform.claude.com/docs/en/build-with-claude/structured-outputs
   anthropic: {
@@ -75,6 +84,7 @@ const rulesByDialect: Readonly<Record<Dialect, DialectRules>> = {
     largestMinItems: 1,
     closedObjects: 'all',
     constAsEnum: false,
+    enumValues: 'scalars',
   },
   // https://ai.google.dev/api/generate-content#FIELDS.response_json_schema
   gemini: {
@@ -93,6 +103,7 @@ const rulesByDialect: Readonly<Record<Dialect, DialectRules>> = {
     largestMinItems: Number.POSITIVE_INFINITY,
     closedObjects: 'none',
     constAsEnum: true,
+    enumValues: 'strings-and-numbers',
   },
 };
 
@@ -209,16 +220,71 @@ function mapValues(value: unknown, each: (inner: unknown, key: string) => unknow
 
 /**
  * Rewrites a schema in the form that all three vendors accept: `definitions` becomes `$defs`, and an `allOf` of plain
- * objects becomes one object.
+ * objects and of references to them becomes one object.
  */
-function normalise(schema: JsonObject): JsonObject {
+function normalise(schema: JsonObject, resolve: Rules['resolve']): JsonObject {
   const { definitions, allOf, ...rest } = schema;
   const named = isObject(definitions)
     ? { ...rest, $defs: { ...definitions, ...(isObject(rest.$defs) ? rest.$defs : {}) } }
     : rest;
   if (!Array.isArray(allOf)) return named;
-  const merged = mergeAll([named, ...allOf]);
+  const [first, ...others] = allOf;
+  const isAlias = others.length === 0 && isObject(first) && '$ref' in first;
+  if (isAlias && Object.keys(named).every((key) => annotations.has(key) || key === 'description')) {
+    return { ...named, ...first };
+  }
+  const inlined = allOf.map((each: unknown) =>
+    isObject(each) && typeof each.$ref === 'string' && Object.keys(each).length === 1
+      ? (resolve(each.$ref) ?? each)
+      : each,
+  );
+  const merged = mergeAll([named, ...inlined]);
   return merged ?? { ...named, allOf };
+}
+
+/** `patternProperties` as `additionalProperties`, which accepts more keys. */
+function withoutPatterns(schema: JsonObject, rules: DialectRules): JsonObject {
+  const { patternProperties, additionalProperties, ...rest } = schema;
+  const isMap = isObject(patternProperties) && !isObject(additionalProperties);
+  if (rules.closedObjects !== 'none' || !isMap) return schema;
+  const [first, ...others] = Object.values(patternProperties);
+  if (first === undefined) return schema;
+  const values = others.length === 0 ? first : { anyOf: [first, ...others] };
+  return { ...rest, additionalProperties: values };
+}
+
+type EnumForm = { readonly fields: JsonObject; readonly isExact: boolean };
+
+/** An `enum` in a form that the vendor accepts. Without one, the type of its values, which accepts more. */
+function enumForm(values: readonly unknown[], type: unknown, rules: DialectRules): EnumForm {
+  const isIn = (accepts: (value: unknown) => boolean) => values.every(accepts);
+  const isScalar = (value: unknown): boolean => typeof value !== 'object' || value === null;
+  if (rules.enumValues === 'any' || (rules.enumValues === 'scalars' && isIn(isScalar))) {
+    return { fields: { enum: values }, isExact: true };
+  }
+  if (rules.enumValues === 'scalars') return { fields: {}, isExact: false };
+  const isNumber = (value: unknown): boolean => typeof value === 'number';
+  const rest = values.filter((value) => value !== null);
+  const isText = rest.every((value) => typeof value === 'string');
+  const types = Array.isArray(type) ? type.filter((each) => each !== 'null') : [type];
+  const given = types.length === 1 ? types[0] : undefined;
+  const inferred = isText ? 'string' : rest.every(isNumber) ? 'number' : undefined;
+  const ofRest = given ?? inferred;
+  const typed = ofRest === undefined ? {} : { type: ofRest };
+  const orNull = (schema: JsonObject, isExact: boolean): EnumForm => ({
+    fields: rest.length === values.length ? schema : { anyOf: [schema, { type: 'null' }] },
+    isExact,
+  });
+  if (rest.length === 0) return { fields: { type: 'null' }, isExact: true };
+  if (rest.every((value) => typeof value === 'boolean')) {
+    return orNull({ type: 'boolean' }, new Set(rest).size === 2);
+  }
+  if (rest.every((value) => isNumber(value) || (typeof value === 'string' && value !== ''))) {
+    return rest.length === values.length
+      ? { fields: { enum: values }, isExact: true }
+      : orNull({ ...typed, enum: rest }, true);
+  }
+  return isText ? orNull({ type: 'string' }, false) : { fields: {}, isExact: false };
 }
 
 /** Merges the schemas into one. Returns `undefined` when two of them contradict each other on a keyword. */
@@ -245,18 +311,23 @@ function mergeAll(schemas: readonly unknown[]): JsonObject | undefined {
 }
 
 /** Rewrites one schema. `relaxed` collects the path of each constraint that the vendor cannot enforce. */
-function relax(input: unknown, rules: DialectRules, path: string, relaxed: string[]): unknown {
+function relax(input: unknown, rules: Rules, path: string, relaxed: string[]): unknown {
   if (!isObject(input)) return input;
-  const schema = normalise(input);
+  const named = normalise(input, rules.resolve);
+  const schema = withoutPatterns(named, rules);
   const walk = (inner: unknown, ...steps: readonly (string | number)[]): unknown =>
     relax(inner, rules, [path, ...steps].filter((step) => step !== '').join('.'), relaxed);
   const output: Record<string, unknown> = {};
   const hints: string[] = [];
+  let enumFields: JsonObject = {};
   const drop = (keyword: string, value: unknown): void => {
     relaxed.push(path === '' ? keyword : `${path}.${keyword}`);
     // The model may follow a constraint that the vendor's grammar cannot enforce.
     if (!isObject(value)) hints.push(`${keyword}: ${JSON.stringify(value)}`);
   };
+  if (schema !== named && isObject(named.patternProperties)) {
+    drop('patternProperties', Object.keys(named.patternProperties));
+  }
 
   for (const [keyword, value] of Object.entries(schema)) {
     // Vendors reject a `$ref` with sibling keywords other than `$defs`.
@@ -271,6 +342,10 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
       Object.assign(output, constAsEnum(value));
     } else if (!rules.keywords.has(keyword)) {
       if (!constrainsNothing(keyword, value)) drop(keyword, value);
+    } else if (keyword === 'enum' && Array.isArray(value)) {
+      const { fields, isExact } = enumForm(value, schema.type, rules);
+      enumFields = fields;
+      if (!isExact) drop(keyword, value);
     } else if (schemaMaps.has(keyword)) {
       output[keyword] = mapValues(value, (inner, key) => walk(inner, keyword, key));
     } else if (schemaLists.has(keyword) && Array.isArray(value)) {
@@ -286,6 +361,8 @@ function relax(input: unknown, rules: DialectRules, path: string, relaxed: strin
       output[keyword] = value;
     }
   }
+  if ('anyOf' in enumFields) delete output.type;
+  Object.assign(output, enumFields);
   if (isObjectSchema(output) && isToClose(output, rules)) {
     Object.assign(output, { type: output.type ?? 'object', additionalProperties: false });
   }
@@ -319,7 +396,8 @@ export function relaxSchema(
   dialect: Dialect,
 ): { readonly schema: JsonSchema; readonly relaxed: readonly string[] } {
   const relaxed: string[] = [];
-  const output = relax(schema, rulesByDialect[dialect], '', relaxed);
+  const rules = { ...rulesByDialect[dialect], resolve: createResolver(schema) };
+  const output = relax(schema, rules, '', relaxed);
   const result = isObject(output) ? output : schema;
   if (dialect === 'openai' && !isStrictCompatible(result)) {
     return guidanceSchema(schema);

@@ -4,6 +4,7 @@ import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { relaxSchema } from '../common/json-schema.ts';
 import { isObject } from '../common/read.ts';
 import { adjustedParam, droppedParam, mergeBody } from '../common/request.ts';
+import { withObjectRoot } from '../common/root-schema.ts';
 import { toContents } from './contents.ts';
 import { type GeminiModelSpec, geminiModelSpec, planThinking } from './models.ts';
 
@@ -36,14 +37,17 @@ function relaxed(param: string, paths: readonly string[], warnings: Warning[]): 
 function toDeclaration(tool: NormalTool, warnings: Warning[]): JsonObject {
   const { name, description, inputSchema, strict: _strict, cache: _cache, ...rest } = tool;
   rest satisfies Record<string, never>;
-  const { schema, relaxed: paths } = relaxSchema(inputSchema, 'gemini');
-  relaxed(`tools.${name}`, paths, warnings);
+  const root = withObjectRoot(inputSchema);
+  const { schema, relaxed: paths } = relaxSchema(root.schema, 'gemini');
+  relaxed(`tools.${name}`, [...root.relaxed, ...paths], warnings);
   // The API rejects an object without properties, so a tool without parameters is sent without a schema.
   const takesNothing = !isObject(schema.properties) || Object.keys(schema.properties).length === 0;
-  const isBare = takesNothing && (schema.type ?? 'object') === 'object' && !('anyOf' in schema);
+  const isBare = takesNothing && !schema.additionalProperties;
+  const isLost = isBare && root.relaxed.length + paths.length > 0;
+  const words = [description, isLost ? schema.description : undefined].filter(Boolean);
   return {
     name,
-    ...(description !== undefined && { description }),
+    ...(words.length > 0 && { description: words.join('\n\n') }),
     ...(!isBare && { parametersJsonSchema: schema }),
   };
 }

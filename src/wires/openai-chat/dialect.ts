@@ -48,6 +48,14 @@ export type ChatQuirks = {
    * `thinking: { type }` (with `reasoning_effort` if `efforts` is not empty), OpenRouter's `reasoning: {…}`.
    */
   readonly reasoningIn: 'effort' | 'enable_thinking' | 'thinking' | 'reasoning' | 'none';
+  /** Whether the model thinks when the request does not ask for it; `always`: it cannot be turned off. */
+  readonly thinkingDefault: 'off' | 'on' | 'always';
+  /**
+   * What the vendor rejects while the model thinks: a forced tool call, `response_format`, or an answer in one piece.
+   * Thinking is then turned off if it was not requested. Otherwise the tool choice becomes `auto`, the schema is sent in
+   * the prompt, and the answer is streamed.
+   */
+  readonly thinkingExcludes: readonly ('forced-tool' | 'schema' | 'unary')[];
   /** The supported efforts. The nearest one is sent. */
   readonly efforts: readonly Effort[] | 'any';
   /**
@@ -95,6 +103,8 @@ const compatibleQuirks: ChatQuirks = {
   toolsWithResponseFormat: true,
   structuredOutput: 'json_schema',
   reasoningIn: 'effort',
+  thinkingDefault: 'off',
+  thinkingExcludes: [],
   efforts: 'any',
   reasoningOut: 'tags',
   echoReasoning: 'tool-loop',

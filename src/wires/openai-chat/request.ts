@@ -17,6 +17,7 @@ import { adaptEffort, adaptSampling, cacheTtl } from '../openai-shared/models.ts
 import { adaptOutput, adaptTool } from '../openai-shared/schema.ts';
 import type { ChatDialect, DroppableParam } from './dialect.ts';
 import { wireMessages } from './messages.ts';
+import { fitToThinking } from './thinking-exclusions.ts';
 
 /** The schema of the answer: body fields if the vendor supports them, else an instruction for the prompt. */
 type WireOutput = {
@@ -36,16 +37,15 @@ function sentInPrompt(why: string): Warning {
 
 function wireOutput(
   output: { readonly name: string; readonly schema: JsonSchema } | undefined,
-  dialect: Pick<ChatDialect, 'structuredOutput' | 'toolsWithResponseFormat'>,
-  hasTools: boolean,
+  { structuredOutput }: Pick<ChatDialect, 'structuredOutput'>,
+  whyInPrompt: string | undefined,
 ): WireOutput {
   if (output === undefined) return { body: {}, instruction: undefined, warnings: [] };
-  const { structuredOutput, toolsWithResponseFormat } = dialect;
-  if (hasTools && !toolsWithResponseFormat) {
+  if (whyInPrompt !== undefined) {
     return {
       body: {},
       instruction: schemaInstruction(output.schema),
-      warnings: [sentInPrompt('the vendor does not enforce a schema together with tools')],
+      warnings: [sentInPrompt(whyInPrompt)],
     };
   }
   if (structuredOutput !== 'json_schema') {
@@ -266,14 +266,19 @@ function arranged(
   return turns === 'free' ? turnsToSend : mergeNeighbours(turnsToSend, (message) => message.role);
 }
 
+/** A request in the vendor's dialect. */
+type ChatRequest = {
+  readonly body: JsonObject;
+  readonly warnings: readonly Warning[];
+  /** The vendor answers only with a stream. */
+  readonly needsStream?: true;
+};
+
 /**
  * The body of a Chat Completions request, without `stream` and the caller's extra fields.
  * @throws SignalboxError `unsupported` for content that the wire cannot carry.
  */
-export function chatBody(
-  request: ProviderRequest,
-  dialect: ChatDialect,
-): { readonly body: JsonObject; readonly warnings: readonly Warning[] } {
+export function chatBody(request: ProviderRequest, dialect: ChatDialect): ChatRequest {
   const {
     provider: _provider,
     model,
@@ -301,7 +306,15 @@ export function chatBody(
   const warn = (...more: readonly Warning[]): void => void warnings.push(...more);
 
   const { spec } = dialect;
-  const thinking = wireReasoning({ reasoning, tools }, dialect);
+  const hasTools = (tools?.length ?? 0) > 0;
+  const wanted = choice === undefined || !hasTools ? undefined : toolChoice(choice, dialect);
+  const isForced = wanted !== undefined && wanted.choice !== 'auto' && wanted.choice !== 'none';
+  const excludesFormat = hasTools && !dialect.toolsWithResponseFormat;
+  const hasFormat =
+    output !== undefined && dialect.structuredOutput !== 'prompt' && !excludesFormat;
+  const fitted = fitToThinking({ reasoning, isForced, hasFormat }, dialect);
+  warn(...fitted.warnings);
+  const thinking = wireReasoning({ reasoning: fitted.reasoning, tools }, dialect);
   const sampling = adaptSampling(temperature, topP, spec, thinking.effort);
   warn(...thinking.warnings, ...sampling.warnings);
   if (stop !== undefined && !spec.stop) warn(droppedParam('stop', 'the model does not accept it'));
@@ -311,11 +324,16 @@ export function chatBody(
       droppedParam('reasoning.include', 'Chat Completions does not return reasoning; use openai()'),
     );
   }
-  const hasTools = (tools?.length ?? 0) > 0;
   const paired = pairToolResults(withSoundToolNames(withoutBlanks(messages)));
   const wireTools = (tools ?? []).map((tool) => chatTool(tool, dialect));
-  const structured = wireOutput(output, dialect, hasTools);
-  const chosen = choice === undefined || !hasTools ? undefined : toolChoice(choice, dialect);
+  const alongside = excludesFormat ? 'together with tools' : 'while the model thinks';
+  const isInPrompt = excludesFormat || hasFormat !== fitted.hasFormat;
+  const structured = wireOutput(
+    output,
+    dialect,
+    isInPrompt ? `the vendor does not enforce a schema ${alongside}` : undefined,
+  );
+  const chosen = isForced && !fitted.isForced ? { choice: 'auto', warnings: [] } : wanted;
   warn(...paired.warnings, ...wireTools.flatMap((tool) => tool.warnings));
   warn(...structured.warnings, ...(chosen?.warnings ?? []));
 
@@ -357,5 +375,5 @@ export function chatBody(
   Object.assign(body, structured.body);
   if (ttl !== undefined) body.prompt_cache_options = { ttl };
   put('userId', dialect.userField, userId);
-  return { body, warnings };
+  return { body, warnings, ...(fitted.needsStream && { needsStream: true }) };
 }

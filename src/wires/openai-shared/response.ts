@@ -91,10 +91,14 @@ function read(body: unknown): VendorError {
 }
 
 function withPhrases(error: VendorError, status: number | undefined): VendorError {
-  const words = wordByPhrase
-    .filter(({ phrase, statuses }) => statuses.includes(status) && phrase.test(error.message))
-    .map(({ word }) => word);
-  return words.length === 0 ? error : { ...error, words: [...error.words, ...words] };
+  const found = wordByPhrase.filter(
+    ({ phrase, statuses }) => statuses.includes(status) && phrase.test(error.message),
+  );
+  if (found.length === 0) return error;
+  const wordsOf = (phrases: typeof found): readonly string[] => phrases.map(({ word }) => word);
+  const first = wordsOf(found.filter((phrase) => phrase.first === true));
+  const last = wordsOf(found.filter((phrase) => phrase.first !== true));
+  return { ...error, words: [...first, ...error.words, ...last] };
 }
 
 /** The status inside the body of an error sent with a 200 (`{"code": 502}`). */

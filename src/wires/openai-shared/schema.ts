@@ -2,6 +2,7 @@ import type { Warning } from '../../protocol/completion.ts';
 import type { JsonSchema } from '../../protocol/json.ts';
 import type { NormalTool } from '../../protocol/request.ts';
 import { guidanceSchema, isStrictCompatible, relaxSchema } from '../common/json-schema.ts';
+import { withObjectRoot } from '../common/root-schema.ts';
 
 /** Replaces characters that OpenAI rejects in the name of a schema. */
 function schemaName(name: string): string {
@@ -38,16 +39,20 @@ export function adaptOutput(output: { readonly name: string; readonly schema: Js
   readonly instruction: string | undefined;
   readonly warnings: readonly Warning[];
 } {
-  const { schema, relaxed } = relaxSchema(output.schema, 'openai');
-  if (schema.type !== 'object') {
+  const root = withObjectRoot(output.schema);
+  // A union at the root is not exact as one object, so it is sent in the prompt.
+  const given = root.relaxed.length === 0 ? root.schema : output.schema;
+  const { schema, relaxed } = relaxSchema(given, 'openai');
+  if (schema.type !== 'object' || root.relaxed.length > 0) {
     return {
       format: undefined,
-      instruction: `Answer with JSON alone, without any other text. It must fit this JSON Schema: ${JSON.stringify(schema)}`,
+      instruction: `Answer with JSON alone, without any other text. It must fit this JSON Schema: ${JSON.stringify(output.schema)}`,
       warnings: [
         {
           code: 'schema-relaxed',
           param: 'schema',
-          message: 'the vendor enforces only objects; the schema was sent in the prompt',
+          message:
+            'the vendor enforces only objects without a union at the root; the schema was sent in the prompt',
         },
       ],
     };
@@ -77,9 +82,11 @@ export function adaptTool(tool: NormalTool): {
 } {
   const { name, description, inputSchema, strict: wantsStrict, cache: _cache, ...rest } = tool;
   rest satisfies Record<string, never>;
-  const strictForm = relaxSchema(inputSchema, 'openai');
+  const root = withObjectRoot(inputSchema);
+  const strictForm = relaxSchema(root.schema, 'openai');
   const strict = wantsStrict === true && isStrictCompatible(strictForm.schema);
-  const { schema, relaxed } = strict ? strictForm : guidanceSchema(inputSchema);
+  const { schema, relaxed: inside } = strict ? strictForm : guidanceSchema(root.schema);
+  const relaxed = [...root.relaxed, ...inside];
   const param = `tools.${name}`;
   return {
     tool: {

@@ -435,9 +435,9 @@ describe('Anthropic request', () => {
     expect(wire({ tools: [tool], toolChoice }).body.tool_choice).toEqual(sent);
   });
 
-  it('sends toolChoice as auto to models that cannot be forced', () => {
+  it.each(['claude-opus-5-5', 'claude-fable-5'])('sends toolChoice as auto to %s', (model) => {
     const { body, warned } = wire({
-      model: 'claude-opus-5-5',
+      model,
       tools: [tool],
       toolChoice: 'required',
     });

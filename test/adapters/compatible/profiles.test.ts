@@ -32,6 +32,13 @@ const output = { name: 'answer', schema: { ...schema, additionalProperties: fals
 const textPart = (words: string) => ({ type: 'text' as const, text: words });
 const effort = (wanted: 'low' | 'high') => ({ reasoning: { effort: wanted } }) as const;
 
+const okBody = {
+  id: 'c',
+  object: 'chat.completion',
+  model: 'm',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'ok' }, finish_reason: 'stop' }],
+};
+
 const rows: Readonly<Record<ProfileName, Row>> = {
   mistral: {
     url: 'https://api.mistral.ai/v1',
@@ -300,6 +307,121 @@ describe.each(names.filter((name) => rows[name].variable !== undefined))('%s()',
       code: 'auth',
       message: expect.stringContaining(variable),
     });
+  });
+});
+
+describe('options that the vendor rejects while the model thinks', () => {
+  const high = { effort: 'high' } as const;
+  const off = { effort: 'none' } as const;
+  const look = { name: 'look' };
+
+  async function sent(name: ProfileName, model: string, request: Partial<ProviderRequest>) {
+    const baseURL = await start(answerJson(okBody));
+    const provider = make(name, { apiKey: 'k', baseURL });
+    const prepared = provider.prepare(requestOf({ model, ...request }));
+    await callProvider(provider, requestOf({ model, ...request }), { transfer: 'unary' });
+    return {
+      body: server?.seen[0]?.body ?? {},
+      warned: prepared.warnings.map(({ param }) => param),
+    };
+  }
+
+  it.each<[ProfileName, string, Partial<ProviderRequest>, object, string[]]>([
+    // Thinking by default is turned off.
+    [
+      'deepseek',
+      'deepseek-v4-pro',
+      { toolChoice: 'required' },
+      { tool_choice: 'required', thinking: { type: 'disabled' } },
+      ['reasoning'],
+    ],
+    [
+      'moonshot',
+      'kimi-k2.5',
+      { toolChoice: look },
+      { thinking: { type: 'disabled' } },
+      ['reasoning'],
+    ],
+    ['qwen', 'qwen3.5-plus', { toolChoice: look }, { enable_thinking: false }, ['reasoning']],
+    // Thinking that was requested, or cannot be turned off, is kept.
+    [
+      'deepseek',
+      'deepseek-v4-pro',
+      { toolChoice: look, reasoning: high },
+      { tool_choice: 'auto', thinking: { type: 'enabled' } },
+      ['toolChoice'],
+    ],
+    [
+      'deepseek',
+      'deepseek-reasoner',
+      { toolChoice: 'required' },
+      { tool_choice: 'auto' },
+      ['toolChoice'],
+    ],
+    [
+      'moonshot',
+      'kimi-k2.6',
+      { toolChoice: look, reasoning: high },
+      { tool_choice: 'auto' },
+      ['toolChoice', 'reasoning.effort'],
+    ],
+    ['moonshot', 'kimi-k2-thinking', { toolChoice: look }, { tool_choice: 'auto' }, ['toolChoice']],
+    [
+      'qwen',
+      'qwen3-max',
+      { toolChoice: look, reasoning: { budgetTokens: 9 } },
+      { tool_choice: 'auto', enable_thinking: true },
+      ['toolChoice'],
+    ],
+    // Without thinking, nothing is changed.
+    [
+      'deepseek',
+      'deepseek-v4-pro',
+      { toolChoice: 'required', reasoning: off },
+      { tool_choice: 'required' },
+      [],
+    ],
+    ['deepseek', 'deepseek-chat', { toolChoice: 'required' }, { tool_choice: 'required' }, []],
+    ['qwen', 'qwen3-max', { toolChoice: look }, { tool_choice: { function: look } }, []],
+  ])('are sent in a form that works: %s/%s %j', async (name, model, request, body, warned) => {
+    const result = await sent(name, model, { tools, ...request });
+    expect(result.body).toMatchObject(body);
+    expect(result.warned).toEqual(warned);
+  });
+
+  it('are sent as a schema in the prompt when thinking was requested', async () => {
+    const { body, warned } = await sent('qwen', 'qwen-plus', {
+      output,
+      reasoning: { budgetTokens: 9 },
+    });
+    expect(body.response_format).toBeUndefined();
+    expect(JSON.stringify(body.messages)).toContain('JSON Schema');
+    expect(warned).toEqual(['schema']);
+  });
+
+  it.each<[string, Partial<ProviderRequest>, boolean]>([
+    ['qwen-plus', { reasoning: { budgetTokens: 9 } }, true],
+    ['qwq-plus', {}, true],
+    ['qwen3-32b', {}, true],
+    ['qwen3-32b', { reasoning: off }, false],
+    ['qwen-plus', {}, false],
+  ])(
+    'are sent as a stream where only streams are accepted: %s %j',
+    async (model, request, streams) => {
+      const { body } = await sent('qwen', model, request);
+      expect(body.stream).toBe(streams);
+    },
+  );
+
+  it('add a warning when the answer is streamed instead', async () => {
+    const baseURL = await start(answerJson(okBody));
+    const parts = await callProvider(
+      make('qwen', { apiKey: 'k', baseURL }),
+      requestOf({ model: 'qwq-plus' }),
+      { transfer: 'unary' },
+    );
+    const warnings = parts.flatMap((part) => (part.type === 'warning' ? [part.warning.param] : []));
+    expect(warnings).toEqual(['transfer']);
   });
 });
 

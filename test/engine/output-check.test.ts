@@ -93,6 +93,11 @@ describe('a schema', () => {
     await expect(check({ schema: city }, cut)).rejects.toMatchObject(unusable);
   });
 
+  test('does not repair a long answer, which could block the event loop for seconds', async () => {
+    const long = answerOf(`{"city":"Bern"${' '.repeat(20_000)},`);
+    await expect(check({ schema: city }, long)).rejects.toMatchObject(unusable);
+  });
+
   test('keeps a code fence inside the JSON', async () => {
     const text = JSON.stringify({ city: '```json\n{}\n```' });
     expect((await check({ schema: city }, answerOf(text))).object).toEqual(JSON.parse(text));

@@ -83,8 +83,8 @@ const knownFailures: ReadonlySet<string> = new Set([
 /** Finish reasons of a complete answer; the others explain why there may be none. */
 const answeringReasons: readonly FinishReason[] = ['stop', 'tool_calls', 'other'];
 
-/** Longer texts are not repaired, because the repair is not linear for all of them. */
-const maxRepairedLength = 100_000;
+/** Longer texts are not repaired: the repair is not linear, and 100,000 characters can block the event loop for seconds. */
+const maxRepairedLength = 16_000;
 
 /** The text between the first `open` and the last `close`. */
 function between(text: string, open: RegExp, close: string): string {

@@ -7,29 +7,47 @@ export type StrategyCandidate = {
   readonly id: string;
   readonly provider: string;
   readonly model: string;
+  /** The target's `weight`. */
+  readonly weight: number;
 };
 
-/** Current state of a target. Unknown values are absent. */
+/** Current state of a target. Unknown values are `undefined`. Values are computed when they are read. */
 export type TargetKnowledge = {
-  /** List prices, US dollars per million tokens. Absent if unknown, or not loaded: see {@link Strategy.needs}. */
-  readonly price?: { readonly input: number; readonly output: number };
+  /** List prices, US dollars per million tokens. Unknown too if not loaded: see {@link Strategy.needs}. */
+  readonly price?: { readonly input: number; readonly output: number } | undefined;
+  /**
+   * US dollars that the call is expected to cost at this target: its counted input, with the discount for what the vendor
+   * has in its cache, and the output that such calls usually have, at the rates of its service tier. Needs `prices`.
+   */
+  readonly usd?: number | undefined;
   /** Attempts so far. */
   readonly calls: number;
   /** Share of failed attempts, from 0 to 1. Absent before the first attempt. */
-  readonly failureRate?: number;
+  readonly failureRate?: number | undefined;
+  /** The same of the latest attempts: an attempt counts less with each later one, and half after 40 s. */
+  readonly recentFailureRate?: number | undefined;
+  /**
+   * Milliseconds to the first token now: a moving average of the latest answers. A slower answer raises it at once, and is
+   * forgotten within seconds.
+   */
+  readonly recentFirstTokenMs?: number | undefined;
+  /** The same for the whole answer. */
+  readonly recentTotalMs?: number | undefined;
+  /** Milliseconds since it last answered or failed. */
+  readonly idleMs?: number | undefined;
   /** Percentiles over the latest 200 answers, in milliseconds. */
-  readonly p50FirstTokenMs?: number;
-  readonly p95FirstTokenMs?: number;
-  readonly p50TotalMs?: number;
-  readonly p95TotalMs?: number;
+  readonly p50FirstTokenMs?: number | undefined;
+  readonly p95FirstTokenMs?: number | undefined;
+  readonly p50TotalMs?: number | undefined;
+  readonly p95TotalMs?: number | undefined;
   /** Attempts in flight. */
   readonly inFlight: number;
   /** Attempts that wait in the queue. */
   readonly queued: number;
   /** Requests left of its limits. With a pool: of the key with the most. */
-  readonly requestsLeft?: number;
+  readonly requestsLeft?: number | undefined;
   /** The same for tokens. */
-  readonly tokensLeft?: number;
+  readonly tokensLeft?: number | undefined;
   /** Whether it can be tried now. The plan skips unavailable targets anyway. */
   readonly isAvailable: boolean;
 };
@@ -49,6 +67,8 @@ export type StrategyContext = {
   };
   /** Looks up the current state of a candidate. */
   knowledge(candidate: StrategyCandidate): TargetKnowledge;
+  /** How many calls the tier has had before this one. */
+  readonly turn: number;
   /** Epoch milliseconds. */
   readonly now: Runtime['now'];
   /** A number in [0, 1). */
@@ -62,7 +82,7 @@ export type StrategyContext = {
  * If `order` throws or does not return a list, the call fails with `config`, and the error names the strategy.
  */
 export interface Strategy {
-  /** Data to load before the first call of {@link order}. */
+  /** What {@link order} needs to know: `prices` are loaded before its first call. */
   readonly needs?: readonly 'prices'[];
   /** Returns the candidates in the order in which to try them. */
   order<Candidate extends StrategyCandidate>(

@@ -162,3 +162,63 @@ export class NameCounts {
     return Object.fromEntries(this.#counts);
   }
 }
+
+/** A sample counts at least this much, so that ten answers are an average at any rate of traffic. */
+const leastWeight = 0.1;
+
+/** After a pause of this many milliseconds, the latest sample counts more than all before it. */
+const memoryMs = 3_000;
+
+/** How long a slower sample shows, in milliseconds: it fades to a third in this time. */
+const peakMs = 10_000;
+
+/**
+ * A moving average of times that rises to a slower sample at once and forgets it within seconds. After a pause the latest
+ * sample counts most: what a target did before is forgotten.
+ */
+export class RecentTime {
+  #mean: number | undefined;
+  #peak = 0;
+  #at = 0;
+
+  add(ms: number, now: number): void {
+    const peak = this.value(now) ?? 0;
+    const weight = Math.max(leastWeight, 1 - Math.exp((this.#at - now) / memoryMs));
+    this.#mean = this.#mean === undefined ? ms : this.#mean + weight * (ms - this.#mean);
+    this.#peak = Math.max(ms, peak);
+    this.#at = now;
+  }
+
+  value(now: number): number | undefined {
+    if (this.#mean === undefined) return undefined;
+    const above = Math.max(0, this.#peak - this.#mean);
+    return this.#mean + above * Math.exp((this.#at - now) / peakMs);
+  }
+}
+
+/** How much the latest attempt counts for the recent failure rate. */
+const latestOutcome = 0.1;
+
+/** How long failures show, in milliseconds: they fade to a third in this time. */
+const failureMs = 60_000;
+
+/** The share of failures of the latest attempts. It fades without attempts. */
+export class RecentFailures {
+  #rate = 0;
+  #at: number | undefined;
+
+  add(outcome: 'ok' | 'error', now: number): void {
+    const rate = this.rate(now) ?? 0;
+    this.#rate = rate + latestOutcome * ((outcome === 'error' ? 1 : 0) - rate);
+    this.#at = now;
+  }
+
+  rate(now: number): number | undefined {
+    return this.#at === undefined ? undefined : this.#rate * Math.exp((this.#at - now) / failureMs);
+  }
+
+  /** Milliseconds since the last attempt. */
+  idleMs(now: number): number | undefined {
+    return this.#at === undefined ? undefined : now - this.#at;
+  }
+}

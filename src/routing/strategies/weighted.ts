@@ -1,0 +1,15 @@
+import type { Strategy } from '../../protocol/strategy.ts';
+import { byFigure } from './order.ts';
+
+/**
+ * A random order in which the first target is drawn by weight, the second by weight from the rest, and so on: the smallest
+ * of exponentially distributed figures with the weights as rates (Efraimidis and Spirakis, 2006). A target of weight 0
+ * comes last.
+ */
+export const weighted: Strategy = {
+  order(candidates, { random }) {
+    return byFigure(candidates, ({ weight }) =>
+      weight > 0 ? -Math.log(1 - random()) / weight : undefined,
+    );
+  },
+};

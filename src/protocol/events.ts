@@ -138,6 +138,15 @@ type Payloads<TierName extends string> = {
     readonly until: number;
     readonly error: ErrorSummary;
   };
+  /**
+   * The vendor's answer has a field or an event of a name that the adapter does not know: the vendor may have changed its
+   * format. Emitted once for each target and path; `snapshot()` counts the answers that had it.
+   */
+  'shape-changed': OfCall<TierName> & {
+    readonly target: string;
+    /** Where the name is, such as `choices[].delta.mood` or `type=response.mood.delta`. */
+    readonly path: string;
+  };
   /** A fire drill started: calls of the tier may be drilled. */
   'drill-start': OfDrill<TierName> & {
     readonly fault: DrillFault['type'];

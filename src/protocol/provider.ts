@@ -37,6 +37,12 @@ export interface Watch {
   /** The vendor reported its limits, with an answer or an error response. */
   limits(limits: readonly RateLimit[]): void;
   /**
+   * The answer has a field or an event of a name that the adapter does not know. Called at most once for each path of an
+   * answer, such as `choices[].delta.mood` or `type=response.mood.delta`. `name` is its last name; the path contains no
+   * values.
+   */
+  unknownName?(path: string, name: string): void;
+  /**
    * Called before the request is sent with a key that a function returned, with a fingerprint of the key. If it returns
    * false, the vendor has just rejected this key: the attempt must fail with `auth`, without a request.
    */

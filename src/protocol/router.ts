@@ -79,6 +79,11 @@ export type TargetSnapshot = {
   readonly p50TotalMs?: number;
   readonly p95TotalMs?: number;
   readonly p99TotalMs?: number;
+  /**
+   * By path: the number of answers with a field or an event of a name that the adapter does not know, for up to 64
+   * paths. Absent without any.
+   */
+  readonly unknownNames?: Readonly<Record<string, number>>;
 };
 
 /** Current state of the router. */

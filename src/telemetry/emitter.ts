@@ -23,6 +23,7 @@ const eventNames = {
   'circuit-close': true,
   'rate-limited': true,
   'credential-rejected': true,
+  'shape-changed': true,
   'drill-start': true,
   'drill-end': true,
   'config-change': true,

@@ -36,6 +36,7 @@ async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
     transfer: 'stream',
     keepRaw: false,
     onLimits: () => undefined,
+    onUnknownName: () => undefined,
     see: (part) => seen.push(part),
   });
   await readAttempt(parts);
@@ -90,6 +91,7 @@ function run(
     keepRaw: false,
     send: () => answer,
     onLimits: () => undefined,
+    onUnknownName: () => undefined,
     see,
   });
 }

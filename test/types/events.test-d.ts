@@ -64,6 +64,7 @@ expectType<
     | 'circuit-close'
     | 'rate-limited'
     | 'credential-rejected'
+    | 'shape-changed'
     | 'drill-start'
     | 'drill-end'
     | 'config-change'

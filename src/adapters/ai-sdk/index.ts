@@ -1,9 +1,10 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { type AnswerHeaders, headersOfObject, reportLimits } from '../../transport/answer.ts';
+import { RawEvents } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { objectOf } from '../../wires/common/read.ts';
-import { type AnswerOrigin, RawEvents } from '../../wires/common/read-answer.ts';
+import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
@@ -97,7 +98,7 @@ async function* answer(
     const result = await model.doGenerate(options);
     const headers = headersOf(result);
     reportLimits(headers, context.watch);
-    const reader = createAnswerReader(origin, headers, addPart);
+    const reader = createAnswerReader(origin, headers, context.watch, addPart);
     reader.readWhole(result);
     reader.finish(context.keepRaw ? objectOf(objectOf(result).response).body : undefined);
     yield batch;
@@ -106,7 +107,7 @@ async function* answer(
   const result = await model.doStream(options);
   const headers = headersOf(result);
   reportLimits(headers, context.watch);
-  const reader = createAnswerReader(origin, headers, addPart);
+  const reader = createAnswerReader(origin, headers, context.watch, addPart);
   const raw = new RawEvents(context.maxAnswerBytes);
   for await (const part of readStream(result.stream, context)) {
     if (context.keepRaw) raw.add(part);

@@ -12,6 +12,7 @@ import { httpError } from '../../wires/anthropic/errors.ts';
 import { claudeModelSpec } from '../../wires/anthropic/models.ts';
 import { toWireRequest } from '../../wires/anthropic/request.ts';
 import { MessageReader, notAMessage } from '../../wires/anthropic/response.ts';
+import { messageEventShape, messageShape } from '../../wires/anthropic/shape.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
 import {
@@ -146,6 +147,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
         open: (context) => new MessageReader(origin, context),
         httpError: httpError,
         unrecognized: notAMessage,
+        shapes: { event: messageEventShape, body: messageShape },
       };
       return {
         warnings,

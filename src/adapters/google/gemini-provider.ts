@@ -8,6 +8,7 @@ import { httpError } from '../../wires/gemini/errors.ts';
 import { geminiModelSpec } from '../../wires/gemini/models.ts';
 import { toWireRequest } from '../../wires/gemini/request.ts';
 import { GeminiReader, notAnAnswer } from '../../wires/gemini/response.ts';
+import { geminiShape } from '../../wires/gemini/shape.ts';
 import { whenReady } from '../common/sdk.ts';
 import type { GoogleClient } from './options.ts';
 import {
@@ -55,6 +56,7 @@ export function geminiProvider(host: GeminiHost): Provider {
       open: (context) => new GeminiReader(origin, context),
       httpError: httpError,
       unrecognized: notAnAnswer,
+      shapes: { event: geminiShape, body: geminiShape },
     };
     return {
       warnings,

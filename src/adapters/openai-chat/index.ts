@@ -10,6 +10,7 @@ import {
 import { wire } from '../../wires/openai-chat/messages.ts';
 import { chatBody } from '../../wires/openai-chat/request.ts';
 import { ChatReader, httpError, notACompletion } from '../../wires/openai-chat/response.ts';
+import { chatShape } from '../../wires/openai-chat/shape.ts';
 import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import { whenReady } from '../common/sdk.ts';
 import { checkSettings } from '../common/settings.ts';
@@ -124,6 +125,7 @@ export function chatProvider(vendor: ChatVendor): Provider {
         open: (context) => new ChatReader({ ...context, origin, reasoningOut, choices }),
         httpError: (response) => httpError(response, dialect),
         unrecognized: notACompletion,
+        shapes: { event: chatShape, body: chatShape },
       };
       const sendAs = (context: AttemptContext, transfer: AttemptContext['transfer']) =>
         readAnswer(context, answers, () => {

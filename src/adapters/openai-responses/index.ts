@@ -3,6 +3,7 @@ import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { mergeBody } from '../../wires/common/request.ts';
 import { responsesBody, wire } from '../../wires/openai-responses/request.ts';
 import { notAResponse, ResponseReader } from '../../wires/openai-responses/response.ts';
+import { responseEventShape, responseShape } from '../../wires/openai-responses/shape.ts';
 import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import { openAIHttpError } from '../../wires/openai-shared/response.ts';
 import { whenReady } from '../common/sdk.ts';
@@ -65,6 +66,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
         open: (context) => new ResponseReader(origin, context),
         httpError: openAIHttpError,
         unrecognized: () => notAResponse('not a response of the Responses API'),
+        shapes: { event: responseEventShape, body: responseShape },
       };
       return {
         warnings,

@@ -21,6 +21,8 @@ export type AttemptOptions = {
   readonly send: (context: AttemptContext) => AsyncIterable<readonly ProviderPart[]>;
   /** Called when the vendor reports its limits. */
   readonly onLimits: Watch['limits'];
+  /** Called when the vendor's answer has a name that its wire does not know. */
+  readonly onUnknownName: NonNullable<Watch['unknownName']>;
   /** Whether a key that a function returned may be sent. */
   readonly mayUse?: (keyFingerprint: string) => boolean;
   /** Called with each part before it is passed on. */
@@ -233,8 +235,8 @@ export class AttemptStream implements AttemptParts {
   }
 
   #begin(): AsyncIterator<Batch> {
-    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key, onLimits, mayUse } =
-      this.#options;
+    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key } = this.#options;
+    const { onLimits, onUnknownName, mayUse } = this.#options;
     const expire = (phase: DuePhase): void =>
       void this.#cutShort(new SignalboxError('timeout', messages[phase](timeouts), { phase }));
     this.#timer = new AttemptTimer(this.#runtime, this.#deadline, expire);
@@ -250,6 +252,7 @@ export class AttemptStream implements AttemptParts {
         connected: () => this.#deadline.connected(),
         bytes: () => this.#deadline.bytes(this.#runtime.now()),
         limits: (limits) => onLimits(soundLimits(limits)),
+        unknownName: onUnknownName,
         ...(mayUse !== undefined && { mayUse }),
       },
     });

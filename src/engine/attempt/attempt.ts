@@ -24,6 +24,9 @@ import { type Timing, timingOf } from './attempt-timeouts.ts';
 import { Grant, type RenewableKey } from './grant.ts';
 import type { Run } from './run.ts';
 
+/** Most new names in one answer. Each is compared with the whole prompt; the others are new in the next answer, too. */
+const maxNewNames = 8;
+
 /** What the trail and the events have of an attempt. */
 type Recorded = Pick<
   Attempt,
@@ -54,6 +57,7 @@ export class RunningAttempt {
   #grant: Grant | undefined;
   #renewableKey: RenewableKey | undefined;
   #timing: Timing | undefined;
+  #newNames = 0;
   /** For the plugins, while there are any. */
   #ended: PromiseWithResolvers<PluginAttemptResult> | undefined;
 
@@ -206,6 +210,7 @@ export class RunningAttempt {
       ...(target.key !== undefined && { key: target.key }),
       send: call.layers === undefined ? (context) => prepared.send(context) : this.#sendInLayers,
       onLimits: (limits) => grant.reported(limits),
+      onUnknownName: this.#noteUnknownName,
       mayUse: (fingerprint) => {
         const wasSent = engine.registry.provider(target.provider).mayUse(target.key, fingerprint);
         this.#renewableKey = { fingerprint, wasSent };
@@ -235,6 +240,22 @@ export class RunningAttempt {
       },
       send,
     );
+  };
+
+  readonly #noteUnknownName = (reported: string, name: string): void => {
+    const { target, options } = this.plan;
+    const { unknownNames } = this.#run.engine.registry.target(target.id);
+    if (!unknownNames.isNew(reported)) {
+      unknownNames.add(reported);
+      return;
+    }
+    if (++this.#newNames > maxNewNames) return;
+    // The vendor chose the name.
+    const isEcho = repeatsPrompt(name, this.#request.messages, options.system);
+    const path = isEcho ? '?' : reported;
+    const isNew = unknownNames.isNew(path);
+    unknownNames.add(path);
+    if (isNew) this.#emit('shape-changed', { target: target.id, path });
   };
 
   readonly #see = (part: ProviderPart): void => {

@@ -7,7 +7,7 @@ import { createLearnedGates } from '../../limits/learned-rate.ts';
 import { createHedgeBudget, type HedgeBudget } from '../../limits/request-budgets.ts';
 import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import { createStatistics, type Statistics } from '../../telemetry/statistics.ts';
+import { createStatistics, NameCounts, type Statistics } from '../../telemetry/statistics.ts';
 
 /** Which of a provider's keys, from 0; `undefined` without a pool. */
 type KeyIndex = number | undefined;
@@ -49,6 +49,8 @@ const longerThanUsual = { times: 10, tokens: 10_000 } as const;
 export class TargetState {
   readonly circuit: CircuitBreaker;
   readonly statistics: Statistics = createStatistics();
+  /** The unknown names in its answers. */
+  readonly unknownNames = new NameCounts();
   /** Of all its keys. */
   readonly availability: Availability;
   /** Tokens of a usual answer, a moving average; `undefined` before the first. */

@@ -40,7 +40,7 @@ function keySnapshot(engine: Engine, target: ResolvedTarget) {
 }
 
 function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
-  const { circuit, availability, statistics } = engine.registry.target(target.id);
+  const { circuit, availability, statistics, unknownNames } = engine.registry.target(target.id);
   const { aborted: _aborted, ...figures } = statistics.snapshot();
   const now = engine.runtime.now();
   const keys = keyedTargets(engine, target).toSorted((a, b) => (a.key ?? 0) - (b.key ?? 0));
@@ -57,6 +57,7 @@ function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
       ? { keys: keys.map((each) => keySnapshot(engine, each)) }
       : { limits: whole.limits }),
     ...figures,
+    ...(unknownNames.size > 0 && { unknownNames: unknownNames.counts() }),
   };
 }
 

@@ -2,7 +2,7 @@ import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ImagePart } from '../../protocol/message.ts';
 import type { EmbeddingRequest, ImageRequest } from '../../protocol/other-tasks.ts';
-import type { AttemptContext, PreparedCall } from '../../protocol/provider.ts';
+import type { AttemptContext, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Reply } from '../../transport/read-reply.ts';
 import { countOf, isObject, listOf, textOf } from '../../wires/common/read.ts';
@@ -16,8 +16,14 @@ import {
 } from '../../wires/openai-shared/response.ts';
 import { type OpenAIConnection, openAIExchange } from './openai-client.ts';
 
-/** The most values in one embedding request (OpenAI's API reference, Create embeddings). */
-export const maxEmbeddingBatch = 2_048;
+/** What a provider says of the size of its embedding requests. */
+export type EmbeddingLimits = Pick<Provider, 'maxEmbeddingBatch' | 'maxEmbeddingTokens'>;
+
+/** The most values and tokens in one embedding request (OpenAI's API reference, Create embeddings). */
+export const openAIEmbeddingLimits = {
+  maxEmbeddingBatch: 2_048,
+  maxEmbeddingTokens: 300_000,
+} as const satisfies EmbeddingLimits;
 
 const embeddingUsage: UsageNames = {
   input: 'prompt_tokens',

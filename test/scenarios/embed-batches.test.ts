@@ -118,6 +118,13 @@ describe('batches of embed', () => {
     expect(sizes.length).toBeLessThan(4);
   });
 
+  it('count about a token for each character of other scripts', async () => {
+    const text = '信号扱所の信号は赤です。'.repeat(50);
+    const sizes = await sizesWith((baseURL) => mistral({ apiKey, baseURL }), Array(60).fill(text));
+    expect(sizes.length).toBeGreaterThan(1);
+    for (const { characters } of sizes) expect(characters).toBeLessThanOrEqual(16_384);
+  });
+
   it('send a value that is longer than the limit alone', async () => {
     const sizes = await sizesWith(
       (baseURL) => mistral({ apiKey, baseURL }),

@@ -42,8 +42,13 @@ export function batchLimits(engine: Engine, config: ResolvedConfig, tier: string
   };
 }
 
+/**
+ * The estimate, but a token for each character that is not ASCII: many scripts need about that, and a batch that is too
+ * small costs little, while one that is too large is rejected.
+ */
 function tokensOf(text: string): number {
-  return estimateUsage([{ role: 'user', content: [{ type: 'text', text }] }], []).inputTokens;
+  const { inputTokens } = estimateUsage([{ role: 'user', content: [{ type: 'text', text }] }], []);
+  return Math.max(inputTokens, text.match(/[\u0080-\uffff]/g)?.length ?? 0);
 }
 
 /** Splits the values, in order. A value that alone exceeds the limit is a batch: the vendor decides. */

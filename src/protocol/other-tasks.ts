@@ -5,7 +5,7 @@ import type { Json } from './json.ts';
 import type { ImagePart } from './message.ts';
 import type { Cost, Usage } from './usage.ts';
 
-/** An embedding request as adapters receive it. At most `maxEmbeddingBatch` values. */
+/** An embedding request as adapters receive it. At most `maxEmbeddingBatch` values, and `maxEmbeddingTokens`. */
 export type EmbeddingRequest = {
   /** Key of `providers` in the configuration. */
   readonly provider: string;

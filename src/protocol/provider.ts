@@ -122,6 +122,12 @@ export interface Provider {
   prepareEmbedding?(request: EmbeddingRequest): PreparedCall;
   /** Maximum values per embedding request, or a function of the model. @default 100 */
   readonly maxEmbeddingBatch?: number | ((model: string) => number);
+  /**
+   * Maximum tokens of all values of an embedding request together, or a function of the model. The tokens are
+   * estimated. A single value that exceeds it is sent alone.
+   * @default no limit
+   */
+  readonly maxEmbeddingTokens?: number | ((model: string) => number | undefined);
   /** The same for images: `send` yields `part-end` parts of type `image`. Absent if the wire generates no images. */
   prepareImage?(request: ImageRequest): PreparedCall;
 }

@@ -74,6 +74,8 @@ function dialectOf(profile: Profile, model: string): ChatDialect {
     priceList: _priceList,
     capabilities: _capabilities,
     modelCapabilities: _modelCapabilities,
+    maxEmbeddingBatch: _maxEmbeddingBatch,
+    maxEmbeddingTokens: _maxEmbeddingTokens,
     models = [],
     ...quirks
   } = profile;
@@ -103,6 +105,7 @@ function compatibleProvider(
   const { priceList = profile.priceList, ...connectionSettings } = settings;
   const { baseURL, keyVariables = [], authHeader } = profile;
   const { capabilities = compatibleCapabilities, modelCapabilities = [] } = profile;
+  const { maxEmbeddingBatch, maxEmbeddingTokens } = profile;
   const hasClient = 'client' in settings && settings.client !== undefined;
   if (!hasClient && baseURL === undefined && !('baseURL' in settings)) {
     throw new SignalboxError(
@@ -122,6 +125,10 @@ function compatibleProvider(
     dialectOf: (model) => dialectOf(profile, model),
     priceList,
     capabilities: (model) => matching(modelCapabilities, model)?.capabilities ?? capabilities,
+    embeddingLimits: {
+      ...(maxEmbeddingBatch !== undefined && { maxEmbeddingBatch }),
+      ...(maxEmbeddingTokens !== undefined && { maxEmbeddingTokens }),
+    },
   });
 }
 
@@ -155,6 +162,11 @@ const effortList: CustomKind = {
 const jsonObject: CustomKind = {
   accepts: (value) => isObject(value) && dataFlaws(value).length === 0,
   wants: `a JSON object, without cycles and nested at most ${maxDataDepth} levels deep`,
+};
+
+const count: CustomKind = {
+  accepts: (value) => Number.isSafeInteger(value) && Number(value) > 0,
+  wants: 'a whole number, at least 1',
 };
 
 const idRule: CustomKind = {
@@ -202,6 +214,8 @@ const profileShape = {
   priceList: 'string',
   capabilities: strings,
   modelCapabilities: list,
+  maxEmbeddingBatch: count,
+  maxEmbeddingTokens: count,
   models: list,
 } as const satisfies Record<keyof Profile, SettingKind>;
 

@@ -26,6 +26,10 @@ export type Profile = Partial<ChatQuirks> & {
   readonly capabilities?: readonly Capability[];
   /** Models with other capabilities. The first match wins. */
   readonly modelCapabilities?: readonly ModelCapabilities[];
+  /** Maximum values of one embedding request. @default 100 */
+  readonly maxEmbeddingBatch?: number;
+  /** Maximum tokens of all values of one embedding request together. @default no limit */
+  readonly maxEmbeddingTokens?: number;
   /** Models with other quirks. The first match wins; its quirks override those of the vendor. */
   readonly models?: readonly ModelQuirks[];
 };

@@ -181,9 +181,11 @@ function isEmbedContentModel(model: string): boolean {
 }
 
 /**
- * The most values in one request. Gemini models accept only one.
+ * The most values in one request. Gemini models accept only one, so the limit of tokens concerns the others.
  * https://cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings
  */
+const maxEmbeddingTokens = 20_000;
+
 function maxEmbeddingBatch(model: string): number {
   return model.includes('gemini') || model.includes('maas') ? 1 : 250;
 }
@@ -223,10 +225,11 @@ function vertexEmbeddings({
   sender,
   exchange,
 }: Required<Pick<GeminiHost, 'sender' | 'exchange'>>): Required<
-  Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch'>
+  Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch' | 'maxEmbeddingTokens'>
 > {
   return {
     maxEmbeddingBatch,
+    maxEmbeddingTokens,
     prepareEmbedding(request) {
       const { model, values } = request;
       const geminiRequest = { model, body: bodyOf(request), contents: values };

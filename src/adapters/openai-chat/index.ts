@@ -22,7 +22,8 @@ import {
   openAIExchange,
 } from '../openai-shared/openai-client.ts';
 import {
-  maxEmbeddingBatch,
+  type EmbeddingLimits,
+  openAIEmbeddingLimits,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../openai-shared/other-tasks.ts';
@@ -85,6 +86,8 @@ export type ChatVendor = {
   readonly dialectOf: (model: string) => ChatDialect;
   readonly priceList: string | undefined;
   readonly capabilities: (model: string) => readonly Capability[];
+  /** @default those of OpenAI */
+  readonly embeddingLimits?: EmbeddingLimits;
 };
 
 /** The fields that request a stream or a whole answer. */
@@ -112,7 +115,7 @@ export function chatProvider(vendor: ChatVendor): Provider {
     ...(priceList !== undefined && { priceList }),
     capabilities: (model) => new Set(vendor.capabilities(model)),
     preload: connection.preload,
-    maxEmbeddingBatch,
+    ...(vendor.embeddingLimits ?? openAIEmbeddingLimits),
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {

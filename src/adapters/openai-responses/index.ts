@@ -16,7 +16,7 @@ import {
   openAIExchange,
 } from '../openai-shared/openai-client.ts';
 import {
-  maxEmbeddingBatch,
+  openAIEmbeddingLimits,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../openai-shared/other-tasks.ts';
@@ -56,7 +56,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     capabilities: (model) =>
       new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,
-    maxEmbeddingBatch,
+    ...openAIEmbeddingLimits,
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {

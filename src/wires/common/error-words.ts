@@ -49,6 +49,7 @@ export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
   safety_violation: 'content_filter',
   cyber_policy: 'content_filter', // OpenAI
   responsibleaipolicyviolation: 'content_filter', // Azure
+  contentfilter: 'content_filter', // Azure: an image
   data_inspection_failed: 'content_filter', // DashScope
   datainspectionfailed: 'content_filter', // DashScope
   invalid_prompt: 'content_filter', // the prompt was flagged: https://platform.openai.com/docs/guides/reasoning

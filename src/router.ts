@@ -13,7 +13,6 @@ import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
 import type { Router } from './protocol/router.ts';
-import { builtInStrategies } from './routing/strategy.ts';
 import { systemRuntime } from './runtime.ts';
 import { createEmitter } from './telemetry/emitter.ts';
 
@@ -39,7 +38,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
   ];
   const known = {
     providers: Object.keys(providers ?? {}),
-    strategies: new Map(Object.entries({ ...builtInStrategies, ...strategies })),
+    strategies: new Map(Object.entries(strategies ?? {})),
   };
   let current = resolveConfig(routing, known, problems);
   const runtime = checkedRuntime(ownRuntime);

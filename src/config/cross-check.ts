@@ -3,6 +3,7 @@ import { once } from '../internal/once.ts';
 import { own } from '../internal/own.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { Strategy } from '../protocol/strategy.ts';
+import { builtInStrategies } from '../routing/strategy.ts';
 import type { Problem } from './problems.ts';
 
 /** Parses only the names in a configuration, so that they are checked even when its shape is invalid elsewhere. */
@@ -79,6 +80,7 @@ function circularTiers(tiers: LooseTiers): ReadonlySet<string> {
 /** What a configuration can name without defining it. */
 export type KnownNames = {
   readonly providers: readonly string[];
+  /** The user's own. */
   readonly strategies: ReadonlyMap<string, Strategy>;
 };
 
@@ -101,8 +103,9 @@ export function crossCheck(
     for (const name of Object.keys(table)) checkProvider(name, [...path, name]);
   };
   const checkStrategy = (name: string | undefined, path: readonly PropertyKey[]): void => {
-    if (name === undefined || strategies.has(name)) return;
-    const hint = { name, known: [...strategies.keys()], otherwise: 'list' } as const;
+    const known = [...Object.keys(builtInStrategies), ...strategies.keys()];
+    if (name === undefined || known.includes(name)) return;
+    const hint = { name, known, otherwise: 'list' } as const;
     problems.push({ path, message: `strategy ${quoted(name)} is not defined`, hint });
   };
   checkStrategy(loose.defaults.strategy, ['defaults', 'strategy']);

@@ -12,7 +12,11 @@ import type {
 import type { AttemptErrorCode } from '../protocol/error-code.ts';
 import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
-import type { NamedStrategy } from '../routing/strategy.ts';
+import {
+  builtInStrategies,
+  type NamedStrategy,
+  type StrategySettings,
+} from '../routing/strategy.ts';
 import { crossCheck, type KnownNames, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
@@ -77,6 +81,7 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     whenAllOpen: _whenAllOpen,
     vectors: _vectors,
     family: _family,
+    weight: _weight,
     limits: _limits,
     tags: _tags,
     target: _target,
@@ -117,6 +122,7 @@ function resolveTarget(
       contextWindow: target.contextWindow,
     }),
     ...(target.family !== undefined && { family: target.family }),
+    weight: target.weight ?? 1,
     ...(price !== undefined && { price: price as Price }),
     limits: layered(target.limits) as Limits,
     tags: target.tags ?? {},
@@ -145,6 +151,21 @@ function resolveHedge({ afterMs, percentile, maxExtra }: Hedge): ResolvedHedge {
   };
 }
 
+/** The strategy of a name, or of settings with the name of a built-in one. */
+function namedStrategy(
+  setting: NonNullable<TierInput['strategy']>,
+  own: KnownNames['strategies'],
+): NamedStrategy {
+  const settings = typeof setting === 'string' ? { type: setting } : setting;
+  const name = settings.type;
+  const make = Object.hasOwn(builtInStrategies, name)
+    ? builtInStrategies[name as keyof typeof builtInStrategies]
+    : undefined;
+  const strategy = make?.(settings as StrategySettings) ?? own.get(name);
+  if (strategy === undefined) throw new Error(`strategy "${name}" is not defined`);
+  return { name, strategy };
+}
+
 function resolveTier(
   name: string,
   tier: TierInput,
@@ -152,15 +173,13 @@ function resolveTier(
   strategies: KnownNames['strategies'],
 ): ResolvedTier {
   const all = input.defaults ?? {};
-  const strategyName = tier.strategy ?? all.strategy ?? defaults.strategy;
-  const strategy = strategies.get(strategyName);
-  if (strategy === undefined) throw new Error(`strategy "${strategyName}" is not defined`);
+  const strategy = tier.strategy ?? all.strategy ?? defaults.strategy;
   const hedge = tier.hedge ?? all.hedge;
   return {
     name,
     targets: tier.targets.map((target) => resolveTarget(name, tier, target, input)),
     ...(tier.fallbackTier !== undefined && { fallbackTier: tier.fallbackTier }),
-    strategy: { name: strategyName, strategy },
+    strategy: namedStrategy(strategy, strategies),
     fallbackOn: tier.fallbackOn ?? all.fallbackOn ?? [],
     midStream: tier.midStream ?? all.midStream ?? defaults.midStream,
     ...(hedge !== undefined && { hedge: resolveHedge(hedge as Hedge) }),

@@ -115,9 +115,24 @@ export const callDefaults = {
   repairAttempts: count.optional(),
 };
 
+const share = z.number().nonnegative();
+
+const strategyObject = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.enum(['priority', 'weighted', 'round-robin', 'least-busy', 'cheapest']),
+  }),
+  z.strictObject({ type: z.literal('fastest'), by: z.enum(['first-token', 'total']).optional() }),
+  z.strictObject({
+    type: z.literal('balanced'),
+    cost: share.optional(),
+    latency: share.optional(),
+    failure: share.optional(),
+  }),
+]);
+
 const tierSettings = {
   ...callDefaults,
-  strategy: z.string().optional(),
+  strategy: z.union([z.string(), strategyObject]).optional(),
   fallbackOn: z.array(z.enum(attemptErrorCodes)).optional(),
   midStream: z.enum(['fail', 'restart', 'continue']).optional(),
   hedge: hedge.optional(),
@@ -139,6 +154,7 @@ const targetObject = z.strictObject({
     .regex(/^[^/]+\/.+$/, 'must be "<provider>/<model>", such as "openai/gpt-5.4-mini"'),
   contextWindow: positive.optional(),
   family: z.string().min(1).optional(),
+  weight: share.optional(),
   prices: price.optional(),
   limits: limits.optional(),
   tags: tags.optional(),

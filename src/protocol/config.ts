@@ -7,8 +7,33 @@ import type { Runtime } from './runtime.ts';
 import type { Strategy } from './strategy.ts';
 import type { Price } from './usage.ts';
 
-/** Order of a tier's targets: as listed, or by list price of input plus output. */
-export type BuiltInStrategy = 'priority' | 'cheapest';
+/** A strategy that a tier can use without defining it. `docs/strategies.md` says how each decides. */
+export type BuiltInStrategy =
+  | 'priority'
+  | 'weighted'
+  | 'round-robin'
+  | 'least-busy'
+  | 'cheapest'
+  | 'fastest'
+  | 'balanced';
+
+/** A built-in strategy with settings. */
+export type StrategyObject =
+  | { readonly type: Exclude<BuiltInStrategy, 'fastest' | 'balanced'> }
+  | {
+      readonly type: 'fastest';
+      /** What is compared: the time to the first token, or of the whole answer. @default 'first-token' */
+      readonly by?: 'first-token' | 'total';
+    }
+  | {
+      readonly type: 'balanced';
+      /** How much the cost counts, relative to the other two. @default 1 */
+      readonly cost?: number;
+      /** How much the time of the whole answer counts. @default 1 */
+      readonly latency?: number;
+      /** How much a failure counts, besides the cost and the time of the next attempt. @default 1 */
+      readonly failure?: number;
+    };
 
 /**
  * What happens when a stream breaks off after the reader has received a part of it. `fail`: the call fails.
@@ -94,6 +119,8 @@ export type TargetObject<ProviderName extends string = string> = CallDefaults<Pr
    */
   readonly family?: string;
   readonly limits?: Limits;
+  /** Its share of the calls under the strategy `weighted`, relative to the other targets. @default 1 */
+  readonly weight?: number;
   /** Merged over the tags of the router and the tier, for this target's attempts. */
   readonly tags?: Tags;
 };
@@ -104,7 +131,7 @@ export type TierSettings<
   StrategyName extends string = never,
 > = CallDefaults<ProviderName> & {
   /** A built-in strategy, or the name of one in `strategies`. @default 'priority' */
-  readonly strategy?: BuiltInStrategy | StrategyName;
+  readonly strategy?: BuiltInStrategy | StrategyName | StrategyObject;
   /** Errors after which the next target is tried, although the failure table stops there. @default [] */
   readonly fallbackOn?: readonly AttemptErrorCode[];
   /** @default 'fail' */

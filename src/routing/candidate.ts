@@ -18,6 +18,8 @@ export type Candidate = {
   readonly key?: number;
   /** Models with comparable vectors have the same family. */
   readonly family?: string;
+  /** Its share of the calls, relative to the others. */
+  readonly weight: number;
   readonly limits: Limits;
   readonly tags: Tags;
   readonly options: CallDefaults;

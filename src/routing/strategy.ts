@@ -1,12 +1,30 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
+import type { BuiltInStrategy } from '../protocol/config.ts';
 import type { Strategy, StrategyCandidate, StrategyContext } from '../protocol/strategy.ts';
+import { type BalancedSettings, balanced } from './strategies/balanced.ts';
 import { cheapest } from './strategies/cheapest.ts';
+import { type FastestSettings, fastest } from './strategies/fastest.ts';
+import { leastBusy } from './strategies/least-busy.ts';
+import { roundRobin } from './strategies/round-robin.ts';
+import { weighted } from './strategies/weighted.ts';
 
 /** The order of the configuration. */
 const priority: Strategy = { order: (candidates) => candidates };
 
-/** Strategies that a tier can use without defining them. */
-export const builtInStrategies = { priority, cheapest } as const satisfies Record<string, Strategy>;
+/** The settings of a built-in strategy, with its name. */
+export type StrategySettings = { readonly type: BuiltInStrategy } & FastestSettings &
+  BalancedSettings;
+
+/** Strategies that a tier can use without defining them, by name, made of their settings. */
+export const builtInStrategies = {
+  priority: () => priority,
+  weighted: () => weighted,
+  'round-robin': () => roundRobin,
+  'least-busy': () => leastBusy,
+  cheapest: () => cheapest,
+  fastest,
+  balanced,
+} as const satisfies Record<BuiltInStrategy, (settings: StrategySettings) => Strategy>;
 
 /** A strategy and its name in the configuration. */
 export type NamedStrategy = { readonly name: string; readonly strategy: Strategy };

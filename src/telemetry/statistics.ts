@@ -202,19 +202,25 @@ const latestOutcome = 0.1;
 /** How long failures show, in milliseconds: they fade to a third in this time. */
 const failureMs = 60_000;
 
-/** The share of failures of the latest attempts. It fades without attempts. */
-export class RecentFailures {
-  #rate = 0;
+/** How a target did lately. The past is forgotten: by later attempts, and by time. */
+export class Recent {
+  readonly firstToken = new RecentTime();
+  readonly total = new RecentTime();
+  #failureRate = 0;
   #at: number | undefined;
 
-  add(outcome: 'ok' | 'error', now: number): void {
-    const rate = this.rate(now) ?? 0;
-    this.#rate = rate + latestOutcome * ((outcome === 'error' ? 1 : 0) - rate);
+  record({ outcome, firstTokenMs, totalMs }: Sample, now: number): void {
+    if (firstTokenMs !== undefined) this.firstToken.add(firstTokenMs, now);
+    if (outcome === 'ok') this.total.add(totalMs, now);
+    const rate = this.failureRate(now) ?? 0;
+    this.#failureRate = rate + latestOutcome * ((outcome === 'error' ? 1 : 0) - rate);
     this.#at = now;
   }
 
-  rate(now: number): number | undefined {
-    return this.#at === undefined ? undefined : this.#rate * Math.exp((this.#at - now) / failureMs);
+  /** The share of failures; `undefined` before the first attempt. */
+  failureRate(now: number): number | undefined {
+    if (this.#at === undefined) return undefined;
+    return this.#failureRate * Math.exp((this.#at - now) / failureMs);
   }
 
   /** Milliseconds since the last attempt. */

@@ -6,9 +6,8 @@ import { isSignalboxError } from '../../src/errors.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { Provider } from '../../src/protocol/provider.ts';
 import { createRouter } from '../../src/router.ts';
-import { builtInStrategies } from '../../src/routing/strategy.ts';
 
-const strategies = new Map(Object.entries(builtInStrategies));
+const strategies = new Map();
 
 const providers = new Map(['openai', 'google'].map((name) => [name, {}]));
 

@@ -6,7 +6,7 @@ import { builtInStrategies } from '../../src/routing/strategy.ts';
 
 const known = {
   providers: ['openai', 'anthropic', 'google'],
-  strategies: new Map(Object.entries(builtInStrategies)),
+  strategies: new Map(),
 };
 
 function resolve(routing: unknown) {
@@ -107,7 +107,9 @@ describe('resolveConfig reports', () => {
     [
       'a strategy that does not exist',
       { tiers: { fast: { targets: fast, strategy: 'random' } } },
-      ['tiers.fast.strategy: strategy "random" is not defined; there is "priority", "cheapest"'],
+      [
+        'tiers.fast.strategy: strategy "random" is not defined; there is "priority", "weighted", "round-robin", "least-busy", "cheapest", "fastest", "balanced"',
+      ],
     ],
     [
       'a price without a provider, and one for a provider that is not configured',
@@ -186,12 +188,13 @@ describe('a resolved tier', () => {
           provider: 'openai',
           model: 'gpt',
           tier: 'fast',
+          weight: 1,
           limits: {},
           tags: {},
           options: {},
         },
       ],
-      strategy: { name: 'priority', strategy: builtInStrategies.priority },
+      strategy: { name: 'priority', strategy: builtInStrategies.priority() },
       fallbackOn: [],
       midStream: 'fail',
       singleFlight: false,

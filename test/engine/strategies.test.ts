@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isSignalboxError, type Strategy, type StrategyContext } from '../../src/index.ts';
+import {
+  isSignalboxError,
+  type Strategy,
+  type StrategyContext,
+  type TargetKnowledge,
+} from '../../src/index.ts';
 import { createRouter } from '../../src/router.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
@@ -21,6 +26,16 @@ function setUp(strategy: Strategy, { a = 'a', tier = {} }: { a?: FakeScript; tie
       spare: { targets: ['c/m'] },
     },
   });
+}
+
+/** What is known when it is read: later reads would see later values. */
+function valuesOf(known: TargetKnowledge) {
+  const { price, usd, calls, failureRate, p50FirstTokenMs, p95TotalMs } = known;
+  const { inFlight, queued, requestsLeft, isAvailable } = known;
+  return {
+    ...{ price, usd, calls, failureRate, p50FirstTokenMs, p95TotalMs },
+    ...{ inFlight, queued, requestsLeft, isAvailable },
+  };
 }
 
 const reversed: Strategy = { order: (candidates) => candidates.toReversed() };
@@ -48,7 +63,7 @@ describe('a custom strategy', () => {
     const spy: Strategy = {
       order(candidates, context) {
         seen.push(context);
-        knowledge.push(candidates.map((each) => context.knowledge(each)));
+        knowledge.push(candidates.map((each) => valuesOf(context.knowledge(each))));
         return candidates;
       },
     };
@@ -70,7 +85,14 @@ describe('a custom strategy', () => {
     });
     expect(knowledge[0]).toEqual([
       { calls: 0, inFlight: 0, queued: 0, isAvailable: true },
-      { calls: 0, inFlight: 0, queued: 0, isAvailable: true, price: { input: 1, output: 4 } },
+      {
+        calls: 0,
+        inFlight: 0,
+        queued: 0,
+        isAvailable: true,
+        price: { input: 1, output: 4 },
+        usd: (2 * 1 + 50 * 4) / 1e6,
+      },
       { calls: 0, inFlight: 0, queued: 0, isAvailable: true },
     ]);
     expect(knowledge[2]).toMatchObject([
@@ -84,7 +106,8 @@ describe('a custom strategy', () => {
     const knowledge: unknown[] = [];
     const spy: Strategy = {
       order(candidates, context) {
-        knowledge.push(context.knowledge(candidates[0] ?? { id: '', provider: '', model: '' }));
+        const [first] = candidates;
+        knowledge.push(first && valuesOf(context.knowledge(first)));
         return candidates;
       },
     };

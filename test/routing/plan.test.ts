@@ -8,7 +8,7 @@ import { plan } from '../../src/routing/plan.ts';
 
 function candidate(id: string): Candidate {
   const [provider = '', model = ''] = id.split('/');
-  return { id, provider, model, tier: 't', limits: {}, tags: {}, options: {} };
+  return { id, provider, model, tier: 't', weight: 1, limits: {}, tags: {}, options: {} };
 }
 
 function tier(...ids: readonly string[]): readonly Candidate[] {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Strategy, StrategyContext, TargetKnowledge } from '../../src/protocol/strategy.ts';
-import { builtInStrategies, orderBy } from '../../src/routing/strategy.ts';
+import { orderBy } from '../../src/routing/strategy.ts';
 
 const unknown: TargetKnowledge = { calls: 0, inFlight: 0, queued: 0, isAvailable: true };
 
@@ -16,6 +16,7 @@ function contextWith(knowledge: Readonly<Record<string, Partial<TargetKnowledge>
       remainingMs: 1_000,
     },
     knowledge: ({ id }) => ({ ...unknown, ...knowledge[id] }),
+    turn: 0,
     now: () => 0,
     random: () => 0.5,
   };
@@ -26,25 +27,16 @@ const candidates = ['a/1', 'b/1', 'c/1', 'd/1', 'e/1'].map((id) => ({
   id,
   provider: id.slice(0, 1),
   model: '1',
+  weight: 1,
 }));
 
 function ordered(strategy: Strategy, context = contextWith()): readonly string[] {
   return orderBy({ name: 'mine', strategy }, candidates, context).map(({ id }) => id);
 }
 
-const price = (usd: number) => ({ price: { input: usd / 2, output: usd / 2 } });
-
-describe('cheapest', () => {
-  it('orders by price, unknown prices last, and keeps the order of equal prices', () => {
-    const context = contextWith({ 'b/1': price(5), 'c/1': price(1), 'e/1': price(5) });
-    const order = ordered(builtInStrategies.cheapest, context);
-    expect(order).toEqual(['c/1', 'b/1', 'e/1', 'a/1', 'd/1']);
-  });
-});
-
 describe('orderBy', () => {
   it('appends omitted candidates and drops duplicates and unknown values', () => {
-    const foreign = { id: 'x/1', provider: 'x', model: '1' };
+    const foreign = { id: 'x/1', provider: 'x', model: '1', weight: 1 };
     const strategy: Strategy = {
       order: (list) => [list[3], list[3], foreign, list[1]] as unknown as typeof list,
     };

@@ -5,7 +5,8 @@ import type { Sent } from '../../internal/windows.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import type { Engine, Slot } from '../core/engine.ts';
+import { type Engine, needsPrices, type Slot } from '../core/engine.ts';
+import { rememberUsage } from '../core/expected-cost.ts';
 import type { Trail } from '../core/trail.ts';
 import { countsAsFailure, isTooLargeToWait } from '../failures/decide.ts';
 
@@ -78,12 +79,15 @@ export class Grant {
   succeeded({ durationMs, firstTokenMs, usage }: Ending, outputTokens: number | undefined): void {
     const plan = this.#plan;
     this.#trail.emitCircuit(plan, this.#permit.settle('success'));
-    if (usage !== undefined) plan.state.answeredWith(usage.outputTokens);
+    if (usage !== undefined) {
+      plan.state.answeredWith(usage.outputTokens);
+      if (needsPrices(plan.call.tier)) rememberUsage(this.#engine, plan, usage);
+    }
     this.#release({ outcome: 'ok', tokens: usage?.totalTokens });
     this.#engine.registry.restore(plan.target);
     plan.keyState.rateLimits.answered(this.#sent);
     this.#engine.retryBudget.success();
-    plan.state.statistics.record({
+    plan.state.record({
       totalMs: durationMs,
       outcome: 'ok',
       firstTokenMs,
@@ -108,7 +112,7 @@ export class Grant {
       const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil, renewableKey };
       const emit: Trail['emit'] = (type, payload) => this.#trail.emit(type, payload, plan.tags);
       isTargetLimited = markUnavailable(this.#engine, plan, error, attempt, emit);
-      plan.state.statistics.record({ totalMs: durationMs, outcome: 'error', firstTokenMs });
+      plan.state.record({ totalMs: durationMs, outcome: 'error', firstTokenMs });
     }
     if (isWhole && usage !== undefined) plan.state.answeredWith(usage.outputTokens);
     const isLimited = error.code === 'rate_limited' && !isTooLargeToWait(error);

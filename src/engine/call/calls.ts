@@ -210,11 +210,12 @@ export class Calls {
       provider,
       model,
       tier: tier.name,
+      weight: 1,
       limits: {},
       tags: {},
       options: {},
     };
-    const strategy = { name: 'priority', strategy: builtInStrategies.priority };
+    const strategy = { name: 'priority', strategy: builtInStrategies.priority() };
     return { ...alone, strategy, targets: [known ?? made] };
   }
 }

@@ -13,6 +13,7 @@ import {
   keyedTargets,
   keyLabel,
   rotateKeys,
+  unavailabilityOf,
 } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Trail } from '../core/trail.ts';
@@ -25,7 +26,7 @@ import {
   reservedForUntried,
 } from '../failures/decide.ts';
 import { isQueueRejection } from '../failures/queue-rejection.ts';
-import { planCall, RefusedWindows, tiersOf, unavailabilityOf } from './plan-call.ts';
+import { planCall, RefusedWindows, tiersOf } from './plan-call.ts';
 
 /** The targets of one call, one after another, as its plan and its failures order them. */
 export class Chain {
@@ -57,6 +58,7 @@ export class Chain {
     const planned = planCall(engine, call, scope, this.#plans);
     this.#steps = [...planned.steps];
     this.#isForced = planned.leastBad !== undefined;
+    for (const { name } of tiersOf(call.config, call.tier)) engine.registry.tier(name).turn += 1;
     rotateKeys(engine, planned.candidates);
     if (engine.emitter.isHeard('route-plan')) {
       trail.emit('route-plan', {

@@ -1,23 +1,25 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
 import { quoted } from '../../internal/quoted.ts';
+import type { ForecastCall } from '../../pricing/forecast.ts';
 import type { Capability, Provider } from '../../protocol/provider.ts';
-import type {
-  StrategyCandidate,
-  StrategyContext,
-  TargetKnowledge,
-} from '../../protocol/strategy.ts';
-import type { Knowledge, Unavailable } from '../../routing/candidate.ts';
+import type { StrategyCandidate, StrategyContext } from '../../protocol/strategy.ts';
+import type { Knowledge } from '../../routing/candidate.ts';
 import { type Plan, plan } from '../../routing/plan.ts';
 import { orderBy } from '../../routing/strategy.ts';
-import { type AttemptPlan, AttemptPlans } from '../core/attempt-plan.ts';
-import { type Call, type Engine, keyedTargets, pricedTarget, providerOf } from '../core/engine.ts';
+import { AttemptPlans } from '../core/attempt-plan.ts';
+import {
+  type Call,
+  type Engine,
+  keyedTargets,
+  needsPrices,
+  pricedTarget,
+  providerOf,
+  unavailabilityOf,
+} from '../core/engine.ts';
+import { forecastCallOf } from '../core/expected-cost.ts';
 import type { Scope } from '../core/scope.ts';
-
-/** Why the target cannot be tried now, or would have to wait. */
-export function unavailabilityOf(engine: Engine, attempt: AttemptPlan): Unavailable | undefined {
-  return engine.registry.unavailability(attempt.target) ?? engine.limits.busy(attempt);
-}
+import { KnownTarget } from './known-target.ts';
 
 /** @throws SignalboxError `config` when the provider, which may be the user's own, returns something else */
 function listedBy(provider: Provider, model: string): Iterable<Capability> {
@@ -61,32 +63,6 @@ export function tiersOf(config: ResolvedConfig, first: ResolvedTier): readonly R
   return tiers;
 }
 
-/** The most of a figure over all keys of a target's pool. */
-function most(figures: readonly (number | undefined)[]): number | undefined {
-  const known = figures.filter((figure) => figure !== undefined);
-  return known.length === 0 ? undefined : Math.max(...known);
-}
-
-function knowledgeOf(engine: Engine, plans: AttemptPlans, target: ResolvedTarget): TargetKnowledge {
-  const state = engine.registry.target(target.id);
-  const { failures, aborted: _, ...statistics } = state.statistics.snapshot();
-  const price = engine.pricing.standardPrice(pricedTarget(engine, target));
-  const keyed = keyedTargets(engine, target);
-  const limits = keyed.map((each) => engine.limits.snapshot(each));
-  const requestsLeft = most(limits.map((each) => each.requestsLeft));
-  const tokensLeft = most(limits.map((each) => each.tokensLeft));
-  return {
-    ...(price !== undefined && { price: { input: price.input, output: price.output } }),
-    ...statistics,
-    ...(statistics.calls > 0 && { failureRate: failures / statistics.calls }),
-    inFlight: state.inFlight,
-    queued: limits.reduce((sum, { queued }) => sum + queued, 0),
-    ...(requestsLeft !== undefined && { requestsLeft }),
-    ...(tokensLeft !== undefined && { tokensLeft }),
-    isAvailable: keyed.some((each) => unavailabilityOf(engine, plans.of(each)) === undefined),
-  };
-}
-
 function contextOf(
   engine: Engine,
   call: Call,
@@ -95,6 +71,11 @@ function contextOf(
   remainingMs: number,
 ): StrategyContext {
   const { maxOutputTokens } = call.options;
+  let made: ForecastCall | undefined;
+  const forecastCall = () => {
+    made ??= forecastCallOf(call);
+    return made;
+  };
   return {
     call: {
       kind: call.kind,
@@ -108,8 +89,9 @@ function contextOf(
     knowledge({ id }: StrategyCandidate) {
       const target = tier.targets.find((each) => each.id === id);
       if (target === undefined) throw new Error(`"${id}" is not a target of tier "${tier.name}"`);
-      return knowledgeOf(engine, plans, target);
+      return new KnownTarget(engine, plans, target, forecastCall);
     },
+    turn: engine.registry.tier(tier.name).turn,
     now: () => engine.runtime.now(),
     random: () => engine.runtime.random(),
   };
@@ -120,8 +102,7 @@ export function loadForStrategies(
   engine: Engine,
   { config, tier }: Call,
 ): Promise<unknown> | undefined {
-  const strategies = tiersOf(config, tier).map((each) => each.strategy.strategy);
-  if (!strategies.some(({ needs }) => needs?.includes('prices') === true)) return undefined;
+  if (!tiersOf(config, tier).some(needsPrices)) return undefined;
   return engine.pricing.load()?.catch(() => undefined);
 }
 

@@ -104,6 +104,11 @@ export type Call = {
   readonly drill?: string;
 };
 
+/** Whether the tier's strategy asks what calls cost. */
+export function needsPrices({ strategy }: ResolvedTier): boolean {
+  return strategy.strategy.needs?.includes('prices') === true;
+}
+
 /** The provider of a target. Configurations are checked, so it exists. */
 export function providerOf(engine: Engine, target: ResolvedTarget): Provider {
   const provider = engine.providers.get(target.provider);
@@ -180,6 +185,11 @@ export function keyedTargets(engine: Engine, target: ResolvedTarget): readonly R
 export function rotateKeys(engine: Engine, targets: readonly ResolvedTarget[]): void {
   const pooled = targets.filter(({ key }) => key !== undefined).map(({ provider }) => provider);
   for (const name of new Set(pooled)) engine.registry.provider(name).nextKey += 1;
+}
+
+/** Why the target cannot be tried now, or would have to wait. */
+export function unavailabilityOf(engine: Engine, attempt: LimitedAttempt): Unavailable | undefined {
+  return engine.registry.unavailability(attempt.target) ?? engine.limits.busy(attempt);
 }
 
 /** The target's name in messages; the key is part of it where there are several. */

@@ -6,8 +6,14 @@ import { createRecoveryGate, type Departure, type RecoveryGate } from '../../lim
 import { createLearnedGates } from '../../limits/learned-rate.ts';
 import { createHedgeBudget, type HedgeBudget } from '../../limits/request-budgets.ts';
 import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
+import { Forecast } from '../../pricing/forecast.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import { createStatistics, NameCounts, type Statistics } from '../../telemetry/statistics.ts';
+import {
+  createStatistics,
+  NameCounts,
+  Recent,
+  type Statistics,
+} from '../../telemetry/statistics.ts';
 
 /** Which of a provider's keys, from 0; `undefined` without a pool. */
 type KeyIndex = number | undefined;
@@ -49,6 +55,7 @@ const longerThanUsual = { times: 10, tokens: 10_000 } as const;
 export class TargetState {
   readonly circuit: CircuitBreaker;
   readonly statistics: Statistics = createStatistics();
+  readonly recent = new Recent();
   /** The unknown names in its answers. */
   readonly unknownNames = new NameCounts();
   /** Of all its keys. */
@@ -86,6 +93,12 @@ export class TargetState {
     const latest = Math.min(outputTokens, most);
     const usual = before ?? latest;
     this.usualOutputTokens = usual + latestWeight * (latest - usual);
+  }
+
+  /** An attempt ended. */
+  record(sample: Parameters<Statistics['record']>[0]): void {
+    this.statistics.record(sample);
+    this.recent.record(sample, this.#now());
   }
 
   /** What the limits learn from an attempt that ended in this way. */
@@ -148,6 +161,13 @@ class ProviderState {
   }
 }
 
+/** What is known of one tier. */
+type TierState = {
+  /** How many calls were planned. */
+  turn: number;
+  hedges: HedgeBudget | undefined;
+};
+
 type TargetKey = Pick<ResolvedTarget, 'id' | 'provider' | 'key'>;
 
 /** The reason that lasts longest; a probe under way has no time, and comes first. */
@@ -168,7 +188,8 @@ export class TargetRegistry {
   readonly #runtime: Runtime;
   readonly #targets = new Map<string, TargetState>();
   readonly #providers = new Map<string, ProviderState>();
-  readonly #hedges = new Map<string, HedgeBudget>();
+  readonly #tiers = new Map<string, TierState>();
+  #forecast: Forecast | undefined;
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -192,14 +213,26 @@ export class TargetRegistry {
     return state;
   }
 
+  tier(name: string): TierState {
+    let state = this.#tiers.get(name);
+    if (state === undefined) {
+      state = { turn: 0, hedges: undefined };
+      this.#tiers.set(name, state);
+    }
+    return state;
+  }
+
   /** The hedges that a tier may still send. */
   hedges(tier: string): HedgeBudget {
-    let budget = this.#hedges.get(tier);
-    if (budget === undefined) {
-      budget = createHedgeBudget();
-      this.#hedges.set(tier, budget);
-    }
-    return budget;
+    const state = this.tier(tier);
+    state.hedges ??= createHedgeBudget();
+    return state.hedges;
+  }
+
+  /** What calls are expected to need. Made for strategies that ask what a call costs. */
+  get forecast(): Forecast {
+    this.#forecast ??= new Forecast();
+    return this.#forecast;
   }
 
   /**
@@ -226,7 +259,7 @@ export class TargetRegistry {
 
   prune({ tiers, targets }: ConfiguredNames): void {
     for (const id of this.#targets.keys()) if (!targets.has(id)) this.#targets.delete(id);
-    for (const tier of this.#hedges.keys()) if (!tiers.has(tier)) this.#hedges.delete(tier);
+    for (const tier of this.#tiers.keys()) if (!tiers.has(tier)) this.#tiers.delete(tier);
   }
 }
 

@@ -41,8 +41,7 @@ export function balancedScores(
   const highestUsd = Math.max(averageUsd, ...figures.map(({ usd }) => usd ?? 0));
   const lowestMs = Math.min(averageMs, ...figures.map(({ ms }) => ms ?? averageMs));
   const prices = figures.map(
-    ({ usd = highestUsd, ms = lowestMs }) =>
-      (cost * usd) / averageUsd + (latency * ms) / averageMs,
+    ({ usd = highestUsd, ms = lowestMs }) => (cost * usd) / averageUsd + (latency * ms) / averageMs,
   );
   return figures.map(({ failureRate }, index) => {
     const others = prices.filter((_, at) => at !== index);

@@ -1,0 +1,92 @@
+import type { Tags } from '../protocol/completion.ts';
+import type { Usage } from '../protocol/usage.ts';
+
+/** How much the latest answer counts for the usual length. */
+const latestWeight = 0.1;
+
+/** So many answers with the same tags are needed before they count instead of those of the whole tier. */
+const enoughAnswers = 5;
+
+/** Most kinds of calls, and most prefixes, that are remembered: the oldest are forgotten. */
+const maxEntries = 5_000;
+
+/** A map of the latest entries. */
+class Latest<Value> {
+  readonly #entries = new Map<string, Value>();
+
+  get(key: string): Value | undefined {
+    return this.#entries.get(key);
+  }
+
+  set(key: string, value: Value): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    if (this.#entries.size <= maxEntries) return;
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
+}
+
+type Lengths = { readonly tokens: number; readonly answers: number };
+
+/** What a vendor has in its cache of a prefix. */
+type Warmth = { readonly until: number; readonly share: number };
+
+/** How a call is recognised: calls of the same tier and tags usually have answers of the same length. */
+export type ForecastCall = {
+  readonly tier: string;
+  readonly tags: Tags;
+  /** A hash of what the requests of a conversation begin with; `undefined` when it is too short for a vendor's cache. */
+  readonly prefix: string | undefined;
+};
+
+type Answered = {
+  readonly target: string;
+  readonly usage: Usage;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** How long the vendor keeps the prefix. */
+  readonly cacheMs: number;
+};
+
+/** Expects of a call what similar calls needed: how long the answer is, and how much of the input is in a vendor's cache. */
+export class Forecast {
+  readonly #lengths = new Latest<Lengths>();
+  readonly #warm = new Latest<Warmth>();
+
+  /** Tokens of the answer; `undefined` before the first of the tier. */
+  outputTokens({ tier, tags }: ForecastCall): number | undefined {
+    const same = this.#lengths.get(kindOf(tier, tags));
+    if (same !== undefined && same.answers >= enoughAnswers) return same.tokens;
+    return this.#lengths.get(tier)?.tokens ?? same?.tokens;
+  }
+
+  /** The share of the input that the target is expected to read from its cache, from 0 to 1. */
+  cachedShare({ prefix }: ForecastCall, target: string, now: number): number {
+    if (prefix === undefined) return 0;
+    const warm = this.#warm.get(`${target} ${prefix}`);
+    return warm !== undefined && warm.until > now ? warm.share : 0;
+  }
+
+  answered(call: ForecastCall, { target, usage, now, cacheMs }: Answered): void {
+    this.#count(call.tier, usage.outputTokens);
+    this.#count(kindOf(call.tier, call.tags), usage.outputTokens);
+    if (call.prefix === undefined || usage.inputTokens <= 0) return;
+    const { cachedInputTokens = 0, cacheWriteTokens = 0, inputTokens } = usage;
+    const share = Math.min(1, (cachedInputTokens + cacheWriteTokens) / inputTokens);
+    this.#warm.set(`${target} ${call.prefix}`, { until: now + cacheMs, share });
+  }
+
+  #count(key: string, outputTokens: number): void {
+    const { tokens, answers } = this.#lengths.get(key) ?? { tokens: outputTokens, answers: 0 };
+    // The first answers are averaged, so that the very first one does not count for long.
+    const weight = Math.max(latestWeight, 1 / (answers + 1));
+    const usual = tokens + weight * (outputTokens - tokens);
+    this.#lengths.set(key, { tokens: usual, answers: answers + 1 });
+  }
+}
+
+/** Tags in one order, whoever made the call. */
+function kindOf(tier: string, tags: Tags): string {
+  return JSON.stringify([tier, Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1))]);
+}

@@ -45,6 +45,12 @@ export type SimulatedAnswer = {
   readonly finishReason?: FinishReason;
   /** @default about one token per four characters */
   readonly usage?: SimulatedUsage;
+  /**
+   * When a stream of Chat Completions reports usage: if the request asks for it, or `always`, as some compatible vendors
+   * do. No effect on other wires, which always report it.
+   * @default 'on-request'
+   */
+  readonly streamUsage?: 'on-request' | 'always';
   /** The model that the answer names. @default the requested one */
   readonly model?: string;
   /** @default the vendor's name of its standard tier */
@@ -88,6 +94,7 @@ export function resolveAnswer(answer: SimulatedAnswer, request: ReceivedRequest)
         ),
       }),
     },
+    streamUsage: answer.streamUsage ?? 'on-request',
     serviceTier: answer.serviceTier,
   };
 }

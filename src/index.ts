@@ -27,6 +27,7 @@ export type {
   MidStream,
   RouterConfig,
   RoutingConfig,
+  StrategyObject,
   TargetObject,
   Tier,
   TierObject,

@@ -97,9 +97,15 @@ export function strategyProblems(strategies: unknown): readonly Problem[] {
     }
     const needs: unknown = Reflect.get(strategy, 'needs');
     const isRight =
-      needs === undefined || (Array.isArray(needs) && needs.every((each) => each === 'prices'));
+      needs === undefined ||
+      (Array.isArray(needs) && needs.every((each) => each === 'prices' || each === 'usage'));
     return isRight
       ? []
-      : [{ path: [...path, 'needs'], message: "must be a list that can contain 'prices'" }];
+      : [
+          {
+            path: [...path, 'needs'],
+            message: "must be a list that can contain 'prices' and 'usage'",
+          },
+        ];
   });
 }

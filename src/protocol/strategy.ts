@@ -17,7 +17,7 @@ export type TargetKnowledge = {
   readonly price?: { readonly input: number; readonly output: number } | undefined;
   /**
    * US dollars that the call is expected to cost at this target: its counted input, with the discount for what the vendor
-   * has in its cache, and the output that such calls usually have, at the rates of its service tier. Needs `prices`.
+   * has in its cache, and the output that such calls usually have, at the rates of its service tier. Needs `prices` and `usage`.
    */
   readonly usd?: number | undefined;
   /** Attempts so far. */
@@ -31,8 +31,8 @@ export type TargetKnowledge = {
    * forgotten within seconds.
    */
   readonly recentFirstTokenMs?: number | undefined;
-  /** The same for the whole answer. */
-  readonly recentTotalMs?: number | undefined;
+  /** Milliseconds that the whole answer of this call is expected to take, by the latest answers and its usual length. */
+  readonly totalMs?: number | undefined;
   /** Milliseconds since it last answered or failed. */
   readonly idleMs?: number | undefined;
   /** Percentiles over the latest 200 answers, in milliseconds. */
@@ -82,8 +82,11 @@ export type StrategyContext = {
  * If `order` throws or does not return a list, the call fails with `config`, and the error names the strategy.
  */
 export interface Strategy {
-  /** What {@link order} needs to know: `prices` are loaded before its first call. */
-  readonly needs?: readonly 'prices'[];
+  /**
+   * What {@link order} needs to know. `prices` are loaded before its first call. `usage`: how long the answers of such
+   * calls are, and how much of their input vendors have in their caches; otherwise all answers count as equally long.
+   */
+  readonly needs?: readonly ('prices' | 'usage')[];
   /** Returns the candidates in the order in which to try them. */
   order<Candidate extends StrategyCandidate>(
     candidates: readonly Candidate[],

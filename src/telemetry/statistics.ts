@@ -166,8 +166,11 @@ export class NameCounts {
 /** A sample counts at least this much, so that ten answers are an average at any rate of traffic. */
 const leastWeight = 0.1;
 
-/** After a pause of this many milliseconds, the latest sample counts more than all before it. */
-const memoryMs = 3_000;
+/** After a pause of this many milliseconds, the latest sample counts more than all before it, if it is slower. */
+const memoryMs = 30_000;
+
+/** The same for a faster sample: it shows that the target has recovered, and costs little if it has not. */
+const recoveryMs = 3_000;
 
 /** How long a slower sample shows, in milliseconds: it fades to a third in this time. */
 const peakMs = 10_000;
@@ -183,8 +186,10 @@ export class RecentTime {
 
   add(ms: number, now: number): void {
     const peak = this.value(now) ?? 0;
-    const weight = Math.max(leastWeight, 1 - Math.exp((this.#at - now) / memoryMs));
-    this.#mean = this.#mean === undefined ? ms : this.#mean + weight * (ms - this.#mean);
+    const mean = this.#mean ?? ms;
+    const pauseMs = ms < mean ? recoveryMs : memoryMs;
+    const weight = Math.max(leastWeight, 1 - Math.exp((this.#at - now) / pauseMs));
+    this.#mean = mean + weight * (ms - mean);
     this.#peak = Math.max(ms, peak);
     this.#at = now;
   }
@@ -205,16 +210,26 @@ const failureMs = 60_000;
 /** How a target did lately. The past is forgotten: by later attempts, and by time. */
 export class Recent {
   readonly firstToken = new RecentTime();
-  readonly total = new RecentTime();
+  /** Milliseconds for each token after the first. */
+  readonly perToken = new RecentTime();
   #failureRate = 0;
   #at: number | undefined;
 
-  record({ outcome, firstTokenMs, totalMs }: Sample, now: number): void {
+  record({ outcome, firstTokenMs, totalMs, outputTokens = 0 }: Sample, now: number): void {
     if (firstTokenMs !== undefined) this.firstToken.add(firstTokenMs, now);
-    if (outcome === 'ok') this.total.add(totalMs, now);
+    if (outcome === 'ok' && outputTokens > 0) {
+      this.perToken.add((totalMs - (firstTokenMs ?? 0)) / outputTokens, now);
+    }
     const rate = this.failureRate(now) ?? 0;
     this.#failureRate = rate + latestOutcome * ((outcome === 'error' ? 1 : 0) - rate);
     this.#at = now;
+  }
+
+  /** How long an answer of so many tokens takes, in milliseconds; `undefined` before the first answer. */
+  totalMs(outputTokens: number, now: number): number | undefined {
+    const perToken = this.perToken.value(now);
+    if (perToken === undefined) return undefined;
+    return (this.firstToken.value(now) ?? 0) + perToken * outputTokens;
   }
 
   /** The share of failures; `undefined` before the first attempt. */

@@ -152,7 +152,10 @@ function simulated(
         inFlight.set(end.id, (inFlight.get(end.id) ?? 1) - 1);
         recents
           .get(end.id)
-          ?.record({ outcome: 'ok', firstTokenMs: end.ms, totalMs: end.ms }, end.at);
+          ?.record(
+            { outcome: 'ok', firstTokenMs: end.ms, totalMs: end.ms, outputTokens: 1 },
+            end.at,
+          );
       }
       const context = contextOf(
         {},
@@ -168,7 +171,7 @@ function simulated(
               isAvailable: true,
               inFlight: inFlight.get(id) ?? 0,
               recentFirstTokenMs: recent?.firstToken.value(now),
-              recentTotalMs: recent?.total.value(now),
+              totalMs: recent?.totalMs(1, now),
               recentFailureRate: recent?.failureRate(now),
               idleMs: recent?.idleMs(now),
             };
@@ -263,8 +266,8 @@ describe.each([1, 2, 3, 4, 5])('fastest, in a world of seed %i', (seed) => {
 
 it('fastest compares the whole answer when it is told to', () => {
   const known = {
-    a: { recentFirstTokenMs: 10, recentTotalMs: 900 },
-    b: { recentFirstTokenMs: 90, recentTotalMs: 100 },
+    a: { recentFirstTokenMs: 10, totalMs: 900 },
+    b: { recentFirstTokenMs: 90, totalMs: 100 },
   };
   expect(idsOf(fastest({}), targets('a', 'b'), contextOf(known))).toEqual(['a', 'b']);
   expect(idsOf(fastest({ by: 'total' }), targets('a', 'b'), contextOf(known))).toEqual(['b', 'a']);
@@ -302,9 +305,9 @@ describe('balanced', () => {
 
   it('tries a target whose time is unknown', () => {
     const known = {
-      a: { usd: 1, recentTotalMs: 500 },
+      a: { usd: 1, totalMs: 500 },
       b: { usd: 1 },
-      c: { usd: 1, recentTotalMs: 400 },
+      c: { usd: 1, totalMs: 400 },
     };
     const order = idsOf(balanced({}), targets('a', 'b', 'c'), contextOf(known));
     expect(order.indexOf('b')).toBeLessThan(order.indexOf('a'));

@@ -5,7 +5,7 @@ import type { Sent } from '../../internal/windows.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import { type Engine, needsPrices, type Slot } from '../core/engine.ts';
+import { type Engine, needs, type Slot } from '../core/engine.ts';
 import { rememberUsage } from '../core/expected-cost.ts';
 import type { Trail } from '../core/trail.ts';
 import { countsAsFailure, isTooLargeToWait } from '../failures/decide.ts';
@@ -81,7 +81,7 @@ export class Grant {
     this.#trail.emitCircuit(plan, this.#permit.settle('success'));
     if (usage !== undefined) {
       plan.state.answeredWith(usage.outputTokens);
-      if (needsPrices(plan.call.tier)) rememberUsage(this.#engine, plan, usage);
+      if (needs(plan.call.tier, 'usage')) rememberUsage(this.#engine, plan, usage);
     }
     this.#release({ outcome: 'ok', tokens: usage?.totalTokens });
     this.#engine.registry.restore(plan.target);

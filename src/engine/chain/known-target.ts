@@ -5,7 +5,7 @@ import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { TargetKnowledge } from '../../protocol/strategy.ts';
 import type { AttemptPlans } from '../core/attempt-plan.ts';
 import { type Engine, keyedTargets, pricedTarget, unavailabilityOf } from '../core/engine.ts';
-import { expectedUsd } from '../core/expected-cost.ts';
+import { expectedMs, expectedUsd } from '../core/expected-cost.ts';
 import type { TargetState } from '../core/target-registry.ts';
 
 /** The most of a figure over all keys of a target's pool. */
@@ -65,8 +65,8 @@ export class KnownTarget implements TargetKnowledge {
     return this.#state.recent.firstToken.value(this.#now);
   }
 
-  get recentTotalMs() {
-    return this.#state.recent.total.value(this.#now);
+  get totalMs() {
+    return expectedMs(this.#engine, this.#plans.of(this.#target), this.#forecastCall());
   }
 
   get idleMs() {

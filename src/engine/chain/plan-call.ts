@@ -12,7 +12,7 @@ import {
   type Call,
   type Engine,
   keyedTargets,
-  needsPrices,
+  needs,
   pricedTarget,
   providerOf,
   unavailabilityOf,
@@ -102,7 +102,7 @@ export function loadForStrategies(
   engine: Engine,
   { config, tier }: Call,
 ): Promise<unknown> | undefined {
-  if (!tiersOf(config, tier).some(needsPrices)) return undefined;
+  if (!tiersOf(config, tier).some((each) => needs(each, 'prices'))) return undefined;
   return engine.pricing.load()?.catch(() => undefined);
 }
 
@@ -126,10 +126,10 @@ export function planCall(
     unavailable: (target) => unavailabilityOf(engine, plans.of(target)),
     excluded: (target) => layers?.exclusion(target),
   };
-  const { needs, familyOf } = task;
+  const { familyOf } = task;
   return plan(
     targets,
-    needs,
+    task.needs,
     {
       route: options.route,
       whenAllOpen: tier.whenAllOpen,

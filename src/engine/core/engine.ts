@@ -10,6 +10,7 @@ import type { Plugin, PluginAttempt } from '../../protocol/plugin.ts';
 import type { Provider, RateLimit } from '../../protocol/provider.ts';
 import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
+import type { Strategy } from '../../protocol/strategy.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
@@ -104,9 +105,12 @@ export type Call = {
   readonly drill?: string;
 };
 
-/** Whether the tier's strategy asks what calls cost. */
-export function needsPrices({ strategy }: ResolvedTier): boolean {
-  return strategy.strategy.needs?.includes('prices') === true;
+/** Whether the tier's strategy needs to know this. */
+export function needs(
+  { strategy }: ResolvedTier,
+  what: NonNullable<Strategy['needs']>[number],
+): boolean {
+  return strategy.strategy.needs?.includes(what) === true;
 }
 
 /** The provider of a target. Configurations are checked, so it exists. */

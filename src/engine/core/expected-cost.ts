@@ -54,20 +54,37 @@ export function forecastCallOf(call: Call): ForecastCall {
   return { tier: tier.name, tags, prefix };
 }
 
+/** Tokens that the answer of such a call usually has, whatever the target. */
+function outputTokensOf(
+  engine: Engine,
+  { call, options }: AttemptPlan,
+  like: ForecastCall,
+): number {
+  if (call.kind !== 'chat') return 0;
+  const usual = engine.registry.forecast.outputTokens(like) ?? defaults.outputTokens;
+  return Math.min(options.maxOutputTokens ?? Number.POSITIVE_INFINITY, Math.ceil(usual));
+}
+
+/** Milliseconds that the whole answer is expected to take there; `undefined` before the target's first answer. */
+export function expectedMs(
+  engine: Engine,
+  plan: AttemptPlan,
+  like: ForecastCall,
+): number | undefined {
+  const outputTokens = outputTokensOf(engine, plan, like);
+  return plan.state.recent.totalMs(outputTokens, engine.runtime.now());
+}
+
 /** US dollars that the call is expected to cost there; `undefined` when the price is unknown. */
 export function expectedUsd(
   engine: Engine,
   plan: AttemptPlan,
-  forecastCall: ForecastCall,
+  like: ForecastCall,
 ): number | undefined {
-  const { call, options, target, priced, state } = plan;
-  const forecast = engine.registry.forecast;
+  const { call, options, target, priced } = plan;
   const inputTokens = call.inputTokens + fixedTokens(plan, call);
-  const usual =
-    forecast.outputTokens(forecastCall) ?? state.usualOutputTokens ?? defaults.outputTokens;
-  const most = options.maxOutputTokens ?? Number.POSITIVE_INFINITY;
-  const outputTokens = call.kind === 'chat' ? Math.min(most, Math.ceil(usual)) : 0;
-  const share = forecast.cachedShare(forecastCall, target.id, engine.runtime.now());
+  const outputTokens = outputTokensOf(engine, plan, like);
+  const share = engine.registry.forecast.cachedShare(like, target.id, engine.runtime.now());
   const usage: Usage = {
     inputTokens,
     outputTokens,

@@ -15,8 +15,8 @@ type Figures = {
 };
 
 function figuresOf(candidate: StrategyCandidate, { knowledge }: StrategyContext): Figures {
-  const { usd, recentTotalMs, recentFailureRate } = knowledge(candidate);
-  return { usd, ms: recentTotalMs, failureRate: recentFailureRate ?? 0 };
+  const { usd, totalMs, recentFailureRate } = knowledge(candidate);
+  return { usd, ms: totalMs, failureRate: recentFailureRate ?? 0 };
 }
 
 /** The average of the known figures; 1 if they are all unknown or 0, because they are divided by it. */
@@ -53,7 +53,7 @@ export function balancedScores(
 /** The best of cost, latency and failures first. One call in 120 explores. */
 export function balanced(settings: BalancedSettings): Strategy {
   return {
-    needs: ['prices'],
+    needs: ['prices', 'usage'],
     order(candidates, context) {
       const scores = balancedScores(
         candidates.map((each) => figuresOf(each, context)),

@@ -5,7 +5,7 @@ import { byFigure } from './order.ts';
  * The lowest expected cost of this call first. Unknown prices come last. Equal costs keep the order of the configuration.
  */
 export const cheapest: Strategy = {
-  needs: ['prices'],
+  needs: ['prices', 'usage'],
   order: (candidates, { knowledge }) =>
     byFigure(candidates, (candidate) => knowledge(candidate).usd),
 };

@@ -14,7 +14,7 @@ function expectedMs(
   by: FastestSettings['by'],
 ): number {
   const known = knowledge(candidate);
-  const ms = (by === 'total' ? known.recentTotalMs : known.recentFirstTokenMs) ?? 0;
+  const ms = (by === 'total' ? known.totalMs : known.recentFirstTokenMs) ?? 0;
   const success = Math.max(leastSuccess, 1 - (known.recentFailureRate ?? 0));
   return (ms * (known.inFlight + 1)) / success;
 }
@@ -26,6 +26,7 @@ function expectedMs(
  */
 export function fastest({ by }: FastestSettings): Strategy {
   return {
+    ...(by === 'total' && { needs: ['usage'] as const }),
     order(candidates, context) {
       const random = shuffled(candidates, context.random);
       const msOf = new Map(random.map((each) => [each, expectedMs(each, context, by)]));

@@ -1,0 +1,83 @@
+/**
+ * A day of mixed traffic, for each strategy and for each model alone: `npm run bench:routing`. Uses virtual time, so it is
+ * deterministic. Writes the plot in `docs/routing-day.svg`.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StrategyObject } from '../src/index.ts';
+import { type Day, models, oracleUsd, requestsOf, runDay } from './routing-day.ts';
+
+const count = Number(process.argv[2] ?? 10_000);
+const requests = requestsOf(count, 1);
+
+const strategies: readonly StrategyObject[] = [
+  { type: 'priority' },
+  { type: 'weighted' },
+  { type: 'round-robin' },
+  { type: 'least-busy' },
+  { type: 'cheapest' },
+  { type: 'fastest' },
+  { type: 'fastest', by: 'total' },
+  { type: 'balanced' },
+  { type: 'balanced', cost: 3 },
+];
+
+function nameOf({ type, ...settings }: StrategyObject): string {
+  const list = Object.entries(settings).map(([key, value]) => `${key}: ${value}`);
+  return list.length === 0 ? type : `${type} (${list.join(', ')})`;
+}
+
+const days: Day[] = [];
+for (const strategy of strategies) {
+  days.push(await runDay(nameOf(strategy), requests, { strategy }));
+}
+for (const only of Object.keys(models) as (keyof typeof models)[]) {
+  days.push(await runDay(`only ${only}`, requests, { only }));
+}
+
+const best = oracleUsd(requests);
+console.table(
+  days.map(({ name, usd, p50, p95, p99, failed, shares }) => ({
+    name,
+    usd: usd.toFixed(2),
+    'to oracle': (usd / best).toFixed(3),
+    'p50 s': (p50 / 1_000).toFixed(1),
+    'p95 s': (p95 / 1_000).toFixed(1),
+    'p99 s': (p99 / 1_000).toFixed(1),
+    failed,
+    ...Object.fromEntries(
+      Object.entries(shares).map(([id, share]) => [id, `${Math.round(100 * share)} %`]),
+    ),
+  })),
+);
+console.log(`${count} calls; an oracle of expected costs pays ${best.toFixed(2)} USD`);
+
+const size = { width: 720, height: 420, margin: 60 } as const;
+
+/** Cost and p95 of each day, as an SVG. */
+function plot(list: readonly Day[]): string {
+  const maxUsd = 1.1 * Math.max(...list.map(({ usd }) => usd));
+  const maxMs = 1.1 * Math.max(...list.map(({ p95 }) => p95));
+  const { width, height, margin } = size;
+  const x = (usd: number) => margin + ((width - 2 * margin) * usd) / maxUsd;
+  const y = (ms: number) => height - margin - ((height - 2 * margin) * ms) / maxMs;
+  const points = list.map(({ name, usd, p95 }) => {
+    const colour = name.startsWith('only') ? '#888' : '#06c';
+    const at = `cx="${x(usd).toFixed(1)}" cy="${y(p95).toFixed(1)}"`;
+    const text = `x="${(x(usd) + 7).toFixed(1)}" y="${(y(p95) + 4).toFixed(1)}"`;
+    return `<circle ${at} r="4" fill="${colour}"/><text ${text} fill="${colour}">${name}</text>`;
+  });
+  const axis = `M${margin} ${margin}V${height - margin}H${width - margin}`;
+  const unit = (value: number, digits: number) => value.toFixed(digits);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<rect width="${width}" height="${height}" fill="#fff"/><path d="${axis}" fill="none" stroke="#333"/>`,
+    `<text x="${width / 2}" y="${height - 20}" text-anchor="middle">US dollars of the day (right end: ${unit(maxUsd, 0)})</text>`,
+    `<text x="20" y="${margin - 20}">p95 of the whole answer (top: ${unit(maxMs / 1_000, 0)} s)</text>`,
+    ...points,
+    '</svg>',
+    '',
+  ].join('\n');
+}
+
+writeFileSync(join(import.meta.dirname, '..', 'docs', 'routing-day.svg'), plot(days));

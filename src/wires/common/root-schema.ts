@@ -1,3 +1,4 @@
+import { rootKeywordsOf } from '../../internal/schema-root.ts';
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
 
@@ -7,9 +8,6 @@ const maxSchemas = 500;
 
 /** The longest description of alternatives that is sent, in characters. */
 const maxWords = 2_000;
-
-/** Keywords that vendors reject at the root of a tool's schema. */
-const rejectedAtRoot = ['$ref', 'allOf', 'oneOf', 'anyOf', 'enum', 'const', 'not'] as const;
 
 /** An object schema without references and unions at its root. */
 type Flat = {
@@ -213,11 +211,9 @@ class Flattener {
   }
 }
 
-/** The schema without some of its keywords, and these. */
-function split(
-  schema: JsonObject,
-  keywords: readonly string[],
-): readonly [rest: JsonObject, split: JsonObject] {
+/** The schema without the keywords that are rejected at its root, and these. */
+function split(schema: JsonObject): readonly [rest: JsonObject, rejected: JsonObject] {
+  const keywords = rootKeywordsOf(schema);
   const entries = Object.entries(schema);
   return [
     Object.fromEntries(entries.filter(([keyword]) => !keywords.includes(keyword))),
@@ -227,7 +223,7 @@ function split(
 
 /** A root that contradicts itself, or that accepts no object. */
 function inWords(schema: JsonSchema): Flat {
-  const [object, rest] = split(schema, rejectedAtRoot);
+  const [object, rest] = split(schema);
   const words = [`It must also fit ${JSON.stringify(rest)}`];
   return { object, isExact: false, words };
 }
@@ -242,10 +238,10 @@ export function withObjectRoot(schema: JsonSchema): {
   readonly schema: JsonSchema;
   readonly relaxed: readonly string[];
 } {
-  const found = rejectedAtRoot.filter((keyword) => keyword in schema);
+  const found = rootKeywordsOf(schema);
   if (found.length === 0) return { schema, relaxed: [] };
   const flat = new Flattener(schema).flatten(schema, []) ?? inWords(schema);
-  const [object, lost] = split(flat.object, rejectedAtRoot);
+  const [object, lost] = split(flat.object);
   const hasLost = Object.keys(lost).length > 0;
   const words = [...flat.words, ...(hasLost ? [`It must also fit ${JSON.stringify(lost)}`] : [])];
   const description = [object.description, words.join('. ').slice(0, maxWords)].filter(Boolean);

@@ -37,10 +37,11 @@ export interface Watch {
   /** The vendor reported its limits, with an answer or an error response. */
   limits(limits: readonly RateLimit[]): void;
   /**
-   * Called before the request is sent with a key that a function returned, with a fingerprint of the key. If it returns
-   * false, the vendor has just rejected this key: the attempt must fail with `auth`, without a request.
+   * Called before the request is sent with a key that may be another one at the next attempt, such as one that a function
+   * returned, with a fingerprint of the key; without one if the adapter does not see the key. If it returns false, the
+   * vendor has just rejected this key: the attempt must fail with `auth`, without a request.
    */
-  mayUse?(keyFingerprint: string): boolean;
+  mayUse?(keyFingerprint?: string): boolean;
 }
 
 /** What an adapter receives with each attempt. */

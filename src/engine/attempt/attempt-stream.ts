@@ -22,7 +22,7 @@ export type AttemptOptions = {
   /** Called when the vendor reports its limits. */
   readonly onLimits: Watch['limits'];
   /** Whether a key that a function returned may be sent. */
-  readonly mayUse?: (keyFingerprint: string) => boolean;
+  readonly mayUse?: (keyFingerprint?: string) => boolean;
   /** Called with each part before it is passed on. */
   readonly see: (part: ProviderPart) => void;
 };

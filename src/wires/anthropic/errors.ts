@@ -92,6 +92,8 @@ export function inBandError(body: unknown, headers: AnswerHeaders): SignalboxErr
 export function isErrorBody(body: unknown): boolean {
   const whole = objectOf(Array.isArray(body) ? body[0] : body);
   const { type, error } = whole;
-  if (isNumberedError(whole)) return true;
+  if ((whole.base_resp !== undefined || whole.success === false) && isNumberedError(whole)) {
+    return true;
+  }
   return type === 'error' || (type === undefined && error !== undefined && error !== null);
 }

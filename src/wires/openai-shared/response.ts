@@ -137,7 +137,9 @@ export function openAIErrorInBand(body: unknown, headers: AnswerHeaders): Signal
 /** Whether a body or event is an error. */
 export function isErrorBody(body: unknown): boolean {
   const whole = wholeOf(body);
-  if (isNumberedError(whole)) return true;
+  if ((whole.base_resp !== undefined || whole.success === false) && isNumberedError(whole)) {
+    return true;
+  }
   if (isObject(whole.error) && Object.keys(whole.error).length > 0) return true;
   if (typeof whole.error === 'string' && whole.error !== '') return true;
   return whole.object === 'error' || whole.type === 'error';

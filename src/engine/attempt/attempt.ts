@@ -73,7 +73,7 @@ export class RunningAttempt {
     this.#cost = new AttemptCost(engine, plan, trail);
   }
 
-  /** Whether the vendor got a key that a function returned: the function may return another one now. */
+  /** Whether the vendor got a key that may be another one now, such as one that a function returned. */
   get mayRenewKey(): boolean {
     return this.#renewableKey?.wasSent === true;
   }
@@ -212,8 +212,11 @@ export class RunningAttempt {
       onLimits: (limits) => grant.reported(limits),
       onUnknownName: this.#noteUnknownName,
       mayUse: (fingerprint) => {
-        const wasSent = engine.registry.provider(target.provider).mayUse(target.key, fingerprint);
-        this.#renewableKey = { fingerprint, wasSent };
+        const provider = engine.registry.provider(target.provider);
+        const isSeen = fingerprint !== undefined;
+        const used = isSeen ? fingerprint : provider.unseenKey(target.key);
+        const wasSent = provider.mayUse(target.key, used);
+        this.#renewableKey = { fingerprint: used, isSeen, wasSent };
         return wasSent;
       },
       see: continuation === undefined ? this.#see : this.answerCheck.see,

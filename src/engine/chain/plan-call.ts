@@ -141,7 +141,7 @@ export function planCall(
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => contextWindowOf(engine, target),
-    keyed: (target) => keyedTargets(engine, target),
+    keyed: (target) => keyedTargets(engine, target, task.messages),
     unavailable: (target) => unavailabilityOf(engine, plans.of(target)),
     excluded: (target) => layers?.exclusion(target),
   };

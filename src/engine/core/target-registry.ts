@@ -111,6 +111,9 @@ class ProviderState {
     { readonly fingerprint: string; readonly until: number }
   >();
 
+  /** Rejections of keys that nobody saw. */
+  #unseenRejections = 0;
+
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -129,9 +132,18 @@ class ProviderState {
     return this.#rejectedNow(index)?.fingerprint !== fingerprint;
   }
 
+  /**
+   * What stands for the fingerprint of a key that nobody sees. Changes with each rejection: attempts under way at that
+   * time may have had the same key, later ones may have another.
+   */
+  unseenKey(index: KeyIndex): string {
+    return `unseen ${index ?? 0} ${this.#unseenRejections}`;
+  }
+
   /** The vendor rejected a key that a function returned. Returns whether it rejected another one lately. */
   rejected(index: KeyIndex, fingerprint: string, until: number): boolean {
     const before = this.#rejectedNow(index);
+    if (fingerprint === this.unseenKey(index)) this.#unseenRejections += 1;
     this.#rejected.set(index, { fingerprint, until });
     return before !== undefined && before.fingerprint !== fingerprint;
   }

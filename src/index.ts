@@ -97,6 +97,7 @@ export type {
 export type {
   CompletionOf,
   Explanation,
+  Isolation,
   LimitsSnapshot,
   Router,
   Snapshot,

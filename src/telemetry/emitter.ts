@@ -25,6 +25,8 @@ const eventNames = {
   'credential-rejected': true,
   'drill-start': true,
   'drill-end': true,
+  'target-isolate': true,
+  'target-restore': true,
   'config-change': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;

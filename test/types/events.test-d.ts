@@ -66,6 +66,8 @@ expectType<
     | 'credential-rejected'
     | 'drill-start'
     | 'drill-end'
+    | 'target-isolate'
+    | 'target-restore'
     | 'config-change'
     | 'listener-error'
   >

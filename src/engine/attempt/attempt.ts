@@ -77,6 +77,9 @@ export class RunningAttempt {
   /** Waits for its turn, then yields the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts> {
     const { engine, scope } = this.#run;
+    const { target } = this.plan;
+    // A retry waited for its delay. Meanwhile the target may have been isolated.
+    if (engine.registry.isolated.has(target.id)) throw notSent(targetLabel(target), 'isolated');
     const entered = engine.limits.enter(this.plan, scope);
     // Not awaited without need: the circuit must be entered in the turn in which it was checked.
     if (!(entered instanceof Promise)) return this.#start(entered);

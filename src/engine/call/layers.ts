@@ -303,7 +303,7 @@ export class Layers implements CallLayers {
     const seen = await this.#withSeenPartial(error);
     const errors =
       error.errors && (await Promise.all(error.errors.map((each) => this.#withSeenPartial(each))));
-    return seen.with({ trail, errors });
+    return seen.with({ tier: this.#outer.tier.name, trail, errors });
   }
 
   async #withSeenPartial(error: SignalboxError): Promise<SignalboxError> {

@@ -159,6 +159,10 @@ type Payloads<TierName extends string> = {
     readonly passed: boolean;
     readonly reasons: readonly string[];
   };
+  /** `isolate` took the target out of service. */
+  'target-isolate': OfRouter & { readonly target: string };
+  /** All handles of the target's isolation were restored: it is in service again. */
+  'target-restore': OfRouter & { readonly target: string };
   /** `reconfigure` replaced the configuration. */
   'config-change': OfRouter & { readonly tiers: readonly string[] };
   /** A listener threw or rejected. This does not affect the call. */

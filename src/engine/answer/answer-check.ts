@@ -9,9 +9,10 @@ import type { StandardSchema } from '../../protocol/standard-schema.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import { type Collected, estimateUsage } from '../core/collected.ts';
+import type { Collected } from '../core/collected.ts';
 import { checkAgainst, isStandardSchema, toJsonSchema, validatorOf } from '../core/json-schema.ts';
 import type { AnsweredRequest, WholeCompletion } from '../core/task.ts';
+import { estimateUsage } from '../core/token-estimate.ts';
 
 /** What the caller expects of an answer; made once for all attempts of a call. */
 export type OutputCheck = {

@@ -91,8 +91,6 @@ export type Call = {
   readonly tier: ResolvedTier;
   readonly options: CallOptions;
   readonly task: Task;
-  /** Estimated tokens of the request. */
-  readonly inputTokens: number;
   readonly tags: Tags;
   /** `complete` commits to an answer when it is whole; `stream` with its first visible part. */
   readonly mode: 'complete' | 'stream';

@@ -98,6 +98,7 @@ export type {
 export type {
   CompletionOf,
   Explanation,
+  Isolation,
   LimitsSnapshot,
   Router,
   Snapshot,
@@ -124,3 +125,8 @@ export type {
 } from './protocol/stream-part.ts';
 export type { Cost, Price, Usage } from './protocol/usage.ts';
 export { createRouter, defineConfig } from './router.ts';
+export {
+  errorSerializer,
+  type SerializedAttempt,
+  type SerializedError,
+} from './telemetry/error-serializer.ts';

@@ -7,7 +7,8 @@ import { Calls } from './engine/call/calls.ts';
 import { createEngine } from './engine/inspect/create-engine.ts';
 import { createDrills } from './engine/inspect/drills.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
-import type { CallOptions } from './protocol/call-options.ts';
+import { isolateTarget } from './engine/inspect/isolate.ts';
+import type { CallOptions, TargetId } from './protocol/call-options.ts';
 import type { RouterConfig } from './protocol/config.ts';
 import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
@@ -86,6 +87,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
       const sample = calls.openChat(context(), 'complete', options?.tier, 'fire drill', undefined);
       return drills.start(options, sample);
     },
+    isolate: (target: TargetId) => isolateTarget(engine, () => current, target),
     snapshot: () => takeSnapshot(engine, current, calls.size),
     reconfigure(next: unknown) {
       current = resolveConfig(next, known);

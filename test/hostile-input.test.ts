@@ -324,7 +324,17 @@ describe('invalid input is accepted or fails with a SignalboxError', () => {
       fc.asyncProperty(hostile, hostile, async (one, two) => {
         const router = aRouter();
         const untyped = router as unknown as Untyped;
-        const methods = ['complete', 'embed', 'image', 'explain', 'drill', 'on', 'once', 'off'];
+        const methods = [
+          'complete',
+          'embed',
+          'image',
+          'explain',
+          'drill',
+          'isolate',
+          'on',
+          'once',
+          'off',
+        ];
         for (const method of methods) {
           await expectSignalboxError(() => untyped[method]?.(one, two));
           await expectSignalboxError(() => untyped[method]?.('a', one));

@@ -11,6 +11,11 @@ export type Opaque = {
   readonly wire: Wire;
   /** Key of `providers` in the router's configuration. */
   readonly provider: string;
+  /**
+   * Index of the key in the provider's pool that this is bound to, from 0: the vendor rejects it from another key, which
+   * may belong to another organisation. A call prefers this key, and leaves the data out when it is sent with another.
+   */
+  readonly key?: number;
   readonly model: string;
   readonly kind:
     | 'signature'

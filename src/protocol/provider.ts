@@ -43,10 +43,11 @@ export interface Watch {
    */
   unknownName?(path: string, name: string): void;
   /**
-   * Called before the request is sent with a key that a function returned, with a fingerprint of the key. If it returns
-   * false, the vendor has just rejected this key: the attempt must fail with `auth`, without a request.
+   * Called before the request is sent with a key that may be another one at the next attempt, such as one that a function
+   * returned, with a fingerprint of the key; without one if the adapter does not see the key. If it returns false, the
+   * vendor has just rejected this key: the attempt must fail with `auth`, without a request.
    */
-  mayUse?(keyFingerprint: string): boolean;
+  mayUse?(keyFingerprint?: string): boolean;
 }
 
 /** What an adapter receives with each attempt. */

@@ -58,6 +58,8 @@ export type ProviderRequest = Sampling & {
   readonly provider: string;
   /** The vendor's model id. */
   readonly model: string;
+  /** Index of the key in the provider's pool that the request is sent with, from 0. Absent without a pool. */
+  readonly key?: number;
   readonly messages: readonly NormalMessage[];
   readonly tools?: readonly NormalTool[];
   readonly toolChoice?: ToolChoice;

@@ -1,4 +1,4 @@
-import type { CallOptions } from './call-options.ts';
+import type { CallOptions, TargetId } from './call-options.ts';
 import type { Completion, ObjectOf, ToolCallOf } from './completion.ts';
 import type { RoutingConfig } from './config.ts';
 import type { Drill, DrillOptions } from './drill.ts';
@@ -55,9 +55,20 @@ export type LimitsSnapshot = {
   readonly tokensLeft?: number;
 };
 
+/** A target that is out of service. */
+export type Isolation<Provider extends string = string> = {
+  readonly target: TargetId<Provider>;
+  /** Puts the target back into service, unless it has another handle that was not restored. Further calls do nothing. */
+  restore(): void;
+  /** The same as `restore()`, for `using isolation = router.isolate(…)`. */
+  [Symbol.dispose](): void;
+};
+
 /** Current state of one target. */
 export type TargetSnapshot = {
   readonly circuit: 'closed' | 'open' | 'half-open';
+  /** Set while the target is isolated. */
+  readonly isolated?: true;
   /** Epoch milliseconds until which the circuit stays open. */
   readonly openUntil?: number;
   /** By reason: epoch milliseconds until which the target is skipped without having failed. */
@@ -192,6 +203,14 @@ export interface Router<
    * @throws SignalboxError `config` for invalid options; `closed`
    */
   drill<const Name extends Tier>(options: DrillOptions<Name, Provider>): Drill<Name>;
+
+  /**
+   * Takes a target out of service: no call of any tier tries it until `restore()` of the returned handle, not even when
+   * no other target is left. Requests in flight finish. Survives `reconfigure`.
+   *
+   * @throws SignalboxError `config` if no tier lists the target
+   */
+  isolate(target: TargetId<Provider>): Isolation<Provider>;
 
   /** Returns the current health, limits and statistics of every target. */
   snapshot(): Snapshot;

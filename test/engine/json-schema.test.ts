@@ -69,6 +69,20 @@ describe('validatorOf', () => {
     [{ type: 'array', items: { type: 'string' } }, ['a'], [1]],
     [{ $ref: '#/$defs/n', $defs: { n: { type: 'number' } } }, 5, 'x'],
     [{ type: 'string', format: 'date-time' }, '2026-01-01T00:00:00+02:00', 'today'],
+    [{ $ref: '#/definitions/n', definitions: { n: { type: 'number' } } }, 5, 'x'],
+    [{ type: 'object', required: ['a'] }, { a: null }, {}],
+    [{ properties: { a: { type: 'string' } } }, { a: 'x' }, { a: 5 }],
+    [{ type: 'object', oneOf: [{ required: ['a'] }, { required: ['b'] }] }, { a: 1 }, {}],
+    [{ type: 'object', anyOf: [{ required: ['a'] }, { required: ['b'] }] }, { b: 1 }, {}],
+    [{ type: ['object', 'null'], anyOf: [{ required: ['a'] }] }, null, {}],
+    [
+      {
+        oneOf: [{ $ref: '#/$defs/a' }, { properties: { k: { const: 'b' } }, required: ['k'] }],
+        $defs: { a: { properties: { k: { const: 'a' } }, required: ['k'] } },
+      },
+      { k: 'a' },
+      { k: 'c' },
+    ],
   ])('validates %j', async (schema, good, bad) => {
     const validator = validatorOf(schema, 'schema');
     expect(await checkAgainst(validator, good)).toMatchObject({ ok: true });

@@ -364,6 +364,15 @@ describe('timeouts', () => {
     expect(router.snapshot().targets['b/m']?.calls).toBe(1);
   });
 
+  it('do not take a language with few characters in a token for slow', async () => {
+    const usage = { inputTokens: 1, outputTokens: 1_000 };
+    const text = '荷物は火曜日の朝に倉庫を出ましたが、誰もそれを見ていませんでした。'.repeat(40);
+    const steady = { chunks: text.match(/.{1,20}/g) ?? [], chunkDelayMs: 200, usage };
+    const { complete } = setUp({ a: [{ text, usage }, steady], b: 'two' });
+    await complete();
+    expect((await complete({ timeouts: { totalMs: 20_000 } })).text).toBe(text);
+  });
+
   it('leave an answer that is too slow to finish in time', async () => {
     const usage = { inputTokens: 1, outputTokens: 1_000 };
     const text = 'word '.repeat(800);

@@ -67,6 +67,8 @@ expectType<
     | 'shape-changed'
     | 'drill-start'
     | 'drill-end'
+    | 'target-isolate'
+    | 'target-restore'
     | 'config-change'
     | 'listener-error'
   >

@@ -63,7 +63,7 @@ const strategy: Strategy = {
     return candidates;
   },
 };
-expectTypeOf(strategy.needs).toEqualTypeOf<readonly 'prices'[] | undefined>();
+expectTypeOf(strategy.needs).toEqualTypeOf<readonly ('prices' | 'usage')[] | undefined>();
 // @ts-expect-error nothing else can be needed
 const needy: Strategy = { ...strategy, needs: ['weather'] };
 void needy;

@@ -6,6 +6,7 @@ import {
   type DrillReport,
   defineConfig,
   type Explanation,
+  type Isolation,
   type Router,
   type RoutingConfig,
   type Snapshot,
@@ -72,6 +73,19 @@ router.drill({ tier: 'fast', fault: 'fire', share: 1, forMs: 1 });
 router.drill({ tier: 'fast', fault: { type: 'cut', delayMs: 1 }, share: 1, forMs: 1 });
 // @ts-expect-error
 router.drill({ tier: 'fast', fault: 'cut', share: 1, forMs: 1, targets: ['mistral/x'] });
+
+// Targets to isolate are typed by provider names. The handle can be disposed of.
+const isolation = router.isolate('openai/gpt-5.4-mini');
+expectType<Equal<typeof isolation, Isolation<'openai' | 'anthropic'>>>(true);
+isolation.restore();
+{
+  using isolated = router.isolate('anthropic/vendor/model');
+  expectType<Equal<typeof isolated.target, `openai/${string}` | `anthropic/${string}`>>(true);
+}
+// @ts-expect-error
+router.isolate('mistral/x');
+// @ts-expect-error
+router.isolate('openai');
 
 // A tier name of type `string` must be narrowed first.
 declare const anyName: string;

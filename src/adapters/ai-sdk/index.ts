@@ -163,6 +163,8 @@ export function fromAiSdk(
           let started = false;
           try {
             context.signal.throwIfAborted();
+            // The model's provider may ask a function for the key of each request.
+            context.watch.mayUse?.();
             await checking;
             for await (const batch of answer(chosen, call, context, origin)) {
               started = true;

@@ -17,6 +17,7 @@ import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
 import {
   exchangeOfClient,
+  hasOwnFetch,
   lazily,
   lazySdk,
   SdkComposedRequests,
@@ -97,11 +98,22 @@ function fetchOf(client: object): Fetch | undefined {
   return typeof own === 'function' && !isPlain ? (own as Fetch) : undefined;
 }
 
+/** Whether the client asks a function, a cloud or a file for its key, or its own `fetch` may. */
+function renewsKey(client: object): NonNullable<GuardOptions['renewsKey']> {
+  const keys = ['apiKey', 'authToken'].map((name): unknown => Reflect.get(client, name));
+  if (!keys.some((key) => typeof key === 'string')) return 'in-headers';
+  return hasOwnFetch(client) ? 'unseen' : 'no';
+}
+
 function guardClient(client: AnthropicClient): AnthropicClient {
   return client.withOptions({
     maxRetries: 0,
     timeout: noTimeoutMs,
-    fetch: guardedFetch({ fetch: fetchOf(client), headers: 'as-is' }),
+    fetch: guardedFetch({
+      fetch: fetchOf(client),
+      headers: 'as-is',
+      renewsKey: renewsKey(client),
+    }),
   });
 }
 

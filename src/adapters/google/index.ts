@@ -1,6 +1,11 @@
 import { userAgent } from '../../internal/version.ts';
 import type { Provider } from '../../protocol/provider.ts';
-import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
+import {
+  type Fetch,
+  type GuardOptions,
+  guardedFetch,
+  sendGuarded,
+} from '../../transport/guarded-fetch.ts';
 import { objectOf } from '../../wires/common/read.ts';
 import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
 import { lazily } from '../common/sdk.ts';
@@ -110,6 +115,12 @@ async function directSender(settings: OwnClientSettings): Promise<GeminiSender> 
 /** Far more than the models of one process. A bound is needed because the configuration may change at any time. */
 const maxUrls = 500;
 
+/** Whether the client asks Google for its token, or its own `fetch` may set the key. */
+function renewsKey(client: object): NonNullable<GuardOptions['renewsKey']> {
+  if (Reflect.get(client, 'vertexai') === true) return 'in-headers';
+  return fetchOf(client) === undefined ? 'no' : 'unseen';
+}
+
 /** The `fetch` in the client's HTTP options. */
 function fetchOf(client: object): Fetch | undefined {
   const own = objectOf(Reflect.get(client, 'httpOptions')).fetch;
@@ -128,7 +139,14 @@ export function google(settings: GoogleSettings = {}): Provider {
   const read = readSettings(settings);
   const sender = lazily(async () =>
     read.own === undefined
-      ? sdkSender(read.client, guardedFetch({ fetch: fetchOf(read.client), headers: 'as-is' }))
+      ? sdkSender(
+          read.client,
+          guardedFetch({
+            fetch: fetchOf(read.client),
+            headers: 'as-is',
+            renewsKey: renewsKey(read.client),
+          }),
+        )
       : directSender(read.own),
   );
   const preload = async (): Promise<void> => {

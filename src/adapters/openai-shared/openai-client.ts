@@ -10,6 +10,7 @@ import {
   withCapture,
 } from '../../transport/guarded-fetch.ts';
 import type { Reply } from '../../transport/read-reply.ts';
+import { isObject, objectOf } from '../../wires/common/read.ts';
 import {
   type ApiKey,
   currentKey,
@@ -23,6 +24,7 @@ import {
 } from '../common/keys.ts';
 import {
   exchangeOfClient,
+  hasOwnFetch,
   lazily,
   lazySdk,
   SdkComposedRequests,
@@ -155,11 +157,11 @@ function fetchOf(client: object): Fetch | undefined {
   return typeof own === 'function' && !isPlain ? (own as Fetch) : undefined;
 }
 
-/** Whether the client asks a function for its key, such as a token provider of Azure. */
-function hasKeyFunction(client: object): boolean {
-  const options: unknown = Reflect.get(client, '_options');
-  if (typeof options !== 'object' || options === null) return false;
-  return typeof Reflect.get(options, 'apiKey') === 'function';
+/** Whether the client asks a function for its key, such as a token provider of Azure or its own `fetch`. */
+function renewsKey(client: object): NonNullable<GuardOptions['renewsKey']> {
+  const { apiKey, workloadIdentity } = objectOf(Reflect.get(client, '_options'));
+  if (typeof apiKey === 'function' || isObject(workloadIdentity)) return 'in-headers';
+  return hasOwnFetch(client) ? 'unseen' : 'no';
 }
 
 /** The caller's client, with its requests sent through the guard. */
@@ -170,7 +172,7 @@ function guardClient(client: OpenAIClient): OpenAIClient {
     fetch: guardedFetch({
       fetch: fetchOf(client),
       headers: 'as-is',
-      renewsKey: hasKeyFunction(client),
+      renewsKey: renewsKey(client),
     }),
   });
 }

@@ -24,7 +24,7 @@ export type AttemptOptions = {
   /** Called when the vendor's answer has a name that its wire does not know. */
   readonly onUnknownName: NonNullable<Watch['unknownName']>;
   /** Whether a key that a function returned may be sent. */
-  readonly mayUse?: (keyFingerprint: string) => boolean;
+  readonly mayUse?: (keyFingerprint?: string) => boolean;
   /** Called with each part before it is passed on. */
   readonly see: (part: ProviderPart) => void;
 };

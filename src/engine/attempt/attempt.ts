@@ -11,9 +11,10 @@ import type { Usage } from '../../protocol/usage.ts';
 import { AnswerCheck } from '../answer/answer-check.ts';
 import { toCompletion } from '../answer/to-completion.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import { type Collected, createCollected, estimateUsage } from '../core/collected.ts';
+import { type Collected, createCollected } from '../core/collected.ts';
 import { keyLabel, type Slot, targetLabel } from '../core/engine.ts';
 import type { WholeCompletion } from '../core/task.ts';
+import { estimateUsage } from '../core/token-estimate.ts';
 import { failureOf, type Payload } from '../core/trail.ts';
 import type { Decision } from '../failures/decide.ts';
 import { isQueueRejection, notSent } from '../failures/queue-rejection.ts';
@@ -73,7 +74,7 @@ export class RunningAttempt {
     this.#cost = new AttemptCost(engine, plan, trail);
   }
 
-  /** Whether the vendor got a key that a function returned: the function may return another one now. */
+  /** Whether the vendor got a key that may be another one now, such as one that a function returned. */
   get mayRenewKey(): boolean {
     return this.#renewableKey?.wasSent === true;
   }
@@ -81,6 +82,9 @@ export class RunningAttempt {
   /** Waits for its turn, then yields the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts> {
     const { engine, scope } = this.#run;
+    const { target } = this.plan;
+    // A retry waited for its delay. Meanwhile the target may have been isolated.
+    if (engine.registry.isolated.has(target.id)) throw notSent(targetLabel(target), 'isolated');
     const entered = engine.limits.enter(this.plan, scope);
     // Not awaited without need: the circuit must be entered in the turn in which it was checked.
     if (!(entered instanceof Promise)) return this.#start(entered);
@@ -212,8 +216,11 @@ export class RunningAttempt {
       onLimits: (limits) => grant.reported(limits),
       onUnknownName: this.#noteUnknownName,
       mayUse: (fingerprint) => {
-        const wasSent = engine.registry.provider(target.provider).mayUse(target.key, fingerprint);
-        this.#renewableKey = { fingerprint, wasSent };
+        const provider = engine.registry.provider(target.provider);
+        const isSeen = fingerprint !== undefined;
+        const used = isSeen ? fingerprint : provider.unseenKey(target.key);
+        const wasSent = provider.mayUse(target.key, used);
+        this.#renewableKey = { fingerprint: used, isSeen, wasSent };
         return wasSent;
       },
       see: continuation === undefined ? this.#see : this.answerCheck.see,

@@ -18,9 +18,11 @@ type Ending = {
   readonly usage: Usage | undefined;
 };
 
-/** The key of an attempt, when a function returned it. */
+/** The key of an attempt, when it may be another one at the next. */
 export type RenewableKey = {
   readonly fingerprint: string;
+  /** False when the adapter does not see the key, and the fingerprint only counts rejections. */
+  readonly isSeen: boolean;
   /** False when the vendor had rejected it already. */
   readonly wasSent: boolean;
 };
@@ -210,8 +212,15 @@ function markUnavailable(
         renewable !== undefined && !ofProvider.rejected(key, renewable.fingerprint, until);
       const availability = error.code === 'auth' ? ofProvider.key(key) : keyState.availability;
       if (!isFirst) availability.mark('credential', until);
+      // A key that the adapter does not see may be another one already: nothing is withheld.
+      const isWithheld = !isFirst || renewable.isSeen;
       const summary = summarizeError(error);
-      emit('credential-rejected', { provider, target: id, until, error: summary });
+      emit('credential-rejected', {
+        provider,
+        target: id,
+        until: isWithheld ? until : now,
+        error: summary,
+      });
       break;
     }
     case 'model_not_found':

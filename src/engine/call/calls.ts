@@ -10,7 +10,6 @@ import type { Embeddings, EmbedOptions, ImageOptions, Images } from '../../proto
 import type { Plugin, PluginParts } from '../../protocol/plugin.ts';
 import type { CompletionStream } from '../../protocol/stream-part.ts';
 import { builtInStrategies } from '../../routing/strategy.ts';
-import { estimateUsage } from '../core/collected.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Task, WholeCompletion } from '../core/task.ts';
@@ -157,7 +156,6 @@ export class Calls {
       tier,
       options,
       task,
-      inputTokens: estimateUsage(task.messages, []).inputTokens,
       tags: { ...config.tags, ...tier.tags, ...options.tags },
       mode,
       plugins: plugins.filter(({ exceptTiers }) => exceptTiers?.includes(tier.name) !== true),

@@ -2,8 +2,8 @@ import { findTier } from '../../config/check.ts';
 import { defaults } from '../../config/defaults.ts';
 import type { ResolvedConfig } from '../../config/resolve.ts';
 import { tiersOf } from '../chain/plan-call.ts';
-import { estimateUsage } from '../core/collected.ts';
 import { type Engine, providerOf } from '../core/engine.ts';
+import { tokensOf } from '../core/token-estimate.ts';
 
 /** What one embedding request may hold. */
 export type BatchLimits = {
@@ -46,9 +46,8 @@ export function batchLimits(engine: Engine, config: ResolvedConfig, tier: string
  * The estimate, but a token for each character that is not ASCII: many scripts need about that, and a batch that is too
  * small costs little, while one that is too large is rejected.
  */
-function tokensOf(text: string): number {
-  const { inputTokens } = estimateUsage([{ role: 'user', content: [{ type: 'text', text }] }], []);
-  return Math.max(inputTokens, text.match(/[\u0080-\uffff]/g)?.length ?? 0);
+function mostTokensOf(text: string): number {
+  return Math.max(Math.ceil(tokensOf([text])), text.match(/[\u0080-\uffff]/g)?.length ?? 0);
 }
 
 /** Splits the values, in order. A value that alone exceeds the limit is a batch: the vendor decides. */
@@ -61,7 +60,7 @@ export function batchesOf(
   let batch: string[] = [];
   let tokens = 0;
   for (const value of values) {
-    const more = maxTokens < Number.POSITIVE_INFINITY ? tokensOf(value) : 0;
+    const more = maxTokens < Number.POSITIVE_INFINITY ? mostTokensOf(value) : 0;
     const isFull = batch.length >= limits.values || tokens + more > maxTokens;
     if (batch.length > 0 && isFull) {
       batches.push(batch);

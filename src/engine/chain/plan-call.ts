@@ -19,6 +19,7 @@ import {
 } from '../core/engine.ts';
 import { forecastCallOf } from '../core/expected-cost.ts';
 import type { Scope } from '../core/scope.ts';
+import { inputTokensOf } from '../core/token-estimate.ts';
 import { KnownTarget } from './known-target.ts';
 
 /** @throws SignalboxError `config` when the provider, which may be the user's own, returns something else */
@@ -82,7 +83,9 @@ function contextOf(
       tier: call.tier.name,
       tags: call.tags,
       mode: call.mode,
-      inputTokens: call.inputTokens,
+      get inputTokens() {
+        return inputTokensOf(call.task.messages);
+      },
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
       remainingMs,
     },
@@ -122,7 +125,7 @@ export function planCall(
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => contextWindowOf(engine, target),
-    keyed: (target) => keyedTargets(engine, target),
+    keyed: (target) => keyedTargets(engine, target, task.messages),
     unavailable: (target) => unavailabilityOf(engine, plans.of(target)),
     excluded: (target) => layers?.exclusion(target),
   };
@@ -171,7 +174,7 @@ export class RefusedWindows {
     if (this.#largest !== undefined && window <= this.#largest) {
       return 'its context window is no larger';
     }
-    return this.#hasUnknown && window < this.#call.inputTokens
+    return this.#hasUnknown && window < inputTokensOf(this.#call.task.messages)
       ? `its context window of ${window} tokens is too small`
       : undefined;
   }

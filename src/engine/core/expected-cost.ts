@@ -4,8 +4,8 @@ import type { ForecastCall } from '../../pricing/forecast.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from './attempt-plan.ts';
-import { charactersPerToken } from './collected.ts';
 import type { Call, Engine } from './engine.ts';
+import { inputTokensOf, tokensOf } from './token-estimate.ts';
 
 /** No vendor caches a shorter prefix (OpenAI, Anthropic and Google document 1,024 or more). */
 const shortestCached = 1_024;
@@ -33,19 +33,17 @@ function firstText(messages: readonly NormalMessage[]): string {
 /** Tokens of the system prompt and the tools, estimated. */
 function fixedTokens({ options }: Pick<AttemptPlan, 'options'>, { task }: Call): number {
   const tools = task.request.kind === 'chat' ? (task.request.tools ?? []) : [];
-  const length = tools.reduce(
-    (sum, { name, description = '', inputSchema }) =>
-      sum + name.length + description.length + JSON.stringify(inputSchema).length,
-    options.system?.length ?? 0,
+  const texts = tools.map(({ name, description = '', inputSchema }) =>
+    [name, description, JSON.stringify(inputSchema)].join(' '),
   );
-  return Math.ceil(length / charactersPerToken);
+  return Math.ceil(tokensOf([options.system ?? '', ...texts]));
 }
 
 /** How the call is recognised: by its tier, its tags, and what its conversation begins with. */
 export function forecastCallOf(call: Call): ForecastCall {
   const { tier, tags, task, options } = call;
   const system = options.system ?? '';
-  const isLong = call.inputTokens + system.length / charactersPerToken >= shortestCached;
+  const isLong = inputTokensOf(task.messages) + tokensOf([system]) >= shortestCached;
   const prefix = isLong
     ? process
         .getBuiltinModule('node:crypto')
@@ -82,7 +80,7 @@ export function expectedUsd(
   like: ForecastCall,
 ): number | undefined {
   const { call, options, target, priced } = plan;
-  const inputTokens = call.inputTokens + fixedTokens(plan, call);
+  const inputTokens = inputTokensOf(call.task.messages) + fixedTokens(plan, call);
   const outputTokens = outputTokensOf(engine, plan, like);
   const share = engine.registry.forecast.cachedShare(like, target.id, engine.runtime.now());
   const usage: Usage = {

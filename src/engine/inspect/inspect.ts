@@ -52,6 +52,7 @@ function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
     // When its time is over, an open circuit lets the next call through as a probe.
     circuit: state.state === 'open' && !isOpen ? 'half-open' : state.state,
     ...(isOpen && { openUntil: state.until }),
+    ...(engine.registry.isolated.has(target.id) && { isolated: true }),
     unavailableUntil: { ...upcoming(availability.untils, now), ...whole.unavailableUntil },
     ...(isPool
       ? { keys: keys.map((each) => keySnapshot(engine, each)) }

@@ -56,6 +56,7 @@ function requestFor(
     ...taken,
     provider: target.provider,
     model: target.model,
+    ...(target.key !== undefined && { key: target.key }),
     messages: [...system, ...messages, ...repair],
     ...(tools !== undefined && tools.length > 0 && { tools }),
     ...(output.schema !== undefined && {

@@ -38,6 +38,9 @@ function checkOpaque({ opaque }: Fields, path: string): void {
     throw wrong(`${path}.opaque`, 'must be an object of an answer, as it came, or left out');
   }
   checkStrings(opaque as Fields, `${path}.opaque`, opaqueFields);
+  const { key } = opaque as Fields;
+  if (key === undefined || (Number.isInteger(key) && Number(key) >= 0)) return;
+  throw wrong(`${path}.opaque.key`, 'must be the index of a key, as it came, or left out');
 }
 
 function checkCache({ cache }: Fields, path: string): void {

@@ -1,5 +1,6 @@
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
+import { codeByNumber } from './error-numbers.ts';
 import { objectOf, textOf } from './read.ts';
 
 /**
@@ -7,6 +8,7 @@ import { objectOf, textOf } from './read.ts';
  * the status, so words used with several statuses are not here (Groq sends `rate_limit_exceeded` with a 413).
  */
 export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
+  ...codeByNumber,
   insufficient_quota: 'quota_exhausted',
   billing_hard_limit_reached: 'quota_exhausted',
   billing_not_active: 'quota_exhausted',

@@ -228,12 +228,19 @@ export class PartAssembler {
 }
 
 /** The target that produced an answer, recorded in its replay data. */
-export type AnswerOrigin = { readonly provider: string; readonly model: string };
+export type AnswerOrigin = {
+  readonly provider: string;
+  readonly model: string;
+  /** The pool's key that replay data is bound to, on wires where it is. */
+  readonly key?: number;
+};
 
 /** What an answer reader gets before it reads the answer. */
 export type AnswerContext = {
   readonly headers: AnswerHeaders;
   readonly requestId: string | undefined;
+  /** Index of the pool's key that the request was sent with. */
+  readonly key?: number;
   /** Receives the parts. */
   readonly addPart: AddPart;
 };
@@ -390,7 +397,8 @@ export async function* readAnswer(
   const addPart = (part: ProviderPart): void =>
     checkCount(batch.push(part), 'parts', maxAnswerParts);
   const { headers, requestId } = reply;
-  const reader = wire.open({ headers, requestId, addPart });
+  const { key } = context;
+  const reader = wire.open({ headers, requestId, addPart, ...(key !== undefined && { key }) });
   const shape = new ShapeCheck(context.watch, headers);
   let failure: { readonly error: unknown } | undefined;
   if (reply.kind === 'json') {

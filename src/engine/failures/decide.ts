@@ -172,7 +172,7 @@ function goOn(row: Row, error: SignalboxError, situation: Situation): Decision {
 /** What to do after a failed attempt: retry the same target, go to the next one, or stop. */
 export function decide(error: SignalboxError, situation: Situation): Decision {
   if (!isAttemptErrorCode(error.code)) return { verdict: 'stop' };
-  if (error.code === 'timeout' && error.phase === 'total') {
+  if (error.phase === 'total') {
     return { verdict: 'stop', reason: "the call's deadline has passed" };
   }
   // A retry would wait outside the queue.

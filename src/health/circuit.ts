@@ -188,7 +188,6 @@ export class CircuitBreaker {
 
   /** Why no attempt may pass now; `undefined` if one may. Changes nothing. */
   check(): Unavailable | undefined {
-    if (this.#circuit.state === 'closed') return undefined;
     const allows = circuitAllows(this.#circuit, this.#now());
     if (allows.allowed) return undefined;
     const { until } = allows;

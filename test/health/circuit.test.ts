@@ -60,6 +60,7 @@ describe('a closed circuit', () => {
     let circuit = bad;
     for (let call = 0; call < 30; call++) circuit = record(circuit, regular, 'success');
     expect(circuit).toMatchObject({ recent: Array(20).fill(false) });
+    expect(record(circuit, regular, 'success')).toBe(circuit);
   });
 
   test('never opens on a success', () => {
@@ -111,7 +112,9 @@ describe('an open circuit', () => {
       expect(record(openCircuit, regular, outcome)).toBe(openCircuit);
       expect(record(openCircuit, probe(7), outcome)).toBe(openCircuit);
     }
-    expect(releaseCircuit(openCircuit, probe(7))).toBe(openCircuit);
+    for (const passage of [regular, forced, probe(7)]) {
+      expect(releaseCircuit(openCircuit, passage)).toBe(openCircuit);
+    }
   });
 
   test('counts a forced success like a probe and ignores a forced failure', () => {
@@ -181,6 +184,7 @@ describe('a half-open circuit', () => {
     const released = releaseCircuit(probing, probe(1));
     expect(circuitAllows(released, 0)).toEqual({ allowed: true });
     expect(released).toMatchObject({ state: 'half-open', successes: 0 });
+    expect(releaseCircuit(released, forced)).toBe(released);
   });
 
   test('ignores calls from before and outdated probes', () => {

@@ -34,6 +34,14 @@ it('takes no token of the retry budget when it allows no hedge', () => {
   expect(tokens).toBe(1);
 });
 
+it('accumulates at most ten hedges', () => {
+  const budget = createHedgeBudget();
+  budget.earn(1_000);
+  let taken = 0;
+  while (budget.take(free)) taken += 1;
+  expect(taken).toBe(hedgeBudgetRules.capacity);
+});
+
 it('keeps the hedge when the retry budget is empty', () => {
   const budget = createHedgeBudget();
   expect(budget.take(() => false)).toBe(false);

@@ -44,10 +44,7 @@ describe('RateLimitRecord', () => {
   test('takes few rejections for a limit of single calls', () => {
     const { record } = setUp();
     const reject = () =>
-      record.limited(
-        { attempt: record.sent(), retryAfterMs: 2_000, nothingLeft: false },
-        duration,
-      );
+      record.limited({ attempt: record.sent(), retryAfterMs: 2_000, nothingLeft: false }, duration);
     expect(reject()).toBeUndefined();
     expect(reject()).toBeUndefined();
     expect(reject()).toBe(start + 2_000);

@@ -87,7 +87,7 @@ describe('createVendorGate', () => {
     expect(gate.intervalMs(load)).toBe(0);
     const tokens = { name: 'tokens', unit: 'tokens' as const, remaining: 900, resetMs: 60_000 };
     const pass = gate.enter(load, 0);
-    pass.reported([{ ...tokens, limit: undefined }], 0);
+    pass.reported([tokens], 0);
     expect(gate.intervalMs(load)).toBe(0);
     pass.reported([...requests(50, 60_000), { ...tokens, limit: 1_000 }], 0);
     expect(gate.intervalMs({ tokens: 1 })).toBe(600);

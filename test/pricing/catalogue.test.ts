@@ -23,7 +23,7 @@ describe('the catalogue', () => {
     const importList = vi.fn(() => import('@pydantic/genai-prices'));
     const catalogue = createCatalogue(importList);
     await Promise.all([catalogue.load(), catalogue.load()]);
-    await catalogue.load();
+    expect(catalogue.load()).toBeUndefined();
     expect(importList).toHaveBeenCalledTimes(1);
   });
 
@@ -53,6 +53,29 @@ describe('the catalogue', () => {
     const first = catalogue.card('openai', 'gpt-4o', spring2026);
     expect(catalogue.card('openai', 'gpt-4o', spring2026 + 1)).toBe(first);
     expect(lookUp).toHaveBeenCalledTimes(1);
+  });
+
+  test('looks up each of several models once, and an unlisted one too', async () => {
+    const { calcPrice } = await import('@pydantic/genai-prices');
+    const lookUp = vi.fn(calcPrice);
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp }));
+    await catalogue.load();
+    for (let each = 0; each < 3; each += 1) {
+      catalogue.card('openai', 'gpt-4o', spring2026);
+      catalogue.card('openai', 'gpt-4o-mini', spring2026);
+      catalogue.card('openai', 'no-such-model', spring2026);
+    }
+    expect(lookUp).toHaveBeenCalledTimes(3);
+  });
+
+  test('has no price when the list has none for that date', async () => {
+    const { calcPrice } = await import('@pydantic/genai-prices');
+    const catalogue = createCatalogue(async () => ({
+      calcPrice: (usage, model, options) =>
+        options?.timestamp === undefined ? calcPrice(usage, model, options) : null,
+    }));
+    await catalogue.load();
+    expect(catalogue.card('anthropic', 'claude-sonnet-4-6', spring2026)).toBeUndefined();
   });
 
   test('returns the price at the given date', async () => {

@@ -379,6 +379,77 @@ describe('createAdmissionQueue', () => {
     expect(queue.forecast([gate], { tokens: 0 })).toEqual({ waitMs: 1_000, gate: 'its slots' });
   });
 
+  test('listens for the abort of waiting attempts only', async () => {
+    const { enter, release, runtime } = setUp();
+    const gate = slots(1);
+    const { signal } = new AbortController();
+    enter('in', [gate]);
+    enter('waits', [gate], { signal });
+    enter('expires', [gate], { signal, expiresAt: runtime.now() + 5_000 });
+    await runtime.settle();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(2);
+    await runtime.advance(5_000);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    release('in');
+    await runtime.settle();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  test('admits those behind an attempt that is aborted', async () => {
+    const { enter, admitted, runtime } = setUp();
+    const gate = createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => 6_000 });
+    const controller = new AbortController();
+    enter('filler', [gate], { load: { tokens: 90 } });
+    enter('large', [gate], { load: { tokens: 6_000 }, signal: controller.signal });
+    enter('small', [gate], { load: { tokens: 5 } });
+    await runtime.settle();
+    expect(admitted).toEqual(['filler']);
+    controller.abort();
+    await runtime.settle();
+    expect(admitted).toEqual(['filler', 'small']);
+  });
+
+  test('keeps waiting attempts in order when the one ahead needs another gate too', async () => {
+    const { enter, release, admitted, runtime } = setUp();
+    const full = slots(1);
+    const other = slots(1);
+    enter('in', [full]);
+    enter('holds', [other]);
+    enter('needs both', [full, other]);
+    enter('needs other', [other]);
+    await runtime.settle();
+    release('holds');
+    await runtime.settle();
+    expect(admitted).toEqual(['in', 'holds', 'needs other']);
+    release('needs other');
+    release('in');
+    await runtime.settle();
+    expect(admitted).toEqual(['in', 'holds', 'needs other', 'needs both']);
+  });
+
+  test('reports the gate for which an attempt waited until it expired', async () => {
+    const { queue, enter, runtime } = setUp();
+    const gate = slots(1, 'its slots');
+    enter('in', [gate]);
+    const expired = rejectionOf(
+      queue.enter({
+        gates: [gate],
+        load: { tokens: 0 },
+        priority: 'normal',
+        since: 99,
+        deadline: runtime.now() + 600_000,
+        expiresAt: runtime.now() + 1_000,
+        bounds: [{ key: 'target', max: 5 }],
+        signal: new AbortController().signal,
+      }),
+    );
+    await runtime.settle();
+    expect(queue.waiting('target')).toBe(1);
+    await runtime.advance(1_000);
+    expect(await expired).toMatchObject({ reason: 'expired', gate: 'its slots', waitMs: 0 });
+    expect(queue.waiting('target')).toBe(0);
+  });
+
   test('waits for the gate that opens last', () => {
     const { queue } = setUp();
     const opens = (name: string, at: number): Gate => ({

@@ -213,6 +213,120 @@ describe('the learned rate', () => {
     expect(limit()).toBeGreaterThan(1.5 * base);
   });
 
+  /** Sends until the limit changes. Returns how many attempts were rejected until then. */
+  const rejectionsUntilChange = (
+    { run, limit }: ReturnType<typeof setUp>,
+    everyMs: number,
+    accepts: Accepts,
+  ): number => {
+    const before = limit();
+    let rejected = 0;
+    for (let each = 0; each < 1_000 && limit() === before; each += 1) {
+      rejected += run(everyMs, everyMs, accepts).rejected;
+    }
+    return rejected;
+  };
+
+  it('is what the vendor accepts if it held nothing back since it was learned', () => {
+    const gate = setUp();
+    gate.learn();
+    gate.run(500, 15_000, always);
+    expect(rejectionsUntilChange(gate, 500, never)).toBe(4);
+    // Thirty in 16.5 seconds.
+    expect(gate.limit()).toBeCloseTo(109, 0);
+    gate.clock.now += 19_000;
+    expect(gate.limit()).toBeCloseTo(109, 0);
+    gate.clock.now += 6_000;
+    expect(gate.limit()).toBeGreaterThan(120);
+  });
+
+  it('is lowered a little if it held attempts back and more are rejected than usual', () => {
+    const gate = setUp();
+    const base = gate.learn();
+    gate.run(20, 4_000, always);
+    rejectionsUntilChange(gate, 20, never);
+    const lowered = gate.limit() ?? 0;
+    expect(lowered / base).toBeGreaterThan(0.9);
+    expect(lowered / base).toBeLessThanOrEqual(0.95);
+    gate.clock.now += 59_000;
+    expect(gate.limit()).toBe(lowered);
+    gate.clock.now += 12_000;
+    expect(gate.limit()).toBeGreaterThan(1.5 * lowered);
+  });
+
+  it('is halved at most every two seconds', () => {
+    const gate = setUp();
+    gate.learn();
+    gate.run(20, 4_000, always);
+    rejectionsUntilChange(gate, 20, never);
+    const lowered = gate.limit() ?? 0;
+    const half = rejectsOneIn(2);
+    gate.run(20, 1_900, half);
+    expect(gate.limit()).toBe(lowered);
+    gate.run(20, 1_000, half);
+    expect(gate.limit()).toBe(lowered / 2);
+    gate.run(20, 1_000, half);
+    expect(gate.limit()).toBe(lowered / 2);
+  });
+
+  it.each([
+    [20, 4],
+    [30, 4],
+  ])('is lowered when one in %d is rejected, which is never an alarm', (n, rejections) => {
+    const gate = setUp();
+    const base = gate.learn();
+    gate.run(20, 1_000, always);
+    expect(rejectionsUntilChange(gate, 20, rejectsOneIn(n))).toBe(rejections);
+    expect((gate.limit() ?? 0) / base).toBeGreaterThan(0.9);
+    expect((gate.limit() ?? 0) / base).toBeLessThanOrEqual(0.95);
+  });
+
+  it('is not lowered when hardly any are rejected', () => {
+    const { run, limit, learn } = setUp();
+    const base = learn();
+    run(20, 1_000, always);
+    expect(run(20, 18_000, rejectsOneIn(100)).rejected).toBe(1);
+    expect(limit()).toBe(base);
+  });
+
+  it('returns to its value after two rejections if it was raised', () => {
+    const gate = setUp();
+    const base = gate.learn();
+    gate.run(20, 22_000, always);
+    const vendor = rejectsOneIn(20);
+    let rejected = 0;
+    while ((gate.limit() ?? 0) > base && rejected < 10)
+      rejected += gate.run(20, 20, vendor).rejected;
+    expect(rejected).toBe(2);
+    expect(gate.limit()).toBe(base);
+  });
+
+  it('is measured from the last minute again after it was forgotten', () => {
+    const measured = (hasHeldBack: boolean): number | undefined => {
+      const { clock, run, limit, learn } = setUp();
+      learn();
+      if (hasHeldBack) run(10, 500, always);
+      clock.now += 150_000;
+      expect(limit()).toBeUndefined();
+      run(100, 20_000, always);
+      run(1, 4, never);
+      return limit();
+    };
+    // Two hundred in the last minute, or in all of the time since it was learned.
+    expect(measured(true)).toBeCloseTo(200);
+    expect(measured(false)).toBeCloseTo(70.6, 1);
+  });
+
+  it('counts attempts that enter without asking', () => {
+    const gate = setUp();
+    gate.learn();
+    countAtOnce(gate);
+    gate.clock.now += 10_000;
+    gate.enter()(ok);
+    gate.enter()(ok);
+    expect(gate.rate.opensAt(load, gate.clock.now)).toBeGreaterThan(gate.clock.now);
+  });
+
   it('does not change while the vendor rejects everything', () => {
     const { run, limit, learn } = setUp();
     const base = learn();
@@ -227,7 +341,7 @@ describe('the learned rate', () => {
     clock.now += 1;
     run(1, 4, never);
     const base = limit();
-    clock.now += 100;
+    run(20, 3_000, always);
     for (const leave of early) leave(limited);
     expect(limit()).toBe(base);
   });

@@ -125,6 +125,13 @@ describe('createRateGate', () => {
     expect(opensAfter(1e12)).toBeLessThan(62_000);
   });
 
+  test('refills evenly, and a request after its tokens are paid off passes', () => {
+    const gate = tokens(6_100);
+    gate.enter({ tokens: 100 }, start).leave({ outcome: 'ok', tokens: 1_100 }, start);
+    expect(gate.opensAt({ tokens: 100 }, start + 5_000)).toBeGreaterThan(start + 10_000);
+    expect(gate.opensAt({ tokens: 1 }, start + 11_000)).toBe(start + 11_000);
+  });
+
   test('does not correct what was estimated when the vendor reports no tokens', () => {
     const gate = tokens(6_000);
     gate.enter({ tokens: 1_000 }, start).leave({ outcome: 'other', tokens: undefined }, start);
@@ -152,7 +159,8 @@ describe('createRateGate', () => {
     expect(enterAll()).toBe(2);
     settings.perMinute = 4;
     gate.limitChanged(8, start);
-    settings.perMinute = 8;
+    settings.perMinute = 60;
+    gate.limitChanged(60, start);
     expect(enterAll()).toBe(0);
   });
 });

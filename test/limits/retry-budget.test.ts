@@ -61,6 +61,14 @@ describe('createRetryBudget', () => {
     expect(budget.tokens()).toBe(earned);
   });
 
+  test('refills before a success is added', () => {
+    const { clock, budget } = setUp();
+    takeAll(budget);
+    clock.now += 60_000;
+    budget.success();
+    expect(budget.tokens()).toBeCloseTo(10.1);
+  });
+
   test('ignores a clock that goes backwards', () => {
     const { clock, budget } = setUp();
     takeAll(budget);

@@ -112,6 +112,42 @@ describe('createVendorGate', () => {
     expect(gate.opensAt(load, 300)).toBe(31_500);
   });
 
+  test('keeps the rate of a refill when a report shows none', () => {
+    const gate = createVendorGate();
+    gate.enter(load, 0).reported(requests(50, 5_000), 0);
+    gate.enter(load, 1_000).reported(requests(20, 8_000), 1_000);
+    expect(gate.intervalMs(load)).toBe(100);
+    gate.enter(load, 1_100).reported(requests(100, 8_000), 1_100);
+    expect(gate.intervalMs(load)).toBe(100);
+    // A slower refill, although the reset has not moved.
+    gate.enter(load, 1_200).reported(requests(90, 2_000), 1_200);
+    expect(gate.intervalMs(load)).toBe(200);
+    gate.enter(load, 1_300).reported(requests(20, 0), 1_300);
+    expect(gate.intervalMs(load)).toBe(200);
+  });
+
+  test('does not take a reset that moves for a refill if the limit is unknown', () => {
+    const gate = createVendorGate();
+    const unknown = (remaining: number, resetMs: number) =>
+      requests(remaining, resetMs).map(({ limit: _, ...rest }) => rest);
+    gate.enter(load, 0).reported(unknown(50, 5_000), 0);
+    gate.enter(load, 1_000).reported(unknown(20, 8_000), 1_000);
+    expect(gate.opensAt({ tokens: 1 }, 1_000)).toBe(1_000);
+    for (let each = 0; each < 20; each += 1) gate.enter(load, 1_000);
+    expect(gate.opensAt(load, 1_000)).toBe(9_000);
+  });
+
+  test('keeps spreading when the vendor reports the window', () => {
+    const gate = createVendorGate();
+    gate.enter(load, 0).reported(requests(0, 60_000), 0);
+    gate.opensAt(load, 10);
+    for (let each = 0; each < 5; each += 1) {
+      gate.enter(load, 60_000).reported(requests(99 - each, 60_000), 60_000);
+    }
+    expect(gate.opensAt(load, 60_000)).toBeGreaterThan(60_500);
+    expect(gate.opensAt(load, 60_000)).toBeLessThan(65_000);
+  });
+
   test('refills no further than the limit', () => {
     const gate = createVendorGate();
     gate.enter(load, 0).reported(requests(50, 5_000), 0);

@@ -42,6 +42,11 @@ describe('a closed circuit', () => {
     expect(openCircuit).toEqual({ state: 'open', until: 5_000, openings: 1 });
   });
 
+  test('admits every call, none as a probe', () => {
+    expect(circuitAllows(closedCircuit, 0)).toEqual({ allowed: true });
+    expect(enterCircuit(closedCircuit, 1)).toBe(closedCircuit);
+  });
+
   test('resets the failure streak on success', () => {
     expect(afterCalls('failure', 'failure', 'success', 'failure')).toMatchObject({
       state: 'closed',
@@ -150,6 +155,13 @@ describe('an open circuit', () => {
         },
       ),
     );
+  });
+
+  test('opens for up to a fifth less at random from the second opening on', () => {
+    const again = (random: number) =>
+      record(enterCircuit(openCircuit, 1), probe(1), 'failure', 5_000, random);
+    expect(again(0)).toMatchObject({ until: 15_000, openings: 2 });
+    expect(again(0.5)).toMatchObject({ until: 14_000 });
   });
 
   test('restarts at 5 s after it was closed', () => {

@@ -34,6 +34,12 @@ it('takes no token of the retry budget when it allows no hedge', () => {
   expect(tokens).toBe(1);
 });
 
+it('allows hedges while half of the calls are late', () => {
+  const budget = createHedgeBudget();
+  for (let call = 0; call < hedgeBudgetRules.maxLate; call += 1) budget.note(true);
+  expect(budget.take(free)).toBe(true);
+});
+
 it('accumulates at most ten hedges', () => {
   const budget = createHedgeBudget();
   budget.earn(1_000);

@@ -82,6 +82,26 @@ describe('createLearnedConcurrency', () => {
     expect(gate.limit(clock.now)).toBe(2.5);
   });
 
+  it('is not learned from a single overload error', () => {
+    const { gate, clock, ...rest } = setUp();
+    start({ gate, clock, ...rest }, 20);
+    gate.enter(load, clock.now).leave({ outcome: 'overloaded', tokens: 1 }, clock.now);
+    expect(gate.limit(clock.now)).toBeUndefined();
+  });
+
+  it('is learned again after it was forgotten', () => {
+    const { gate, clock, ...rest } = setUp();
+    start({ gate, clock, ...rest }, 20);
+    gate.learn(clock.now, clock.now);
+    gate.enter(load, clock.now).leave({ outcome: 'ok', tokens: 1 }, clock.now);
+    clock.now += 200_000;
+    expect(gate.limit(clock.now)).toBeUndefined();
+    start({ gate, clock, ...rest }, 20);
+    gate.learn(clock.now, clock.now);
+    expect(gate.limit(clock.now)).toBe(20);
+    expect(gate.limit(clock.now + 3_000)).toBeGreaterThan(20);
+  });
+
   it('ignores attempts sent before it was learned', () => {
     const { gate, clock, ...rest } = setUp();
     start({ gate, clock, ...rest }, 20);

@@ -132,6 +132,30 @@ describe('createRateGate', () => {
     expect(gate.opensAt({ tokens: 1 }, start + 11_000)).toBe(start + 11_000);
   });
 
+  test('admits no burst of tokens below those of one second', () => {
+    const gate = tokens(60);
+    gate.enter({ tokens: 1 }, start);
+    expect(gate.opensAt({ tokens: 1 }, start)).toBeGreaterThan(start + 900);
+  });
+
+  test('starts to limit when a limit is set later, and stays as it is when one is lowered', () => {
+    const settings: { perMinute: number | undefined } = { perMinute: undefined };
+    const gate = createRateGate({
+      name: () => 'rpm',
+      unit: 'requests',
+      perMinute: () => settings.perMinute,
+    });
+    gate.enter({ tokens: 0 }, start);
+    gate.limitChanged(0, start);
+    settings.perMinute = 60;
+    for (let each = 0; each < 5; each += 1) gate.enter({ tokens: 0 }, start);
+    const opensAt = gate.opensAt({ tokens: 0 }, start);
+    expect(opensAt).toBeGreaterThan(start + 900);
+    gate.limitChanged(90, start);
+    gate.limitChanged(60, start);
+    expect(gate.opensAt({ tokens: 0 }, start)).toBe(opensAt);
+  });
+
   test('does not correct what was estimated when the vendor reports no tokens', () => {
     const gate = tokens(6_000);
     gate.enter({ tokens: 1_000 }, start).leave({ outcome: 'other', tokens: undefined }, start);

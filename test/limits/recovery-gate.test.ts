@@ -60,6 +60,7 @@ describe('createRecoveryGate', () => {
       gate
         .enter(load, 0)
         .leave({ ...gone, outcome: 'limited', hasRetryAfter: false, isTargetLimited: true }, 10);
+      expect(gate.opensAt(load, 15)).toBe(15);
       gate.enter(load, 20);
       early.leave({ ...gone, outcome: 'other' }, 30);
       expect(gate.opensAt(load, 30)).toBe(20 + waitMs);

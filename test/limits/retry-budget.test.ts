@@ -24,6 +24,7 @@ describe('createRetryBudget', () => {
     const { clock, budget } = setUp();
     takeAll(budget);
     clock.now += 1_000;
+    expect(budget.tokens()).toBe(3);
     expect(takeAll(budget)).toBe(3);
     clock.now += 333;
     expect(takeAll(budget)).toBe(0);

@@ -114,6 +114,51 @@ describe('createAdmissionQueue', () => {
     expect(admitted).toEqual(['filler', 'large', 'small']);
   });
 
+  test('does not let small requests overtake a large one at any of its gates', async () => {
+    const { enter, admitted, runtime } = setUp();
+    const tokens = () =>
+      createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => 6_000 });
+    const [one, two] = [tokens(), tokens()];
+    enter('filler one', [one], { load: { tokens: 6_000 } });
+    enter('filler two', [two], { load: { tokens: 60 } });
+    enter('large', [one, two], { load: { tokens: 100 } });
+    enter('small', [two], { load: { tokens: 5 } });
+    await runtime.settle();
+    expect(admitted).toEqual(['filler one', 'filler two']);
+  });
+
+  test('sets its timer once for attempts that wait for the same gate', async () => {
+    const runtime = fakeRuntime();
+    let sleeps = 0;
+    const queue = createAdmissionQueue({
+      ...runtime,
+      sleep: (ms, signal) => {
+        sleeps += 1;
+        return runtime.sleep(ms, signal);
+      },
+    });
+    const gate = createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => 6_000 });
+    const enter = (tokens: number) =>
+      queue.enter({
+        gates: [gate],
+        load: { tokens },
+        priority: 'normal',
+        since: runtime.now(),
+        deadline: runtime.now() + 600_000,
+        expiresAt: Number.POSITIVE_INFINITY,
+        bounds: [],
+        signal: new AbortController().signal,
+      });
+    await enter(90);
+    const waiting = [enter(6_000), enter(5), enter(5)];
+    expect(sleeps).toBe(1);
+    await runtime.advance(500);
+    expect(sleeps).toBe(1);
+    await runtime.advance(200_000);
+    await Promise.all(waiting);
+    expect(runtime.pending).toBe(0);
+  });
+
   test('admits when a gate opens over time, with one timer', async () => {
     const { enter, admitted, runtime } = setUp();
     const gate = createRateGate({ name: () => 'rpm', unit: 'requests', perMinute: () => 1 });

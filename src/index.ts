@@ -15,6 +15,7 @@ export type {
   FinishReason,
   ObjectOf,
   PartialAnswer,
+  TagOptions,
   Tags,
   ToolCallOf,
   Warning,

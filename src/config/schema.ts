@@ -28,7 +28,7 @@ const count = z.int().nonnegative();
 export const positive = z.int().positive();
 const milliseconds = z.number().positive();
 const dollars = z.number().nonnegative();
-export const tags = z.record(z.string(), z.string());
+export const tags = z.record(z.string(), z.string().optional());
 const jsonObject = z.record(z.string(), z.json());
 
 const price = z.strictObject({
@@ -109,7 +109,7 @@ export const callDefaults = {
   cache: cacheHint.optional(),
   userId: z.string().optional(),
   onUnsupported: z.enum(['warn', 'error', 'skip-target']).optional(),
-  providerOptions: z.record(z.string(), jsonObject).optional(),
+  providerOptions: z.record(z.string(), jsonObject.optional()).optional(),
   priority: z.enum(['high', 'normal', 'low']).optional(),
   transfer: z.enum(['stream', 'unary']).optional(),
   repairAttempts: count.optional(),
@@ -169,7 +169,7 @@ export const routingSchema = z.strictObject({
     .refine((tiers) => Object.keys(tiers).length > 0, 'must contain at least one tier'),
   defaults: z.strictObject(tierSettings).optional(),
   prices: z.record(z.string(), price).optional(),
-  providerLimits: z.record(z.string(), limits).optional(),
+  providerLimits: z.record(z.string(), limits.optional()).optional(),
   tags: tags.optional(),
 });
 

@@ -92,12 +92,18 @@ export type Snapshot = {
   readonly callsInFlight: number;
 };
 
+/** The key of a field that exists only in types. */
+declare const tiers: unique symbol;
+
 /** An in-process LLM router. Two routers share no state. */
 export interface Router<
   Tier extends string = string,
   Provider extends string = string,
   Strategy extends string = never,
 > {
+  /** Never set. Without it, a router of fewer tiers would be assignable to one of more. */
+  readonly [tiers]?: Readonly<Record<Tier, true>>;
+
   /**
    * Makes a call to a tier and returns the complete answer.
    *
@@ -197,7 +203,12 @@ export interface Router<
    * cannot be replaced.
    * @throws SignalboxError `config` if the configuration is invalid. Nothing changes then.
    */
-  reconfigure(routing: RoutingConfig<Provider, Tier, Strategy>): void;
+  reconfigure<Name extends Tier>(
+    // Inferred, so that a router of more tiers is assignable to one of fewer; `tiers` must still have all of them.
+    routing: RoutingConfig<Provider, Name, Strategy> & {
+      readonly tiers: Readonly<Record<Tier, unknown>>;
+    },
+  ): void;
 
   /** Loads the vendors' SDKs and the price list now instead of with the first call. */
   preload(): Promise<void>;
@@ -207,7 +218,7 @@ export interface Router<
    * all listeners. Resolves when no call runs.
    * @default drainMs 0
    */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
 
   /** The same as `close()`, for `await using router = createRouter(…)`. */
   [Symbol.asyncDispose](): Promise<void>;

@@ -668,6 +668,40 @@ describe('the tags of a target', () => {
   });
 });
 
+describe('an option that is undefined', () => {
+  it('counts as not set, in tags and in groups of options, wherever it is', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const a = fakeProvider([{ text: 'late', firstTokenDelayMs: 500 }, 'two'], { runtime });
+    const router = createRouter({
+      runtime,
+      providers: { a },
+      tags: { service: 'shop', region: undefined },
+      providerLimits: { a: undefined },
+      defaults: { tags: { service: undefined }, providerOptions: { a: undefined } },
+      tiers: {
+        t: {
+          targets: [{ target: 'a/m', tags: { team: 'one', service: undefined } }],
+          timeouts: { firstTokenMs: 100 },
+          tags: { level: 'gold', service: undefined },
+        },
+      },
+    });
+    const options = {
+      signal: undefined,
+      tags: { user: undefined, level: undefined },
+      timeouts: { firstTokenMs: undefined },
+      retry: { attempts: undefined },
+      providerOptions: { a: undefined },
+    };
+    // The tier's timeout applies.
+    await expect(router.complete('t', 'hi', options)).rejects.toMatchObject({
+      errors: [{ code: 'timeout', phase: 'first-token' }],
+    });
+    const answer = await router.complete('t', 'hi', options);
+    expect(answer.tags).toStrictEqual({ service: 'shop', level: 'gold', team: 'one' });
+  });
+});
+
 describe('an invalid call', () => {
   it.each([
     [

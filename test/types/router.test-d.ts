@@ -35,7 +35,9 @@ const router = createRouter({
 // Tier and provider names are inferred from the configuration.
 expectType<Equal<typeof router, Router<'fast' | 'cheap-summarize', 'openai' | 'anthropic'>>>(true);
 type Next = Parameters<typeof router.reconfigure>[0];
-expectType<Equal<Next, RoutingConfig<'openai' | 'anthropic', 'fast' | 'cheap-summarize'>>>(true);
+type Whole = RoutingConfig<'openai' | 'anthropic', 'fast' | 'cheap-summarize'>;
+expectType<Next extends Whole ? true : false>(true);
+expectType<Whole extends Next ? true : false>(true);
 
 // `tier` of a completion is the called tier.
 const fast = await router.complete('fast', 'hello');
@@ -205,3 +207,22 @@ expectType<Equal<typeof stream, CompletionStream<Completion<undefined, ToolCallP
   true,
 );
 expectType<Equal<typeof fast, Completion<undefined, ToolCallPart, 'fast'>>>(true);
+
+// A router with more tiers than a function needs can be passed to it.
+declare const wider: Router<'fast' | 'slow', 'openai' | 'anthropic'>;
+const narrower: Router<'fast', 'openai' | 'anthropic'> = wider;
+const withoutNames: Router<'fast'> = wider;
+const withAnyTier: Router = wider;
+void [narrower, withoutNames, withAnyTier];
+// Each of its names is checked where it is known.
+router.reconfigure({
+  // @ts-expect-error there is no tier "slow"
+  tiers: { fast: ['openai/m'], 'cheap-summarize': { targets: ['openai/m'], fallbackTier: 'slow' } },
+});
+router.reconfigure({
+  // @ts-expect-error there is no tier "slow"
+  tiers: { fast: ['openai/m'], 'cheap-summarize': ['openai/m'], slow: ['openai/m'] },
+});
+// @ts-expect-error the router lacks a tier
+const lacking: Router<'fast' | 'slow' | 'huge', 'openai' | 'anthropic'> = wider;
+void lacking;

@@ -42,7 +42,7 @@ export type OpenAIChatSettings = OpenAIConnectionSettings & {
    * unless you set their vendor's list here or their prices in the configuration's `prices`.
    * @default 'openai'
    */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
 };
 
 /** The capabilities assumed for an unknown vendor. If it rejects a call, the next target is tried. */

@@ -62,11 +62,11 @@ export type OpenAIConnectionSettings = AnswerSettings &
          * @default the environment variable `OPENAI_API_KEY`, read at each call. It is sent only to OpenAI's hosts and
          * to this machine; through `openaiChat()` every other host gets the key `none`.
          */
-        readonly apiKey?: ApiKey;
+        readonly apiKey?: ApiKey | undefined;
         /** Including the version. @default 'https://api.openai.com/v1' */
-        readonly baseURL?: string;
+        readonly baseURL?: string | undefined;
         /** Sent with every request. They override signalbox's headers. */
-        readonly headers?: Readonly<Record<string, string>>;
+        readonly headers?: Readonly<Record<string, string>> | undefined;
         readonly client?: undefined;
       })
     | {

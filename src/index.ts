@@ -117,6 +117,7 @@ export type {
   TargetKnowledge,
 } from './protocol/strategy.ts';
 export type {
+  ByteStream,
   CompletionStream,
   ProviderPart,
   ReadableFormat,

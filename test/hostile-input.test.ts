@@ -475,7 +475,11 @@ describe('names that every object inherits', () => {
       expect(provider.calls[0]?.request).not.toHaveProperty('extraBody');
       const output = [{ type: name }];
       const result = { type: 'tool-result', id: '1', name, output };
-      await router.complete(name, [{ role: 'tool', content: [result] }] as never);
+      const history = [
+        { role: 'user', content: 'hi' },
+        { role: 'tool', content: [result] },
+      ];
+      await router.complete(name, history as never);
       const schema = { type: 'object', properties: { [name]: { type: 'string' } } };
       await router.complete(name, 'hi', {
         tools: [{ name, inputSchema: schema }],

@@ -7,6 +7,8 @@ import { Calls } from './engine/call/calls.ts';
 import { createEngine } from './engine/inspect/create-engine.ts';
 import { createDrills } from './engine/inspect/drills.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
+import { SignalboxError } from './errors.ts';
+import { nodeVersionProblem } from './internal/node-version.ts';
 import type { CallOptions } from './protocol/call-options.ts';
 import type { RouterConfig } from './protocol/config.ts';
 import type { DrillOptions } from './protocol/drill.ts';
@@ -21,6 +23,8 @@ type Messages = string | readonly Message[];
 
 /** A router without its public types: names and results are as the engine knows them. */
 function openRouter(config: RouterConfig<string, string, string>) {
+  const problem = nodeVersionProblem();
+  if (problem !== undefined) throw new SignalboxError('config', problem);
   if (typeof config !== 'object' || config === null) {
     throw configError([{ path: [], message: 'must be an object with providers and tiers' }]);
   }

@@ -11,12 +11,14 @@ import { crossCheck, type KnownNames, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import {
+  homes,
   knownKeys,
   type RoutingInput,
   routingSchema,
   type TargetInput,
   type TierInput,
 } from './schema.ts';
+import { issueMessage } from './wording.ts';
 
 /** One target of one tier, with all layers of the configuration merged. */
 export type ResolvedTarget = Candidate;
@@ -184,13 +186,13 @@ export function resolveConfig(
   if (flaws.some(({ kind }) => kind === 'nesting')) {
     throw configError([...found, ...flawProblems(flaws)]);
   }
-  const parsed = routingSchema.safeParse(routing);
+  const parsed = routingSchema.safeParse(routing, { error: issueMessage });
   const malformed = parsed.error?.issues ?? [];
   const problems = [
     ...found,
     // The schema reports the other kinds of flaws.
     ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
-    ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
+    ...malformed.flatMap((issue) => describeIssue(issue, knownKeys, homes)),
     ...crossCheck(routing, known),
   ];
   if (!parsed.success || problems.length > 0) throw configError(problems);

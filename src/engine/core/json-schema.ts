@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { formatPath } from '../../config/problems.ts';
+import { issueMessage, meantIssues } from '../../config/wording.ts';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { dataFlaws } from '../../internal/caller-data.ts';
 import { quoted, shortened } from '../../internal/quoted.ts';
@@ -109,7 +110,17 @@ export async function checkAgainst(schema: StandardSchema, value: unknown): Prom
 export function validatorOf(schema: StandardSchema | JsonSchema, path: string): StandardSchema {
   if (isStandardSchema(schema)) return schema;
   try {
-    return z.fromJSONSchema(schema);
+    const checked = z.fromJSONSchema(schema);
+    return {
+      '~standard': {
+        version: 1,
+        vendor: 'signalbox',
+        validate(value) {
+          const { success, data, error } = checked.safeParse(value, { error: issueMessage });
+          return success ? { value: data } : { issues: error.issues.flatMap(meantIssues) };
+        },
+      },
+    };
   } catch (cause) {
     throw new SignalboxError(
       'config',

@@ -84,7 +84,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     on: emitter.on,
     once: emitter.once,
     off: emitter.off,
-    explain(tier: string, messages: Messages, options?: CallOptions) {
+    async explain(tier: string, messages: Messages, options?: CallOptions) {
       return explainCall(engine, calls.openChat(context(), 'complete', tier, messages, options));
     },
     drill(options: DrillOptions) {

@@ -29,7 +29,7 @@ export type Explanation<Tier extends string = string> = {
     readonly target: string;
     /** Position of the key in the provider's pool, from 1. Absent without a pool. */
     readonly key?: number;
-    /** Options that the target does not support. */
+    /** Options that the target does not support, and a model that is probably misspelt. */
     readonly warnings: readonly string[];
   }[];
   readonly skipped: readonly {
@@ -173,7 +173,12 @@ export interface Router<
     listener: (event: EventOf<Name, Tier>) => unknown,
   ): void;
 
-  /** Returns which targets a call would try and which it would skip, with reasons. Sends nothing. */
+  /**
+   * Returns which targets a call would try and which it would skip, with reasons, and warns of models that are not in
+   * their vendor's price list. Loads the price list. Sends nothing.
+   *
+   * @throws SignalboxError `config` for invalid options
+   */
   explain<
     const Name extends Tier,
     Schema extends AnySchema = undefined,
@@ -182,7 +187,7 @@ export interface Router<
     tier: Name,
     messages: string | readonly Message[],
     options?: CallOptions<Provider, Schema, Tools>,
-  ): Explanation<Name>;
+  ): Promise<Explanation<Name>>;
 
   /**
    * Starts a fire drill: makes targets of a live tier fail for a share of its calls and a limited time, and reports

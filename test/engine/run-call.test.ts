@@ -751,7 +751,7 @@ describe('a router', () => {
   it('explains a call without making it', async () => {
     const { router, calls, complete } = setUp({ a: { error: 'auth' }, b: 'two' });
     await complete();
-    const explained = router.explain('t', 'hi', { route: { ignore: [] } });
+    const explained = await router.explain('t', 'hi', { route: { ignore: [] } });
     expect(explained.candidates.map(({ target }) => target)).toEqual(['b/m']);
     expect(explained.skipped[0]).toMatchObject({ target: 'a/m' });
     expect(explained.skipped[0]?.reason).toContain('key rejected until');

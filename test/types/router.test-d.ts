@@ -57,7 +57,7 @@ await router.complete('fats', 'hello');
 // @ts-expect-error
 router.stream('cheap-sumarize', 'hello');
 // @ts-expect-error
-router.explain('slow', 'hello');
+await router.explain('slow', 'hello');
 
 // @ts-expect-error
 router.drill({ tier: 'fats', fault: 'slow', share: 1, forMs: 1 });
@@ -177,8 +177,10 @@ router.reconfigure({
 router.reconfigure({ tiers: { fast: ['anthropic/claude-haiku-4-5'] } });
 
 // `explain` and `snapshot`.
-expectType<Equal<ReturnType<typeof router.explain<'fast'>>, Explanation<'fast'>>>(true);
-const { candidates, skipped } = router.explain('fast', 'hello', { route: { ignore: ['openai'] } });
+expectType<Equal<Awaited<ReturnType<typeof router.explain<'fast'>>>, Explanation<'fast'>>>(true);
+const { candidates, skipped } = await router.explain('fast', 'hello', {
+  route: { ignore: ['openai'] },
+});
 expectType<Equal<(typeof candidates)[number]['target'], string>>(true);
 expectType<Equal<(typeof skipped)[number]['until'], number | undefined>>(true);
 expectType<Equal<ReturnType<typeof router.snapshot>, Snapshot>>(true);

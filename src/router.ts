@@ -4,6 +4,7 @@ import { checkedRuntime, runtimeProblems } from './config/check-runtime.ts';
 import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { Calls } from './engine/call/calls.ts';
+import { checkKeys } from './engine/inspect/check-keys.ts';
 import { createEngine } from './engine/inspect/create-engine.ts';
 import { createDrills } from './engine/inspect/drills.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
@@ -108,6 +109,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     async preload() {
       const loading = [...engine.providers.keys()].map((name) => engine.loading.load(name));
       await Promise.all([...loading, engine.pricing.load()]);
+      checkKeys(engine);
     },
     close,
     [Symbol.asyncDispose]: () => close(),

@@ -108,6 +108,12 @@ export interface Provider {
    */
   preload(): Promise<void>;
   /**
+   * Where the key with this index comes from, for messages: a setting such as `openai().apiKey`, or an environment
+   * variable. Never the key. Absent if the provider does not choose the key.
+   * @throws SignalboxError `auth` if there is no key
+   */
+  keySource?(key: number): string;
+  /**
    * Converts the request to the vendor's format. Pure: no I/O, no clock.
    * @throws SignalboxError `unsupported` or `invalid_request` if the wire cannot express the request
    */

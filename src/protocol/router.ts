@@ -215,7 +215,13 @@ export interface Router<
     },
   ): void;
 
-  /** Loads the vendors' SDKs and the price list now instead of with the first call. */
+  /**
+   * Loads the vendors' SDKs and the price list now instead of with the first call, and checks that every provider has
+   * its keys.
+   *
+   * @throws SignalboxError `config` if an SDK is missing; `auth` if a key is missing. The message names the provider, and
+   * the setting or the environment variable.
+   */
   preload(): Promise<void>;
 
   /**

@@ -17,6 +17,7 @@ import {
   isHostOf,
   type KeyVariables,
   keyCountOf,
+  keySourceOf,
   keyVariablesFor,
   optionalKey,
   withKey,
@@ -125,6 +126,8 @@ export type OpenAIConnection = {
   /** The size limit of an answer, if set. */
   readonly bound: { readonly maxAnswerBytes?: number };
   preload(): Promise<void>;
+  /** See {@link Provider.keySource}. Absent for a client of the caller. */
+  readonly keySource?: (key: number) => string;
   /**
    * The client for a model, created on first use. Later uses get it without a promise.
    * @throws SignalboxError `auth` without a key, `config` when the SDK is missing or rejects its settings.
@@ -199,9 +202,7 @@ function ownHeaders(
   const { authHeader = 'authorization' } = rules;
   const path = `${factory}().${rules.keySetting ?? 'apiKey'}`;
   const headers = headerTable(settings.headers ?? {});
-  const hasCredential = [...credentialHeaders, authHeader].some(
-    (name) => headers[name] !== undefined,
-  );
+  const hasCredential = hasCredentialHeader(settings, authHeader);
   const scheme = authHeader === 'authorization' ? 'Bearer ' : '';
   return (index) => {
     if (hasCredential) return { ...fixedHeaders, ...headers };
@@ -210,6 +211,30 @@ function ownHeaders(
       : currentKey(path, settings.apiKey, names, index, withheld);
     return withKey(key, (now) => ({ ...fixedHeaders, [authHeader]: scheme + now, ...headers }));
   };
+}
+
+/** Whether the caller sets a header with a credential, so that no key is sent. */
+function hasCredentialHeader({ headers = {} }: OwnSettings, authHeader: string): boolean {
+  const given = headerTable(headers);
+  return [...credentialHeaders, authHeader].some((name) => given[name] !== undefined);
+}
+
+function sourceOf(
+  factory: string,
+  settings: OwnSettings,
+  { authHeader = 'authorization', keySetting = 'apiKey' }: ConnectionRules,
+  variables: KeyVariables,
+  keyIsOptional: boolean,
+  index: number,
+): string {
+  if (hasCredentialHeader(settings, authHeader)) return `${factory}().headers`;
+  const path = `${factory}().${keySetting}`;
+  try {
+    return keySourceOf(path, settings.apiKey, variables, index);
+  } catch (error) {
+    if (keyIsOptional) return `no setting, because ${path} is not set`;
+    throw error;
+  }
 }
 
 async function makeClient(
@@ -305,6 +330,9 @@ export function openAIConnection(
     isOpenAI,
     bound: answerBoundOf(settings),
     keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
+    ...(given === undefined && {
+      keySource: (index: number) => sourceOf(factory, own, rules, variables, keyIsOptional, index),
+    }),
     preload: async () => {
       if (given === undefined) await loadOpenAI();
     },

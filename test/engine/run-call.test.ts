@@ -677,6 +677,40 @@ describe('the tags of a target', () => {
   });
 });
 
+describe('an option that is undefined', () => {
+  it('counts as not set, in tags and in groups of options, wherever it is', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const a = fakeProvider([{ text: 'late', firstTokenDelayMs: 500 }, 'two'], { runtime });
+    const router = createRouter({
+      runtime,
+      providers: { a },
+      tags: { service: 'shop', region: undefined },
+      providerLimits: { a: undefined },
+      defaults: { tags: { service: undefined }, providerOptions: { a: undefined } },
+      tiers: {
+        t: {
+          targets: [{ target: 'a/m', tags: { team: 'one', service: undefined } }],
+          timeouts: { firstTokenMs: 100 },
+          tags: { level: 'gold', service: undefined },
+        },
+      },
+    });
+    const options = {
+      signal: undefined,
+      tags: { user: undefined, level: undefined },
+      timeouts: { firstTokenMs: undefined },
+      retry: { attempts: undefined },
+      providerOptions: { a: undefined },
+    };
+    // The tier's timeout applies.
+    await expect(router.complete('t', 'hi', options)).rejects.toMatchObject({
+      errors: [{ code: 'timeout', phase: 'first-token' }],
+    });
+    const answer = await router.complete('t', 'hi', options);
+    expect(answer.tags).toStrictEqual({ service: 'shop', level: 'gold', team: 'one' });
+  });
+});
+
 describe('an invalid call', () => {
   it.each([
     [
@@ -726,7 +760,7 @@ describe('a router', () => {
   it('explains a call without making it', async () => {
     const { router, calls, complete } = setUp({ a: { error: 'auth' }, b: 'two' });
     await complete();
-    const explained = router.explain('t', 'hi', { route: { ignore: [] } });
+    const explained = await router.explain('t', 'hi', { route: { ignore: [] } });
     expect(explained.candidates.map(({ target }) => target)).toEqual(['b/m']);
     expect(explained.skipped[0]).toMatchObject({ target: 'a/m' });
     expect(explained.skipped[0]?.reason).toContain('key rejected until');

@@ -1,10 +1,10 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import {
   httpFailure,
   maxMessageLength,
+  type RejectedRequest,
   type VendorError,
   vendorFailure,
 } from '../common/classify.ts';
@@ -79,7 +79,7 @@ function readError(body: unknown): VendorError {
 }
 
 /** The error of an HTTP error response. */
-export function httpError(response: HttpError): SignalboxError {
+export function httpError(response: RejectedRequest): SignalboxError {
   return httpFailure(response, readError, codeByWord);
 }
 

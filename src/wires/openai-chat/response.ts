@@ -6,8 +6,8 @@ import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import type { TextEvent } from '../../transport/server-sent-events.ts';
+import type { RejectedRequest } from '../common/classify.ts';
 import { checkUsage, isObject, listOf, mergeCounts, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerContext,
@@ -27,7 +27,7 @@ import type { ChatDialect } from './dialect.ts';
 
 /** The error of an HTTP error response. Some vendors send it without a body. */
 export function httpError(
-  response: HttpError,
+  response: RejectedRequest,
   { bareRefusal }: Pick<ChatDialect, 'bareRefusal'>,
 ): SignalboxError {
   const { status, body } = response;

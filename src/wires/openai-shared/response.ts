@@ -5,8 +5,12 @@ import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
-import { maxMessageLength, type VendorError, vendorFailure } from '../common/classify.ts';
+import {
+  maxMessageLength,
+  type RejectedRequest,
+  type VendorError,
+  vendorFailure,
+} from '../common/classify.ts';
 import { isNumberedError, numberedError } from '../common/error-numbers.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from '../common/error-words.ts';
 import {
@@ -120,7 +124,7 @@ function statusIn(body: unknown): number | undefined {
 }
 
 /** The error of an HTTP error response. */
-export function openAIHttpError(response: HttpError): SignalboxError {
+export function openAIHttpError(response: RejectedRequest): SignalboxError {
   return vendorFailure(withPhrases(read(response.body), response.status), codeByWord, response);
 }
 

@@ -43,7 +43,6 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a failed attempt keeps its slot under a limit',
-    isRare: true,
     file: 'engine/attempt/grant.ts',
     search: '    this.#slot.release(departure);\n',
     replace: "    if (departure.outcome === 'ok') this.#slot.release(departure);\n",
@@ -135,6 +134,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'connections lost in a freeze count for the circuit',
+    isRare: true,
     file: 'engine/attempt/attempt.ts',
     search: 'return !(isLost && this.#stream?.stoodStill === true);',
     replace: 'return true;',

@@ -4,12 +4,12 @@ import type { AnswerHeaders } from '../../transport/answer.ts';
 import {
   httpFailure,
   maxMessageLength,
-  type RejectedRequest,
   type VendorError,
   vendorFailure,
 } from '../common/classify.ts';
 import { codeByNumber, isNumberedError, numberedError } from '../common/error-numbers.ts';
 import { objectOf, textOf } from '../common/read.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 
 /**
  * `error.type` and `error.details.error_code` (https://platform.claude.com/docs/en/api/errors and the error

@@ -2,10 +2,9 @@ import { SignalboxError } from '../../errors.ts';
 import { believedWaitMs, memoryOf, shallowJson } from '../../internal/vendor-data.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import { type AnswerHeaders, requestIdOf, retryAfterMsOf } from '../../transport/answer.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import { awsWordsOf, codeByAwsException, isKnownWord, knownParam } from './error-words.ts';
 import { namesCallersInput } from './rejection.ts';
-import { staleReference } from './stale-reference.ts';
+import { type RejectedRequest, staleReference } from './stale-reference.ts';
 
 /** How much of a vendor's message is read, in characters. The relevant part is in the first sentence. */
 export const maxMessageLength = 2_000;
@@ -255,9 +254,6 @@ export type ErrorResponse = {
   /** What was sent, to see what it names. */
   readonly request?: unknown;
 };
-
-/** An HTTP error response, and the request that it answers. */
-export type RejectedRequest = HttpError & Pick<ErrorResponse, 'request'>;
 
 /** What the error means, and what of this call it is about if other calls do not share it. */
 function meaningOf(

@@ -1,4 +1,8 @@
+import type { HttpError } from '../../transport/read-reply.ts';
 import { isObject, listOf } from './read.ts';
+
+/** An HTTP error response, and the request that it answers. */
+export type RejectedRequest = HttpError & { readonly request?: unknown };
 
 /** The part of a vendor's error that explains a 403 or a 404. */
 type Refusal = {

@@ -4,11 +4,11 @@ import type { AnswerHeaders } from '../../transport/answer.ts';
 import {
   httpFailure,
   maxMessageLength,
-  type RejectedRequest,
   type VendorError,
   vendorFailure,
 } from '../common/classify.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 
 /**
  * `error.status` (https://cloud.google.com/apis/design/errors) and the reasons in `details`, which take precedence.

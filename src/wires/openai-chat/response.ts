@@ -7,7 +7,6 @@ import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
 import type { TextEvent } from '../../transport/server-sent-events.ts';
-import type { RejectedRequest } from '../common/classify.ts';
 import { checkUsage, isObject, listOf, mergeCounts, objectOf, textOf } from '../common/read.ts';
 import {
   type AnswerContext,
@@ -15,6 +14,7 @@ import {
   type AnswerReader,
   finishWithCalls,
 } from '../common/read-answer.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 import {
   isErrorBody,
   listedCitations,

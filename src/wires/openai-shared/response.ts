@@ -5,12 +5,7 @@ import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
-import {
-  maxMessageLength,
-  type RejectedRequest,
-  type VendorError,
-  vendorFailure,
-} from '../common/classify.ts';
+import { maxMessageLength, type VendorError, vendorFailure } from '../common/classify.ts';
 import { isNumberedError, numberedError } from '../common/error-numbers.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from '../common/error-words.ts';
 import {
@@ -23,6 +18,7 @@ import {
   textOf,
 } from '../common/read.ts';
 import { citation } from '../common/read-answer.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 
 /** Fields with machine-readable words. `status` is used by Google's compatible endpoint, `error_type` by Cohere. */
 const wordKeys = ['code', 'type', 'status', 'error_type'];

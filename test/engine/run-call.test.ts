@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isSignalboxError, type SignalboxError } from '../../src/errors.ts';
+import { isSignalboxError, SignalboxError } from '../../src/errors.ts';
 import type { Attempt } from '../../src/protocol/attempt.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { TierSettings } from '../../src/protocol/config.ts';
@@ -40,6 +40,9 @@ function setUp(scripts: Record<string, FakeScript>, tier: TierSettings = {}) {
   };
   return { runtime, router, events, calls, complete, fails };
 }
+
+const busy = (retryAfterMs: number) => ({ error: 'overloaded', retryAfterMs }) as const;
+const opened = { circuit: { consecutiveFailures: 1, openMs: 5_000 } } as const;
 
 const summaryOf = (trail: readonly Attempt[]): string[] =>
   trail.map((line) => `${line.target} ${line.outcome} ${line.verdict}`);
@@ -139,6 +142,32 @@ describe('a call', () => {
     expect(error.message).toContain('b/m');
     expect(error.retryAfterMs).toBeGreaterThan(0);
     expect(calls()).toEqual({ a: 2, b: 1 });
+  });
+
+  it.each<[string, FakeScript, FakeScript, object, number | undefined]>([
+    ['both', busy(30_000), busy(20_000), {}, 20_000],
+    ['one', busy(30_000), { error: 'unsupported' }, {}, 30_000],
+    ['one that does not say', busy(30_000), { error: 'server_error' }, {}, 30_000],
+    ['longer than the circuit is open', busy(30_000), busy(40_000), opened, 30_000],
+    ['shorter than the circuit is open', busy(2_000), busy(3_000), opened, 5_000],
+    ['the circuit alone', { error: 'server_error' }, { error: 'unsupported' }, opened, 5_000],
+    ['fail-fast', busy(30_000), busy(20_000), { whenAllOpen: 'fail-fast' }, 20_000],
+    ['nobody', { error: 'server_error' }, { error: 'unsupported' }, {}, undefined],
+  ])('has the earliest time at which a target may answer: %s', async (_, a, b, tier, expected) => {
+    const { fails } = setUp({ a, b }, { retry: { attempts: 0 }, ...tier });
+    const error = await fails();
+    expect(error.code).toBe('all_targets_failed');
+    expect(error.retryAfterMs).toBe(expected);
+  });
+
+  it('keeps the time when the circuit opens, for later calls', async () => {
+    const { fails, runtime } = setUp(
+      { a: busy(30_000), b: busy(40_000) },
+      { ...opened, retry: { attempts: 0 }, whenAllOpen: 'fail-fast' },
+    );
+    expect((await fails()).retryAfterMs).toBe(30_000);
+    await runtime.advance(1_000);
+    expect((await fails()).retryAfterMs).toBe(4_000);
   });
 
   it('reports when the first target is available again', async () => {
@@ -840,4 +869,42 @@ it('sends the messages as they were when the call was made', async () => {
   await call;
   const sent = [{ role: 'user', content: [{ type: 'text', text: 'first' }] }];
   expect(b.calls[0]?.request.messages).toEqual(sent);
+});
+
+describe('connections that are lost', () => {
+  async function circuitAfter(frozenMs: number) {
+    const started = fakeRuntime();
+    let aheadMs = 0;
+    const runtime = { ...started, now: () => started.now() + aheadMs };
+    const lost = Promise.withResolvers<void>();
+    const a = fakeProvider('a', { runtime });
+    const losing = {
+      ...a,
+      prepare: () => ({
+        warnings: [],
+        async *send() {
+          yield [{ type: 'open' as const }];
+          await lost.promise;
+          throw new SignalboxError('stream_interrupted', 'reset by peer');
+        },
+      }),
+    };
+    const providers = { a: losing };
+    const tiers = { t: { targets: ['a/m' as const], retry: { attempts: 0 } } };
+    const router = createRouter({ runtime, providers, tiers });
+    const calls = [1, 2, 3, 4].map(() => router.complete('t', 'hi').catch(() => undefined));
+    await started.advance(0);
+    aheadMs = frozenMs;
+    lost.resolve();
+    await Promise.all(calls);
+    return router.snapshot().targets['a/m']?.circuit;
+  }
+
+  it('open the circuit', async () => {
+    expect(await circuitAfter(0)).toBe('open');
+  });
+
+  it('do not open it when the process was frozen meanwhile', async () => {
+    expect(await circuitAfter(120_000)).toBe('closed');
+  });
 });

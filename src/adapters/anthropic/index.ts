@@ -174,7 +174,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
       const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
         open: (context) => new MessageReader(origin, context),
-        httpError: httpError,
+        httpError: (response) => httpError({ ...response, request: body }),
         unrecognized: notAMessage,
         shapes: { event: messageEventShape, body: messageShape },
       };

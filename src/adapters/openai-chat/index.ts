@@ -127,7 +127,8 @@ export function chatProvider(vendor: ChatVendor): Provider {
       const choices = Number(request.extraBody?.n ?? 1) > 1 ? 'alternatives' : 'one';
       const answers: AnswerWire = {
         open: (context) => new ChatReader({ ...context, origin, reasoningOut, choices }),
-        httpError: (response) => httpError(response, dialect),
+        httpError: (response) =>
+          httpError({ ...response, request: [body, request.extraBody] }, dialect),
         unrecognized: notACompletion,
         shapes: { event: chatShape, body: chatShape },
       };

@@ -65,7 +65,8 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
       const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
         open: (context) => new ResponseReader(origin, context),
-        httpError: openAIHttpError,
+        httpError: (response) =>
+          openAIHttpError({ ...response, request: [body, request.extraBody] }),
         unrecognized: () => notAResponse('not a response of the Responses API'),
         shapes: { event: responseEventShape, body: responseShape },
       };

@@ -60,6 +60,7 @@ export class RunningAttempt {
   #renewableKey: RenewableKey | undefined;
   #timing: Timing | undefined;
   #newNames = 0;
+  #stream: AttemptStream | undefined;
   /** For the plugins, while there are any. */
   #ended: PromiseWithResolvers<PluginAttemptResult> | undefined;
 
@@ -128,8 +129,7 @@ export class RunningAttempt {
     const { messages } = this.#request;
     const error = attemptError(raw, collected.requestId, this.plan, messages);
     const isWhole = collected.finish !== undefined;
-    const isShortened = error.code === 'timeout' && this.#timing?.isShortened(error.phase) === true;
-    const fault = isShortened ? 'call' : 'target';
+    const fault = this.#isTargetsFault(error) ? 'target' : 'call';
     this.#grant?.failed(error, {
       ...this.#ending(),
       isWhole,
@@ -141,6 +141,12 @@ export class RunningAttempt {
     const isUnbilled = this.#cost.billed === undefined && usage !== undefined;
     if (isUnbilled) await this.#cost.bill(usage, collected);
     return error;
+  }
+
+  #isTargetsFault({ code, phase }: SignalboxError): boolean {
+    if (code === 'timeout') return this.#timing?.isShortened(phase) !== true;
+    const isLost = code === 'connection' || code === 'stream_interrupted';
+    return !(isLost && this.#stream?.stoodStill === true);
   }
 
   /** Records the failure's line, with what was decided. */
@@ -226,6 +232,7 @@ export class RunningAttempt {
       },
       see: continuation === undefined ? this.#see : this.answerCheck.see,
     });
+    this.#stream = parts;
     return continuation === undefined ? parts : joinedTo(continuation, parts, this.#see);
   }
 

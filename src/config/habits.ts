@@ -29,7 +29,6 @@ const habits: Readonly<Record<string, readonly string[]>> = {
   backoffms: ['minMs'],
   maxtimeout: ['maxMs'],
   maxdelayms: ['maxMs'],
-  wire: ['transfer'],
   stream: ['transfer'],
   streaming: ['transfer'],
   model: ['targets', 'target'],

@@ -93,6 +93,8 @@ export const cacheHint = z.union([
   z.strictObject({ ttl: z.enum(['5m', '30m', '1h', '12h']).optional() }),
 ]);
 
+const transfer = z.enum(['stream', 'unary']).optional();
+
 export const callDefaults = {
   system: z.string().optional(),
   maxOutputTokens: positive.optional(),
@@ -113,7 +115,8 @@ export const callDefaults = {
   onUnsupported: z.enum(['warn', 'error', 'skip-target']).optional(),
   providerOptions: z.record(z.string(), jsonObject.optional()).optional(),
   priority: z.enum(['high', 'normal', 'low']).optional(),
-  transfer: z.enum(['stream', 'unary']).optional(),
+  transfer,
+  wire: transfer,
   repairAttempts: count.optional(),
 };
 

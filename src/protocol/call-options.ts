@@ -65,6 +65,8 @@ export type CallDefaults<Provider extends string = string> = Sampling & {
   readonly priority?: Priority | undefined;
   /** Whether the vendor is asked for a stream or for one JSON answer. @default 'stream' */
   readonly transfer?: Transfer | undefined;
+  /** @deprecated The former name of `transfer`, which wins if both are set. */
+  readonly wire?: Transfer | undefined;
   /** How often a target gets the reason why its output was rejected before the next target is tried. @default 1 */
   readonly repairAttempts?: number | undefined;
 };

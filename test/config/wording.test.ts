@@ -31,7 +31,6 @@ describe('an option with an old or foreign name', () => {
     [{ maxRetries: 5 }, 'maxRetries: unknown option; did you mean "retry.attempts"?'],
     [{ retry: { maxAttempts: 5 } }, 'retry.maxAttempts: unknown option; did you mean "attempts"?'],
     [{ retry: { maxRetries: 5 } }, 'retry.maxRetries: unknown option; did you mean "attempts"?'],
-    [{ wire: 'unary' }, 'wire: unknown option; did you mean "transfer"?'],
     [{ systemPrompt: 'x' }, 'systemPrompt: unknown option; did you mean "system"?'],
     [{ response_format: {} }, 'response_format: unknown option; did you mean "schema"?'],
     [{ abortSignal: 1 }, 'abortSignal: unknown option; did you mean "signal"?'],

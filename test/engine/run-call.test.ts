@@ -4,6 +4,7 @@ import type { Attempt } from '../../src/protocol/attempt.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { TierSettings } from '../../src/protocol/config.ts';
 import type { Message, Part } from '../../src/protocol/message.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
@@ -63,6 +64,41 @@ async function read(
   }
   return { text, types, error: undefined };
 }
+
+it.each<[string, object, object, string]>([
+  ['is a stream without either', {}, {}, 'stream'],
+  ['is what the tier says', { transfer: 'unary' }, {}, 'unary'],
+  ['is what the former name says', { wire: 'unary' }, {}, 'unary'],
+  ['is what the former name says in a call', {}, { wire: 'unary' }, 'unary'],
+  [
+    'is what the name says, and not the former one',
+    { wire: 'unary' },
+    { transfer: 'stream' },
+    'stream',
+  ],
+])('the transfer %s', async (_what, tier, options, expected) => {
+  const seen: string[] = [];
+  const fake = fakeProvider('one');
+  const provider: Provider = {
+    ...fake,
+    prepare: (request) => {
+      const { warnings, send } = fake.prepare(request);
+      return {
+        warnings,
+        send(context) {
+          seen.push(context.transfer);
+          return send(context);
+        },
+      };
+    },
+  };
+  const router = createRouter({
+    providers: { a: provider },
+    tiers: { t: { targets: ['a/m'], ...tier } },
+  });
+  await router.complete('t', 'hi', options);
+  expect(seen).toEqual([expected]);
+});
 
 describe('a call', () => {
   it('tries only the first target when it answers', async () => {

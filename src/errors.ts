@@ -1,11 +1,16 @@
+import { shortened } from './internal/quoted.ts';
 import type { Attempt, ErrorSummary } from './protocol/attempt.ts';
 import type { PartialAnswer } from './protocol/completion.ts';
 import type { ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
+
+/** Longer messages, of many targets or problems, are cut in the middle. */
+const maxLineLength = 440;
 
 /** Shared by duplicate copies of the package, unlike the class. */
 const brand = Symbol.for('signalbox.error');
 
 export type SignalboxErrorOptions = {
+  readonly tier?: string | undefined;
   readonly target?: string | undefined;
   readonly status?: number | undefined;
   readonly retryAfterMs?: number | undefined;
@@ -30,6 +35,8 @@ export class SignalboxError extends Error {
   override readonly name = 'SignalboxError';
   readonly code: ErrorCode;
   // `declare`, so that a field that is not set does not exist, instead of being undefined.
+  /** Tier of the call that failed. */
+  declare readonly tier?: string;
   /** `provider/model` that failed. */
   declare readonly target?: string;
   /** HTTP status of the vendor's answer. */
@@ -60,6 +67,7 @@ export class SignalboxError extends Error {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.trail = options.trail ?? [];
+    if (options.tier !== undefined) this.tier = options.tier;
     if (options.target !== undefined) this.target = options.target;
     if (options.status !== undefined) this.status = options.status;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
@@ -73,6 +81,12 @@ export class SignalboxError extends Error {
     Object.defineProperty(this, brand, { value: true });
   }
 
+  /** Code and message in one line of at most 500 characters, for logs. Contains none of the vendor's words. */
+  override toString(): string {
+    const message = this.message.trim().replace(/:?\s*\n\s*/g, '; ');
+    return `${this.name} [${this.code}]: ${shortened(message, maxLineLength)}`;
+  }
+
   /** Returns a copy with fields added or replaced. */
   with(fields: ChangedFields): SignalboxError {
     return copyOf(this, fields);
@@ -84,6 +98,7 @@ type ChangedFields = SignalboxErrorOptions & { readonly message?: string };
 // Not a method body: a bundler renames a class that refers to itself, and `console.log` prints the class name.
 function copyOf(error: SignalboxError, { message, ...options }: ChangedFields): SignalboxError {
   const copy = new SignalboxError(error.code, message ?? error.message, {
+    tier: error.tier,
     target: error.target,
     status: error.status,
     retryAfterMs: error.retryAfterMs,

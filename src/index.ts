@@ -15,6 +15,7 @@ export type {
   FinishReason,
   ObjectOf,
   PartialAnswer,
+  TagOptions,
   Tags,
   ToolCallOf,
   Warning,
@@ -97,6 +98,7 @@ export type {
 export type {
   CompletionOf,
   Explanation,
+  Isolation,
   LimitsSnapshot,
   Router,
   Snapshot,
@@ -116,6 +118,7 @@ export type {
   TargetKnowledge,
 } from './protocol/strategy.ts';
 export type {
+  ByteStream,
   CompletionStream,
   ProviderPart,
   ReadableFormat,
@@ -123,3 +126,8 @@ export type {
 } from './protocol/stream-part.ts';
 export type { Cost, Price, Usage } from './protocol/usage.ts';
 export { createRouter, defineConfig } from './router.ts';
+export {
+  errorSerializer,
+  type SerializedAttempt,
+  type SerializedError,
+} from './telemetry/error-serializer.ts';

@@ -4,10 +4,14 @@ import { checkedRuntime, runtimeProblems } from './config/check-runtime.ts';
 import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { Calls } from './engine/call/calls.ts';
+import { checkKeys } from './engine/inspect/check-keys.ts';
 import { createEngine } from './engine/inspect/create-engine.ts';
 import { createDrills } from './engine/inspect/drills.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
-import type { CallOptions } from './protocol/call-options.ts';
+import { isolateTarget } from './engine/inspect/isolate.ts';
+import { SignalboxError } from './errors.ts';
+import { nodeVersionProblem } from './internal/node-version.ts';
+import type { CallOptions, TargetId } from './protocol/call-options.ts';
 import type { RouterConfig } from './protocol/config.ts';
 import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
@@ -21,6 +25,8 @@ type Messages = string | readonly Message[];
 
 /** A router without its public types: names and results are as the engine knows them. */
 function openRouter(config: RouterConfig<string, string, string>) {
+  const problem = nodeVersionProblem();
+  if (problem !== undefined) throw new SignalboxError('config', problem);
   if (typeof config !== 'object' || config === null) {
     throw configError([{ path: [], message: 'must be an object with providers and tiers' }]);
   }
@@ -80,13 +86,14 @@ function openRouter(config: RouterConfig<string, string, string>) {
     on: emitter.on,
     once: emitter.once,
     off: emitter.off,
-    explain(tier: string, messages: Messages, options?: CallOptions) {
+    async explain(tier: string, messages: Messages, options?: CallOptions) {
       return explainCall(engine, calls.openChat(context(), 'complete', tier, messages, options));
     },
     drill(options: DrillOptions) {
       const sample = calls.openChat(context(), 'complete', options?.tier, 'fire drill', undefined);
       return drills.start(options, sample);
     },
+    isolate: (target: TargetId) => isolateTarget(engine, () => current, target),
     snapshot: () => takeSnapshot(engine, current, calls.size),
     reconfigure(next: unknown) {
       current = resolveConfig(next, known);
@@ -104,6 +111,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     async preload() {
       const loading = [...engine.providers.keys()].map((name) => engine.loading.load(name));
       await Promise.all([...loading, engine.pricing.load()]);
+      checkKeys(engine);
     },
     close,
     [Symbol.asyncDispose]: () => close(),

@@ -25,9 +25,23 @@ describe('SignalboxError', () => {
   test('is an Error with a name and a stack', () => {
     const error = new SignalboxError('config', 'wrong');
     expect(error).toBeInstanceOf(Error);
-    expect(`${error}`).toBe('SignalboxError: wrong');
+    expect(`${error}`).toBe('SignalboxError [config]: wrong');
     expect(error.stack).toContain('errors.test.ts');
   });
+});
+
+test('toString is one bounded line', () => {
+  const lines = Array.from({ length: 50 }, (_, index) => `\n  a/${index}: it failed`);
+  const error = new SignalboxError(
+    'all_targets_failed',
+    `all targets of tier "t" failed${lines.join('')}`,
+  );
+  expect(String(error)).toMatch(
+    /^SignalboxError \[all_targets_failed\]: all targets of tier "t" failed; a\/0: it failed; a\/1: /,
+  );
+  expect(String(error)).toMatch(/a\/49: it failed$/);
+  expect(String(error).length).toBeLessThanOrEqual(500);
+  expect(String(error)).not.toContain('\n');
 });
 
 describe('with', () => {

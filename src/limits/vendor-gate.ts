@@ -71,10 +71,18 @@ function refillOf(before: Budget, reported: RateLimit, resetAt: number): number 
 
 export function createVendorGate(): VendorGate {
   const budgets = new Map<string, Budget>();
-  /** Sent, with no limits reported since: the vendor may not have counted it yet. */
-  const unreported = { requests: 0, tokens: 0 } satisfies Record<RateLimit['unit'], number>;
+  /** Sent, with no limits reported since: the vendor may not have counted them yet. */
+  const unreported = new Set<{ readonly load: Load }>();
+  /** Their tokens. Counted from the first report of a limit in tokens on, because counting takes time. */
+  let unreportedTokens: number | undefined;
   const amountOf = (load: Load, unit: RateLimit['unit']): number =>
     unit === 'tokens' ? load.tokens : 1;
+
+  function uncounted(unit: RateLimit['unit']): number {
+    if (unit === 'requests') return unreported.size;
+    unreportedTokens ??= [...unreported].reduce((sum, { load }) => sum + load.tokens, 0);
+    return unreportedTokens;
+  }
 
   /** Updates a budget to the current time: refills it, or starts its next window. */
   function update(budget: Budget, now: number): void {
@@ -165,19 +173,17 @@ export function createVendorGate(): VendorGate {
     },
     enter(load, now) {
       for (const budget of budgets.values()) take(budget, load, now);
-      unreported.requests += 1;
-      unreported.tokens += load.tokens;
-      let isUnreported = true;
+      const sent = { load };
+      unreported.add(sent);
+      if (unreportedTokens !== undefined) unreportedTokens += load.tokens;
       function markReported(): void {
-        if (!isUnreported) return;
-        isUnreported = false;
-        unreported.requests -= 1;
-        unreported.tokens -= load.tokens;
+        if (!unreported.delete(sent)) return;
+        if (unreportedTokens !== undefined) unreportedTokens -= load.tokens;
       }
       return {
         reported(limits, at) {
           markReported();
-          for (const limit of limits) learn(limit, unreported[limit.unit], at);
+          for (const limit of limits) learn(limit, uncounted(limit.unit), at);
         },
         leave: markReported,
       };

@@ -129,14 +129,25 @@ type Payloads<TierName extends string> = {
     readonly kind: 'limited' | 'exhausted';
   };
   /**
-   * The vendor rejected the key. Calls skip all targets of the provider until `until` (epoch milliseconds). Replace the
-   * key.
+   * The vendor rejected the key, which is not sent again until `until` (epoch milliseconds): calls skip all targets of the
+   * provider, or this target alone if the key lacks a permission. After the first rejection of a key that a function or
+   * the caller's client supplies, they are not skipped: it is asked for another key. `until` is the time of the rejection
+   * if the key is not known, as with a model of the AI SDK. Replace the key.
    */
   'credential-rejected': OfCall<TierName> & {
     readonly provider: string;
     readonly target: string;
     readonly until: number;
     readonly error: ErrorSummary;
+  };
+  /**
+   * The vendor's answer has a field or an event of a name that the adapter does not know: the vendor may have changed its
+   * format. Emitted once for each target and path; `snapshot()` counts the answers that had it.
+   */
+  'shape-changed': OfCall<TierName> & {
+    readonly target: string;
+    /** Where the name is, such as `choices[].delta.mood` or `type=response.mood.delta`. */
+    readonly path: string;
   };
   /** A fire drill started: calls of the tier may be drilled. */
   'drill-start': OfDrill<TierName> & {
@@ -148,6 +159,10 @@ type Payloads<TierName extends string> = {
     readonly passed: boolean;
     readonly reasons: readonly string[];
   };
+  /** `isolate` took the target out of service. */
+  'target-isolate': OfRouter & { readonly target: string };
+  /** All handles of the target's isolation were restored: it is in service again. */
+  'target-restore': OfRouter & { readonly target: string };
   /** `reconfigure` replaced the configuration. */
   'config-change': OfRouter & { readonly tiers: readonly string[] };
   /** A listener threw or rejected. This does not affect the call. */

@@ -1,4 +1,4 @@
-import type { CallOptions } from './call-options.ts';
+import type { CallOptions, TargetId } from './call-options.ts';
 import type { Completion, ObjectOf, ToolCallOf } from './completion.ts';
 import type { RoutingConfig } from './config.ts';
 import type { Drill, DrillOptions } from './drill.ts';
@@ -29,7 +29,7 @@ export type Explanation<Tier extends string = string> = {
     readonly target: string;
     /** Position of the key in the provider's pool, from 1. Absent without a pool. */
     readonly key?: number;
-    /** Options that the target does not support. */
+    /** Options that the target does not support, and a model that is probably misspelt. */
     readonly warnings: readonly string[];
   }[];
   readonly skipped: readonly {
@@ -55,9 +55,20 @@ export type LimitsSnapshot = {
   readonly tokensLeft?: number;
 };
 
+/** A target that is out of service. */
+export type Isolation<Provider extends string = string> = {
+  readonly target: TargetId<Provider>;
+  /** Puts the target back into service, unless it has another handle that was not restored. Further calls do nothing. */
+  restore(): void;
+  /** The same as `restore()`, for `using isolation = router.isolate(…)`. */
+  [Symbol.dispose](): void;
+};
+
 /** Current state of one target. */
 export type TargetSnapshot = {
   readonly circuit: 'closed' | 'open' | 'half-open';
+  /** Set while the target is isolated. */
+  readonly isolated?: true;
   /** Epoch milliseconds until which the circuit stays open. */
   readonly openUntil?: number;
   /** By reason: epoch milliseconds until which the target is skipped without having failed. */
@@ -79,6 +90,11 @@ export type TargetSnapshot = {
   readonly p50TotalMs?: number;
   readonly p95TotalMs?: number;
   readonly p99TotalMs?: number;
+  /**
+   * By path: the number of answers with a field or an event of a name that the adapter does not know, for up to 64
+   * paths. Absent without any.
+   */
+  readonly unknownNames?: Readonly<Record<string, number>>;
 };
 
 /** Current state of the router. */
@@ -92,12 +108,18 @@ export type Snapshot = {
   readonly callsInFlight: number;
 };
 
+/** The key of a field that exists only in types. */
+declare const tiers: unique symbol;
+
 /** An in-process LLM router. Two routers share no state. */
 export interface Router<
   Tier extends string = string,
   Provider extends string = string,
   Strategy extends string = never,
 > {
+  /** Never set. Without it, a router of fewer tiers would be assignable to one of more. */
+  readonly [tiers]?: Readonly<Record<Tier, true>>;
+
   /**
    * Makes a call to a tier and returns the complete answer.
    *
@@ -167,7 +189,12 @@ export interface Router<
     listener: (event: EventOf<Name, Tier>) => unknown,
   ): void;
 
-  /** Returns which targets a call would try and which it would skip, with reasons. Sends nothing. */
+  /**
+   * Returns which targets a call would try and which it would skip, with reasons, and warns of models that are not in
+   * their vendor's price list. Loads the price list. Sends nothing.
+   *
+   * @throws SignalboxError `config` for invalid options
+   */
   explain<
     const Name extends Tier,
     Schema extends AnySchema = undefined,
@@ -176,7 +203,7 @@ export interface Router<
     tier: Name,
     messages: string | readonly Message[],
     options?: CallOptions<Provider, Schema, Tools>,
-  ): Explanation<Name>;
+  ): Promise<Explanation<Name>>;
 
   /**
    * Starts a fire drill: makes targets of a live tier fail for a share of its calls and a limited time, and reports
@@ -188,6 +215,14 @@ export interface Router<
    */
   drill<const Name extends Tier>(options: DrillOptions<Name, Provider>): Drill<Name>;
 
+  /**
+   * Takes a target out of service: no call of any tier tries it until `restore()` of the returned handle, not even when
+   * no other target is left. Requests in flight finish. Survives `reconfigure`.
+   *
+   * @throws SignalboxError `config` if no tier lists the target
+   */
+  isolate(target: TargetId<Provider>): Isolation<Provider>;
+
   /** Returns the current health, limits and statistics of every target. */
   snapshot(): Snapshot;
 
@@ -197,9 +232,20 @@ export interface Router<
    * cannot be replaced.
    * @throws SignalboxError `config` if the configuration is invalid. Nothing changes then.
    */
-  reconfigure(routing: RoutingConfig<Provider, Tier, Strategy>): void;
+  reconfigure<Name extends Tier>(
+    // Inferred, so that a router of more tiers is assignable to one of fewer; `tiers` must still have all of them.
+    routing: RoutingConfig<Provider, Name, Strategy> & {
+      readonly tiers: Readonly<Record<Tier, unknown>>;
+    },
+  ): void;
 
-  /** Loads the vendors' SDKs and the price list now instead of with the first call. */
+  /**
+   * Loads the vendors' SDKs and the price list now instead of with the first call, and checks that every provider has
+   * its keys.
+   *
+   * @throws SignalboxError `config` if an SDK is missing; `auth` if a key is missing. The message names the provider, and
+   * the setting or the environment variable.
+   */
   preload(): Promise<void>;
 
   /**
@@ -207,7 +253,7 @@ export interface Router<
    * all listeners. Resolves when no call runs.
    * @default drainMs 0
    */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
 
   /** The same as `close()`, for `await using router = createRouter(…)`. */
   [Symbol.asyncDispose](): Promise<void>;

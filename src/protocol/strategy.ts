@@ -63,7 +63,7 @@ export type StrategyContext = {
  */
 export interface Strategy {
   /** Data to load before the first call of {@link order}. */
-  readonly needs?: readonly 'prices'[];
+  readonly needs?: readonly 'prices'[] | undefined;
   /** Returns the candidates in the order in which to try them. */
   order<Candidate extends StrategyCandidate>(
     candidates: readonly Candidate[],

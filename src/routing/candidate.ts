@@ -50,6 +50,8 @@ export type Unavailable = {
   readonly until: number | undefined;
   /** The target is healthy, but a limit is used up: a call can wait for it. */
   readonly waits?: true;
+  /** `router.isolate` took it out of service: it is not even tried as the least bad target. */
+  readonly isolated?: true;
 };
 
 export type RouteOptions = Route;

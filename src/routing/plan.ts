@@ -51,12 +51,12 @@ function availableAt({ unavailable }: { readonly unavailable: Unavailable | unde
   return unavailable?.until ?? (unavailable?.waits === true ? 0 : Number.MAX_VALUE);
 }
 
-/** The unavailable target that can be tried again first. */
+/** The unavailable target that can be tried again first. Isolated ones cannot. */
 function soonest<Each extends { readonly unavailable: Unavailable | undefined }>(
   list: readonly Each[],
 ): Each | undefined {
   return list
-    .filter((each) => each.unavailable !== undefined)
+    .filter(({ unavailable }) => unavailable !== undefined && unavailable.isolated !== true)
     .sort((a, b) => availableAt(a) - availableAt(b))[0];
 }
 

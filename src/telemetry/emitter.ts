@@ -1,7 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { SignalboxError } from '../errors.ts';
 import { closest } from '../internal/closest.ts';
-import { quoted } from '../internal/quoted.ts';
+import { quoted, shortened } from '../internal/quoted.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { EventName, EventOf, RouterEvent } from '../protocol/events.ts';
 import type { Usage } from '../protocol/usage.ts';
@@ -23,8 +23,11 @@ const eventNames = {
   'circuit-close': true,
   'rate-limited': true,
   'credential-rejected': true,
+  'shape-changed': true,
   'drill-start': true,
   'drill-end': true,
+  'target-isolate': true,
+  'target-restore': true,
   'config-change': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;
@@ -58,6 +61,17 @@ export interface Emitter {
   clear(): void;
 }
 
+const maxWarningLength = 400;
+
+/** A listener's failure in one line, for stderr. */
+function warningOf(event: string, error: unknown): string {
+  const isError = error instanceof Error;
+  const where = isError ? error.stack?.match(/^ +(at .*)/m)?.[1] : undefined;
+  const reason = isError ? `${error.name}: ${error.message}` : `it threw ${quoted(error)}`;
+  const line = `a listener for ${quoted(event)} failed: ${reason} ${where ?? ''}`;
+  return `${shortened(line.replace(/\s+/g, ' ').trim(), maxWarningLength)}; listen to "listener-error" for all failures`;
+}
+
 /** @throws SignalboxError `config` for an unknown event: a misspelled name would otherwise never be noticed. */
 function checkName(name: string): void {
   if (name === '*' || (typeof name === 'string' && Object.hasOwn(eventNames, name))) return;
@@ -78,10 +92,17 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function createEmitter(now: () => number, tags: () => Tags): Emitter {
   const events = new EventEmitter<string>();
   let registrations: readonly Registration[] = [];
+  /** The names under which a failing listener was printed. */
+  const printed = new Set<string>();
+  /** How often another listener than the failing one received a `listener-error`. */
+  let heard = 0;
+  let failing: Listener | undefined;
 
-  function report(event: RouterEvent, error: unknown): void {
+  function report(name: string, listener: Listener, event: RouterEvent, error: unknown): void {
     // A failing listener for `listener-error` would be called again without end.
     if (event.type === 'listener-error') return;
+    const before = heard;
+    failing = listener;
     emit({
       type: 'listener-error',
       at: now(),
@@ -91,17 +112,34 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
       event: event.type,
       error,
     });
+    failing = undefined;
+    if (heard === before) print(name, event.type, error);
   }
 
-  function isolate(listener: Listener): Listener {
+  /** Once for each name that is listened to: a broken listener fails with every call. */
+  function print(name: string, event: string, error: unknown): void {
+    if (printed.has(name)) return;
+    printed.add(name);
+    try {
+      process.emitWarning(warningOf(event, error), {
+        code: 'SIGNALBOX_LISTENER',
+        type: 'SignalboxWarning',
+      });
+    } catch {
+      // The error's own getters may throw.
+    }
+  }
+
+  function isolate(name: string, listener: Listener): Listener {
     return (event) => {
       try {
         const result = listener(event);
+        if (event.type === 'listener-error' && listener !== failing) heard += 1;
         if (isThenable(result)) {
-          Promise.resolve(result).catch((error: unknown) => report(event, error));
+          Promise.resolve(result).catch((error: unknown) => report(name, listener, event, error));
         }
       } catch (error) {
-        report(event, error);
+        report(name, listener, event, error);
       }
     };
   }
@@ -111,7 +149,7 @@ export function createEmitter(now: () => number, tags: () => Tags): Emitter {
     if (typeof listener !== 'function') {
       throw new SignalboxError('config', `${register}('${name}'): the listener must be a function`);
     }
-    const isolated = isolate(listener as Listener);
+    const isolated = isolate(name, listener as Listener);
     const registration: Registration = {
       name,
       listener,

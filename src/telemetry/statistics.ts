@@ -136,3 +136,29 @@ function createRing(capacity: number): Ring {
     },
   };
 }
+
+/** Most names that are counted; later ones are not. */
+const maxNames = 64;
+
+/** How often each of a limited number of names was seen. */
+export class NameCounts {
+  readonly #counts = new Map<string, number>();
+
+  /** Whether the name has not been seen, and can be counted. */
+  isNew(name: string): boolean {
+    return !this.#counts.has(name) && this.#counts.size < maxNames;
+  }
+
+  add(name: string): void {
+    const before = this.#counts.get(name) ?? 0;
+    if (before > 0 || this.#counts.size < maxNames) this.#counts.set(name, before + 1);
+  }
+
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  counts(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+}

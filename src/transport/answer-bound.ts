@@ -1,4 +1,5 @@
 import { SignalboxError } from '../errors.ts';
+import { memoryOf } from '../internal/vendor-data.ts';
 
 /** The default of `maxAnswerBytes`: 64 MB, more than the longest answers with images. */
 export const defaultMaxAnswerBytes = 64 * 1024 * 1024;
@@ -179,5 +180,25 @@ export class TextCollector {
   #join(): void {
     this.#joined += this.#loose.join('');
     this.#loose = [];
+  }
+}
+
+/** The raw events of a stream. Parsed events take several times the memory of the bytes received. */
+export class RawEvents {
+  readonly events: unknown[] = [];
+  readonly #maxBytes: number;
+  readonly #maxMemory: number;
+  #memory = 0;
+
+  constructor(maxBytes: number = defaultMaxAnswerBytes) {
+    this.#maxBytes = maxBytes;
+    this.#maxMemory = memoryBoundOf(maxBytes);
+  }
+
+  /** @throws SignalboxError `invalid_response` when the events take too much memory */
+  add(event: unknown): void {
+    this.events.push(event);
+    this.#memory += memoryOf(event, this.#maxMemory);
+    if (this.#memory > this.#maxMemory) throw answerTooLarge(this.#maxBytes);
   }
 }

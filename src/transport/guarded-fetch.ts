@@ -40,8 +40,11 @@ export type GuardOptions = TransportSettings & {
    * for a client that the user made.
    */
   readonly headers: ((key: number) => FixedHeaders | Promise<FixedHeaders>) | 'as-is';
-  /** With `'as-is'`: whether the client asks a function for its key. */
-  readonly renewsKey?: boolean;
+  /**
+   * With `'as-is'`: whether the client may send another key with the next request, because it asks a function. `'unseen'`
+   * if the client's own `fetch` may set it. @default 'no'
+   */
+  readonly renewsKey?: 'no' | 'in-headers' | 'unseen';
   /** The SDK's headers that are sent unless `headers` sets them. @default none */
   readonly passes?: readonly string[];
 };
@@ -62,7 +65,7 @@ function pickHeaders(
   return picked;
 }
 
-const keyHeaders = ['authorization', 'api-key', 'x-api-key'];
+const keyHeaders = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key'];
 
 /**
  * Returns the headers with a key that a function returned.
@@ -87,7 +90,9 @@ function guardHeaders(
 ): FixedHeaders | Promise<FixedHeaders> {
   if (headers === 'as-is') {
     const own = Object.fromEntries(new Headers(sdkHeaders));
-    return renewsKey === true ? withUsableKey(own, pickHeaders(own, keyHeaders), watch) : own;
+    if (renewsKey === 'in-headers') return withUsableKey(own, pickHeaders(own, keyHeaders), watch);
+    if (renewsKey === 'unseen') watch.mayUse?.();
+    return own;
   }
   const fixed = headers(key);
   const complete = (own: FixedHeaders): FixedHeaders =>
@@ -144,14 +149,14 @@ function sendWith(
 
 /**
  * Sends a request with guarded headers and without following redirects, under the attempt's signal. The response or
- * the failure goes to `capture`. @throws Error when the attempt has ended
+ * the failure goes to `capture`. `failed` when a key was not sent. @throws Error when the attempt has ended
  */
 export function sendGuarded(
   options: GuardOptions,
   input: Parameters<Fetch>[0],
   init: RequestInit,
   capture: ResponseCapture,
-): void {
+): 'started' | 'failed' {
   const context = capture.start();
   const reject = (reason: unknown): void => capture.reject(reason);
   try {
@@ -159,8 +164,10 @@ export function sendGuarded(
     if (headers instanceof Promise) {
       headers.then((fixed) => sendWith(options, input, init, fixed, capture)).catch(reject);
     } else sendWith(options, input, init, headers, capture);
+    return 'started';
   } catch (error) {
     reject(error);
+    return 'failed';
   }
 }
 
@@ -177,8 +184,9 @@ export function guardedFetch(options: GuardOptions): Fetch {
     if (capture === undefined || init === undefined) {
       return (options.fetch ?? globalThis.fetch)(input, init);
     }
-    sendGuarded(options, input, init, capture);
-    return Response.json({});
+    const started = sendGuarded(options, input, init, capture);
+    // A client that keeps a token asks for another one when it hears that this one was rejected.
+    return Response.json({}, { status: started === 'started' ? 200 : 401 });
   };
 }
 

@@ -8,6 +8,7 @@ import { GeminiReader } from '../../src/wires/gemini/response.ts';
 import { ChatReader } from '../../src/wires/openai-chat/response.ts';
 import { ResponseReader } from '../../src/wires/openai-responses/response.ts';
 import { emittedBy, emittedForBody, emittedForEvents } from '../support/emitted-parts.ts';
+import { silentWatch } from '../support/provider-calls.ts';
 
 const origin = { provider: 'p', model: 'm' };
 const openResponses = (context: AnswerContext) => new ResponseReader(origin, context);
@@ -15,7 +16,7 @@ const openChat = (context: AnswerContext) => new ChatReader({ ...context, origin
 const openAnthropic = (context: AnswerContext) => new MessageReader(origin, context);
 const openGemini = (context: AnswerContext) => new GeminiReader(origin, context);
 const openAiSdk = ({ headers, addPart }: AnswerContext) =>
-  createAiSdkReader(origin, headers, addPart);
+  createAiSdkReader(origin, headers, silentWatch, addPart);
 
 /** The citations of the answer's texts, without `raw`. */
 function citationsIn(parts: Iterable<ProviderPart>): readonly Omit<Citation, 'raw'>[][] {

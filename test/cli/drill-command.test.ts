@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { drillHelp } from '../../src/apps/cli/drill-arguments.ts';
 import { runCommand } from '../../src/apps/cli/run-command.ts';
+import { version } from '../../src/internal/version.ts';
 import type { DrillFault, DrillReport } from '../../src/protocol/drill.ts';
 import {
   type SimulatedProviders,
@@ -76,6 +77,11 @@ describe('signalbox', () => {
     expect(await runCommand([])).toMatchObject({ exitCode: 2, problem: '' });
     expect((await runCommand(['--help'])).output).toMatch(/signalbox drill --help/);
     expect((await runCommand(['dril'])).problem).toMatch(/unknown command "dril"/);
+  });
+
+  it.each(['--version', '-v'])('prints the version with %s', async (flag) => {
+    expect(await signalbox(flag)).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    expect((await runCommand(['--help'])).output).toMatch(/--version/);
   });
 });
 

@@ -36,6 +36,7 @@ async function seenBy(layers: number): Promise<readonly ProviderPart[]> {
     transfer: 'stream',
     keepRaw: false,
     onLimits: () => undefined,
+    onUnknownName: () => undefined,
     see: (part) => seen.push(part),
   });
   await readAttempt(parts);
@@ -90,6 +91,7 @@ function run(
     keepRaw: false,
     send: () => answer,
     onLimits: () => undefined,
+    onUnknownName: () => undefined,
     see,
   });
 }
@@ -211,4 +213,22 @@ it('does not blame the vendor for the time in which the process stood still', as
   // What arrived while the process was blocked is read now.
   answer.late.resolve({ done: false, value: [finish] });
   expect(await reading).toEqual([finish]);
+});
+
+it.each([
+  [0, false],
+  [25_000, true],
+])('reports that the process stood still when it failed: for %i ms', async (ms, stoodStill) => {
+  const started = fakeRuntime();
+  let now = started.now();
+  // Suspended computers stop the timers, too.
+  const runtime: Runtime = { ...started, now: () => now, alarm: () => () => undefined };
+  const answer = new ScriptedAnswer([open, text]);
+  const attempt = run(answer, { runtime });
+  await attempt.next();
+  const reading = attempt.next();
+  now += ms;
+  answer.late.reject(new SignalboxError('stream_interrupted', 'the socket is gone'));
+  await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted' });
+  expect(attempt.stoodStill).toBe(stoodStill);
 });

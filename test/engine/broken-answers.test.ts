@@ -60,7 +60,7 @@ async function read(providers: Readonly<Record<string, Provider>>, midStream: Mi
 
 describe('the usage of an interrupted answer', () => {
   const cases: readonly (readonly [string, readonly ProviderPart[], Partial<Usage>])[] = [
-    ['the output seen so far', [usage(10, 1), textDelta('x'.repeat(40))], { outputTokens: 10 }],
+    ['the output seen so far', [usage(10, 1), textDelta(' word'.repeat(10))], { outputTokens: 10 }],
     [
       'the reported usage if it is higher',
       [usage(10, 50), textDelta('abcd')],
@@ -75,8 +75,8 @@ describe('the usage of an interrupted answer', () => {
   });
 
   it('excludes the text of the answer that it continues', async () => {
-    const first = cutAfter(textDelta('x'.repeat(400)));
-    const second = cutAfter(usage(10, 1), textDelta('y'.repeat(40)));
+    const first = cutAfter(textDelta(`one${' word'.repeat(100)}`));
+    const second = cutAfter(usage(10, 1), textDelta(' word'.repeat(10)));
     const { types, trail } = await read({ a: first, b: second }, 'continue');
     expect(types).toContain('continue');
     expect(trail.at(-1)).toMatchObject({ target: 'b/m', usage: { outputTokens: 10 } });
@@ -186,7 +186,7 @@ describe('an answer without usage', () => {
       { role: 'assistant', content: [{ type: 'tool-call', id: '1', name: 'f', input: {} }] },
       {
         role: 'tool',
-        content: [{ type: 'tool-result', id: '1', name: 'f', output: 'z'.repeat(4_000) }],
+        content: [{ type: 'tool-result', id: '1', name: 'f', output: 'word '.repeat(1_100) }],
       },
     ];
     const { usage: estimated, warnings } = await router.complete('t', messages);

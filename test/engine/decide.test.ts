@@ -119,6 +119,11 @@ describe('a timeout', () => {
   });
 });
 
+test('a timeout in phase pace is not retried and does not count as a failure', () => {
+  expect(verdicts('timeout', { othersFree: false }, 'pace')).toBe('next');
+  expect(countsAsFailure(new SignalboxError('timeout', 'slow', { phase: 'pace' }))).toBe(false);
+});
+
 describe('a 413 for a limit per minute', () => {
   test('goes to the next target without a wait', () => {
     const verdict = verdictOn('rate_limited', { othersFree: false }, { status: 413 });
@@ -368,6 +373,27 @@ describe('invalid_output', () => {
   test('is repaired independently of retries', () => {
     const more = { retry: { attempts: 0 }, tries: 5, takeToken: () => false };
     expect(verdictOn('invalid_output', more).verdict).toBe('retry');
+  });
+});
+
+describe('a key that a function returned', () => {
+  test('is asked for again without delay, if an attempt is left', () => {
+    const mayRenewKey = true;
+    expect(verdictOn('auth', { mayRenewKey })).toEqual({ verdict: 'retry', delayMs: 0 });
+    expect(verdictOn('auth', { mayRenewKey, attemptsLeft: 0 }).verdict).toBe('next');
+    expect(verdictOn('auth', { mayRenewKey, attemptsLeft: 1, untried: 1 }).verdict).toBe('next');
+    expect(verdictOn('permission', { mayRenewKey }).verdict).toBe('next');
+  });
+});
+
+describe('the attempts left', () => {
+  test('are for targets that were not tried', () => {
+    const left = { attemptsLeft: 2, random: () => 0 };
+    expect(verdictOn('server_error', { ...left, untried: 1 }).verdict).toBe('retry');
+    expect(verdictOn('server_error', { ...left, untried: 2 })).toEqual({
+      verdict: 'next',
+      reason: 'the attempts left are for untried targets',
+    });
   });
 });
 

@@ -34,6 +34,22 @@ describe('toJsonSchema', () => {
   });
 });
 
+describe('toJsonSchema throws for an object of a validation library without Standard Schema', () => {
+  class Old {
+    safeParse(): void {}
+  }
+
+  test.each([
+    ['parse', { parse: () => ({}) }],
+    ['validate', { type: 'object', validate: () => true }],
+    ['safeParse', new Old()],
+  ])('that has %s', (method, schema) => {
+    expect(() => toJsonSchema(schema as never, 'schema')).toThrow(
+      `schema: has a function "${method}", but is not a Standard Schema; use a version of its library`,
+    );
+  });
+});
+
 describe('checkAgainst', () => {
   test('returns the parsed value', async () => {
     expect(await checkAgainst(z.coerce.number(), '5')).toEqual({ ok: true, value: 5 });
@@ -69,6 +85,20 @@ describe('validatorOf', () => {
     [{ type: 'array', items: { type: 'string' } }, ['a'], [1]],
     [{ $ref: '#/$defs/n', $defs: { n: { type: 'number' } } }, 5, 'x'],
     [{ type: 'string', format: 'date-time' }, '2026-01-01T00:00:00+02:00', 'today'],
+    [{ $ref: '#/definitions/n', definitions: { n: { type: 'number' } } }, 5, 'x'],
+    [{ type: 'object', required: ['a'] }, { a: null }, {}],
+    [{ properties: { a: { type: 'string' } } }, { a: 'x' }, { a: 5 }],
+    [{ type: 'object', oneOf: [{ required: ['a'] }, { required: ['b'] }] }, { a: 1 }, {}],
+    [{ type: 'object', anyOf: [{ required: ['a'] }, { required: ['b'] }] }, { b: 1 }, {}],
+    [{ type: ['object', 'null'], anyOf: [{ required: ['a'] }] }, null, {}],
+    [
+      {
+        oneOf: [{ $ref: '#/$defs/a' }, { properties: { k: { const: 'b' } }, required: ['k'] }],
+        $defs: { a: { properties: { k: { const: 'a' } }, required: ['k'] } },
+      },
+      { k: 'a' },
+      { k: 'c' },
+    ],
   ])('validates %j', async (schema, good, bad) => {
     const validator = validatorOf(schema, 'schema');
     expect(await checkAgainst(validator, good)).toMatchObject({ ok: true });

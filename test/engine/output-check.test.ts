@@ -166,6 +166,39 @@ describe('a tool call', () => {
       'the input of tool "typed" does not fit: n: ',
     );
   });
+
+  const action = (kind: string, name: string) => ({
+    type: 'object',
+    properties: { kind: { const: kind }, [name]: { type: 'string' }, n: { default: 1 } },
+    required: ['kind', name],
+  });
+  const union = [action('read', 'path'), action('find', 'query')];
+  test.each<[string, Record<string, unknown>]>([
+    ['oneOf', { oneOf: union }],
+    ['anyOf', { type: 'object', anyOf: union }],
+    ['allOf', { allOf: [{ type: 'object', required: ['kind'] }, { anyOf: union }] }],
+    ['$ref', { $ref: '#/$defs/U', $defs: { U: { anyOf: union } } }],
+  ])(
+    'must fit plain JSON Schema with %s at its root, which vendors get flattened',
+    async (_, inputSchema) => {
+      const acting = [{ name: 'act', inputSchema }];
+      const input = { kind: 'read', path: 'a', more: 1 };
+      const good = await check({ tools: acting }, calling({ name: 'act', input }));
+      expect(good.toolCalls[0]?.input).toEqual(input);
+      // Every property is one that some branch has.
+      const mixed = calling({ name: 'act', input: { kind: 'read', query: 'q' } });
+      expect(await hintOf(check({ tools: acting }, mixed))).toContain('the input of tool "act"');
+    },
+  );
+
+  test('is accepted when its plain JSON Schema cannot be checked', async () => {
+    const inputSchema = { type: 'object', not: { required: ['a'] } };
+    const { toolCalls } = await check(
+      { tools: [{ name: 'act', inputSchema }] },
+      calling({ name: 'act', input: { a: 1 } }),
+    );
+    expect(toolCalls[0]?.input).toEqual({ a: 1 });
+  });
 });
 
 describe('a finish', () => {

@@ -33,6 +33,7 @@ function setUp() {
   };
   const requestFor = (gates: readonly Gate[], more: Partial<QueueRequest> = {}): QueueRequest => ({
     gates,
+    renewedGates: () => gates,
     load: { tokens: 0 },
     priority: 'normal',
     since: nextArrival(),
@@ -64,6 +65,7 @@ describe('createAdmissionQueue', () => {
     const { signal } = new AbortController();
     const entered = queue.enter({
       gates: [slots(1)],
+      renewedGates: () => [],
       load: { tokens: 0 },
       priority: 'low',
       since: 0,

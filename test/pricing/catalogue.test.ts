@@ -1,3 +1,4 @@
+import { findProvider } from '@pydantic/genai-prices';
 import { describe, expect, test, vi } from 'vitest';
 import { createCatalogue } from '../../src/pricing/pricing.ts';
 import { usdPerMillion } from '../../src/pricing/rate-card.ts';
@@ -48,7 +49,7 @@ describe('the catalogue', () => {
   test('looks up a model once when its price does not change over time', async () => {
     const { calcPrice } = await import('@pydantic/genai-prices');
     const lookUp = vi.fn(calcPrice);
-    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp }));
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp, findProvider }));
     await catalogue.load();
     const first = catalogue.card('openai', 'gpt-4o', spring2026);
     expect(catalogue.card('openai', 'gpt-4o', spring2026 + 1)).toBe(first);
@@ -105,6 +106,7 @@ describe('the catalogue', () => {
 
   test('returns no price when the list throws for a row', async () => {
     const catalogue = createCatalogue(async () => ({
+      findProvider,
       calcPrice: () => {
         throw new Error('Missing ancestor price key');
       },
@@ -115,7 +117,7 @@ describe('the catalogue', () => {
 
   test('limits the cache when a vendor sends a new model in every answer', async () => {
     const lookUp = vi.fn(() => null);
-    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp }));
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp, findProvider }));
     await catalogue.load();
     catalogue.card('openai', 'first', spring2026);
     for (let index = 0; index < 1000; index += 1) {

@@ -150,6 +150,8 @@ describe('pricing', () => {
       load: vi.fn(async () => {}),
       card: () => undefined,
       contextWindow: () => undefined,
+      has: () => false,
+      models: () => [],
     };
     const pricing = createPricing({
       now,

@@ -85,6 +85,7 @@ async function logLinesOf(wire: WireName, key: string, mode: 'stream' | 'unary')
     lines.push(shown(error));
   }
   lines.push(...events.events.map((event) => JSON.stringify(event)));
+  lines.push(JSON.stringify(router.snapshot()));
   await router.close();
   return lines;
 }

@@ -1,16 +1,22 @@
-/** Prints the files of `src` that one call enters, as JSON: run in a process of its own, because coverage is per process. */
+/**
+ * Prints the files of `src` that one call enters, as JSON: run in a process of its own, because coverage is per process.
+ * With `compatible` as argument, of a vendor that reports no limits.
+ */
 import { Session } from 'node:inspector/promises';
+import { openaiCompatible } from '../../src/compatible.ts';
 import { createRouter } from '../../src/index.ts';
 import { openai } from '../../src/openai.ts';
 import { simulateProviders } from '../../src/testing.ts';
 
 const root = new URL('../../src/', import.meta.url).href;
 const vendors = await simulateProviders();
-const { baseURL } = vendors.openai;
-const router = createRouter({
-  providers: { openai: openai({ apiKey: 'key', baseURL }) },
-  tiers: { t: ['openai/gpt-5.4-mini'] },
-});
+const apiKey = 'key';
+const { baseURL } = vendors.compatible;
+const vendor =
+  process.argv[2] === 'compatible'
+    ? openaiCompatible({ apiKey, baseURL, profile: {} })
+    : openai({ apiKey, baseURL: vendors.openai.baseURL });
+const router = createRouter({ providers: { vendor }, tiers: { t: ['vendor/gpt-5.4-mini'] } });
 // What is only done once is no part of a call.
 await router.complete('t', 'hi');
 const session = new Session();

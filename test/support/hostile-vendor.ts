@@ -36,10 +36,10 @@ const errorOf = (echo: string) => ({
 
 const answers: Readonly<Record<WireName, (echo: string, finish: string) => Answer>> = {
   chat(echo, finish) {
-    const about = { id: echo, model: echo, object: echo, system_fingerprint: echo };
+    const about = { id: echo, model: echo, object: echo, system_fingerprint: echo, [echo]: 1 };
     const usage = usageOf({ prompt_tokens: 5, completion_tokens: 1, total_tokens: 6 }, echo);
-    const choice = { index: 0, finish_reason: finish, native_finish_reason: echo };
-    const message = { role: 'assistant', content: 'hi' };
+    const choice = { index: 0, finish_reason: finish, native_finish_reason: echo, [echo]: 1 };
+    const message = { role: 'assistant', content: 'hi', [echo]: 1 };
     return {
       whole: { ...about, service_tier: echo, choices: [{ ...choice, message }], usage },
       events: [
@@ -58,7 +58,10 @@ const answers: Readonly<Record<WireName, (echo: string, finish: string) => Answe
       service_tier: echo,
       status,
       incomplete_details: { reason: echo },
-      output: [{ type: 'message', id: echo, role: 'assistant', content }],
+      output: [
+        { type: 'message', id: echo, role: 'assistant', content, [echo]: 1 },
+        { type: echo, id: echo },
+      ],
       usage: usageOf({ input_tokens: 5, output_tokens: 1, total_tokens: 6 }, echo),
     };
     const created = { ...response, status: 'in_progress', output: [], usage: null };
@@ -67,6 +70,7 @@ const answers: Readonly<Record<WireName, (echo: string, finish: string) => Answe
       whole: response,
       events: [
         { type: 'response.created', response: created },
+        { type: echo },
         { type: 'response.output_text.delta', ...delta },
         { type: `response.${status}`, response },
       ],
@@ -82,7 +86,8 @@ const answers: Readonly<Record<WireName, (echo: string, finish: string) => Answe
     return {
       whole: { ...message, ...stop, content: [{ type: 'text', text: 'hi' }] },
       events: [
-        { type: 'message_start', message: { ...message, content: [] } },
+        { type: 'message_start', message: { ...message, content: [] }, [echo]: 1 },
+        { type: echo },
         { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
         { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'hi' } },
         { type: 'content_block_stop', index: 0 },
@@ -100,7 +105,8 @@ const answers: Readonly<Record<WireName, (echo: string, finish: string) => Answe
       candidates: [
         {
           index: 0,
-          content: { role: 'model', parts: [{ text: 'hi' }] },
+          content: { role: 'model', parts: [{ text: 'hi', [echo]: 1 }] },
+          [echo]: 1,
           finishReason: finish === 'stop' ? 'STOP' : finish,
           finishMessage: echo,
         },

@@ -1,4 +1,4 @@
-import type { AttemptContext, Provider } from '../../src/protocol/provider.ts';
+import type { AttemptContext, Provider, Watch } from '../../src/protocol/provider.ts';
 import type { ProviderRequest, Transfer } from '../../src/protocol/request.ts';
 import type { ProviderPart } from '../../src/protocol/stream-part.ts';
 
@@ -11,6 +11,12 @@ export function requestOf(more: Partial<ProviderRequest> & { model: string }): P
   };
 }
 
+export const silentWatch: Watch = {
+  connected: () => undefined,
+  bytes: () => undefined,
+  limits: () => undefined,
+};
+
 export type CallOptions = {
   readonly transfer?: Transfer;
   readonly signal?: AbortSignal;
@@ -21,7 +27,7 @@ export function contextOf({ transfer, signal, keepRaw }: CallOptions = {}): Atte
   return {
     signal: signal ?? new AbortController().signal,
     transfer: transfer ?? 'stream',
-    watch: { connected: () => undefined, bytes: () => undefined, limits: () => undefined },
+    watch: silentWatch,
     keepRaw: keepRaw ?? false,
   };
 }

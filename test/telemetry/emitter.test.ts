@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RouterEvent } from '../../src/protocol/events.ts';
+import { createRouter } from '../../src/router.ts';
 import { createEmitter } from '../../src/telemetry/emitter.ts';
+import { fakeProvider } from '../../src/testing/fake-provider.ts';
 
 const changed: RouterEvent = {
   type: 'config-change',
@@ -236,6 +238,88 @@ describe('a failing listener', () => {
     emitter.emit(changed);
     await nextTurn();
     expect(heard).toBe(1);
+  });
+});
+
+describe('a failing listener that nobody hears of', () => {
+  const written: string[] = [];
+  beforeEach(() => {
+    written.length = 0;
+    vi.spyOn(process, 'emitWarning').mockImplementation((message) => {
+      written.push(String(message));
+    });
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+  const fail = () => {
+    throw new TypeError('no such\ncolumn');
+  };
+  const quiet = () =>
+    createEmitter(
+      () => 7,
+      () => ({}),
+    );
+
+  test('is printed once, in one line with its place', () => {
+    const emitter = quiet();
+    emitter.on('config-change', fail);
+    for (let count = 0; count < 3; count += 1) emitter.emit(changed);
+    expect(written).toHaveLength(1);
+    expect(written[0]).toMatch(
+      /^a listener for "config-change" failed: TypeError: no such column at .*emitter\.test\.ts:\d+.*; listen to "listener-error" for all failures$/,
+    );
+  });
+
+  test("is printed once when it listens to '*', where it hears of itself", async () => {
+    const emitter = quiet();
+    emitter.on('*', async () => fail());
+    for (let count = 0; count < 3; count += 1) emitter.emit(changed);
+    await nextTurn();
+    const other = quiet();
+    other.on('*', fail);
+    other.emit(changed);
+    other.emit({ ...changed, type: 'circuit-close' } as unknown as RouterEvent);
+    expect(written).toHaveLength(2);
+  });
+
+  test('is printed with a bounded length, whatever it throws', () => {
+    const emitter = quiet();
+    emitter.on('config-change', () => {
+      throw new Error('x'.repeat(100_000));
+    });
+    emitter.on('circuit-close', () => {
+      throw { secret: 'value' };
+    });
+    emitter.on('circuit-half-open', () => {
+      throw Object.defineProperty(new Error('x'), 'message', { get: fail });
+    });
+    emitter.emit(changed);
+    for (const type of ['circuit-close', 'circuit-half-open'])
+      emitter.emit({ ...changed, type } as unknown as RouterEvent);
+    expect(written).toHaveLength(2);
+    expect(written[0]?.length).toBeLessThan(500);
+    expect(written[1]).toMatch(/failed: it threw an object; /);
+  });
+
+  test.each(['listener-error', '*'] as const)('is not printed when %s is listened to', (name) => {
+    const emitter = quiet();
+    emitter.on(name, () => undefined);
+    emitter.on('config-change', fail);
+    emitter.emit(changed);
+    expect(written).toEqual([]);
+  });
+
+  test('does not affect the call', async () => {
+    const router = createRouter({
+      providers: { a: fakeProvider() },
+      tiers: { fast: ['a/model'] },
+    });
+    router.on('call-start', fail);
+    router.on('call-end', fail);
+    expect((await router.complete('fast', 'hello')).text).toContain('a/model');
+    expect(written).toHaveLength(2);
+    await router.close();
   });
 });
 

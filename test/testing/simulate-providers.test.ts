@@ -143,6 +143,14 @@ describe('Chat Completions', () => {
     for await (const chunk of stream) expect(chunk).not.toHaveProperty('usage');
   });
 
+  test('streams usage without a request with streamUsage "always"', async () => {
+    simulators.openai.answer({ text: 'Hi', streamUsage: 'always' });
+    const stream = await clients.openai.chat.completions.create({ ...chatBody, stream: true });
+    const usages: unknown[] = [];
+    for await (const { usage } of stream) usages.push(usage);
+    expect(usages.at(-1)).toMatchObject({ completion_tokens: 1 });
+  });
+
   test('sends reasoning_content and invalid arguments of a compatible vendor', async () => {
     simulators.compatible.answer({
       reasoning: rich.reasoning,

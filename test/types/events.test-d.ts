@@ -64,8 +64,11 @@ expectType<
     | 'circuit-close'
     | 'rate-limited'
     | 'credential-rejected'
+    | 'shape-changed'
     | 'drill-start'
     | 'drill-end'
+    | 'target-isolate'
+    | 'target-restore'
     | 'config-change'
     | 'listener-error'
   >

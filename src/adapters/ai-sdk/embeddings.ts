@@ -41,6 +41,7 @@ function prepare(
       context.watch.connected();
       try {
         context.signal.throwIfAborted();
+        context.watch.mayUse?.();
         const options = {
           values,
           abortSignal: context.signal,

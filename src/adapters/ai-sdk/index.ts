@@ -1,9 +1,10 @@
 import type { AttemptContext, Capability, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { type AnswerHeaders, headersOfObject, reportLimits } from '../../transport/answer.ts';
+import { RawEvents } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import { objectOf } from '../../wires/common/read.ts';
-import { type AnswerOrigin, RawEvents } from '../../wires/common/read-answer.ts';
+import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
 import {
   type AnswerSettings,
   answerBoundOf,
@@ -28,11 +29,11 @@ export type { AiSdkEmbeddingModel, AiSdkModel } from './model.ts';
 
 export type AiSdkSettings = AnswerSettings & {
   /** The vendor's name in price lists. Without it, set the prices of its models in the configuration's `prices`. */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
   /** The key of the model's provider in `providerOptions`. @default the part of its name before the dot */
-  readonly optionsName?: string;
+  readonly optionsName?: string | undefined;
   /** An embedding model, or a function from names to models as provider packages export it. @default none */
-  readonly embedding?: AiSdkEmbeddingModel | ((modelId: string) => AiSdkEmbeddingModel);
+  readonly embedding?: AiSdkEmbeddingModel | ((modelId: string) => AiSdkEmbeddingModel) | undefined;
 };
 
 const shape = {
@@ -97,7 +98,7 @@ async function* answer(
     const result = await model.doGenerate(options);
     const headers = headersOf(result);
     reportLimits(headers, context.watch);
-    const reader = createAnswerReader(origin, headers, addPart);
+    const reader = createAnswerReader(origin, headers, context.watch, addPart);
     reader.readWhole(result);
     reader.finish(context.keepRaw ? objectOf(objectOf(result).response).body : undefined);
     yield batch;
@@ -106,7 +107,7 @@ async function* answer(
   const result = await model.doStream(options);
   const headers = headersOf(result);
   reportLimits(headers, context.watch);
-  const reader = createAnswerReader(origin, headers, addPart);
+  const reader = createAnswerReader(origin, headers, context.watch, addPart);
   const raw = new RawEvents(context.maxAnswerBytes);
   for await (const part of readStream(result.stream, context)) {
     if (context.keepRaw) raw.add(part);
@@ -162,6 +163,8 @@ export function fromAiSdk(
           let started = false;
           try {
             context.signal.throwIfAborted();
+            // The model's provider may ask a function for the key of each request.
+            context.watch.mayUse?.();
             await checking;
             for await (const batch of answer(chosen, call, context, origin)) {
               started = true;

@@ -176,6 +176,7 @@ export function toCall(
   const warn: Warn = (warning) => warnings.push(warning);
   const {
     provider: _provider,
+    key: _key,
     model: _model,
     messages: _messages,
     tools,

@@ -2,11 +2,21 @@ import { own } from '../../internal/own.ts';
 import type { FinishReason, Warning } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { Citation, Opaque } from '../../protocol/message.ts';
+import type { Watch } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { type AnswerHeaders, requestIdOf } from '../../transport/answer.ts';
 import { checkCount } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
-import { isObject, listOf, objectOf, TokenCounts, textOf } from '../../wires/common/read.ts';
+import {
+  isObject,
+  listOf,
+  objectOf,
+  type Shape,
+  ShapeCheck,
+  shape,
+  TokenCounts,
+  textOf,
+} from '../../wires/common/read.ts';
 import {
   type AddPart,
   type AnswerOrigin,
@@ -15,6 +25,17 @@ import {
   PartAssembler,
 } from '../../wires/common/read-answer.ts';
 import { wire } from './request.ts';
+
+/** A part of a stream or a whole answer of the AI SDK's specifications 2 to 4. */
+const partShape: Shape = shape(
+  `id delta text providerMetadata toolCallId toolName input result output isError preliminary providerExecuted dynamic
+  title filename mediaType data url sourceType warnings timestamp modelId usage finishReason error rawValue approvalId
+  kind logprobs`,
+  {},
+  `stream-start response-metadata text text-start text-delta text-end reasoning reasoning-start reasoning-delta
+  reasoning-end reasoning-file tool-input-start tool-input-delta tool-input-end tool-call tool-result tool-error
+  tool-approval-request source file custom finish raw error`,
+);
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
   stop: 'stop',
@@ -98,8 +119,10 @@ export interface AnswerReader {
 export function createAnswerReader(
   origin: AnswerOrigin,
   headers: AnswerHeaders,
+  watch: Watch,
   addPart: AddPart,
 ): AnswerReader {
+  const shapes = new ShapeCheck(watch, headers);
   const assembler = new PartAssembler(addPart);
   let id: string | undefined;
   let servedModel: string | undefined;
@@ -202,6 +225,7 @@ export function createAnswerReader(
 
   return {
     read(part) {
+      shapes.check(part, partShape);
       const known = objectOf(part);
       if (known.type === 'error') throw new StreamError(known.error);
       if (known.type === 'source') addSource(known);
@@ -212,6 +236,7 @@ export function createAnswerReader(
       own(readers, textOf(known.type) ?? '')?.(known);
     },
     readWhole(result) {
+      shapes.check(objectOf(result).content, partShape);
       const whole = objectOf(result);
       describe(objectOf(whole.response));
       for (const raw of listOf(whole.warnings))

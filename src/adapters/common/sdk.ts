@@ -112,6 +112,12 @@ class SentRequest {
   }
 }
 
+/** Whether an SDK's client has a `fetch` of the caller's. */
+export function hasOwnFetch(client: object): boolean {
+  const own: unknown = Reflect.get(client, 'fetch');
+  return typeof own === 'function' && own !== globalThis.fetch;
+}
+
 function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }

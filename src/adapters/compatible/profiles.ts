@@ -34,6 +34,7 @@ export const profiles = {
       { pattern: /^magistral/, quirks: { reasoningIn: 'none' } },
     ],
     modelCapabilities: modelCapabilities.mistral,
+    maxEmbeddingTokens: 16_384,
   },
   xai: {
     baseURL: 'https://api.x.ai/v1',
@@ -126,6 +127,7 @@ export const profiles = {
     unsupportedParams: ['topK', 'parallelToolCalls', 'userId'],
     capabilities: ['vision', 'tools', 'structured-output'],
     modelCapabilities: modelCapabilities.cohere,
+    maxEmbeddingBatch: 96,
   },
   ai21: {
     baseURL: 'https://api.ai21.com/studio/v1',
@@ -219,6 +221,7 @@ export const profiles = {
       { pattern: /^qwen(?:3-\d|3-next|3\.[5-9]|[4-9])/, quirks: { thinkingDefault: 'on' } },
     ],
     modelCapabilities: modelCapabilities.qwen,
+    maxEmbeddingBatch: 10,
   },
   cerebras: {
     baseURL: 'https://api.cerebras.ai/v1',

@@ -8,6 +8,7 @@ import { httpError } from '../../wires/gemini/errors.ts';
 import { geminiModelSpec } from '../../wires/gemini/models.ts';
 import { toWireRequest } from '../../wires/gemini/request.ts';
 import { GeminiReader, notAnAnswer } from '../../wires/gemini/response.ts';
+import { geminiShape } from '../../wires/gemini/shape.ts';
 import { whenReady } from '../common/sdk.ts';
 import type { GoogleClient } from './options.ts';
 import {
@@ -53,8 +54,9 @@ export function geminiProvider(host: GeminiHost): Provider {
     const geminiRequest = { model, body, contents: body.contents };
     const answers: AnswerWire = {
       open: (context) => new GeminiReader(origin, context),
-      httpError: httpError,
+      httpError: (response) => httpError({ ...response, request: body }),
       unrecognized: notAnAnswer,
+      shapes: { event: geminiShape, body: geminiShape },
     };
     return {
       warnings,

@@ -1,8 +1,21 @@
 import { userAgent } from '../../internal/version.ts';
 import type { Provider } from '../../protocol/provider.ts';
-import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-fetch.ts';
+import {
+  type Fetch,
+  type GuardOptions,
+  guardedFetch,
+  sendGuarded,
+} from '../../transport/guarded-fetch.ts';
 import { objectOf } from '../../wires/common/read.ts';
-import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
+import {
+  currentKey,
+  headerTable,
+  type KeyVariables,
+  keyCountOf,
+  keySourceOf,
+  keyVariablesFor,
+  withKey,
+} from '../common/keys.ts';
 import { lazily } from '../common/sdk.ts';
 import { answerBoundOf } from '../common/settings.ts';
 import {
@@ -76,6 +89,10 @@ async function createFindUrl({ apiVersion, baseURL }: OwnClientSettings): Promis
     });
 }
 
+function variablesOf({ givenURL }: OwnClientSettings): KeyVariables {
+  return keyVariablesFor(givenURL, keyVariables, keyHosts);
+}
+
 /**
  * Sends requests directly. The body already has the format of the API, so the SDK is needed only for the URL, which is
  * the same for every call of a model and cached. The rest of the SDK's work takes a large part of a call's time.
@@ -84,7 +101,7 @@ async function directSender(settings: OwnClientSettings): Promise<GeminiSender> 
   const findUrl = await createFindUrl(settings);
   const urls = new Map<string, string>();
   const given = headerTable(settings.headers);
-  const { names, withheld } = keyVariablesFor(settings.givenURL, keyVariables, keyHosts);
+  const { names, withheld } = variablesOf(settings);
   const headers = (index: number) =>
     withKey(currentKey('google().apiKey', settings.apiKey, names, index, withheld), (key) => ({
       'content-type': 'application/json',
@@ -110,6 +127,12 @@ async function directSender(settings: OwnClientSettings): Promise<GeminiSender> 
 /** Far more than the models of one process. A bound is needed because the configuration may change at any time. */
 const maxUrls = 500;
 
+/** Whether the client asks Google for its token, or its own `fetch` may set the key. */
+function renewsKey(client: object): NonNullable<GuardOptions['renewsKey']> {
+  if (Reflect.get(client, 'vertexai') === true) return 'in-headers';
+  return fetchOf(client) === undefined ? 'no' : 'unseen';
+}
+
 /** The `fetch` in the client's HTTP options. */
 function fetchOf(client: object): Fetch | undefined {
   const own = objectOf(Reflect.get(client, 'httpOptions')).fetch;
@@ -128,17 +151,29 @@ export function google(settings: GoogleSettings = {}): Provider {
   const read = readSettings(settings);
   const sender = lazily(async () =>
     read.own === undefined
-      ? sdkSender(read.client, guardedFetch({ fetch: fetchOf(read.client), headers: 'as-is' }))
+      ? sdkSender(
+          read.client,
+          guardedFetch({
+            fetch: fetchOf(read.client),
+            headers: 'as-is',
+            renewsKey: renewsKey(read.client),
+          }),
+        )
       : directSender(read.own),
   );
   const preload = async (): Promise<void> => {
     if (read.own !== undefined) await loadWebSdk();
   };
-  const keyCount = keyCountOf(read.own?.apiKey);
+  const { own } = read;
+  const keyCount = keyCountOf(own?.apiKey);
   return {
     ...geminiProvider({ sender, preload }),
     ...geminiEmbeddings(sender),
     ...answerBoundOf(settings),
     keyCount,
+    ...(own !== undefined && {
+      keySource: (index: number) =>
+        keySourceOf('google().apiKey', own.apiKey, variablesOf(own), index),
+    }),
   };
 }

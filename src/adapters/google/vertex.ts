@@ -28,20 +28,20 @@ export type VertexSettings = TransportSettings &
     /** The id of the Google Cloud project that is billed. */
     readonly project: string;
     /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
-    readonly location?: string;
+    readonly location?: string | undefined;
     /**
      * Returns an access token. Called for each attempt, so cache the token. With it, the SDK's Node entry is not
      * loaded.
      * @default Google's application-default credentials, found by the SDK; sent only to hosts of `googleapis.com` and
      * to this machine
      */
-    readonly token?: () => string | Promise<string>;
+    readonly token?: (() => string | Promise<string>) | undefined;
     /** Without the version. @default the URL of the location */
-    readonly baseURL?: string;
+    readonly baseURL?: string | undefined;
     /** Sent with every request. They override signalbox's headers. */
-    readonly headers?: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, string>> | undefined;
     /** The API version in the path. @default 'v1beta1' */
-    readonly apiVersion?: string;
+    readonly apiVersion?: string | undefined;
   };
 
 /** Project and location become part of the URL. Projects of old organisations are named `example.com:project`. */
@@ -66,9 +66,7 @@ const shape = {
   apiVersion: 'string',
 } as const;
 
-type VertexEndpoint = Required<
-  Pick<VertexSettings, 'project' | 'location' | 'baseURL' | 'apiVersion'>
->;
+type VertexEndpoint = Readonly<Record<'project' | 'location' | 'baseURL' | 'apiVersion', string>>;
 
 const loadNodeSdk = lazySdk('@google/genai', () => import('@google/genai'));
 
@@ -181,9 +179,11 @@ function isEmbedContentModel(model: string): boolean {
 }
 
 /**
- * The most values in one request. Gemini models accept only one.
+ * The most values in one request. Gemini models accept only one, so the limit of tokens concerns the others.
  * https://cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings
  */
+const maxEmbeddingTokens = 20_000;
+
 function maxEmbeddingBatch(model: string): number {
   return model.includes('gemini') || model.includes('maas') ? 1 : 250;
 }
@@ -223,10 +223,11 @@ function vertexEmbeddings({
   sender,
   exchange,
 }: Required<Pick<GeminiHost, 'sender' | 'exchange'>>): Required<
-  Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch'>
+  Pick<Provider, 'prepareEmbedding' | 'maxEmbeddingBatch' | 'maxEmbeddingTokens'>
 > {
   return {
     maxEmbeddingBatch,
+    maxEmbeddingTokens,
     prepareEmbedding(request) {
       const { model, values } = request;
       const geminiRequest = { model, body: bodyOf(request), contents: values };

@@ -10,6 +10,7 @@ import {
 import { wire } from '../../wires/openai-chat/messages.ts';
 import { chatBody } from '../../wires/openai-chat/request.ts';
 import { ChatReader, httpError, notACompletion } from '../../wires/openai-chat/response.ts';
+import { chatShape } from '../../wires/openai-chat/shape.ts';
 import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import { whenReady } from '../common/sdk.ts';
 import { checkSettings } from '../common/settings.ts';
@@ -21,7 +22,8 @@ import {
   openAIExchange,
 } from '../openai-shared/openai-client.ts';
 import {
-  maxEmbeddingBatch,
+  type EmbeddingLimits,
+  openAIEmbeddingLimits,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../openai-shared/other-tasks.ts';
@@ -42,7 +44,7 @@ export type OpenAIChatSettings = OpenAIConnectionSettings & {
    * unless you set their vendor's list here or their prices in the configuration's `prices`.
    * @default 'openai'
    */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
 };
 
 /** The capabilities assumed for an unknown vendor. If it rejects a call, the next target is tried. */
@@ -84,6 +86,8 @@ export type ChatVendor = {
   readonly dialectOf: (model: string) => ChatDialect;
   readonly priceList: string | undefined;
   readonly capabilities: (model: string) => readonly Capability[];
+  /** @default those of OpenAI */
+  readonly embeddingLimits?: EmbeddingLimits;
 };
 
 /** The fields that request a stream or a whole answer. */
@@ -111,7 +115,8 @@ export function chatProvider(vendor: ChatVendor): Provider {
     ...(priceList !== undefined && { priceList }),
     capabilities: (model) => new Set(vendor.capabilities(model)),
     preload: connection.preload,
-    maxEmbeddingBatch,
+    ...(connection.keySource !== undefined && { keySource: connection.keySource }),
+    ...(vendor.embeddingLimits ?? openAIEmbeddingLimits),
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {
@@ -122,8 +127,10 @@ export function chatProvider(vendor: ChatVendor): Provider {
       const choices = Number(request.extraBody?.n ?? 1) > 1 ? 'alternatives' : 'one';
       const answers: AnswerWire = {
         open: (context) => new ChatReader({ ...context, origin, reasoningOut, choices }),
-        httpError: (response) => httpError(response, dialect),
+        httpError: (response) =>
+          httpError({ ...response, request: [body, request.extraBody] }, dialect),
         unrecognized: notACompletion,
+        shapes: { event: chatShape, body: chatShape },
       };
       const sendAs = (context: AttemptContext, transfer: AttemptContext['transfer']) =>
         readAnswer(context, answers, () => {

@@ -3,6 +3,7 @@ import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
 import { mergeBody } from '../../wires/common/request.ts';
 import { responsesBody, wire } from '../../wires/openai-responses/request.ts';
 import { notAResponse, ResponseReader } from '../../wires/openai-responses/response.ts';
+import { responseEventShape, responseShape } from '../../wires/openai-responses/shape.ts';
 import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import { openAIHttpError } from '../../wires/openai-shared/response.ts';
 import { whenReady } from '../common/sdk.ts';
@@ -15,7 +16,7 @@ import {
   openAIExchange,
 } from '../openai-shared/openai-client.ts';
 import {
-  maxEmbeddingBatch,
+  openAIEmbeddingLimits,
   prepareOpenAIEmbedding,
   prepareOpenAIImage,
 } from '../openai-shared/other-tasks.ts';
@@ -26,7 +27,7 @@ export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/op
 /** How to connect to OpenAI's Responses API: with a key, or through a client you created. */
 export type OpenAISettings = OpenAIConnectionSettings & {
   /** The vendor's name in price lists. For the client of a cloud: 'aws', 'google', 'azure'. @default 'openai' */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
 };
 
 /**
@@ -55,7 +56,8 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     capabilities: (model) =>
       new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,
-    maxEmbeddingBatch,
+    ...(connection.keySource !== undefined && { keySource: connection.keySource }),
+    ...openAIEmbeddingLimits,
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
     prepare(request) {
@@ -63,8 +65,10 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
       const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
         open: (context) => new ResponseReader(origin, context),
-        httpError: openAIHttpError,
+        httpError: (response) =>
+          openAIHttpError({ ...response, request: [body, request.extraBody] }),
         unrecognized: () => notAResponse('not a response of the Responses API'),
+        shapes: { event: responseEventShape, body: responseShape },
       };
       return {
         warnings,

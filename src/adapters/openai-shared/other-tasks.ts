@@ -2,10 +2,10 @@ import { SignalboxError } from '../../errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import type { ImagePart } from '../../protocol/message.ts';
 import type { EmbeddingRequest, ImageRequest } from '../../protocol/other-tasks.ts';
-import type { AttemptContext, PreparedCall } from '../../protocol/provider.ts';
+import type { AttemptContext, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { countOf, isObject, listOf, textOf } from '../../wires/common/read.ts';
+import { countOf, isObject, listOf, objectOf, textOf } from '../../wires/common/read.ts';
 import { mergeBody } from '../../wires/common/request.ts';
 import {
   isErrorBody,
@@ -16,8 +16,14 @@ import {
 } from '../../wires/openai-shared/response.ts';
 import { type OpenAIConnection, openAIExchange } from './openai-client.ts';
 
-/** The most values in one embedding request (OpenAI's API reference, Create embeddings). */
-export const maxEmbeddingBatch = 2_048;
+/** What a provider says of the size of its embedding requests. */
+export type EmbeddingLimits = Pick<Provider, 'maxEmbeddingBatch' | 'maxEmbeddingTokens'>;
+
+/** The most values and tokens in one embedding request (OpenAI's API reference, Create embeddings). */
+export const openAIEmbeddingLimits = {
+  maxEmbeddingBatch: 2_048,
+  maxEmbeddingTokens: 300_000,
+} as const satisfies EmbeddingLimits;
 
 const embeddingUsage: UsageNames = {
   input: 'prompt_tokens',
@@ -53,7 +59,7 @@ function opening(reply: Reply, body: JsonObject): ProviderPart {
   return { type: 'open', servedModel: textOf(body.model), requestId: reply.requestId };
 }
 
-function ending(body: JsonObject, names: UsageNames, { keepRaw }: AttemptContext): ProviderPart {
+function ending(body: JsonObject, names: UsageNames, { keepRaw }: AttemptContext) {
   const usage = openAIUsage(body.usage, names);
   const servedModel = textOf(body.model);
   return {
@@ -62,7 +68,7 @@ function ending(body: JsonObject, names: UsageNames, { keepRaw }: AttemptContext
     usage,
     servedModel,
     ...(keepRaw && { raw: body }),
-  };
+  } as const;
 }
 
 /** Reads a vector of numbers, or 32-bit floats in base64, which some servers send without being asked. */
@@ -122,12 +128,52 @@ export function prepareOpenAIEmbedding(
   };
 }
 
-function imageOf(row: JsonObject, mediaType: string): ImagePart {
+function imageIn(row: JsonObject, mediaType: string): ImagePart | undefined {
   const data = textOf(row.b64_json);
-  if (data !== undefined) return { type: 'image', source: { data, mediaType } };
+  if (data) return { type: 'image', source: { data, mediaType } };
   const url = textOf(row.url);
-  if (url === undefined) throw unusable('no image');
-  return { type: 'image', source: { url } };
+  return url ? { type: 'image', source: { url } } : undefined;
+}
+
+/** Whether a row, or the body, says that a content filter blocked an image. Each vendor says it in another field. */
+function isRefused(row: JsonObject, { headers }: Reply): boolean {
+  if (isErrorBody(row)) return openAIErrorInBand(row, headers).code === 'content_filter';
+  const filters = Object.values(objectOf(row.content_filter_results)); // Azure
+  return (
+    filters.some((filter) => objectOf(filter).filtered === true) ||
+    row.respect_moderation === false || // xAI
+    textOf(row.raiFilteredReason) !== undefined || // Google
+    textOf(row.finish_reason) === 'content_filter'
+  );
+}
+
+/** The images of an answer. Those that the vendor refused do not make the others, which are paid for, an error. */
+function readImages(reply: Reply, asked: number, context: AttemptContext): readonly ProviderPart[] {
+  const found = reply.kind === 'json' ? objectOf(reply.body) : {};
+  const mediaType = `image/${textOf(found.output_format) ?? 'png'}`;
+  const rows = listOf(found.data).filter(isObject);
+  const images = rows.flatMap((row) => imageIn(row, mediaType) ?? []);
+  // An error next to images is about those that are missing.
+  const body = images.length === 0 ? bodyOf(reply) : found;
+  const total = Math.max(asked, rows.length);
+  const missing = total - images.length;
+  const refused = isRefused(found, reply)
+    ? missing
+    : rows.filter((row) => imageIn(row, mediaType) === undefined && isRefused(row, reply)).length;
+  if (images.length === 0 && rows.length > 0 && refused === 0) throw unusable('no image');
+  const end = ending(body, imageUsage, context);
+  return [
+    opening(reply, body),
+    ...images.map((part) => ({ type: 'part-end', part }) as const),
+    ...(images.length > 0 && missing > 0 ? [missingImages(missing, total, refused)] : []),
+    images.length === 0 && refused > 0 ? { ...end, finishReason: 'content_filter' } : end,
+  ];
+}
+
+function missingImages(missing: number, total: number, refused: number): ProviderPart {
+  const why = refused === 0 ? '' : `; the vendor's content filter blocked ${refused}`;
+  const message = `${missing} of ${total} images are missing${why}`;
+  return { type: 'warning', warning: { code: 'compat', param: 'count', message } };
 }
 
 /** Prepares an image request to OpenAI or a compatible vendor. */
@@ -155,12 +201,7 @@ export function prepareOpenAIImage(
       const reply = await openAIExchange(context, (options) =>
         client.images.generate(body, options),
       );
-      const answer = bodyOf(reply);
-      const mediaType = `image/${textOf(answer.output_format) ?? 'png'}`;
-      const images = listOf(answer.data)
-        .filter(isObject)
-        .map((row) => ({ type: 'part-end' as const, part: imageOf(row, mediaType) }));
-      yield [opening(reply, answer), ...images, ending(answer, imageUsage, context)];
+      yield readImages(reply, countOf(body.n) ?? 1, context);
     },
   };
 }

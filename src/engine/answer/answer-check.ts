@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../errors.ts';
+import { rootKeywordsOf } from '../../internal/schema-root.ts';
 import type { CallOptions, Validation } from '../../protocol/call-options.ts';
 import type { Completion, FinishReason, Warning } from '../../protocol/completion.ts';
 import type { Json, JsonSchema } from '../../protocol/json.ts';
@@ -8,30 +9,48 @@ import type { StandardSchema } from '../../protocol/standard-schema.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import { type Collected, estimateUsage } from '../core/collected.ts';
+import type { Collected } from '../core/collected.ts';
 import { checkAgainst, isStandardSchema, toJsonSchema, validatorOf } from '../core/json-schema.ts';
 import type { AnsweredRequest, WholeCompletion } from '../core/task.ts';
+import { estimateUsage } from '../core/token-estimate.ts';
 
 /** What the caller expects of an answer; made once for all attempts of a call. */
 export type OutputCheck = {
   readonly schema?: { readonly plain: JsonSchema; readonly validator: StandardSchema };
-  /** The Standard Schemas among the tools' inputs. */
-  readonly toolInputs: ReadonlyMap<string, StandardSchema>;
+  /** The tools' inputs that are checked: {@link isChecked}. */
+  readonly toolInputs: ReadonlyMap<string, StandardSchema | JsonSchema>;
   readonly hasTools: boolean;
   readonly fallbackOn: readonly string[];
   readonly validate: CallOptions['validate'];
 };
 
-const none: ReadonlyMap<string, StandardSchema> = new Map();
+type ToolInputs = OutputCheck['toolInputs'];
 
-function toolInputsOf(
-  tools: NonNullable<CallOptions['tools']>,
-): ReadonlyMap<string, StandardSchema> {
-  const toolInputs = new Map<string, StandardSchema>();
+const none: ToolInputs = new Map();
+
+/**
+ * Plain JSON Schema documents a tool for the model, and its inputs are the caller's to check, as everywhere. But a root
+ * that is no plain object reaches vendors in a form that accepts more, or in words: what the caller wrote is checked here.
+ */
+function isChecked(schema: StandardSchema | JsonSchema): boolean {
+  return isStandardSchema(schema) || rootKeywordsOf(schema).length > 0;
+}
+
+function toolInputsOf(tools: NonNullable<CallOptions['tools']>): ToolInputs {
+  const toolInputs = new Map<string, StandardSchema | JsonSchema>();
   for (const { name, inputSchema } of tools) {
-    if (isStandardSchema(inputSchema)) toolInputs.set(name, inputSchema);
+    if (isChecked(inputSchema)) toolInputs.set(name, inputSchema);
   }
   return toolInputs;
+}
+
+/** `undefined` for plain JSON Schema that cannot be checked here, because of `not` for example: tools may have it. */
+function inputValidatorOf(schema: StandardSchema | JsonSchema): StandardSchema | undefined {
+  try {
+    return validatorOf(schema, 'inputSchema');
+  } catch {
+    return undefined;
+  }
 }
 
 export function outputCheck(options: CallOptions, fallbackOn: readonly string[]): OutputCheck {
@@ -161,12 +180,13 @@ async function checkToolCalls(
   const checked: ToolCallPart[] = [];
   for (const call of calls) {
     const schema = check.toolInputs.get(call.name);
-    if (schema === undefined) {
+    const validator = schema && inputValidatorOf(schema);
+    if (schema === undefined || validator === undefined) {
       checked.push(call);
       continue;
     }
     const where = `the input of tool "${call.name}"`;
-    const result = await checkAgainst(schema, call.input).catch((thrown: unknown) => {
+    const result = await checkAgainst(validator, call.input).catch((thrown: unknown) => {
       throw unusable(`the schema threw at ${where}; see cause`, thrown);
     });
     if (!result.ok) {
@@ -175,7 +195,9 @@ async function checkToolCalls(
         `${where} does not fit: ${result.issues}`,
       );
     }
-    checked.push({ ...call, input: result.value as ToolCallPart['input'] });
+    // Plain JSON Schema converts nothing.
+    const input = isStandardSchema(schema) ? result.value : call.input;
+    checked.push({ ...call, input: input as ToolCallPart['input'] });
   }
   return checked;
 }

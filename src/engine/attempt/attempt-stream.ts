@@ -21,8 +21,10 @@ export type AttemptOptions = {
   readonly send: (context: AttemptContext) => AsyncIterable<readonly ProviderPart[]>;
   /** Called when the vendor reports its limits. */
   readonly onLimits: Watch['limits'];
+  /** Called when the vendor's answer has a name that its wire does not know. */
+  readonly onUnknownName: NonNullable<Watch['unknownName']>;
   /** Whether a key that a function returned may be sent. */
-  readonly mayUse?: (keyFingerprint: string) => boolean;
+  readonly mayUse?: (keyFingerprint?: string) => boolean;
   /** Called with each part before it is passed on. */
   readonly see: (part: ProviderPart) => void;
 };
@@ -48,6 +50,7 @@ class AttemptTimer {
   readonly #expire: (phase: DuePhase) => void;
   #firesAt = Number.POSITIVE_INFINITY;
   #cancel: () => void = ignore;
+  #wasLate = false;
 
   constructor(runtime: Runtime, deadline: AttemptDeadline, expire: (phase: DuePhase) => void) {
     this.#runtime = runtime;
@@ -69,12 +72,20 @@ class AttemptTimer {
     this.#cancel();
   }
 
+  /** Whether it fired late, or should have fired by now: the process stood still. */
+  get stoodStill(): boolean {
+    return this.#wasLate || this.#runtime.now() - this.#firesAt > blockedMs;
+  }
+
   #fire(): void {
     const now = this.#runtime.now();
     const lateMs = now - this.#firesAt;
     this.#firesAt = Number.POSITIVE_INFINITY;
     // The event loop was blocked, or the process frozen: what arrived meanwhile is still to be read.
-    if (lateMs > blockedMs) this.#deadline.excuse(lateMs + blockedMs);
+    if (lateMs > blockedMs) {
+      this.#wasLate = true;
+      this.#deadline.excuse(lateMs + blockedMs);
+    }
     const due = this.#deadline.due(now);
     if (due !== undefined && now >= due.at) this.#expire(due.phase);
     else this.arm();
@@ -143,11 +154,17 @@ export class AttemptStream implements AttemptParts {
   #isAnswering = false;
   #isFinished = false;
   #isOver = false;
+  #stoodStill = false;
 
   constructor(runtime: Runtime, options: AttemptOptions) {
     this.#runtime = runtime;
     this.#options = options;
     this.#deadline = new AttemptDeadline(options.timeouts, runtime.now());
+  }
+
+  /** Whether it failed after the process stood still for longer than a timeout: its connection may be long gone. */
+  get stoodStill(): boolean {
+    return this.#stoodStill;
   }
 
   next(): Promise<Batch | undefined> {
@@ -233,8 +250,8 @@ export class AttemptStream implements AttemptParts {
   }
 
   #begin(): AsyncIterator<Batch> {
-    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key, onLimits, mayUse } =
-      this.#options;
+    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key } = this.#options;
+    const { onLimits, onUnknownName, mayUse } = this.#options;
     const expire = (phase: DuePhase): void =>
       void this.#cutShort(new SignalboxError('timeout', messages[phase](timeouts), { phase }));
     this.#timer = new AttemptTimer(this.#runtime, this.#deadline, expire);
@@ -250,6 +267,7 @@ export class AttemptStream implements AttemptParts {
         connected: () => this.#deadline.connected(),
         bytes: () => this.#deadline.bytes(this.#runtime.now()),
         limits: (limits) => onLimits(soundLimits(limits)),
+        unknownName: onUnknownName,
         ...(mayUse !== undefined && { mayUse }),
       },
     });
@@ -270,6 +288,7 @@ export class AttemptStream implements AttemptParts {
 
   #failed(error: unknown): SignalboxError {
     const failure = soundError(asAttemptError(this.#cut === undefined ? error : this.#cut.reason));
+    this.#stoodStill = this.#timer?.stoodStill === true;
     this.#end();
     return failure;
   }

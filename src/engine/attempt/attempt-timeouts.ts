@@ -5,7 +5,7 @@ import type { TimeoutPhase } from '../../protocol/error-code.ts';
 import type { Reasoning } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import { charactersPerToken } from '../core/collected.ts';
+import { charactersPerToken, tokensOf } from '../core/token-estimate.ts';
 import type { Run } from './run.ts';
 
 /** The timeouts of one attempt, by the phase in which they run. */
@@ -80,15 +80,16 @@ export class AttemptDeadline {
 /** A rate over less time means nothing: answers come in bursts. */
 const shortestMeasureMs = 1_000;
 
-function charactersOf(part: ProviderPart): number {
-  return 'delta' in part ? part.delta.length : 0;
-}
+/** So much of an answer shows how many characters make a token. */
+const sampleLength = 1_000;
 
 /** Ends an answer that comes too slowly to be whole before the call's deadline. */
 class SlowStreamGuard {
   readonly #usualTokens: number;
   readonly #endsAt: number;
   #characters = 0;
+  /** The start of the answer. */
+  #sample = '';
   #startedAt: number | undefined;
 
   /** `usualTokens` is the usual length of the target's answers; `endsAt` the call's deadline. */
@@ -99,25 +100,33 @@ class SlowStreamGuard {
 
   /** @throws SignalboxError `timeout` of phase `pace` when the answer cannot be whole in time at this rate */
   see(part: ProviderPart, now: number): void {
-    const more = charactersOf(part);
-    if (more === 0) return;
+    if (!('delta' in part) || part.delta === '') return;
     // The first part took none of the time that is measured.
     if (this.#startedAt === undefined) {
       this.#startedAt = now;
       return;
     }
-    this.#characters += more;
+    this.#characters += part.delta.length;
+    if (this.#sample.length < sampleLength) this.#sample += part.delta;
     const measuredMs = now - this.#startedAt;
     if (measuredMs < shortestMeasureMs) return;
-    const tokens = this.#characters / charactersPerToken;
+    if (this.#isInTime(this.#characters / charactersPerToken, measuredMs, now)) return;
+    // Some languages have far fewer characters in a token.
+    const sampled = this.#sample.slice(0, sampleLength);
+    const tokens = (tokensOf([sampled]) * this.#characters) / sampled.length;
+    if (this.#isInTime(tokens, measuredMs, now)) return;
     const tokensPerMs = tokens / measuredMs;
-    if (now + (this.#usualTokens - tokens) / tokensPerMs <= this.#endsAt) return;
     const perSecond = Math.round(tokensPerMs * 10_000) / 10;
     throw new SignalboxError(
       'timeout',
       `${perSecond} tokens a second are too slow to be whole within totalMs`,
       { phase: 'pace' },
     );
+  }
+
+  /** Whether an answer of usual length is whole before the deadline, when `tokens` took so long. */
+  #isInTime(tokens: number, measuredMs: number, now: number): boolean {
+    return now + ((this.#usualTokens - tokens) * measuredMs) / tokens <= this.#endsAt;
   }
 }
 

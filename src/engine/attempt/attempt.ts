@@ -1,3 +1,4 @@
+import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { SignalboxError } from '../../errors.ts';
 import { sharesRun } from '../../internal/vendor-data.ts';
 import type { Attempt } from '../../protocol/attempt.ts';
@@ -5,15 +6,16 @@ import type { Completion } from '../../protocol/completion.ts';
 import type { EventName } from '../../protocol/events.ts';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { PluginAttemptResult } from '../../protocol/plugin.ts';
-import type { AttemptContext } from '../../protocol/provider.ts';
+import type { AttemptContext, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { AnswerCheck } from '../answer/answer-check.ts';
 import { toCompletion } from '../answer/to-completion.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import { type Collected, createCollected, estimateUsage } from '../core/collected.ts';
+import { type Collected, createCollected } from '../core/collected.ts';
 import { keyLabel, type Slot, targetLabel } from '../core/engine.ts';
 import type { WholeCompletion } from '../core/task.ts';
+import { estimateUsage } from '../core/token-estimate.ts';
 import { failureOf, type Payload } from '../core/trail.ts';
 import type { Decision } from '../failures/decide.ts';
 import { isQueueRejection, notSent } from '../failures/queue-rejection.ts';
@@ -23,6 +25,9 @@ import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
 import { type Timing, timingOf } from './attempt-timeouts.ts';
 import { Grant, type RenewableKey } from './grant.ts';
 import type { Run } from './run.ts';
+
+/** Most new names in one answer. Each is compared with the whole prompt; the others are new in the next answer, too. */
+const maxNewNames = 8;
 
 /** What the trail and the events have of an attempt. */
 type Recorded = Pick<
@@ -54,6 +59,8 @@ export class RunningAttempt {
   #grant: Grant | undefined;
   #renewableKey: RenewableKey | undefined;
   #timing: Timing | undefined;
+  #newNames = 0;
+  #stream: AttemptStream | undefined;
   /** For the plugins, while there are any. */
   #ended: PromiseWithResolvers<PluginAttemptResult> | undefined;
 
@@ -69,7 +76,7 @@ export class RunningAttempt {
     this.#cost = new AttemptCost(engine, plan, trail);
   }
 
-  /** Whether the vendor got a key that a function returned: the function may return another one now. */
+  /** Whether the vendor got a key that may be another one now, such as one that a function returned. */
   get mayRenewKey(): boolean {
     return this.#renewableKey?.wasSent === true;
   }
@@ -77,6 +84,9 @@ export class RunningAttempt {
   /** Waits for its turn, then yields the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts> {
     const { engine, scope } = this.#run;
+    const { target } = this.plan;
+    // A retry waited for its delay. Meanwhile the target may have been isolated.
+    if (engine.registry.isolated.has(target.id)) throw notSent(targetLabel(target), 'isolated');
     const entered = engine.limits.enter(this.plan, scope);
     // Not awaited without need: the circuit must be entered in the turn in which it was checked.
     if (!(entered instanceof Promise)) return this.#start(entered);
@@ -119,8 +129,7 @@ export class RunningAttempt {
     const { messages } = this.#request;
     const error = attemptError(raw, collected.requestId, this.plan, messages);
     const isWhole = collected.finish !== undefined;
-    const isShortened = error.code === 'timeout' && this.#timing?.isShortened(error.phase) === true;
-    const fault = isShortened ? 'call' : 'target';
+    const fault = this.#isTargetsFault(error) ? 'target' : 'call';
     this.#grant?.failed(error, {
       ...this.#ending(),
       isWhole,
@@ -132,6 +141,12 @@ export class RunningAttempt {
     const isUnbilled = this.#cost.billed === undefined && usage !== undefined;
     if (isUnbilled) await this.#cost.bill(usage, collected);
     return error;
+  }
+
+  #isTargetsFault({ code, phase }: SignalboxError): boolean {
+    if (code === 'timeout') return this.#timing?.isShortened(phase) !== true;
+    const isLost = code === 'connection' || code === 'stream_interrupted';
+    return !(isLost && this.#stream?.stoodStill === true);
   }
 
   /** Records the failure's line, with what was decided. */
@@ -206,13 +221,18 @@ export class RunningAttempt {
       ...(target.key !== undefined && { key: target.key }),
       send: call.layers === undefined ? (context) => prepared.send(context) : this.#sendInLayers,
       onLimits: (limits) => grant.reported(limits),
+      onUnknownName: this.#noteUnknownName,
       mayUse: (fingerprint) => {
-        const wasSent = engine.registry.provider(target.provider).mayUse(target.key, fingerprint);
-        this.#renewableKey = { fingerprint, wasSent };
+        const provider = engine.registry.provider(target.provider);
+        const isSeen = fingerprint !== undefined;
+        const used = isSeen ? fingerprint : provider.unseenKey(target.key);
+        const wasSent = provider.mayUse(target.key, used);
+        this.#renewableKey = { fingerprint: used, isSeen, wasSent };
         return wasSent;
       },
       see: continuation === undefined ? this.#see : this.answerCheck.see,
     });
+    this.#stream = parts;
     return continuation === undefined ? parts : joinedTo(continuation, parts, this.#see);
   }
 
@@ -235,6 +255,22 @@ export class RunningAttempt {
       },
       send,
     );
+  };
+
+  readonly #noteUnknownName = (reported: string, name: string): void => {
+    const { target, options } = this.plan;
+    const { unknownNames } = this.#run.engine.registry.target(target.id);
+    if (!unknownNames.isNew(reported)) {
+      unknownNames.add(reported);
+      return;
+    }
+    if (++this.#newNames > maxNewNames) return;
+    // The vendor chose the name.
+    const isEcho = repeatsPrompt(name, this.#request.messages, options.system);
+    const path = isEcho ? '?' : reported;
+    const isNew = unknownNames.isNew(path);
+    unknownNames.add(path);
+    if (isNew) this.#emit('shape-changed', { target: target.id, path });
   };
 
   readonly #see = (part: ProviderPart): void => {
@@ -322,6 +358,22 @@ function repeatsPrompt(
   return messages.some(({ content }) => content.some((part) => textsOf(part).some(isIn)));
 }
 
+/** Where a key comes from that the vendor rejected. */
+function rejectedKey(
+  { code, status }: SignalboxError,
+  provider: Provider,
+  { key = 0 }: ResolvedTarget,
+): string {
+  if (code !== 'auth' || status === undefined) return '';
+  try {
+    const source = provider.keySource?.(key);
+    return source === undefined ? '' : `; the key is from ${source}`;
+  } catch {
+    // The setting is gone, or this is a provider of the user's own.
+    return '';
+  }
+}
+
 /**
  * An attempt's failure as the caller and events get it: with the target, and with the request's id unless the vendor
  * repeats a part of the prompt there. Reads the whole prompt if there is an id.
@@ -329,14 +381,14 @@ function repeatsPrompt(
 function attemptError(
   raw: SignalboxError,
   answerId: string | undefined,
-  { target, options }: AttemptPlan,
+  { target, options, provider }: AttemptPlan,
   messages: readonly NormalMessage[],
 ): SignalboxError {
   const requestId = raw.requestId ?? answerId;
   const isEcho = requestId !== undefined && repeatsPrompt(requestId, messages, options.system);
   return raw.with({
     target: target.id,
-    message: `${targetLabel(target)}: ${raw.message}`,
+    message: `${targetLabel(target)}: ${raw.message}${rejectedKey(raw, provider, target)}`,
     requestId: isEcho ? undefined : requestId,
   });
 }

@@ -17,9 +17,11 @@ type Ending = {
   readonly usage: Usage | undefined;
 };
 
-/** The key of an attempt, when a function returned it. */
+/** The key of an attempt, when it may be another one at the next. */
 export type RenewableKey = {
   readonly fingerprint: string;
+  /** False when the adapter does not see the key, and the fingerprint only counts rejections. */
+  readonly isSeen: boolean;
   /** False when the vendor had rejected it already. */
   readonly wasSent: boolean;
 };
@@ -28,7 +30,7 @@ export type RenewableKey = {
 type FailedEnding = Ending & {
   /** The answer came to its end, but was of no use. */
   readonly isWhole: boolean;
-  /** `call`: another call would have waited longer. */
+  /** `call`: another call would have waited longer, or the process stood still. */
   readonly fault: 'target' | 'call';
   readonly renewableKey: RenewableKey | undefined;
 };
@@ -206,8 +208,15 @@ function markUnavailable(
         renewable !== undefined && !ofProvider.rejected(key, renewable.fingerprint, until);
       const availability = error.code === 'auth' ? ofProvider.key(key) : keyState.availability;
       if (!isFirst) availability.mark('credential', until);
+      // A key that the adapter does not see may be another one already: nothing is withheld.
+      const isWithheld = !isFirst || renewable.isSeen;
       const summary = summarizeError(error);
-      emit('credential-rejected', { provider, target: id, until, error: summary });
+      emit('credential-rejected', {
+        provider,
+        target: id,
+        until: isWithheld ? until : now,
+        error: summary,
+      });
       break;
     }
     case 'model_not_found':

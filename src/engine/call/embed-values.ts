@@ -2,16 +2,19 @@ import pLimit from 'p-limit';
 import { checkCallOptions, findTier } from '../../config/check.ts';
 import { defaults } from '../../config/defaults.ts';
 import type { ResolvedConfig, ResolvedTier } from '../../config/resolve.ts';
-import { SignalboxError } from '../../errors.ts';
+import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import { addUsd } from '../../pricing/rate-card.ts';
+import type { Attempt } from '../../protocol/attempt.ts';
 import type { TargetId } from '../../protocol/call-options.ts';
 import type { Embeddings, EmbedOptions } from '../../protocol/other-tasks.ts';
 import type { Cost, Usage } from '../../protocol/usage.ts';
 import { minimumTokensOf } from '../../routing/plan.ts';
 import { tiersOf } from '../chain/plan-call.ts';
-import { type Engine, providerOf } from '../core/engine.ts';
+import type { Engine } from '../core/engine.ts';
 import { otherKind, type Task, type WholeCompletion } from '../core/task.ts';
+import { failureOf } from '../core/trail.ts';
+import { batchesOf, batchLimits } from './embed-batches.ts';
 
 /** One call of several. */
 type Batch = {
@@ -32,27 +35,6 @@ function checkValues(values: string | readonly string[]): readonly string[] {
     throw new SignalboxError('config', `values[${bad}]: must be a string that is not blank`);
   }
   return list;
-}
-
-/** The smallest batch size of the tier's targets, so that a batch can go to any of them. */
-function batchSize(engine: Engine, config: ResolvedConfig, tier: string): number {
-  const sizes = tiersOf(config, findTier(config, tier))
-    .flatMap((each) => each.targets)
-    .map((target) => ({ ...target, adapter: providerOf(engine, target) }))
-    .filter(({ adapter }) => adapter.prepareEmbedding !== undefined)
-    .map(({ model, adapter: { maxEmbeddingBatch = defaults.embedBatch } }) =>
-      typeof maxEmbeddingBatch === 'number' ? maxEmbeddingBatch : maxEmbeddingBatch(model),
-    )
-    // Without a valid number, the usual one.
-    .map((size) => (Number.isInteger(size) && size > 0 ? size : defaults.embedBatch));
-  return sizes.length === 0 ? defaults.embedBatch : Math.min(...sizes);
-}
-
-function batchesOf(values: readonly string[], size: number): readonly (readonly string[])[] {
-  const count = Math.ceil(values.length / size);
-  return Array.from({ length: count }, (_, index) =>
-    values.slice(index * size, (index + 1) * size),
-  );
 }
 
 function sumUsage(batches: readonly WholeCompletion[]): Usage {
@@ -86,10 +68,23 @@ function sumCost(batches: readonly WholeCompletion[]): Cost {
   };
 }
 
-function toEmbeddings(batches: readonly WholeCompletion[], totalMs: number): Embeddings {
+/** The line of an answer that was paid for, but is not in the result. */
+function unusedLine(line: Attempt): Attempt {
+  if (line.outcome !== 'ok') return line;
+  const error = unusable('the other batches were answered by another model');
+  return { ...line, ...failureOf(error, 'next', error.message) };
+}
+
+function toEmbeddings(
+  batches: readonly WholeCompletion[],
+  unused: readonly Attempt[],
+  totalMs: number,
+): Embeddings {
   const last = batches.at(-1);
   if (last === undefined) throw new Error('there is at least one batch');
   const vectors = batches.flatMap((batch) => batch.vectors ?? []);
+  const cost = batches.length === 1 ? last.cost : sumCost(batches);
+  const unusedUsd = unused.map((line) => line.cost ?? 0);
   return {
     vectors,
     dimensions: vectors[0]?.length ?? 0,
@@ -98,18 +93,18 @@ function toEmbeddings(batches: readonly WholeCompletion[], totalMs: number): Emb
     provider: last.provider,
     model: last.model,
     usage: batches.length === 1 ? last.usage : sumUsage(batches),
-    cost: batches.length === 1 ? last.cost : sumCost(batches),
+    cost: { ...cost, attemptsUsd: addUsd([...unusedUsd, cost.attemptsUsd]) },
     latency: { totalMs },
     ...(last.requestId !== undefined && { requestId: last.requestId }),
-    trail: batches.flatMap((batch) => batch.trail),
+    trail: [...unused.map(unusedLine), ...batches.flatMap((batch) => batch.trail)],
     warnings: batches.flatMap((batch) => batch.warnings),
     tags: last.tags,
   };
 }
 
 /**
- * Embeds values in as many calls as the vendor's batch limit needs, a few at once. Each batch is one call in events and
- * limits; the first that fails ends the others.
+ * Embeds values in as many calls as the vendor's batch limits need, a few at once. Each batch is one call in events and
+ * limits; one that fails ends the others. All vectors are of one model, because they are compared with each other.
  */
 export async function embedValues(
   engine: Engine,
@@ -124,48 +119,112 @@ export async function embedValues(
   const startedAt = engine.runtime.now();
   if (request.options !== undefined) checkCallOptions(request.options, engine.providers, 'embed');
   const values = checkValues(request.values);
-  const batches = batchesOf(values, batchSize(engine, config, request.tier));
-  const { signal, ...options } = request.options ?? {};
-  const others = new AbortController();
-  const leave = (): void => others.abort(signal?.reason);
-  if (signal?.aborted) leave();
-  else signal?.addEventListener('abort', leave, { once: true });
-  const limit = pLimit({
-    concurrency: options.concurrency ?? defaults.embedConcurrency,
-    rejectOnClear: true,
-  });
-  const embed = (batch: readonly string[], only?: string): Promise<WholeCompletion> => {
-    const route = only === undefined ? {} : { route: { only: [only as TargetId] } };
-    return limit(() =>
-      run({
-        options: { ...options, ...route, signal: others.signal },
-        task: (tier, checked) => embedTask(tier, batch, checked),
-      }),
-    );
-  };
-  let answers: readonly Promise<WholeCompletion>[] = [];
+  const batches = batchesOf(values, batchLimits(engine, config, request.tier));
+  const rounds = new Rounds(request.options ?? {}, run);
   try {
-    answers = batches.map((batch) => embed(batch));
-    const embedded = await Promise.all(answers);
-    // The vectors of one call are compared with each other, so they must be of one model.
+    const answers = await rounds.embed(batches);
     const spaceOf = spacesIn(config, request.tier);
-    const [first] = embedded;
-    const isOdd = (each: WholeCompletion): boolean =>
-      first !== undefined && spaceOf(each) !== spaceOf(first);
-    answers = embedded.map((each, index) =>
-      isOdd(each) ? embed(batches[index] ?? [], first?.target) : Promise.resolve(each),
-    );
-    const whole = await Promise.all(answers);
-    if (whole.some(isOdd)) throw unusable('its batches were answered by different models');
-    return toEmbeddings(whole, engine.runtime.now() - startedAt);
+    const whole = await inOneSpace(batches, answers, spaceOf, rounds);
+    return toEmbeddings(whole, rounds.unused, engine.runtime.now() - startedAt);
   } catch (error) {
-    limit.clearQueue();
-    others.abort(error);
-    await Promise.allSettled(answers);
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', leave);
+    // What the other batches cost is in the trail too.
+    throw isSignalboxError(error) ? error.with({ trail: rounds.unused }) : error;
   }
+}
+
+/** Embeds batches of one call, all of them and then those that must be embedded again. */
+class Rounds {
+  /** The attempts whose answers are not in the result. */
+  readonly unused: Attempt[] = [];
+  readonly #options: EmbedOptions;
+  readonly #run: (batch: Batch) => Promise<WholeCompletion>;
+
+  constructor(options: EmbedOptions, run: (batch: Batch) => Promise<WholeCompletion>) {
+    this.#options = options;
+    this.#run = run;
+  }
+
+  get isAborted(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
+  /** A few at once; the first that fails ends the others. `only`: the target to ask, instead of the tier's. */
+  async embed(
+    batches: readonly (readonly string[])[],
+    only?: string,
+  ): Promise<readonly WholeCompletion[]> {
+    const { signal, ...options } = this.#options;
+    const route = only === undefined ? {} : { route: { only: [only as TargetId] } };
+    const others = new AbortController();
+    const leave = (): void => others.abort(signal?.reason);
+    if (signal?.aborted) leave();
+    else signal?.addEventListener('abort', leave, { once: true });
+    const concurrency = options.concurrency ?? defaults.embedConcurrency;
+    const limit = pLimit({ concurrency, rejectOnClear: true });
+    const answers = batches.map((batch) =>
+      limit(() =>
+        this.#run({
+          options: { ...options, ...route, signal: others.signal },
+          task: (tier, checked) => embedTask(tier, batch, checked),
+        }),
+      ),
+    );
+    try {
+      return await Promise.all(answers);
+    } catch (error) {
+      limit.clearQueue();
+      others.abort(error);
+      for (const ended of await Promise.allSettled(answers)) {
+        if (ended.status === 'fulfilled') this.discard(ended.value);
+        else if (isSignalboxError(ended.reason)) this.unused.push(...ended.reason.trail);
+      }
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', leave);
+    }
+  }
+
+  discard({ trail }: WholeCompletion): void {
+    this.unused.push(...trail);
+  }
+}
+
+/**
+ * The answers, after those of other models were made again by one of the targets that answered. The target with the
+ * most answers is asked first, because that costs least; if it fails, the next one is.
+ */
+async function inOneSpace(
+  batches: readonly (readonly string[])[],
+  answers: readonly WholeCompletion[],
+  spaceOf: (answer: WholeCompletion) => string,
+  rounds: Rounds,
+): Promise<readonly WholeCompletion[]> {
+  const spaces = [...Map.groupBy(answers, spaceOf)].sort(([, a], [, b]) => b.length - a.length);
+  if (spaces.length === 1) return answers;
+  const asked = new Set<string>();
+  let failure: unknown;
+  for (const [space, [{ target } = {}]] of spaces) {
+    // One target with vectors of several lengths is not asked for each of them.
+    if (target === undefined || asked.has(target)) continue;
+    asked.add(target);
+    const isOdd = (answer: WholeCompletion): boolean => spaceOf(answer) !== space;
+    try {
+      const odd = batches.filter((_, index) => answers[index] && isOdd(answers[index]));
+      const again = await rounds.embed(odd, target);
+      if (!again.some(isOdd)) {
+        answers.filter(isOdd).forEach((answer) => void rounds.discard(answer));
+        const next = again.values();
+        return answers.map((answer) => (isOdd(answer) ? (next.next().value ?? answer) : answer));
+      }
+      again.forEach((answer) => void rounds.discard(answer));
+      failure ??= unusable('its batches were answered by different models');
+    } catch (error) {
+      failure = rounds.isAborted ? error : (failure ?? error);
+      if (rounds.isAborted) break;
+    }
+  }
+  answers.forEach((answer) => void rounds.discard(answer));
+  throw failure;
 }
 
 /** What makes vectors comparable: the family of the target that made them, and their length. */

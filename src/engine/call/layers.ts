@@ -9,7 +9,7 @@ import type {
   PluginRequest,
 } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import { estimateUsage, textOf } from '../core/collected.ts';
+import { textOf } from '../core/collected.ts';
 import type { Call, CallLayers, Engine, LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
@@ -104,7 +104,6 @@ function callWith(call: Call, request: PluginRequest): Call {
     ...call,
     task,
     options: system === undefined ? options : { ...options, system },
-    inputTokens: estimateUsage(task.messages, []).inputTokens,
   };
 }
 
@@ -304,7 +303,7 @@ export class Layers implements CallLayers {
     const seen = await this.#withSeenPartial(error);
     const errors =
       error.errors && (await Promise.all(error.errors.map((each) => this.#withSeenPartial(each))));
-    return seen.with({ trail, errors });
+    return seen.with({ tier: this.#outer.tier.name, trail, errors });
   }
 
   async #withSeenPartial(error: SignalboxError): Promise<SignalboxError> {

@@ -71,7 +71,7 @@ export async function* runCall(
       }
     }
   } catch (raw) {
-    failure = asCallError(raw).with({ trail: [...trail.lines] });
+    failure = asCallError(raw).with({ tier: call.tier.name, trail: [...trail.lines] });
     if (scope.reason === undefined && invalidCall !== undefined) {
       yield [{ type: 'invalid-tool-call', ...invalidCall }];
     }

@@ -85,9 +85,10 @@ export class Chain {
     return target && this.#plans.of(target);
   }
 
-  /** Why the target is unhealthy; `undefined` when it is healthy, or the least bad one. */
+  /** Why the target must not be tried; `undefined` when it is healthy, or the least bad one. */
   unavailability({ target }: AttemptPlan): Unavailable | undefined {
-    return this.#isForced ? undefined : this.#engine.registry.unavailability(target);
+    const unavailable = this.#engine.registry.unavailability(target);
+    return this.#isForced && unavailable?.isolated !== true ? undefined : unavailable;
   }
 
   /**
@@ -225,7 +226,9 @@ export class Chain {
 
   /** When the target can be tried again: by what this call received, and by what is known of the target. */
   #availableAt(target: ResolvedTarget): number | undefined {
-    const known = unavailabilityOf(this.#engine, this.#plans.of(target))?.until;
+    const unavailable = unavailabilityOf(this.#engine, this.#plans.of(target));
+    if (unavailable?.isolated === true) return undefined;
+    const known = unavailable?.until;
     const retryAt = this.#retryAt.get(target);
     if (known === undefined || retryAt === undefined) return known ?? retryAt;
     return Math.max(known, retryAt);
@@ -332,7 +335,10 @@ export class Chain {
   async #secondChance(): Promise<ResolvedTarget | undefined> {
     const { tier, options } = this.#call;
     const { attempts = failureTable.rate_limited.alone } = { ...tier.retry, ...options.retry };
-    const open = this.#limited.filter(({ target }) => this.#plans.of(target).tries <= attempts);
+    const { isolated } = this.#engine.registry;
+    const open = this.#limited.filter(
+      ({ target }) => this.#plans.of(target).tries <= attempts && !isolated.has(target.id),
+    );
     const soonest = open.toSorted((a, b) => a.until - b.until)[0];
     if (soonest === undefined || this.#unstarted() <= 0) return undefined;
     this.#limited = this.#limited.filter((each) => each !== soonest);

@@ -13,6 +13,7 @@ import { orderBy } from '../../routing/strategy.ts';
 import { type AttemptPlan, AttemptPlans } from '../core/attempt-plan.ts';
 import { type Call, type Engine, keyedTargets, pricedTarget, providerOf } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
+import { inputTokensOf } from '../core/token-estimate.ts';
 
 /** Why the target cannot be tried now, or would have to wait. */
 export function unavailabilityOf(engine: Engine, attempt: AttemptPlan): Unavailable | undefined {
@@ -101,7 +102,9 @@ function contextOf(
       tier: call.tier.name,
       tags: call.tags,
       mode: call.mode,
-      inputTokens: call.inputTokens,
+      get inputTokens() {
+        return inputTokensOf(call.task.messages);
+      },
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
       remainingMs,
     },
@@ -141,7 +144,7 @@ export function planCall(
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => contextWindowOf(engine, target),
-    keyed: (target) => keyedTargets(engine, target),
+    keyed: (target) => keyedTargets(engine, target, task.messages),
     unavailable: (target) => unavailabilityOf(engine, plans.of(target)),
     excluded: (target) => layers?.exclusion(target),
   };
@@ -190,7 +193,7 @@ export class RefusedWindows {
     if (this.#largest !== undefined && window <= this.#largest) {
       return 'its context window is no larger';
     }
-    return this.#hasUnknown && window < this.#call.inputTokens
+    return this.#hasUnknown && window < inputTokensOf(this.#call.task.messages)
       ? `its context window of ${window} tokens is too small`
       : undefined;
   }

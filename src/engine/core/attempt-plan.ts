@@ -7,6 +7,7 @@ import type { NormalMessage } from '../../protocol/message.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { type Call, type Engine, type LimitedAttempt, pricedTarget, providerOf } from './engine.ts';
 import type { KeyState, TargetState } from './target-registry.ts';
+import { inputTokensOf } from './token-estimate.ts';
 
 function isEmpty(options: object): boolean {
   for (const _ in options) return false;
@@ -17,6 +18,27 @@ function isEmpty(options: object): boolean {
 function tagsFor(call: Call, target: ResolvedTarget): Tags {
   if (isEmpty(target.tags)) return call.tags;
   return { ...call.config.tags, ...call.tier.tags, ...target.tags, ...call.options.tags };
+}
+
+/** Counted when a limit in tokens first asks, because counting takes time. */
+class AttemptLoad implements Load {
+  readonly #plan: AttemptPlan;
+  #tokens: number | undefined;
+
+  constructor(plan: AttemptPlan) {
+    this.#plan = plan;
+  }
+
+  get tokens(): number {
+    this.#tokens ??= this.#count();
+    return this.#tokens;
+  }
+
+  #count(): number {
+    const { call, options, state } = this.#plan;
+    const output = options.maxOutputTokens ?? state.usualOutputTokens ?? defaults.outputTokens;
+    return Math.ceil(inputTokensOf(call.task.messages) + output);
+  }
 }
 
 /** One call and one of its targets: what is worked out once for all its attempts there, and what has happened so far. */
@@ -72,9 +94,7 @@ export class AttemptPlan implements LimitedAttempt {
 
   /** What an attempt takes of the limits, estimated. */
   get load(): Load {
-    const output =
-      this.options.maxOutputTokens ?? this.state.usualOutputTokens ?? defaults.outputTokens;
-    return { tokens: Math.ceil(this.call.inputTokens + output) };
+    return new AttemptLoad(this);
   }
 }
 

@@ -1,7 +1,7 @@
 import { defaults } from '../../config/defaults.ts';
 import { memoryOf } from '../../internal/vendor-data.ts';
 import type { PartialAnswer, Warning } from '../../protocol/completion.ts';
-import type { NormalMessage, Part } from '../../protocol/message.ts';
+import type { Part } from '../../protocol/message.ts';
 import type { ProviderPart, StreamPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { usageForEvents } from '../../telemetry/emitter.ts';
@@ -11,10 +11,7 @@ import {
   maxAnswerParts,
   memoryBoundOf,
 } from '../../transport/answer-bound.ts';
-import { type MediaPart, mediaTokens } from './media-tokens.ts';
-
-/** About four characters make a token. Used only when the vendor reports no usage, which is then marked as estimated. */
-export const charactersPerToken = 4;
+import { estimateTokens } from './token-estimate.ts';
 
 type Finish = Extract<ProviderPart, { type: 'finish' }>;
 
@@ -38,49 +35,6 @@ export interface Collected {
   partial(target: string): PartialAnswer;
 }
 
-/** The length of a value as JSON. Estimated if it is nested too deeply: a count must not fail a call. */
-function jsonLengthOf(value: unknown): number {
-  try {
-    return JSON.stringify(value)?.length ?? 0;
-  } catch {
-    return memoryOf(value, defaults.maxAnswerBytes);
-  }
-}
-
-function isMedia(value: unknown): value is MediaPart {
-  if (typeof value !== 'object' || value === null || !('type' in value)) return false;
-  const isKind = value.type === 'image' || value.type === 'audio' || value.type === 'file';
-  return isKind && 'source' in value && typeof value.source === 'object' && value.source !== null;
-}
-
-/** The characters of a tool's output, with its media as many as their tokens would be. */
-function outputLengthOf(output: unknown): number {
-  if (!Array.isArray(output) || !output.some(isMedia)) return jsonLengthOf(output);
-  return output.reduce((sum: number, each: unknown) => {
-    return sum + (isMedia(each) ? mediaTokens(each) * charactersPerToken : jsonLengthOf(each));
-  }, 0);
-}
-
-function lengthOf(parts: readonly Part[]): number {
-  return parts.reduce(
-    (sum, part) =>
-      sum +
-      ('text' in part ? part.text.length : 0) +
-      (isMedia(part) ? mediaTokens(part) * charactersPerToken : 0) +
-      (part.type === 'tool-result' ? outputLengthOf(part.output) : 0) +
-      (part.type === 'tool-call' ? (part.rawInput?.length ?? jsonLengthOf(part.input)) : 0),
-    0,
-  );
-}
-
-/** Estimated tokens, for a vendor that reported none. */
-export function estimateUsage(messages: readonly NormalMessage[], answer: readonly Part[]): Usage {
-  const characters = messages.reduce((sum, { content }) => sum + lengthOf(content), 0);
-  const inputTokens = Math.ceil(characters / charactersPerToken);
-  const outputTokens = Math.ceil(lengthOf(answer) / charactersPerToken);
-  return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
-}
-
 type Before = { readonly content: readonly Part[]; readonly text: string };
 
 class CollectedParts implements Collected {
@@ -92,7 +46,7 @@ class CollectedParts implements Collected {
   isText = true;
   /** The text of the current part, which only an interrupted answer leaves unfinished. */
   #openText: string;
-  readonly #lengthBefore: number;
+  readonly #before: readonly Part[];
   readonly #meter: AnswerMeter;
   #early: Usage | undefined;
   #opened: Extract<ProviderPart, { type: 'open' }> | undefined;
@@ -101,7 +55,7 @@ class CollectedParts implements Collected {
     this.#meter = new AnswerMeter(maxBytes);
     this.content = [...(before?.content ?? [])];
     this.#openText = before?.text ?? '';
-    this.#lengthBefore = lengthOf(this.#all());
+    this.#before = this.#all().slice();
   }
 
   get id(): string | undefined {
@@ -158,7 +112,7 @@ class CollectedParts implements Collected {
     const early = this.#early;
     if (this.finish?.usage !== undefined || early === undefined) return this.finish?.usage;
     // The vendor reported its input and was cut off: the output is what we saw.
-    const seen = Math.ceil((lengthOf(this.#all()) - this.#lengthBefore) / charactersPerToken);
+    const seen = estimateTokens(this.#all()) - estimateTokens(this.#before);
     const outputTokens = Math.max(early.outputTokens, seen);
     return {
       ...early,

@@ -83,16 +83,17 @@ export type Engine = {
   readonly keyedTargets: WeakMap<ResolvedTarget, ResolvedTarget[]>;
 };
 
+/** Options whose tags have values. */
+export type SetTags = { readonly tags?: Tags };
+
 /** One call, with its options checked and its task made. It keeps the configuration it was started with. */
 export type Call = {
   readonly id: string;
   readonly kind: 'chat' | 'embed' | 'image';
   readonly config: ResolvedConfig;
   readonly tier: ResolvedTier;
-  readonly options: CallOptions;
+  readonly options: CallOptions & SetTags;
   readonly task: Task;
-  /** Estimated tokens of the request. */
-  readonly inputTokens: number;
   readonly tags: Tags;
   /** `complete` commits to an answer when it is whole; `stream` with its first visible part. */
   readonly mode: 'complete' | 'stream';
@@ -159,16 +160,34 @@ function withEachKey(engine: Engine, target: ResolvedTarget, count: number): Res
   return keyed;
 }
 
+/** The key that the conversation's latest replay data is bound to, if it came from the provider. */
+function boundKey(provider: string, messages: readonly NormalMessage[]): number | undefined {
+  for (const { content } of messages.toReversed()) {
+    for (const part of content.toReversed()) {
+      const opaque = 'opaque' in part ? part.opaque : undefined;
+      if (opaque?.key !== undefined && opaque.provider === provider) return opaque.key;
+    }
+  }
+  return undefined;
+}
+
 /**
- * The target with each key of its provider's pool, in the order to try them: those that were rate limited just now come
- * last. The target itself without a pool.
+ * The target with each key of its provider's pool, in the order to try them: first the one that the conversation is
+ * bound to, last those that were rate limited just now. The target itself without a pool.
  */
-export function keyedTargets(engine: Engine, target: ResolvedTarget): readonly ResolvedTarget[] {
+export function keyedTargets(
+  engine: Engine,
+  target: ResolvedTarget,
+  messages: readonly NormalMessage[] = [],
+): readonly ResolvedTarget[] {
   const { keyCount = 1 } = providerOf(engine, target);
   if (keyCount <= 1) return [target];
   const keyed = withEachKey(engine, target, keyCount);
   const first = engine.registry.provider(target.provider).nextKey % keyCount;
-  const inTurn = [...keyed.slice(first), ...keyed.slice(0, first)];
+  const rotated = [...keyed.slice(first), ...keyed.slice(0, first)];
+  const bound = keyed[boundKey(target.provider, messages) ?? keyCount];
+  const inTurn =
+    bound === undefined ? rotated : [bound, ...rotated.filter((each) => each !== bound)];
   const state = engine.registry.target(target.id);
   const isAvoided = ({ key }: ResolvedTarget): boolean => state.key(key).rateLimits.isAvoided;
   const avoided = inTurn.filter(isAvoided);

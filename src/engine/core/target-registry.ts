@@ -1,13 +1,14 @@
 import { defaults } from '../../config/defaults.ts';
 import type { ResolvedConfig, ResolvedTarget } from '../../config/resolve.ts';
 import { Availability, RateLimitRecord } from '../../health/availability.ts';
-import { CircuitBreaker, type Unavailable } from '../../health/circuit.ts';
+import { CircuitBreaker } from '../../health/circuit.ts';
 import { createRecoveryGate, type Departure, type RecoveryGate } from '../../limits/gate.ts';
 import { createLearnedGates } from '../../limits/learned-rate.ts';
 import { createHedgeBudget, type HedgeBudget } from '../../limits/request-budgets.ts';
 import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import { createStatistics, type Statistics } from '../../telemetry/statistics.ts';
+import type { Unavailable } from '../../routing/candidate.ts';
+import { createStatistics, NameCounts, type Statistics } from '../../telemetry/statistics.ts';
 
 /** Which of a provider's keys, from 0; `undefined` without a pool. */
 type KeyIndex = number | undefined;
@@ -49,6 +50,8 @@ const longerThanUsual = { times: 10, tokens: 10_000 } as const;
 export class TargetState {
   readonly circuit: CircuitBreaker;
   readonly statistics: Statistics = createStatistics();
+  /** The unknown names in its answers. */
+  readonly unknownNames = new NameCounts();
   /** Of all its keys. */
   readonly availability: Availability;
   /** Tokens of a usual answer, a moving average; `undefined` before the first. */
@@ -109,6 +112,9 @@ class ProviderState {
     { readonly fingerprint: string; readonly until: number }
   >();
 
+  /** Rejections of keys that nobody saw. */
+  #unseenRejections = 0;
+
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -127,9 +133,18 @@ class ProviderState {
     return this.#rejectedNow(index)?.fingerprint !== fingerprint;
   }
 
+  /**
+   * What stands for the fingerprint of a key that nobody sees. Changes with each rejection: attempts under way at that
+   * time may have had the same key, later ones may have another.
+   */
+  unseenKey(index: KeyIndex): string {
+    return `unseen ${index ?? 0} ${this.#unseenRejections}`;
+  }
+
   /** The vendor rejected a key that a function returned. Returns whether it rejected another one lately. */
   rejected(index: KeyIndex, fingerprint: string, until: number): boolean {
     const before = this.#rejectedNow(index);
+    if (fingerprint === this.unseenKey(index)) this.#unseenRejections += 1;
     this.#rejected.set(index, { fingerprint, until });
     return before !== undefined && before.fingerprint !== fingerprint;
   }
@@ -158,18 +173,48 @@ function longest(reasons: readonly (Unavailable | undefined)[]): Unavailable | u
   return last;
 }
 
+const isolated: Unavailable = { reason: 'isolated', until: undefined, isolated: true };
+
+/** The targets that must get no requests. A target is isolated as long as one of its handles is not restored. */
+export class IsolatedTargets {
+  /** Handles by target. */
+  readonly #handles = new Map<string, number>();
+
+  has(id: string): boolean {
+    return this.#handles.has(id);
+  }
+
+  /** Returns whether the target was not isolated before. */
+  add(id: string): boolean {
+    const handles = this.#handles.get(id) ?? 0;
+    this.#handles.set(id, handles + 1);
+    return handles === 0;
+  }
+
+  /** Returns whether the target is not isolated any more. */
+  remove(id: string): boolean {
+    const left = (this.#handles.get(id) ?? 0) - 1;
+    if (left > 0) this.#handles.set(id, left);
+    else this.#handles.delete(id);
+    return left <= 0;
+  }
+}
+
 /**
  * Everything the router knows of its targets, providers and tiers between calls. States are made on first use and
  * removed by {@link prune} when no configuration in use names them.
  */
 export class TargetRegistry {
+  /** Not pruned: isolation outlives a configuration. */
+  readonly isolated: IsolatedTargets;
   readonly #runtime: Runtime;
   readonly #targets = new Map<string, TargetState>();
   readonly #providers = new Map<string, ProviderState>();
   readonly #hedges = new Map<string, HedgeBudget>();
 
-  constructor(runtime: Runtime) {
+  constructor(runtime: Runtime, isolatedTargets = new IsolatedTargets()) {
     this.#runtime = runtime;
+    this.isolated = isolatedTargets;
   }
 
   target(id: string): TargetState {
@@ -205,6 +250,7 @@ export class TargetRegistry {
    * not do, another may. The circuit is that of all keys. Changes nothing.
    */
   unavailability({ id, provider, key }: TargetKey): Unavailable | undefined {
+    if (this.isolated.has(id)) return isolated;
     const target = this.target(id);
     return longest([
       this.provider(provider).key(key).check(),

@@ -1,10 +1,10 @@
 import type { CheckedFault } from '../../config/drill-options.ts';
 import { SignalboxError } from '../../errors.ts';
-import type { Unavailable } from '../../health/circuit.ts';
 import type { Departure } from '../../limits/gate.ts';
 import type { PluginAttempt } from '../../protocol/plugin.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Unavailable } from '../../routing/candidate.ts';
 import { KeyState, TargetRegistry, TargetState } from '../core/target-registry.ts';
 
 /** A key of a target that a drill makes fail: its limits are the real ones. */
@@ -53,7 +53,7 @@ export class DrillRegistry extends TargetRegistry {
   readonly #failing: ReadonlyMap<string, TargetState>;
 
   constructor(runtime: Runtime, real: TargetRegistry, failing: ReadonlySet<string>) {
-    super(runtime);
+    super(runtime, real.isolated);
     this.#real = real;
     const states = [...failing].map(
       (id) => [id, new DrilledTargetState(runtime, real.target(id))] as const,
@@ -73,6 +73,7 @@ export class DrillRegistry extends TargetRegistry {
     target: Parameters<TargetRegistry['unavailability']>[0],
   ): Unavailable | undefined {
     const real = this.#real.unavailability(target);
+    if (real?.isolated === true) return real;
     const drilled = this.#failing.has(target.id) ? super.unavailability(target) : undefined;
     return drilled === undefined ? real : { ...drilled, reason: drilledReason(drilled.reason) };
   }

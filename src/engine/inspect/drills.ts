@@ -30,10 +30,11 @@ type Running = {
   readonly stop: Drill['stop'];
 };
 
-/** The targets that such a call would try, healthy or not, in their order. */
+/** The targets that such a call would try, healthy or not, in their order. An isolated one gets no requests to fail. */
 function chainOf(engine: Engine, sample: Call): readonly string[] {
   const steps = planCall(engine, sample).steps;
-  return [...new Set(steps.flatMap((step) => step.try?.id ?? step.skip?.target ?? []))];
+  const targets = new Set(steps.flatMap((step) => step.try?.id ?? step.skip?.target ?? []));
+  return [...targets].filter((id) => !engine.registry.isolated.has(id));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
-import type { Completion } from '../../protocol/completion.ts';
+import type { Completion, Warning } from '../../protocol/completion.ts';
 import type { ImageOptions, Images } from '../../protocol/other-tasks.ts';
 import { minimumTokensOf } from '../../routing/plan.ts';
 import { otherKind, type Task } from '../core/task.ts';
@@ -25,6 +25,11 @@ export function toImages(answer: Completion): Images {
     tags,
   };
 }
+
+const partlyRefused: Warning = {
+  code: 'compat',
+  message: 'the vendor refused a part of the images',
+};
 
 /**
  * The task of images.
@@ -62,11 +67,12 @@ export function imageTask(prompt: string, options: ImageOptions): Task {
       return prepared;
     },
     async check(completion) {
-      if (completion.content.some((part) => part.type === 'image')) return completion;
-      const { finishReason } = completion;
-      if (finishReason === 'content_filter' || finishReason === 'refusal') {
-        throw new SignalboxError(finishReason, 'the image was refused');
+      const { finishReason, warnings } = completion;
+      const isRefused = finishReason === 'content_filter' || finishReason === 'refusal';
+      if (completion.content.some((part) => part.type === 'image')) {
+        return isRefused ? { ...completion, warnings: [...warnings, partlyRefused] } : completion;
       }
+      if (isRefused) throw new SignalboxError(finishReason, 'the image was refused');
       throw new SignalboxError('invalid_output', 'unusable output: no image in the answer');
     },
   };

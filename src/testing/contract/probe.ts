@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isSignalboxError, type SignalboxError } from '../../errors.ts';
 import type { Part } from '../../protocol/message.ts';
-import type { Provider, Watch } from '../../protocol/provider.ts';
+import type { PreparedCall, Provider, Watch } from '../../protocol/provider.ts';
 import type { ProviderRequest, Transfer } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { LoggedRequest } from '../simulator/exchange.ts';
@@ -37,15 +37,19 @@ export type Outcome = {
   readonly error: unknown;
 };
 
-type Question = {
-  readonly request?: Partial<ProviderRequest>;
+/** How one answer is read. */
+export type Reading = {
   readonly transfer?: Transfer;
   readonly controller?: AbortController;
+  /** Milliseconds after which the adapter counts as hanging. @default 30_000 */
+  readonly hangMs?: number;
   readonly watch?: Watch;
   readonly keepRaw?: boolean;
   /** Called with each part; `'leave'` stops reading. */
   readonly onPart?: (part: ProviderPart) => 'leave' | undefined;
 };
+
+type Question = Reading & { readonly request?: Partial<ProviderRequest> };
 
 /** Part of every request's prompt; must not occur in error messages. */
 export const prompt = 'prompt-marker-5d1c: say something in German.';
@@ -60,10 +64,14 @@ export const silentWatch: Watch = {
 };
 
 /** Long enough for a busy machine; only an adapter that hangs takes longer. */
-const hangMs = 30_000;
+const defaultHangMs = 30_000;
 
 /** Rejects when `promise` hangs. */
-export async function soon<Value>(what: string, promise: Promise<Value>): Promise<Value> {
+export async function soon<Value>(
+  what: string,
+  promise: Promise<Value>,
+  hangMs = defaultHangMs,
+): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(
@@ -82,7 +90,8 @@ export async function soon<Value>(what: string, promise: Promise<Value>): Promis
 export async function until(what: string, condition: () => boolean): Promise<void> {
   const startedAt = performance.now();
   while (!condition()) {
-    assert.ok(performance.now() - startedAt < hangMs, `${what}: not within ${hangMs} ms`);
+    const isSoon = performance.now() - startedAt < defaultHangMs;
+    assert.ok(isSoon, `${what}: not within ${defaultHangMs} ms`);
     await nextTurn();
   }
 }
@@ -102,53 +111,63 @@ function freeze<Value>(value: Value): Value {
   return value;
 }
 
-export function requestOf(subject: Subject, more: Partial<ProviderRequest> = {}): ProviderRequest {
+export function requestOf(
+  subject: Pick<Subject, 'model'>,
+  more: Partial<ProviderRequest> = {},
+): ProviderRequest {
   const messages = [{ role: 'user' as const, content: [{ type: 'text' as const, text: prompt }] }];
   // Frozen, to detect adapters that modify their request.
   return freeze({ provider: 'contract', model: subject.model, messages, ...more });
 }
 
-/** Sends one request, reads the answer to its end, and checks what holds for every outcome. */
-export async function ask(subject: Subject, question: Question = {}): Promise<Outcome> {
-  const { provider, simulator } = subject;
-  const controller = question.controller ?? new AbortController();
+/** Sends one request, reads the answer to its end, and checks what holds for every outcome at every vendor. */
+export async function readAnswer(
+  prepare: () => PreparedCall,
+  reading: Reading = {},
+): Promise<Outcome> {
+  const controller = reading.controller ?? new AbortController();
   const { signal } = controller;
-  const sentBefore = simulator.log.length;
   const parts: ProviderPart[] = [];
   let error: unknown;
   let hasLeft = false;
   const read = async (): Promise<void> => {
-    const prepared = provider.prepare(requestOf(subject, question.request));
-    for await (const batch of prepared.send({
+    for await (const batch of prepare().send({
       signal,
-      transfer: question.transfer ?? 'stream',
-      keepRaw: question.keepRaw ?? false,
-      watch: question.watch ?? silentWatch,
+      transfer: reading.transfer ?? 'stream',
+      keepRaw: reading.keepRaw ?? false,
+      watch: reading.watch ?? silentWatch,
     })) {
       assert.ok(batch.length > 0, 'a batch has at least one part');
       for (const part of batch) {
         parts.push(part);
-        hasLeft = question.onPart?.(part) === 'leave';
+        hasLeft = reading.onPart?.(part) === 'leave';
         if (hasLeft) return;
       }
     }
   };
-  await soon(
-    'the end of the answer',
-    read().catch((thrown: unknown) => {
-      error = thrown;
-    }),
-  ).catch((late: unknown) => {
+  const reader = read().catch((thrown: unknown) => {
+    error = thrown;
+  });
+  await soon('the end of the answer', reader, reading.hangMs).catch((late: unknown) => {
     // So that a hanging request does not continue into the next case.
     controller.abort();
     throw late;
   });
   if (error instanceof assert.AssertionError) throw error;
-  assert.ok(simulator.log.length - sentBefore <= 1, 'one send() makes at most one HTTP request');
   const listeners = getEventListeners(signal, 'abort').length;
   assert.ok(listeners <= (await listenersLeftByFetch()), 'no listener is left on the signal');
   const outcome = { ...summarize(parts), error };
   assertGrammar(outcome, hasLeft);
+  return outcome;
+}
+
+/** {@link readAnswer} at the simulated vendor, which must receive one request at most. */
+export async function ask(subject: Subject, question: Question = {}): Promise<Outcome> {
+  const { provider, simulator } = subject;
+  const sentBefore = simulator.log.length;
+  const prepare = (): PreparedCall => provider.prepare(requestOf(subject, question.request));
+  const outcome = await readAnswer(prepare, question);
+  assert.ok(simulator.log.length - sentBefore <= 1, 'one send() makes at most one HTTP request');
   return outcome;
 }
 

@@ -1,14 +1,15 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import {
   httpFailure,
   maxMessageLength,
   type VendorError,
   vendorFailure,
 } from '../common/classify.ts';
+import { codeByNumber, isNumberedError, numberedError } from '../common/error-numbers.ts';
 import { objectOf, textOf } from '../common/read.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 
 /**
  * `error.type` and `error.details.error_code` (https://platform.claude.com/docs/en/api/errors and the error
@@ -33,6 +34,7 @@ const codeByWord = {
   compaction_unavailable: 'overloaded',
   spent: 'quota_exhausted',
   filtered: 'content_filter',
+  ...codeByNumber,
 } as const satisfies Record<string, AttemptErrorCode>;
 
 /** {@link codeByWord} for errors inside a stream, which have no status to fall back on. */
@@ -53,12 +55,19 @@ function readError(body: unknown): VendorError {
   const whole = objectOf(Array.isArray(body) ? body[0] : body);
   const { error } = whole;
   const { type, message, details } = objectOf(error);
+  // MiniMax and z.ai speak this wire too.
+  const numbered = numberedError(whole, typeof error === 'object' ? objectOf(error) : whole);
   const bare = textOf(whole.message) ?? textOf(whole.Message);
-  const text = (textOf(message) ?? textOf(error) ?? bare ?? textOf(body) ?? '').slice(
-    0,
-    maxMessageLength,
-  );
+  const text = (
+    numbered?.message ??
+    textOf(message) ??
+    textOf(error) ??
+    bare ??
+    textOf(body) ??
+    ''
+  ).slice(0, maxMessageLength);
   const words = [
+    numbered?.word,
     wordByMessage.find(([pattern]) => pattern.test(text))?.[1],
     textOf(objectOf(details).error_code),
     textOf(type),
@@ -70,7 +79,7 @@ function readError(body: unknown): VendorError {
 }
 
 /** The error of an HTTP error response. */
-export function httpError(response: HttpError): SignalboxError {
+export function httpError(response: RejectedRequest): SignalboxError {
   return httpFailure(response, readError, codeByWord);
 }
 
@@ -81,6 +90,10 @@ export function inBandError(body: unknown, headers: AnswerHeaders): SignalboxErr
 
 /** Whether a body or event is an error: `{ "type": "error" }`, or the bare `{ "error": … }` of proxies. */
 export function isErrorBody(body: unknown): boolean {
-  const { type, error } = objectOf(Array.isArray(body) ? body[0] : body);
+  const whole = objectOf(Array.isArray(body) ? body[0] : body);
+  const { type, error } = whole;
+  if ((whole.base_resp !== undefined || whole.success === false) && isNumberedError(whole)) {
+    return true;
+  }
   return type === 'error' || (type === undefined && error !== undefined && error !== null);
 }

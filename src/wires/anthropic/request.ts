@@ -303,6 +303,7 @@ function adaptBreakpoints(body: JsonObject, warnings: Warning[]): JsonObject {
 export function toWireRequest(request: ProviderRequest, takesSampling: boolean): WireRequest {
   const {
     provider: _provider,
+    key: _key,
     model,
     messages: _messages,
     tools,

@@ -1,5 +1,6 @@
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
+import { codeByNumber } from './error-numbers.ts';
 import { objectOf, textOf } from './read.ts';
 
 /**
@@ -7,6 +8,7 @@ import { objectOf, textOf } from './read.ts';
  * the status, so words used with several statuses are not here (Groq sends `rate_limit_exceeded` with a 413).
  */
 export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
+  ...codeByNumber,
   insufficient_quota: 'quota_exhausted',
   billing_hard_limit_reached: 'quota_exhausted',
   billing_not_active: 'quota_exhausted',
@@ -49,6 +51,7 @@ export const codeByWord: Readonly<Record<string, AttemptErrorCode>> = {
   safety_violation: 'content_filter',
   cyber_policy: 'content_filter', // OpenAI
   responsibleaipolicyviolation: 'content_filter', // Azure
+  contentfilter: 'content_filter', // Azure: an image
   data_inspection_failed: 'content_filter', // DashScope
   datainspectionfailed: 'content_filter', // DashScope
   invalid_prompt: 'content_filter', // the prompt was flagged: https://platform.openai.com/docs/guides/reasoning

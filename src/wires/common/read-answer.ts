@@ -1,22 +1,17 @@
 import type { SignalboxError } from '../../errors.ts';
 import { nextValue } from '../../internal/read.ts';
-import { memoryOf, shallowJson } from '../../internal/vendor-data.ts';
+import { shallowJson } from '../../internal/vendor-data.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { Citation, Opaque, Part } from '../../protocol/message.ts';
 import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
-import {
-  answerTooLarge,
-  checkCount,
-  defaultMaxAnswerBytes,
-  maxAnswerParts,
-  memoryBoundOf,
-} from '../../transport/answer-bound.ts';
+import { checkCount, maxAnswerParts, RawEvents } from '../../transport/answer-bound.ts';
 import { interruptedError } from '../../transport/network-error.ts';
 import type { AnswerEvents, HttpError, Reply } from '../../transport/read-reply.ts';
 import type { TextEvent } from '../../transport/server-sent-events.ts';
+import { type Shape, ShapeCheck } from './read.ts';
 import { ToolInput } from './tool-input.ts';
 
 /** The fields of a citation except `raw`; unknown ones are `undefined`. */
@@ -232,33 +227,20 @@ export class PartAssembler {
   }
 }
 
-/** The raw events of a stream. Parsed events take several times the memory of the bytes received. */
-export class RawEvents {
-  readonly events: unknown[] = [];
-  readonly #maxBytes: number;
-  readonly #maxMemory: number;
-  #memory = 0;
-
-  constructor(maxBytes: number = defaultMaxAnswerBytes) {
-    this.#maxBytes = maxBytes;
-    this.#maxMemory = memoryBoundOf(maxBytes);
-  }
-
-  /** @throws SignalboxError `invalid_response` when the events take too much memory */
-  add(event: unknown): void {
-    this.events.push(event);
-    this.#memory += memoryOf(event, this.#maxMemory);
-    if (this.#memory > this.#maxMemory) throw answerTooLarge(this.#maxBytes);
-  }
-}
-
 /** The target that produced an answer, recorded in its replay data. */
-export type AnswerOrigin = { readonly provider: string; readonly model: string };
+export type AnswerOrigin = {
+  readonly provider: string;
+  readonly model: string;
+  /** The pool's key that replay data is bound to, on wires where it is. */
+  readonly key?: number;
+};
 
 /** What an answer reader gets before it reads the answer. */
 export type AnswerContext = {
   readonly headers: AnswerHeaders;
   readonly requestId: string | undefined;
+  /** Index of the pool's key that the request was sent with. */
+  readonly key?: number;
   /** Receives the parts. */
   readonly addPart: AddPart;
 };
@@ -292,6 +274,8 @@ export type AnswerWire = {
   readonly httpError: (error: HttpError) => SignalboxError;
   /** The error for an answer whose events do not belong to this wire. */
   readonly unrecognized: () => SignalboxError;
+  /** The names that its events, and an answer in one piece, are known to have. */
+  readonly shapes: { readonly event: Shape; readonly body: Shape };
 };
 
 /** A second undecodable event means that the stream is broken. */
@@ -312,6 +296,7 @@ class EventReading {
   readonly #reader: AnswerReader;
   readonly #events: AnswerEvents;
   readonly #addPart: AddPart;
+  readonly #shape: ShapeCheck;
   readonly #raw: RawEvents;
   #malformed = 0;
   #isUnrecognized = false;
@@ -323,6 +308,7 @@ class EventReading {
     reader: AnswerReader,
     events: AnswerEvents,
     addPart: AddPart,
+    shape: ShapeCheck,
   ) {
     this.#context = context;
     this.#wire = wire;
@@ -330,6 +316,7 @@ class EventReading {
     this.#reader = reader;
     this.#events = events;
     this.#addPart = addPart;
+    this.#shape = shape;
   }
 
   /** Waits for more bytes and reads the events that they complete. */
@@ -365,6 +352,7 @@ class EventReading {
     const { keepRaw } = this.#context;
     if (keepRaw) this.#raw.add(data);
     this.#reader.readEvent(data);
+    this.#shape.check(data, this.#wire.shapes.event);
     this.#isUnrecognized = !this.#reader.hasStarted();
     if (keepRaw || !this.#events.canExpect()) return;
     const text = this.#reader.textEvent?.(data);
@@ -409,11 +397,14 @@ export async function* readAnswer(
   const addPart = (part: ProviderPart): void =>
     checkCount(batch.push(part), 'parts', maxAnswerParts);
   const { headers, requestId } = reply;
-  const reader = wire.open({ headers, requestId, addPart });
+  const { key } = context;
+  const reader = wire.open({ headers, requestId, addPart, ...(key !== undefined && { key }) });
+  const shape = new ShapeCheck(context.watch, headers);
   let failure: { readonly error: unknown } | undefined;
   if (reply.kind === 'json') {
     try {
       reader.readBody(reply.body);
+      shape.check(reply.body, wire.shapes.body);
       reader.finish(context.keepRaw ? reply.body : undefined);
     } catch (error) {
       failure = { error };
@@ -423,7 +414,7 @@ export async function* readAnswer(
     return;
   }
   const { events } = reply;
-  const reading = new EventReading(context, wire, reader, events, addPart);
+  const reading = new EventReading(context, wire, reader, events, addPart, shape);
   try {
     let hasStarted = false;
     while (!reading.isOver && failure === undefined) {

@@ -1,3 +1,4 @@
+import { rootKeywordsOf } from '../../internal/schema-root.ts';
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
 
@@ -7,9 +8,6 @@ const maxSchemas = 500;
 
 /** The longest description of alternatives that is sent, in characters. */
 const maxWords = 2_000;
-
-/** Keywords that vendors reject at the root of a tool's schema. */
-const rejectedAtRoot = ['$ref', 'allOf', 'oneOf', 'anyOf', 'enum', 'const', 'not'] as const;
 
 /** An object schema without references and unions at its root. */
 type Flat = {
@@ -51,6 +49,18 @@ function propertiesOf({ properties }: JsonObject): JsonObject {
   return isObject(properties) ? properties : {};
 }
 
+function isClosedObject({ additionalProperties }: JsonObject): boolean {
+  return additionalProperties === false;
+}
+
+/** Whether properties that it does not name may have any value. */
+function isOpen({ additionalProperties = true }: JsonObject): boolean {
+  return (
+    additionalProperties === true ||
+    (isObject(additionalProperties) && Object.keys(additionalProperties).length === 0)
+  );
+}
+
 function isOfObjects({ type }: JsonObject): boolean {
   return type === undefined || type === 'object' || namesOf(type).includes('object');
 }
@@ -86,11 +96,13 @@ function eitherOf(schemas: readonly unknown[]): unknown {
 /** One alternative in words: `k = "a", x, y?`. */
 function wordsFor({ object }: Flat): string {
   const required = namesOf(object.required);
+  const { additionalProperties = false } = object;
+  const others = additionalProperties === false ? [] : ['any other'];
   const named = Object.entries(propertiesOf(object)).map(([name, schema]) => {
     if (isObject(schema) && 'const' in schema) return `${name} = ${JSON.stringify(schema.const)}`;
     return required.includes(name) ? name : `${name}?`;
   });
-  return `{ ${named.join(', ')} }`;
+  return `{ ${[...named, ...others].join(', ')} }`;
 }
 
 /** The union of object schemas as one: the properties of all, of which only those that all require are required. */
@@ -104,7 +116,7 @@ function unite(branches: readonly Flat[]): Flat {
       schemas.set(name, [...(schemas.get(name) ?? []), schema]);
     }
   }
-  const isClosed = branches.every(({ object }) => object.additionalProperties === false);
+  const isClosed = branches.every(({ object }) => isClosedObject(object));
   return {
     object: {
       properties: Object.fromEntries([...schemas].map(([name, each]) => [name, eitherOf(each)])),
@@ -153,11 +165,17 @@ function combine(parts: readonly Flat[]): Flat {
       }
     }
   }
-  // A closed part would forbid the properties of the others: then only all together are closed.
+  // Closed parts would forbid each other's properties, which nobody means: all together are closed then.
   const withProperties = parts.filter((part) => 'properties' in part.object);
-  const isClosed =
-    withProperties.length > 0 &&
-    withProperties.every((part) => part.object.additionalProperties === false);
+  const areClosed =
+    withProperties.length > 0 && withProperties.every((part) => isClosedObject(part.object));
+  const limiting = parts.filter((part) => !isOpen(part.object));
+  const isCovered = limiting.every((part) =>
+    Object.keys(properties).every((name) => Object.hasOwn(propertiesOf(part.object), name)),
+  );
+  const rules = distinct(limiting.map((part) => part.object.additionalProperties));
+  isExact &&= areClosed || (isCovered && rules.length <= 1);
+  const isClosed = areClosed || (isCovered && rules.includes(false));
   const free = parts.find((part) => isObject(part.object.additionalProperties));
   const required = [...new Set(parts.flatMap((part) => namesOf(part.object.required)))];
   return {
@@ -213,11 +231,9 @@ class Flattener {
   }
 }
 
-/** The schema without some of its keywords, and these. */
-function split(
-  schema: JsonObject,
-  keywords: readonly string[],
-): readonly [rest: JsonObject, split: JsonObject] {
+/** The schema without the keywords that are rejected at its root, and these. */
+function split(schema: JsonObject): readonly [rest: JsonObject, rejected: JsonObject] {
+  const keywords = rootKeywordsOf(schema);
   const entries = Object.entries(schema);
   return [
     Object.fromEntries(entries.filter(([keyword]) => !keywords.includes(keyword))),
@@ -227,7 +243,7 @@ function split(
 
 /** A root that contradicts itself, or that accepts no object. */
 function inWords(schema: JsonSchema): Flat {
-  const [object, rest] = split(schema, rejectedAtRoot);
+  const [object, rest] = split(schema);
   const words = [`It must also fit ${JSON.stringify(rest)}`];
   return { object, isExact: false, words };
 }
@@ -235,17 +251,17 @@ function inWords(schema: JsonSchema): Flat {
 /**
  * The schema of a tool's input with a plain object at its root, as most vendors require it. References and `allOf` are
  * resolved. A union becomes one object with the properties of all branches, which accepts more than the union: the
- * branches are then described in words, and the keywords listed in `relaxed`. An open branch counts as if it had only
- * its own properties.
+ * branches are then described in words, and the keywords listed in `relaxed`. What an open branch accepts beyond its own
+ * properties is not in this schema, which is made to guide the model: inputs are checked against the original.
  */
 export function withObjectRoot(schema: JsonSchema): {
   readonly schema: JsonSchema;
   readonly relaxed: readonly string[];
 } {
-  const found = rejectedAtRoot.filter((keyword) => keyword in schema);
+  const found = rootKeywordsOf(schema);
   if (found.length === 0) return { schema, relaxed: [] };
   const flat = new Flattener(schema).flatten(schema, []) ?? inWords(schema);
-  const [object, lost] = split(flat.object, rejectedAtRoot);
+  const [object, lost] = split(flat.object);
   const hasLost = Object.keys(lost).length > 0;
   const words = [...flat.words, ...(hasLost ? [`It must also fit ${JSON.stringify(lost)}`] : [])];
   const description = [object.description, words.join('. ').slice(0, maxWords)].filter(Boolean);

@@ -52,6 +52,7 @@ export type AnswerToWrite = {
   readonly refusal: string | undefined;
   readonly finishReason: FinishReason;
   readonly usage: UsageToWrite;
+  readonly streamUsage: 'on-request' | 'always';
   readonly serviceTier: string | undefined;
 };
 

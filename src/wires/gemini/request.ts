@@ -122,6 +122,7 @@ function toSampling(request: ProviderRequest, warnings: Warning[]): JsonObject {
 export function toWireRequest(request: ProviderRequest): WireRequest {
   const {
     provider: _provider,
+    key: _key,
     model,
     messages: _messages,
     tools,

@@ -281,6 +281,7 @@ type ChatRequest = {
 export function chatBody(request: ProviderRequest, dialect: ChatDialect): ChatRequest {
   const {
     provider: _provider,
+    key: _key,
     model,
     messages,
     tools,

@@ -136,7 +136,8 @@ function unary(turn: AnswerTurn, dialect: Dialect): JsonObject {
 
 function frames(turn: AnswerTurn, dialect: Dialect): readonly Frame[] {
   const { answer, request } = turn;
-  const withUsage = objectOf(request.body.stream_options).include_usage === true;
+  const isRequested = objectOf(request.body.stream_options).include_usage === true;
+  const withUsage = isRequested || answer.streamUsage === 'always';
   const chunk = (choices: readonly JsonObject[], total: JsonObject | null): JsonObject => ({
     id: `chatcmpl-${turn.serial}`,
     object: 'chat.completion.chunk',

@@ -47,7 +47,7 @@ export function encryptedReasoning(item: JsonObject, origin: AnswerOrigin): Opaq
   const encrypted = textOf(item.encrypted_content);
   if (encrypted === undefined) return undefined;
   const data = JSON.stringify({ id: item.id, encrypted_content: encrypted });
-  return { wire, provider: origin.provider, model: origin.model, kind: 'encrypted', data };
+  return { wire, ...origin, kind: 'encrypted', data };
 }
 
 /** Items of tools that the vendor runs. Those that wait for the caller's output are not among them. */
@@ -66,13 +66,7 @@ const vendorItems: readonly unknown[] = [
 /** The replay data of an item of the vendor's own tools. The reasoning before it must not be sent back without it. */
 export function vendorItem(item: JsonObject, origin: AnswerOrigin): Opaque | undefined {
   if (!vendorItems.includes(item.type)) return undefined;
-  return {
-    wire,
-    provider: origin.provider,
-    model: origin.model,
-    kind: 'item',
-    data: JSON.stringify(item),
-  };
+  return { wire, ...origin, kind: 'item', data: JSON.stringify(item) };
 }
 
 function readVendorItem(opaque: Opaque): JsonObject | undefined {
@@ -101,9 +95,12 @@ function readEncryptedReasoning(
 }
 
 /** The replay data of a message's phase (`commentary` or `final_answer`), which newer models expect back. */
-export function messagePhase(item: JsonObject, origin: AnswerOrigin): Opaque | undefined {
+export function messagePhase(
+  item: JsonObject,
+  { provider, model }: AnswerOrigin,
+): Opaque | undefined {
   const phase = textOf(item.phase);
-  return phase === undefined ? undefined : { wire, ...origin, kind: 'item', data: phase };
+  return phase === undefined ? undefined : { wire, provider, model, kind: 'item', data: phase };
 }
 
 /** What is needed to convert the messages of one request. */
@@ -213,9 +210,24 @@ function toolResult(part: ToolResultPart, context: InputContext): JsonObject {
   };
 }
 
+const ofOtherKey: Warning = {
+  code: 'compat',
+  message:
+    'reasoning and tool steps were left out: only the key of the pool that received them can send them back',
+};
+
+/** Replay data is encrypted for the organisation of the key; another one's is rejected as `invalid_encrypted_content`. */
+function isOfOtherKey({ key }: Opaque, { request }: InputContext): boolean {
+  return key !== undefined && request.key !== undefined && key !== request.key;
+}
+
 function reasoning(part: ReasoningPart, context: InputContext): readonly JsonObject[] {
   const { opaque } = part;
   if (opaque === undefined || !canReplay(opaque, context.request, wire)) return [];
+  if (isOfOtherKey(opaque, context)) {
+    context.warn(ofOtherKey);
+    return [];
+  }
   const item = readVendorItem(opaque);
   if (item !== undefined) return [item];
   if (!context.mayReason) return [];
@@ -292,6 +304,7 @@ export function responsesBody(request: ProviderRequest): {
 } {
   const {
     provider: _provider,
+    key: _key,
     model,
     messages,
     tools,
@@ -314,7 +327,8 @@ export function responsesBody(request: ProviderRequest): {
   } = request;
   rest satisfies Record<string, never>;
   const warnings: Warning[] = [];
-  const warn = (...more: readonly Warning[]): void => void warnings.push(...more);
+  const warn = (...more: readonly Warning[]): void =>
+    void warnings.push(...more.filter((warning) => !warnings.includes(warning)));
 
   const spec = openAIModelSpec(model);
   const absent = { topK, frequencyPenalty, presencePenalty, stop, seed };

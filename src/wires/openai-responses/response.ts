@@ -305,7 +305,8 @@ export class ResponseReader implements AnswerReader {
 
   constructor(origin: AnswerOrigin, context: AnswerContext) {
     this.#context = context;
-    this.#items = new ItemReader(origin, context.addPart);
+    const { key } = context;
+    this.#items = new ItemReader(key === undefined ? origin : { ...origin, key }, context.addPart);
   }
 
   readEvent(event: unknown): void {

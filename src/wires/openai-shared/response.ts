@@ -5,8 +5,8 @@ import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import { maxMessageLength, type VendorError, vendorFailure } from '../common/classify.ts';
+import { isNumberedError, numberedError } from '../common/error-numbers.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from '../common/error-words.ts';
 import {
   countOf,
@@ -18,6 +18,7 @@ import {
   textOf,
 } from '../common/read.ts';
 import { citation } from '../common/read-answer.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 
 /** Fields with machine-readable words. `status` is used by Google's compatible endpoint, `error_type` by Cohere. */
 const wordKeys = ['code', 'type', 'status', 'error_type'];
@@ -67,9 +68,14 @@ function waitMsIn(message: string): number | undefined {
   return waitMs > 0 ? Math.ceil(waitMs) : undefined;
 }
 
-/** The object that describes the error: the body or the first element of a list, or its `error`. */
+/** The body, or the first element of a list. */
+function wholeOf(body: unknown): JsonObject {
+  return objectOf(Array.isArray(body) ? body[0] : body);
+}
+
+/** The object that describes the error: the whole body or its `error`. */
 function errorObjectOf(body: unknown): JsonObject {
-  const whole = objectOf(Array.isArray(body) ? body[0] : body);
+  const whole = wholeOf(body);
   return isObject(whole.error) ? whole.error : whole;
 }
 
@@ -77,13 +83,17 @@ function read(body: unknown): VendorError {
   if (typeof body === 'string') return { words: [], message: body.slice(0, maxMessageLength) };
   const error = errorObjectOf(body);
   const metadata = objectOf(error.metadata);
+  const numbered = numberedError(wholeOf(body), error);
   // OpenRouter passes on the error of the upstream vendor.
-  const message = [messageIn(error), textOf(metadata.raw) ?? '']
+  const message = [numbered?.message ?? '', messageIn(error), textOf(metadata.raw) ?? '']
     .filter(Boolean)
     .map((words) => words.slice(0, maxMessageLength))
     .join(' ');
   return {
-    words: [error, objectOf(error.innererror), metadata].flatMap(wordsIn),
+    words: [
+      ...(numbered === undefined ? [] : [numbered.word]),
+      ...[error, objectOf(error.innererror), metadata].flatMap(wordsIn),
+    ],
     message,
     param: typeof error.param === 'string' ? error.param : undefined,
     retryAfterMs: waitMsIn(message),
@@ -110,7 +120,7 @@ function statusIn(body: unknown): number | undefined {
 }
 
 /** The error of an HTTP error response. */
-export function openAIHttpError(response: HttpError): SignalboxError {
+export function openAIHttpError(response: RejectedRequest): SignalboxError {
   return vendorFailure(withPhrases(read(response.body), response.status), codeByWord, response);
 }
 
@@ -126,7 +136,10 @@ export function openAIErrorInBand(body: unknown, headers: AnswerHeaders): Signal
 
 /** Whether a body or event is an error. */
 export function isErrorBody(body: unknown): boolean {
-  const whole = objectOf(Array.isArray(body) ? body[0] : body);
+  const whole = wholeOf(body);
+  if ((whole.base_resp !== undefined || whole.success === false) && isNumberedError(whole)) {
+    return true;
+  }
   if (isObject(whole.error) && Object.keys(whole.error).length > 0) return true;
   if (typeof whole.error === 'string' && whole.error !== '') return true;
   return whole.object === 'error' || whole.type === 'error';

@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { createAnswerReader } from '../../../src/adapters/ai-sdk/response.ts';
 import type { ProviderPart } from '../../../src/protocol/stream-part.ts';
-import { contentOf, finishOf } from '../../support/provider-calls.ts';
+import { contentOf, finishOf, silentWatch } from '../../support/provider-calls.ts';
 
 function read(...parts: readonly object[]): readonly ProviderPart[] {
   const emitted: ProviderPart[] = [];
-  const headers = new Headers();
   const origin = { provider: 'ai', model: 'm' };
-  const reader = createAnswerReader(origin, headers, (part) => void emitted.push(part));
+  const reader = createAnswerReader(
+    origin,
+    new Headers(),
+    silentWatch,
+    (part) => void emitted.push(part),
+  );
   for (const part of [...parts, { type: 'finish', finishReason: 'stop', usage: {} }]) {
     reader.read(part);
   }

@@ -1,5 +1,8 @@
-import { AzureOpenAI } from 'openai';
+import { createOpenAI } from '@ai-sdk/openai';
+import { Anthropic } from '@anthropic-ai/sdk';
+import { AzureOpenAI, OpenAI } from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
+import { fromAiSdk } from '../../../src/ai-sdk.ts';
 import { anthropic } from '../../../src/anthropic.ts';
 import { google, vertex } from '../../../src/google.ts';
 import { azureOpenAI, openai, openaiChat } from '../../../src/openai.ts';
@@ -42,6 +45,11 @@ const providers: Record<string, readonly [(url: string, token: Token) => Provide
   'google()': [(url, apiKey) => google({ baseURL: url, apiKey }), geminiBody],
   'vertex()': [(url, token) => vertex({ project: 'p', baseURL: url, token }), geminiBody],
   'a pool': [(url, apiKey) => openaiChat({ baseURL: url, apiKey: [apiKey] }), chatBody],
+  "Anthropic's client": [
+    (baseURL, token) =>
+      anthropic({ client: new Anthropic({ baseURL, apiKey: async () => token() }) }),
+    claudeBody,
+  ],
   'a client': [
     (baseURL, token) => {
       const azureADTokenProvider = async () => token();
@@ -61,7 +69,7 @@ afterEach(async () => {
 /** A server that accepts one token, and a function that returns one. */
 async function setUp(name: string) {
   const state = { valid: 'first', current: 'first', calls: 0 };
-  const entry = providers[name];
+  const entry = providers[name] ?? unseen[name];
   if (entry === undefined) throw new Error(name);
   const [make, body] = entry;
   server = await startScriptedServer((response, { headers }) => {
@@ -137,6 +145,92 @@ describe.each(Object.keys(providers))('a key that a function returns to %s', (na
     expect(requests()).toBe(2);
     await router.close();
   });
+});
+
+/** A `fetch` that sets the key itself. */
+function fetchWith(token: Token): typeof fetch {
+  return (url, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set('authorization', `Bearer ${token()}`);
+    return fetch(url, { ...init, headers });
+  };
+}
+
+/** Clients whose key nobody sees: their own code sets it for each request. */
+const unseen: Record<string, readonly [(url: string, token: Token) => Provider, object]> = {
+  "a client's fetch": [
+    (baseURL, token) => {
+      return openaiChat({
+        client: new OpenAI({ baseURL, apiKey: 'none', fetch: fetchWith(token) }),
+      });
+    },
+    chatBody,
+  ],
+  "the fetch of Anthropic's client": [
+    (baseURL, token) => {
+      return anthropic({
+        client: new Anthropic({ baseURL, apiKey: 'none', fetch: fetchWith(token) }),
+      });
+    },
+    claudeBody,
+  ],
+  'a model of the AI SDK': [
+    (baseURL, token) => {
+      return fromAiSdk(createOpenAI({ baseURL, apiKey: 'none', fetch: fetchWith(token) }).chat);
+    },
+    chatBody,
+  ],
+};
+
+describe.each(Object.keys(unseen))('a key that %s sets', (name) => {
+  it('is asked for again at once when it was rejected', async () => {
+    const { state, ask, router, requests } = await setUp(name);
+    expect(await ask()).toBe('ok');
+    state.valid = 'second';
+    Object.defineProperty(state, 'current', { get: () => (state.calls > 2 ? 'second' : 'first') });
+    const untils: number[] = [];
+    router.on('credential-rejected', ({ until, at }) => untils.push(until - at));
+    expect(await ask()).toBe('ok');
+    expect(requests()).toBe(3);
+    // Nothing is withheld: the next key is unknown.
+    expect(Math.max(...untils)).toBeLessThan(1_000);
+    await router.close();
+  });
+
+  it('makes the provider unavailable when the next one is rejected too', async () => {
+    const { state, ask, router, requests } = await setUp(name);
+    state.valid = 'none';
+    expect(await ask()).toBe('spare');
+    expect(await ask()).toBe('spare');
+    expect(requests()).toBe(2);
+    await router.close();
+  });
+
+  it('is asked for again by calls that were under way at the rejection', async () => {
+    const { state, ask, router } = await setUp(name);
+    state.valid = 'second';
+    Object.defineProperty(state, 'current', { get: () => (state.calls > 3 ? 'second' : 'first') });
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual(['ok', 'ok', 'ok']);
+    await router.close();
+  });
+});
+
+it('is asked for again by a client that keeps a token until it hears of the rejection', async () => {
+  const valid = 'second';
+  const tokens = ['first', 'second'];
+  server = await startScriptedServer((response, { headers }) => {
+    const isValid = headers.authorization === `Bearer ${valid}`;
+    answerJson(isValid ? claudeBody : { error: { message: 'no' } }, isValid ? 200 : 401)(response);
+  });
+  const credentials = async () => ({ token: tokens.shift() ?? 'none', expiresAt: null });
+  const p = anthropic({ client: new Anthropic({ baseURL: server.url, credentials }) });
+  const router = createRouter({
+    providers: { p, spare: fakeProvider('spare') },
+    tiers: { t: { targets: ['p/m', 'spare/m'], transfer: 'unary' } },
+  });
+  expect((await router.complete('t', 'hi')).text).toBe('spare');
+  expect((await router.complete('t', 'hi')).text).toBe('ok');
+  await router.close();
 });
 
 it('is marked as rejected at once when it is not from a function', async () => {

@@ -20,6 +20,37 @@ const branch = (k: string, more: JsonObject = {}): JsonObject => ({
 const $defs = { A: branch('a'), B: branch('b') };
 const refA = { $ref: '#/$defs/A' };
 
+/** JSON Schema as it is defined, for the few keywords of a test. */
+function accepts(schema: unknown, value: unknown, root: JsonSchema): boolean {
+  if (typeof schema === 'boolean') return schema;
+  const {
+    type,
+    const: only,
+    properties,
+    required,
+    additionalProperties,
+    ...rest
+  } = schema as Record<string, JsonObject>;
+  const has = (each: unknown) => accepts(each, value, root);
+  const lists = rest as unknown as Record<string, readonly unknown[] | undefined>;
+  if (typeof rest.$ref === 'string') {
+    const name = String(rest.$ref).slice('#/$defs/'.length);
+    if (!has((root.$defs as JsonObject)[name])) return false;
+  }
+  if (lists.allOf?.every(has) === false || lists.anyOf?.some(has) === false) return false;
+  if (lists.oneOf !== undefined && lists.oneOf.filter(has).length !== 1) return false;
+  if (only !== undefined && only !== value) return false;
+  if (type !== undefined && String(type) !== typeof value) return false;
+  if (typeof value !== 'object' || value === null) return true;
+  const names = (required ?? []) as unknown as readonly string[];
+  return (
+    names.every((name) => name in value) &&
+    Object.entries(value).every(([name, each]) =>
+      accepts(properties?.[name] ?? additionalProperties ?? true, each, root),
+    )
+  );
+}
+
 type Sent = { readonly schema: JsonObject | undefined; readonly warnings: readonly Warning[] };
 type Tool = Record<string, JsonObject> | undefined;
 
@@ -156,6 +187,50 @@ describe('withObjectRoot', () => {
           expect(flat.safeParse(value).success).toBe(true);
         }
       }),
+    );
+  });
+
+  it('has the words of a branch that expects any other property', () => {
+    const map = { type: 'object', additionalProperties: { type: 'string' } };
+    const { schema } = withObjectRoot({ anyOf: [branch('a'), map] });
+    expect(schema.description).toContain('{ k = "a", x } or { any other }');
+  });
+
+  it('relaxes nothing only if the same objects are accepted, whether parts are open or closed', () => {
+    const rule = fc.constantFrom<unknown>(true, false, { type: 'number' });
+    const part = fc
+      .record({
+        names: fc.subarray(['a', 'b', 'c']),
+        required: fc.subarray(['a', 'b', 'c']),
+        additionalProperties: rule,
+      })
+      .map(
+        ({ names, required, additionalProperties }): JsonObject => ({
+          type: 'object',
+          properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])),
+          required,
+          additionalProperties,
+        }),
+      );
+    const parts = fc.array(part, { minLength: 1, maxLength: 3 });
+    const schemas = fc.oneof(
+      parts.map((allOf): JsonSchema => ({ allOf })),
+      parts.map((anyOf): JsonSchema => ({ anyOf: [...anyOf, { type: 'null' }] })),
+      fc.tuple(part, parts).map(([own, oneOf]): JsonSchema => ({ ...own, oneOf })),
+      fc
+        .tuple(part, part)
+        .map(([A, own]): JsonSchema => ({ ...own, $ref: '#/$defs/A', $defs: { A } })),
+    );
+    const values = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), fc.constantFrom('x', 1));
+    fc.assert(
+      fc.property(schemas, values, (schema, value) => {
+        const flat = withObjectRoot(schema);
+        // Schemas that are all closed are closed together.
+        const isClosed = !/"additionalProperties":(?!false)/.test(JSON.stringify(schema));
+        fc.pre(flat.relaxed.length === 0 && !isClosed);
+        expect(accepts(flat.schema, value, schema)).toBe(accepts(schema, value, schema));
+      }),
+      { numRuns: 1_000, seed: 1 },
     );
   });
 

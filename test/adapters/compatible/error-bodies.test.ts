@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as presets from '../../../src/adapters/compatible/presets.ts';
 import type { ProfileName } from '../../../src/adapters/compatible/profile.ts';
+import { anthropic } from '../../../src/anthropic.ts';
 import type { CompatibleSettings } from '../../../src/compatible.ts';
 import type { AttemptErrorCode } from '../../../src/protocol/error-code.ts';
 import type { Provider } from '../../../src/protocol/provider.ts';
@@ -549,6 +550,73 @@ async function failureOf(name: ProfileName, answer: Parameters<typeof startScrip
   const provider = byName[name]({ apiKey: 'k', baseURL: server.url });
   return callProvider(provider, requestOf({ model: 'm' })).catch((failure: unknown) => failure);
 }
+
+const status = (status_code: number, status_msg: string) => ({
+  choices: null,
+  base_resp: { status_code, status_msg },
+});
+
+/** Vendors that identify an error by a number. */
+const numbered: readonly (readonly [status: number, body: unknown, code: AttemptErrorCode])[] = [
+  // MiniMax, which sends status 200.
+  [200, status(1000, 'unknown error'), 'server_error'],
+  [200, status(1001, 'request timeout'), 'server_error'],
+  [200, status(1002, 'rate limit'), 'rate_limited'],
+  [200, status(1004, 'login fail'), 'auth'],
+  [200, status(1008, 'insufficient balance'), 'quota_exhausted'],
+  [200, status(1026, 'input new_sensitive'), 'content_filter'],
+  [200, status(1039, 'token limit'), 'rate_limited'],
+  [200, status(2013, 'invalid params'), 'invalid_request'],
+  [200, status(2013, 'invalid params, context window exceeds limit'), 'context_length'],
+  [200, status(2056, 'usage limit exceeded'), 'quota_exhausted'],
+  [200, status(9999, 'a new number'), 'server_error'],
+  [401, { base_resp: { status_code: 1004, status_msg: 'login fail' } }, 'auth'],
+  // z.ai, whose statuses say less.
+  [401, error('Authorization Token expired', { code: '1003' }), 'auth'],
+  [200, { code: 1001, msg: 'No Authorization in the header', success: false }, 'auth'],
+  [429, error('Insufficient balance or no resource package', { code: '1113' }), 'quota_exhausted'],
+  [400, error('Unknown Model, please check the model code.', { code: '1211' }), 'model_not_found'],
+  [400, error('Prompt is over the maximum', { code: '1261' }), 'context_length'],
+  [200, error('No', { code: '1301' }), 'content_filter'],
+  [429, error('High concurrency usage of this API', { code: '1302' }), 'rate_limited'],
+  [429, error('The service may be temporarily overloaded', { code: '1305' }), 'overloaded'],
+  [429, error('Limit reached for 5 hours', { code: '1308' }), 'quota_exhausted'],
+  [429, error('Weekly/Monthly Limit Exhausted', { code: '1310' }), 'quota_exhausted'],
+  // Mistral's numbers are its own.
+  [429, bare('No', { object: 'error', type: 'rate_limited', code: '1301' }), 'rate_limited'],
+];
+
+describe('an error with a number', () => {
+  it.each(numbered)('%i %j has the code %s', async (httpStatus, body, code) => {
+    expect(await failureOf('vllm', answerWith(httpStatus, body))).toMatchObject({ code });
+  });
+
+  it.each(numbered)(
+    '%i %j has the code %s on the wire of Anthropic',
+    async (httpStatus, body, code) => {
+      server = await startScriptedServer(answerWith(httpStatus, body));
+      const provider = anthropic({ apiKey: 'k', baseURL: server.url });
+      const failure = await callProvider(provider, requestOf({ model: 'm' })).catch(
+        (reason: unknown) => reason,
+      );
+      expect(failure).toMatchObject({ code });
+    },
+  );
+
+  it.each(numbered.filter(([httpStatus]) => httpStatus === 200))(
+    '%i %j in a stream has the code %s',
+    async (_, body, code) => {
+      const start = { id: '1', choices: [{ index: 0, delta: { content: 'a' } }] };
+      expect(await failureOf('vllm', answerEvents([start, body]))).toMatchObject({ code });
+    },
+  );
+
+  it('is none with the number 0', async () => {
+    const answer = { choices: [{ index: 0, message: { content: 'a' }, finish_reason: 'stop' }] };
+    const body = { ...answer, base_resp: { status_code: 0, status_msg: '' } };
+    expect(await failureOf('vllm', answerWith(200, body))).not.toBeInstanceOf(Error);
+  });
+});
 
 describe.each(Object.entries(rows))('an error of %s()', (name, cases) => {
   it.each(cases)('%i %j has the code %s', async (status, body, code) => {

@@ -143,6 +143,7 @@ describe('createAdmissionQueue', () => {
     const enter = (tokens: number) =>
       queue.enter({
         gates: [gate],
+        renewedGates: () => [gate],
         load: { tokens },
         priority: 'normal',
         since: runtime.now(),
@@ -319,7 +320,7 @@ describe('createAdmissionQueue', () => {
     await runtime.settle();
     expect(admitted).toEqual(['a']);
     limit = 2;
-    queue.review();
+    queue.limitsChanged();
     await runtime.settle();
     expect(admitted).toEqual(['a', 'b']);
     limit = 3;
@@ -347,6 +348,7 @@ describe('createAdmissionQueue', () => {
     const rejection = await rejectionOf(
       queue.enter({
         gates: [gate],
+        renewedGates: () => [gate],
         load: { tokens: 0 },
         priority: 'normal',
         since: 99,
@@ -375,6 +377,7 @@ describe('createAdmissionQueue', () => {
       for (let each = 0; each < 5; each += 1) enter(`burst ${each}`, [gate]);
       const request = {
         gates: [slots(1), gate],
+        renewedGates: () => [gate],
         load: { tokens: 0 },
         priority: 'normal',
         since: 99,
@@ -481,6 +484,7 @@ describe('createAdmissionQueue', () => {
     const expired = rejectionOf(
       queue.enter({
         gates: [gate],
+        renewedGates: () => [gate],
         load: { tokens: 0 },
         priority: 'normal',
         since: 99,

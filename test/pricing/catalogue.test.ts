@@ -59,7 +59,7 @@ describe('the catalogue', () => {
   test('looks up each of several models once, and an unlisted one too', async () => {
     const { calcPrice } = await import('@pydantic/genai-prices');
     const lookUp = vi.fn(calcPrice);
-    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp }));
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp, findProvider }));
     await catalogue.load();
     for (let each = 0; each < 3; each += 1) {
       catalogue.card('openai', 'gpt-4o', spring2026);
@@ -74,6 +74,7 @@ describe('the catalogue', () => {
     const catalogue = createCatalogue(async () => ({
       calcPrice: (usage, model, options) =>
         options?.timestamp === undefined ? calcPrice(usage, model, options) : null,
+      findProvider,
     }));
     await catalogue.load();
     expect(catalogue.card('anthropic', 'claude-sonnet-4-6', spring2026)).toBeUndefined();

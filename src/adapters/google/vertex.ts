@@ -6,9 +6,16 @@ import type { Provider } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
-import { isObject, listOf, objectOf, TokenCounts } from '../../wires/common/read.ts';
+import {
+  isObject,
+  listOf,
+  shape as names,
+  objectOf,
+  TokenCounts,
+} from '../../wires/common/read.ts';
 import { mergeBody } from '../../wires/common/request.ts';
 import { toUsage } from '../../wires/gemini/response.ts';
+import { geminiUsage } from '../../wires/gemini/shape.ts';
 import { currentKey, headerTable, mayGetAmbientKey, withKey } from '../common/keys.ts';
 import { lazily, lazySdk } from '../common/sdk.ts';
 import {
@@ -218,6 +225,15 @@ function usageOf(body: JsonObject): Usage | undefined {
   return { inputTokens, outputTokens: 0, totalTokens: inputTokens, raw: body.metadata };
 }
 
+const vector = names('values statistics');
+
+/** What both methods answer. */
+const known = names('metadata model modelDisplayName modelVersionId deployedModelId truncated', {
+  predictions: names('', { embeddings: vector }),
+  embedding: vector,
+  usageMetadata: geminiUsage,
+});
+
 /** Embeddings of Vertex. */
 function vertexEmbeddings({
   sender,
@@ -238,7 +254,7 @@ function vertexEmbeddings({
           const reply = await exchange(context, (capture) =>
             send('embedContent', geminiRequest, capture),
           );
-          yield readEmbeddings(reply, context, { rowsOf, usageOf });
+          yield readEmbeddings(reply, context, { rowsOf, usageOf, known });
         },
       };
     },

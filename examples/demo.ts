@@ -71,14 +71,14 @@ async function send({ tier, prompt, mode, feature }: DemoRequest): Promise<Compl
 }
 
 /** The tier's order of targets while all are healthy. */
-const orderOf = (tier: DemoTier): readonly string[] =>
-  router.explain(tier, 'Hello').candidates.map(({ target }) => target);
+const orderOf = async (tier: DemoTier): Promise<readonly string[]> =>
+  (await router.explain(tier, 'Hello')).candidates.map(({ target }) => target);
 
 await router.preload();
 const orders: Readonly<Record<DemoTier, readonly string[]>> = {
-  fast: orderOf('fast'),
-  'cheap-summarize': orderOf('cheap-summarize'),
-  'frontier-reasoning': orderOf('frontier-reasoning'),
+  fast: await orderOf('fast'),
+  'cheap-summarize': await orderOf('cheap-summarize'),
+  'frontier-reasoning': await orderOf('frontier-reasoning'),
 };
 
 let lost = 0;

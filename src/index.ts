@@ -15,6 +15,7 @@ export type {
   FinishReason,
   ObjectOf,
   PartialAnswer,
+  TagOptions,
   Tags,
   ToolCallOf,
   Warning,
@@ -118,6 +119,7 @@ export type {
   TargetKnowledge,
 } from './protocol/strategy.ts';
 export type {
+  ByteStream,
   CompletionStream,
   ProviderPart,
   ReadableFormat,

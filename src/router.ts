@@ -4,10 +4,13 @@ import { checkedRuntime, runtimeProblems } from './config/check-runtime.ts';
 import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { Calls } from './engine/call/calls.ts';
+import { checkKeys } from './engine/inspect/check-keys.ts';
 import { createEngine } from './engine/inspect/create-engine.ts';
 import { createDrills } from './engine/inspect/drills.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
 import { isolateTarget } from './engine/inspect/isolate.ts';
+import { SignalboxError } from './errors.ts';
+import { nodeVersionProblem } from './internal/node-version.ts';
 import type { CallOptions, TargetId } from './protocol/call-options.ts';
 import type { RouterConfig } from './protocol/config.ts';
 import type { DrillOptions } from './protocol/drill.ts';
@@ -21,6 +24,8 @@ type Messages = string | readonly Message[];
 
 /** A router without its public types: names and results are as the engine knows them. */
 function openRouter(config: RouterConfig<string, string, string>) {
+  const problem = nodeVersionProblem();
+  if (problem !== undefined) throw new SignalboxError('config', problem);
   if (typeof config !== 'object' || config === null) {
     throw configError([{ path: [], message: 'must be an object with providers and tiers' }]);
   }
@@ -80,7 +85,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     on: emitter.on,
     once: emitter.once,
     off: emitter.off,
-    explain(tier: string, messages: Messages, options?: CallOptions) {
+    async explain(tier: string, messages: Messages, options?: CallOptions) {
       return explainCall(engine, calls.openChat(context(), 'complete', tier, messages, options));
     },
     drill(options: DrillOptions) {
@@ -105,6 +110,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     async preload() {
       const loading = [...engine.providers.keys()].map((name) => engine.loading.load(name));
       await Promise.all([...loading, engine.pricing.load()]);
+      checkKeys(engine);
     },
     close,
     [Symbol.asyncDispose]: () => close(),

@@ -50,6 +50,26 @@ describe('a type error in a fence', () => {
   });
 });
 
+describe('a stream of bytes', () => {
+  it('compiles as a stream of the web and of Node, with and without the DOM library', {
+    timeout: 300_000,
+  }, () => {
+    const code = [
+      "import { Readable } from 'node:stream';",
+      "import type { Router } from 'signalbox';",
+      "declare const router: Router<'fast'>;",
+      "Readable.fromWeb(router.stream('fast', 'hi').toReadableStream());",
+      "new Response(router.stream('fast', 'hi').toReadableStream());",
+      "const web: ReadableStream<Uint8Array> = router.stream('fast', 'hi').toReadableStream('sse');",
+      'for await (const bytes of web) bytes.byteLength;',
+    ].join('\n');
+    const fence = { page: 'docs/page.md', line: 1, info: 'ts', code };
+    expect(checkFences([fence])).toEqual([]);
+    const lib = ['ES2024', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'];
+    expect(checkFences([fence], { lib })).toEqual([]);
+  });
+});
+
 describe('links in the docs', () => {
   it('point to files and headings that exist', () => {
     const broken = pages.flatMap(linksOf).filter(({ page, to }) => {

@@ -10,7 +10,8 @@ import {
 } from './option-schemas.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
-import { knownCallKeys } from './schema.ts';
+import { homes, knownCallKeys } from './schema.ts';
+import { issueMessage } from './wording.ts';
 
 /** The schema of each kind of call. */
 const optionSchemas = {
@@ -79,9 +80,13 @@ export function checkCallOptions(
   if (flaws.length > 0) throw configError(flaws, 'options');
   const schema = optionSchemas[task]();
   const isValid = areValid(schema.shape, options);
-  const issues = isValid ? [] : (schema.safeParse(options).error?.issues ?? []);
+  const issues = isValid
+    ? []
+    : (schema.safeParse(options, { error: issueMessage }).error?.issues ?? []);
   const problems = [
-    ...issues.flatMap((issue) => describeIssue(issue, knownCallKeys(schema.shape, issue.path))),
+    ...issues.flatMap((issue) =>
+      describeIssue(issue, (path) => knownCallKeys(schema.shape, path), homes),
+    ),
     ...unknownProviders(options, providers),
   ];
   if (problems.length > 0) throw configError(problems, 'options');
@@ -93,11 +98,11 @@ export function checkCallOptions(
  * @throws SignalboxError `config` for anything but `{ drainMs }`.
  */
 export function drainMsOf(options: unknown = {}): number {
-  const { data, error } = closeOptionsSchema().safeParse(options);
+  const { data, error } = closeOptionsSchema().safeParse(options, { error: issueMessage });
   if (data !== undefined) return data.drainMs ?? 0;
   const known = Object.keys(closeOptionsSchema().shape);
   throw configError(
-    error.issues.flatMap((issue) => describeIssue(issue, known)),
+    error.issues.flatMap((issue) => describeIssue(issue, () => known)),
     'close',
   );
 }

@@ -1,11 +1,6 @@
+import type { CircuitPolicy } from '../health/circuit.ts';
 import type { Priority } from '../protocol/call-options.ts';
-import type {
-  BuiltInStrategy,
-  CircuitSettings,
-  MidStream,
-  Vectors,
-  WhenAllOpen,
-} from '../protocol/config.ts';
+import type { BuiltInStrategy, MidStream, Vectors, WhenAllOpen } from '../protocol/config.ts';
 import type { OnUnsupported, Transfer } from '../protocol/request.ts';
 import { defaultMaxAnswerBytes } from '../transport/answer-bound.ts';
 
@@ -81,5 +76,5 @@ export const defaults = {
     /** A recovered target is used again within 30 s. */
     maxOpenMs: 30_000,
     successesToClose: 2,
-  } satisfies Required<CircuitSettings>,
+  } satisfies CircuitPolicy,
 } as const;

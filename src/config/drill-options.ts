@@ -5,6 +5,7 @@ import { quoted } from '../internal/quoted.ts';
 import type { DrillFault, DrillOptions } from '../protocol/drill.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
+import { issueMessage } from './wording.ts';
 
 const faults = once(() => {
   const milliseconds = z.number().positive();
@@ -74,7 +75,9 @@ export type CheckedFault = CheckedDrill['fault'];
 
 /** Lists the fault names for an unknown fault. */
 function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
-  if (issue.code !== 'invalid_union' || issue.path[0] !== 'fault') return describeIssue(issue, []);
+  if (issue.code !== 'invalid_union' || issue.path[0] !== 'fault') {
+    return describeIssue(issue, () => Object.keys(drillSchema().shape));
+  }
   return [{ path: ['fault'], message: `must be one of ${Object.keys(faults()).join(', ')}` }];
 }
 
@@ -85,7 +88,7 @@ function describeFault(issue: z.core.$ZodIssue): readonly Problem[] {
 export function checkDrillOptions(options: DrillOptions, chain: readonly string[]): CheckedDrill {
   const flaws = dataFlaws(options).filter(({ kind }) => kind === 'nesting');
   if (flaws.length > 0) throw configError(flawProblems(flaws), 'drill');
-  const { data, error } = drillSchema().safeParse(options);
+  const { data, error } = drillSchema().safeParse(options, { error: issueMessage });
   const problems: Problem[] = (error?.issues ?? []).flatMap(describeFault);
   const known = new Set(chain);
   for (const [index, target] of (data?.targets ?? []).entries()) {

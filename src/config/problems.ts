@@ -3,6 +3,8 @@ import { SignalboxError } from '../errors.ts';
 import type { DataFlaw } from '../internal/caller-data.ts';
 import { closest } from '../internal/closest.ts';
 import { quoted, quotedList, shortened } from '../internal/quoted.ts';
+import { type Home, habitAdvice } from './habits.ts';
+import { meantIssues } from './wording.ts';
 
 /** Most problems listed in one error; the rest are counted. */
 const maxListedProblems = 100;
@@ -60,20 +62,36 @@ export function flawProblems(flaws: readonly DataFlaw[]): readonly Problem[] {
   return flaws.map(({ path, message }) => ({ path, message }));
 }
 
-/** Converts a zod issue to problems. `known` are the option names to suggest for an unknown one. */
+/** The option names to suggest for an unknown one at a path. */
+type KnownAt = (path: readonly PropertyKey[]) => readonly string[];
+
+/** Converts a zod issue to problems. `homes` are where options belong that are in the wrong place. */
 export function describeIssue(
   issue: z.core.$ZodIssue,
-  known: readonly string[],
+  knownAt: KnownAt,
+  homes: readonly Home[] = [],
+): readonly Problem[] {
+  return meantIssues(issue).flatMap((meant) => describeMeant(meant, knownAt, homes));
+}
+
+function describeMeant(
+  issue: z.core.$ZodIssue,
+  knownAt: KnownAt,
+  homes: readonly Home[],
 ): readonly Problem[] {
   if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
+  const known = knownAt(issue.path);
   return issue.keys.map((key) => {
     // A known key that the schema rejects is `providers` or `runtime`, passed to `reconfigure`.
     if (known.includes(key)) {
       const message = 'cannot be replaced by reconfigure; remove it';
       return { path: [...issue.path, key], message };
     }
+    const path = [...issue.path, key];
+    const advice = habitAdvice(key, known, homes);
+    if (advice !== undefined) return { path, message: `unknown option; ${advice}` };
     const hint = { name: key, known, otherwise: 'nothing' } as const;
-    return { path: [...issue.path, key], message: 'unknown option', hint };
+    return { path, message: 'unknown option', hint };
   });
 }
 

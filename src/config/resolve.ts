@@ -1,14 +1,8 @@
+import type { CircuitPolicy } from '../health/circuit.ts';
 import { dataFlaws } from '../internal/caller-data.ts';
 import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
-import type {
-  CircuitSettings,
-  Hedge,
-  Limits,
-  MidStream,
-  Vectors,
-  WhenAllOpen,
-} from '../protocol/config.ts';
+import type { Hedge, Limits, MidStream, Vectors, WhenAllOpen } from '../protocol/config.ts';
 import type { AttemptErrorCode } from '../protocol/error-code.ts';
 import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
@@ -21,12 +15,14 @@ import { crossCheck, type KnownNames, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import {
+  homes,
   knownKeys,
   type RoutingInput,
   routingSchema,
   type TargetInput,
   type TierInput,
 } from './schema.ts';
+import { issueMessage } from './wording.ts';
 
 /** One target of one tier, with all layers of the configuration merged. */
 export type ResolvedTarget = Candidate;
@@ -51,7 +47,7 @@ export type ResolvedTier = {
   readonly hedge?: ResolvedHedge;
   readonly singleFlight: boolean;
   readonly maxAttempts: number;
-  readonly circuit: Required<CircuitSettings>;
+  readonly circuit: CircuitPolicy;
   readonly whenAllOpen: WhenAllOpen;
   readonly vectors: Vectors;
   readonly limits: Limits;
@@ -125,7 +121,7 @@ function resolveTarget(
     weight: target.weight ?? 1,
     ...(price !== undefined && { price: price as Price }),
     limits: layered(target.limits) as Limits,
-    tags: target.tags ?? {},
+    tags: layered(target.tags) as Tags,
     options: {
       ...layered(
         callDefaultsOf(input.defaults ?? {}),
@@ -138,7 +134,7 @@ function resolveTarget(
 }
 
 /** Caps `minimumCalls` at `window`. Otherwise `failureRate` would never apply. */
-function circuitOf(settings: CircuitSettings): Required<CircuitSettings> {
+function circuitOf(settings: Partial<CircuitPolicy>): CircuitPolicy {
   const circuit = { ...defaults.circuit, ...settings };
   return { ...circuit, minimumCalls: Math.min(circuit.minimumCalls, circuit.window) };
 }
@@ -187,11 +183,11 @@ function resolveTier(
     timeouts: layered(all.timeouts, tier.timeouts) as Timeouts,
     retry: layered(all.retry, tier.retry) as RetrySettings,
     maxAttempts: tier.maxAttempts ?? all.maxAttempts ?? defaults.maxAttempts,
-    circuit: circuitOf(layered(all.circuit, tier.circuit) as CircuitSettings),
+    circuit: circuitOf(layered(all.circuit, tier.circuit) as Partial<CircuitPolicy>),
     vectors: tier.vectors ?? all.vectors ?? defaults.vectors,
     whenAllOpen: tier.whenAllOpen ?? all.whenAllOpen ?? defaults.whenAllOpen,
     limits: layered(all.limits, tier.limits) as Limits,
-    tags: { ...all.tags, ...tier.tags },
+    tags: layered(all.tags, tier.tags) as Tags,
   };
 }
 
@@ -209,13 +205,13 @@ export function resolveConfig(
   if (flaws.some(({ kind }) => kind === 'nesting')) {
     throw configError([...found, ...flawProblems(flaws)]);
   }
-  const parsed = routingSchema.safeParse(routing);
+  const parsed = routingSchema.safeParse(routing, { error: issueMessage });
   const malformed = parsed.error?.issues ?? [];
   const problems = [
     ...found,
     // The schema reports the other kinds of flaws.
     ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
-    ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
+    ...malformed.flatMap((issue) => describeIssue(issue, knownKeys, homes)),
     ...crossCheck(routing, known),
   ];
   if (!parsed.success || problems.length > 0) throw configError(problems);
@@ -225,7 +221,7 @@ export function resolveConfig(
   );
   return {
     tiers: new Map(tiers),
-    providerLimits: (data.providerLimits ?? {}) as Readonly<Record<string, Limits>>,
-    tags: data.tags ?? {},
+    providerLimits: layered(data.providerLimits) as Readonly<Record<string, Limits>>,
+    tags: layered(data.tags) as Tags,
   };
 }

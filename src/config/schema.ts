@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import type { Tool } from '../protocol/request.ts';
+import type { Home } from './habits.ts';
 
 /** Error codes that a tier may list in `fallbackOn`. A test compares them with the type. */
 export const attemptErrorCodes = [
@@ -28,7 +30,7 @@ const count = z.int().nonnegative();
 export const positive = z.int().positive();
 const milliseconds = z.number().positive();
 const dollars = z.number().nonnegative();
-export const tags = z.record(z.string(), z.string());
+export const tags = z.record(z.string(), z.string().optional());
 const jsonObject = z.record(z.string(), z.json());
 
 const price = z.strictObject({
@@ -91,6 +93,8 @@ export const cacheHint = z.union([
   z.strictObject({ ttl: z.enum(['5m', '30m', '1h', '12h']).optional() }),
 ]);
 
+const transfer = z.enum(['stream', 'unary']).optional();
+
 export const callDefaults = {
   system: z.string().optional(),
   maxOutputTokens: positive.optional(),
@@ -109,9 +113,10 @@ export const callDefaults = {
   cache: cacheHint.optional(),
   userId: z.string().optional(),
   onUnsupported: z.enum(['warn', 'error', 'skip-target']).optional(),
-  providerOptions: z.record(z.string(), jsonObject).optional(),
+  providerOptions: z.record(z.string(), jsonObject.optional()).optional(),
   priority: z.enum(['high', 'normal', 'low']).optional(),
-  transfer: z.enum(['stream', 'unary']).optional(),
+  transfer,
+  wire: transfer,
   repairAttempts: count.optional(),
 };
 
@@ -185,7 +190,7 @@ export const routingSchema = z.strictObject({
     .refine((tiers) => Object.keys(tiers).length > 0, 'must contain at least one tier'),
   defaults: z.strictObject(tierSettings).optional(),
   prices: z.record(z.string(), price).optional(),
-  providerLimits: z.record(z.string(), limits).optional(),
+  providerLimits: z.record(z.string(), limits.optional()).optional(),
   tags: tags.optional(),
 });
 
@@ -205,7 +210,17 @@ const groups = new Map<PropertyKey | undefined, object>([
   ['reasoning', reasoning.shape],
   ['route', route.shape],
   ['prices', price.shape],
+  ['cache', { ttl: true }],
+  ['toolChoice', { name: true }],
 ]);
+
+const toolKeys = [
+  'name',
+  'description',
+  'inputSchema',
+  'strict',
+  'cache',
+] as const satisfies readonly (keyof Tool)[];
 
 /** The option names of the group at the end of the path. */
 function groupKeys(path: readonly PropertyKey[]): readonly string[] {
@@ -214,13 +229,30 @@ function groupKeys(path: readonly PropertyKey[]): readonly string[] {
 
 /** The call options to suggest for an unknown one at the path. */
 export function knownCallKeys(shape: object, path: readonly PropertyKey[]): readonly string[] {
-  return path.length === 0 ? Object.keys(shape) : groupKeys(path);
+  if (path.length === 0) return Object.keys(shape);
+  return path[0] === 'tools' && path.length === 2 ? toolKeys : groupKeys(path);
 }
+
+/** The options of a router that `reconfigure` cannot replace. */
+const routerKeys = ['providers', 'runtime', 'strategies', 'plugins'];
+
+/** Options that only a call has. */
+const callKeys = ['tools', 'schema', 'signal', 'validate', 'route', 'raw'];
+
+/** Where each option belongs. */
+export const homes: readonly Home[] = [
+  { what: 'a tier, a target, a call, or defaults', keys: Object.keys(callDefaults) },
+  { what: 'a tier, a call, or defaults', keys: ['timeouts', 'retry', 'singleFlight'] },
+  { what: 'a call', keys: callKeys },
+  { what: 'a target', keys: ['contextWindow', 'family', 'prices', 'target'] },
+  { what: 'a tier', keys: [...Object.keys(tierSettings), 'targets', 'fallbackTier'] },
+  { what: 'the router', keys: [...routerKeys, 'providerLimits', 'prices', 'defaults', 'tiers'] },
+];
 
 /** The configuration options to suggest for an unknown one at the path. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   const [root, , part] = path;
-  if (path.length === 0) return ['providers', 'runtime', ...Object.keys(routingSchema.shape)];
+  if (path.length === 0) return [...routerKeys, ...Object.keys(routingSchema.shape)];
   if (root === 'defaults' && path.length === 1) return Object.keys(tierSettings);
   if (root === 'tiers' && path.length === 2) {
     return [...Object.keys(tierSettings), 'targets', 'fallbackTier'];

@@ -37,7 +37,10 @@ export type Passage =
   | { readonly as: 'regular' | 'forced' }
   | { readonly as: 'probe'; readonly probe: number };
 
-type Policy = Required<CircuitSettings>;
+/** The settings with their defaults. */
+export type CircuitPolicy = {
+  readonly [Name in keyof CircuitSettings]-?: NonNullable<CircuitSettings[Name]>;
+};
 
 export const closedCircuit: Circuit = {
   state: 'closed',
@@ -72,13 +75,13 @@ export function enterCircuit(circuit: Circuit, probe: number): Circuit {
  * maximum. From the second opening on, up to a fifth of it is subtracted at random, so that many processes do not probe
  * at the same time.
  */
-function openForMs(openings: number, policy: Policy, random: number): number {
+function openForMs(openings: number, policy: CircuitPolicy, random: number): number {
   const doubled = policy.openMs * 2 ** (openings - 1);
   const capped = Math.min(policy.maxOpenMs, doubled);
   return openings === 1 ? capped : capped * (1 - random / 5);
 }
 
-function opened(openings: number, policy: Policy, now: number, random: number): Circuit {
+function opened(openings: number, policy: CircuitPolicy, now: number, random: number): Circuit {
   return {
     state: 'open',
     until: now + openForMs(openings, policy, random),
@@ -89,7 +92,7 @@ function opened(openings: number, policy: Policy, now: number, random: number): 
 function shouldOpen(
   consecutiveFailures: number,
   recent: readonly boolean[],
-  policy: Policy,
+  policy: CircuitPolicy,
 ): boolean {
   if (consecutiveFailures >= policy.consecutiveFailures) return true;
   if (recent.length < policy.minimumCalls) return false;
@@ -97,7 +100,7 @@ function shouldOpen(
 }
 
 /** Counts a success. The success of a probe frees the slot for the next probe. */
-function succeeded(circuit: HalfOpen, passage: Passage, policy: Policy): Circuit {
+function succeeded(circuit: HalfOpen, passage: Passage, policy: CircuitPolicy): Circuit {
   const successes = circuit.successes + 1;
   if (successes >= policy.successesToClose) return closedCircuit;
   const probe = passage.as === 'probe' ? undefined : circuit.probe;
@@ -111,7 +114,7 @@ function succeeded(circuit: HalfOpen, passage: Passage, policy: Policy): Circuit
 export function recordOutcome(
   circuit: Circuit,
   call: { readonly passage: Passage; readonly outcome: 'success' | 'failure' },
-  policy: Policy,
+  policy: CircuitPolicy,
   now: number,
   random: number,
 ): Circuit {
@@ -188,7 +191,6 @@ export class CircuitBreaker {
 
   /** Why no attempt may pass now; `undefined` if one may. Changes nothing. */
   check(): Unavailable | undefined {
-    if (this.#circuit.state === 'closed') return undefined;
     const allows = circuitAllows(this.#circuit, this.#now());
     if (allows.allowed) return undefined;
     const { until } = allows;
@@ -200,7 +202,7 @@ export class CircuitBreaker {
   }
 
   /** Lets an attempt pass, whatever {@link check} returns. */
-  enter(policy: Required<CircuitSettings>): Permit {
+  enter(policy: CircuitPolicy): Permit {
     const passage = this.#passage();
     const change =
       passage.as === 'probe' ? this.#set(enterCircuit(this.#circuit, passage.probe)) : undefined;

@@ -8,3 +8,15 @@ export function own<Value>(
 ): Value | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
+
+/** Fields that are either absent or set. */
+export type Defined<Fields extends object> = {
+  [Name in keyof Fields]: Exclude<Fields[Name], undefined>;
+};
+
+/** The fields that are set. A field that is `undefined` must not hide a default. */
+export function withoutUndefined<Fields extends object>(fields: Fields): Defined<Fields> {
+  if (!Object.values(fields).includes(undefined)) return { ...fields } as Defined<Fields>;
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Defined<Fields>;
+}

@@ -16,6 +16,8 @@ export type Bound = { readonly key: string; readonly max: number };
 
 export type QueueRequest = {
   readonly gates: readonly Gate[];
+  /** The gates it must pass after the limits have changed. */
+  readonly renewedGates: () => readonly Gate[];
   readonly load: Load;
   readonly priority: Priority;
   /** Epoch milliseconds at which the call started. With equal priority, the older call goes first. */
@@ -62,13 +64,14 @@ export interface AdmissionQueue {
   ): { readonly waitMs: number; readonly gate: string } | undefined;
   /** How many attempts with that key wait. */
   waiting(key: string): number;
-  /** Checks again which attempts may pass, because a limit has changed. */
-  review(): void;
+  /** Limits were changed, added or removed: waiting attempts get their new gates, and those that may pass now do. */
+  limitsChanged(): void;
 }
 
 const ranks = { high: 0, normal: 1, low: 2 } as const satisfies Record<Priority, number>;
 
-type Ticket = QueueRequest & {
+type Ticket = Omit<QueueRequest, 'gates'> & {
+  gates: readonly Gate[];
   /** The gate that it waits for. */
   gate: Gate | undefined;
   readonly admit: (admission: Admission) => void;
@@ -82,7 +85,9 @@ type ClosedGate = { readonly gate: Gate; readonly at: number };
 
 const timerReset = new Error('the timer was reset');
 
-function comesBefore(a: QueueRequest, b: QueueRequest): boolean {
+type InOrder = Pick<QueueRequest, 'priority' | 'since'>;
+
+function comesBefore(a: InOrder, b: InOrder): boolean {
   const rank = ranks[a.priority] - ranks[b.priority];
   return rank === 0 ? a.since < b.since : rank < 0;
 }
@@ -301,6 +306,9 @@ export function createAdmissionQueue(runtime: Runtime): AdmissionQueue {
     },
     waiting: (key) =>
       tickets.filter(({ bounds }) => bounds.some((bound) => bound.key === key)).length,
-    review: queue.pumpIfNeeded,
+    limitsChanged() {
+      for (const ticket of tickets) ticket.gates = ticket.renewedGates();
+      queue.pumpIfNeeded();
+    },
   };
 }

@@ -90,7 +90,6 @@ type CacheWrite = { readonly ttl?: string; readonly tokens: number };
 
 /** Cache writes by lifetime, and the rest without a reported lifetime. */
 function writesOf(usage: Usage): readonly CacheWrite[] {
-  if (usage.cacheWriteTokens === undefined && usage.cacheWriteTokensByTtl === undefined) return [];
   const byTtl = Object.entries(usage.cacheWriteTokensByTtl ?? {})
     .map(([ttl, tokens]) => ({ ttl, tokens: countOf(tokens) }))
     .filter(({ tokens }) => tokens > 0);

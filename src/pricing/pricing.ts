@@ -40,6 +40,11 @@ export interface Pricing {
   standardPrice(target: PricedTarget): Price | undefined;
   /** In tokens. `undefined` when the public list is not loaded or does not contain the model. */
   contextWindow(target: PricedTarget): number | undefined;
+  /**
+   * The models of the vendor, if the model is not one of them. `undefined` when it is, when it has a price of its own, and
+   * when the public list is not loaded or does not contain the vendor.
+   */
+  modelsInstead(target: PricedTarget): readonly string[] | undefined;
 }
 
 /** Creates the pricing of one configuration. `now` returns epoch milliseconds. Loads nothing until `load` is called. */
@@ -90,6 +95,12 @@ export function createPricing(options: {
     },
     contextWindow: ({ priceList, model }) =>
       priceList === undefined ? undefined : catalogue.contextWindow(priceList, model),
+    modelsInstead(target) {
+      const { priceList, model } = target;
+      if (priceList === undefined || ownPrice(target) !== undefined) return undefined;
+      const models = catalogue.models(priceList);
+      return models.length === 0 || catalogue.has(priceList, model) ? undefined : models;
+    },
   };
 }
 
@@ -104,9 +115,13 @@ export interface Catalogue {
   card(priceList: string, model: string, at: number): RateCard | undefined;
   /** The model's context window in tokens, if the list has it. */
   contextWindow(priceList: string, model: string): number | undefined;
+  /** Whether the list has the model, with or without a price. */
+  has(priceList: string, model: string): boolean;
+  /** The names of a vendor's models. Empty when the list is not loaded or does not contain the vendor. */
+  models(priceList: string): readonly string[];
 }
 
-type List = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice'>;
+type List = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice' | 'findProvider'>;
 
 /** A model found in the list. `provider` contains only this model, so that later lookups do not search all models. */
 type Entry = {
@@ -182,6 +197,9 @@ export function createCatalogue(
       return card;
     },
     contextWindow: (priceList, model) => find(priceList, model)?.model.context_window,
+    has: (priceList, model) => find(priceList, model) !== undefined,
+    models: (priceList) =>
+      list?.findProvider({ providerId: priceList })?.models.map(({ id }) => id) ?? [],
   };
 }
 

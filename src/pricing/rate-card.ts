@@ -60,16 +60,16 @@ export function cardOfListed(
   listed: { readonly vendor: string; readonly model: string },
   row: ListedPrice,
 ): RateCard | undefined {
-  const first = ratesAt(row, 0, listed.model);
-  if (first === undefined) return undefined;
-  const later = thresholds(row).flatMap((above) => {
-    const rates = ratesAt(row, above, listed.model);
-    return rates === undefined ? [] : [{ above, rates }];
+  const { input_mtok } = row;
+  if (input_mtok === undefined) return undefined;
+  const stepAt = (above: number): PriceStep => ({
+    above,
+    rates: ratesAt({ ...row, input_mtok }, above, listed.model),
   });
   return {
     listed,
     isInputOnly: row.output_mtok === undefined,
-    steps: [{ above: 0, rates: first }, ...later],
+    steps: [stepAt(0), ...thresholds(row).map(stepAt)],
     perRequest: feeOf(row.requests_kcount),
     perWebSearch: feeOf(row.web_searches_kcount),
   };
@@ -97,15 +97,18 @@ function thresholdOf(start: number): number {
   return start % 1000 === 999 ? start + 1 : start;
 }
 
-function ratesAt(row: ListedPrice, above: number, model: string): TokenRates | undefined {
+function ratesAt(
+  row: ListedPrice & { readonly input_mtok: ListedFigure },
+  above: number,
+  model: string,
+): TokenRates {
   const rateOf = (key: string): Rate | undefined => {
-    const usd = usdAt(row[key], above);
-    return usd === undefined ? undefined : ratePerMillion(usd);
+    const figure = row[key];
+    return figure === undefined ? undefined : ratePerMillion(usdAt(figure, above));
   };
-  const input = rateOf('input_mtok');
+  const input = ratePerMillion(usdAt(row.input_mtok, above));
   // Embedding models have no output and no price for it.
   const output = rateOf('output_mtok') ?? 0n;
-  if (input === undefined) return undefined;
   const cachedInput = rateOf('cache_read_mtok') ?? input;
   const audioInput = rateOf('input_audio_mtok') ?? input;
   const cacheWrite = rateOf('cache_write_mtok') ?? input;
@@ -130,7 +133,7 @@ function ratesAt(row: ListedPrice, above: number, model: string): TokenRates | u
   };
 }
 
-function usdAt(figure: ListedFigure | undefined, above: number): number | undefined {
+function usdAt(figure: ListedFigure, above: number): number {
   if (typeof figure !== 'object') return figure;
   let usd = figure.base;
   for (const tier of figure.tiers) if (thresholdOf(tier.start) <= above) usd = tier.price;
@@ -258,7 +261,6 @@ const isExact = {
 
 /** The multiple of a service tier. An unknown tier gets the standard price, with `exact: false`. */
 export function tierPrice(request: TierRequest): TierPrice {
-  if (standardTiers.has(request.serviceTier)) return standardPrice;
   // Google also writes SERVICE_TIER_FLEX, and ON_DEMAND_FLEX on Vertex.
   const tier = request.serviceTier.toLowerCase().replace(/^(service_tier|on_demand)_/, '');
   if (standardTiers.has(tier)) return standardPrice;
@@ -277,7 +279,6 @@ const residencyRatios: ReadonlyMap<string, Ratio> = new Map([['anthropic us', [1
 
 /** The multiple for the region where inference ran, as reported by the vendor. */
 export function residencyRatio(vendor: string, region: string): Ratio {
-  if (region === '') return standardPrice.ratio;
   return residencyRatios.get(`${vendor} ${region}`) ?? standardPrice.ratio;
 }
 
@@ -333,7 +334,6 @@ export function toNano(lines: readonly bigint[]): number[] {
   let exact = 0n;
   let rounded = 0n;
   return lines.map((line) => {
-    if (line === 0n) return 0;
     exact += line;
     const next = divideHalfUp(exact, attoPerNano);
     const share = next - rounded;

@@ -28,12 +28,15 @@ export type Warning = {
     | 'malformed-event'
     | 'compat';
   /** The option that the warning is about. */
-  readonly param?: string;
+  readonly param?: string | undefined;
   readonly message: string;
 };
 
 /** Labels of a call, for your own metrics. */
 export type Tags = Readonly<Record<string, string>>;
+
+/** Tags as an option. A tag that is `undefined` is ignored. */
+export type TagOptions = Readonly<Record<string, string | undefined>>;
 
 /** The tool calls that a list of tools allows: a union discriminated by `name`. */
 export type ToolCallOf<Tools> = Tools extends readonly (infer Each)[]

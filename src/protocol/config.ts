@@ -1,5 +1,5 @@
 import type { CallDefaults, RetrySettings, TargetId, Timeouts } from './call-options.ts';
-import type { Tags } from './completion.ts';
+import type { TagOptions } from './completion.ts';
 import type { AttemptErrorCode } from './error-code.ts';
 import type { Plugin } from './plugin.ts';
 import type { Provider } from './provider.ts';
@@ -23,16 +23,16 @@ export type StrategyObject =
   | {
       readonly type: 'fastest';
       /** What is compared: the time to the first token, or of the whole answer. @default 'first-token' */
-      readonly by?: 'first-token' | 'total';
+      readonly by?: 'first-token' | 'total' | undefined;
     }
   | {
       readonly type: 'balanced';
       /** How much the cost counts, relative to the other two. @default 1 */
-      readonly cost?: number;
+      readonly cost?: number | undefined;
       /** How much the time of the whole answer counts. @default 1 */
-      readonly latency?: number;
+      readonly latency?: number | undefined;
       /** How much a failure counts, besides the cost and the time of the next attempt. @default 1 */
-      readonly failure?: number;
+      readonly failure?: number | undefined;
     };
 
 /**
@@ -51,19 +51,19 @@ export type Vectors = 'same-model' | 'any';
 /** When a target's circuit opens and closes. */
 export type CircuitSettings = {
   /** Consecutive failures that open it. @default 3 */
-  readonly consecutiveFailures?: number;
+  readonly consecutiveFailures?: number | undefined;
   /** Share of failures among the last `window` attempts that opens it. @default 0.5 */
-  readonly failureRate?: number;
+  readonly failureRate?: number | undefined;
   /** Number of recent attempts considered. @default 20 */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Attempts required before `failureRate` applies. At most `window`. @default 5 */
-  readonly minimumCalls?: number;
+  readonly minimumCalls?: number | undefined;
   /** How long it stays open at first, in milliseconds. Doubles while probes fail. @default 5_000 */
-  readonly openMs?: number;
+  readonly openMs?: number | undefined;
   /** Maximum time it stays open, in milliseconds. @default 30_000 */
-  readonly maxOpenMs?: number;
+  readonly maxOpenMs?: number | undefined;
   /** Successful probes required to close it. @default 2 */
-  readonly successesToClose?: number;
+  readonly successesToClose?: number | undefined;
 };
 
 /**
@@ -72,15 +72,15 @@ export type CircuitSettings = {
  */
 export type Hedge = {
   /** A first token is late after this many milliseconds. */
-  readonly afterMs?: number;
+  readonly afterMs?: number | undefined;
   /**
    * A first token is late when it is slower than this percentile of the target's last 200 first tokens: 95, or 0.95,
    * which means the same. The percentile is read at the low end of its margin of error, plus 20 %. Applies from 20
    * first tokens on.
    */
-  readonly percentile?: number;
+  readonly percentile?: number | undefined;
   /** Maximum hedges per call of the tier, on average. @default 0.1 */
-  readonly maxExtra?: number;
+  readonly maxExtra?: number | undefined;
 };
 
 /**
@@ -89,18 +89,18 @@ export type Hedge = {
  */
 export type Limits = {
   /** Attempts in flight. @default no limit */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** Requests per minute, for each key of a pool. @default no limit */
-  readonly rpm?: number;
+  readonly rpm?: number | undefined;
   /** Tokens per minute, prompt plus answer, for each key of a pool. @default no limit */
-  readonly tpm?: number;
+  readonly tpm?: number | undefined;
   /**
    * Attempts that may wait in the queue. When it is full, the newest attempt of the lowest priority is rejected.
    * @default 1_000 for a target, no limit for a tier or a provider
    */
-  readonly maxQueue?: number;
+  readonly maxQueue?: number | undefined;
   /** How long an attempt may wait, in milliseconds. @default until the call's deadline */
-  readonly maxQueueMs?: number;
+  readonly maxQueueMs?: number | undefined;
 };
 
 /** A target with options. */
@@ -110,19 +110,19 @@ export type TargetObject<ProviderName extends string = string> = CallDefaults<Pr
    * The model's context window in tokens. An unknown window counts as larger than a known one.
    * @default from the price list
    */
-  readonly contextWindow?: number;
+  readonly contextWindow?: number | undefined;
   /** US dollars per million tokens. Overrides all price lists. */
-  readonly prices?: Price;
+  readonly prices?: Price | undefined;
   /**
    * For `embed`: targets with the same family have compatible vectors.
    * @default the model's name after its last slash
    */
-  readonly family?: string;
-  readonly limits?: Limits;
+  readonly family?: string | undefined;
+  readonly limits?: Limits | undefined;
   /** Its share of the calls under the strategy `weighted`, relative to the other targets. @default 1 */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
   /** Merged over the tags of the router and the tier, for this target's attempts. */
-  readonly tags?: Tags;
+  readonly tags?: TagOptions | undefined;
 };
 
 /** Options of a tier. `defaults` sets them for all tiers. */
@@ -131,32 +131,32 @@ export type TierSettings<
   StrategyName extends string = never,
 > = CallDefaults<ProviderName> & {
   /** A built-in strategy, or the name of one in `strategies`. @default 'priority' */
-  readonly strategy?: BuiltInStrategy | StrategyName | StrategyObject;
+  readonly strategy?: BuiltInStrategy | StrategyName | StrategyObject | undefined;
   /** Errors after which the next target is tried, although the failure table stops there. @default [] */
-  readonly fallbackOn?: readonly AttemptErrorCode[];
+  readonly fallbackOn?: readonly AttemptErrorCode[] | undefined;
   /** @default 'fail' */
-  readonly midStream?: MidStream;
+  readonly midStream?: MidStream | undefined;
   /** @default no hedging */
-  readonly hedge?: Hedge;
+  readonly hedge?: Hedge | undefined;
   /** Identical concurrent calls share one request. @default false */
-  readonly singleFlight?: boolean;
-  readonly timeouts?: Timeouts;
-  readonly retry?: RetrySettings;
+  readonly singleFlight?: boolean | undefined;
+  readonly timeouts?: Timeouts | undefined;
+  readonly retry?: RetrySettings | undefined;
   /** Maximum attempts of one call, over all its targets. @default 6 */
-  readonly maxAttempts?: number;
-  readonly circuit?: CircuitSettings;
+  readonly maxAttempts?: number | undefined;
+  readonly circuit?: CircuitSettings | undefined;
   /**
    * For `embed`: whether a target of another model family may replace the first target. Their vectors are not
    * comparable: use `'any'` only if you never compare vectors of different calls.
    * @default 'same-model'
    */
-  readonly vectors?: Vectors;
+  readonly vectors?: Vectors | undefined;
   /** @default 'try-least-bad' */
-  readonly whenAllOpen?: WhenAllOpen;
+  readonly whenAllOpen?: WhenAllOpen | undefined;
   /** Limits over all targets of the tier. */
-  readonly limits?: Limits;
+  readonly limits?: Limits | undefined;
   /** Merged over the router's tags. */
-  readonly tags?: Tags;
+  readonly tags?: TagOptions | undefined;
 };
 
 /** A tier with options. */
@@ -167,7 +167,7 @@ export type TierObject<
 > = TierSettings<ProviderName, StrategyName> & {
   readonly targets: readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[];
   /** The tier whose targets follow after these. */
-  readonly fallbackTier?: TierName;
+  readonly fallbackTier?: TierName | undefined;
 };
 
 /** A service level: a list of targets, or a list with options. */
@@ -189,15 +189,17 @@ export type RoutingConfig<
     Record<TierName, Tier<NoInfer<ProviderName>, NoInfer<TierName>, NoInfer<StrategyName>>>
   >;
   /** Defaults for every tier. */
-  readonly defaults?: TierSettings<NoInfer<ProviderName>, NoInfer<StrategyName>>;
+  readonly defaults?: TierSettings<NoInfer<ProviderName>, NoInfer<StrategyName>> | undefined;
   /** US dollars per million tokens, by `provider/model`. Overrides the public price list. */
-  readonly prices?: Readonly<Record<string, Price>>;
+  readonly prices?: Readonly<Record<string, Price>> | undefined;
   /** By provider: limits over all its targets. */
-  readonly providerLimits?: {
-    readonly [Name in NoInfer<ProviderName>]?: Limits;
-  };
+  readonly providerLimits?:
+    | {
+        readonly [Name in NoInfer<ProviderName>]?: Limits | undefined;
+      }
+    | undefined;
   /** Merged into every call's tags. */
-  readonly tags?: Tags;
+  readonly tags?: TagOptions | undefined;
 };
 
 /** The argument of `createRouter`. */
@@ -209,9 +211,9 @@ export type RouterConfig<
   /** The vendors, under names of your choice. A name must not contain a slash. */
   readonly providers: Readonly<Record<ProviderName, Provider>>;
   /** Custom strategies, by the name that a tier's `strategy` uses. */
-  readonly strategies?: Readonly<Record<StrategyName, Strategy>>;
+  readonly strategies?: Readonly<Record<StrategyName, Strategy>> | undefined;
   /** Plugins around every call, the outermost first. */
-  readonly plugins?: readonly Plugin[];
+  readonly plugins?: readonly Plugin[] | undefined;
   /** Clock, timers and randomness. For tests: `fakeRuntime()` from `signalbox/testing`. @default the system's */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
 };

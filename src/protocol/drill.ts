@@ -9,24 +9,24 @@ export type DrillFault =
   /** Silence, until a timeout of the attempt expires. */
   | { readonly type: 'timeout' }
   /** A 429. @default retryAfterMs none: no `Retry-After` */
-  | { readonly type: 'rate_limited'; readonly retryAfterMs?: number }
+  | { readonly type: 'rate_limited'; readonly retryAfterMs?: number | undefined }
   /** A 500. */
   | { readonly type: 'server_error' }
   /** A 503. */
   | { readonly type: 'overloaded' }
   /** The request is sent this many milliseconds late. @default delayMs 2_000 */
-  | { readonly type: 'slow'; readonly delayMs?: number }
+  | { readonly type: 'slow'; readonly delayMs?: number | undefined }
   /** The answer is interrupted after this many visible parts. @default afterParts 1 */
-  | { readonly type: 'cut'; readonly afterParts?: number }
+  | { readonly type: 'cut'; readonly afterParts?: number | undefined }
   /** The same without an error: the answer ends without its end marker. @default afterParts 1 */
-  | { readonly type: 'truncated'; readonly afterParts?: number }
+  | { readonly type: 'truncated'; readonly afterParts?: number | undefined }
   /** An empty answer. */
   | { readonly type: 'invalid_output' };
 
 /** The calls that are drilled: a share of the tier's calls, those with all of these tags, or a share of those. */
 type Taken =
-  | { readonly share: number; readonly tag?: Tags }
-  | { readonly share?: number; readonly tag: Tags };
+  | { readonly share: number; readonly tag?: Tags | undefined }
+  | { readonly share?: number | undefined; readonly tag: Tags };
 
 /** Options of `router.drill`. Set `share`, `tag` or both. */
 export type DrillOptions<
@@ -41,7 +41,7 @@ export type DrillOptions<
    * The targets that fail. To test the second hop, set the first two.
    * @default the first target of the tier, as ordered by its strategy
    */
-  readonly targets?: readonly TargetId<ProviderName>[];
+  readonly targets?: readonly TargetId<ProviderName>[] | undefined;
   /** How long new calls are drilled, in milliseconds. Calls already running finish as drilled calls. */
   readonly forMs: number;
 };

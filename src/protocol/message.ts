@@ -31,29 +31,29 @@ export type Opaque = {
  * Content of an image, an audio clip or a file. `data` is bytes or base64; `ref` is a file uploaded to the provider.
  */
 export type Media =
-  | { readonly url: string; readonly mediaType?: string }
+  | { readonly url: string; readonly mediaType?: string | undefined }
   | { readonly data: Uint8Array | string; readonly mediaType: string }
   | {
       readonly ref: { readonly provider: string; readonly id: string };
-      readonly mediaType?: string;
+      readonly mediaType?: string | undefined;
     };
 
 /** Asks the vendor to cache the prompt up to here. A hint: targets without prompt caching ignore it. */
-export type CacheHint = boolean | { readonly ttl?: '5m' | '30m' | '1h' | '12h' };
+export type CacheHint = boolean | { readonly ttl?: '5m' | '30m' | '1h' | '12h' | undefined };
 
 /** A source that the vendor cites for a part of the answer. */
 export type Citation = {
   /** URL of the source. Absent if it is not a web page. */
-  readonly url?: string;
-  readonly title?: string;
+  readonly url?: string | undefined;
+  readonly title?: string | undefined;
   /** The cited text of the source. */
-  readonly citedText?: string;
+  readonly citedText?: string | undefined;
   /** The vendor's name of the document or file. Absent if the source is a web page. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** Index of the first supported character in the part's text. Absent if it supports the whole text. */
-  readonly start?: number;
+  readonly start?: number | undefined;
   /** Index after the last supported character. */
-  readonly end?: number;
+  readonly end?: number | undefined;
   /** The vendor's citation object. */
   readonly raw: Json;
 };
@@ -62,30 +62,30 @@ export type TextPart = {
   readonly type: 'text';
   readonly text: string;
   /** Sources of the text. Not sent to any vendor. */
-  readonly citations?: readonly Citation[];
-  readonly cache?: CacheHint;
-  readonly opaque?: Opaque;
+  readonly citations?: readonly Citation[] | undefined;
+  readonly cache?: CacheHint | undefined;
+  readonly opaque?: Opaque | undefined;
 };
 export type ImagePart = {
   readonly type: 'image';
   readonly source: Media;
   /** Resolution at which the vendor reads the image. */
-  readonly detail?: 'auto' | 'low' | 'high';
-  readonly cache?: CacheHint;
+  readonly detail?: 'auto' | 'low' | 'high' | undefined;
+  readonly cache?: CacheHint | undefined;
 };
 export type AudioPart = { readonly type: 'audio'; readonly source: Media };
 export type FilePart = {
   readonly type: 'file';
   readonly source: Media;
-  readonly filename?: string;
+  readonly filename?: string | undefined;
   /** Requests citations of this file, for vendors that require it (Anthropic). Other vendors ignore it. */
-  readonly citations?: boolean;
-  readonly cache?: CacheHint;
+  readonly citations?: boolean | undefined;
+  readonly cache?: CacheHint | undefined;
 };
 export type ReasoningPart = {
   readonly type: 'reasoning';
   readonly text: string;
-  readonly opaque?: Opaque;
+  readonly opaque?: Opaque | undefined;
 };
 export type RefusalPart = { readonly type: 'refusal'; readonly text: string };
 
@@ -98,11 +98,11 @@ export type ToolCallPart<Name extends string = string, Input = Json> = {
   readonly id: string;
   readonly name: Name;
   readonly input: Input;
-  readonly rawInput?: string;
-  readonly invalid?: boolean;
-  readonly opaque?: Opaque;
+  readonly rawInput?: string | undefined;
+  readonly invalid?: boolean | undefined;
+  readonly opaque?: Opaque | undefined;
   /** A plugin denied the call. It is not in `toolCalls`; do not run it. */
-  readonly denied?: { readonly plugin: string; readonly rule: string };
+  readonly denied?: { readonly plugin: string; readonly rule: string } | undefined;
 };
 export type ToolResultPart = {
   readonly type: 'tool-result';
@@ -110,8 +110,8 @@ export type ToolResultPart = {
   readonly id: string;
   readonly name: string;
   readonly output: Json | readonly (TextPart | ImagePart | FilePart)[];
-  readonly isError?: boolean;
-  readonly cache?: CacheHint;
+  readonly isError?: boolean | undefined;
+  readonly cache?: CacheHint | undefined;
 };
 
 export type Part =

@@ -13,10 +13,10 @@ export type EmbeddingRequest = {
   readonly model: string;
   readonly values: readonly string[];
   /** Length of the vectors, for models that support it. */
-  readonly dimensions?: number;
-  readonly userId?: string;
+  readonly dimensions?: number | undefined;
+  readonly userId?: string | undefined;
   /** Merged last into the vendor's request body. */
-  readonly extraBody?: { readonly [key: string]: Json };
+  readonly extraBody?: { readonly [key: string]: Json } | undefined;
 };
 
 /** An image request as adapters receive it. */
@@ -27,12 +27,12 @@ export type ImageRequest = {
   readonly model: string;
   readonly prompt: string;
   /** Number of images. */
-  readonly count?: number;
+  readonly count?: number | undefined;
   /** `<width>x<height>` in pixels, such as `1024x1024`. */
-  readonly size?: string;
-  readonly userId?: string;
+  readonly size?: string | undefined;
+  readonly userId?: string | undefined;
   /** Merged last into the vendor's request body. */
-  readonly extraBody?: { readonly [key: string]: Json };
+  readonly extraBody?: { readonly [key: string]: Json } | undefined;
 };
 
 type SharedOptions<Provider extends string> = Pick<
@@ -51,17 +51,17 @@ type SharedOptions<Provider extends string> = Pick<
 /** Options of `router.embed`. */
 export type EmbedOptions<Provider extends string = string> = SharedOptions<Provider> & {
   /** Length of the vectors, for models that support it. @default the model's */
-  readonly dimensions?: number;
+  readonly dimensions?: number | undefined;
   /** Concurrent requests, if the values do not fit into one. @default 4 */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
 };
 
 /** Options of `router.image`. */
 export type ImageOptions<Provider extends string = string> = SharedOptions<Provider> & {
   /** Number of images. @default 1 */
-  readonly count?: number;
+  readonly count?: number | undefined;
   /** `<width>x<height>` in pixels. @default the vendor's */
-  readonly size?: string;
+  readonly size?: string | undefined;
 };
 
 type SharedResult<Tier extends string> = {

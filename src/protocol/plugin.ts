@@ -1,6 +1,6 @@
 import type { Attempt } from './attempt.ts';
 import type { CallOptions, TargetId } from './call-options.ts';
-import type { Completion, FinishReason, Tags } from './completion.ts';
+import type { Completion, FinishReason, TagOptions, Tags } from './completion.ts';
 import type { Json } from './json.ts';
 import type { Message, NormalMessage, ToolCallPart } from './message.ts';
 import type { Embeddings, EmbedOptions } from './other-tasks.ts';
@@ -14,10 +14,10 @@ export type PluginRequest =
       readonly kind: 'chat';
       readonly messages: readonly NormalMessage[];
       /** The system prompt of the call. A system prompt from the configuration is not included. */
-      readonly system?: string;
-      readonly tools?: readonly NormalTool[];
+      readonly system?: string | undefined;
+      readonly tools?: readonly NormalTool[] | undefined;
       /** Set if `messages` contain only the messages that ask the model to repair its answer. */
-      readonly isRepair?: true;
+      readonly isRepair?: true | undefined;
     }
   | { readonly kind: 'embed'; readonly values: readonly string[] }
   | { readonly kind: 'image'; readonly prompt: string };
@@ -79,7 +79,10 @@ export interface PluginCall {
    * answer.
    * @throws SignalboxError like `router.complete`
    */
-  fork(options: { readonly target: TargetId; readonly tags?: Tags }): Promise<PluginAnswer>;
+  fork(options: {
+    readonly target: TargetId;
+    readonly tags?: TagOptions | undefined;
+  }): Promise<PluginAnswer>;
 }
 
 /** The result of one attempt. */
@@ -142,13 +145,13 @@ export interface Plugin {
   /** Unique in a router. Appears in errors and in the parts of answers. */
   readonly name: string;
   /** Tiers whose calls skip this plugin. */
-  readonly exceptTiers?: readonly string[];
+  readonly exceptTiers?: readonly string[] | undefined;
   /**
    * Skips a hook that throws: the request or answer does not change, a tool call is allowed. A `wrapCall` that has
    * already read a part of the answer is not skipped.
    * @default false
    */
-  readonly failOpen?: boolean;
+  readonly failOpen?: boolean | undefined;
   /**
    * Called when a call enters the plugin. Returns the request, changed or not, or blocks the call: it then fails with
    * `policy_blocked`, and `policy` is the plugin's name. Also called with the messages that ask for a repair
@@ -165,7 +168,7 @@ export interface Plugin {
    */
   wrapCall?(
     call: PluginCall,
-    next: (options?: { readonly signal?: AbortSignal }) => AsyncIterable<PluginParts>,
+    next: (options?: { readonly signal?: AbortSignal | undefined }) => AsyncIterable<PluginParts>,
   ): AsyncIterable<PluginParts>;
   /**
    * Called when parts leave the plugin, cached parts included. For `complete` and for `schema`, they are whole parts.

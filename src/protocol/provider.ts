@@ -21,7 +21,7 @@ export type RateLimit = {
   readonly name: string;
   readonly unit: 'requests' | 'tokens';
   /** The limit's size. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Requests or tokens left. */
   readonly remaining: number;
   /** Milliseconds until the limit is full again. */
@@ -57,7 +57,7 @@ export type AttemptContext = {
   readonly transfer: Transfer;
   readonly watch: Watch;
   /** Index of the key to use, from 0. See {@link Provider.keyCount}. */
-  readonly key?: number;
+  readonly key?: number | undefined;
   /** Whether to return the vendor's response in `finish.raw`. */
   readonly keepRaw: boolean;
   /**
@@ -95,18 +95,18 @@ export interface PreparedCall {
 export interface Provider {
   readonly wire: Wire;
   /** The vendor's name in price lists, such as `openai`. Absent if the vendor is in none. */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
   /**
    * Number of keys in the pool. The router tracks the health of each key and selects one for each attempt.
    * @default 1
    */
-  readonly keyCount?: number;
+  readonly keyCount?: number | undefined;
   /**
    * Maximum size of one answer in bytes. The router passes it to every `send`, and ends an attempt whose parts exceed
    * it.
    * @default 67_108_864 (64 MB)
    */
-  readonly maxAnswerBytes?: number;
+  readonly maxAnswerBytes?: number | undefined;
   /** The capabilities of `model`. For an unknown model: the usual capabilities of the wire. */
   capabilities(model: string): ReadonlySet<Capability>;
   /**
@@ -115,6 +115,12 @@ export interface Provider {
    */
   preload(): Promise<void>;
   /**
+   * Where the key with this index comes from, for messages: a setting such as `openai().apiKey`, or an environment
+   * variable. Never the key. Absent if the provider does not choose the key.
+   * @throws SignalboxError `auth` if there is no key
+   */
+  keySource?(key: number): string;
+  /**
    * Converts the request to the vendor's format. Pure: no I/O, no clock.
    * @throws SignalboxError `unsupported` or `invalid_request` if the wire cannot express the request
    */
@@ -122,13 +128,13 @@ export interface Provider {
   /** The same for embeddings: `send` yields one `vectors` part. Absent if the wire has no embeddings. */
   prepareEmbedding?(request: EmbeddingRequest): PreparedCall;
   /** Maximum values per embedding request, or a function of the model. @default 100 */
-  readonly maxEmbeddingBatch?: number | ((model: string) => number);
+  readonly maxEmbeddingBatch?: number | ((model: string) => number) | undefined;
   /**
    * Maximum tokens of all values of an embedding request together, or a function of the model. The tokens are
    * estimated. A single value that exceeds it is sent alone.
    * @default no limit
    */
-  readonly maxEmbeddingTokens?: number | ((model: string) => number | undefined);
+  readonly maxEmbeddingTokens?: number | ((model: string) => number | undefined) | undefined;
   /** The same for images: `send` yields `part-end` parts of type `image`. Absent if the wire generates no images. */
   prepareImage?(request: ImageRequest): PreparedCall;
 }

@@ -8,11 +8,11 @@ export type Tool<
   Input extends StandardSchema | JsonSchema = StandardSchema | JsonSchema,
 > = {
   readonly name: Name;
-  readonly description?: string;
+  readonly description?: string | undefined;
   readonly inputSchema: Input;
   /** Asks the vendor to enforce the schema, if it supports that. @default false */
-  readonly strict?: boolean;
-  readonly cache?: CacheHint;
+  readonly strict?: boolean | undefined;
+  readonly cache?: CacheHint | undefined;
 };
 
 /** Whether the model may call tools, must call one, or must call the named one. */
@@ -22,11 +22,11 @@ export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string 
 export type Effort = 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 
 export type Reasoning = {
-  readonly effort?: Effort;
+  readonly effort?: Effort | undefined;
   /** Maximum reasoning tokens, if the target supports that. */
-  readonly budgetTokens?: number;
+  readonly budgetTokens?: number | undefined;
   /** Requests the reasoning, or its summary, as visible parts. @default false */
-  readonly include?: boolean;
+  readonly include?: boolean | undefined;
 };
 
 /** What happens when a target does not support an option: drop it with a warning, fail the call, or skip the target. */
@@ -42,14 +42,14 @@ export type NormalTool = Omit<Tool, 'inputSchema'> & {
 
 /** Sampling options. The default of each is the vendor's. See `onUnsupported` for targets that do not support one. */
 export type Sampling = {
-  readonly maxOutputTokens?: number;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly topK?: number;
-  readonly frequencyPenalty?: number;
-  readonly presencePenalty?: number;
-  readonly stop?: readonly string[];
-  readonly seed?: number;
+  readonly maxOutputTokens?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly frequencyPenalty?: number | undefined;
+  readonly presencePenalty?: number | undefined;
+  readonly stop?: readonly string[] | undefined;
+  readonly seed?: number | undefined;
 };
 
 /** A request as adapters receive it: normalized and validated, with schemas as plain JSON Schema. */
@@ -61,13 +61,13 @@ export type ProviderRequest = Sampling & {
   /** Index of the key in the provider's pool that the request is sent with, from 0. Absent without a pool. */
   readonly key?: number;
   readonly messages: readonly NormalMessage[];
-  readonly tools?: readonly NormalTool[];
-  readonly toolChoice?: ToolChoice;
-  readonly parallelToolCalls?: boolean;
-  readonly output?: { readonly name: string; readonly schema: JsonSchema };
-  readonly reasoning?: Reasoning;
-  readonly cache?: CacheHint;
-  readonly userId?: string;
+  readonly tools?: readonly NormalTool[] | undefined;
+  readonly toolChoice?: ToolChoice | undefined;
+  readonly parallelToolCalls?: boolean | undefined;
+  readonly output?: { readonly name: string; readonly schema: JsonSchema } | undefined;
+  readonly reasoning?: Reasoning | undefined;
+  readonly cache?: CacheHint | undefined;
+  readonly userId?: string | undefined;
   /** Merged last into the vendor's request body. */
-  readonly extraBody?: { readonly [key: string]: Json };
+  readonly extraBody?: { readonly [key: string]: Json } | undefined;
 };

@@ -29,7 +29,7 @@ export type Explanation<Tier extends string = string> = {
     readonly target: string;
     /** Position of the key in the provider's pool, from 1. Absent without a pool. */
     readonly key?: number;
-    /** Options that the target does not support. */
+    /** Options that the target does not support, and a model that is probably misspelt. */
     readonly warnings: readonly string[];
   }[];
   readonly skipped: readonly {
@@ -108,12 +108,18 @@ export type Snapshot = {
   readonly callsInFlight: number;
 };
 
+/** The key of a field that exists only in types. */
+declare const tiers: unique symbol;
+
 /** An in-process LLM router. Two routers share no state. */
 export interface Router<
   Tier extends string = string,
   Provider extends string = string,
   Strategy extends string = never,
 > {
+  /** Never set. Without it, a router of fewer tiers would be assignable to one of more. */
+  readonly [tiers]?: Readonly<Record<Tier, true>>;
+
   /**
    * Makes a call to a tier and returns the complete answer.
    *
@@ -183,7 +189,12 @@ export interface Router<
     listener: (event: EventOf<Name, Tier>) => unknown,
   ): void;
 
-  /** Returns which targets a call would try and which it would skip, with reasons. Sends nothing. */
+  /**
+   * Returns which targets a call would try and which it would skip, with reasons, and warns of models that are not in
+   * their vendor's price list. Loads the price list. Sends nothing.
+   *
+   * @throws SignalboxError `config` for invalid options
+   */
   explain<
     const Name extends Tier,
     Schema extends AnySchema = undefined,
@@ -192,7 +203,7 @@ export interface Router<
     tier: Name,
     messages: string | readonly Message[],
     options?: CallOptions<Provider, Schema, Tools>,
-  ): Explanation<Name>;
+  ): Promise<Explanation<Name>>;
 
   /**
    * Starts a fire drill: makes targets of a live tier fail for a share of its calls and a limited time, and reports
@@ -221,9 +232,20 @@ export interface Router<
    * cannot be replaced.
    * @throws SignalboxError `config` if the configuration is invalid. Nothing changes then.
    */
-  reconfigure(routing: RoutingConfig<Provider, Tier, Strategy>): void;
+  reconfigure<Name extends Tier>(
+    // Inferred, so that a router of more tiers is assignable to one of fewer; `tiers` must still have all of them.
+    routing: RoutingConfig<Provider, Name, Strategy> & {
+      readonly tiers: Readonly<Record<Tier, unknown>>;
+    },
+  ): void;
 
-  /** Loads the vendors' SDKs and the price list now instead of with the first call. */
+  /**
+   * Loads the vendors' SDKs and the price list now instead of with the first call, and checks that every provider has
+   * its keys.
+   *
+   * @throws SignalboxError `config` if an SDK is missing; `auth` if a key is missing. The message names the provider, and
+   * the setting or the environment variable.
+   */
   preload(): Promise<void>;
 
   /**
@@ -231,7 +253,7 @@ export interface Router<
    * all listeners. Resolves when no call runs.
    * @default drainMs 0
    */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
 
   /** The same as `close()`, for `await using router = createRouter(…)`. */
   [Symbol.asyncDispose](): Promise<void>;

@@ -86,7 +86,7 @@ export interface Strategy {
    * What {@link order} needs to know. `prices` are loaded before its first call. `usage`: how long the answers of such
    * calls are, and how much of their input vendors have in their caches; otherwise all answers count as equally long.
    */
-  readonly needs?: readonly ('prices' | 'usage')[];
+  readonly needs?: readonly ('prices' | 'usage')[] | undefined;
   /** Returns the candidates in the order in which to try them. */
   order<Candidate extends StrategyCandidate>(
     candidates: readonly Candidate[],

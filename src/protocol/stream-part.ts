@@ -1,3 +1,4 @@
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import type { ErrorSummary } from './attempt.ts';
 import type { Completion, FinishReason, Warning } from './completion.ts';
 import type { Part } from './message.ts';
@@ -85,6 +86,9 @@ export type ProviderPart =
 /** Format of `toReadableStream`: only the text, or every part as a server-sent event. */
 export type ReadableFormat = 'text' | 'sse';
 
+/** A stream of bytes, for functions of the web and for those of Node, whose types differ in programs with the DOM library. */
+export type ByteStream = ReadableStream<Uint8Array> & NodeReadableStream<Uint8Array>;
+
 /** A streamed answer. Read it once: by iterating it, by `textStream`, by `toReadableStream`, or by `completion`. */
 export interface CompletionStream<Answer = Completion> extends AsyncIterable<StreamPart<Answer>> {
   /** The deltas of the text. Fails at a `restart`, because text cannot be retracted. */
@@ -94,7 +98,7 @@ export interface CompletionStream<Answer = Completion> extends AsyncIterable<Str
    * including reasoning and tool calls. Canceling it closes the vendor's socket.
    * @default 'text'
    */
-  toReadableStream(format?: ReadableFormat): ReadableStream<Uint8Array>;
+  toReadableStream(format?: ReadableFormat): ByteStream;
   /** Resolves with the complete answer. Never causes an unhandled rejection. */
   readonly completion: Promise<Answer>;
 }

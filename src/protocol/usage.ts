@@ -7,18 +7,18 @@ export type Usage = {
   readonly outputTokens: number;
   readonly totalTokens: number;
   /** Input tokens read from the vendor's prompt cache. */
-  readonly cachedInputTokens?: number;
+  readonly cachedInputTokens?: number | undefined;
   /** Input tokens written to the vendor's prompt cache. */
-  readonly cacheWriteTokens?: number;
+  readonly cacheWriteTokens?: number | undefined;
   /** `cacheWriteTokens` by lifetime (`5m`, `1h`), if the vendor reports it. */
-  readonly cacheWriteTokensByTtl?: Readonly<Record<string, number>>;
+  readonly cacheWriteTokensByTtl?: Readonly<Record<string, number>> | undefined;
   /** Output tokens spent on reasoning. */
-  readonly reasoningTokens?: number;
+  readonly reasoningTokens?: number | undefined;
   /**
    * True if the counts are an estimate: the vendor reported none, for example because the stream was cut, or reported
    * implausible ones.
    */
-  readonly estimated?: boolean;
+  readonly estimated?: boolean | undefined;
   /** The vendor's usage object. In events and trails: only its numbers under known names. */
   readonly raw?: unknown;
 };
@@ -43,7 +43,7 @@ export type Cost = {
 /** US dollars per million tokens. @default `input` for `cachedInput` and `cacheWrite` */
 export type Price = {
   readonly input: number;
-  readonly cachedInput?: number;
-  readonly cacheWrite?: number;
+  readonly cachedInput?: number | undefined;
+  readonly cacheWrite?: number | undefined;
   readonly output: number;
 };

@@ -30,7 +30,7 @@ export type AdapterContractOptions = {
    * Whether the vendor returns its reasoning.
    * @default 'hidden' on Chat Completions, as at OpenAI, 'shown' elsewhere
    */
-  readonly reasoning?: 'shown' | 'hidden';
+  readonly reasoning?: 'shown' | 'hidden' | undefined;
 };
 
 /**

@@ -9,47 +9,47 @@ import { schemaExample } from './simulator/schema-example.ts';
 
 export type FakeToolCall = {
   /** @default 'call_1' and so on */
-  readonly id?: string;
+  readonly id?: string | undefined;
   readonly name: string;
   /** @default {} */
-  readonly input?: Json;
+  readonly input?: Json | undefined;
   /** The arguments as text, verbatim, for arguments that are not JSON. */
-  readonly rawInput?: string;
+  readonly rawInput?: string | undefined;
 };
 
 /** The answer of a fake provider. All fields are optional; `{}` is an empty answer. */
 export type FakeAnswer = {
-  readonly text?: string;
+  readonly text?: string | undefined;
   /** The chunks in which the text is streamed. @default `text` in chunks of about 12 characters */
-  readonly chunks?: readonly string[];
-  readonly reasoning?: string;
-  readonly toolCalls?: readonly FakeToolCall[];
+  readonly chunks?: readonly string[] | undefined;
+  readonly reasoning?: string | undefined;
+  readonly toolCalls?: readonly FakeToolCall[] | undefined;
   /** Answered as JSON text, for calls with a `schema`. */
-  readonly object?: Json;
+  readonly object?: Json | undefined;
   /** @default 'tool_calls' with tool calls, otherwise 'stop' */
-  readonly finishReason?: FinishReason;
-  readonly rawFinishReason?: string;
+  readonly finishReason?: FinishReason | undefined;
+  readonly rawFinishReason?: string | undefined;
   /** `'none'`: the vendor reports no usage. @default about one token per four characters */
-  readonly usage?: FakeUsage | 'none';
+  readonly usage?: FakeUsage | 'none' | undefined;
   /** The model that the answer names. @default the requested one */
-  readonly servedModel?: string;
-  readonly requestId?: string;
+  readonly servedModel?: string | undefined;
+  readonly requestId?: string | undefined;
   /** Warnings that the answer reports. */
-  readonly warnings?: readonly Warning[];
+  readonly warnings?: readonly Warning[] | undefined;
   /** Milliseconds before the first part. @default 0 */
-  readonly firstTokenDelayMs?: number;
+  readonly firstTokenDelayMs?: number | undefined;
   /** Milliseconds between two chunks of a stream. @default 0 */
-  readonly chunkDelayMs?: number;
+  readonly chunkDelayMs?: number | undefined;
   /** Fails with `stream_interrupted` after this many chunks of the text. */
-  readonly cutAfter?: number;
+  readonly cutAfter?: number | undefined;
   /** Stalls after this many chunks of the text, until the attempt is aborted. */
-  readonly stallAfter?: number;
+  readonly stallAfter?: number | undefined;
   /** Sends nothing until the attempt is aborted. @default false */
-  readonly hang?: boolean;
+  readonly hang?: boolean | undefined;
 };
 
 /** Like `Usage`, with an optional total. */
-export type FakeUsage = Omit<Usage, 'totalTokens'> & { readonly totalTokens?: number };
+export type FakeUsage = Omit<Usage, 'totalTokens'> & { readonly totalTokens?: number | undefined };
 
 const charactersPerToken = 4;
 

@@ -19,12 +19,12 @@ import {
 /** An attempt that fails. */
 export type FakeFailure = {
   readonly error: ErrorCode | SignalboxError;
-  readonly status?: number;
-  readonly retryAfterMs?: number;
+  readonly status?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
   /** Text that arrives before the failure. @default none */
-  readonly chunks?: readonly string[];
+  readonly chunks?: readonly string[] | undefined;
   /** Milliseconds before anything happens. @default 0 */
-  readonly firstTokenDelayMs?: number;
+  readonly firstTokenDelayMs?: number | undefined;
 };
 
 /** The outcome of one attempt. A string is an answer with that text. */
@@ -44,15 +44,16 @@ export type FakeScript =
 
 export type FakeProviderSettings = {
   /** The clock of the delays. @default the system's */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
   /** @default all */
   readonly capabilities?:
     | readonly Capability[]
-    | ((model: string) => readonly Capability[] | ReadonlySet<Capability>);
+    | ((model: string) => readonly Capability[] | ReadonlySet<Capability>)
+    | undefined;
   /** The vendor's name in price lists. @default none: set `prices` in the router's configuration */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
   /** @default 'fake' */
-  readonly wire?: Wire;
+  readonly wire?: Wire | undefined;
 };
 
 /** One attempt that reached the fake. */

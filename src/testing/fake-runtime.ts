@@ -4,16 +4,16 @@ import { checkOptions, invalidArgument } from './check-arguments.ts';
 
 export type FakeRuntimeOptions = {
   /** Start of the clock in epoch milliseconds. @default 2026-01-01T00:00:00Z */
-  readonly now?: number;
+  readonly now?: number | undefined;
   /** Seed of the random numbers. @default 1 */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /**
    * `manual`: only `advance` moves time. `auto`: time jumps to the next sleeper when nothing else is ready to run, so that
    * a call with retries can be awaited. It does not wait for sockets: use `auto` with `fakeProvider`, not with
    * `simulateProviders`.
    * @default 'manual'
    */
-  readonly time?: 'manual' | 'auto';
+  readonly time?: 'manual' | 'auto' | undefined;
 };
 
 /** A runtime whose clock and random numbers are under the test's control. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { isSignalboxError, SignalboxError } from '../errors.ts';
+import { withoutUndefined } from '../internal/own.ts';
 import type { Completion } from '../protocol/completion.ts';
 import type { Plugin } from '../protocol/plugin.ts';
 import type { StreamPart } from '../protocol/stream-part.ts';
@@ -13,9 +14,9 @@ export type TestPluginOptions = {
   /** Makes the plugin; called for each case. */
   readonly plugin: () => Plugin;
   /** A prompt that the plugin lets through. @default a short question */
-  readonly prompt?: string;
+  readonly prompt?: string | undefined;
   /** The model's answer, which the plugin lets through; it may change it. @default two sentences */
-  readonly answer?: string;
+  readonly answer?: string | undefined;
 };
 
 const usual = {
@@ -23,7 +24,7 @@ const usual = {
   answer: 'Redis listens on port 6379. Sentinels listen on port 26379.',
 };
 
-type Bench = Required<TestPluginOptions>;
+type Bench = Readonly<Record<'prompt' | 'answer', string>> & Pick<TestPluginOptions, 'plugin'>;
 
 function setUp({ plugin }: Bench, script: FakeScript) {
   const runtime = fakeRuntime({ time: 'auto' });
@@ -161,6 +162,6 @@ export function testPlugin(options: TestPluginOptions): readonly ContractCase[] 
   if (typeof options.plugin !== 'function') {
     throw invalidArgument('testPlugin().plugin', 'a function that makes the plugin');
   }
-  const bench = { ...usual, ...options };
+  const bench = { ...usual, ...withoutUndefined(options) };
   return Object.entries(cases).map(([name, body]) => ({ name, run: () => body(bench) }));
 }

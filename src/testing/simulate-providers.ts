@@ -32,10 +32,10 @@ export type { AnswerSource, SimulatedProviderOptions } from './simulator/script.
 export type { SimulatedProvider } from './simulator/server.ts';
 
 export type SimulateProvidersOptions = {
-  readonly openai?: SimulatedProviderOptions;
-  readonly anthropic?: SimulatedProviderOptions;
-  readonly google?: SimulatedProviderOptions;
-  readonly compatible?: SimulatedProviderOptions;
+  readonly openai?: SimulatedProviderOptions | undefined;
+  readonly anthropic?: SimulatedProviderOptions | undefined;
+  readonly google?: SimulatedProviderOptions | undefined;
+  readonly compatible?: SimulatedProviderOptions | undefined;
 };
 
 /** Four vendors on loopback, each on its own port. */

@@ -23,9 +23,10 @@ export async function exchange(
 ): Promise<Reply> {
   const { signal, watch, key = 0, maxAnswerBytes } = context;
   signal.throwIfAborted();
+  const capture = new ResponseCapture({ signal, watch, key });
   let answer: Answer | undefined;
   try {
-    answer = await captureAnswer(send, new ResponseCapture({ signal, watch, key }));
+    answer = await captureAnswer(send, capture);
     reportLimits(answer.headers, watch);
     const reply = readReply(answer, watch, maxAnswerBytes);
     return reply instanceof Promise ? await reply : reply;
@@ -33,7 +34,7 @@ export async function exchange(
     // An abort can surface as any network error.
     signal.throwIfAborted();
     if (answer !== undefined) throw error;
-    if (!(error instanceof SdkFailure)) throw connectionError(error);
+    if (!(error instanceof SdkFailure)) throw connectionError(error, capture.url);
     const { cause } = error;
     if (isSignalboxError(cause) || noCredentials === undefined) throw cause;
     throw new SignalboxError('auth', noCredentials, { cause });
@@ -89,6 +90,7 @@ export class ResponseCapture {
   #settle: PromiseWithResolvers<Answer> | undefined;
   #connection: Connection | undefined;
   #sent: SentRequest | undefined;
+  #url: string | undefined;
   /** A function: Node keeps a listener object alive until the next full garbage collection. */
   readonly #onAbort = (): void => this.#abort();
 
@@ -118,6 +120,12 @@ export class ResponseCapture {
   /** Records what is sent, so that credentials can be recognized when the response repeats them. */
   recordRequest(sent: SentRequest): void {
     this.#sent = sent;
+    this.#url = sent.url;
+  }
+
+  /** Where the request was sent, also after it failed. */
+  get url(): string | undefined {
+    return this.#url;
   }
 
   /** Sets the connection to abort when the attempt's signal aborts before {@link ResponseCapture.release}. */

@@ -32,6 +32,25 @@ const hints: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its TLS certificate is self-signed',
 };
 
+/** Codes of connections that were refused or not made, where the host and the port are what matters. */
+const atHost: readonly string[] = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+];
+
+/** The host and the port. Nothing else of the URL, which may have a credential in its query. */
+function placeOf(code: string, url: string | undefined): string | undefined {
+  if (url === undefined || !atHost.includes(code) || !URL.canParse(url)) return undefined;
+  const { protocol, hostname, port } = new URL(url);
+  const usual = protocol === 'http:' ? '80' : '443';
+  return `${hostname}:${port === '' ? usual : port}`;
+}
+
 /** `fetch` blocks some ports, and reports it only in the message: https://fetch.spec.whatwg.org/#port-blocking */
 function isBlockedPort(error: unknown): boolean {
   return (
@@ -41,9 +60,9 @@ function isBlockedPort(error: unknown): boolean {
 
 /**
  * The error for a request that got no response headers (reset, DNS, TLS, refused): `connection`, or `config` for a port
- * that `fetch` blocks.
+ * that `fetch` blocks. `url` is where the request was sent.
  */
-export function connectionError(cause: unknown): SignalboxError {
+export function connectionError(cause: unknown, url?: string): SignalboxError {
   if (isSignalboxError(cause)) return cause;
   if (isBlockedPort(cause)) {
     return new SignalboxError('config', 'no request can be sent to this port: check baseURL', {
@@ -53,9 +72,10 @@ export function connectionError(cause: unknown): SignalboxError {
   const codes = codesOf(cause);
   const hint = codes.map((code) => own(hints, code)).find((each) => each !== undefined);
   const code = codes.at(-1);
+  const place = code === undefined ? undefined : placeOf(code, url);
   return new SignalboxError(
     'connection',
-    `no connection to the vendor${code === undefined ? '' : ` (${code})`}${hint === undefined ? '' : `: ${hint}`}`,
+    `no connection to the vendor${code === undefined ? '' : ` (${code}${place === undefined ? '' : ` at ${place}`})`}${hint === undefined ? '' : `: ${hint}`}`,
     { cause },
   );
 }

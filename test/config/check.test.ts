@@ -78,7 +78,7 @@ describe('checkCallOptions', () => {
       "tools[1].inputSchema: must be a Standard Schema (such as zod's) or a JSON Schema object",
       'validate: must be a function',
       'temprature: unknown option; did you mean "temperature"?',
-      'maxTokens: unknown option',
+      'maxTokens: unknown option; did you mean "maxOutputTokens"?',
       'providerOptions.opnai: provider "opnai" is not configured; did you mean "openai"?',
       'route.only[0]: provider "opnai" is not configured; did you mean "openai"?',
       'route.order[1]: provider "gogle" is not configured; did you mean "google"?',
@@ -86,12 +86,8 @@ describe('checkCallOptions', () => {
   });
 
   test('reports values of the wrong type without throwing a TypeError', () => {
-    expect(problemsOf({ route: { only: 'openai' } })).toEqual([
-      'route.only: Invalid input: expected array, received string',
-    ]);
-    expect(problemsOf({ route: { only: [5] } })).toEqual([
-      'route.only[0]: Invalid input: expected string, received number',
-    ]);
+    expect(problemsOf({ route: { only: 'openai' } })).toEqual(['route.only: must be a list']);
+    expect(problemsOf({ route: { only: [5] } })).toEqual(['route.only[0]: must be a string']);
     expect(problemsOf({ route: 'openai' })).toHaveLength(1);
     expect(problemsOf({ providerOptions: null })).toHaveLength(1);
   });

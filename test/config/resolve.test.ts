@@ -95,7 +95,7 @@ describe('resolveConfig reports', () => {
       'a misspelled option of a target',
       { tiers: { fast: [{ target: 'openai/gpt', maxTokens: 5, temprature: 1 }] } },
       [
-        'tiers.fast.targets[0].maxTokens: unknown option',
+        'tiers.fast.targets[0].maxTokens: unknown option; did you mean "maxOutputTokens"?',
         'tiers.fast.targets[0].temprature: unknown option; did you mean "temperature"?',
       ],
     ],
@@ -141,11 +141,7 @@ describe('resolveConfig reports', () => {
         'providerLimits.gogle: provider "gogle" is not configured; did you mean "google"?',
       ],
     ],
-    [
-      'a configuration that is null',
-      null,
-      ['configuration: Invalid input: expected object, received null'],
-    ],
+    ['a configuration that is null', null, ['configuration: must be an object']],
   ])('%s', (_, routing, expected) => {
     expect(problemsOf(routing)).toEqual(expected);
   });

@@ -67,6 +67,7 @@ describe('suggestions for an unknown option', () => {
       'order',
     ]);
     expect(knownCallKeys(callOptionsSchema().shape, ['reasoning'])).toContain('budgetTokens');
-    expect(knownCallKeys(callOptionsSchema().shape, ['tools', 0])).toEqual([]);
+    expect(knownCallKeys(callOptionsSchema().shape, ['tools', 0])).toContain('inputSchema');
+    expect(knownCallKeys(callOptionsSchema().shape, ['tools'])).toEqual([]);
   });
 });

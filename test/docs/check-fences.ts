@@ -7,11 +7,12 @@ function fileOf(index: number): string {
   return `${root}fence-${index}.ts`;
 }
 
-function optionsOf(): ts.CompilerOptions {
+function optionsOf(more: object): ts.CompilerOptions {
   const configPath = `${root}tsconfig.json`;
   const { config } = ts.readConfigFile(configPath, (path) => readFileSync(path, 'utf8'));
   return {
-    ...ts.convertCompilerOptionsFromJson(config.compilerOptions, root, configPath).options,
+    ...ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, ...more }, root, configPath)
+      .options,
     // An example may declare a name that it does not use.
     noUnusedLocals: false,
   };
@@ -19,11 +20,11 @@ function optionsOf(): ts.CompilerOptions {
 
 /**
  * Type-checks fences as modules of one program, against the sources. Returns the errors, each with the page and line of
- * the Markdown file.
+ * the Markdown file. `more` are compiler options, as in a `tsconfig.json`.
  */
-export function checkFences(fences: readonly Fence[]): readonly string[] {
+export function checkFences(fences: readonly Fence[], more: object = {}): readonly string[] {
   const byFile = new Map(fences.map((fence, index) => [fileOf(index), fence]));
-  const options = optionsOf();
+  const options = optionsOf(more);
   const host = ts.createCompilerHost(options);
   const { fileExists, getSourceFile } = host;
   host.fileExists = (path) => byFile.has(path) || fileExists(path);

@@ -214,3 +214,21 @@ it('does not blame the vendor for the time in which the process stood still', as
   answer.late.resolve({ done: false, value: [finish] });
   expect(await reading).toEqual([finish]);
 });
+
+it.each([
+  [0, false],
+  [25_000, true],
+])('reports that the process stood still when it failed: for %i ms', async (ms, stoodStill) => {
+  const started = fakeRuntime();
+  let now = started.now();
+  // Suspended computers stop the timers, too.
+  const runtime: Runtime = { ...started, now: () => now, alarm: () => () => undefined };
+  const answer = new ScriptedAnswer([open, text]);
+  const attempt = run(answer, { runtime });
+  await attempt.next();
+  const reading = attempt.next();
+  now += ms;
+  answer.late.reject(new SignalboxError('stream_interrupted', 'the socket is gone'));
+  await expect(reading).rejects.toMatchObject({ code: 'stream_interrupted' });
+  expect(attempt.stoodStill).toBe(stoodStill);
+});

@@ -5,6 +5,8 @@ import {
   decide,
   failureTable,
   isAttemptErrorCode,
+  isReservedForUntried,
+  isTooLargeToWait,
   type Situation,
 } from '../../src/engine/failures/decide.ts';
 import { SignalboxError, type SignalboxErrorOptions } from '../../src/errors.ts';
@@ -111,6 +113,10 @@ describe('a timeout', () => {
     expect(listed).toEqual({ verdict: 'stop', reason: "the call's deadline has passed" });
     expect(countsAsFailure(new SignalboxError('timeout', 'late', options))).toBe(false);
   });
+
+  test('in phase pace does not count as a failure', () => {
+    expect(countsAsFailure(new SignalboxError('timeout', 'slow', { phase: 'pace' }))).toBe(false);
+  });
 });
 
 test('a timeout in phase pace is not retried and does not count as a failure', () => {
@@ -122,6 +128,46 @@ describe('a 413 for a limit per minute', () => {
   test('goes to the next target without a wait', () => {
     const verdict = verdictOn('rate_limited', { othersFree: false }, { status: 413 });
     expect(verdict).toEqual({ verdict: 'next' });
+  });
+
+  test('is not confused with a 413 for one request', () => {
+    const tooLarge = (code: AttemptErrorCode) =>
+      isTooLargeToWait(new SignalboxError(code, 'failed', { status: 413 }));
+    expect(tooLarge('rate_limited')).toBe(true);
+    expect(tooLarge('request_too_large')).toBe(false);
+  });
+});
+
+describe('a rejected key', () => {
+  test('is renewed and tried again at once, without a token of the retry budget', () => {
+    const renewable = { mayRenewKey: true, takeToken: () => false };
+    expect(verdictOn('auth', renewable)).toEqual({ verdict: 'retry', delayMs: 0 });
+    expect(verdictOn('auth', { ...renewable, attemptsLeft: 1 }).verdict).toBe('retry');
+    expect(verdictOn('permission', renewable).verdict).toBe('next');
+  });
+
+  test('is not renewed when the call has no attempts left', () => {
+    expect(verdictOn('auth', { mayRenewKey: true, attemptsLeft: 0 })).toEqual({
+      verdict: 'next',
+      reason: 'maxAttempts reached',
+    });
+  });
+});
+
+describe('attempts reserved for untried targets', () => {
+  test('are as many as there are such targets', () => {
+    expect(isReservedForUntried(1, 2)).toBe(true);
+    expect(isReservedForUntried(2, 2)).toBe(true);
+    expect(isReservedForUntried(3, 2)).toBe(false);
+    expect(isReservedForUntried(0, 0)).toBe(false);
+  });
+
+  test('are not used for retries or repairs', () => {
+    const reserved = { verdict: 'next', reason: 'the attempts left are for untried targets' };
+    for (const code of ['server_error', 'invalid_output'] as const) {
+      expect(verdictOn(code, { attemptsLeft: 2, untried: 2 })).toEqual(reserved);
+      expect(verdictOn(code, { attemptsLeft: 3, untried: 2 }).verdict).toBe('retry');
+    }
   });
 });
 
@@ -192,6 +238,15 @@ describe('the delay of a retry', () => {
     expect(verdictOn('overloaded', {}, { retryAfterMs: 1_000 }).verdict).toBe('retry');
     const alone = { othersFree: false };
     expect(verdictOn('overloaded', alone, { retryAfterMs: 8_000 }).verdict).toBe('retry');
+  });
+
+  test('prevents the retry if it takes over half of the time left and another target is available', () => {
+    const half = { retryAfterMs: 500 };
+    expect(verdictOn('overloaded', { remainingMs: 1_000 }, half).verdict).toBe('retry');
+    expect(verdictOn('overloaded', { remainingMs: 999 }, half).verdict).toBe('next');
+    expect(verdictOn('overloaded', { remainingMs: 999, othersFree: false }, half).verdict).toBe(
+      'retry',
+    );
   });
 });
 
@@ -281,7 +336,12 @@ describe('fallbackOn', () => {
     'goes to the next target on %s if it is listed',
     (code) => {
       expect(verdictOn(code, { fallbackOn: [code] })).toEqual({ verdict: 'next' });
-      expect(verdictOn(code, { fallbackOn: ['timeout'] }).verdict).toBe('stop');
+      const stop = {
+        verdict: 'stop',
+        reason: 'another target would fail too, or must not answer (see fallbackOn)',
+      };
+      expect(verdictOn(code, { fallbackOn: ['timeout'] })).toEqual(stop);
+      expect(verdictOn(code, { attemptsLeft: 0 })).toEqual(stop);
     },
   );
 
@@ -289,7 +349,10 @@ describe('fallbackOn', () => {
     'is not needed for a vendor-specific %s, once and while another target is available',
     (code) => {
       const vendorSpecific = { vendorSpecific: true };
-      expect(verdictOn(code, {}, vendorSpecific).verdict).toBe('next');
+      expect(verdictOn(code, {}, vendorSpecific)).toEqual({
+        verdict: 'next',
+        reason: 'another vendor may accept the request',
+      });
       expect(verdictOn(code, { isFirstRejection: false }, vendorSpecific).verdict).toBe('stop');
       expect(verdictOn(code, { othersFree: false }, vendorSpecific).verdict).toBe('stop');
     },
@@ -342,6 +405,7 @@ describe('unsupported', () => {
       verdict: 'stop',
       reason: "onUnsupported is 'error'",
     });
+    expect(verdictOn('server_error', { onUnsupported: 'error' }).verdict).toBe('retry');
   });
 });
 

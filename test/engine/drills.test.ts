@@ -38,7 +38,9 @@ function setUp(
     return targets;
   }
   const drill = (options: Partial<DrillOptions<Tier, 'a' | 'b' | 'c'>> = {}) =>
-    router.drill({ tier: 't', fault: 'overloaded', share: 1, forMs: 600_000, ...options });
+    router.drill({
+      ...{ tier: 't', fault: 'overloaded', share: 1, forMs: 600_000, ...options },
+    } as DrillOptions<Tier, 'a' | 'b' | 'c'>);
   return { runtime, providers, router, events: recordEvents(router), makeCalls, drill };
 }
 

@@ -70,7 +70,7 @@ describe('an isolated target', () => {
   it('is reported by explain, snapshot and events', async () => {
     const { router, events } = setUp();
     using isolation = router.isolate('a/m');
-    const { candidates, skipped } = router.explain('t', 'hi');
+    const { candidates, skipped } = await router.explain('t', 'hi');
     expect(candidates.map(({ target }) => target)).toEqual(['b/m']);
     expect(skipped).toEqual([{ target: 'a/m', reason: 'isolated' }]);
     expect(router.snapshot().targets['a/m']).toMatchObject({ isolated: true });

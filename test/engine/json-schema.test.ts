@@ -34,6 +34,22 @@ describe('toJsonSchema', () => {
   });
 });
 
+describe('toJsonSchema throws for an object of a validation library without Standard Schema', () => {
+  class Old {
+    safeParse(): void {}
+  }
+
+  test.each([
+    ['parse', { parse: () => ({}) }],
+    ['validate', { type: 'object', validate: () => true }],
+    ['safeParse', new Old()],
+  ])('that has %s', (method, schema) => {
+    expect(() => toJsonSchema(schema as never, 'schema')).toThrow(
+      `schema: has a function "${method}", but is not a Standard Schema; use a version of its library`,
+    );
+  });
+});
+
 describe('checkAgainst', () => {
   test('returns the parsed value', async () => {
     expect(await checkAgainst(z.coerce.number(), '5')).toEqual({ ok: true, value: 5 });

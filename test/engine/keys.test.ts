@@ -108,7 +108,7 @@ describe('a pool of keys', () => {
   it('numbers keys from 1 in explain and trails', async () => {
     const { router } = pool({ 0: ['quota_exhausted'] });
     await router.complete('alone', 'hi');
-    const { candidates, skipped } = router.explain('alone', 'hi');
+    const { candidates, skipped } = await router.explain('alone', 'hi');
     expect(candidates.map(({ key }) => key).toSorted()).toEqual([2, 3]);
     expect(skipped).toMatchObject([{ target: 'a/m', key: 1 }]);
     const { trail } = await router.complete('alone', 'hi');

@@ -52,7 +52,7 @@ describe('a target at its limit', () => {
     expect(text).toBe('two');
     expect(trail[0]).toMatchObject({ target: 'a/m', outcome: 'skipped' });
     expect(trail[0]?.reason).toMatch(/^its rpm limit of 1 is used up until 2026-01-01T00:01/);
-    const { candidates, skipped } = router.explain('t', 'hi');
+    const { candidates, skipped } = await router.explain('t', 'hi');
     expect(candidates.map(({ target }) => target)).toEqual(['b/m', 'a/m']);
     expect(skipped).toMatchObject([{ target: 'a/m', until: expect.any(Number) }]);
     expect(timesOf('a')).toHaveLength(1);

@@ -55,6 +55,32 @@ function setUp(ms: number, failures = 0, tier: TierSettings = {}, script: FakeSc
 
 const healthy = { circuit: 'closed', failures: 0, unavailableUntil: {} };
 
+describe('an SDK that is missing', () => {
+  it('is one of the reasons when no target answers, with what to install', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const router = createRouter({
+      runtime,
+      providers: {
+        first: slowToLoad(runtime, 1, 9).provider,
+        second: slowToLoad(runtime, 1, 9).provider,
+        third: fakeProvider({ error: 'server_error' }, { runtime }),
+      },
+      tiers: { two: ['first/m', 'second/m'], all: ['first/m', 'second/m', 'third/m'] },
+    });
+    const hint = 'the package "sdk" could not be loaded; install it: npm i sdk';
+    const error = await router.complete('two', 'hi').catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'all_targets_failed',
+      errors: [{ code: 'config' }, { code: 'config' }],
+      message: `all targets of tier "two" failed\n  first/m: ${hint}\n  second/m: ${hint}`,
+    });
+    await expect(router.complete('all', 'hi')).rejects.toMatchObject({
+      code: 'all_targets_failed',
+      message: expect.stringContaining(`first/m: ${hint}\n  second/m: ${hint}\n  third/m: `),
+    });
+  });
+});
+
 describe('an SDK that loads slowly', () => {
   it('does not count for the timeouts of the target or as a wait in the queue', async () => {
     const { router } = setUp(5_000, 0, { timeouts: { firstTokenMs: 100, connectMs: 50 } });

@@ -16,6 +16,11 @@ cycle.self = cycle;
 
 describe('normalizeMessages', () => {
   it.each<[string, unknown, string]>([
+    [
+      'nothing but results, whose calls are missing',
+      [{ role: 'system', content: 'Be brief.' }, result('21 degrees')],
+      'messages[1].content[0]: no message before it has the tool call "1" of this result',
+    ],
     ['nothing', [], 'messages: must be a string or a list with at least one message'],
     ['an unknown role', [{ role: 'bot', content: 'hi' }], 'messages[0].role: must be one of'],
     ['no content', [{ role: 'user' }], 'messages[0].content: must be a string or a list'],
@@ -48,7 +53,8 @@ describe('normalizeMessages', () => {
   });
 
   it('keeps null as the output of a tool', () => {
-    expect(normalizeMessages([result(null)])).toEqual([result(null)]);
+    const [, kept] = normalizeMessages([{ role: 'user', content: 'Look.' }, result(null)]);
+    expect(kept).toEqual(result(null));
   });
 });
 

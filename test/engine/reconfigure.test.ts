@@ -95,6 +95,77 @@ describe('a limit that changes while calls are in flight', () => {
     }
   });
 
+  it('applies to waiting calls when it is of another kind', async () => {
+    for (const of of Object.values(owners)) {
+      const { router, runtime, start, inFlight, end } = routerOver(of({ concurrency: 2 }));
+      await start(10);
+      router.reconfigure(of({ rpm: 3 }));
+      await flush(runtime);
+      // The two in flight were sent before there was a rate.
+      expect(inFlight()).toBe(5);
+      await runtime.advance(62_000);
+      await flush(runtime);
+      expect(inFlight()).toBe(8);
+      await end();
+    }
+  });
+
+  it('rejects or keeps waiting calls, and never loses them, whatever it changes to', async () => {
+    const changes: readonly Limits[] = [
+      { concurrency: 1 },
+      { concurrency: 3 },
+      {},
+      { rpm: 2 },
+      { tpm: 4_000 },
+      { concurrency: 2, maxQueue: 1 },
+      { concurrency: 2, maxQueueMs: 100 },
+    ];
+    for (const of of Object.values(owners)) {
+      for (const [at, limits] of changes.entries()) {
+        const { router, runtime, end } = routerOver(of({ concurrency: 2 }), 1_000);
+        let settled = 0;
+        const call = () =>
+          void router
+            .complete('t', 'hi')
+            .catch(() => undefined)
+            .then(() => {
+              settled += 1;
+            });
+        for (let each = 0; each < 6; each++) call();
+        await flush(runtime);
+        for (const change of [limits, ...changes.slice(at + 1)]) {
+          router.reconfigure(of(change));
+          call();
+          await runtime.advance(300);
+          await flush(runtime);
+        }
+        await runtime.advance(timeouts.totalMs);
+        await flush(runtime);
+        expect(settled).toBe(6 + changes.length - at);
+        expect(router.snapshot()).toMatchObject({
+          callsInFlight: 0,
+          targets: { 'p/m': { limits: { queued: 0 } } },
+        });
+        await end();
+      }
+    }
+  });
+
+  it('counts what is in flight under the previous name of the tier', async () => {
+    const named = (name: string): Config => ({
+      tiers: { [name]: { targets: [{ target: 'p/m', limits: { concurrency: 5 } }], timeouts } },
+    });
+    const { router, runtime, start, inFlight, end } = routerOver(named('t'), 1_000);
+    await start(8);
+    router.reconfigure(named('u'));
+    await start(8, 'u');
+    expect(inFlight()).toBe(5);
+    await runtime.advance(1_000);
+    await flush(runtime);
+    expect(inFlight()).toBe(10);
+    await end();
+  });
+
   it('is not reset by a call with the previous configuration', async () => {
     const targets = [{ target: 'p/m' as const, limits: { concurrency: 1 } }];
     const more = [{ target: 'p/n' as const, limits: { concurrency: 9 } }];
@@ -167,6 +238,29 @@ describe('a removed target', () => {
       await flush(runtime);
     }
     await end();
+  });
+
+  it('lets waiting calls go on to others when it fails, and keeps its statistics', async () => {
+    const runtime = fakeRuntime({ time: 'manual' });
+    const p = fakeProvider({ error: 'server_error', firstTokenDelayMs: 1_000 }, { runtime });
+    const q = fakeProvider('from q', { runtime });
+    const busy = { t: { targets: ['p/m', 'q/m'], limits: { concurrency: 1 }, timeouts } } as const;
+    const router = createRouter({ runtime, providers: { p, q }, tiers: busy });
+    const texts: unknown[] = [];
+    for (let each = 0; each < 3; each++) {
+      void router.complete('t', 'hi').then(
+        ({ text }) => texts.push(text),
+        (error) => texts.push(error.code),
+      );
+    }
+    await flush(runtime);
+    router.reconfigure({ tiers: { t: ['q/m'] } });
+    router.reconfigure({ tiers: busy });
+    for (let each = 0; each < 60; each++) await runtime.advance(1_000);
+    await flush(runtime);
+    expect(texts).toEqual(['from q', 'from q', 'from q']);
+    expect(router.snapshot().targets['p/m']?.failures).toBeGreaterThan(0);
+    await router.close();
   });
 
   it('loses its state, and the others keep theirs', async () => {

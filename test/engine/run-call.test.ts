@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isSignalboxError, type SignalboxError } from '../../src/errors.ts';
+import { isSignalboxError, SignalboxError } from '../../src/errors.ts';
 import type { Attempt } from '../../src/protocol/attempt.ts';
 import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { TierSettings } from '../../src/protocol/config.ts';
 import type { Message, Part } from '../../src/protocol/message.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';
 import { createRouter } from '../../src/router.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
@@ -41,6 +42,9 @@ function setUp(scripts: Record<string, FakeScript>, tier: TierSettings = {}) {
   return { runtime, router, events, calls, complete, fails };
 }
 
+const busy = (retryAfterMs: number) => ({ error: 'overloaded', retryAfterMs }) as const;
+const opened = { circuit: { consecutiveFailures: 1, openMs: 5_000 } } as const;
+
 const summaryOf = (trail: readonly Attempt[]): string[] =>
   trail.map((line) => `${line.target} ${line.outcome} ${line.verdict}`);
 
@@ -60,6 +64,41 @@ async function read(
   }
   return { text, types, error: undefined };
 }
+
+it.each<[string, object, object, string]>([
+  ['is a stream without either', {}, {}, 'stream'],
+  ['is what the tier says', { transfer: 'unary' }, {}, 'unary'],
+  ['is what the former name says', { wire: 'unary' }, {}, 'unary'],
+  ['is what the former name says in a call', {}, { wire: 'unary' }, 'unary'],
+  [
+    'is what the name says, and not the former one',
+    { wire: 'unary' },
+    { transfer: 'stream' },
+    'stream',
+  ],
+])('the transfer %s', async (_what, tier, options, expected) => {
+  const seen: string[] = [];
+  const fake = fakeProvider('one');
+  const provider: Provider = {
+    ...fake,
+    prepare: (request) => {
+      const { warnings, send } = fake.prepare(request);
+      return {
+        warnings,
+        send(context) {
+          seen.push(context.transfer);
+          return send(context);
+        },
+      };
+    },
+  };
+  const router = createRouter({
+    providers: { a: provider },
+    tiers: { t: { targets: ['a/m'], ...tier } },
+  });
+  await router.complete('t', 'hi', options);
+  expect(seen).toEqual([expected]);
+});
 
 describe('a call', () => {
   it('tries only the first target when it answers', async () => {
@@ -139,6 +178,32 @@ describe('a call', () => {
     expect(error.message).toContain('b/m');
     expect(error.retryAfterMs).toBeGreaterThan(0);
     expect(calls()).toEqual({ a: 2, b: 1 });
+  });
+
+  it.each<[string, FakeScript, FakeScript, object, number | undefined]>([
+    ['both', busy(30_000), busy(20_000), {}, 20_000],
+    ['one', busy(30_000), { error: 'unsupported' }, {}, 30_000],
+    ['one that does not say', busy(30_000), { error: 'server_error' }, {}, 30_000],
+    ['longer than the circuit is open', busy(30_000), busy(40_000), opened, 30_000],
+    ['shorter than the circuit is open', busy(2_000), busy(3_000), opened, 5_000],
+    ['the circuit alone', { error: 'server_error' }, { error: 'unsupported' }, opened, 5_000],
+    ['fail-fast', busy(30_000), busy(20_000), { whenAllOpen: 'fail-fast' }, 20_000],
+    ['nobody', { error: 'server_error' }, { error: 'unsupported' }, {}, undefined],
+  ])('has the earliest time at which a target may answer: %s', async (_, a, b, tier, expected) => {
+    const { fails } = setUp({ a, b }, { retry: { attempts: 0 }, ...tier });
+    const error = await fails();
+    expect(error.code).toBe('all_targets_failed');
+    expect(error.retryAfterMs).toBe(expected);
+  });
+
+  it('keeps the time when the circuit opens, for later calls', async () => {
+    const { fails, runtime } = setUp(
+      { a: busy(30_000), b: busy(40_000) },
+      { ...opened, retry: { attempts: 0 }, whenAllOpen: 'fail-fast' },
+    );
+    expect((await fails()).retryAfterMs).toBe(30_000);
+    await runtime.advance(1_000);
+    expect((await fails()).retryAfterMs).toBe(4_000);
   });
 
   it('reports when the first target is available again', async () => {
@@ -677,6 +742,40 @@ describe('the tags of a target', () => {
   });
 });
 
+describe('an option that is undefined', () => {
+  it('counts as not set, in tags and in groups of options, wherever it is', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const a = fakeProvider([{ text: 'late', firstTokenDelayMs: 500 }, 'two'], { runtime });
+    const router = createRouter({
+      runtime,
+      providers: { a },
+      tags: { service: 'shop', region: undefined },
+      providerLimits: { a: undefined },
+      defaults: { tags: { service: undefined }, providerOptions: { a: undefined } },
+      tiers: {
+        t: {
+          targets: [{ target: 'a/m', tags: { team: 'one', service: undefined } }],
+          timeouts: { firstTokenMs: 100 },
+          tags: { level: 'gold', service: undefined },
+        },
+      },
+    });
+    const options = {
+      signal: undefined,
+      tags: { user: undefined, level: undefined },
+      timeouts: { firstTokenMs: undefined },
+      retry: { attempts: undefined },
+      providerOptions: { a: undefined },
+    };
+    // The tier's timeout applies.
+    await expect(router.complete('t', 'hi', options)).rejects.toMatchObject({
+      errors: [{ code: 'timeout', phase: 'first-token' }],
+    });
+    const answer = await router.complete('t', 'hi', options);
+    expect(answer.tags).toStrictEqual({ service: 'shop', level: 'gold', team: 'one' });
+  });
+});
+
 describe('an invalid call', () => {
   it.each([
     [
@@ -726,7 +825,7 @@ describe('a router', () => {
   it('explains a call without making it', async () => {
     const { router, calls, complete } = setUp({ a: { error: 'auth' }, b: 'two' });
     await complete();
-    const explained = router.explain('t', 'hi', { route: { ignore: [] } });
+    const explained = await router.explain('t', 'hi', { route: { ignore: [] } });
     expect(explained.candidates.map(({ target }) => target)).toEqual(['b/m']);
     expect(explained.skipped[0]).toMatchObject({ target: 'a/m' });
     expect(explained.skipped[0]?.reason).toContain('key rejected until');
@@ -806,4 +905,42 @@ it('sends the messages as they were when the call was made', async () => {
   await call;
   const sent = [{ role: 'user', content: [{ type: 'text', text: 'first' }] }];
   expect(b.calls[0]?.request.messages).toEqual(sent);
+});
+
+describe('connections that are lost', () => {
+  async function circuitAfter(frozenMs: number) {
+    const started = fakeRuntime();
+    let aheadMs = 0;
+    const runtime = { ...started, now: () => started.now() + aheadMs };
+    const lost = Promise.withResolvers<void>();
+    const a = fakeProvider('a', { runtime });
+    const losing = {
+      ...a,
+      prepare: () => ({
+        warnings: [],
+        async *send() {
+          yield [{ type: 'open' as const }];
+          await lost.promise;
+          throw new SignalboxError('stream_interrupted', 'reset by peer');
+        },
+      }),
+    };
+    const providers = { a: losing };
+    const tiers = { t: { targets: ['a/m' as const], retry: { attempts: 0 } } };
+    const router = createRouter({ runtime, providers, tiers });
+    const calls = [1, 2, 3, 4].map(() => router.complete('t', 'hi').catch(() => undefined));
+    await started.advance(0);
+    aheadMs = frozenMs;
+    lost.resolve();
+    await Promise.all(calls);
+    return router.snapshot().targets['a/m']?.circuit;
+  }
+
+  it('open the circuit', async () => {
+    expect(await circuitAfter(0)).toBe('open');
+  });
+
+  it('do not open it when the process was frozen meanwhile', async () => {
+    expect(await circuitAfter(120_000)).toBe('closed');
+  });
 });

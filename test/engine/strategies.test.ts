@@ -51,9 +51,9 @@ describe('a custom strategy', () => {
     expect(trail.map(({ target }) => target)).toEqual(['a/m', 'b/m']);
   });
 
-  it('applies to explain, and to each tier separately', () => {
+  it('applies to explain, and to each tier separately', async () => {
     const router = setUp(reversed, { tier: { targets: ['a/m', 'b/m'], fallbackTier: 'spare' } });
-    const { candidates } = router.explain('t', 'hi');
+    const { candidates } = await router.explain('t', 'hi');
     expect(candidates.map(({ target }) => target)).toEqual(['b/m', 'a/m', 'c/m']);
   });
 
@@ -73,7 +73,7 @@ describe('a custom strategy', () => {
     for (let round = 0; round < 2; round += 1) {
       await router.complete('t', 'one two', { tags: { user: 'u' }, maxOutputTokens: 50 });
     }
-    router.explain('t', 'hi');
+    await router.explain('t', 'hi');
     expect(seen[0]?.call).toEqual({
       kind: 'chat',
       tier: 't',

@@ -142,7 +142,7 @@ describe('a permit', () => {
     expect(call('failure')).toEqual({ to: 'open', until: 1_005_000 });
     clock.now = 1_005_000;
     const first = circuit.enter(policy);
-    expect(first.change).toEqual({ to: 'half-open' });
+    expect(first.change).toStrictEqual({ to: 'half-open' });
     expect(first.settle('success')).toBeUndefined();
     const second = circuit.enter(policy);
     expect(second.change).toBeUndefined();

@@ -42,6 +42,11 @@ describe('a closed circuit', () => {
     expect(openCircuit).toEqual({ state: 'open', until: 5_000, openings: 1 });
   });
 
+  test('admits every call, none as a probe', () => {
+    expect(circuitAllows(closedCircuit, 0)).toEqual({ allowed: true });
+    expect(enterCircuit(closedCircuit, 1)).toBe(closedCircuit);
+  });
+
   test('resets the failure streak on success', () => {
     expect(afterCalls('failure', 'failure', 'success', 'failure')).toMatchObject({
       state: 'closed',
@@ -60,6 +65,7 @@ describe('a closed circuit', () => {
     let circuit = bad;
     for (let call = 0; call < 30; call++) circuit = record(circuit, regular, 'success');
     expect(circuit).toMatchObject({ recent: Array(20).fill(false) });
+    expect(record(circuit, regular, 'success')).toBe(circuit);
   });
 
   test('never opens on a success', () => {
@@ -111,7 +117,9 @@ describe('an open circuit', () => {
       expect(record(openCircuit, regular, outcome)).toBe(openCircuit);
       expect(record(openCircuit, probe(7), outcome)).toBe(openCircuit);
     }
-    expect(releaseCircuit(openCircuit, probe(7))).toBe(openCircuit);
+    for (const passage of [regular, forced, probe(7)]) {
+      expect(releaseCircuit(openCircuit, passage)).toBe(openCircuit);
+    }
   });
 
   test('counts a forced success like a probe and ignores a forced failure', () => {
@@ -149,6 +157,13 @@ describe('an open circuit', () => {
     );
   });
 
+  test('opens for up to a fifth less at random from the second opening on', () => {
+    const again = (random: number) =>
+      record(enterCircuit(openCircuit, 1), probe(1), 'failure', 5_000, random);
+    expect(again(0)).toMatchObject({ until: 15_000, openings: 2 });
+    expect(again(0.5)).toMatchObject({ until: 14_000 });
+  });
+
   test('restarts at 5 s after it was closed', () => {
     let circuit = enterCircuit(openCircuit, 1);
     circuit = record(circuit, probe(1), 'failure', 5_000);
@@ -181,6 +196,7 @@ describe('a half-open circuit', () => {
     const released = releaseCircuit(probing, probe(1));
     expect(circuitAllows(released, 0)).toEqual({ allowed: true });
     expect(released).toMatchObject({ state: 'half-open', successes: 0 });
+    expect(releaseCircuit(released, forced)).toBe(released);
   });
 
   test('ignores calls from before and outdated probes', () => {

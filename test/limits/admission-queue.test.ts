@@ -33,6 +33,7 @@ function setUp() {
   };
   const requestFor = (gates: readonly Gate[], more: Partial<QueueRequest> = {}): QueueRequest => ({
     gates,
+    renewedGates: () => gates,
     load: { tokens: 0 },
     priority: 'normal',
     since: nextArrival(),
@@ -64,6 +65,7 @@ describe('createAdmissionQueue', () => {
     const { signal } = new AbortController();
     const entered = queue.enter({
       gates: [slots(1)],
+      renewedGates: () => [],
       load: { tokens: 0 },
       priority: 'low',
       since: 0,
@@ -112,6 +114,52 @@ describe('createAdmissionQueue', () => {
     expect(admitted).toEqual(['filler']);
     await runtime.advance(130_000);
     expect(admitted).toEqual(['filler', 'large', 'small']);
+  });
+
+  test('does not let small requests overtake a large one at any of its gates', async () => {
+    const { enter, admitted, runtime } = setUp();
+    const tokens = () =>
+      createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => 6_000 });
+    const [one, two] = [tokens(), tokens()];
+    enter('filler one', [one], { load: { tokens: 6_000 } });
+    enter('filler two', [two], { load: { tokens: 60 } });
+    enter('large', [one, two], { load: { tokens: 100 } });
+    enter('small', [two], { load: { tokens: 5 } });
+    await runtime.settle();
+    expect(admitted).toEqual(['filler one', 'filler two']);
+  });
+
+  test('sets its timer once for attempts that wait for the same gate', async () => {
+    const runtime = fakeRuntime();
+    let sleeps = 0;
+    const queue = createAdmissionQueue({
+      ...runtime,
+      sleep: (ms, signal) => {
+        sleeps += 1;
+        return runtime.sleep(ms, signal);
+      },
+    });
+    const gate = createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => 6_000 });
+    const enter = (tokens: number) =>
+      queue.enter({
+        gates: [gate],
+        renewedGates: () => [gate],
+        load: { tokens },
+        priority: 'normal',
+        since: runtime.now(),
+        deadline: runtime.now() + 600_000,
+        expiresAt: Number.POSITIVE_INFINITY,
+        bounds: [],
+        signal: new AbortController().signal,
+      });
+    await enter(90);
+    const waiting = [enter(6_000), enter(5), enter(5)];
+    expect(sleeps).toBe(1);
+    await runtime.advance(500);
+    expect(sleeps).toBe(1);
+    await runtime.advance(200_000);
+    await Promise.all(waiting);
+    expect(runtime.pending).toBe(0);
   });
 
   test('admits when a gate opens over time, with one timer', async () => {
@@ -224,6 +272,245 @@ describe('createAdmissionQueue', () => {
     const second = queue.forecast([gate], { tokens: 0 })?.waitMs ?? 0;
     expect(alone).toBeGreaterThan(9_000);
     expect(second).toBeGreaterThan(alone + 9_000);
+  });
+
+  test('passes an attempt only if no gate is closed, and none is blocked by a waiting one', async () => {
+    const { enter, queue, release, runtime } = setUp();
+    const load = { tokens: 0 };
+    const shared = slots(9);
+    const full = slots(1);
+    expect(queue.pass([shared], load)).toBeDefined();
+    enter('in', [full]);
+    expect(queue.pass([full], load)).toBeUndefined();
+    const rate = createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => 6_000 });
+    enter('large', [rate], { load: { tokens: 6_000 } });
+    enter('waits', [rate], { load: { tokens: 100 } });
+    await runtime.settle();
+    expect(queue.pass([rate], load)).toBeUndefined();
+    release('in');
+    await runtime.settle();
+    expect(queue.pass([full], load)).toBeDefined();
+  });
+
+  test('returns the pass of each gate', () => {
+    const { queue } = setUp();
+    const gate = slots(2);
+    const entered: object[] = [];
+    const recording = {
+      ...gate,
+      enter: (...each: Parameters<Gate['enter']>) => {
+        const pass = gate.enter(...each);
+        entered.push(pass);
+        return pass;
+      },
+    };
+    const admission = queue.pass([slots(1), recording], { tokens: 0 });
+    expect(admission?.pass(recording)).toBe(entered[0]);
+    expect(admission?.pass(slots(1))).toBeUndefined();
+  });
+
+  test('admits attempts when a limit has changed, after a review', async () => {
+    const { enter, queue, admissions, admitted, runtime } = setUp();
+    let limit = 1;
+    const gate = createConcurrencyGate(
+      () => 'slots',
+      () => limit,
+    );
+    for (const name of ['a', 'b', 'c']) enter(name, [gate]);
+    await runtime.settle();
+    expect(admitted).toEqual(['a']);
+    limit = 2;
+    queue.limitsChanged();
+    await runtime.settle();
+    expect(admitted).toEqual(['a', 'b']);
+    limit = 3;
+    admissions.get('a')?.review();
+    await runtime.settle();
+    expect(admitted).toEqual(['a', 'b', 'c']);
+  });
+
+  /** Resolves to the rejection of an attempt. */
+  const rejectionOf = (entered: Admission | Promise<Admission>): Promise<unknown> =>
+    Promise.resolve(entered).then(
+      () => 'admitted',
+      (error: unknown) => error,
+    );
+
+  test('reports the gate, the wait and the bound when the queue is full', async () => {
+    const { queue, enter, runtime } = setUp();
+    const gate = createRateGate({ name: () => 'its rpm', unit: 'requests', perMinute: () => 61 });
+    const bounds = [
+      { key: 'other', max: 9 },
+      { key: 'target', max: 1 },
+    ];
+    for (let each = 0; each < 5; each += 1) enter(`burst ${each}`, [gate]);
+    enter('waits', [gate], { bounds });
+    const rejection = await rejectionOf(
+      queue.enter({
+        gates: [gate],
+        renewedGates: () => [gate],
+        load: { tokens: 0 },
+        priority: 'normal',
+        since: 99,
+        deadline: runtime.now() + 600_000,
+        expiresAt: Number.POSITIVE_INFINITY,
+        bounds,
+        signal: new AbortController().signal,
+      }),
+    );
+    expect(rejection).toMatchObject({
+      message: 'full: its rpm',
+      reason: 'full',
+      gate: 'its rpm',
+      waitMs: 2_000,
+      bound: { key: 'target', max: 1 },
+    });
+    expect(queue.waiting('other')).toBe(1);
+    expect(queue.waiting('none')).toBe(0);
+  });
+
+  test.each(['deadline', 'expiresAt'] as const)(
+    'rejects as too late exactly when the wait reaches %s',
+    async (limit) => {
+      const { queue, enter, runtime } = setUp();
+      const gate = createRateGate({ name: () => 'its rpm', unit: 'requests', perMinute: () => 61 });
+      for (let each = 0; each < 5; each += 1) enter(`burst ${each}`, [gate]);
+      const request = {
+        gates: [slots(1), gate],
+        renewedGates: () => [gate],
+        load: { tokens: 0 },
+        priority: 'normal',
+        since: 99,
+        deadline: runtime.now() + 600_000,
+        expiresAt: Number.POSITIVE_INFINITY,
+        bounds: [],
+        signal: new AbortController().signal,
+      } as const;
+      const tooLate = queue.enter({ ...request, [limit]: runtime.now() + 1_000 });
+      expect(await rejectionOf(tooLate)).toMatchObject({
+        reason: 'too-late',
+        gate: 'its rpm',
+        waitMs: 1_000,
+        bound: undefined,
+      });
+      const inTime = queue.enter({ ...request, [limit]: runtime.now() + 1_001 });
+      await runtime.advance(1_000);
+      expect(await rejectionOf(inTime)).toBe('admitted');
+    },
+  );
+
+  test('counts only attempts that go first, and that need the same gate, as ahead', async () => {
+    const { enter, rejected, queue, runtime } = setUp();
+    const gate = createRateGate({ name: () => 'rpm', unit: 'requests', perMinute: () => 61 });
+    const other = createRateGate({ name: () => 'rpm', unit: 'requests', perMinute: () => 61 });
+    for (let each = 0; each < 5; each += 1) {
+      enter(`a${each}`, [gate]);
+      enter(`b${each}`, [other]);
+    }
+    for (let each = 0; each < 4; each += 1) enter(`waits ${each}`, [gate], { priority: 'low' });
+    await runtime.settle();
+    expect(queue.forecast([other], { tokens: 0 })).toEqual({ waitMs: 1_000, gate: 'rpm' });
+    expect(queue.forecast([gate], { tokens: 0 })?.waitMs).toBe(5_000);
+    const deadline = runtime.now() + 1_500;
+    enter('normal', [gate], { deadline });
+    enter('low', [gate], { deadline, priority: 'low' });
+    await runtime.settle();
+    expect(rejected).toEqual(['low: too-late']);
+  });
+
+  test('estimates the wait for a slot from how long slots are held', async () => {
+    const { enter, release, queue, runtime } = setUp();
+    const gate = slots(2, 'its slots');
+    enter('first', [gate]);
+    await runtime.advance(1_000);
+    release('first');
+    for (const name of ['a', 'b', 'c']) enter(name, [gate]);
+    await runtime.settle();
+    expect(queue.forecast([gate], { tokens: 0 })).toEqual({ waitMs: 1_000, gate: 'its slots' });
+  });
+
+  test('listens for the abort of waiting attempts only', async () => {
+    const { enter, release, runtime } = setUp();
+    const gate = slots(1);
+    const { signal } = new AbortController();
+    enter('in', [gate]);
+    enter('waits', [gate], { signal });
+    enter('expires', [gate], { signal, expiresAt: runtime.now() + 5_000 });
+    await runtime.settle();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(2);
+    await runtime.advance(5_000);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    release('in');
+    await runtime.settle();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  test('admits those behind an attempt that is aborted', async () => {
+    const { enter, admitted, runtime } = setUp();
+    const gate = createRateGate({ name: () => 'tpm', unit: 'tokens', perMinute: () => 6_000 });
+    const controller = new AbortController();
+    enter('filler', [gate], { load: { tokens: 90 } });
+    enter('large', [gate], { load: { tokens: 6_000 }, signal: controller.signal });
+    enter('small', [gate], { load: { tokens: 5 } });
+    await runtime.settle();
+    expect(admitted).toEqual(['filler']);
+    controller.abort();
+    await runtime.settle();
+    expect(admitted).toEqual(['filler', 'small']);
+  });
+
+  test('keeps waiting attempts in order when the one ahead needs another gate too', async () => {
+    const { enter, release, admitted, runtime } = setUp();
+    const full = slots(1);
+    const other = slots(1);
+    enter('in', [full]);
+    enter('holds', [other]);
+    enter('needs both', [full, other]);
+    enter('needs other', [other]);
+    await runtime.settle();
+    release('holds');
+    await runtime.settle();
+    expect(admitted).toEqual(['in', 'holds', 'needs other']);
+    release('needs other');
+    release('in');
+    await runtime.settle();
+    expect(admitted).toEqual(['in', 'holds', 'needs other', 'needs both']);
+  });
+
+  test('reports the gate for which an attempt waited until it expired', async () => {
+    const { queue, enter, runtime } = setUp();
+    const gate = slots(1, 'its slots');
+    enter('in', [gate]);
+    const expired = rejectionOf(
+      queue.enter({
+        gates: [gate],
+        renewedGates: () => [gate],
+        load: { tokens: 0 },
+        priority: 'normal',
+        since: 99,
+        deadline: runtime.now() + 600_000,
+        expiresAt: runtime.now() + 1_000,
+        bounds: [{ key: 'target', max: 5 }],
+        signal: new AbortController().signal,
+      }),
+    );
+    await runtime.settle();
+    expect(queue.waiting('target')).toBe(1);
+    await runtime.advance(1_000);
+    expect(await expired).toMatchObject({ reason: 'expired', gate: 'its slots', waitMs: 0 });
+    expect(queue.waiting('target')).toBe(0);
+  });
+
+  test('waits for the gate that opens last', () => {
+    const { queue } = setUp();
+    const opens = (name: string, at: number): Gate => ({
+      name,
+      opensAt: () => at,
+      intervalMs: () => 0,
+      enter: () => ({ leave: () => undefined }),
+    });
+    const gates = [opens('soon', 2e15), opens('late', 3e15), opens('between', 2.5e15)];
+    expect(queue.forecast(gates, { tokens: 0 })?.gate).toBe('late');
   });
 });
 

@@ -34,6 +34,20 @@ it('takes no token of the retry budget when it allows no hedge', () => {
   expect(tokens).toBe(1);
 });
 
+it('allows hedges while half of the calls are late', () => {
+  const budget = createHedgeBudget();
+  for (let call = 0; call < hedgeBudgetRules.maxLate; call += 1) budget.note(true);
+  expect(budget.take(free)).toBe(true);
+});
+
+it('accumulates at most ten hedges', () => {
+  const budget = createHedgeBudget();
+  budget.earn(1_000);
+  let taken = 0;
+  while (budget.take(free)) taken += 1;
+  expect(taken).toBe(hedgeBudgetRules.capacity);
+});
+
 it('keeps the hedge when the retry budget is empty', () => {
   const budget = createHedgeBudget();
   expect(budget.take(() => false)).toBe(false);

@@ -17,6 +17,14 @@ describe('createRecoveryGate', () => {
     expect(gate.opensAt(load, 3_000)).toBe(3_000);
   });
 
+  test('is named for messages, and delays nothing by itself', () => {
+    const gate = createRecoveryGate(() => undefined);
+    expect(gate.name).toBe("the vendor's rate limit");
+    expect(gate.intervalMs(load)).toBe(0);
+    expect(gate.opensAt(load, 5)).toBe(5);
+    expect(gate.isProbing()).toBe(false);
+  });
+
   describe('after a limit without Retry-After', () => {
     const limited = () => {
       const gate = createRecoveryGate(() => undefined);
@@ -33,6 +41,35 @@ describe('createRecoveryGate', () => {
       expect(gate.opensAt(load, 20)).toBe(20 + waitMs);
       probe.leave({ ...gone, outcome: 'other' }, 30);
       expect(gate.opensAt(load, 30)).toBe(30);
+      expect(gate.isProbing()).toBe(true);
+    });
+
+    test('admits another probe when the first was not rejected for a while', () => {
+      const gate = limited();
+      const first = gate.enter(load, 20);
+      gate.enter(load, 20 + waitMs);
+      expect(gate.opensAt(load, 20 + waitMs)).toBe(20 + 2 * waitMs);
+      first.leave({ ...gone, outcome: 'other' }, 4_000);
+      expect(gate.opensAt(load, 4_000)).toBe(20 + 2 * waitMs);
+      expect(gate.opensAt(load, 9_000)).toBe(9_000);
+    });
+
+    test('counts no attempt from before the limit as a probe', () => {
+      const gate = createRecoveryGate(() => undefined);
+      const early = gate.enter(load, 0);
+      gate
+        .enter(load, 0)
+        .leave({ ...gone, outcome: 'limited', hasRetryAfter: false, isTargetLimited: true }, 10);
+      expect(gate.opensAt(load, 15)).toBe(15);
+      gate.enter(load, 20);
+      early.leave({ ...gone, outcome: 'other' }, 30);
+      expect(gate.opensAt(load, 30)).toBe(20 + waitMs);
+    });
+
+    test('is over when an attempt sent at the time of the limit is answered', () => {
+      const gate = limited();
+      gate.enter(load, 10).answered();
+      expect(gate.isProbing()).toBe(false);
     });
 
     test.each([

@@ -24,6 +24,7 @@ describe('createRetryBudget', () => {
     const { clock, budget } = setUp();
     takeAll(budget);
     clock.now += 1_000;
+    expect(budget.tokens()).toBe(3);
     expect(takeAll(budget)).toBe(3);
     clock.now += 333;
     expect(takeAll(budget)).toBe(0);
@@ -59,6 +60,14 @@ describe('createRetryBudget', () => {
     const earned = budget.tokens();
     clock.now += 60_000;
     expect(budget.tokens()).toBe(earned);
+  });
+
+  test('refills before a success is added', () => {
+    const { clock, budget } = setUp();
+    takeAll(budget);
+    clock.now += 60_000;
+    budget.success();
+    expect(budget.tokens()).toBeCloseTo(10.1);
   });
 
   test('ignores a clock that goes backwards', () => {

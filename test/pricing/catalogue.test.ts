@@ -1,3 +1,4 @@
+import { findProvider } from '@pydantic/genai-prices';
 import { describe, expect, test, vi } from 'vitest';
 import { createCatalogue } from '../../src/pricing/pricing.ts';
 import { usdPerMillion } from '../../src/pricing/rate-card.ts';
@@ -23,7 +24,7 @@ describe('the catalogue', () => {
     const importList = vi.fn(() => import('@pydantic/genai-prices'));
     const catalogue = createCatalogue(importList);
     await Promise.all([catalogue.load(), catalogue.load()]);
-    await catalogue.load();
+    expect(catalogue.load()).toBeUndefined();
     expect(importList).toHaveBeenCalledTimes(1);
   });
 
@@ -48,11 +49,35 @@ describe('the catalogue', () => {
   test('looks up a model once when its price does not change over time', async () => {
     const { calcPrice } = await import('@pydantic/genai-prices');
     const lookUp = vi.fn(calcPrice);
-    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp }));
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp, findProvider }));
     await catalogue.load();
     const first = catalogue.card('openai', 'gpt-4o', spring2026);
     expect(catalogue.card('openai', 'gpt-4o', spring2026 + 1)).toBe(first);
     expect(lookUp).toHaveBeenCalledTimes(1);
+  });
+
+  test('looks up each of several models once, and an unlisted one too', async () => {
+    const { calcPrice } = await import('@pydantic/genai-prices');
+    const lookUp = vi.fn(calcPrice);
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp, findProvider }));
+    await catalogue.load();
+    for (let each = 0; each < 3; each += 1) {
+      catalogue.card('openai', 'gpt-4o', spring2026);
+      catalogue.card('openai', 'gpt-4o-mini', spring2026);
+      catalogue.card('openai', 'no-such-model', spring2026);
+    }
+    expect(lookUp).toHaveBeenCalledTimes(3);
+  });
+
+  test('has no price when the list has none for that date', async () => {
+    const { calcPrice } = await import('@pydantic/genai-prices');
+    const catalogue = createCatalogue(async () => ({
+      calcPrice: (usage, model, options) =>
+        options?.timestamp === undefined ? calcPrice(usage, model, options) : null,
+      findProvider,
+    }));
+    await catalogue.load();
+    expect(catalogue.card('anthropic', 'claude-sonnet-4-6', spring2026)).toBeUndefined();
   });
 
   test('returns the price at the given date', async () => {
@@ -82,6 +107,7 @@ describe('the catalogue', () => {
 
   test('returns no price when the list throws for a row', async () => {
     const catalogue = createCatalogue(async () => ({
+      findProvider,
       calcPrice: () => {
         throw new Error('Missing ancestor price key');
       },
@@ -92,7 +118,7 @@ describe('the catalogue', () => {
 
   test('limits the cache when a vendor sends a new model in every answer', async () => {
     const lookUp = vi.fn(() => null);
-    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp }));
+    const catalogue = createCatalogue(async () => ({ calcPrice: lookUp, findProvider }));
     await catalogue.load();
     catalogue.card('openai', 'first', spring2026);
     for (let index = 0; index < 1000; index += 1) {

@@ -188,6 +188,25 @@ describe('a listed price', () => {
     });
   });
 
+  test('is exact for writes without a lifetime, and for the listed lifetimes', () => {
+    const writes = usageOf({ inputTokens: 1000, cacheWriteTokens: 1000 });
+    const priced = (byTtl: Record<string, number>, card = listed()) =>
+      priceUsage({ usage: { ...writes, cacheWriteTokensByTtl: byTtl }, card });
+    expect(priceUsage({ usage: writes, card: listed() })).toMatchObject({
+      usd: 0.0025,
+      priced: 'exact',
+    });
+    expect(priced({ '30m': 1000 })).toMatchObject({ usd: 0.0025, priced: 'exact' });
+    expect(priced({ '12h': 0 }).priced).toBe('exact');
+    expect(priced({ '1h': 1000 }).priced).toBe('estimated');
+    expect(priced({ '1h': 1000 }, listed({ cache_write_1h_mtok: 5 }))).toMatchObject({
+      usd: 0.005,
+      priced: 'exact',
+    });
+    // 400 × $5, and the other 600 × $2.50
+    expect(priced({ '1h': 400 }, listed({ cache_write_1h_mtok: 5 })).usd).toBe(0.0035);
+  });
+
   test("prices Claude's one-hour writes at twice the input when a reseller does not list them", () => {
     const usage = usageOf({
       inputTokens: 1000,
@@ -223,6 +242,52 @@ describe('a listed price', () => {
       usd: 0.002,
       priced: 'estimated',
     });
+  });
+
+  test('estimates a tier whose multiple is not published for long context', () => {
+    const card = listed({}, 'openai', 'gpt-5.4');
+    const at = (inputTokens: number) =>
+      priceUsage({ usage: usageOf({ inputTokens }), card, serviceTier: 'priority' }).priced;
+    expect(at(100_000)).toBe('exact');
+    expect(at(100_001)).toBe('estimated');
+  });
+
+  test('estimates a tier whose multiple is not published for caches', () => {
+    const card = listed({}, 'google', 'gemini-2.5-pro');
+    const priced = (counts: Partial<Usage>) =>
+      priceUsage({
+        usage: usageOf({ inputTokens: 1000, ...counts }),
+        card,
+        serviceTier: 'flex',
+      }).priced;
+    expect(priced({})).toBe('exact');
+    expect(priced({ cachedInputTokens: 400 })).toBe('estimated');
+    expect(priced({ cacheWriteTokens: 400 })).toBe('estimated');
+  });
+
+  test("counts Perplexity's searches", () => {
+    const usage = usageOf({ raw: { num_search_queries: 3 } });
+    expect(priceUsage({ usage, card: listed({ web_searches_kcount: 10 }) }).usd).toBe(0.03);
+  });
+
+  test('ignores a region that is no string', () => {
+    const usage = usageOf({ inputTokens: 1000, raw: { inference_geo: ['us'] } });
+    const card = listed({}, 'anthropic', 'claude-opus-4-6');
+    expect(priceUsage({ usage, card }).usd).toBe(0.002);
+  });
+
+  test('has its steps in ascending order', () => {
+    const card = listed({
+      input_mtok: { base: 2, tiers: [{ start: 200_000, price: 4 }] },
+      output_mtok: {
+        base: 10,
+        tiers: [
+          { start: 300_000, price: 20 },
+          { start: 99_999, price: 15 },
+        ],
+      },
+    });
+    expect(card.steps.map(({ above }) => above)).toEqual([0, 100_000, 200_000, 300_000]);
   });
 
   test('prices only input when the row has no output price', () => {

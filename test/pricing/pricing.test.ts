@@ -30,6 +30,8 @@ describe('pricing', () => {
     const cost = pricing.price(gpt4o, { usage, servedModel: 'gpt-4o-mini-2024-07-18' });
     // $0.15 and $0.60 per million
     expect(cost.usd).toBe(0.00021);
+    const mini = { ...gpt4o, model: 'gpt-4o-mini' };
+    expect(pricing.price(mini, { usage, servedModel: 'gpt-4o' }).usd).toBe(0.0035);
   });
 
   test('uses the price of the requested model when the served one is not listed', async () => {
@@ -140,7 +142,7 @@ describe('pricing', () => {
     expect(pricing.contextWindow(gpt4o)).toBeUndefined();
     await pricing.load();
     expect(pricing.contextWindow(gpt4o)).toBe(128_000);
-    expect(pricing.contextWindow({ target: 'local/llama', model: 'llama' })).toBeUndefined();
+    expect(pricing.contextWindow({ target: 'local/gpt-4o', model: 'gpt-4o' })).toBeUndefined();
   });
 
   test('loads the list only for a target that needs it', async () => {
@@ -148,6 +150,8 @@ describe('pricing', () => {
       load: vi.fn(async () => {}),
       card: () => undefined,
       contextWindow: () => undefined,
+      has: () => false,
+      models: () => [],
     };
     const pricing = createPricing({
       now,

@@ -1,17 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { tierPrice } from '../../src/pricing/rate-card.ts';
+import { residencyRatio, tierPrice } from '../../src/pricing/rate-card.ts';
 
 function ask(vendor: string, model: string, serviceTier: string, more = {}) {
   return tierPrice({ vendor, model, serviceTier, longContext: false, cached: false, ...more });
 }
 
 describe('service tiers', () => {
-  test.each(['', 'default', 'standard', 'auto', 'on_demand', 'ON_DEMAND', 'SERVICE_TIER_STANDARD'])(
-    'treat "%s" as the standard price',
-    (word) => {
-      expect(ask('openai', 'gpt-5.4', word)).toEqual({ ratio: [1, 1], exact: true });
-    },
-  );
+  test.each([
+    '',
+    'default',
+    'standard',
+    'auto',
+    'on_demand',
+    'ON_DEMAND',
+    'SERVICE_TIER_STANDARD',
+    'SERVICE_TIER_UNSPECIFIED',
+  ])('treat "%s" as the standard price', (word) => {
+    expect(ask('openai', 'gpt-5.4', word)).toEqual({ ratio: [1, 1], exact: true });
+  });
 
   test('price OpenAI flex and batch at half, including long context', () => {
     const half = { ratio: [1, 2], exact: true };
@@ -36,6 +42,37 @@ describe('service tiers', () => {
     }
   });
 
+  test.each([
+    ['openai', 'priority', 'gpt-4.1-nano', 2, 1],
+    ['openai', 'priority', 'gpt-5', 2, 1],
+    ['openai', 'priority', 'gpt-5.1', 2, 1],
+    ['openai', 'priority', 'gpt-5.2', 2, 1],
+    ['openai', 'priority', 'gpt-5.4-mini', 2, 1],
+    ['openai', 'priority', 'gpt-5.6-luna', 2, 1],
+    ['openai', 'priority', 'gpt-5.6-sol', 2, 1],
+    ['openai', 'priority', 'gpt-5.6-terra', 2, 1],
+    ['openai', 'priority', 'gpt-4.1-mini', 7, 4],
+    ['openai', 'priority', 'gpt-4o-2024-05-13', 7, 4],
+    ['openai', 'priority', 'o3', 7, 4],
+    ['anthropic', 'fast', 'claude-opus-4-6', 6, 1],
+    ['anthropic', 'fast', 'claude-opus-4-7', 6, 1],
+    ['anthropic', 'fast', 'claude-opus-4-8', 2, 1],
+    ['anthropic', 'fast', 'claude-opus-5', 2, 1],
+    ['anthropic', 'batch', 'claude-opus-5', 1, 2],
+    ['google', 'batch', 'gemini-2.5-pro', 1, 2],
+    ['google', 'priority', 'gemini-3.7-flash', 9, 5],
+  ])('have a published multiple: %s %s for %s', (vendor, tier, model, over, under) => {
+    expect(ask(vendor, model, tier)).toEqual({ ratio: [over, under], exact: true });
+  });
+
+  test('are exact in long context only where the vendor says so', () => {
+    const long = { longContext: true };
+    for (const model of ['gpt-5.5', 'gpt-5-mini', 'gpt-4.1', 'gpt-4o', 'gpt-4o-mini', 'o4-mini']) {
+      expect(ask('openai', model, 'fast', long).exact).toBe(false);
+    }
+    expect(ask('anthropic', 'claude-opus-5', 'fast', long).exact).toBe(true);
+  });
+
   test('estimate fast mode for long context and unlisted models', () => {
     expect(ask('openai', 'gpt-5.4', 'priority', { longContext: true }).exact).toBe(false);
     expect(ask('openai', 'gpt-99', 'priority')).toEqual({ ratio: [2, 1], exact: false });
@@ -47,7 +84,9 @@ describe('service tiers', () => {
     }
     expect(ask('google', 'gemini-2.5-pro', 'flex', { cached: true }).exact).toBe(false);
     expect(ask('google', 'gemini-3.8-flash', 'priority')).toEqual({ ratio: [9, 5], exact: true });
-    expect(ask('google', 'gemini-2.5-pro', 'priority').exact).toBe(false);
+    expect(ask('google', 'gemini-2.5-pro', 'priority')).toEqual({ ratio: [9, 5], exact: false });
+    expect(ask('google', 'gemini-2.5-pro', 'batch', { cached: true }).exact).toBe(false);
+    expect(ask('google', 'gemini-3.8-flash', 'priority', { cached: true }).exact).toBe(false);
   });
 
   test('price Groq flex at the standard price', () => {
@@ -60,6 +99,16 @@ describe('service tiers', () => {
     expect(ask('azure', 'gpt-5.4', 'priority')).toEqual(inexact);
     expect(ask('anthropic', 'claude-sonnet-4-6', 'fast')).toEqual(inexact);
     expect(ask('openai', 'gpt-5.4', 'constructor')).toEqual(inexact);
+    expect(ask('openai', 'gpt-5.4', 'my_on_demand_flex')).toEqual(inexact);
     expect(ask('constructor', 'gpt-5.4', 'name')).toEqual(inexact);
+  });
+});
+
+describe('the region of inference', () => {
+  test("costs more in the United States on Anthropic's API, and the same elsewhere", () => {
+    expect(residencyRatio('anthropic', 'us')).toEqual([11, 10]);
+    expect(residencyRatio('anthropic', 'global')).toEqual([1, 1]);
+    expect(residencyRatio('anthropic', '')).toEqual([1, 1]);
+    expect(residencyRatio('openai', 'us')).toEqual([1, 1]);
   });
 });

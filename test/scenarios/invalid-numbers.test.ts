@@ -72,7 +72,7 @@ describe('an implausible token count', () => {
     if (provider === undefined) throw new Error('there is no such wire');
     const { router, events } = routerOver(provider);
     const { usage, cost, warnings } = await router.complete('t', 'Hello, you!!');
-    expect(usage).toMatchObject({ inputTokens: 3, outputTokens: 1, totalTokens: 4 });
+    expect(usage).toMatchObject({ inputTokens: 4, outputTokens: 1, totalTokens: 5 });
     expect(usage.estimated).toBe(true);
     expect(cost.priced).toBe('estimated');
     expect(cost.usd).toBeLessThan(0.001);

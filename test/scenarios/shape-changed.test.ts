@@ -178,6 +178,29 @@ describe.each(changed)('an answer on $wire with names that it had not before', (
   );
 });
 
+it('tells unknown names in vectors and images', async () => {
+  const settings = { apiKey: 'k', baseURL: server.url };
+  const router = createRouter({
+    providers: { o: openai(settings), g: google(settings) },
+    tiers: { o: ['o/m'], g: ['g/m'] },
+  });
+  whole = { data: [{ embedding: [1], mood: 1 }], usage: { prompt_tokens: 1, thought_units: 1 } };
+  await router.embed('o', 'a');
+  whole = { data: [{ b64_json: 'aGk=', tone: 1 }], weather: 1 };
+  await router.image('o', 'a');
+  whole = { embeddings: [{ values: [1], mood: 1 }] };
+  await router.embed('g', 'a');
+  const { targets } = router.snapshot();
+  expect(targets['o/m']?.unknownNames).toEqual({
+    'data[].mood': 1,
+    'usage.thought_units': 1,
+    'data[].tone': 1,
+    weather: 1,
+  });
+  expect(targets['g/m']?.unknownNames).toEqual({ 'embeddings[].mood': 1 });
+  await router.close();
+});
+
 it('tells unknown parts of an AI SDK model', async () => {
   const usage = { inputTokens: { total: 1 }, outputTokens: { total: 1 } };
   const model = {

@@ -64,13 +64,27 @@ function shareLeft({ world }: Run): number {
   return isSlow ? 0.2 : 0.5;
 }
 
+/** Whether an incident, instead of a target, may have failed the call. */
+function hadIncident({ world, beganAt }: Run, { plan, startedAt, endedAt }: Outcome): boolean {
+  const { ownFaults, freeze, changes } = world.incidents;
+  if (ownFaults[plan.number] !== undefined) return true;
+  if (changes?.list.some(({ dropsTargets }) => dropsTargets) === true) return true;
+  if (freeze === undefined) return false;
+  const frozenAt = beganAt + freeze.atMs;
+  return startedAt <= frozenAt + freeze.forMs && endedAt >= frozenAt;
+}
+
 function isExcused(run: Run, outcome: Outcome): boolean {
   const { plan, error, completion, hasLeft, seen } = outcome;
+  if (hadIncident(run, outcome)) return true;
   if (completion !== undefined || hasLeft || error === undefined) return true;
   if (plan.abortAfterMs !== undefined || run.world.closeAtMs !== undefined) return true;
   if (plan.singleFlight || plan.readMs > 0 || plan.transfer === 'unary') return true;
   if (finalCodes.includes(error.code)) return true;
-  if (error.trail.some((line) => finalCodes.includes(line.error?.code ?? ''))) return true;
+  // The loser of a hedge is aborted, and the call goes on.
+  const isFinal = (code: string | undefined) =>
+    code !== 'aborted' && finalCodes.includes(code ?? '');
+  if (error.trail.some((line) => isFinal(line.error?.code))) return true;
   const { midStream } = run.world.tiers[plan.tier] ?? {};
   // A plugin may hold back what the router has committed to.
   const isCommitted = seen !== '' || (plan.mode === 'stream' && run.plugins.length > 0);

@@ -2,6 +2,7 @@ import type { RouterEvent } from '../../src/index.ts';
 import { correctAnswer, correctObject, promptOf } from './answers.ts';
 import type { Outcome } from './caller.ts';
 import { neverTriedIn, unansweredIn } from './could-have-answered.ts';
+import { initialConcurrency } from './incidents.ts';
 import type { Run } from './simulate.ts';
 import type { Entry } from './vendor.ts';
 
@@ -92,8 +93,9 @@ function exceededBounds(run: Run): string[] {
   }
   for (const { plan, startedAt, endedAt } of run.outcomes) {
     const totalMs = plan.totalMs ?? run.world.tiers[plan.tier]?.timeouts?.totalMs ?? 0;
-    // A slow reader may still read what arrived in time.
-    if (plan.readMs === 0 && endedAt - startedAt > totalMs) {
+    // A slow reader may still read what arrived in time, and a frozen process notices the end late.
+    const lateMs = run.world.incidents.freeze?.forMs ?? 0;
+    if (plan.readMs === 0 && endedAt - startedAt > totalMs + lateMs) {
       violations.push(`call ${plan.number} took ${endedAt - startedAt} ms, ${totalMs} allowed`);
     }
   }
@@ -163,6 +165,63 @@ function wronglyOpened({ events, world }: Run): string[] {
       ? [`${target} was healthy, but its circuit opened because of ${cause}`]
       : [];
   });
+}
+
+/** Targets that are unavailable to other calls because of something that only one call names. */
+function wronglyWithheld({ events, world, outcomes }: Run): string[] {
+  const rejecting = new Set(
+    world.vendors
+      .filter(({ weather }) => weather.some(({ trouble }) => trouble === 'auth'))
+      .map(({ name }) => name),
+  );
+  const rejected = events
+    .filter(isType('credential-rejected'))
+    .filter(({ provider }) => !rejecting.has(provider))
+    .map(({ target }) => `the key of ${target} is not used, although it was accepted`);
+  const missing = outcomes
+    .flatMap(({ completion, error }) => completion?.trail ?? error?.trail ?? [])
+    .filter(({ outcome, reason }) => outcome === 'skipped' && reason?.includes('model not found'))
+    .map(({ target }) => `${target} is passed over, although its model exists`);
+  return [...rejected, ...missing];
+}
+
+/** Requests beyond the concurrency of a provider, whose limit changed meanwhile, and waiting calls that it forgot. */
+function exceededLimits({ world, ledger, beganAt, queuedAfterChange }: Run): string[] {
+  const { changes } = world.incidents;
+  if (changes === undefined) return [];
+  const { provider, list } = changes;
+  const own = ledger.filter(({ vendor }) => vendor === provider);
+  const limitAt = (at: number): number => {
+    const until = list.filter(({ atMs }) => beganAt + atMs <= at);
+    // In the millisecond of a change, either limit may apply.
+    const atChange = until.filter(({ atMs }) => beganAt + atMs === at).length;
+    const applying = until.slice(-1 - atChange).map(({ concurrency }) => concurrency);
+    return Math.max(...applying, until.length === atChange ? initialConcurrency : 0);
+  };
+  const exceeded = own.flatMap(({ id, at }) => {
+    const open = own.filter((each) => each.id <= id && (each.endedAt ?? at + 1) > at);
+    return open.length > limitAt(at)
+      ? [`request ${id} to ${provider} is number ${open.length} of ${limitAt(at)} at a time`]
+      : [];
+  });
+  const isLimitedOtherwise =
+    world.vendors.some(({ name, weather, quota, keys }) => {
+      const isOther = name !== provider;
+      return !isOther && (weather.length > 0 || quota !== undefined || keys > 1);
+    }) ||
+    Object.values(world.tiers).some(
+      ({ limits, targets }) =>
+        limits !== undefined || targets.some((each) => typeof each !== 'string'),
+    );
+  const forgotten = queuedAfterChange.filter(
+    ({ change, queued, open }) => queued > 0 && open < change.concurrency && !isLimitedOtherwise,
+  );
+  return [
+    ...exceeded,
+    ...forgotten.map(
+      ({ queued, open }) => `${queued} calls wait for ${provider}, which has ${open} requests`,
+    ),
+  ];
 }
 
 /** Whether two requests ran at the same time. */
@@ -255,6 +314,8 @@ export function violationsIn(run: Run): readonly string[] {
     ...wronglyBilled(run),
     ...leftBehind(run),
     ...wronglyOpened(run),
+    ...wronglyWithheld(run),
+    ...exceededLimits(run),
     ...crowdedProbes(run),
     ...retriedTooSoon(run),
     ...missingTrailLines(run),

@@ -1,9 +1,10 @@
 import { createRouter, type Plugin, type RouterEvent, type Snapshot } from '../../src/index.ts';
 import { makeCall, type Outcome } from './caller.ts';
 import { createDice } from './dice.ts';
+import { type Change, limitsAfter, tiersWithout } from './incidents.ts';
 import { violationsIn } from './invariants.ts';
 import { pluginsOf } from './plugins.ts';
-import { createVendor, type Ledger } from './vendor.ts';
+import { createVendor, type Entry, type Ledger } from './vendor.ts';
 import { virtualTime } from './virtual-time.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -20,8 +21,16 @@ export type Run = {
   /** The router's state and the pending timers when the last call settled. */
   readonly quiet: { readonly pending: number; readonly snapshot: Snapshot } | undefined;
   readonly pendingAfterClose: number;
+  readonly queuedAfterChange: readonly QueuedAfterChange[];
   /** Unhandled rejections. */
   readonly strays: readonly unknown[];
+};
+
+/** One millisecond after a change: the calls that wait for the provider, and its requests. */
+type QueuedAfterChange = {
+  readonly change: Change;
+  readonly queued: number;
+  readonly open: number;
 };
 
 const price = { input: 1, output: 10 };
@@ -47,7 +56,10 @@ export async function runWorld(seed: number): Promise<Run> {
       world.vendors.flatMap(({ name }) => ['m1', 'm2'].map((model) => [`${name}/${model}`, price])),
     ),
   };
-  const vendors = world.vendors.map((plan) => [plan.name, createVendor(plan, time, ledger)]);
+  const vendors = world.vendors.map((plan) => [
+    plan.name,
+    createVendor(plan, world.incidents, time, ledger),
+  ]);
   const router = createRouter({
     ...routing,
     providers: Object.fromEntries(vendors),
@@ -67,6 +79,27 @@ export async function runWorld(seed: number): Promise<Run> {
   }
   later(world.reconfigureAtMs, () => router.reconfigure(routing));
   later(world.closeAtMs, () => router.close());
+  const { freeze, changes } = world.incidents;
+  later(freeze?.atMs, () => time.freeze(freeze?.forMs ?? 0));
+  const queuedAfterChange: QueuedAfterChange[] = [];
+  for (const change of changes?.list ?? []) {
+    const { provider } = changes ?? { provider: '' };
+    later(change.atMs, () =>
+      router.reconfigure({
+        ...routing,
+        tiers: change.dropsTargets ? tiersWithout(world.tiers, provider) : world.tiers,
+        providerLimits: limitsAfter(world.providerLimits, provider, change),
+      }),
+    );
+    later(change.atMs + 1, () => {
+      const targets = Object.entries(router.snapshot().targets);
+      const queued = targets
+        .filter(([id]) => id.startsWith(`${provider}/`))
+        .reduce((sum, [, { limits }]) => sum + (limits?.queued ?? 0), 0);
+      const isOpen = (each: Entry) => each.vendor === provider && each.endedAt === undefined;
+      queuedAfterChange.push({ change, queued, open: ledger.filter(isOpen).length });
+    });
+  }
 
   let quiet: Run['quiet'];
   for (const plan of world.calls) {
@@ -88,6 +121,7 @@ export async function runWorld(seed: number): Promise<Run> {
     outcomes,
     quiet,
     pendingAfterClose: time.pending,
+    queuedAfterChange,
     strays,
   };
 }

@@ -10,6 +10,7 @@ import {
 } from '../../src/index.ts';
 import { inBatches, inUnevenBatches } from '../support/batches.ts';
 import { correctAnswer, correctObject, numberIn } from './answers.ts';
+import { type Incidents, ownFault } from './incidents.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { Trouble, VendorPlan } from './world.ts';
 
@@ -64,8 +65,14 @@ function textIn(message: ProviderRequest['messages'][number] | undefined): strin
 }
 
 /** A vendor of the simulation. It streams the correct answer, except while it has trouble. */
-export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger): Provider {
+export function createVendor(
+  plan: VendorPlan,
+  { ownFaults, freeze }: Incidents,
+  time: VirtualTime,
+  ledger: Ledger,
+): Provider {
   const beganAt = time.now();
+  const lostAt = freeze?.losesConnections === true ? beganAt + freeze.atMs : undefined;
   const windows = new Map<number, number>();
   let requests = 0;
 
@@ -117,15 +124,22 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
     entry: Entry,
   ): AsyncGenerator<ProviderPart, void> {
     const { signal, watch } = context;
-    await time.sleep(5, signal);
+    async function pause(ms: number): Promise<void> {
+      await time.sleep(ms, signal);
+      if (lostAt === undefined || entry.at > lostAt || time.now() <= lostAt) return;
+      throw new SignalboxError('stream_interrupted', 'simulated: the connection is lost');
+    }
+    await pause(5);
     watch.connected();
     const { trouble } = entry;
-    if (trouble === 'silent') await time.sleep(withoutEnd, signal);
-    await time.sleep(plan.firstTokenMs + (trouble === 'slow' ? slowMs : 0), signal);
+    if (trouble === 'silent') await pause(withoutEnd);
+    await pause(plan.firstTokenMs + (trouble === 'slow' ? slowMs : 0));
     const isOtherKey = trouble === 'auth' && (context.key ?? 0) > 0;
     const failed = trouble === undefined || isOtherKey ? undefined : failure(trouble);
     if (failed?.retryAfterMs !== undefined) entry.notBefore = time.now() + failed.retryAfterMs;
     if (failed !== undefined) throw failed;
+    const own = ownFaults[entry.call];
+    if (own?.vendor === plan.name) throw ownFault(own.fault);
     count(context);
     const text = textFor(request, entry.call, trouble);
     const words = text.match(/\s*\S+/g) ?? [];
@@ -145,11 +159,11 @@ export function createVendor(plan: VendorPlan, time: VirtualTime, ledger: Ledger
     const half = Math.max(1, Math.floor(words.length / 2));
     for (let at = 0; at < words.length; at += perChunk) {
       if (at > 0 && at >= half) {
-        if (trouble === 'stall') await time.sleep(withoutEnd, signal);
+        if (trouble === 'stall') await pause(withoutEnd);
         if (trouble === 'cut') throw new SignalboxError('stream_interrupted', 'simulated: cut');
         if (trouble === 'truncated') return;
       }
-      if (at > 0) await time.sleep(plan.chunkMs, signal);
+      if (at > 0) await pause(plan.chunkMs);
       watch.bytes();
       yield { type: 'text-delta', delta: words.slice(at, at + perChunk).join('') };
     }

@@ -4,6 +4,8 @@ import type { Runtime } from '../../src/protocol/runtime.ts';
 export interface VirtualTime extends Runtime {
   /** Runs until no sleeper is left that would wake. */
   run(): Promise<void>;
+  /** The process stands still: whoever should have woken meanwhile wakes late, in order. */
+  freeze(ms: number): void;
   /** Number of sleepers, including those without an end. */
   readonly pending: number;
 }
@@ -116,6 +118,9 @@ export function virtualTime(seed: number): VirtualTime {
         next.wake = undefined;
         wake();
       }
+    },
+    freeze(ms) {
+      now += ms;
     },
     get pending() {
       return pending;

@@ -1,5 +1,17 @@
 import type { Hedge, Limits, TierObject, Timeouts } from '../../src/index.ts';
 import { createDice, type Dice } from './dice.ts';
+import {
+  asHealthy,
+  changesOf,
+  freezeOf,
+  hedgeThatBreaksOff,
+  type Incidents,
+  inBurst,
+  initialConcurrency,
+  noIncidents,
+  ownFaultsOf,
+  tierOfOne,
+} from './incidents.ts';
 
 /** Kinds of temporary trouble of a vendor. */
 const troubles = [
@@ -73,9 +85,12 @@ export type World = {
   readonly calls: readonly CallPlan[];
   readonly reconfigureAtMs: number | undefined;
   readonly closeAtMs: number | undefined;
+  readonly incidents: Incidents;
 };
 
 const runMs = 90_000;
+
+const plainKinds = Array.from({ length: 8 }, () => 'plain' as const);
 
 function weatherOf(dice: Dice): Weather[] {
   const kinds = dice.shuffled(troubles).slice(0, dice.between(1, 3));
@@ -167,7 +182,7 @@ function callOf(dice: Dice, number: number, tiers: readonly string[]): CallPlan 
   };
 }
 
-export function createWorld(seed: number): World {
+function plainWorld(seed: number): World {
   const dice = createDice(seed * 2 + 1);
   const healthy = dice.chance(0.6) ? dice.between(0, 2) : -1;
   const vendors = ['a', 'b', 'c', 'd']
@@ -194,5 +209,58 @@ export function createWorld(seed: number): World {
     calls,
     reconfigureAtMs: dice.chance(0.05) ? dice.between(0, runMs) : undefined,
     closeAtMs: dice.chance(0.05) ? dice.between(0, runMs) : undefined,
+    incidents: noIncidents,
   };
+}
+
+/** One world in three has an incident. */
+export function createWorld(seed: number): World {
+  const world = plainWorld(seed);
+  // Dice of their own, so that incidents change nothing else about the world of a seed.
+  const dice = createDice(seed * 7 + 900_001);
+  const { vendors, incidents } = world;
+  const burstMs = dice.between(0, 8) * 10_000;
+  const calls = inBurst(dice, burstMs, world.calls);
+  const kind = dice.oneOf(['own-faults', 'freeze', 'changes', 'hedge', ...plainKinds] as const);
+  switch (kind) {
+    case 'own-faults':
+      return {
+        ...world,
+        incidents: { ...incidents, ownFaults: ownFaultsOf(dice, vendors, world.calls) },
+      };
+    case 'freeze':
+      return {
+        ...world,
+        calls,
+        // Nothing but the freeze is to blame for failures in half of these worlds.
+        vendors: dice.chance(0.5) ? vendors.map(asHealthy) : vendors,
+        incidents: { ...incidents, freeze: freezeOf(dice, burstMs) },
+      };
+    case 'changes': {
+      const changed = dice.oneOf(vendors);
+      const { name } = changed;
+      const { main, last } = world.tiers;
+      return {
+        ...world,
+        calls,
+        vendors: vendors.map((each) => (each === changed ? asHealthy(each) : each)),
+        tiers: { ...(main && { main: tierOfOne(main, name) }), ...(last && { last }) },
+        providerLimits: {
+          ...world.providerLimits,
+          [name]: { concurrency: initialConcurrency },
+        },
+        incidents: { ...incidents, changes: changesOf(dice, burstMs, name) },
+      };
+    }
+    case 'hedge': {
+      const main = world.tiers.main;
+      const hedged = main && hedgeThatBreaksOff(dice, main, vendors);
+      if (hedged === undefined) return world;
+      const others = vendors.slice(hedged.vendors.length);
+      const tiers = { ...world.tiers, main: hedged.tier };
+      return { ...world, vendors: [...hedged.vendors, ...others], tiers };
+    }
+    default:
+      return world;
+  }
 }

@@ -24,6 +24,17 @@ describe('connectionError', () => {
     expect(error.cause).toBe(cause);
   });
 
+  test.each([
+    ['http://127.0.0.1:9/v1?key=secret', 'ECONNREFUSED', '(ECONNREFUSED at 127.0.0.1:9)'],
+    ['https://api.example.com/v1', 'ENOTFOUND', '(ENOTFOUND at api.example.com:443)'],
+    ['http://[::1]/v1', 'ECONNREFUSED', '(ECONNREFUSED at [::1]:80)'],
+    ['https://api.example.com/v1', 'ECONNRESET', '(ECONNRESET)'],
+  ])('has the host and the port of %s for %s', (url, code, place) => {
+    const { message } = connectionError(failed(code), url);
+    expect(message).toContain(`no connection to the vendor ${place}`);
+    expect(message).not.toContain('secret');
+  });
+
   test('names the innermost code', () => {
     expect(connectionError(failed('UND_ERR_SOCKET', 'ECONNRESET')).message).toBe(
       'no connection to the vendor (ECONNRESET)',

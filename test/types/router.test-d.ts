@@ -36,7 +36,9 @@ const router = createRouter({
 // Tier and provider names are inferred from the configuration.
 expectType<Equal<typeof router, Router<'fast' | 'cheap-summarize', 'openai' | 'anthropic'>>>(true);
 type Next = Parameters<typeof router.reconfigure>[0];
-expectType<Equal<Next, RoutingConfig<'openai' | 'anthropic', 'fast' | 'cheap-summarize'>>>(true);
+type Whole = RoutingConfig<'openai' | 'anthropic', 'fast' | 'cheap-summarize'>;
+expectType<Next extends Whole ? true : false>(true);
+expectType<Whole extends Next ? true : false>(true);
 
 // `tier` of a completion is the called tier.
 const fast = await router.complete('fast', 'hello');
@@ -56,7 +58,7 @@ await router.complete('fats', 'hello');
 // @ts-expect-error
 router.stream('cheap-sumarize', 'hello');
 // @ts-expect-error
-router.explain('slow', 'hello');
+await router.explain('slow', 'hello');
 
 // @ts-expect-error
 router.drill({ tier: 'fats', fault: 'slow', share: 1, forMs: 1 });
@@ -189,8 +191,10 @@ router.reconfigure({
 router.reconfigure({ tiers: { fast: ['anthropic/claude-haiku-4-5'] } });
 
 // `explain` and `snapshot`.
-expectType<Equal<ReturnType<typeof router.explain<'fast'>>, Explanation<'fast'>>>(true);
-const { candidates, skipped } = router.explain('fast', 'hello', { route: { ignore: ['openai'] } });
+expectType<Equal<Awaited<ReturnType<typeof router.explain<'fast'>>>, Explanation<'fast'>>>(true);
+const { candidates, skipped } = await router.explain('fast', 'hello', {
+  route: { ignore: ['openai'] },
+});
 expectType<Equal<(typeof candidates)[number]['target'], string>>(true);
 expectType<Equal<(typeof skipped)[number]['until'], number | undefined>>(true);
 expectType<Equal<ReturnType<typeof router.snapshot>, Snapshot>>(true);
@@ -219,3 +223,22 @@ expectType<Equal<typeof stream, CompletionStream<Completion<undefined, ToolCallP
   true,
 );
 expectType<Equal<typeof fast, Completion<undefined, ToolCallPart, 'fast'>>>(true);
+
+// A router with more tiers than a function needs can be passed to it.
+declare const wider: Router<'fast' | 'slow', 'openai' | 'anthropic'>;
+const narrower: Router<'fast', 'openai' | 'anthropic'> = wider;
+const withoutNames: Router<'fast'> = wider;
+const withAnyTier: Router = wider;
+void [narrower, withoutNames, withAnyTier];
+// Each of its names is checked where it is known.
+router.reconfigure({
+  // @ts-expect-error there is no tier "slow"
+  tiers: { fast: ['openai/m'], 'cheap-summarize': { targets: ['openai/m'], fallbackTier: 'slow' } },
+});
+router.reconfigure({
+  // @ts-expect-error there is no tier "slow"
+  tiers: { fast: ['openai/m'], 'cheap-summarize': ['openai/m'], slow: ['openai/m'] },
+});
+// @ts-expect-error the router lacks a tier
+const lacking: Router<'fast' | 'slow' | 'huge', 'openai' | 'anthropic'> = wider;
+void lacking;

@@ -1,4 +1,10 @@
-import { createRouter, type ErrorSummary, type Part, type StreamPart } from '../../src/index.ts';
+import {
+  type ByteStream,
+  createRouter,
+  type ErrorSummary,
+  type Part,
+  type StreamPart,
+} from '../../src/index.ts';
 import { fakeProvider } from '../../src/testing/fake-provider.ts';
 import { type Equal, expectType } from './expect-type.ts';
 
@@ -46,9 +52,9 @@ for await (const part of stream) {
 
 expectType<Equal<Extract<StreamPart, { type: 'start' }>['target'], string>>(true);
 expectType<Equal<(typeof stream)['textStream'], AsyncIterable<string>>>(true);
-expectType<Equal<ReturnType<(typeof stream)['toReadableStream']>, ReadableStream<Uint8Array>>>(
-  true,
-);
+expectType<Equal<ReturnType<(typeof stream)['toReadableStream']>, ByteStream>>(true);
+const bytes: ReadableStream<Uint8Array> = stream.toReadableStream();
+void bytes;
 stream.toReadableStream('sse');
 // @ts-expect-error
 stream.toReadableStream('json');

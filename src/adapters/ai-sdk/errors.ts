@@ -46,10 +46,11 @@ export function aiSdkError(thrown: unknown, hasStarted: () => boolean): Signalbo
   if (isSignalboxError(error)) return error;
   if (!isObject(error))
     return new SignalboxError('server_error', 'the model failed', { cause: error });
-  const { statusCode, responseHeaders, responseBody, name } = error;
+  const { statusCode, responseHeaders, responseBody, requestBodyValues, name } = error;
   if (typeof statusCode === 'number' && statusCode >= 300 && statusCode < 1000) {
     const headers = headersOfObject(responseHeaders);
-    return openAIHttpError({ status: statusCode, headers, body: bodyOf(responseBody) });
+    const body = bodyOf(responseBody);
+    return openAIHttpError({ status: statusCode, headers, body, request: requestBodyValues });
   }
   // A 200 whose body is an error, or an event that the provider took for a part of the answer.
   const body = [bodyOf(responseBody), error.value].find(isErrorBody);

@@ -29,11 +29,11 @@ export type { AiSdkEmbeddingModel, AiSdkModel } from './model.ts';
 
 export type AiSdkSettings = AnswerSettings & {
   /** The vendor's name in price lists. Without it, set the prices of its models in the configuration's `prices`. */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
   /** The key of the model's provider in `providerOptions`. @default the part of its name before the dot */
-  readonly optionsName?: string;
+  readonly optionsName?: string | undefined;
   /** An embedding model, or a function from names to models as provider packages export it. @default none */
-  readonly embedding?: AiSdkEmbeddingModel | ((modelId: string) => AiSdkEmbeddingModel);
+  readonly embedding?: AiSdkEmbeddingModel | ((modelId: string) => AiSdkEmbeddingModel) | undefined;
 };
 
 const shape = {

@@ -14,7 +14,15 @@ import { toWireRequest } from '../../wires/anthropic/request.ts';
 import { MessageReader, notAMessage } from '../../wires/anthropic/response.ts';
 import { messageEventShape, messageShape } from '../../wires/anthropic/shape.ts';
 import { type AnswerWire, readAnswer } from '../../wires/common/read-answer.ts';
-import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
+import {
+  currentKey,
+  headerTable,
+  type KeyVariables,
+  keyCountOf,
+  keySourceOf,
+  keyVariablesFor,
+  withKey,
+} from '../common/keys.ts';
 import {
   exchangeOfClient,
   hasOwnFetch,
@@ -47,6 +55,10 @@ const noTimeoutMs = 2 ** 31 - 1;
 const keyVariables = ['ANTHROPIC_API_KEY'];
 const keyHosts = ['api.anthropic.com'];
 
+function variablesOf({ givenURL }: OwnClientSettings): KeyVariables {
+  return keyVariablesFor(givenURL, keyVariables, keyHosts);
+}
+
 /** The headers of a request. They are computed for each request, because the key may change. */
 function ownHeaders(settings: OwnClientSettings) {
   const { apiKey, authStyle } = settings;
@@ -57,7 +69,7 @@ function ownHeaders(settings: OwnClientSettings) {
     'anthropic-version': settings.anthropicVersion,
   };
   const given = headerTable(settings.headers);
-  const { names, withheld } = keyVariablesFor(settings.givenURL, keyVariables, keyHosts);
+  const { names, withheld } = variablesOf(settings);
   return (index: number) =>
     withKey(currentKey('anthropic().apiKey', apiKey, names, index, withheld), (key) => ({
       ...fixed,
@@ -138,6 +150,7 @@ function capabilitiesOf(model: string): ReadonlySet<Capability> {
  */
 export function anthropic(settings: AnthropicSettings = {}): Provider {
   const read = readSettings(settings);
+  const { own } = read;
   const takesSampling = read.own !== undefined && read.own.anthropicVersion < currentVersion;
   const client = lazily(async () =>
     read.own === undefined ? guardClient(read.client) : makeClient(read.own),
@@ -149,6 +162,10 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
     keyCount: keyCountOf(read.own?.apiKey),
     ...answerBoundOf(settings),
     capabilities: capabilitiesOf,
+    ...(own !== undefined && {
+      keySource: (index: number) =>
+        keySourceOf('anthropic().apiKey', own.apiKey, variablesOf(own), index),
+    }),
     async preload() {
       if (read.own !== undefined) await loadSdk();
     },
@@ -157,7 +174,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
       const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
         open: (context) => new MessageReader(origin, context),
-        httpError: httpError,
+        httpError: (response) => httpError({ ...response, request: body }),
         unrecognized: notAMessage,
         shapes: { event: messageEventShape, body: messageShape },
       };

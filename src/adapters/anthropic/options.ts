@@ -24,7 +24,7 @@ export type AnthropicSettings = AnswerSettings & {
    * The vendor's name in price lists.
    * @default 'anthropic', or that of the client's cloud: 'aws' (Bedrock), 'google' (Vertex), 'azure' (Foundry)
    */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
 } & (
     | (TransportSettings & {
         /**
@@ -32,19 +32,19 @@ export type AnthropicSettings = AnswerSettings & {
          * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent only to `api.anthropic.com`
          * and to this machine
          */
-        readonly apiKey?: ApiKey;
+        readonly apiKey?: ApiKey | undefined;
         /** Without `/v1`. @default 'https://api.anthropic.com' */
-        readonly baseURL?: string;
+        readonly baseURL?: string | undefined;
         /** Sent with every request. They override signalbox's headers. */
-        readonly headers?: Readonly<Record<string, string>>;
+        readonly headers?: Readonly<Record<string, string>> | undefined;
         /**
          * The `anthropic-version` header. Versions before `2026-10-21` accept `temperature`, `topP` and `topK`. With
          * later versions they are dropped with a warning.
          * @default '2026-10-21'
          */
-        readonly anthropicVersion?: string;
+        readonly anthropicVersion?: string | undefined;
         /** How the key is sent. Many compatible servers require `x-api-key`. @default 'bearer' */
-        readonly authStyle?: 'bearer' | 'x-api-key';
+        readonly authStyle?: 'bearer' | 'x-api-key' | undefined;
         readonly client?: undefined;
       })
     | {

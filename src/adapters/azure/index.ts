@@ -17,28 +17,28 @@ import { type ConnectionRules, openAIConnection } from '../openai-shared/openai-
 export type AzureOpenAISettings = TransportSettings &
   AnswerSettings & {
     /** The name of the resource. Its URL is `https://<resource>.openai.azure.com`. */
-    readonly resource?: string;
+    readonly resource?: string | undefined;
     /** The URL of the resource, instead of its name. With or without `/openai/v1`. */
-    readonly baseURL?: string;
+    readonly baseURL?: string | undefined;
     /**
      * A dated API version, `2024-10-21` or later. Requests then go to `/openai/deployments/<deployment>`.
      * @default none: requests go to `/openai/v1`, which has no version
      */
-    readonly apiVersion?: string;
+    readonly apiVersion?: string | undefined;
     /** Which of OpenAI's wires to use. @default 'responses', or 'chat' with an `apiVersion` */
-    readonly wire?: 'responses' | 'chat';
+    readonly wire?: 'responses' | 'chat' | undefined;
     /**
      * The key, or a function that returns the current one for each attempt. It is sent in the header `api-key`.
      * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent only to Azure's hosts and to
      * this machine
      */
-    readonly apiKey?: ApiKey;
+    readonly apiKey?: ApiKey | undefined;
     /** Returns a Microsoft Entra token, instead of a key. Called for each attempt, so cache the token. */
-    readonly token?: () => string | Promise<string>;
+    readonly token?: (() => string | Promise<string>) | undefined;
     /** Sent with every request. They override signalbox's headers. */
-    readonly headers?: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, string>> | undefined;
     /** The vendor's name in price lists. @default 'azure' */
-    readonly priceList?: string;
+    readonly priceList?: string | undefined;
   };
 
 const shape = {

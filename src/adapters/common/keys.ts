@@ -90,9 +90,33 @@ export function currentKey(
 ): string | Promise<string> {
   const key = optionalKey(path, setting, variables, index);
   if (key !== undefined) return key;
+  throw noKey(path, variables, withheld);
+}
+
+function noKey(path: string, variables: readonly string[], withheld?: string): SignalboxError {
   const instead = variables.length === 0 ? '' : `, or the variable ${variables.join(' or ')}`;
   const why = withheld === undefined ? '' : ` (${withheld})`;
-  throw new SignalboxError('auth', `${path}: there is no key; set it${instead}${why}`);
+  return new SignalboxError('auth', `${path}: there is no key; set it${instead}${why}`);
+}
+
+/**
+ * Where {@link currentKey} finds the key: a setting or an environment variable. Calls no function.
+ * @throws SignalboxError `auth` when there is no key
+ */
+export function keySourceOf(
+  path: string,
+  setting: ApiKey | undefined,
+  { names, withheld }: KeyVariables,
+  index: number,
+): string {
+  const key = isPool(setting) ? setting[index] : setting;
+  if (typeof key === 'function' || (key !== undefined && key.trim() !== '')) {
+    return isPool(setting) ? `${path}[${index}]` : path;
+  }
+  const variables = isPool(setting) ? [] : names;
+  const variable = variables.find((name) => (process.env[name]?.trim() ?? '') !== '');
+  if (variable === undefined) throw noKey(path, names, withheld);
+  return `the variable ${variable}`;
 }
 
 /** Headers with names in lower case and trimmed values. A value read from a file may end with a line feed. */

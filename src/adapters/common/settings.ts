@@ -1,6 +1,8 @@
 import { SignalboxError } from '../../errors.ts';
 import { everyElement } from '../../internal/caller-data.ts';
-import { shortened } from '../../internal/quoted.ts';
+import { closest } from '../../internal/closest.ts';
+import { own } from '../../internal/own.ts';
+import { quoted, shortened } from '../../internal/quoted.ts';
 import { isDispatcher } from '../../transport/dispatch.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 
@@ -102,6 +104,57 @@ function problemOf(value: unknown, kind: SettingKind): string | undefined {
   return accepts(value) ? undefined : `must be ${wants}`;
 }
 
+/** Names that settings have elsewhere, in lower case and without underscores, and their names here. */
+const habits: Readonly<Record<string, string>> = {
+  key: 'apiKey',
+  apitoken: 'apiKey',
+  authtoken: 'apiKey',
+  bearertoken: 'token',
+  endpoint: 'baseURL',
+  url: 'baseURL',
+  host: 'baseURL',
+  apibase: 'baseURL',
+  basepath: 'baseURL',
+  defaultheaders: 'headers',
+  extraheaders: 'headers',
+  customheaders: 'headers',
+  httpagent: 'dispatcher',
+  agent: 'dispatcher',
+  proxy: 'dispatcher',
+  resourcename: 'resource',
+  projectid: 'project',
+  region: 'location',
+  version: 'apiVersion',
+  openai: 'client',
+  anthropic: 'client',
+  sdk: 'client',
+};
+
+/** Settings of vendors' SDKs that are options of the router here. */
+const elsewhere: Readonly<Record<string, string>> = {
+  timeout: 'timeouts are set by a tier or a call: timeouts.totalMs, timeouts.firstTokenMs',
+  timeoutms: 'timeouts are set by a tier or a call: timeouts.totalMs, timeouts.firstTokenMs',
+  maxretries: 'retries are set by a tier or a call: retry.attempts',
+  retries: 'retries are set by a tier or a call: retry.attempts',
+  model: 'a model is part of a target: "<provider>/<model>" in a tier',
+  models: 'a model is part of a target: "<provider>/<model>" in a tier',
+  temperature: 'it is an option of a tier, a target or a call',
+  maxtokens: 'maxOutputTokens is an option of a tier, a target or a call',
+  limits: 'limits of a provider are in providerLimits of the router',
+};
+
+/** What to do about an unknown setting. */
+function adviceFor(name: string, known: readonly string[]): string {
+  const habit = name.toLowerCase().replaceAll(/[_-]/g, '');
+  const advice = own(elsewhere, habit);
+  if (advice !== undefined) return advice;
+  const usual = own(habits, habit);
+  const meant = usual !== undefined && known.includes(usual) ? usual : closest(name, known);
+  return meant === undefined
+    ? `the known settings are ${known.join(', ')}`
+    : `did you mean ${quoted(meant)}?`;
+}
+
 /**
  * Checks the fields of an object. Each problem starts with the field's path below `path`. `undefined` counts as unset.
  * Problems never contain values, which may be secrets.
@@ -117,10 +170,16 @@ export function fieldProblems(
       const kind = Object.hasOwn(shape, name) ? shape[name] : undefined;
       const problem =
         kind === undefined
-          ? `unknown setting; the known settings are ${Object.keys(shape).join(', ')}`
+          ? `unknown setting; ${adviceFor(name, Object.keys(shape))}`
           : problemOf(value, kind);
       return problem === undefined ? [] : [`${path}.${shortened(name)}: ${problem}`];
     });
+}
+
+/** Whether the object was made by a class, as the clients of SDKs are. */
+function isInstance(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null;
 }
 
 /**
@@ -134,6 +193,12 @@ export function checkSettings(
 ): void {
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
     throw new SignalboxError('config', `${factory}(): settings must be an object`);
+  }
+  const isUnknown = (name: string): boolean => !Object.hasOwn(shape, name);
+  if (isInstance(settings) && Object.keys(settings).some(isUnknown)) {
+    const advice = Object.hasOwn(shape, 'client') ? '; pass a client as { client }' : '';
+    const message = `${factory}(): settings must be a plain object, not an instance of a class${advice}`;
+    throw new SignalboxError('config', message);
   }
   const problems = [...fieldProblems(`${factory}()`, settings, shape)];
   const { fetch, dispatcher }: TransportSettings = settings;

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import { dataFlaws, everyElement, maxDataDepth } from '../../internal/caller-data.ts';
+import { type Defined, withoutUndefined } from '../../internal/own.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import { isObject } from '../../wires/common/read.ts';
 import {
@@ -32,7 +33,7 @@ export type { ModelCapabilities, Profile, ProfileName } from './profile.ts';
 /** How to connect to a vendor of Chat Completions: with a key, or through a client you created. */
 export type CompatibleSettings = OpenAIConnectionSettings & {
   /** The vendor's name in price lists. @default that of the profile */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
 };
 
 /** {@link CompatibleSettings} with the profile of the vendor. */
@@ -65,7 +66,7 @@ export function openaiCompatible(settings: OpenAICompatibleSettings): Provider {
 }
 
 /** The dialect of one model. Its quirks override those of the vendor. */
-function dialectOf(profile: Profile, model: string): ChatDialect {
+function dialectOf(profile: Defined<Profile>, model: string): ChatDialect {
   const {
     baseURL: _baseURL,
     keyVariables: _keyVariables,
@@ -100,14 +101,14 @@ function keyHostsOf({ baseURL, keyHosts }: Profile): readonly string[] | 'any' {
 function compatibleProvider(
   factory: string,
   settings: CompatibleSettings,
-  profile: Profile,
+  profile: Defined<Profile>,
 ): Provider {
   const { priceList = profile.priceList, ...connectionSettings } = settings;
   const { baseURL, keyVariables = [], authHeader } = profile;
   const { capabilities = compatibleCapabilities, modelCapabilities = [] } = profile;
   const { maxEmbeddingBatch, maxEmbeddingTokens } = profile;
-  const hasClient = 'client' in settings && settings.client !== undefined;
-  if (!hasClient && baseURL === undefined && !('baseURL' in settings)) {
+  const hasURL = settings.client !== undefined || settings.baseURL !== undefined;
+  if (!hasURL && baseURL === undefined) {
     throw new SignalboxError(
       'config',
       `${factory}().baseURL: is missing, and the profile has none`,
@@ -245,7 +246,10 @@ function capabilityProblems(path: string, rows: unknown): readonly string[] {
  * The profile of the setting: a built-in one by name, or the caller's.
  * @throws SignalboxError `config` that lists every invalid field by its path.
  */
-function readProfile(factory: string, setting: ProfileName | Profile | undefined): Profile {
+function readProfile(
+  factory: string,
+  setting: ProfileName | Profile | undefined,
+): Defined<Profile> {
   const path = `${factory}().profile`;
   if (typeof setting === 'string' && Object.hasOwn(profiles, setting)) return profiles[setting];
   if (!isObject(setting)) {
@@ -258,5 +262,5 @@ function readProfile(factory: string, setting: ProfileName | Profile | undefined
     ...capabilityProblems(path, setting.modelCapabilities),
   ];
   if (problems.length > 0) throw settingsError(problems);
-  return setting as Profile;
+  return withoutUndefined(setting as Profile);
 }

@@ -54,7 +54,7 @@ export function geminiProvider(host: GeminiHost): Provider {
     const geminiRequest = { model, body, contents: body.contents };
     const answers: AnswerWire = {
       open: (context) => new GeminiReader(origin, context),
-      httpError: httpError,
+      httpError: (response) => httpError({ ...response, request: body }),
       unrecognized: notAnAnswer,
       shapes: { event: geminiShape, body: geminiShape },
     };

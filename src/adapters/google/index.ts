@@ -7,7 +7,15 @@ import {
   sendGuarded,
 } from '../../transport/guarded-fetch.ts';
 import { objectOf } from '../../wires/common/read.ts';
-import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
+import {
+  currentKey,
+  headerTable,
+  type KeyVariables,
+  keyCountOf,
+  keySourceOf,
+  keyVariablesFor,
+  withKey,
+} from '../common/keys.ts';
 import { lazily } from '../common/sdk.ts';
 import { answerBoundOf } from '../common/settings.ts';
 import {
@@ -81,6 +89,10 @@ async function createFindUrl({ apiVersion, baseURL }: OwnClientSettings): Promis
     });
 }
 
+function variablesOf({ givenURL }: OwnClientSettings): KeyVariables {
+  return keyVariablesFor(givenURL, keyVariables, keyHosts);
+}
+
 /**
  * Sends requests directly. The body already has the format of the API, so the SDK is needed only for the URL, which is
  * the same for every call of a model and cached. The rest of the SDK's work takes a large part of a call's time.
@@ -89,7 +101,7 @@ async function directSender(settings: OwnClientSettings): Promise<GeminiSender> 
   const findUrl = await createFindUrl(settings);
   const urls = new Map<string, string>();
   const given = headerTable(settings.headers);
-  const { names, withheld } = keyVariablesFor(settings.givenURL, keyVariables, keyHosts);
+  const { names, withheld } = variablesOf(settings);
   const headers = (index: number) =>
     withKey(currentKey('google().apiKey', settings.apiKey, names, index, withheld), (key) => ({
       'content-type': 'application/json',
@@ -152,11 +164,16 @@ export function google(settings: GoogleSettings = {}): Provider {
   const preload = async (): Promise<void> => {
     if (read.own !== undefined) await loadWebSdk();
   };
-  const keyCount = keyCountOf(read.own?.apiKey);
+  const { own } = read;
+  const keyCount = keyCountOf(own?.apiKey);
   return {
     ...geminiProvider({ sender, preload }),
     ...geminiEmbeddings(sender),
     ...answerBoundOf(settings),
     keyCount,
+    ...(own !== undefined && {
+      keySource: (index: number) =>
+        keySourceOf('google().apiKey', own.apiKey, variablesOf(own), index),
+    }),
   };
 }

@@ -34,13 +34,13 @@ export type GoogleSettings = AnswerSettings &
          * @default the environment variable `GOOGLE_API_KEY`, else `GEMINI_API_KEY`, read at each call; sent only to
          * hosts of `googleapis.com` and to this machine
          */
-        readonly apiKey?: ApiKey;
+        readonly apiKey?: ApiKey | undefined;
         /** Without the version. @default 'https://generativelanguage.googleapis.com' */
-        readonly baseURL?: string;
+        readonly baseURL?: string | undefined;
         /** Sent with every request. They override signalbox's headers. */
-        readonly headers?: Readonly<Record<string, string>>;
+        readonly headers?: Readonly<Record<string, string>> | undefined;
         /** The API version in the path. Preview models and features need `v1beta`. @default 'v1beta' */
-        readonly apiVersion?: string;
+        readonly apiVersion?: string | undefined;
         readonly client?: undefined;
       })
     | {

@@ -7,10 +7,18 @@ import type { ProviderRequest } from '../../protocol/request.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { isObject, listOf, objectOf } from '../../wires/common/read.ts';
+import {
+  isObject,
+  listOf,
+  objectOf,
+  type Shape,
+  ShapeCheck,
+  shape,
+} from '../../wires/common/read.ts';
 import { mergeBody } from '../../wires/common/request.ts';
 import { httpError, inBandError, isErrorBody } from '../../wires/gemini/errors.ts';
 import { toUsage } from '../../wires/gemini/response.ts';
+import { geminiUsage } from '../../wires/gemini/shape.ts';
 
 /** The most values in one `batchEmbedContents` (Gemini API reference, Embeddings). */
 export const maxEmbeddingBatch = 100;
@@ -50,18 +58,25 @@ export type EmbeddingFields = {
   /** Objects with `values`, in the order of the texts. */
   readonly rowsOf: (body: JsonObject) => readonly unknown[];
   readonly usageOf: (body: JsonObject) => Usage | undefined;
+  readonly known: Shape;
 };
 
 export const geminiEmbeddingFields: EmbeddingFields = {
   rowsOf: ({ embeddings }) => listOf(embeddings),
   usageOf: ({ usageMetadata }) => (isObject(usageMetadata) ? toUsage(usageMetadata) : undefined),
+  known: shape('', {
+    embeddings: shape('values statistics shape'),
+    embedding: shape('values statistics shape'),
+    metadata: shape('billableCharacterCount'),
+    usageMetadata: geminiUsage,
+  }),
 };
 
 /** Reads the answer to an embedding request. The vectors have the order of the values. */
 export function readEmbeddings(
   reply: Reply,
-  { keepRaw }: AttemptContext,
-  { rowsOf, usageOf }: EmbeddingFields,
+  { keepRaw, watch }: AttemptContext,
+  { rowsOf, usageOf, known }: EmbeddingFields,
 ): readonly ProviderPart[] {
   if (reply.kind === 'http-error') throw httpError(reply.error);
   if (reply.kind === 'events') throw unusable('events, but no stream was requested');
@@ -73,6 +88,7 @@ export function readEmbeddings(
     listOf(objectOf(row).values).filter((each) => typeof each === 'number'),
   );
   const usage = usageOf(objectOf(body));
+  new ShapeCheck(watch, reply.headers).check(body, known);
   return [
     { type: 'open', requestId: reply.requestId },
     { type: 'vectors', vectors },

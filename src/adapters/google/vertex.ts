@@ -6,9 +6,16 @@ import type { Provider } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { exchange } from '../../transport/exchange.ts';
 import { type Fetch, guardedFetch, type TransportSettings } from '../../transport/guarded-fetch.ts';
-import { isObject, listOf, objectOf, TokenCounts } from '../../wires/common/read.ts';
+import {
+  isObject,
+  listOf,
+  shape as names,
+  objectOf,
+  TokenCounts,
+} from '../../wires/common/read.ts';
 import { mergeBody } from '../../wires/common/request.ts';
 import { toUsage } from '../../wires/gemini/response.ts';
+import { geminiUsage } from '../../wires/gemini/shape.ts';
 import { currentKey, headerTable, mayGetAmbientKey, withKey } from '../common/keys.ts';
 import { lazily, lazySdk } from '../common/sdk.ts';
 import {
@@ -28,20 +35,20 @@ export type VertexSettings = TransportSettings &
     /** The id of the Google Cloud project that is billed. */
     readonly project: string;
     /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
-    readonly location?: string;
+    readonly location?: string | undefined;
     /**
      * Returns an access token. Called for each attempt, so cache the token. With it, the SDK's Node entry is not
      * loaded.
      * @default Google's application-default credentials, found by the SDK; sent only to hosts of `googleapis.com` and
      * to this machine
      */
-    readonly token?: () => string | Promise<string>;
+    readonly token?: (() => string | Promise<string>) | undefined;
     /** Without the version. @default the URL of the location */
-    readonly baseURL?: string;
+    readonly baseURL?: string | undefined;
     /** Sent with every request. They override signalbox's headers. */
-    readonly headers?: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, string>> | undefined;
     /** The API version in the path. @default 'v1beta1' */
-    readonly apiVersion?: string;
+    readonly apiVersion?: string | undefined;
   };
 
 /** Project and location become part of the URL. Projects of old organisations are named `example.com:project`. */
@@ -66,9 +73,7 @@ const shape = {
   apiVersion: 'string',
 } as const;
 
-type VertexEndpoint = Required<
-  Pick<VertexSettings, 'project' | 'location' | 'baseURL' | 'apiVersion'>
->;
+type VertexEndpoint = Readonly<Record<'project' | 'location' | 'baseURL' | 'apiVersion', string>>;
 
 const loadNodeSdk = lazySdk('@google/genai', () => import('@google/genai'));
 
@@ -220,6 +225,15 @@ function usageOf(body: JsonObject): Usage | undefined {
   return { inputTokens, outputTokens: 0, totalTokens: inputTokens, raw: body.metadata };
 }
 
+const vector = names('values statistics');
+
+/** What both methods answer. */
+const known = names('metadata model modelDisplayName modelVersionId deployedModelId truncated', {
+  predictions: names('', { embeddings: vector }),
+  embedding: vector,
+  usageMetadata: geminiUsage,
+});
+
 /** Embeddings of Vertex. */
 function vertexEmbeddings({
   sender,
@@ -240,7 +254,7 @@ function vertexEmbeddings({
           const reply = await exchange(context, (capture) =>
             send('embedContent', geminiRequest, capture),
           );
-          yield readEmbeddings(reply, context, { rowsOf, usageOf });
+          yield readEmbeddings(reply, context, { rowsOf, usageOf, known });
         },
       };
     },

@@ -44,7 +44,7 @@ export type OpenAIChatSettings = OpenAIConnectionSettings & {
    * unless you set their vendor's list here or their prices in the configuration's `prices`.
    * @default 'openai'
    */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
 };
 
 /** The capabilities assumed for an unknown vendor. If it rejects a call, the next target is tried. */
@@ -115,6 +115,7 @@ export function chatProvider(vendor: ChatVendor): Provider {
     ...(priceList !== undefined && { priceList }),
     capabilities: (model) => new Set(vendor.capabilities(model)),
     preload: connection.preload,
+    ...(connection.keySource !== undefined && { keySource: connection.keySource }),
     ...(vendor.embeddingLimits ?? openAIEmbeddingLimits),
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
@@ -126,7 +127,8 @@ export function chatProvider(vendor: ChatVendor): Provider {
       const choices = Number(request.extraBody?.n ?? 1) > 1 ? 'alternatives' : 'one';
       const answers: AnswerWire = {
         open: (context) => new ChatReader({ ...context, origin, reasoningOut, choices }),
-        httpError: (response) => httpError(response, dialect),
+        httpError: (response) =>
+          httpError({ ...response, request: [body, request.extraBody] }, dialect),
         unrecognized: notACompletion,
         shapes: { event: chatShape, body: chatShape },
       };

@@ -27,7 +27,7 @@ export type { OpenAIClient, OpenAIConnectionSettings } from '../openai-shared/op
 /** How to connect to OpenAI's Responses API: with a key, or through a client you created. */
 export type OpenAISettings = OpenAIConnectionSettings & {
   /** The vendor's name in price lists. For the client of a cloud: 'aws', 'google', 'azure'. @default 'openai' */
-  readonly priceList?: string;
+  readonly priceList?: string | undefined;
 };
 
 /**
@@ -56,6 +56,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     capabilities: (model) =>
       new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,
+    ...(connection.keySource !== undefined && { keySource: connection.keySource }),
     ...openAIEmbeddingLimits,
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),
@@ -64,7 +65,8 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
       const origin = { provider: request.provider, model: request.model };
       const answers: AnswerWire = {
         open: (context) => new ResponseReader(origin, context),
-        httpError: openAIHttpError,
+        httpError: (response) =>
+          openAIHttpError({ ...response, request: [body, request.extraBody] }),
         unrecognized: () => notAResponse('not a response of the Responses API'),
         shapes: { event: responseEventShape, body: responseShape },
       };

@@ -18,6 +18,7 @@ import {
   isHostOf,
   type KeyVariables,
   keyCountOf,
+  keySourceOf,
   keyVariablesFor,
   optionalKey,
   withKey,
@@ -64,11 +65,11 @@ export type OpenAIConnectionSettings = AnswerSettings &
          * @default the environment variable `OPENAI_API_KEY`, read at each call. It is sent only to OpenAI's hosts and
          * to this machine; through `openaiChat()` every other host gets the key `none`.
          */
-        readonly apiKey?: ApiKey;
+        readonly apiKey?: ApiKey | undefined;
         /** Including the version. @default 'https://api.openai.com/v1' */
-        readonly baseURL?: string;
+        readonly baseURL?: string | undefined;
         /** Sent with every request. They override signalbox's headers. */
-        readonly headers?: Readonly<Record<string, string>>;
+        readonly headers?: Readonly<Record<string, string>> | undefined;
         readonly client?: undefined;
       })
     | {
@@ -127,6 +128,8 @@ export type OpenAIConnection = {
   /** The size limit of an answer, if set. */
   readonly bound: { readonly maxAnswerBytes?: number };
   preload(): Promise<void>;
+  /** See {@link Provider.keySource}. Absent for a client of the caller. */
+  readonly keySource?: (key: number) => string;
   /**
    * The client for a model, created on first use. Later uses get it without a promise.
    * @throws SignalboxError `auth` without a key, `config` when the SDK is missing or rejects its settings.
@@ -201,9 +204,7 @@ function ownHeaders(
   const { authHeader = 'authorization' } = rules;
   const path = `${factory}().${rules.keySetting ?? 'apiKey'}`;
   const headers = headerTable(settings.headers ?? {});
-  const hasCredential = [...credentialHeaders, authHeader].some(
-    (name) => headers[name] !== undefined,
-  );
+  const hasCredential = hasCredentialHeader(settings, authHeader);
   const scheme = authHeader === 'authorization' ? 'Bearer ' : '';
   return (index) => {
     if (hasCredential) return { ...fixedHeaders, ...headers };
@@ -212,6 +213,30 @@ function ownHeaders(
       : currentKey(path, settings.apiKey, names, index, withheld);
     return withKey(key, (now) => ({ ...fixedHeaders, [authHeader]: scheme + now, ...headers }));
   };
+}
+
+/** Whether the caller sets a header with a credential, so that no key is sent. */
+function hasCredentialHeader({ headers = {} }: OwnSettings, authHeader: string): boolean {
+  const given = headerTable(headers);
+  return [...credentialHeaders, authHeader].some((name) => given[name] !== undefined);
+}
+
+function sourceOf(
+  factory: string,
+  settings: OwnSettings,
+  { authHeader = 'authorization', keySetting = 'apiKey' }: ConnectionRules,
+  variables: KeyVariables,
+  keyIsOptional: boolean,
+  index: number,
+): string {
+  if (hasCredentialHeader(settings, authHeader)) return `${factory}().headers`;
+  const path = `${factory}().${keySetting}`;
+  try {
+    return keySourceOf(path, settings.apiKey, variables, index);
+  } catch (error) {
+    if (keyIsOptional) return `no setting, because ${path} is not set`;
+    throw error;
+  }
 }
 
 async function makeClient(
@@ -307,6 +332,9 @@ export function openAIConnection(
     isOpenAI,
     bound: answerBoundOf(settings),
     keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
+    ...(given === undefined && {
+      keySource: (index: number) => sourceOf(factory, own, rules, variables, keyIsOptional, index),
+    }),
     preload: async () => {
       if (given === undefined) await loadOpenAI();
     },

@@ -5,7 +5,15 @@ import type { EmbeddingRequest, ImageRequest } from '../../protocol/other-tasks.
 import type { AttemptContext, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Reply } from '../../transport/read-reply.ts';
-import { countOf, isObject, listOf, objectOf, textOf } from '../../wires/common/read.ts';
+import {
+  countOf,
+  isObject,
+  listOf,
+  objectOf,
+  ShapeCheck,
+  shape,
+  textOf,
+} from '../../wires/common/read.ts';
 import { mergeBody } from '../../wires/common/request.ts';
 import {
   isErrorBody,
@@ -38,6 +46,28 @@ const imageUsage: UsageNames = {
   output: 'output_tokens',
   outputDetails: 'output_tokens_details',
 };
+
+const usageShape = shape(
+  `prompt_tokens completion_tokens input_tokens output_tokens total_tokens prompt_tokens_details
+  completion_tokens_details input_tokens_details output_tokens_details cost cost_details cost_in_usd_ticks is_byok
+  prompt_audio_seconds num_images image_count`,
+);
+
+const embeddingShape = shape('id object created model provider request_id cost', {
+  data: shape('object index embedding'),
+  usage: usageShape,
+});
+
+const imageShape = shape(
+  'id object created created_at model background output_format quality size provider request_id cost content_filter error',
+  {
+    data: shape(
+      `object index b64_json url revised_prompt seed mime_type finish_reason content_filter_results
+      prompt_filter_results error respect_moderation raiFilteredReason`,
+    ),
+    usage: usageShape,
+  },
+);
 
 /** Models that return URLs unless `response_format` is set. Newer models reject the parameter. */
 const modelsWithResponseFormat = /^dall-e-/;
@@ -119,6 +149,7 @@ export function prepareOpenAIEmbedding(
         client.embeddings.create(body, options),
       );
       const answer = bodyOf(reply);
+      new ShapeCheck(context.watch, reply.headers).check(answer, embeddingShape);
       yield [
         opening(reply, answer),
         { type: 'vectors', vectors: vectorsOf(answer.data) },
@@ -161,6 +192,7 @@ function readImages(reply: Reply, asked: number, context: AttemptContext): reado
     ? missing
     : rows.filter((row) => imageIn(row, mediaType) === undefined && isRefused(row, reply)).length;
   if (images.length === 0 && rows.length > 0 && refused === 0) throw unusable('no image');
+  new ShapeCheck(context.watch, reply.headers).check(body, imageShape);
   const end = ending(body, imageUsage, context);
   return [
     opening(reply, body),

@@ -1,3 +1,4 @@
+import { nodeVersionProblem } from '../../internal/node-version.ts';
 import { version } from '../../internal/version.ts';
 import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
@@ -12,6 +13,8 @@ const help = `signalbox: an LLM router inside your process
 
 /** Runs the command in the arguments. Never throws and prints nothing. */
 export async function runCommand(args: readonly string[]): Promise<CommandResult> {
+  const oldNode = nodeVersionProblem();
+  if (oldNode !== undefined) return { exitCode: 2, output: '', problem: oldNode };
   const [command, ...rest] = args;
   if (command === undefined || command === '--help' || command === '-h') {
     return { exitCode: command === undefined ? 2 : 0, output: help, problem: '' };

@@ -50,6 +50,7 @@ class AttemptTimer {
   readonly #expire: (phase: DuePhase) => void;
   #firesAt = Number.POSITIVE_INFINITY;
   #cancel: () => void = ignore;
+  #wasLate = false;
 
   constructor(runtime: Runtime, deadline: AttemptDeadline, expire: (phase: DuePhase) => void) {
     this.#runtime = runtime;
@@ -71,12 +72,20 @@ class AttemptTimer {
     this.#cancel();
   }
 
+  /** Whether it fired late, or should have fired by now: the process stood still. */
+  get stoodStill(): boolean {
+    return this.#wasLate || this.#runtime.now() - this.#firesAt > blockedMs;
+  }
+
   #fire(): void {
     const now = this.#runtime.now();
     const lateMs = now - this.#firesAt;
     this.#firesAt = Number.POSITIVE_INFINITY;
     // The event loop was blocked, or the process frozen: what arrived meanwhile is still to be read.
-    if (lateMs > blockedMs) this.#deadline.excuse(lateMs + blockedMs);
+    if (lateMs > blockedMs) {
+      this.#wasLate = true;
+      this.#deadline.excuse(lateMs + blockedMs);
+    }
     const due = this.#deadline.due(now);
     if (due !== undefined && now >= due.at) this.#expire(due.phase);
     else this.arm();
@@ -145,11 +154,17 @@ export class AttemptStream implements AttemptParts {
   #isAnswering = false;
   #isFinished = false;
   #isOver = false;
+  #stoodStill = false;
 
   constructor(runtime: Runtime, options: AttemptOptions) {
     this.#runtime = runtime;
     this.#options = options;
     this.#deadline = new AttemptDeadline(options.timeouts, runtime.now());
+  }
+
+  /** Whether it failed after the process stood still for longer than a timeout: its connection may be long gone. */
+  get stoodStill(): boolean {
+    return this.#stoodStill;
   }
 
   next(): Promise<Batch | undefined> {
@@ -273,6 +288,7 @@ export class AttemptStream implements AttemptParts {
 
   #failed(error: unknown): SignalboxError {
     const failure = soundError(asAttemptError(this.#cut === undefined ? error : this.#cut.reason));
+    this.#stoodStill = this.#timer?.stoodStill === true;
     this.#end();
     return failure;
   }

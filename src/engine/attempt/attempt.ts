@@ -1,3 +1,4 @@
+import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { SignalboxError } from '../../errors.ts';
 import { sharesRun } from '../../internal/vendor-data.ts';
 import type { Attempt } from '../../protocol/attempt.ts';
@@ -5,7 +6,7 @@ import type { Completion } from '../../protocol/completion.ts';
 import type { EventName } from '../../protocol/events.ts';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { PluginAttemptResult } from '../../protocol/plugin.ts';
-import type { AttemptContext } from '../../protocol/provider.ts';
+import type { AttemptContext, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { AnswerCheck } from '../answer/answer-check.ts';
@@ -59,6 +60,7 @@ export class RunningAttempt {
   #renewableKey: RenewableKey | undefined;
   #timing: Timing | undefined;
   #newNames = 0;
+  #stream: AttemptStream | undefined;
   /** For the plugins, while there are any. */
   #ended: PromiseWithResolvers<PluginAttemptResult> | undefined;
 
@@ -127,8 +129,7 @@ export class RunningAttempt {
     const { messages } = this.#request;
     const error = attemptError(raw, collected.requestId, this.plan, messages);
     const isWhole = collected.finish !== undefined;
-    const isShortened = error.code === 'timeout' && this.#timing?.isShortened(error.phase) === true;
-    const fault = isShortened ? 'call' : 'target';
+    const fault = this.#isTargetsFault(error) ? 'target' : 'call';
     this.#grant?.failed(error, {
       ...this.#ending(),
       isWhole,
@@ -140,6 +141,12 @@ export class RunningAttempt {
     const isUnbilled = this.#cost.billed === undefined && usage !== undefined;
     if (isUnbilled) await this.#cost.bill(usage, collected);
     return error;
+  }
+
+  #isTargetsFault({ code, phase }: SignalboxError): boolean {
+    if (code === 'timeout') return this.#timing?.isShortened(phase) !== true;
+    const isLost = code === 'connection' || code === 'stream_interrupted';
+    return !(isLost && this.#stream?.stoodStill === true);
   }
 
   /** Records the failure's line, with what was decided. */
@@ -225,6 +232,7 @@ export class RunningAttempt {
       },
       see: continuation === undefined ? this.#see : this.answerCheck.see,
     });
+    this.#stream = parts;
     return continuation === undefined ? parts : joinedTo(continuation, parts, this.#see);
   }
 
@@ -350,6 +358,22 @@ function repeatsPrompt(
   return messages.some(({ content }) => content.some((part) => textsOf(part).some(isIn)));
 }
 
+/** Where a key comes from that the vendor rejected. */
+function rejectedKey(
+  { code, status }: SignalboxError,
+  provider: Provider,
+  { key = 0 }: ResolvedTarget,
+): string {
+  if (code !== 'auth' || status === undefined) return '';
+  try {
+    const source = provider.keySource?.(key);
+    return source === undefined ? '' : `; the key is from ${source}`;
+  } catch {
+    // The setting is gone, or this is a provider of the user's own.
+    return '';
+  }
+}
+
 /**
  * An attempt's failure as the caller and events get it: with the target, and with the request's id unless the vendor
  * repeats a part of the prompt there. Reads the whole prompt if there is an id.
@@ -357,14 +381,14 @@ function repeatsPrompt(
 function attemptError(
   raw: SignalboxError,
   answerId: string | undefined,
-  { target, options }: AttemptPlan,
+  { target, options, provider }: AttemptPlan,
   messages: readonly NormalMessage[],
 ): SignalboxError {
   const requestId = raw.requestId ?? answerId;
   const isEcho = requestId !== undefined && repeatsPrompt(requestId, messages, options.system);
   return raw.with({
     target: target.id,
-    message: `${targetLabel(target)}: ${raw.message}`,
+    message: `${targetLabel(target)}: ${raw.message}${rejectedKey(raw, provider, target)}`,
     requestId: isEcho ? undefined : requestId,
   });
 }

@@ -31,7 +31,7 @@ export type RenewableKey = {
 type FailedEnding = Ending & {
   /** The answer came to its end, but was of no use. */
   readonly isWhole: boolean;
-  /** `call`: another call would have waited longer. */
+  /** `call`: another call would have waited longer, or the process stood still. */
   readonly fault: 'target' | 'call';
   readonly renewableKey: RenewableKey | undefined;
 };

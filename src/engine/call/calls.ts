@@ -2,6 +2,7 @@ import { checkCallOptions, findTier } from '../../config/check.ts';
 import { splitTarget } from '../../config/cross-check.ts';
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
+import { withoutUndefined } from '../../internal/own.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { CallOptions } from '../../protocol/call-options.ts';
 import type { Completion } from '../../protocol/completion.ts';
@@ -10,7 +11,7 @@ import type { Embeddings, EmbedOptions, ImageOptions, Images } from '../../proto
 import type { Plugin, PluginParts } from '../../protocol/plugin.ts';
 import type { CompletionStream } from '../../protocol/stream-part.ts';
 import { builtInStrategies } from '../../routing/strategy.ts';
-import type { Call, Engine } from '../core/engine.ts';
+import type { Call, Engine, SetTags } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
 import type { Task, WholeCompletion } from '../core/task.ts';
 import { chatTask } from '../tasks/chat.ts';
@@ -38,11 +39,15 @@ type Question<Options> = {
   readonly task: (tier: ResolvedTier, options: Options) => Task;
 };
 
-/** An option that is `undefined` was not set; it must not hide a tier's default. */
-function withoutUndefined<Options extends object>(options: Options): Options {
-  if (!Object.values(options).includes(undefined)) return { ...options };
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as Options;
+/** The options that are set, also inside of those whose fields are merged with a tier's. */
+function setOptions<Options extends CallOptions>(options: Options): Options & SetTags {
+  const { tags, timeouts, retry, ...others } = options;
+  return {
+    ...withoutUndefined(others),
+    ...(tags !== undefined && { tags: withoutUndefined(tags) }),
+    ...(timeouts !== undefined && { timeouts: withoutUndefined(timeouts) }),
+    ...(retry !== undefined && { retry: withoutUndefined(retry) }),
+  } as Options & SetTags;
 }
 
 /** Reads a call to its end. */
@@ -147,7 +152,7 @@ export class Calls {
     if (question.options !== undefined) {
       checkCallOptions(question.options, this.#engine.providers, kind);
     }
-    const options = withoutUndefined(question.options ?? ({} as Options));
+    const options = setOptions(question.options ?? ({} as Options));
     const task = question.task(tier, options);
     return {
       id: this.#engine.runtime.createId('call'),
@@ -184,7 +189,7 @@ export class Calls {
           id: this.#engine.runtime.createId('call'),
           tier: this.#tierOf(call, target),
           options: within({ ...call.options, route: {} }),
-          tags: { ...config.tags, ...call.tier.tags, ...tags },
+          tags: { ...config.tags, ...call.tier.tags, ...withoutUndefined(tags ?? {}) },
           mode: 'complete',
           plugins,
         } as const;

@@ -1,5 +1,10 @@
 import { SignalboxError } from '../../errors.ts';
-import type { CompletionStream, ReadableFormat, StreamPart } from '../../protocol/stream-part.ts';
+import type {
+  ByteStream,
+  CompletionStream,
+  ReadableFormat,
+  StreamPart,
+} from '../../protocol/stream-part.ts';
 
 function left(): SignalboxError {
   return new SignalboxError('aborted', 'the reader left before the answer was whole');
@@ -168,7 +173,7 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     for await (const part of this) yield `event: ${part.type}\ndata: ${JSON.stringify(part)}\n\n`;
   }
 
-  toReadableStream(format: ReadableFormat = 'text'): ReadableStream<Uint8Array> {
+  toReadableStream(format: ReadableFormat = 'text'): ByteStream {
     const chunks = format === 'text' ? this.#text() : this.#events();
     const encoder = new TextEncoder();
     let isReader = false;

@@ -15,7 +15,9 @@ import type { LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 
 /** Runs what is inside of a layer. */
-export type Next = (options?: { readonly signal?: AbortSignal }) => AsyncIterable<PluginParts>;
+export type Next = (options?: {
+  readonly signal?: AbortSignal | undefined;
+}) => AsyncIterable<PluginParts>;
 
 type ToolCallHook = NonNullable<Plugin['onToolCall']>;
 
@@ -145,7 +147,7 @@ export class PluginLayer {
     let chosen = options;
     const wrap = (run: () => AsyncIterable<PluginParts>) =>
       wrapCall.call(this.plugin, this.call, (set) => {
-        chosen = set ?? options;
+        chosen = set?.signal === undefined ? options : set;
         return run();
       });
     return this.#wrap(

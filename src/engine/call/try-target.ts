@@ -156,10 +156,15 @@ function startWaiting(plan: AttemptPlan): void {
   plan.isWaiting = true;
 }
 
-/** The SDK could not be loaded, or the call has ended. @throws SignalboxError unless another target is available */
+/**
+ * The SDK could not be loaded, or the call has ended. A target that fails after others ends the chain, whose error has the
+ * reasons of all of them.
+ * @throws SignalboxError when this is the only target, or when the call has ended
+ */
 function passOverUnloaded(run: Run, plan: AttemptPlan, error: SignalboxError): Tried {
   const { engine, trail, chain } = run;
-  const isNext = error.code === 'config' && chain.othersFree(plan, error.code);
+  const isOnly = trail.errors.length === 0 && !chain.othersFree(plan, error.code);
+  const isNext = error.code === 'config' && !isOnly;
   const label = { target: plan.target.id, ...keyLabel(plan.target) };
   const startedAt = engine.runtime.now();
   const failure = failureOf(error, isNext ? 'next' : 'stop', error.message);

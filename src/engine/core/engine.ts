@@ -84,13 +84,16 @@ export type Engine = {
   readonly keyedTargets: WeakMap<ResolvedTarget, ResolvedTarget[]>;
 };
 
+/** Options whose tags have values. */
+export type SetTags = { readonly tags?: Tags };
+
 /** One call, with its options checked and its task made. It keeps the configuration it was started with. */
 export type Call = {
   readonly id: string;
   readonly kind: 'chat' | 'embed' | 'image';
   readonly config: ResolvedConfig;
   readonly tier: ResolvedTier;
-  readonly options: CallOptions;
+  readonly options: CallOptions & SetTags;
   readonly task: Task;
   readonly tags: Tags;
   /** `complete` commits to an answer when it is whole; `stream` with its first visible part. */

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { formatPath } from '../../config/problems.ts';
+import { issueMessage, meantIssues } from '../../config/wording.ts';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { dataFlaws } from '../../internal/caller-data.ts';
-import { shortened } from '../../internal/quoted.ts';
+import { quoted, shortened } from '../../internal/quoted.ts';
 import type { JsonSchema } from '../../protocol/json.ts';
 import type { StandardIssue, StandardSchema } from '../../protocol/standard-schema.ts';
 
@@ -14,11 +15,21 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error ? shortened(cause.message, 500) : 'unknown reason';
 }
 
+/** Methods of validation libraries. An object with one of them and without `~standard` comes from an old version. */
+const validators = ['parse', 'safeParse', 'validate', 'assert', 'decode', 'is'];
+
 /** A function is a schema only if it is a Standard Schema; a list never is. */
 function checkPlain(schema: JsonSchema, path: string): void {
   if (typeof schema === 'object' && !Array.isArray(schema)) {
-    checkJson(schema, path);
-    return;
+    const method = validators.find((name) => typeof Reflect.get(schema, name) === 'function');
+    if (method === undefined) {
+      checkJson(schema, path);
+      return;
+    }
+    throw wrong(
+      path,
+      `has a function ${quoted(method)}, but is not a Standard Schema; use a version of its library that has Standard JSON Schema (zod 4.2 or later), or pass a JSON Schema object`,
+    );
   }
   throw new SignalboxError(
     'config',
@@ -163,11 +174,21 @@ function dialectOf(schema: JsonSchema): 'draft-7' | 'draft-2020-12' {
 export function validatorOf(schema: StandardSchema | JsonSchema, path: string): StandardSchema {
   if (isStandardSchema(schema)) return schema;
   try {
-    return z.fromJSONSchema(explicit(schema) as JsonSchema, {
+    const checked = z.fromJSONSchema(explicit(schema) as JsonSchema, {
       defaultTarget: dialectOf(schema),
       // The global registry would keep schemas that have an `id`.
       registry: z.registry(),
     });
+    return {
+      '~standard': {
+        version: 1,
+        vendor: 'signalbox',
+        validate(value) {
+          const { success, data, error } = checked.safeParse(value, { error: issueMessage });
+          return success ? { value: data } : { issues: error.issues.flatMap(meantIssues) };
+        },
+      },
+    };
   } catch (cause) {
     throw new SignalboxError(
       'config',

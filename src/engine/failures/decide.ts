@@ -125,10 +125,16 @@ export function rateLimitBackoffMs(retry: number, maxMs: number, random: number)
   return Math.min(maxMs, rateLimitBaseMs * 2 ** (retry - 1)) * (0.5 + random / 2);
 }
 
-/** Whether the failure counts for the target's circuit. The call's deadline does not. */
+/** Whether the failure counts for the target's circuit. The call's deadline and a blocked request do not. */
 export function countsAsFailure(error: SignalboxError): boolean {
   const isDeadline = error.phase === 'total' || error.phase === 'pace';
-  return isAttemptErrorCode(error.code) && failureTable[error.code].circuit && !isDeadline;
+  const isOfCall = isDeadline || isBlocked(error);
+  return isAttemptErrorCode(error.code) && failureTable[error.code].circuit && !isOfCall;
+}
+
+/** A firewall or proxy rejected this request with a page of its own, usually for its content. */
+function isBlocked({ code, status = 0 }: SignalboxError): boolean {
+  return code === 'invalid_response' && status >= 400;
 }
 
 /** Groq answers 413 to a request that alone exceeds the limit per minute: no wait makes it fit. */
@@ -137,7 +143,7 @@ export function isTooLargeToWait(error: SignalboxError): boolean {
 }
 
 function triesOf(row: Row, error: SignalboxError, situation: Situation): number {
-  if (isTooLargeToWait(error)) return 0;
+  if (isTooLargeToWait(error) || isBlocked(error)) return 0;
   const usual = situation.othersFree ? row.same : row.alone;
   // The caller's number replaces ours for failures that are retried at all.
   return usual > 0 ? (situation.retry.attempts ?? usual) : 0;
@@ -172,7 +178,7 @@ function goOn(row: Row, error: SignalboxError, situation: Situation): Decision {
 /** What to do after a failed attempt: retry the same target, go to the next one, or stop. */
 export function decide(error: SignalboxError, situation: Situation): Decision {
   if (!isAttemptErrorCode(error.code)) return { verdict: 'stop' };
-  if (error.code === 'timeout' && error.phase === 'total') {
+  if (error.phase === 'total') {
     return { verdict: 'stop', reason: "the call's deadline has passed" };
   }
   // A retry would wait outside the queue.

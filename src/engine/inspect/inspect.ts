@@ -1,12 +1,46 @@
 import type { ResolvedConfig, ResolvedTarget } from '../../config/resolve.ts';
+import { closest } from '../../internal/closest.ts';
+import { quoted } from '../../internal/quoted.ts';
 import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
 import { prepareAttempt } from '../attempt/attempt-request.ts';
-import { planCall } from '../chain/plan-call.ts';
+import { loadForStrategies, planCall, tiersOf } from '../chain/plan-call.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
-import { type Call, type Engine, keyedTargets, keyLabel } from '../core/engine.ts';
+import {
+  type Call,
+  type Engine,
+  keyedTargets,
+  keyLabel,
+  pricedTarget,
+  providerOf,
+} from '../core/engine.ts';
 
-/** What a call would do, and why. Nothing is sent and no state changes. Plugins are not applied. */
-export function explainCall(engine: Engine, call: Call): Explanation {
+/** Loads the price list, if the vendor of a target is in it. Without it, prices and context windows are unknown. */
+async function loadPrices(engine: Engine, { config, tier }: Call): Promise<void> {
+  const targets = tiersOf(config, tier).flatMap((each) => each.targets);
+  const isListed = targets.some((each) => providerOf(engine, each).priceList !== undefined);
+  if (isListed) await engine.pricing.load()?.catch(() => undefined);
+}
+
+/** A model that is not in its vendor's price list: new, or misspelt. */
+function modelWarnings(engine: Engine, target: ResolvedTarget): readonly string[] {
+  const priced = pricedTarget(engine, target);
+  const models = engine.pricing.modelsInstead(priced);
+  if (models === undefined) return [];
+  const similar = closest(target.model, models);
+  const advice =
+    similar === undefined
+      ? 'its price and context window are unknown'
+      : `did you mean ${quoted(similar)}?`;
+  return [
+    `the model ${quoted(target.model)} is not in the price list of ${priced.priceList}; ${advice}`,
+  ];
+}
+
+/**
+ * What a call would do, and why. Loads the price list. Nothing is sent and no state changes. Plugins are not applied.
+ */
+export async function explainCall(engine: Engine, call: Call): Promise<Explanation> {
+  await Promise.all([loadPrices(engine, call), loadForStrategies(engine, call)]);
   const plans = new AttemptPlans(engine, call);
   const planned = planCall(engine, call, undefined, plans);
   const candidates: Explanation['candidates'][number][] = [];
@@ -15,7 +49,10 @@ export function explainCall(engine: Engine, call: Call): Explanation {
     const label = { target: target.id, ...keyLabel(target) };
     try {
       const { warnings } = prepareAttempt(plans.of(target), []);
-      candidates.push({ ...label, warnings: warnings.map(({ message }) => message) });
+      candidates.push({
+        ...label,
+        warnings: [...modelWarnings(engine, target), ...warnings.map(({ message }) => message)],
+      });
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'it cannot take this request';
       skipped.push({ ...label, reason });

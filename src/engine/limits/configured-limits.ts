@@ -31,6 +31,10 @@ class OwnedLimits {
     );
   }
 
+  get limits(): Limits {
+    return this.#limits;
+  }
+
   /** Changes the numbers. */
   change(limits: Limits, now: number): void {
     const before = this.#limits;
@@ -110,19 +114,21 @@ export class ConfiguredLimits {
 
   /**
    * The gates that a call of `tier` passes on its way to `target`. Tiers that set the same limits for a target share
-   * them: the target counts against each of theirs.
+   * them: the target counts against each of theirs. So do removed tiers that still have calls in flight: a tier may have
+   * been renamed.
    */
   gates(config: ResolvedConfig, tier: string, target: ResolvedTarget): readonly Gate[] {
     const { provider, key, id } = target;
-    const sharing = [...config.tiers.values()].flatMap(({ name, targets }) => {
-      const same = targets.find((each) => each.id === id);
-      const isOther = name !== target.tier && same !== undefined && isLimited(target.limits);
-      return isOther && isSame(same.limits, target.limits) ? [same] : [];
+    const ofTarget = this.#ofTarget(target);
+    const sharing = [...this.#targets.values()].flatMap((targets) => {
+      const other = targets.get(id);
+      if (other === undefined || other === ofTarget || !isLimited(ofTarget.limits)) return [];
+      return isSame(other.limits, ofTarget.limits) ? [other] : [];
     });
     return [
       ...this.#ofProvider(provider).gates(key),
       ...this.#ofTier(tier, config).gates(undefined),
-      ...[target, ...sharing].flatMap((each) => this.#ofTarget(each).gates(key)),
+      ...[ofTarget, ...sharing].flatMap((each) => each.gates(key)),
     ];
   }
 

@@ -45,9 +45,9 @@ class AdmittedSlot implements Slot {
 export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): LimitKeeper {
   const queue = createAdmissionQueue(runtime);
   const configured = new ConfiguredLimits();
-  const gates = new WeakMap<ResolvedTier, WeakMap<ResolvedTarget, readonly Gate[]>>();
+  let gates = new WeakMap<ResolvedTier, WeakMap<ResolvedTarget, readonly Gate[]>>();
 
-  /** Made once for each tier and target of a configuration, with each key. */
+  /** Made once for each tier and target of a configuration, with each key, until the limits change. */
   function gatesOf({ call, target, keyState }: LimitedAttempt): readonly Gate[] {
     const { config, tier } = call;
     let ofTier = gates.get(tier);
@@ -95,6 +95,7 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
       const now = runtime.now();
       const entered = queue.enter({
         gates,
+        renewedGates: () => gatesOf(attempt),
         load,
         priority: attempt.options.priority ?? defaults.priority,
         since: scope.startedAt,
@@ -145,7 +146,9 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
     },
     configure(config) {
       configured.configure(config, runtime.now());
-      queue.review();
+      // An older configuration's calls pass the gates of limits that were added, too.
+      gates = new WeakMap();
+      queue.limitsChanged();
     },
     prune: (names) => configured.prune(names),
   };

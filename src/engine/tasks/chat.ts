@@ -84,7 +84,7 @@ function taskOf(chat: Chat): Task {
     },
     messages,
     needs: needsOf(messages, { tools, schema: options.schema }),
-    transferFor: ({ transfer = defaults.transfer }) => transfer,
+    transferFor: ({ transfer, wire = defaults.transfer }) => transfer ?? wire,
     prepare: (provider, request) => provider.prepare(wellFormed(requestFor(chat, request))),
     check: (completion) => checkOutput(output, completion),
     callProblem: (name, request) => callProblem(toolNames, name, request),

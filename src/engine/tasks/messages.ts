@@ -98,6 +98,23 @@ function checkPart(part: unknown, path: string): asserts part is Part {
 }
 
 /**
+ * Adapters drop a result without a call, with a warning. Here nothing else would be left to send.
+ * @throws SignalboxError `config` when there are only results, and so no calls
+ */
+function checkNotOnlyResults(messages: readonly NormalMessage[]): void {
+  const isResults = ({ role, content }: NormalMessage): boolean =>
+    role === 'system' || content.every(({ type }) => type === 'tool-result');
+  if (!messages.every(isResults)) return;
+  for (const [index, { content }] of messages.entries()) {
+    for (const [at, part] of content.entries()) {
+      if (part.type !== 'tool-result') continue;
+      const what = `no message before it has the tool call ${quoted(part.id)} of this result; send the assistant message with the call too`;
+      throw wrong(`messages[${index}].content[${at}]`, what);
+    }
+  }
+}
+
+/**
  * The messages with every content a list of parts.
  * @throws SignalboxError `config` that names the invalid message
  */
@@ -108,7 +125,7 @@ export function normalizeMessages(messages: string | readonly Message[]): readon
     throw wrong('messages', 'must be a string or a list with at least one message');
   }
   // Not `map`, which skips holes.
-  return Array.from(list, (message, index) => {
+  const normal = Array.from(list, (message, index): NormalMessage => {
     const path = `messages[${index}]`;
     if (typeof message !== 'object' || message === null || !roles.includes(message.role)) {
       const known = roles.map((role) => `"${role}"`).join(', ');
@@ -131,6 +148,8 @@ export function normalizeMessages(messages: string | readonly Message[]): readon
     // Copies, because the caller may change its messages while the call is in flight.
     return { role, content: content.map((part) => ({ ...part })) };
   });
+  checkNotOnlyResults(normal);
+  return normal;
 }
 
 /**

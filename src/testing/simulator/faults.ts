@@ -4,17 +4,17 @@ import type { ReceivedRequest, VendorErrorKind } from '../../wires/common/write.
 export type StatusFault = {
   readonly type: 'status';
   /** @default the usual meaning of `status`, or `server_error` */
-  readonly kind?: VendorErrorKind;
+  readonly kind?: VendorErrorKind | undefined;
   /** @default the vendor's status for `kind`, which differs between vendors */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** Replaces the body's `error.code` (OpenAI), `error.type` (Anthropic) or `error.status` (Gemini). */
-  readonly code?: string;
-  readonly message?: string;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
   /** `Retry-After`; on Gemini, which has no such header, `RetryInfo` in the body. @default none */
-  readonly retryAfterSeconds?: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly retryAfterSeconds?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Replaces the body. An object is sent as JSON, a string verbatim. */
-  readonly body?: unknown;
+  readonly body?: unknown | undefined;
 };
 
 /**
@@ -44,12 +44,12 @@ export type SingleFault =
       readonly type: 'error-in-stream';
       readonly afterEvents: number;
       readonly kind: VendorErrorKind;
-      readonly message?: string;
+      readonly message?: string | undefined;
     }
   /** Sends an HTML page with status 200, as proxies and captive portals do. */
   | { readonly type: 'html' }
   /** Sends an error body with status 200. @default kind `server_error` */
-  | { readonly type: 'json-error-200'; readonly kind?: VendorErrorKind }
+  | { readonly type: 'json-error-200'; readonly kind?: VendorErrorKind | undefined }
   /** Sends status 200 and no body. */
   | { readonly type: 'empty' }
   /** Sends a complete stream without `[DONE]` or `message_stop`. No effect on other wires. */
@@ -81,11 +81,11 @@ export type Fault =
 
 export type FaultOptions = {
   /** Number of requests to fail, or of runs of a sequence. @default until `clear()`; a sequence once */
-  readonly times?: number;
+  readonly times?: number | undefined;
   /** Applies only to requests for which this returns true. Others do not count. */
-  readonly when?: (request: ReceivedRequest) => boolean;
+  readonly when?: ((request: ReceivedRequest) => boolean) | undefined;
   /** Applies only to requests with this API key. */
-  readonly key?: string;
+  readonly key?: string | undefined;
 };
 
 type Rule = { readonly fault: Fault; readonly options: FaultOptions; seen: number };

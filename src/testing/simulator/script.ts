@@ -12,9 +12,9 @@ export type AnswerSource =
 
 export type SimulatedProviderOptions = {
   /** The models it has; other models get the vendor's error. @default all */
-  readonly models?: readonly string[];
+  readonly models?: readonly string[] | undefined;
   /** Keys that it rejects. A request without a key is always rejected. @default ['bad-key'] */
-  readonly badKeys?: readonly string[];
+  readonly badKeys?: readonly string[] | undefined;
 };
 
 /** A vendor and its wires. Errors for unknown paths are sent in the form of the first wire. */

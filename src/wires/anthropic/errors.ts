@@ -1,7 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import {
   httpFailure,
   maxMessageLength,
@@ -10,6 +9,7 @@ import {
 } from '../common/classify.ts';
 import { codeByNumber, isNumberedError, numberedError } from '../common/error-numbers.ts';
 import { objectOf, textOf } from '../common/read.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 
 /**
  * `error.type` and `error.details.error_code` (https://platform.claude.com/docs/en/api/errors and the error
@@ -79,7 +79,7 @@ function readError(body: unknown): VendorError {
 }
 
 /** The error of an HTTP error response. */
-export function httpError(response: HttpError): SignalboxError {
+export function httpError(response: RejectedRequest): SignalboxError {
   return httpFailure(response, readError, codeByWord);
 }
 

@@ -2,9 +2,9 @@ import { SignalboxError } from '../../errors.ts';
 import { believedWaitMs, memoryOf, shallowJson } from '../../internal/vendor-data.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import { type AnswerHeaders, requestIdOf, retryAfterMsOf } from '../../transport/answer.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import { awsWordsOf, codeByAwsException, isKnownWord, knownParam } from './error-words.ts';
 import { namesCallersInput } from './rejection.ts';
+import { type RejectedRequest, staleReference } from './stale-reference.ts';
 
 /** How much of a vendor's message is read, in characters. The relevant part is in the first sentence. */
 export const maxMessageLength = 2_000;
@@ -173,6 +173,29 @@ const advice: Partial<Record<AttemptErrorCode, string>> = {
 /** The same for a rejection that another vendor may not share. */
 const vendorSpecificAdvice = 'another vendor may accept the request';
 
+/** The same for a web page: the vendor's API answers with JSON. */
+const webPageAdvice = 'a firewall or proxy answered instead of the vendor';
+
+/** The start of a web page, and the text that Cloudflare sends to clients that are no browsers. */
+const webPage = /^\s*(?:<(?:!doctype|html|head|title|body|!--|\?xml)\b|error code: 1\d{3}\b)/i;
+
+/** Statuses with which firewalls reject a request for its content. A page with a 404 comes from a wrong `baseURL`. */
+const firewallStatuses: readonly (number | undefined)[] = [403, 405, 451];
+
+/** Whether something in front of the vendor rejected this request. Other requests may pass. */
+function isFirewallPage({ status, body }: ErrorResponse): boolean {
+  return firewallStatuses.includes(status) && typeof body === 'string' && webPage.test(body);
+}
+
+/** A 400 has many other reasons to name a file or an earlier answer. */
+const gone = /not found|not exist|no such|expired|deleted|no longer|could not find/i;
+
+/** Whether it may be about something that only this call names: a 403, a 404, a failed dependency, some 400s. */
+function mayBeOfCall(code: AttemptErrorCode, message: string, status: number | undefined): boolean {
+  if (code === 'invalid_request') return gone.test(message);
+  return code === 'permission' || code === 'model_not_found' || status === 424;
+}
+
 /** Codes of rejected requests, which may be {@link SignalboxError.vendorSpecific}. */
 const rejections: readonly AttemptErrorCode[] = ['invalid_request', 'request_too_large'];
 
@@ -228,7 +251,34 @@ export type ErrorResponse = {
   readonly headers?: AnswerHeaders | undefined;
   /** The body or event of the error, for `cause`. */
   readonly body?: unknown;
+  /** What was sent, to see what it names. */
+  readonly request?: unknown;
 };
+
+/** What the error means, and what of this call it is about if other calls do not share it. */
+function meaningOf(
+  worded: AttemptErrorCode | undefined,
+  error: VendorError,
+  response: ErrorResponse,
+): { readonly code: AttemptErrorCode; readonly stale?: string } {
+  if (isFirewallPage(response)) return { code: 'invalid_response' };
+  const code = refine(worded ?? codeOfStatus(response.status ?? 500), error);
+  const { status, request } = response;
+  if (!mayBeOfCall(code, error.message, status)) return { code };
+  const stale = staleReference(error, status === 403 || status === 404 ? request : undefined);
+  return stale === undefined ? { code } : { code: 'invalid_request', stale };
+}
+
+function hintFor(
+  code: AttemptErrorCode,
+  stale: string | undefined,
+  response: ErrorResponse,
+  vendorSpecific: boolean,
+): string | undefined {
+  if (isFirewallPage(response)) return webPageAdvice;
+  if (stale !== undefined) return `the vendor cannot find or read ${stale} that the request names`;
+  return vendorSpecific ? vendorSpecificAdvice : advice[code];
+}
 
 /**
  * Creates the error of one attempt from the vendor's error.
@@ -243,7 +293,7 @@ export function vendorFailure(
   const words = [...awsWordsOf(error, response), ...error.words];
   const word = words.find((each) => Object.hasOwn(codes, each));
   const worded = word === undefined ? undefined : codes[word];
-  const code = refine(worded ?? codeOfStatus(response.status ?? 500), { ...error, words });
+  const { code, stale } = meaningOf(worded, { ...error, words }, response);
   const shownWord =
     words.find((each) => Object.hasOwn(codes, each) || isKnownWord(each)) ??
     (words.length === 0 ? undefined : unknownWord);
@@ -251,9 +301,9 @@ export function vendorFailure(
   const details = [response.status, shownWord, param === undefined ? undefined : `param ${param}`]
     .filter((each) => each !== undefined)
     .join(', ');
-  const vendorSpecific =
-    rejections.includes(code) && !(code === 'invalid_request' && namesCallersInput(error));
-  const hint = vendorSpecific ? vendorSpecificAdvice : advice[code];
+  const isCallers = code === 'invalid_request' && stale === undefined && namesCallersInput(error);
+  const vendorSpecific = rejections.includes(code) && !isCallers;
+  const hint = hintFor(code, stale, response, vendorSpecific);
   const message = `${titles[code]}${details === '' ? '' : ` (${details})`}${hint === undefined ? '' : `: ${hint}`}`;
   const headers = response.headers;
   return new SignalboxError(code, message, {
@@ -267,7 +317,7 @@ export function vendorFailure(
 
 /** {@link vendorFailure} for an HTTP error response. */
 export function httpFailure(
-  response: HttpError,
+  response: RejectedRequest,
   read: (body: unknown) => VendorError,
   byWord: Readonly<Record<string, AttemptErrorCode>>,
 ): SignalboxError {

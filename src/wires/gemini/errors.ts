@@ -1,7 +1,6 @@
 import type { SignalboxError } from '../../errors.ts';
 import type { AttemptErrorCode } from '../../protocol/error-code.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import {
   httpFailure,
   maxMessageLength,
@@ -9,6 +8,7 @@ import {
   vendorFailure,
 } from '../common/classify.ts';
 import { isObject, listOf, objectOf, textOf } from '../common/read.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 
 /**
  * `error.status` (https://cloud.google.com/apis/design/errors) and the reasons in `details`, which take precedence.
@@ -82,7 +82,7 @@ function readError(body: unknown): VendorError {
 }
 
 /** The error of an HTTP error response. */
-export function httpError(response: HttpError): SignalboxError {
+export function httpError(response: RejectedRequest): SignalboxError {
   return httpFailure(response, readError, codeByWord);
 }
 

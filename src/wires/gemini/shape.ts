@@ -7,7 +7,7 @@ const part = shape(
   { functionCall: shape('id name args partialArgs willContinue') },
 );
 
-const usage = shape(
+export const geminiUsage = shape(
   `promptTokenCount candidatesTokenCount totalTokenCount cachedContentTokenCount thoughtsTokenCount
   toolUsePromptTokenCount promptTokensDetails candidatesTokensDetails cacheTokensDetails toolUsePromptTokensDetails
   trafficType serviceTier initialPromptTokenCount promptTokens responseTokenCount responseTokensDetails`,
@@ -24,7 +24,7 @@ export const geminiShape = shape(
   `modelVersion responseId createTime modelStatus sdkHttpResponse error remainingTokens traceId`,
   {
     candidates: candidate,
-    usageMetadata: usage,
+    usageMetadata: geminiUsage,
     promptFeedback: shape('blockReason blockReasonMessage safetyRatings'),
   },
 );

@@ -6,7 +6,6 @@ import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { checkCount, maxAnswerParts } from '../../transport/answer-bound.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import type { TextEvent } from '../../transport/server-sent-events.ts';
 import { checkUsage, isObject, listOf, mergeCounts, objectOf, textOf } from '../common/read.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type AnswerReader,
   finishWithCalls,
 } from '../common/read-answer.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 import {
   isErrorBody,
   listedCitations,
@@ -27,7 +27,7 @@ import type { ChatDialect } from './dialect.ts';
 
 /** The error of an HTTP error response. Some vendors send it without a body. */
 export function httpError(
-  response: HttpError,
+  response: RejectedRequest,
   { bareRefusal }: Pick<ChatDialect, 'bareRefusal'>,
 ): SignalboxError {
   const { status, body } = response;

@@ -5,7 +5,6 @@ import type { Citation } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AnswerHeaders } from '../../transport/answer.ts';
 import { checkCount, maxAnswerItems } from '../../transport/answer-bound.ts';
-import type { HttpError } from '../../transport/read-reply.ts';
 import { maxMessageLength, type VendorError, vendorFailure } from '../common/classify.ts';
 import { isNumberedError, numberedError } from '../common/error-numbers.ts';
 import { codeByWord, codeByWordInBand, wordByPhrase } from '../common/error-words.ts';
@@ -19,6 +18,7 @@ import {
   textOf,
 } from '../common/read.ts';
 import { citation } from '../common/read-answer.ts';
+import type { RejectedRequest } from '../common/stale-reference.ts';
 
 /** Fields with machine-readable words. `status` is used by Google's compatible endpoint, `error_type` by Cohere. */
 const wordKeys = ['code', 'type', 'status', 'error_type'];
@@ -120,7 +120,7 @@ function statusIn(body: unknown): number | undefined {
 }
 
 /** The error of an HTTP error response. */
-export function openAIHttpError(response: HttpError): SignalboxError {
+export function openAIHttpError(response: RejectedRequest): SignalboxError {
   return vendorFailure(withPhrases(read(response.body), response.status), codeByWord, response);
 }
 

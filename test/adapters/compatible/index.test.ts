@@ -25,6 +25,14 @@ async function start(answering = answer): Promise<string> {
   return server.url;
 }
 
+describe('settings that are undefined', () => {
+  it('count as not set', () => {
+    expect(() => openaiCompatible({ profile: {}, baseURL: undefined })).toThrow(
+      'openaiCompatible().baseURL: is missing',
+    );
+  });
+});
+
 describe('openaiCompatible()', () => {
   it('accepts the name of a profile, and settings override it', async () => {
     vi.stubEnv('GROQ_API_KEY', 'theirs');

@@ -22,6 +22,7 @@ export type {
 export type {
   BuiltInStrategy,
   CircuitSettings,
+  Fallbacks,
   Hedge,
   Limits,
   MidStream,
@@ -32,6 +33,7 @@ export type {
   Tier,
   TierObject,
   TierSettings,
+  Validators,
   Vectors,
   WhenAllOpen,
 } from './protocol/config.ts';

@@ -80,8 +80,7 @@ export class Calls {
     messages: Messages,
     options: CallOptions | undefined,
   ): Call {
-    const task = ({ fallbackOn }: ResolvedTier, checked: CallOptions): Task =>
-      chatTask(messages, checked, fallbackOn);
+    const task = (of: ResolvedTier, checked: CallOptions): Task => chatTask(messages, checked, of);
     return this.#open(context, { tier, options, kind: 'chat', mode, task });
   }
 

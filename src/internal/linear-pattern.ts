@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import type { RE2JS } from 're2js';
 import { once } from './once.ts';
 
@@ -8,9 +7,13 @@ export type LinearPattern = {
   test(text: string): boolean;
 };
 
-/** Loaded with the first pattern, and not by `import()`: a configuration is checked before `createRouter` returns. */
+/**
+ * Loaded with the first pattern, and not by `import()`: a configuration is checked before `createRouter` returns. The
+ * main entry imports no module of Node, so that it can be bundled for anything.
+ */
 const engine = once((): typeof RE2JS => {
   try {
+    const { createRequire } = process.getBuiltinModule('node:module');
     return createRequire(import.meta.url)('re2js').RE2JS;
   } catch (cause) {
     throw new Error('a pattern needs the package "re2js": run npm install re2js', { cause });

@@ -12,12 +12,10 @@ it('matches a pattern that backtracking takes forever for', () => {
 
 it('says which package to install when it is missing', async () => {
   vi.resetModules();
-  vi.doMock('node:module', () => ({
-    createRequire: () => () => {
-      throw new Error('Cannot find module');
-    },
-  }));
+  const modules = vi.spyOn(process, 'getBuiltinModule').mockImplementation(() => {
+    throw new Error('Cannot find module');
+  });
   const { linearPattern: withoutPackage } = await import('../../src/internal/linear-pattern.ts');
   expect(() => withoutPackage('a')).toThrow('needs the package "re2js": run npm install re2js');
-  vi.doUnmock('node:module');
+  modules.mockRestore();
 });

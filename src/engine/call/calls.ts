@@ -198,7 +198,7 @@ export class Calls {
     if (!this.#engine.providers.has(provider)) {
       throw new SignalboxError('config', `target: provider ${quoted(provider)} is not configured`);
     }
-    const { fallbackTier: _, ...alone } = tier;
+    const { fallbackTier: _, fallbacks: __, ...alone } = tier;
     const known = [tier, ...config.tiers.values()]
       .flatMap(({ targets }) => targets)
       .find((each) => each.id === id);

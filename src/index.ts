@@ -23,6 +23,7 @@ export type {
 export type {
   BuiltInStrategy,
   CircuitSettings,
+  Fallbacks,
   Hedge,
   Limits,
   MidStream,
@@ -33,6 +34,7 @@ export type {
   Tier,
   TierObject,
   TierSettings,
+  Validators,
   Vectors,
   WhenAllOpen,
 } from './protocol/config.ts';

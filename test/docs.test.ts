@@ -119,7 +119,12 @@ describe('docs/configuration.md', () => {
       'runtime',
       ...Object.keys(routingSchema.shape),
     ],
-    Tiers: ['targets', 'fallbackTier', ...ofTiers.filter((name) => !inBoth.includes(name))],
+    Tiers: [
+      'targets',
+      'fallbackTier',
+      'fallbacks',
+      ...ofTiers.filter((name) => !inBoth.includes(name)),
+    ],
     Targets: ['target', 'contextWindow', 'family', 'prices', 'limits', 'tags'],
     'Call defaults': inBoth,
     'Call options': ofCalls.filter((name) => !inBoth.includes(name)),

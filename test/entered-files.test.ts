@@ -12,6 +12,12 @@ const unused = [
   'engine/call/single-flight.ts',
   'engine/call/completion-stream.ts',
   'routing/strategies/cheapest.ts',
+  'config/validators.ts',
+  'internal/linear-pattern.ts',
+  'validation/json-schema.ts',
+  'engine/answer/text-validators.ts',
+  'engine/attempt/watched-parts.ts',
+  'engine/chain/fallbacks.ts',
 ];
 
 async function enteredBy(...args: readonly string[]): Promise<readonly string[]> {

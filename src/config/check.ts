@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { dataFlaws } from '../internal/caller-data.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
+import { issueMessage } from '../validation/wording.ts';
 import {
   callOptionsSchema,
   closeOptionsSchema,
@@ -11,7 +12,6 @@ import {
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import type { ResolvedConfig, ResolvedTier } from './resolve.ts';
 import { homes, knownCallKeys } from './schema.ts';
-import { issueMessage } from './wording.ts';
 
 /** The schema of each kind of call. */
 const optionSchemas = {

@@ -6,6 +6,11 @@ import type { Strategy } from '../protocol/strategy.ts';
 import { builtInStrategies } from '../routing/strategy.ts';
 import type { Problem } from './problems.ts';
 
+/** Of each code, as far as they are lists of names. */
+const looseFallbacks = once(() =>
+  z.record(z.string(), z.array(z.string().catch('')).catch([])).catch({}),
+);
+
 /** Parses only the names in a configuration, so that they are checked even when its shape is invalid elsewhere. */
 const looseRouting = once(() => {
   const names = z.record(z.string(), z.unknown()).catch({});
@@ -23,12 +28,14 @@ const looseRouting = once(() => {
       .object({
         targets: z.array(looseTarget).catch([]),
         providerOptions: names,
+        fallbacks: looseFallbacks(),
         fallbackTier: z.string().optional().catch(undefined),
         strategy: z.string().optional().catch(undefined),
       })
       .catch({
         targets: [],
         providerOptions: {},
+        fallbacks: {},
         fallbackTier: undefined,
         strategy: undefined,
       }),
@@ -115,6 +122,12 @@ export function crossCheck(
       const path = ['tiers', name, 'targets', index];
       if (target.includes('/')) checkProvider(splitTarget(target).provider, path);
       checkAll(providerOptions, [...path, 'providerOptions']);
+    }
+    for (const [code, names] of Object.entries(tier.fallbacks)) {
+      for (const [index, target] of names.entries()) {
+        const path = ['tiers', name, 'fallbacks', code, index];
+        if (target.includes('/')) checkProvider(splitTarget(target).provider, path);
+      }
     }
     checkAll(tier.providerOptions, ['tiers', name, 'providerOptions']);
     const { fallbackTier } = tier;

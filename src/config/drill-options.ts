@@ -3,9 +3,9 @@ import { dataFlaws } from '../internal/caller-data.ts';
 import { once } from '../internal/once.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { DrillFault, DrillOptions } from '../protocol/drill.ts';
+import { issueMessage } from '../validation/wording.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
-import { issueMessage } from './wording.ts';
 
 const faults = once(() => {
   const milliseconds = z.number().positive();

@@ -3,8 +3,8 @@ import { SignalboxError } from '../errors.ts';
 import type { DataFlaw } from '../internal/caller-data.ts';
 import { closest } from '../internal/closest.ts';
 import { quoted, quotedList, shortened } from '../internal/quoted.ts';
+import { meantIssues } from '../validation/wording.ts';
 import { type Home, habitAdvice } from './habits.ts';
-import { meantIssues } from './wording.ts';
 
 /** Most problems listed in one error; the rest are counted. */
 const maxListedProblems = 100;

@@ -2,7 +2,14 @@ import type { CircuitPolicy } from '../health/circuit.ts';
 import { dataFlaws } from '../internal/caller-data.ts';
 import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
-import type { Hedge, Limits, MidStream, Vectors, WhenAllOpen } from '../protocol/config.ts';
+import type {
+  Hedge,
+  Limits,
+  MidStream,
+  Validators,
+  Vectors,
+  WhenAllOpen,
+} from '../protocol/config.ts';
 import type { AttemptErrorCode } from '../protocol/error-code.ts';
 import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
@@ -11,6 +18,7 @@ import {
   type NamedStrategy,
   type StrategySettings,
 } from '../routing/strategy.ts';
+import { issueMessage } from '../validation/wording.ts';
 import { crossCheck, type KnownNames, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
@@ -22,7 +30,7 @@ import {
   type TargetInput,
   type TierInput,
 } from './schema.ts';
-import { issueMessage } from './wording.ts';
+import { type ResolvedValidators, resolveValidators } from './validators.ts';
 
 /** One target of one tier, with all layers of the configuration merged. */
 export type ResolvedTarget = Candidate;
@@ -34,12 +42,17 @@ export type ResolvedHedge = {
   readonly maxExtra: number;
 };
 
+type ResolvedFallbacks = { readonly [Code in AttemptErrorCode]?: readonly ResolvedTarget[] };
+
 export type ResolvedTier = {
   readonly name: string;
   readonly targets: readonly ResolvedTarget[];
   readonly fallbackTier?: string;
   readonly strategy: NamedStrategy;
   readonly fallbackOn: readonly AttemptErrorCode[];
+  /** By the code of a failure. They have the tier's options. */
+  readonly fallbacks?: ResolvedFallbacks;
+  readonly validators?: ResolvedValidators;
   readonly midStream: MidStream;
   /** Only the values that were set: the defaults depend on the call. */
   readonly timeouts: Timeouts;
@@ -48,6 +61,8 @@ export type ResolvedTier = {
   readonly singleFlight: boolean;
   readonly maxAttempts: number;
   readonly circuit: CircuitPolicy;
+  readonly slowMs?: number;
+  readonly minTokensPerSecond?: number;
   readonly whenAllOpen: WhenAllOpen;
   readonly vectors: Vectors;
   readonly limits: Limits;
@@ -60,13 +75,20 @@ export type ResolvedConfig = {
   readonly tags: Tags;
 };
 
+/** The targets of a tier, and the others that its calls may be sent to. A target may be there twice. */
+export function allTargetsOf({ targets, fallbacks = {} }: ResolvedTier): readonly ResolvedTarget[] {
+  return [...targets, ...Object.values(fallbacks).flat()];
+}
+
 /** Returns the call options of a tier or target, without its other settings. */
 function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefaults {
   const {
     targets: _targets,
     fallbackTier: _fallbackTier,
+    fallbacks: _fallbacks,
     strategy: _strategy,
     fallbackOn: _fallbackOn,
+    validators: _validators,
     midStream: _midStream,
     hedge: _hedge,
     singleFlight: _singleFlight,
@@ -74,6 +96,8 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     retry: _retry,
     maxAttempts: _maxAttempts,
     circuit: _circuit,
+    slowMs: _slowMs,
+    minTokensPerSecond: _minTokensPerSecond,
     whenAllOpen: _whenAllOpen,
     vectors: _vectors,
     family: _family,
@@ -133,6 +157,21 @@ function resolveTarget(
   };
 }
 
+/** A target that the tier lists has its settings; another one has the tier's call defaults. */
+function resolveFallbacks(
+  name: string,
+  tier: TierInput,
+  fallbacks: NonNullable<TierInput['fallbacks']>,
+  input: RoutingInput,
+): ResolvedFallbacks {
+  return Object.fromEntries(
+    Object.entries(fallbacks).map(([code, targets = []]) => [
+      code,
+      targets.map((target) => resolveTarget(name, tier, { target }, input)),
+    ]),
+  );
+}
+
 /** Caps `minimumCalls` at `window`. Otherwise `failureRate` would never apply. */
 function circuitOf(settings: Partial<CircuitPolicy>): CircuitPolicy {
   const circuit = { ...defaults.circuit, ...settings };
@@ -171,12 +210,19 @@ function resolveTier(
   const all = input.defaults ?? {};
   const strategy = tier.strategy ?? all.strategy ?? defaults.strategy;
   const hedge = tier.hedge ?? all.hedge;
+  const validators = tier.validators ?? all.validators;
+  const slowMs = tier.slowMs ?? all.slowMs;
+  const minTokensPerSecond = tier.minTokensPerSecond ?? all.minTokensPerSecond;
   return {
     name,
     targets: tier.targets.map((target) => resolveTarget(name, tier, target, input)),
     ...(tier.fallbackTier !== undefined && { fallbackTier: tier.fallbackTier }),
     strategy: namedStrategy(strategy, strategies),
     fallbackOn: tier.fallbackOn ?? all.fallbackOn ?? [],
+    ...(tier.fallbacks !== undefined && {
+      fallbacks: resolveFallbacks(name, tier, tier.fallbacks, input),
+    }),
+    ...(validators !== undefined && { validators: resolveValidators(validators as Validators) }),
     midStream: tier.midStream ?? all.midStream ?? defaults.midStream,
     ...(hedge !== undefined && { hedge: resolveHedge(hedge as Hedge) }),
     singleFlight: tier.singleFlight ?? all.singleFlight ?? defaults.singleFlight,
@@ -184,6 +230,8 @@ function resolveTier(
     retry: layered(all.retry, tier.retry) as RetrySettings,
     maxAttempts: tier.maxAttempts ?? all.maxAttempts ?? defaults.maxAttempts,
     circuit: circuitOf(layered(all.circuit, tier.circuit) as Partial<CircuitPolicy>),
+    ...(slowMs !== undefined && { slowMs }),
+    ...(minTokensPerSecond !== undefined && { minTokensPerSecond }),
     vectors: tier.vectors ?? all.vectors ?? defaults.vectors,
     whenAllOpen: tier.whenAllOpen ?? all.whenAllOpen ?? defaults.whenAllOpen,
     limits: layered(all.limits, tier.limits) as Limits,

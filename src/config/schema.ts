@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Tool } from '../protocol/request.ts';
 import type { Home } from './habits.ts';
+import { jsonSchemaProblem, patternProblem } from './validators.ts';
 
 /** Error codes that a tier may list in `fallbackOn`. A test compares them with the type. */
 export const attemptErrorCodes = [
@@ -122,6 +123,39 @@ export const callDefaults = {
 
 const share = z.number().nonnegative();
 
+/** Refines a value by what `problem` says of it. */
+function without<Value>(problem: (value: Value) => string | undefined) {
+  return (value: Value, context: z.RefinementCtx): void => {
+    const message = problem(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  };
+}
+
+/** Longer ones take long for each character of a text. */
+const maxPatternLength = 1_000;
+
+const validators = z.strictObject({
+  minLength: positive.optional(),
+  pattern: z.string().min(1).max(maxPatternLength).superRefine(without(patternProblem)).optional(),
+  jsonSchema: jsonObject.superRefine(without(jsonSchemaProblem)).optional(),
+});
+
+const targetName = z
+  .string()
+  .regex(/^[^/]+\/.+$/, 'must be "<provider>/<model>", such as "openai/gpt-5.4-mini"');
+
+const targetNames = z.array(targetName).min(1, 'must contain at least one target').optional();
+
+/** An aborted call tries no other target. */
+const fallbackCodes = attemptErrorCodes.filter((code) => code !== 'aborted');
+
+const fallbacks = z.strictObject(
+  Object.fromEntries(fallbackCodes.map((code) => [code, targetNames])) as Record<
+    (typeof fallbackCodes)[number],
+    typeof targetNames
+  >,
+);
+
 const strategyObject = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.enum(['priority', 'weighted', 'round-robin', 'least-busy', 'cheapest']),
@@ -139,6 +173,7 @@ const tierSettings = {
   ...callDefaults,
   strategy: z.union([z.string(), strategyObject]).optional(),
   fallbackOn: z.array(z.enum(attemptErrorCodes)).optional(),
+  validators: validators.optional(),
   midStream: z.enum(['fail', 'restart', 'continue']).optional(),
   hedge: hedge.optional(),
   singleFlight: z.boolean().optional(),
@@ -146,6 +181,8 @@ const tierSettings = {
   retry: retry.optional(),
   maxAttempts: positive.optional(),
   circuit: circuit.optional(),
+  slowMs: milliseconds.optional(),
+  minTokensPerSecond: z.number().positive().optional(),
   vectors: z.enum(['same-model', 'any']).optional(),
   whenAllOpen: z.enum(['try-least-bad', 'fail-fast']).optional(),
   limits: limits.optional(),
@@ -154,9 +191,7 @@ const tierSettings = {
 
 const targetObject = z.strictObject({
   ...callDefaults,
-  target: z
-    .string()
-    .regex(/^[^/]+\/.+$/, 'must be "<provider>/<model>", such as "openai/gpt-5.4-mini"'),
+  target: targetName,
   contextWindow: positive.optional(),
   family: z.string().min(1).optional(),
   weight: share.optional(),
@@ -178,6 +213,7 @@ const tier = z.preprocess(
       ...tierSettings,
       targets: z.array(target).min(1, 'must contain at least one target'),
       fallbackTier: z.string().optional(),
+      fallbacks: fallbacks.optional(),
     },
     'must be a list of targets, or an object with "targets"',
   ),
@@ -205,6 +241,8 @@ const groups = new Map<PropertyKey | undefined, object>([
   ['timeouts', timeouts.shape],
   ['retry', retry.shape],
   ['circuit', circuit.shape],
+  ['validators', validators.shape],
+  ['fallbacks', fallbacks.shape],
   ['hedge', hedge.shape],
   ['limits', limits.shape],
   ['reasoning', reasoning.shape],
@@ -255,7 +293,7 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return [...routerKeys, ...Object.keys(routingSchema.shape)];
   if (root === 'defaults' && path.length === 1) return Object.keys(tierSettings);
   if (root === 'tiers' && path.length === 2) {
-    return [...Object.keys(tierSettings), 'targets', 'fallbackTier'];
+    return [...Object.keys(tierSettings), 'targets', 'fallbackTier', 'fallbacks'];
   }
   if (part === 'targets' && path.length === 4) return Object.keys(targetObject.shape);
   if (root === 'prices') return Object.keys(price.shape);

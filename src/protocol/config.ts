@@ -1,6 +1,7 @@
 import type { CallDefaults, RetrySettings, TargetId, Timeouts } from './call-options.ts';
 import type { TagOptions } from './completion.ts';
 import type { AttemptErrorCode } from './error-code.ts';
+import type { JsonSchema } from './json.ts';
 import type { Plugin } from './plugin.ts';
 import type { Provider } from './provider.ts';
 import type { Runtime } from './runtime.ts';
@@ -103,6 +104,26 @@ export type Limits = {
   readonly maxQueueMs?: number | undefined;
 };
 
+/** What the text of an answer must be like, as data. */
+export type Validators = {
+  /** Fewest characters, without white space at both ends. */
+  readonly minLength?: number | undefined;
+  /**
+   * A regular expression that must match a part of the text, in the syntax of RE2 (no look-around, no back-references):
+   * its time is linear in the text. Reads the first 32,000 characters. Needs the package `re2js`.
+   */
+  readonly pattern?: string | undefined;
+  /** The whole text must be JSON that fits this schema. */
+  readonly jsonSchema?: JsonSchema | undefined;
+};
+
+/** The targets to try next after a failure, by its code. */
+export type Fallbacks<ProviderName extends string = string> = {
+  readonly [Code in Exclude<AttemptErrorCode, 'aborted'>]?:
+    | readonly TargetId<ProviderName>[]
+    | undefined;
+};
+
 /** A target with options. */
 export type TargetObject<ProviderName extends string = string> = CallDefaults<ProviderName> & {
   readonly target: TargetId<ProviderName>;
@@ -134,6 +155,12 @@ export type TierSettings<
   readonly strategy?: BuiltInStrategy | StrategyName | StrategyObject | undefined;
   /** Errors after which the next target is tried, although the failure table stops there. @default [] */
   readonly fallbackOn?: readonly AttemptErrorCode[] | undefined;
+  /**
+   * Checks every answer of the tier, next to a call's `validate`: an answer that fails is `invalid_output`. Not the turns
+   * that call tools.
+   * @default none
+   */
+  readonly validators?: Validators | undefined;
   /** @default 'fail' */
   readonly midStream?: MidStream | undefined;
   /** @default no hedging */
@@ -145,6 +172,19 @@ export type TierSettings<
   /** Maximum attempts of one call, over all its targets. @default 6 */
   readonly maxAttempts?: number | undefined;
   readonly circuit?: CircuitSettings | undefined;
+  /**
+   * An answer that took longer than this many milliseconds counts as a failure for the circuit of its target. The call
+   * does not fail. The time is that of the whole answer, without the wait in the queue, and without the time in which its
+   * reader was busy or the event loop was blocked.
+   * @default no limit
+   */
+  readonly slowMs?: number | undefined;
+  /**
+   * Fewest tokens a second. While another target is available and the reader has received nothing, an attempt whose answer
+   * is slower ends with `timeout` (phase `throughput`). Measured from the first token on, after two seconds of it.
+   * @default no limit
+   */
+  readonly minTokensPerSecond?: number | undefined;
   /**
    * For `embed`: whether a target of another model family may replace the first target. Their vectors are not
    * comparable: use `'any'` only if you never compare vectors of different calls.
@@ -168,6 +208,12 @@ export type TierObject<
   readonly targets: readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[];
   /** The tier whose targets follow after these. */
   readonly fallbackTier?: TierName | undefined;
+  /**
+   * The targets to try next after a failure, by its code, before the rest of the tier. They may be any targets of the
+   * configured providers. Where the failure table stops the call, only these are tried.
+   * @default none
+   */
+  readonly fallbacks?: Fallbacks<ProviderName> | undefined;
 };
 
 /** A service level: a list of targets, or a list with options. */

@@ -40,5 +40,8 @@ export type AttemptErrorCode = Exclude<
   | 'closed'
 >;
 
-/** Which timeout expired. `pace`: the answer was too slow to finish before `totalMs`. */
-export type TimeoutPhase = 'connect' | 'first-token' | 'idle' | 'pace' | 'total';
+/**
+ * Which timeout expired. `throughput`: the answer was slower than `minTokensPerSecond`. `pace`: it was too slow to finish
+ * before `totalMs`.
+ */
+export type TimeoutPhase = 'connect' | 'first-token' | 'idle' | 'throughput' | 'pace' | 'total';

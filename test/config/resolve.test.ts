@@ -56,6 +56,55 @@ describe('resolveConfig reports', () => {
       ],
     ],
     [
+      'validators that cannot be used',
+      {
+        tiers: {
+          fast: { targets: fast, validators: { minLenght: 3, pattern: '(?<=a)b' } },
+          smart: { targets: fast, validators: { jsonSchema: { type: 'strin' } } },
+        },
+        defaults: { validators: { minLength: 0, pattern: '(' } },
+      },
+      [
+        'tiers.fast.validators.pattern: not a regular expression in RE2 syntax: invalid named capture: `(?<=a)b`',
+        'tiers.fast.validators.minLenght: unknown option; did you mean "minLength"?',
+        'tiers.smart.validators.jsonSchema: not a JSON Schema that can be checked: Unsupported type: strin',
+        'defaults.validators.minLength: Too small: expected number to be >0',
+        'defaults.validators.pattern: not a regular expression in RE2 syntax: missing closing ): `(`',
+      ],
+    ],
+    [
+      'fallbacks with unknown codes, providers and names',
+      {
+        tiers: {
+          fast: {
+            targets: fast,
+            fallbacks: {
+              contextlength: ['openai/x'],
+              context_length: ['gpt', 'opnai/x'],
+              refusal: [],
+              aborted: ['openai/x'],
+            },
+          },
+        },
+      },
+      [
+        'tiers.fast.fallbacks.context_length[0]: must be "<provider>/<model>", such as "openai/gpt-5.4-mini"',
+        'tiers.fast.fallbacks.refusal: must contain at least one target',
+        'tiers.fast.fallbacks.contextlength: unknown option; did you mean "context_length"?',
+        'tiers.fast.fallbacks.aborted: unknown option',
+        'tiers.fast.fallbacks.context_length[1]: provider "opnai" is not configured; did you mean "openai"?',
+      ],
+    ],
+    [
+      'limits of slow answers that are no limits',
+      { tiers: { fast: { targets: fast, slowMs: 0, minTokensPerSecond: -1, slowMS: 5 } } },
+      [
+        'tiers.fast.slowMs: Too small: expected number to be >0',
+        'tiers.fast.minTokensPerSecond: Too small: expected number to be >0',
+        'tiers.fast.slowMS: unknown option; did you mean "slowMs"?',
+      ],
+    ],
+    [
       'a fallbackTier that does not exist',
       { tiers: { fast, smart: { targets: fast, fallbackTier: 'fats' } } },
       ['tiers.smart.fallbackTier: there is no tier "fats"; did you mean "fast"?'],
@@ -249,6 +298,38 @@ describe('a resolved tier', () => {
       tags: { a: 'tier', b: 'all' },
     });
     expect(tiers.get('slow')).toMatchObject({ ...all, maxAttempts: 9, tags: { a: 'all' } });
+  });
+
+  test('resolves fallbacks with the call defaults of the tier, and keeps them out of its options', () => {
+    const { tiers } = resolve({
+      tiers: {
+        fast: {
+          targets: fast,
+          temperature: 0.5,
+          slowMs: 5_000,
+          fallbacks: { context_length: ['google/large'], refusal: ['openai/gpt'] },
+          validators: { minLength: 3 },
+        },
+        slow: fast,
+      },
+      defaults: { slowMs: 9_000, minTokensPerSecond: 5, validators: { pattern: 'a' } },
+    });
+    expect(tiers.get('fast')).toMatchObject({
+      slowMs: 5_000,
+      minTokensPerSecond: 5,
+      validators: { minLength: 3 },
+      fallbacks: {
+        context_length: [
+          { id: 'google/large', tier: 'fast', limits: {}, options: { temperature: 0.5 } },
+        ],
+        refusal: [{ id: 'openai/gpt' }],
+      },
+    });
+    expect(tiers.get('fast')?.targets[0]?.options).toEqual({ temperature: 0.5 });
+    const pattern = tiers.get('slow')?.validators?.pattern;
+    expect(pattern?.compiled.test('cab')).toBe(true);
+    expect(tiers.get('slow')).toMatchObject({ slowMs: 9_000 });
+    expect(tiers.get('slow')).not.toHaveProperty('fallbacks');
   });
 
   test('keeps the order of targets given as strings and objects', () => {

@@ -37,6 +37,22 @@ function embedder({ fails = 0, length = 3, batch = 2 }: Script = {}) {
 const prices = { 'a/m': { input: 1, output: 0 } };
 
 describe('embed', () => {
+  it('tries only those fallbacks for a failure whose vectors are comparable', async () => {
+    const [a, c, d] = [embedder({ fails: 9 }), embedder(), embedder()];
+    const router = createRouter({
+      providers: { a: a.provider, c: c.provider, d: d.provider },
+      tiers: {
+        v: {
+          targets: ['a/m'],
+          retry: { attempts: 0 },
+          fallbacks: { overloaded: ['c/other', 'd/m'] },
+        },
+      },
+    });
+    expect((await router.embed('v', '1')).target).toBe('d/m');
+    expect(c.requests).toEqual([]);
+  });
+
   it('uses the batch size of each model', async () => {
     const { provider, requests } = embedder();
     const limits: Readonly<Record<string, number>> = { one: 1, three: 3 };

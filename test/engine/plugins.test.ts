@@ -741,6 +741,24 @@ describe('calls on behalf of a call', () => {
     expect(prompts(b)).not.toContain('Ada');
   });
 
+  it('fork to no other target, whatever the tier lists for the failure', async () => {
+    const failures: unknown[] = [];
+    const shadow: Plugin = {
+      name: 'shadow',
+      async *wrapCall(call, next) {
+        failures.push(await failureOf(call.fork({ target: 'b/other' })));
+        yield* next();
+      },
+    };
+    const { router, a } = setUp([shadow], {
+      b: { error: 'content_filter' },
+      tier: { fallbacks: { content_filter: ['a/m'] } },
+    });
+    await router.complete('t', 'hi');
+    expect(failures).toMatchObject([{ code: 'content_filter' }]);
+    expect(a.calls).toHaveLength(1);
+  });
+
   it('reject a target of a provider that is not configured', async () => {
     const codes: ErrorCode[] = [];
     const forks: Plugin = {

@@ -2,6 +2,7 @@ import type { attemptErrorCodes } from '../../src/config/schema.ts';
 import {
   type AttemptErrorCode,
   type ErrorCode,
+  type Fallbacks,
   isSignalboxError,
   type PartialAnswer,
   SignalboxError,
@@ -31,6 +32,8 @@ new SignalboxError('oops', 'no such code');
 expectType<Equal<(typeof attemptErrorCodes)[number], AttemptErrorCode>>(true);
 const settings: TierSettings = { fallbackOn: ['content_filter', 'refusal'] };
 void settings;
+// So do those of `fallbacks`: an aborted call tries no other target.
+expectType<Equal<keyof Fallbacks, Exclude<AttemptErrorCode, 'aborted'>>>(true);
 // @ts-expect-error
 const unknownCode: TierSettings = { fallbackOn: ['all_targets_failed'] };
 void unknownCode;

@@ -134,6 +134,42 @@ createRouter({
   },
 });
 
+// `fallbacks` name any target of a configured provider, by known codes.
+createRouter({
+  providers,
+  tiers: {
+    fast: {
+      targets: ['openai/gpt-5.4-mini'],
+      fallbacks: { context_length: ['anthropic/claude-opus-4-6'], content_filter: ['openai/o'] },
+      validators: { minLength: 5, pattern: '^a', jsonSchema: { type: 'object' } },
+      slowMs: 5_000,
+      minTokensPerSecond: 2.5,
+    },
+  },
+  defaults: { slowMs: 9_000, validators: { minLength: 1 } },
+});
+createRouter({
+  providers,
+  tiers: {
+    // @ts-expect-error
+    fast: { targets: ['openai/m'], fallbacks: { context_length: ['mistral/m'] } },
+  },
+});
+createRouter({
+  providers,
+  tiers: {
+    // @ts-expect-error
+    fast: { targets: ['openai/m'], fallbacks: { aborted: ['openai/m'] } },
+  },
+});
+createRouter({
+  providers,
+  tiers: {
+    // @ts-expect-error
+    fast: { targets: ['openai/m'], validators: { minWords: 5 } },
+  },
+});
+
 // Unknown options of a tier, a target, `defaults` and the router do not compile.
 createRouter({
   providers,

@@ -1,3 +1,4 @@
+import type { ResolvedValidators } from '../../config/validators.ts';
 import { SignalboxError } from '../../errors.ts';
 import { rootKeywordsOf } from '../../internal/schema-root.ts';
 import type { CallOptions, Validation } from '../../protocol/call-options.ts';
@@ -13,6 +14,7 @@ import type { Collected } from '../core/collected.ts';
 import { checkAgainst, isStandardSchema, toJsonSchema, validatorOf } from '../core/json-schema.ts';
 import type { AnsweredRequest, WholeCompletion } from '../core/task.ts';
 import { estimateUsage } from '../core/token-estimate.ts';
+import { textProblem } from './text-validators.ts';
 
 /** What the caller expects of an answer; made once for all attempts of a call. */
 export type OutputCheck = {
@@ -21,6 +23,8 @@ export type OutputCheck = {
   readonly toolInputs: ReadonlyMap<string, StandardSchema | JsonSchema>;
   readonly hasTools: boolean;
   readonly fallbackOn: readonly string[];
+  /** Of the tier. */
+  readonly validators: ResolvedValidators | undefined;
   readonly validate: CallOptions['validate'];
 };
 
@@ -53,7 +57,11 @@ function inputValidatorOf(schema: StandardSchema | JsonSchema): StandardSchema |
   }
 }
 
-export function outputCheck(options: CallOptions, fallbackOn: readonly string[]): OutputCheck {
+export function outputCheck(
+  options: CallOptions,
+  fallbackOn: readonly string[],
+  validators?: ResolvedValidators,
+): OutputCheck {
   const { schema, tools, validate } = options;
   return {
     ...(schema !== undefined && {
@@ -65,6 +73,7 @@ export function outputCheck(options: CallOptions, fallbackOn: readonly string[])
     toolInputs: tools === undefined ? none : toolInputsOf(tools),
     hasTools: tools !== undefined,
     fallbackOn,
+    validators,
     validate,
   };
 }
@@ -247,8 +256,8 @@ async function verdictOf(check: OutputCheck, completion: Completion): Promise<Va
 }
 
 /**
- * Checks a whole answer: its finish reason, the schema, the tools' schemas and `validate`, in this order. Returns it with
- * `object` and checked tool inputs.
+ * Checks a whole answer: its finish reason, the tools' schemas, the schema, the tier's validators and `validate`, in this
+ * order. Returns it with `object` and checked tool inputs.
  *
  * @throws SignalboxError `invalid_output`, `content_filter`, `refusal` or `context_length`
  */
@@ -257,8 +266,9 @@ export function checkOutput(
   completion: Completion,
 ): Completion | Promise<Completion> {
   checkFinish(check, completion);
-  const { hasTools, schema, validate } = check;
-  const isAllowed = !hasTools && schema === undefined && validate === undefined;
+  const { hasTools, schema, validators, validate } = check;
+  const isAllowed =
+    !hasTools && schema === undefined && validators === undefined && validate === undefined;
   return isAllowed ? completion : checkContent(check, completion);
 }
 
@@ -274,6 +284,11 @@ async function checkContent(check: OutputCheck, completion: Completion): Promise
   const hasObject = !check.hasTools || completion.toolCalls.length === 0;
   if (check.schema !== undefined && hasObject) {
     checked = await withObject(check.schema.validator, checked);
+  }
+  // The text of a turn that calls tools is no answer yet.
+  if (check.validators !== undefined && completion.toolCalls.length === 0) {
+    const problem = await textProblem(check.validators, completion.text);
+    if (problem !== undefined) throw invalidOutput(problem.what, problem.reason);
   }
   const verdict = await verdictOf(check, checked);
   if (verdict === false || typeof verdict === 'string') {

@@ -83,13 +83,35 @@ const shortestMeasureMs = 1_000;
 /** So much of an answer shows how many characters make a token. */
 const sampleLength = 1_000;
 
+/** How many tokens the deltas of an answer have, estimated. */
+export class DeltaCount {
+  #characters = 0;
+  /** The start of the answer. */
+  #sample = '';
+
+  add(delta: string): void {
+    this.#characters += delta.length;
+    if (this.#sample.length < sampleLength) this.#sample += delta;
+  }
+
+  /** Costs nothing. */
+  get roughTokens(): number {
+    return this.#characters / charactersPerToken;
+  }
+
+  /** Some languages have far fewer characters in a token. */
+  get tokens(): number {
+    if (this.#characters === 0) return 0;
+    const sampled = this.#sample.slice(0, sampleLength);
+    return (tokensOf([sampled]) * this.#characters) / sampled.length;
+  }
+}
+
 /** Ends an answer that comes too slowly to be whole before the call's deadline. */
 class SlowStreamGuard {
   readonly #usualTokens: number;
   readonly #endsAt: number;
-  #characters = 0;
-  /** The start of the answer. */
-  #sample = '';
+  readonly #count = new DeltaCount();
   #startedAt: number | undefined;
 
   /** `usualTokens` is the usual length of the target's answers; `endsAt` the call's deadline. */
@@ -106,14 +128,11 @@ class SlowStreamGuard {
       this.#startedAt = now;
       return;
     }
-    this.#characters += part.delta.length;
-    if (this.#sample.length < sampleLength) this.#sample += part.delta;
+    this.#count.add(part.delta);
     const measuredMs = now - this.#startedAt;
     if (measuredMs < shortestMeasureMs) return;
-    if (this.#isInTime(this.#characters / charactersPerToken, measuredMs, now)) return;
-    // Some languages have far fewer characters in a token.
-    const sampled = this.#sample.slice(0, sampleLength);
-    const tokens = (tokensOf([sampled]) * this.#characters) / sampled.length;
+    if (this.#isInTime(this.#count.roughTokens, measuredMs, now)) return;
+    const { tokens } = this.#count;
     if (this.#isInTime(tokens, measuredMs, now)) return;
     const tokensPerMs = tokens / measuredMs;
     const perSecond = Math.round(tokensPerMs * 10_000) / 10;

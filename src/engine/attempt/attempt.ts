@@ -25,6 +25,7 @@ import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
 import { type Timing, timingOf } from './attempt-timeouts.ts';
 import { Grant, type RenewableKey } from './grant.ts';
 import type { Run } from './run.ts';
+import { WatchedParts } from './watched-parts.ts';
 
 /** Most new names in one answer. Each is compared with the whole prompt; the others are new in the next answer, too. */
 const maxNewNames = 8;
@@ -59,6 +60,9 @@ export class RunningAttempt {
   #grant: Grant | undefined;
   #renewableKey: RenewableKey | undefined;
   #timing: Timing | undefined;
+  /** While its tier limits how slow an answer may be. */
+  #watched: WatchedParts | undefined;
+  #isCommitted = false;
   #newNames = 0;
   #stream: AttemptStream | undefined;
   /** For the plugins, while there are any. */
@@ -79,6 +83,11 @@ export class RunningAttempt {
   /** Whether the vendor got a key that may be another one now, such as one that a function returned. */
   get mayRenewKey(): boolean {
     return this.#renewableKey?.wasSent === true;
+  }
+
+  /** The reader receives its answer from now on. */
+  commit(): void {
+    this.#isCommitted = true;
   }
 
   /** Waits for its turn, then yields the parts in order. Leaving early closes the socket. */
@@ -107,8 +116,10 @@ export class RunningAttempt {
   /** Records a success. Returns the completion. */
   succeed(completion: Completion): Completion {
     const outputTokens = this.#cost.billed?.usage.outputTokens;
-    this.#grant?.succeeded(this.#ending(), outputTokens);
-    const reason = this.plan.state.describe(undefined);
+    const slowness = this.#slowness();
+    const ending = { ...this.#ending(), isSlow: slowness !== undefined };
+    this.#grant?.succeeded(ending, outputTokens);
+    const reason = this.plan.state.describe(slowness);
     const fields = { ...this.#fields(), outcome: 'ok', verdict: 'done' } as const;
     const cost = completion.cost.usd;
     this.#record({
@@ -132,6 +143,7 @@ export class RunningAttempt {
     const fault = this.#isTargetsFault(error) ? 'target' : 'call';
     this.#grant?.failed(error, {
       ...this.#ending(),
+      isSlow: this.#slowness() !== undefined,
       isWhole,
       fault,
       renewableKey: this.#renewableKey,
@@ -233,7 +245,28 @@ export class RunningAttempt {
       see: continuation === undefined ? this.#see : this.answerCheck.see,
     });
     this.#stream = parts;
-    return continuation === undefined ? parts : joinedTo(continuation, parts, this.#see);
+    return this.#watch(
+      continuation === undefined ? parts : joinedTo(continuation, parts, this.#see),
+    );
+  }
+
+  #watch(parts: AttemptParts): AttemptParts {
+    const { engine, call, chain } = this.#run;
+    const { slowMs, minTokensPerSecond } = call.tier;
+    if (slowMs === undefined && minTokensPerSecond === undefined) return parts;
+    this.#watched = new WatchedParts(engine.runtime, parts, {
+      minTokensPerSecond,
+      mayLeave: () => !this.#isCommitted && chain.othersFree(this.plan, 'timeout'),
+    });
+    return this.#watched;
+  }
+
+  /** Why its answer counts as a failure of the target, although it is none of the call. */
+  #slowness(): string | undefined {
+    const { slowMs } = this.#run.call.tier;
+    if (slowMs === undefined || this.#watched === undefined) return undefined;
+    const tookMs = Math.round(this.#watched.targetMs);
+    return tookMs > slowMs ? `its ${tookMs} ms exceed slowMs (${slowMs})` : undefined;
   }
 
   readonly #sendInLayers = (context: AttemptContext): AsyncIterable<readonly ProviderPart[]> => {

@@ -16,6 +16,8 @@ type Ending = {
   readonly firstTokenMs: number | undefined;
   /** As the vendor reported it. */
   readonly usage: Usage | undefined;
+  /** A whole answer took longer than the tier's `slowMs`. */
+  readonly isSlow: boolean;
 };
 
 /** The key of an attempt, when it may be another one at the next. */
@@ -78,9 +80,13 @@ export class Grant {
   }
 
   /** `outputTokens` may be estimated. */
-  succeeded({ durationMs, firstTokenMs, usage }: Ending, outputTokens: number | undefined): void {
+  succeeded(
+    { durationMs, firstTokenMs, usage, isSlow }: Ending,
+    outputTokens: number | undefined,
+  ): void {
     const plan = this.#plan;
-    this.#trail.emitCircuit(plan, this.#permit.settle('success'));
+    const settled = this.#permit.settle(isSlow ? 'failure' : 'success');
+    this.#trail.emitCircuit(plan, settled, isSlow ? 'timeout' : undefined);
     if (usage !== undefined) {
       plan.state.answeredWith(usage.outputTokens);
       if (needs(plan.call.tier, 'usage')) rememberUsage(this.#engine, plan, usage);
@@ -99,14 +105,15 @@ export class Grant {
 
   failed(
     error: SignalboxError,
-    { durationMs, firstTokenMs, usage, isWhole, fault, renewableKey }: FailedEnding,
+    { durationMs, firstTokenMs, usage, isSlow, isWhole, fault, renewableKey }: FailedEnding,
   ): void {
     const plan = this.#plan;
-    // An answer that came whole says nothing against the target's health, whatever it holds.
-    const outcome = isWhole ? 'success' : 'neither';
+    // An answer that came whole says nothing against the target's health, whatever it holds, unless it was slow.
+    const whole = isSlow ? 'failure' : 'success';
+    const outcome = isWhole ? whole : 'neither';
     const isFailure = fault === 'target' && countsAsFailure(error);
     const settled = this.#permit.settle(isFailure ? 'failure' : outcome);
-    this.#trail.emitCircuit(plan, settled, error);
+    this.#trail.emitCircuit(plan, settled, isSlow && !isFailure ? 'timeout' : error.code);
     const isCallEnd =
       error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
     let isTargetLimited = false;

@@ -85,8 +85,7 @@ export class Calls {
     messages: Messages,
     options: CallOptions | undefined,
   ): Call {
-    const task = ({ fallbackOn }: ResolvedTier, checked: CallOptions): Task =>
-      chatTask(messages, checked, fallbackOn);
+    const task = (of: ResolvedTier, checked: CallOptions): Task => chatTask(messages, checked, of);
     return this.#open(context, { tier, options, kind: 'chat', mode, task });
   }
 
@@ -204,7 +203,7 @@ export class Calls {
     if (!this.#engine.providers.has(provider)) {
       throw new SignalboxError('config', `target: provider ${quoted(provider)} is not configured`);
     }
-    const { fallbackTier: _, ...alone } = tier;
+    const { fallbackTier: _, fallbacks: __, ...alone } = tier;
     const known = [tier, ...config.tiers.values()]
       .flatMap(({ targets }) => targets)
       .find((each) => each.id === id);

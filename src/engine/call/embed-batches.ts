@@ -1,6 +1,6 @@
 import { findTier } from '../../config/check.ts';
 import { defaults } from '../../config/defaults.ts';
-import type { ResolvedConfig } from '../../config/resolve.ts';
+import { allTargetsOf, type ResolvedConfig } from '../../config/resolve.ts';
 import { tiersOf } from '../chain/plan-call.ts';
 import { type Engine, providerOf } from '../core/engine.ts';
 import { tokensOf } from '../core/token-estimate.ts';
@@ -26,7 +26,7 @@ function limitOf(limit: Limit, model: string): number | undefined {
 /** The smallest limits of the tier's targets, so that a batch can go to any of them. */
 export function batchLimits(engine: Engine, config: ResolvedConfig, tier: string): BatchLimits {
   const limits = tiersOf(config, findTier(config, tier))
-    .flatMap((each) => each.targets)
+    .flatMap(allTargetsOf)
     .map((target) => ({ model: target.model, provider: providerOf(engine, target) }))
     .filter(({ provider }) => provider.prepareEmbedding !== undefined)
     .map(({ model, provider: { maxEmbeddingBatch, maxEmbeddingTokens } }) => ({

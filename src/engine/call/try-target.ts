@@ -70,14 +70,15 @@ async function decideOn(
     attemptsLeft: chain.attemptsLeft(),
     remainingMs: scope.remainingMs(),
     retry: { ...call.tier.retry, ...call.options.retry },
-    // A request that one target began to answer is a good one: a later failure is about its target alone.
+    // A request that one target began to answer is a good one: a later failure is about its target alone. And the tier's
+    // `fallbacks` list targets for failures that would stop the call.
     fallbackOn:
-      run.interruption === undefined
+      run.interruption === undefined && !chain.hasFallback(target, error.code)
         ? call.tier.fallbackOn
         : [error.code].filter(isAttemptErrorCode),
     othersFree: chain.othersFree(plan, error.code),
     isFirstRejection: chain.isFirstRejection,
-    untried: chain.untried(plan),
+    untried: chain.untried(plan, error.code),
     available: plan.state.circuit.circuit.state !== 'open',
     hasStarted: attempt.collected.hasStarted,
     mayRenewKey: attempt.mayRenewKey && !plan.hasRenewedKey,
@@ -309,7 +310,10 @@ async function holdUntilCommitted(attempt: RunningAttempt): Promise<Committed> {
   for (let batch = await rest.next(); batch !== undefined; batch = await rest.next()) {
     if (call.mode === 'complete') continue;
     held.push(...batch);
-    if (batch.some((part) => isVisible(part, showsReasoning))) return { attempt, held, rest };
+    if (batch.some((part) => isVisible(part, showsReasoning))) {
+      attempt.commit();
+      return { attempt, held, rest };
+    }
   }
   const completion = attempt.succeed(await attempt.conclude());
   return { attempt, held, rest, completion };

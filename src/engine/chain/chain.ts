@@ -26,6 +26,7 @@ import {
   reservedForUntried,
 } from '../failures/decide.ts';
 import { isQueueRejection } from '../failures/queue-rejection.ts';
+import { Fallbacks, idOf } from './fallbacks.ts';
 import { planCall, RefusedWindows, tiersOf } from './plan-call.ts';
 
 /** The targets of one call, one after another, as its plan and its failures order them. */
@@ -48,6 +49,8 @@ export class Chain {
   /** Set by a prompt that was too long: only a larger window can take it. */
   #refusedWindows: RefusedWindows | undefined;
   #isFirstRejection = true;
+  /** Absent when the tier lists none. */
+  readonly #fallbacks: Fallbacks | undefined;
 
   constructor(engine: Engine, call: Call, scope: Scope, trail: Trail) {
     this.#engine = engine;
@@ -55,6 +58,9 @@ export class Chain {
     this.#scope = scope;
     this.#trail = trail;
     this.#plans = new AttemptPlans(engine, call);
+    if (call.tier.fallbacks !== undefined) {
+      this.#fallbacks = new Fallbacks(engine, call, scope, this.#plans);
+    }
     const planned = planCall(engine, call, scope, this.#plans);
     this.#steps = [...planned.steps];
     this.#isForced = planned.leastBad !== undefined;
@@ -110,7 +116,7 @@ export class Chain {
     return busy.reason;
   }
 
-  /** Whether another target is available now. */
+  /** Whether another target is available now, after a failure of that code. */
   othersFree({ target }: AttemptPlan, code: ErrorCode): boolean {
     const isOther = (other: ResolvedTarget | undefined): boolean =>
       other !== undefined &&
@@ -118,13 +124,22 @@ export class Chain {
       this.#isFree(other);
     return (
       this.#unstarted() > 0 &&
-      (this.#steps.some((step) => isOther(step.try ?? step.later)) || this.#later.some(isOther))
+      (this.#steps.some((step) => isOther(step.try ?? step.later)) ||
+        this.#later.some(isOther) ||
+        this.hasFallback(target, code))
     );
   }
 
-  /** How many targets that this call has not tried are available now. */
-  untried({ target }: AttemptPlan): number {
-    const steps = this.#steps.flatMap((step) => step.try ?? step.later ?? []);
+  /** Whether a target that the tier lists for the code is available now, and was not tried. */
+  hasFallback(target: ResolvedTarget, code: ErrorCode): boolean {
+    const steps = this.#fallbacks?.after(target, code) ?? [];
+    return this.#unstarted() > 0 && steps.some((step) => step.try && this.#isFree(step.try));
+  }
+
+  /** How many targets that this call has not tried are available now, after a failure of that code. */
+  untried({ target }: AttemptPlan, code?: ErrorCode): number {
+    const listed = code === undefined ? [] : (this.#fallbacks?.after(target, code) ?? []);
+    const steps = [...this.#steps, ...listed].flatMap((step) => step.try ?? step.later ?? []);
     const rest = [...steps, ...this.#later].filter(this.#isUntriedOther(target));
     return new Set(rest.map(({ id }) => id)).size;
   }
@@ -187,6 +202,7 @@ export class Chain {
       this.#limited = [...others, { target, until }];
     }
     if (!isKeyFailure(error.code)) this.#dropOtherKeys(target);
+    this.#preferFallbacks(target, error);
   }
 
   /** The target is tried again, from the start. */
@@ -307,6 +323,26 @@ export class Chain {
     this.#isFirstRejection = false;
     const isSame = (step: Plan['steps'][number]): boolean => step.try?.provider === provider;
     this.#steps = [...this.#steps.filter((step) => !isSame(step)), ...this.#steps.filter(isSame)];
+  }
+
+  /** The targets that the tier lists for the failure come next. Where the failure table stops, only they may follow. */
+  #preferFallbacks(target: ResolvedTarget, { code, vendorSpecific }: SignalboxError): void {
+    const toCome = new Set([...this.#steps.map(idOf), ...this.#later.map(({ id }) => id)]);
+    const first = this.#fallbacks?.take(target, code, toCome) ?? [];
+    if (first.length === 0 || !isAttemptErrorCode(code)) return;
+    const ids = new Set(first.map(idOf));
+    let rest = this.#steps.filter((step) => !ids.has(idOf(step)));
+    this.#later = this.#later.filter(({ id }) => !ids.has(id));
+    const isListed = this.#call.tier.fallbackOn.includes(code);
+    if (failureTable[code].next === 'listed' && !isListed && vendorSpecific !== true) {
+      const reason = `only the fallbacks for ${code} may answer`;
+      rest = rest.map((step) => ({
+        skip: step.skip ?? { target: step.try.id, reason, ...keyLabel(step.try) },
+      }));
+      this.#later = [];
+      this.#limited = [];
+    }
+    this.#steps = [...first, ...rest];
   }
 
   /** A target-level failure applies to all of its keys. */

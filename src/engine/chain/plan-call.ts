@@ -109,19 +109,19 @@ export function loadForStrategies(
   return engine.pricing.load()?.catch(() => undefined);
 }
 
-/** The targets that this call would try, and why not the others. */
+/** The targets that this call would try, and why not the others: those of its tiers, or those `listed`. */
 export function planCall(
   engine: Engine,
   call: Call,
   scope?: Scope,
   plans: AttemptPlans = new AttemptPlans(engine, call),
+  listed?: readonly ResolvedTarget[],
 ): Plan {
   const { config, tier, task, layers, options } = call;
   const remainingMs = scope?.remainingMs() ?? Number.POSITIVE_INFINITY;
-  const targets = tiersOf(config, tier).flatMap((each) => {
-    const context = contextOf(engine, call, plans, each, remainingMs);
-    return orderBy(each.strategy, each.targets, context);
-  });
+  const inOrder = (each: ResolvedTier): readonly ResolvedTarget[] =>
+    orderBy(each.strategy, each.targets, contextOf(engine, call, plans, each, remainingMs));
+  const targets = listed ?? tiersOf(config, tier).flatMap(inOrder);
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => contextWindowOf(engine, target),

@@ -3,6 +3,7 @@ import type { CircuitChange } from '../../health/circuit.ts';
 import { addUsd } from '../../pricing/rate-card.ts';
 import type { Attempt, Verdict } from '../../protocol/attempt.ts';
 import type { Tags } from '../../protocol/completion.ts';
+import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { EventName, RouterEvents } from '../../protocol/events.ts';
 import type { AttemptPlan } from './attempt-plan.ts';
 import type { Call, Engine } from './engine.ts';
@@ -50,17 +51,17 @@ export class Trail {
     emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
   }
 
-  /** Emits the event of a circuit that changed; `cause` is the failure that changed it. */
+  /** Emits the event of a circuit that changed; `cause` is the code of the failure that changed it. */
   emitCircuit(
     { target: { id: target }, tags }: AttemptPlan,
     change: CircuitChange | undefined,
-    cause?: SignalboxError,
+    cause: ErrorCode = 'server_error',
   ): void {
     if (change?.to === 'half-open') this.emit('circuit-half-open', { target }, tags);
     if (change?.to === 'closed') this.emit('circuit-close', { target }, tags);
     if (change?.to !== 'open') return;
     const until = change.until ?? this.#engine.runtime.now();
-    this.emit('circuit-open', { target, until, cause: cause?.code ?? 'server_error' }, tags);
+    this.emit('circuit-open', { target, until, cause }, tags);
   }
 
   /** Records a target that is passed over. */

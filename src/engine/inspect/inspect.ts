@@ -1,4 +1,4 @@
-import type { ResolvedConfig, ResolvedTarget } from '../../config/resolve.ts';
+import { allTargetsOf, type ResolvedConfig, type ResolvedTarget } from '../../config/resolve.ts';
 import { closest } from '../../internal/closest.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
@@ -105,9 +105,12 @@ export function takeSnapshot(
   config: ResolvedConfig,
   callsInFlight: number,
 ): Snapshot {
-  const targets = [...config.tiers.values()]
-    .flatMap((tier) => tier.targets)
-    .map((target) => [target.id, snapshotOf(engine, target)] as const);
+  const tiers = [...config.tiers.values()];
+  // A target that a tier lists in `fallbacks` has its limits where another one lists it as a target.
+  const all = [...tiers.flatMap(allTargetsOf), ...tiers.flatMap(({ targets }) => targets)];
+  const targets = [...new Map(all.map((target) => [target.id, target])).values()].map(
+    (target) => [target.id, snapshotOf(engine, target)] as const,
+  );
   return {
     at: engine.runtime.now(),
     targets: Object.fromEntries(targets),

@@ -1,4 +1,5 @@
 import { defaults } from '../../config/defaults.ts';
+import type { ResolvedTier } from '../../config/resolve.ts';
 import { own } from '../../internal/own.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
@@ -98,12 +99,17 @@ function taskOf(chat: Chat): Task {
 export function chatTask(
   messages: string | readonly Message[],
   options: CallOptions,
-  fallbackOn: readonly string[],
+  {
+    fallbackOn,
+    fallbacks,
+    validators,
+  }: Pick<ResolvedTier, 'fallbackOn' | 'fallbacks' | 'validators'>,
 ): Task {
+  const codes = [...fallbackOn, ...Object.keys(fallbacks ?? {})];
   return taskOf({
     options,
     messages: normalizeMessages(messages),
     tools: normalizeTools(options.tools),
-    output: outputCheck(options, fallbackOn),
+    output: outputCheck(options, codes, validators),
   });
 }

@@ -27,6 +27,7 @@ const eventNames = {
   'drill-start': true,
   'drill-end': true,
   'config-change': true,
+  'config-rejected': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;
 

@@ -68,6 +68,7 @@ expectType<
     | 'drill-start'
     | 'drill-end'
     | 'config-change'
+    | 'config-rejected'
     | 'listener-error'
   >
 >(true);

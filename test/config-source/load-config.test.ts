@@ -134,6 +134,31 @@ describe('loadConfig', () => {
     expect((await errorOf(loadConfig(join(directory, path)))).message).toMatch(message);
   });
 
+  it.each([
+    ['a number', 7, 'must be an object'],
+    ['a list', [], 'must be an object'],
+    ['a function', { tiers: { t: () => 'p/m' } }, 'must be plain data'],
+  ])('rejects data that is or contains %s', async (_, data, message) => {
+    const error = await errorOf(loadConfig({ data: data as object }));
+    expect(error.problems).toEqual([
+      { path: 'configuration', message: expect.stringContaining(message) },
+    ]);
+  });
+
+  it('rejects arguments of other types', async () => {
+    const wrong = loadConfig as (from: unknown, options?: unknown) => Promise<unknown>;
+    await errorOf(wrong(undefined));
+    await errorOf(wrong({ text: 7, format: 'json' }));
+    await errorOf(wrong({ text: '', format: 'toml' }));
+    await errorOf(wrong({ data: { tiers: { t: ['p/m'] } } }, { tiers: 't' }));
+  });
+
+  it('reports cycles in data', async () => {
+    const data: Record<string, unknown> = { tiers: { t: ['p/m'] } };
+    data.tags = data;
+    expect((await errorOf(loadConfig({ data }))).problems?.[0]?.path).toBe('tags');
+  });
+
   it('rejects providers in a document', async () => {
     const error = await errorOf(yaml('tiers: { fast: [a/m] }\nproviders: { a: { type: openai } }'));
     expect(error.problems).toEqual([expect.objectContaining({ path: 'providers', line: 2 })]);

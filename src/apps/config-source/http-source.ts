@@ -117,7 +117,7 @@ class HttpReader implements DocumentReader {
       redirect: 'manual',
       signal,
     });
-    if (response.status === 304) return undefined;
+    if (response.status === 304 && this.#etag !== undefined) return undefined;
     if (response.status !== 200) {
       await response.body?.cancel();
       throw documentError(`${this.#name} answered with HTTP ${response.status}`);

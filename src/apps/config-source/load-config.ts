@@ -1,12 +1,11 @@
-import { configError, type Problem } from '../../config/problems.ts';
+import type { Problem } from '../../config/problems.ts';
 import { checkRouting } from '../../config/resolve.ts';
-import { dataFlaws } from '../../internal/caller-data.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { RoutingConfig } from '../../protocol/config.ts';
 import {
   type ConfigFormat,
-  checkDocument,
   documentError,
+  documentOfData,
   parseDocument,
 } from './parse-document.ts';
 import { readSourceText } from './read-file.ts';
@@ -33,19 +32,12 @@ type TiersIn<Data> = Data extends { readonly tiers: infer Tiers } ? keyof Tiers 
 
 async function documentOf(from: string | ConfigText | ConfigData): Promise<object> {
   if (typeof from === 'string') return await parseDocument(await readSourceText(from));
-  if (typeof from !== 'object' || from === null) {
-    throw documentError('loadConfig takes a path, { text, format } or { data }');
+  if (typeof from === 'object' && from !== null) {
+    if ('data' in from) return documentOfData(from.data);
+    const { text, format } = from;
+    if (typeof text === 'string') return await parseDocument({ text, format });
   }
-  if (!('data' in from))
-    return await parseDocument({ text: String(from.text), format: from.format });
-  const { data } = from;
-  if (typeof data !== 'object' || data === null) throw documentError('data must be an object');
-  // Flawed data cannot be copied. The check of the routing data reports the flaws.
-  if (dataFlaws(data).some(({ kind }) => kind !== 'name')) return data;
-  const document: object = structuredClone(data);
-  const problems = checkDocument(document, undefined);
-  if (problems.length > 0) throw configError(problems);
-  return document;
+  throw documentError('loadConfig takes a path, { text, format } or { data }');
 }
 
 /** The tiers that the program calls and the document lacks. */
@@ -80,6 +72,7 @@ export async function loadConfig(
   from: string | ConfigText | ConfigData,
   { tiers = [] }: LoadOptions = {},
 ): Promise<LoadedConfig> {
+  if (!Array.isArray(tiers)) throw documentError('tiers must be a list of names');
   const document = await documentOf(from);
   const problems = missingTiers(document, tiers);
   checkRouting(document, undefined, problems);

@@ -1,4 +1,5 @@
 import { configError, type Problem } from '../../config/problems.ts';
+import { dataFlaws } from '../../internal/caller-data.ts';
 import { rememberPositions } from '../../internal/document-positions.ts';
 import { quoted } from '../../internal/quoted.ts';
 import { checkValues } from './check-values.ts';
@@ -40,10 +41,7 @@ function isObject(value: unknown): value is object {
 }
 
 /** Checks the parts of a document that are not the router's, and removes them. */
-export function checkDocument(
-  document: object,
-  variables: SourceText['variables'],
-): readonly Problem[] {
+function checkDocument(document: object, variables: SourceText['variables']): readonly Problem[] {
   Reflect.deleteProperty(document, '$schema');
   const problems = [...checkValues(document, variables)];
   if (Object.hasOwn(document, 'providers')) {
@@ -68,4 +66,23 @@ export async function parseDocument(source: SourceText): Promise<object> {
   if (found.length > 0) throw configError(found, undefined, locate);
   rememberPositions(value, locate);
   return value;
+}
+
+/**
+ * Copies data that is parsed already, because its owner may change it later, without what is not the router's.
+ * @throws SignalboxError `config` that lists every problem with its path
+ */
+export function documentOfData(data: unknown): object {
+  if (!isObject(data)) throw documentError('must be an object with "tiers"');
+  // The router reports why: such data cannot be copied.
+  if (dataFlaws(data).some(({ kind }) => kind !== 'name')) return data;
+  let document: object;
+  try {
+    document = structuredClone(data);
+  } catch (cause) {
+    throw documentError('must be plain data, without functions').with({ cause });
+  }
+  const problems = checkDocument(document, undefined);
+  if (problems.length > 0) throw configError(problems);
+  return document;
 }

@@ -1,4 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { defineConfig } from 'tsup';
+import { configJsonSchema } from './src/config/json-schema.ts';
 
 export default defineConfig({
   entry: {
@@ -8,6 +10,7 @@ export default defineConfig({
     google: 'src/google.ts',
     'ai-sdk': 'src/ai-sdk.ts',
     compatible: 'src/compatible.ts',
+    config: 'src/config.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli.ts',
   },
@@ -19,4 +22,8 @@ export default defineConfig({
   splitting: true,
   treeshake: true,
   clean: true,
+  async onSuccess() {
+    const text = JSON.stringify(configJsonSchema(), null, 2);
+    await writeFile('config.schema.json', `${text}\n`);
+  },
 });

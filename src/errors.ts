@@ -1,6 +1,7 @@
 import { shortened } from './internal/quoted.ts';
 import type { Attempt, ErrorSummary } from './protocol/attempt.ts';
 import type { PartialAnswer } from './protocol/completion.ts';
+import type { ConfigProblem } from './protocol/config-source.ts';
 import type { ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
 
 /** Longer messages, of many targets or problems, are cut in the middle. */
@@ -20,6 +21,7 @@ export type SignalboxErrorOptions = {
   readonly rule?: string | undefined;
   readonly vendorSpecific?: boolean | undefined;
   readonly partial?: PartialAnswer | undefined;
+  readonly problems?: readonly ConfigProblem[] | undefined;
   readonly trail?: readonly Attempt[] | undefined;
   readonly errors?: readonly SignalboxError[] | undefined;
   readonly cause?: unknown;
@@ -58,6 +60,8 @@ export class SignalboxError extends Error {
   declare readonly vendorSpecific?: boolean;
   /** The content received before a stream broke off. */
   declare readonly partial?: PartialAnswer;
+  /** The first 100 problems of a configuration or of call options, with code `config`. */
+  declare readonly problems?: readonly ConfigProblem[];
   /** Every attempt of the call and every skipped target, in order. */
   readonly trail: readonly Attempt[];
   /** One error per failed attempt, on `all_targets_failed`. */
@@ -77,6 +81,7 @@ export class SignalboxError extends Error {
     if (options.rule !== undefined) this.rule = options.rule;
     if (options.vendorSpecific === true) this.vendorSpecific = true;
     if (options.partial !== undefined) this.partial = options.partial;
+    if (options.problems !== undefined) this.problems = options.problems;
     if (options.errors !== undefined) this.errors = options.errors;
     Object.defineProperty(this, brand, { value: true });
   }
@@ -108,6 +113,7 @@ function copyOf(error: SignalboxError, { message, ...options }: ChangedFields): 
     rule: error.rule,
     vendorSpecific: error.vendorSpecific,
     partial: error.partial,
+    problems: error.problems,
     trail: error.trail,
     errors: error.errors,
     ...(error.cause !== undefined && { cause: error.cause }),

@@ -38,6 +38,14 @@ export type {
   Vectors,
   WhenAllOpen,
 } from './protocol/config.ts';
+export type {
+  ConfigChange,
+  ConfigProblem,
+  ConfigSource,
+  ConfigSourceContext,
+  Following,
+  FollowOptions,
+} from './protocol/config-source.ts';
 export type { Drill, DrillFault, DrillOptions, DrillReport, LostCall } from './protocol/drill.ts';
 export type { AttemptErrorCode, ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
 export type { EventName, EventOf, RouterEvent, RouterEvents } from './protocol/events.ts';

@@ -5,6 +5,7 @@ import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
 import { Calls } from './engine/call/calls.ts';
 import { checkKeys } from './engine/inspect/check-keys.ts';
+import { Configuration } from './engine/inspect/configuration.ts';
 import { createEngine } from './engine/inspect/create-engine.ts';
 import { createDrills } from './engine/inspect/drills.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
@@ -13,6 +14,7 @@ import { SignalboxError } from './errors.ts';
 import { nodeVersionProblem } from './internal/node-version.ts';
 import type { CallOptions, TargetId } from './protocol/call-options.ts';
 import type { RouterConfig } from './protocol/config.ts';
+import type { ConfigSource, FollowOptions } from './protocol/config-source.ts';
 import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
@@ -46,25 +48,26 @@ function openRouter(config: RouterConfig<string, string, string>) {
     providers: Object.keys(providers ?? {}),
     strategies: new Map(Object.entries(strategies ?? {})),
   };
-  let current = resolveConfig(routing, known, problems);
+  const first = resolveConfig(routing, known, problems);
   const runtime = checkedRuntime(ownRuntime);
   const emitter = createEmitter(
     () => Math.round(runtime.now()),
-    () => current.tags,
+    () => configuration.current.tags,
   );
   const engine = createEngine(runtime, new Map(Object.entries(providers)), emitter);
-  engine.limits.configure(current);
-  engine.configs.configure(current);
+  const configuration = new Configuration(engine, known, first);
   const drills = createDrills(engine);
   const calls = new Calls(engine, (call) => drills.drilled(call));
   const layers = [...(plugins ?? [])];
-  const context = () => ({ config: current, plugins: layers });
+  const context = () => ({ config: configuration.current, plugins: layers });
 
   async function close(options?: { readonly drainMs?: number }): Promise<void> {
     const drainMs = drainMsOf(options);
     const drillsOver = drills.close();
+    const followingOver = configuration.close();
     await calls.close(drainMs);
     await drillsOver;
+    await followingOver;
     await Promise.allSettled(layers.map(async (plugin) => plugin.close?.()));
     emitter.clear();
   }
@@ -92,20 +95,13 @@ function openRouter(config: RouterConfig<string, string, string>) {
       const sample = calls.openChat(context(), 'complete', options?.tier, 'fire drill', undefined);
       return drills.start(options, sample);
     },
-    isolate: (target: TargetId) => isolateTarget(engine, () => current, target),
-    snapshot: () => takeSnapshot(engine, current, calls.size),
+    isolate: (target: TargetId) => isolateTarget(engine, () => configuration.current, target),
+    snapshot: () => takeSnapshot(engine, configuration.current, calls.size),
     reconfigure(next: unknown) {
-      current = resolveConfig(next, known);
-      engine.limits.configure(current);
-      engine.configs.configure(current);
-      emitter.emit({
-        type: 'config-change',
-        at: Math.round(runtime.now()),
-        callId: null,
-        tier: null,
-        tags: current.tags,
-        tiers: [...current.tiers.keys()],
-      });
+      configuration.reconfigure(next);
+    },
+    follow(source: ConfigSource, options?: FollowOptions) {
+      return configuration.follow(source, options);
     },
     async preload() {
       const loading = [...engine.providers.keys()].map((name) => engine.loading.load(name));

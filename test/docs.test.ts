@@ -3,11 +3,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { drillHelp } from '../src/apps/cli/drill-arguments.ts';
 import { defaults } from '../src/config/defaults.ts';
 import { callOptionsSchema } from '../src/config/option-schemas.ts';
 import { routingSchema } from '../src/config/schema.ts';
+import { loadConfig } from '../src/config.ts';
 import { failureTable } from '../src/engine/failures/decide.ts';
 import { retryBudgetRules } from '../src/limits/request-budgets.ts';
 import { checkFences } from './docs/check-fences.ts';
@@ -36,7 +37,9 @@ describe('the code in the docs', () => {
   });
 
   it('has a language, and skips type checks only for fragments', () => {
-    const others = fences.filter(({ info }) => !['ts', 'sh', 'text', 'json'].includes(info));
+    const others = fences.filter(
+      ({ info }) => !['ts', 'sh', 'text', 'json', 'yaml'].includes(info),
+    );
     expect(others.filter(({ info }) => info !== 'ts no-check')).toEqual([]);
     expect(others.length).toBeLessThanOrEqual(4);
   });
@@ -184,6 +187,27 @@ async function run(code: string): Promise<string> {
     rmSync(folder, { recursive: true });
   }
 }
+
+describe('docs/config-files.md', () => {
+  const documents = fencesOf('docs/config-files.md').filter(({ info }) => info !== 'ts');
+
+  it.each(['yaml', 'json'] as const)('has only valid documents in %s', async (format) => {
+    const texts = documents.filter(({ info }) => info === format).map(({ code }) => code);
+    expect(texts.length).toBeGreaterThan(1);
+    for (const text of texts) {
+      const folder = mkdtempSync(join(tmpdir(), 'signalbox-document-'));
+      const file = join(folder, `document.${format}`);
+      vi.stubEnv('TEAM', 'search');
+      // A document of prices has no tiers.
+      const whole = text.includes('"pricesDate"')
+        ? text.replace('{', '{ "tiers": { "a": ["b/c"] },')
+        : text;
+      writeFileSync(file, whole);
+      await expect(loadConfig(file)).resolves.toHaveProperty('tiers');
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
 
 describe('docs/fire-drill.md', () => {
   const page = 'docs/fire-drill.md';

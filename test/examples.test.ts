@@ -41,6 +41,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
   '06-cost-by-feature.ts': /^total: \$0\.000[1-9]\d*, and 0 answers without a known price$/m,
   '07-log-with-pino.ts': /"level":40,.*"to":"anthropic\/claude-haiku-4-5".*"msg":"failover"/,
   '08-test-with-the-fake.ts': /pass 1\n.*fail 0$/m,
+  '09-config-file.ts':
+    /^answered by openai.*\nversion 2, from file routing\.yaml: \d+ changes\nanswered by anthropic.*\n2:10 provider "antropic" is not configured; did you mean "anthropic"\?\nanswered by anthropic/m,
 };
 
 describe.concurrent('examples', () => {

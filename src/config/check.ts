@@ -2,11 +2,13 @@ import type * as z from 'zod';
 import { dataFlaws } from '../internal/caller-data.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
+import type { FollowOptions } from '../protocol/config-source.ts';
 import { issueMessage } from '../validation/wording.ts';
 import {
   callOptionsSchema,
   closeOptionsSchema,
   embedOptionsSchema,
+  followOptionsSchema,
   imageOptionsSchema,
 } from './option-schemas.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
@@ -93,18 +95,45 @@ export function checkCallOptions(
   return options;
 }
 
+/** @throws SignalboxError `config` that lists every problem. */
+function parseOptions<Schema extends z.ZodObject>(
+  schema: Schema,
+  options: unknown,
+  what: string,
+): z.output<Schema> {
+  const parsed = schema.safeParse(options, { error: issueMessage });
+  if (parsed.success) return parsed.data;
+  const known = Object.keys(schema.shape);
+  throw configError(
+    parsed.error.issues.flatMap((issue) => describeIssue(issue, () => known)),
+    what,
+  );
+}
+
 /**
  * How long `close` waits for running calls, in milliseconds. @default 0
  * @throws SignalboxError `config` for anything but `{ drainMs }`.
  */
 export function drainMsOf(options: unknown = {}): number {
-  const { data, error } = closeOptionsSchema().safeParse(options, { error: issueMessage });
-  if (data !== undefined) return data.drainMs ?? 0;
-  const known = Object.keys(closeOptionsSchema().shape);
-  throw configError(
-    error.issues.flatMap((issue) => describeIssue(issue, () => known)),
-    'close',
-  );
+  return parseOptions(closeOptionsSchema(), options, 'close').drainMs ?? 0;
+}
+
+/**
+ * Validates the arguments of `follow` and returns its options.
+ * @throws SignalboxError `config`
+ */
+export function checkFollow(source: unknown, options: unknown = {}): FollowOptions {
+  const isSource =
+    typeof source === 'object' &&
+    source !== null &&
+    typeof Reflect.get(source, 'name') === 'string' &&
+    typeof Reflect.get(source, 'run') === 'function';
+  if (!isSource) {
+    const message = 'must be a source, such as fileSource() of signalbox/config';
+    throw configError([{ path: ['source'], message }], 'follow');
+  }
+  // The schema has only options of the type, with `undefined` for those that are not set.
+  return parseOptions(followOptionsSchema(), options, 'follow') as FollowOptions;
 }
 
 /**

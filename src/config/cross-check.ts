@@ -91,28 +91,29 @@ export type KnownNames = {
   readonly strategies: ReadonlyMap<string, Strategy>;
 };
 
-/** Checks what a schema cannot express: names that must exist, and `fallbackTier` chains without cycles. */
-export function crossCheck(
-  routing: unknown,
-  { providers, strategies }: KnownNames,
-): readonly Problem[] {
+/**
+ * Checks what a schema cannot express: names that must exist, and `fallbackTier` chains without cycles. Without `known`,
+ * providers and strategies may have any name.
+ */
+export function crossCheck(routing: unknown, known?: KnownNames): readonly Problem[] {
   const loose = looseRouting().parse(routing);
   const problems: Problem[] = [];
-  const configured = new Set(providers);
+  const configured = new Set(known?.providers);
   const tierNames = Object.keys(loose.tiers);
   const circular = circularTiers(loose.tiers);
   const checkProvider = (name: string, path: readonly PropertyKey[]): void => {
-    if (configured.has(name)) return;
-    const hint = { name, known: providers, otherwise: 'list' } as const;
+    if (known === undefined || configured.has(name)) return;
+    const hint = { name, known: known.providers, otherwise: 'list' } as const;
     problems.push({ path, message: `provider ${quoted(name)} is not configured`, hint });
   };
   const checkAll = (table: object, path: readonly PropertyKey[]): void => {
     for (const name of Object.keys(table)) checkProvider(name, [...path, name]);
   };
   const checkStrategy = (name: string | undefined, path: readonly PropertyKey[]): void => {
-    const known = [...Object.keys(builtInStrategies), ...strategies.keys()];
-    if (name === undefined || known.includes(name)) return;
-    const hint = { name, known, otherwise: 'list' } as const;
+    if (name === undefined || known === undefined) return;
+    const names = [...Object.keys(builtInStrategies), ...known.strategies.keys()];
+    if (names.includes(name)) return;
+    const hint = { name, known: names, otherwise: 'list' } as const;
     problems.push({ path, message: `strategy ${quoted(name)} is not defined`, hint });
   };
   checkStrategy(loose.defaults.strategy, ['defaults', 'strategy']);

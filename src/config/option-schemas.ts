@@ -76,3 +76,11 @@ export const imageOptionsSchema = once(() =>
 export const closeOptionsSchema = once(() =>
   z.strictObject({ drainMs: z.number().nonnegative().optional() }),
 );
+
+export const followOptionsSchema = once(() =>
+  z.strictObject({
+    allowRemoval: z.boolean().optional(),
+    allowLoosening: z.boolean().optional(),
+    only: z.literal('prices').optional(),
+  }),
+);

@@ -2,7 +2,9 @@ import type * as z from 'zod';
 import { SignalboxError } from '../errors.ts';
 import type { DataFlaw } from '../internal/caller-data.ts';
 import { closest } from '../internal/closest.ts';
+import type { Locate, Position } from '../internal/document-positions.ts';
 import { quoted, quotedList, shortened } from '../internal/quoted.ts';
+import type { ConfigProblem } from '../protocol/config-source.ts';
 import { meantIssues } from '../validation/wording.ts';
 import { type Home, habitAdvice } from './habits.ts';
 
@@ -31,6 +33,8 @@ export type Problem = {
   readonly message: string;
   /** The unknown name, and the known ones. */
   readonly hint?: Hint;
+  /** Where it is in the document, if the path does not determine that. */
+  readonly position?: Position;
 };
 
 function formatStep(key: PropertyKey): string {
@@ -95,17 +99,36 @@ function describeMeant(
   });
 }
 
-/** One error that lists every problem with its path. */
-export function configError(problems: readonly Problem[], what = 'configuration'): SignalboxError {
+function formatPosition({ document, line, column }: Position): string {
+  return ` (${document === undefined ? '' : `${document}:`}${line}:${column})`;
+}
+
+/** One error that lists every problem with its path, and its position if `locate` finds it. */
+export function configError(
+  problems: readonly Problem[],
+  what = 'configuration',
+  locate?: Locate,
+): SignalboxError {
   let compared = 0;
-  const lines = problems.slice(0, maxListedProblems).map(({ path, message, hint }) => {
+  const lines: string[] = [];
+  const listed: ConfigProblem[] = [];
+  for (const { path, message: reason, hint, ...problem } of problems.slice(0, maxListedProblems)) {
     const isHinted = hint !== undefined && compared <= maxCompared;
     if (isHinted) compared += hint.known.length;
-    const text = shortened(message, maxMessageLength);
-    return `${formatPath(path) || what}: ${text}${isHinted ? didYouMean(hint) : ''}`;
-  });
+    const message = `${shortened(reason, maxMessageLength)}${isHinted ? didYouMean(hint) : ''}`;
+    const at = formatPath(path) || what;
+    const position = problem.position ?? locate?.(path);
+    lines.push(`${at}${position === undefined ? '' : formatPosition(position)}: ${message}`);
+    const { line, column } = position ?? {};
+    listed.push({
+      path: at,
+      message,
+      ...(line !== undefined && column !== undefined && { line, column }),
+    });
+  }
   const count = problems.length;
   if (count > lines.length) lines.push(`and ${count - lines.length} more`);
   const title = count === 1 ? `invalid ${what}` : `invalid ${what} (${count} problems)`;
-  return new SignalboxError('config', `${title}\n${lines.map((line) => `  ${line}`).join('\n')}`);
+  const text = `${title}\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  return new SignalboxError('config', text, { problems: listed });
 }

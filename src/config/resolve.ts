@@ -1,5 +1,7 @@
+import type * as z from 'zod';
 import type { CircuitPolicy } from '../health/circuit.ts';
 import { dataFlaws } from '../internal/caller-data.ts';
+import { positionsIn } from '../internal/document-positions.ts';
 import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type {
@@ -25,6 +27,8 @@ import { configError, describeIssue, flawProblems, type Problem } from './proble
 import {
   homes,
   knownKeys,
+  type PricesInput,
+  pricesSchema,
   type RoutingInput,
   routingSchema,
   type TargetInput,
@@ -73,6 +77,8 @@ export type ResolvedConfig = {
   readonly tiers: ReadonlyMap<string, ResolvedTier>;
   readonly providerLimits: Readonly<Record<string, Limits>>;
   readonly tags: Tags;
+  /** The validated data that it was made from. */
+  readonly input: RoutingInput;
 };
 
 /** The targets of a tier, and the others that its calls may be sent to. A target may be there twice. */
@@ -239,37 +245,71 @@ function resolveTier(
   };
 }
 
+/** @throws SignalboxError `config` that lists every problem with its path, and its position in the text it is from. */
+function checkData<Data>(
+  schema: z.ZodType<Data>,
+  data: unknown,
+  known: KnownNames | undefined,
+  keysAt: (path: readonly PropertyKey[]) => readonly string[],
+  found: readonly Problem[] = [],
+): Data {
+  const flaws = dataFlaws(data);
+  const fail = (problems: readonly Problem[]): never => {
+    throw configError(problems, undefined, positionsIn(data));
+  };
+  // The code below could not traverse cyclic data.
+  if (flaws.some(({ kind }) => kind === 'nesting')) {
+    return fail([...found, ...flawProblems(flaws)]);
+  }
+  const parsed = schema.safeParse(data, { error: issueMessage });
+  const malformed = parsed.error?.issues ?? [];
+  const problems = [
+    ...found,
+    // The schema reports the other kinds of flaws.
+    ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
+    ...malformed.flatMap((issue) => describeIssue(issue, keysAt, homes)),
+    ...crossCheck(data, known),
+  ];
+  return parsed.success && problems.length === 0 ? parsed.data : fail(problems);
+}
+
 /**
- * Validates the routing data and merges its layers. `found` are earlier problems, to be reported in the same error.
- * @throws SignalboxError `config` that lists every problem with its path.
+ * Validates the routing data. `found` are earlier problems, to be reported in the same error. Without `known`, providers
+ * and strategies may have any name.
+ * @throws SignalboxError `config` that lists every problem
+ */
+export function checkRouting(
+  routing: unknown,
+  known?: KnownNames,
+  found: readonly Problem[] = [],
+): RoutingInput {
+  return checkData(routingSchema, routing, known, knownKeys, found);
+}
+
+/** Validates the document of a separate source of prices. @throws SignalboxError `config` that lists every problem */
+export function checkPrices(document: unknown, known: KnownNames): PricesInput {
+  const keysAt = (path: readonly PropertyKey[]) =>
+    path.length === 0 ? Object.keys(pricesSchema.shape) : knownKeys(path);
+  return checkData(pricesSchema, document, known, keysAt);
+}
+
+/**
+ * Validates the routing data and merges its layers.
+ * @throws SignalboxError `config`, like {@link checkRouting}
  */
 export function resolveConfig(
   routing: unknown,
   known: KnownNames,
   found: readonly Problem[] = [],
 ): ResolvedConfig {
-  const flaws = dataFlaws(routing);
-  // The code below could not traverse cyclic data.
-  if (flaws.some(({ kind }) => kind === 'nesting')) {
-    throw configError([...found, ...flawProblems(flaws)]);
-  }
-  const parsed = routingSchema.safeParse(routing, { error: issueMessage });
-  const malformed = parsed.error?.issues ?? [];
-  const problems = [
-    ...found,
-    // The schema reports the other kinds of flaws.
-    ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
-    ...malformed.flatMap((issue) => describeIssue(issue, knownKeys, homes)),
-    ...crossCheck(routing, known),
-  ];
-  if (!parsed.success || problems.length > 0) throw configError(problems);
-  const { data } = parsed;
-  const tiers = Object.entries(data.tiers).map(
-    ([name, tier]) => [name, resolveTier(name, tier, data, known.strategies)] as const,
+  const input = checkRouting(routing, known, found);
+  const tiers = Object.entries(input.tiers).map(
+    ([name, tier]) => [name, resolveTier(name, tier, input, known.strategies)] as const,
   );
   return {
     tiers: new Map(tiers),
-    providerLimits: layered(data.providerLimits) as Readonly<Record<string, Limits>>,
-    tags: layered(data.tags) as Tags,
+    providerLimits: layered(input.providerLimits) as Readonly<Record<string, Limits>>,
+    tags: layered(input.tags) as Tags,
+    input,
   };
 }

@@ -201,12 +201,12 @@ const targetObject = z.strictObject({
 });
 
 /** `provider/model` as a string, or an object with settings; always parsed to an object. */
-const target = z.preprocess(
+export const target = z.preprocess(
   (value) => (typeof value === 'string' ? { target: value } : value),
   targetObject,
 );
 
-const tier = z.preprocess(
+export const tier = z.preprocess(
   (value) => (Array.isArray(value) ? { targets: value } : value),
   z.strictObject(
     {
@@ -219,13 +219,20 @@ const tier = z.preprocess(
   ),
 );
 
+const prices = z.record(z.string(), price);
+const pricesDate = z.iso.date('must be a date, such as "2026-11-30"');
+
+/** The document of a separate source of prices. */
+export const pricesSchema = z.strictObject({ prices, pricesDate: pricesDate.optional() });
+
 /** The configuration without `providers`: plain JSON data. */
 export const routingSchema = z.strictObject({
   tiers: z
     .record(z.string(), tier, 'must be an object of tiers by name')
     .refine((tiers) => Object.keys(tiers).length > 0, 'must contain at least one tier'),
   defaults: z.strictObject(tierSettings).optional(),
-  prices: z.record(z.string(), price).optional(),
+  prices: prices.optional(),
+  pricesDate: pricesDate.optional(),
   providerLimits: z.record(z.string(), limits.optional()).optional(),
   tags: tags.optional(),
 });
@@ -302,5 +309,6 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
 }
 
 export type RoutingInput = z.output<typeof routingSchema>;
+export type PricesInput = z.output<typeof pricesSchema>;
 export type TierInput = z.output<typeof tier>;
 export type TargetInput = z.output<typeof target>;

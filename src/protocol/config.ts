@@ -238,6 +238,8 @@ export type RoutingConfig<
   readonly defaults?: TierSettings<NoInfer<ProviderName>, NoInfer<StrategyName>> | undefined;
   /** US dollars per million tokens, by `provider/model`. Overrides the public price list. */
   readonly prices?: Readonly<Record<string, Price>> | undefined;
+  /** When `prices` was last checked, such as `2026-11-30`. `snapshot()` returns it. */
+  readonly pricesDate?: string | undefined;
   /** By provider: limits over all its targets. */
   readonly providerLimits?:
     | {

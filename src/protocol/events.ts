@@ -1,5 +1,6 @@
 import type { ErrorSummary, Verdict } from './attempt.ts';
 import type { Tags } from './completion.ts';
+import type { ConfigChange, ConfigProblem } from './config-source.ts';
 import type { DrillFault } from './drill.ts';
 import type { ErrorCode } from './error-code.ts';
 import type { Cost, Usage } from './usage.ts';
@@ -163,8 +164,26 @@ type Payloads<TierName extends string> = {
   'target-isolate': OfRouter & { readonly target: string };
   /** All handles of the target's isolation were restored: it is in service again. */
   'target-restore': OfRouter & { readonly target: string };
-  /** `reconfigure` replaced the configuration. */
-  'config-change': OfRouter & { readonly tiers: readonly string[] };
+  /** The configuration was replaced, by `reconfigure` or a followed source. */
+  'config-change': OfRouter & {
+    readonly tiers: readonly string[];
+    readonly changes: readonly ConfigChange[];
+    /** `reconfigure`, or the name of the source. */
+    readonly source: string;
+    /** Counts the router's configurations. The one of `createRouter` is 1. */
+    readonly version: number;
+  };
+  /**
+   * A followed source delivered an invalid configuration, or none. The current one stays in force. Emitted once for a
+   * failure that repeats.
+   */
+  'config-rejected': OfRouter & {
+    /** The name of the source. */
+    readonly source: string;
+    readonly error: ErrorSummary;
+    /** The first 100 problems of the document. */
+    readonly problems: readonly ConfigProblem[];
+  };
   /** A listener threw or rejected. This does not affect the call. */
   'listener-error': OfRouter & {
     readonly event: string;

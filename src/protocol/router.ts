@@ -1,6 +1,7 @@
 import type { CallOptions, TargetId } from './call-options.ts';
 import type { Completion, ObjectOf, ToolCallOf } from './completion.ts';
 import type { RoutingConfig } from './config.ts';
+import type { ConfigSource, Following, FollowOptions } from './config-source.ts';
 import type { Drill, DrillOptions } from './drill.ts';
 import type { EventName, EventOf } from './events.ts';
 import type { JsonSchema } from './json.ts';
@@ -103,6 +104,8 @@ export type Snapshot = {
   readonly at: number;
   /** By `provider/model`. */
   readonly targets: Readonly<Record<string, TargetSnapshot>>;
+  /** The date of the configured `prices`. Absent if it is unknown. */
+  readonly pricesDate?: string;
   /** Tokens in the retry budget. */
   readonly retryBudget: number;
   readonly callsInFlight: number;
@@ -238,6 +241,15 @@ export interface Router<
       readonly tiers: Readonly<Record<Tier, unknown>>;
     },
   ): void;
+
+  /**
+   * Applies the configuration of a source, such as `fileSource()` of `signalbox/config`, and each later one, like
+   * `reconfigure`. Resolves when the first one is in force. A later one that is invalid changes nothing: the router emits
+   * `config-rejected`. A router follows one source at a time, and one of prices. Following ends with `stop()` or `close()`, and may keep the
+   * process running until then.
+   * @throws SignalboxError `config` if the first configuration is invalid or cannot be read; `closed`
+   */
+  follow(source: ConfigSource, options?: FollowOptions): Promise<Following>;
 
   /**
    * Loads the vendors' SDKs and the price list now instead of with the first call, and checks that every provider has

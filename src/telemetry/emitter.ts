@@ -29,6 +29,7 @@ const eventNames = {
   'target-isolate': true,
   'target-restore': true,
   'config-change': true,
+  'config-rejected': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;
 

@@ -1,8 +1,10 @@
 /**
  * Runs many seeds, or a single one with its log: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
- * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found.
+ * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found. With
+ * `--documents 10000` it lets a router follow so many random configuration documents.
  */
 import { parseArgs } from 'node:util';
+import { followRandomDocuments } from './config-documents.ts';
 import { violationsIn } from './invariants.ts';
 import { mutations } from './mutations.ts';
 import { seedsToFind } from './plant.ts';
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     mutations: { type: 'boolean', default: false },
+    documents: { type: 'string' },
   },
 });
 
@@ -51,6 +54,15 @@ async function runMutations(maxSeeds: number): Promise<void> {
   }
 }
 
-if (values.seed !== undefined) await runOne(Number(values.seed));
+async function runDocuments(from: number, count: number): Promise<void> {
+  const { violations, accepted, refused } = await followRandomDocuments(from, count);
+  for (const violation of violations) console.log(violation);
+  console.log(`${accepted} accepted, ${refused} refused, ${violations.length} violations`);
+  process.exitCode = violations.length === 0 ? 0 : 1;
+}
+
+if (values.documents !== undefined) {
+  await runDocuments(Number(values.from), Number(values.documents));
+} else if (values.seed !== undefined) await runOne(Number(values.seed));
 else if (values.mutations) await runMutations(Number(values.seeds));
 else await runMany(Number(values.from), Number(values.seeds));

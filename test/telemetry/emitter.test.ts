@@ -12,6 +12,9 @@ const changed: RouterEvent = {
   tier: null,
   tags: {},
   tiers: ['fast'],
+  changes: [],
+  source: 'reconfigure',
+  version: 2,
 };
 
 function setUp() {

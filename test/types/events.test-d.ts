@@ -70,6 +70,7 @@ expectType<
     | 'target-isolate'
     | 'target-restore'
     | 'config-change'
+    | 'config-rejected'
     | 'listener-error'
   >
 >(true);

@@ -114,6 +114,7 @@ export function takeSnapshot(
   return {
     at: engine.runtime.now(),
     targets: Object.fromEntries(targets),
+    ...(config.input.pricesDate !== undefined && { pricesDate: config.input.pricesDate }),
     retryBudget: engine.retryBudget.tokens(),
     callsInFlight,
   };

@@ -224,7 +224,7 @@ export async function runDay(
       router.reconfigure({ tiers, prices: pricesAt(12) });
     }
     const began = runtime.now();
-    const prompt = 'four'.repeat(input);
+    const prompt = 'word '.repeat(input);
     const userId = JSON.stringify({ input, output });
     calls.push(
       router.complete('t', prompt, { tags: { kind }, userId }).then(

@@ -57,20 +57,24 @@ const size = { width: 720, height: 420, margin: 60 } as const;
 /** Cost and p95 of each day, as an SVG. */
 function plot(list: readonly Day[]): string {
   const maxUsd = 1.1 * Math.max(...list.map(({ usd }) => usd));
-  const maxMs = 1.1 * Math.max(...list.map(({ p95 }) => p95));
+  const maxMs = 1.1 * Math.max(...list.map(({ p95 }) => p95).filter(Number.isFinite));
   const { width, height, margin } = size;
   const x = (usd: number) => margin + ((width - 2 * margin) * usd) / maxUsd;
   const y = (ms: number) => height - margin - ((height - 2 * margin) * ms) / maxMs;
-  const points = list.map(({ name, usd, p95 }) => {
-    const colour = name.startsWith('only') ? '#888' : '#06c';
-    const at = `cx="${x(usd).toFixed(1)}" cy="${y(p95).toFixed(1)}"`;
-    const text = `x="${(x(usd) + 7).toFixed(1)}" y="${(y(p95) + 4).toFixed(1)}"`;
-    return `<circle ${at} r="4" fill="${colour}"/><text ${text} fill="${colour}">${name}</text>`;
-  });
+  // A day on which one call in twenty has no answer has no p95.
+  const points = list
+    .filter(({ p95 }) => Number.isFinite(p95))
+    .map(({ name, usd, p95 }) => {
+      const colour = name.startsWith('only') ? '#888' : '#06c';
+      const at = `cx="${x(usd).toFixed(1)}" cy="${y(p95).toFixed(1)}"`;
+      const text = `x="${(x(usd) + 7).toFixed(1)}" y="${(y(p95) + 4).toFixed(1)}"`;
+      return `<circle ${at} r="4" fill="${colour}"/><text ${text} fill="${colour}">${name}</text>`;
+    });
   const axis = `M${margin} ${margin}V${height - margin}H${width - margin}`;
   const unit = (value: number, digits: number) => value.toFixed(digits);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    '<title>Cost and p95 of a simulated day, by strategy (blue) and for single models (grey)</title>',
     `<rect width="${width}" height="${height}" fill="#fff"/><path d="${axis}" fill="none" stroke="#333"/>`,
     `<text x="${width / 2}" y="${height - 20}" text-anchor="middle">US dollars of the day (right end: ${unit(maxUsd, 0)})</text>`,
     `<text x="20" y="${margin - 20}">p95 of the whole answer (top: ${unit(maxMs / 1_000, 0)} s)</text>`,

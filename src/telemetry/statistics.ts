@@ -179,7 +179,7 @@ const peakMs = 10_000;
  * A moving average of times that rises to a slower sample at once and forgets it within seconds. After a pause the latest
  * sample counts most: what a target did before is forgotten.
  */
-export class RecentTime {
+class RecentTime {
   #mean: number | undefined;
   #peak = 0;
   #at = 0;

@@ -141,28 +141,21 @@ function randomDocument(dice: Dice) {
 }
 
 /** Everything that a configuration decides, as far as it shows from outside. */
-function behaviourOf(router: Router): string {
-  const plans = tierNames.map((tier) => {
-    try {
-      return router.explain(tier, 'hi');
-    } catch {
-      return 'no tier';
-    }
-  });
+async function behaviourOf(router: Router): Promise<string> {
+  const plans = await Promise.all(
+    tierNames.map((tier) => router.explain(tier, 'hi').catch(() => 'no tier')),
+  );
   const { targets, pricesDate } = router.snapshot();
   return JSON.stringify([plans, Object.keys(targets), pricesDate]);
 }
 
 /** Whether it lacks a tier of the first configuration. */
-function removesTier(router: Router): boolean {
-  return Object.keys(created.tiers).some((tier) => {
-    try {
-      router.explain(tier, 'hi');
-      return false;
-    } catch {
-      return true;
-    }
-  });
+async function removesTier(router: Router): Promise<boolean> {
+  const plans = Object.keys(created.tiers).map((tier) => router.explain(tier, 'hi'));
+  return Promise.all(plans).then(
+    () => false,
+    () => true,
+  );
 }
 
 /** What is wrong with an error about a document. */
@@ -218,7 +211,7 @@ export async function followRandomDocuments(from: number, count: number): Promis
     const violated = (what: string): void => {
       violations.push(`document ${seed}: ${what}`);
     };
-    const before = behaviourOf(router);
+    const before = await behaviourOf(router);
     const fresh = await routerOf(document);
     if ('error' in fresh) for (const flaw of flawsOf(fresh.error)) violated(flaw);
     refusals.length = 0;
@@ -227,10 +220,10 @@ export async function followRandomDocuments(from: number, count: number): Promis
     } catch (error) {
       source.fail(error);
     }
-    const after = behaviourOf(router);
-    const expected = 'router' in fresh ? behaviourOf(fresh.router) : before;
+    const after = await behaviourOf(router);
+    const expected = 'router' in fresh ? await behaviourOf(fresh.router) : before;
     // Reported once if the document before it removed the same tier.
-    const isRemoval = 'router' in fresh && removesTier(fresh.router);
+    const isRemoval = 'router' in fresh && (await removesTier(fresh.router));
     if (after === expected) accepted += 'router' in fresh ? 1 : 0;
     else if (after !== before) violated('it was applied in part');
     else if (refusals.length === 0 && !isRemoval) violated('it was neither applied nor refused');

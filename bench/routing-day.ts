@@ -151,9 +151,14 @@ function vendorOf(name: string, runtime: FakeRuntime, startedAt: number): Provid
     if (isWithin(model.outage, hour) || runtime.random() < model.failureRate) {
       throw new SignalboxError('server_error', 'the vendor failed', { status: 500 });
     }
-    yield [{ type: 'text-delta', delta: 'x' }];
-    await runtime.sleep((1_000 * Number(output) * times * noise) / model.tokensPerSecond, signal);
-    yield [{ type: 'part-end', part: { type: 'text', text: 'x' } }];
+    const totalMs = (1_000 * Number(output) * times * noise) / model.tokensPerSecond;
+    const chunks = Math.ceil(totalMs / 2_000);
+    const delta = 'word '.repeat(Math.ceil(Number(output) / chunks));
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      yield [{ type: 'text-delta', delta }];
+      await runtime.sleep(totalMs / chunks, signal);
+    }
+    yield [{ type: 'part-end', part: { type: 'text', text: delta.repeat(chunks) } }];
     const usage = { inputTokens: Number(input), outputTokens: Number(output) };
     const totalTokens = usage.inputTokens + usage.outputTokens;
     yield [{ type: 'finish', finishReason: 'stop', usage: { ...usage, totalTokens } }];

@@ -2,7 +2,7 @@ import type { Tags } from '../protocol/completion.ts';
 import type { Usage } from '../protocol/usage.ts';
 
 /** How much the latest answer counts for the usual length. */
-const latestWeight = 0.1;
+const latestWeight = 0.02;
 
 /** So many answers with the same tags are needed before they count instead of those of the whole tier. */
 const enoughAnswers = 5;

@@ -4,7 +4,7 @@ import { type Fetch, guardedFetch, sendGuarded } from '../../transport/guarded-f
 import { objectOf } from '../../wires/common/read.ts';
 import { currentKey, headerTable, keyCountOf, keyVariablesFor, withKey } from '../common/keys.ts';
 import { lazily } from '../common/sdk.ts';
-import { answerBoundOf } from '../common/settings.ts';
+import { providerFieldsOf } from '../common/settings.ts';
 import {
   type GeminiSender,
   geminiEmbeddings,
@@ -138,7 +138,7 @@ export function google(settings: GoogleSettings = {}): Provider {
   return {
     ...geminiProvider({ sender, preload }),
     ...geminiEmbeddings(sender),
-    ...answerBoundOf(settings),
+    ...providerFieldsOf(settings),
     keyCount,
   };
 }

@@ -30,11 +30,11 @@ import {
   whenReady,
 } from '../common/sdk.ts';
 import {
-  type AnswerSettings,
-  answerBoundOf,
-  answerShape,
   checkSettings,
   clientConflicts,
+  type ProviderSettings,
+  providerFieldsOf,
+  providerShape,
   type SettingKind,
   transportShape,
 } from '../common/settings.ts';
@@ -54,7 +54,7 @@ export interface OpenAIClient {
 }
 
 /** How to connect to an API that uses one of OpenAI's wires. */
-export type OpenAIConnectionSettings = AnswerSettings &
+export type OpenAIConnectionSettings = ProviderSettings &
   (
     | (TransportSettings & {
         /**
@@ -80,7 +80,7 @@ export const connectionShape = {
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
-  ...answerShape,
+  ...providerShape,
   client: 'object',
 } as const satisfies Record<string, SettingKind>;
 
@@ -122,8 +122,8 @@ export type OpenAIConnection = {
   readonly isOpenAI: boolean;
   /** The number of keys in the pool. */
   readonly keyCount: number;
-  /** The size limit of an answer, if set. */
-  readonly bound: { readonly maxAnswerBytes?: number };
+  /** What the settings set on the provider. */
+  readonly fields: ReturnType<typeof providerFieldsOf>;
   preload(): Promise<void>;
   /**
    * The client for a model, created on first use. Later uses get it without a promise.
@@ -263,7 +263,7 @@ export function openAIConnection(
       `${factory}().client: must be a client of the package openai`,
     );
   }
-  const conflicts = clientConflicts(settings, ['client', 'maxAnswerBytes']);
+  const conflicts = clientConflicts(settings, ['client']);
   if (given !== undefined && conflicts.length > 0) {
     const names = conflicts.map((name) => `${factory}().${name}`).join(', ');
     throw new SignalboxError(
@@ -303,7 +303,7 @@ export function openAIConnection(
   }
   return {
     isOpenAI,
-    bound: answerBoundOf(settings),
+    fields: providerFieldsOf(settings),
     keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
     preload: async () => {
       if (given === undefined) await loadOpenAI();

@@ -27,6 +27,7 @@ export type {
   MidStream,
   RouterConfig,
   RoutingConfig,
+  Rule,
   TargetObject,
   Tier,
   TierObject,
@@ -94,6 +95,7 @@ export type {
   ToolChoice,
   Transfer,
 } from './protocol/request.ts';
+export type { Compliance, Requires } from './protocol/requires.ts';
 export type {
   CompletionOf,
   Explanation,
@@ -102,6 +104,7 @@ export type {
   Snapshot,
   TargetSnapshot,
 } from './protocol/router.ts';
+export type { RuleConditions, Weekday } from './protocol/rule-conditions.ts';
 export type { Runtime } from './protocol/runtime.ts';
 export type {
   InferOutput,

@@ -12,6 +12,10 @@ const unused = [
   'engine/call/single-flight.ts',
   'engine/call/completion-stream.ts',
   'routing/strategies/cheapest.ts',
+  'routing/requirements.ts',
+  'routing/rules.ts',
+  'engine/chain/requirements.ts',
+  'engine/call/route-by-rule.ts',
 ];
 
 it('enters few files for a call, and none of a feature that the call does not use', async () => {

@@ -10,19 +10,24 @@ import type {
   WhenAllOpen,
 } from '../protocol/config.ts';
 import type { AttemptErrorCode } from '../protocol/error-code.ts';
+import type { Requires } from '../protocol/requires.ts';
 import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
+import { conditionOf, type RuleFacts } from '../routing/rules.ts';
 import {
   builtInStrategies,
   type NamedStrategy,
   type StrategySettings,
 } from '../routing/strategy.ts';
+import { ruleProblems } from './check-rules.ts';
 import { crossCheck, type KnownNames, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
+import { compilePattern } from './pattern.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import {
   knownKeys,
   type RoutingInput,
+  type RuleInput,
   routingSchema,
   type TargetInput,
   type TierInput,
@@ -56,13 +61,30 @@ export type ResolvedTier = {
   readonly vectors: Vectors;
   readonly limits: Limits;
   readonly tags: Tags;
+  readonly requires?: Requires;
+  /** By rule: the tier with the targets that the rule sends its calls to. */
+  readonly byRule?: ReadonlyMap<string, ResolvedTier>;
+};
+
+export type ResolvedRule = {
+  readonly name: string;
+  readonly matches: (facts: RuleFacts) => boolean;
+  /** The tier that it sends calls to. Otherwise it has targets: see `byRule` of a tier. */
+  readonly tier?: string;
 };
 
 export type ResolvedConfig = {
   readonly tiers: ReadonlyMap<string, ResolvedTier>;
   readonly providerLimits: Readonly<Record<string, Limits>>;
   readonly tags: Tags;
+  readonly rules: readonly ResolvedRule[];
 };
+
+/** All targets of the tier, and those that rules send its calls to. */
+export function targetsOf({ targets, byRule }: ResolvedTier): readonly ResolvedTarget[] {
+  if (byRule === undefined) return targets;
+  return [...targets, ...[...byRule.values()].flatMap((tier) => tier.targets)];
+}
 
 /** Returns the call options of a tier or target, without its other settings. */
 function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefaults {
@@ -79,6 +101,8 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     maxAttempts: _maxAttempts,
     circuit: _circuit,
     whenAllOpen: _whenAllOpen,
+    requires: _requires,
+    compliance: _compliance,
     vectors: _vectors,
     family: _family,
     weight: _weight,
@@ -124,6 +148,7 @@ function resolveTarget(
     ...(target.family !== undefined && { family: target.family }),
     weight: target.weight ?? 1,
     ...(price !== undefined && { price: price as Price }),
+    ...(target.compliance !== undefined && { compliance: target.compliance }),
     limits: layered(target.limits) as Limits,
     tags: target.tags ?? {},
     options: {
@@ -192,6 +217,52 @@ function resolveTier(
     whenAllOpen: tier.whenAllOpen ?? all.whenAllOpen ?? defaults.whenAllOpen,
     limits: layered(all.limits, tier.limits) as Limits,
     tags: { ...all.tags, ...tier.tags },
+    ...(all.requires !== undefined || tier.requires !== undefined
+      ? { requires: layered(all.requires, tier.requires) }
+      : {}),
+  };
+}
+
+/** A target that a rule names: as the tier has it, or with what another tier says of it. */
+function targetOfRule(named: TargetInput, tier: TierInput, input: RoutingInput): TargetInput {
+  if (Object.keys(named).length > 1) return named;
+  const isSame = ({ target }: TargetInput): boolean => target === named.target;
+  const own = tier.targets.find(isSame);
+  if (own !== undefined) return own;
+  const other = Object.values(input.tiers)
+    .flatMap(({ targets }) => targets)
+    .find(isSame);
+  if (other === undefined) return named;
+  const { target, contextWindow, family, prices, limits, compliance } = other;
+  return { target, contextWindow, family, prices, limits, compliance };
+}
+
+/** The tier with the targets of each rule that has targets and may apply to its calls. */
+function tiersByRule(
+  resolved: ResolvedTier,
+  tier: TierInput,
+  input: RoutingInput,
+): ReadonlyMap<string, ResolvedTier> {
+  const { fallbackTier: _, ...alone } = resolved;
+  const { name } = resolved;
+  const rules = (input.rules ?? []).filter(({ when }) => when.tiers?.includes(name) !== false);
+  return new Map(
+    rules.flatMap(({ name: rule, use }) => {
+      if (typeof use === 'string') return [];
+      const targets = use.map((each) =>
+        resolveTarget(name, tier, targetOfRule(each, tier, input), input),
+      );
+      return [[rule, { ...alone, targets }] as const];
+    }),
+  );
+}
+
+function resolveRule({ name, when, use }: RuleInput): ResolvedRule {
+  const { pattern } = when.matches === undefined ? {} : compilePattern(when.matches);
+  return {
+    name,
+    matches: conditionOf(when, pattern),
+    ...(typeof use === 'string' && { tier: use }),
   };
 }
 
@@ -217,15 +288,19 @@ export function resolveConfig(
     ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
     ...malformed.flatMap((issue) => describeIssue(issue, knownKeys(issue.path))),
     ...crossCheck(routing, known),
+    ...ruleProblems(routing, known.providers),
   ];
   if (!parsed.success || problems.length > 0) throw configError(problems);
   const { data } = parsed;
-  const tiers = Object.entries(data.tiers).map(
-    ([name, tier]) => [name, resolveTier(name, tier, data, known.strategies)] as const,
-  );
+  const tiers = Object.entries(data.tiers).map(([name, tier]) => {
+    const resolved = resolveTier(name, tier, data, known.strategies);
+    if (data.rules === undefined) return [name, resolved] as const;
+    return [name, { ...resolved, byRule: tiersByRule(resolved, tier, data) }] as const;
+  });
   return {
     tiers: new Map(tiers),
     providerLimits: (data.providerLimits ?? {}) as Readonly<Record<string, Limits>>,
     tags: data.tags ?? {},
+    rules: (data.rules ?? []).map(resolveRule),
   };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isHours, isTimeZone } from '../routing/rules.ts';
 
 /** Error codes that a tier may list in `fallbackOn`. A test compares them with the type. */
 export const attemptErrorCodes = [
@@ -115,6 +116,21 @@ export const callDefaults = {
   repairAttempts: count.optional(),
 };
 
+export const requires = z.strictObject({
+  maxEstimatedUsd: dollars.optional(),
+  regions: z.array(z.string().min(1)).min(1).optional(),
+  zeroRetention: z.boolean().optional(),
+  noTraining: z.boolean().optional(),
+  p95FirstTokenMs: milliseconds.optional(),
+  p95TotalMs: milliseconds.optional(),
+});
+
+const compliance = z.strictObject({
+  region: z.string().optional(),
+  zeroRetention: z.boolean().optional(),
+  noTraining: z.boolean().optional(),
+});
+
 const share = z.number().nonnegative();
 
 const strategyObject = z.discriminatedUnion('type', [
@@ -143,6 +159,7 @@ const tierSettings = {
   circuit: circuit.optional(),
   vectors: z.enum(['same-model', 'any']).optional(),
   whenAllOpen: z.enum(['try-least-bad', 'fail-fast']).optional(),
+  requires: requires.optional(),
   limits: limits.optional(),
   tags: tags.optional(),
 };
@@ -156,6 +173,7 @@ const targetObject = z.strictObject({
   family: z.string().min(1).optional(),
   weight: share.optional(),
   prices: price.optional(),
+  compliance: compliance.optional(),
   limits: limits.optional(),
   tags: tags.optional(),
 });
@@ -178,12 +196,51 @@ const tier = z.preprocess(
   ),
 );
 
+const conditions = z.strictObject({
+  tiers: z.array(z.string()).min(1).optional(),
+  tags: tags.optional(),
+  inputTokens: z
+    .strictObject({ above: count.optional(), below: positive.optional() })
+    .refine(
+      ({ above = -1, below = Number.POSITIVE_INFINITY }) => below > above + 1,
+      'can never match: there is no number above the one and below the other',
+    )
+    .optional(),
+  tools: z.boolean().optional(),
+  images: z.boolean().optional(),
+  files: z.boolean().optional(),
+  schema: z.boolean().optional(),
+  matches: z.string().min(1).optional(),
+  hours: z
+    .string()
+    .refine(isHours, 'must be two different times, such as "08:00-18:00" or "22:00-06:00"')
+    .optional(),
+  weekdays: z
+    .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+    .min(1)
+    .optional(),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'must be an IANA time zone, such as "Europe/Berlin"')
+    .optional(),
+});
+
+/** Each call goes through them, and each is compared with those before it. */
+export const maxRules = 200;
+
+export const ruleSchema = z.strictObject({
+  name: z.string().min(1),
+  when: conditions,
+  use: z.union([z.string(), z.array(target).min(1, 'must contain at least one target')]),
+});
+
 /** The configuration without `providers`: plain JSON data. */
 export const routingSchema = z.strictObject({
   tiers: z
     .record(z.string(), tier, 'must be an object of tiers by name')
     .refine((tiers) => Object.keys(tiers).length > 0, 'must contain at least one tier'),
   defaults: z.strictObject(tierSettings).optional(),
+  rules: z.array(ruleSchema).max(maxRules, `must contain at most ${maxRules} rules`).optional(),
   prices: z.record(z.string(), price).optional(),
   providerLimits: z.record(z.string(), limits).optional(),
   tags: tags.optional(),
@@ -205,6 +262,10 @@ const groups = new Map<PropertyKey | undefined, object>([
   ['reasoning', reasoning.shape],
   ['route', route.shape],
   ['prices', price.shape],
+  ['requires', requires.shape],
+  ['compliance', compliance.shape],
+  ['when', conditions.shape],
+  ['inputTokens', conditions.shape.inputTokens.unwrap().shape],
 ]);
 
 /** The option names of the group at the end of the path. */
@@ -226,6 +287,7 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
     return [...Object.keys(tierSettings), 'targets', 'fallbackTier'];
   }
   if (part === 'targets' && path.length === 4) return Object.keys(targetObject.shape);
+  if (root === 'rules' && path.length === 2) return Object.keys(ruleSchema.shape);
   if (root === 'prices') return Object.keys(price.shape);
   if (root === 'providerLimits') return Object.keys(limits.shape);
   return groupKeys(path);
@@ -233,4 +295,5 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
 
 export type RoutingInput = z.output<typeof routingSchema>;
 export type TierInput = z.output<typeof tier>;
+export type RuleInput = z.output<typeof ruleSchema>;
 export type TargetInput = z.output<typeof target>;

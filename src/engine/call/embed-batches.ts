@@ -1,9 +1,7 @@
-import { findTier } from '../../config/check.ts';
 import { defaults } from '../../config/defaults.ts';
-import type { ResolvedConfig } from '../../config/resolve.ts';
 import { tiersOf } from '../chain/plan-call.ts';
 import { estimateUsage } from '../core/collected.ts';
-import { type Engine, providerOf } from '../core/engine.ts';
+import { type Call, type Engine, providerOf } from '../core/engine.ts';
 
 /** What one embedding request may hold. */
 export type BatchLimits = {
@@ -24,8 +22,8 @@ function limitOf(limit: Limit, model: string): number | undefined {
 }
 
 /** The smallest limits of the tier's targets, so that a batch can go to any of them. */
-export function batchLimits(engine: Engine, config: ResolvedConfig, tier: string): BatchLimits {
-  const limits = tiersOf(config, findTier(config, tier))
+export function batchLimits(engine: Engine, { config, tier }: Call): BatchLimits {
+  const limits = tiersOf(config, tier)
     .flatMap((each) => each.targets)
     .map((target) => ({ model: target.model, provider: providerOf(engine, target) }))
     .filter(({ provider }) => provider.prepareEmbedding !== undefined)

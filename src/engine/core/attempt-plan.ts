@@ -16,7 +16,7 @@ function isEmpty(options: object): boolean {
 /** The tags of an attempt: those of router, tier, target and call, the nearer ones winning. */
 function tagsFor(call: Call, target: ResolvedTarget): Tags {
   if (isEmpty(target.tags)) return call.tags;
-  return { ...call.config.tags, ...call.tier.tags, ...target.tags, ...call.options.tags };
+  return { ...call.config.tags, ...call.called.tags, ...target.tags, ...call.options.tags };
 }
 
 /** One call and one of its targets: what is worked out once for all its attempts there, and what has happened so far. */

@@ -4,8 +4,9 @@ import type { ForecastCall } from '../../pricing/forecast.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from './attempt-plan.ts';
-import { charactersPerToken } from './collected.ts';
+import { charactersPerToken, estimateUsage } from './collected.ts';
 import type { Call, Engine } from './engine.ts';
+import type { Task } from './task.ts';
 
 /** No vendor caches a shorter prefix (OpenAI, Anthropic and Google document 1,024 or more). */
 const shortestCached = 1_024;
@@ -23,6 +24,13 @@ const msByTtl: Readonly<Record<string, number>> = {
   '12h': 43_200_000,
 };
 
+/** Tokens of an answer before the first one is known. An image has about as many at OpenAI and Google. */
+const defaultOutput = {
+  chat: defaults.outputTokens,
+  embed: 0,
+  image: 1_290,
+} as const satisfies Record<Call['kind'], number>;
+
 function firstText(messages: readonly NormalMessage[]): string {
   for (const { content } of messages) {
     for (const part of content) if (part.type === 'text') return part.text.slice(0, maxHashed);
@@ -31,14 +39,19 @@ function firstText(messages: readonly NormalMessage[]): string {
 }
 
 /** Tokens of the system prompt and the tools, estimated. */
-function fixedTokens({ options }: Pick<AttemptPlan, 'options'>, { task }: Call): number {
-  const tools = task.request.kind === 'chat' ? (task.request.tools ?? []) : [];
+function fixedTokens({ request }: Task, system: string | undefined): number {
+  const tools = request.kind === 'chat' ? (request.tools ?? []) : [];
   const length = tools.reduce(
     (sum, { name, description = '', inputSchema }) =>
       sum + name.length + description.length + JSON.stringify(inputSchema).length,
-    options.system?.length ?? 0,
+    system?.length ?? 0,
   );
   return Math.ceil(length / charactersPerToken);
+}
+
+/** Tokens of a request, its system prompt and its tools, estimated. */
+export function requestTokens(task: Task, system: string | undefined): number {
+  return estimateUsage(task.messages, []).inputTokens + fixedTokens(task, system);
 }
 
 /** How the call is recognised: by its tier, its tags, and what its conversation begins with. */
@@ -62,11 +75,11 @@ export function expectedUsd(
 ): number | undefined {
   const { call, options, target, priced, state } = plan;
   const forecast = engine.registry.forecast;
-  const inputTokens = call.inputTokens + fixedTokens(plan, call);
+  const inputTokens = call.inputTokens + fixedTokens(call.task, options.system);
   const usual =
-    forecast.outputTokens(forecastCall) ?? state.usualOutputTokens ?? defaults.outputTokens;
+    forecast.outputTokens(forecastCall) ?? state.usualOutputTokens ?? defaultOutput[call.kind];
   const most = options.maxOutputTokens ?? Number.POSITIVE_INFINITY;
-  const outputTokens = call.kind === 'chat' ? Math.min(most, Math.ceil(usual)) : 0;
+  const outputTokens = Math.min(most, Math.ceil(usual));
   const share = forecast.cachedShare(forecastCall, target.id, engine.runtime.now());
   const usage: Usage = {
     inputTokens,

@@ -1,4 +1,4 @@
-import type { ResolvedConfig, ResolvedTarget } from '../../config/resolve.ts';
+import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
 import { prepareAttempt } from '../attempt/attempt-request.ts';
 import { planCall } from '../chain/plan-call.ts';
@@ -21,7 +21,8 @@ export function explainCall(engine: Engine, call: Call): Explanation {
       skipped.push({ ...label, reason });
     }
   }
-  return { tier: call.tier.name, candidates, skipped };
+  const { called, rule } = call;
+  return { tier: called.name, ...(rule !== undefined && { rule }), candidates, skipped };
 }
 
 /** The times that are still to come. */
@@ -68,7 +69,7 @@ export function takeSnapshot(
   callsInFlight: number,
 ): Snapshot {
   const targets = [...config.tiers.values()]
-    .flatMap((tier) => tier.targets)
+    .flatMap(targetsOf)
     .map((target) => [target.id, snapshotOf(engine, target)] as const);
   return {
     at: engine.runtime.now(),

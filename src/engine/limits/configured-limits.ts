@@ -1,4 +1,4 @@
-import type { ResolvedConfig, ResolvedTarget } from '../../config/resolve.ts';
+import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { own } from '../../internal/own.ts';
 import { createConcurrencyGate, type Gate } from '../../limits/gate.ts';
 import { createRateGate, type RateGate } from '../../limits/rate-gate.ts';
@@ -93,7 +93,11 @@ export class ConfiguredLimits {
     for (const tier of config.tiers.values()) {
       this.#tiers.get(tier.name)?.change(tier.limits, now);
       // A target that is listed twice is tried by its first entry.
-      const targets = new Map(tier.targets.toReversed().map((target) => [target.id, target]));
+      const targets = new Map(
+        targetsOf(tier)
+          .toReversed()
+          .map((target) => [target.id, target]),
+      );
       for (const target of targets.values()) this.#ofTarget(target).change(target.limits, now);
     }
   }

@@ -13,7 +13,7 @@ export type RequiredFacts = {
 
 /** Enough digits to compare it with a limit. */
 function shownUsd(usd: number): string {
-  return `$${Number(usd.toPrecision(3))}`;
+  return `$${Number(usd.toPrecision(6))}`;
 }
 
 function costProblem(maxUsd: number, { usd }: RequiredFacts): string | undefined {

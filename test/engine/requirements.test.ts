@@ -29,12 +29,14 @@ function prepared(onSent: () => unknown): PreparedCall {
 function setUp({
   scripts = {},
   tier = {},
+  other = ['us/m'],
   more = {},
   maxEmbeddingBatch = 100,
 }: {
   readonly scripts?: Partial<Record<Name, FakeScript>>;
   readonly tier?: Partial<TierObject<Name, 'other' | 't'>>;
-  readonly more?: Partial<RouterConfig<Name>>;
+  readonly other?: Tier<Name, 'other' | 't'>;
+  readonly more?: Partial<Omit<RouterConfig<Name, 'other' | 't'>, 'tiers'>>;
   readonly maxEmbeddingBatch?: number;
 } = {}) {
   const runtime = fakeRuntime({ time: 'auto' });
@@ -52,7 +54,7 @@ function setUp({
     prices: { 'us/m': { input: 1, output: 1 }, 'eu/m': { input: 100, output: 100 } },
     ...more,
     tiers: {
-      ...(more.tiers as Record<'other', Tier<Name, 'other' | 't'>>),
+      other,
       t: { targets: ['none/m', 'us/m', 'eu/m'], retry: { attempts: 0 }, ...tier },
     },
   });
@@ -124,13 +126,10 @@ describe('requires', () => {
   });
 
   it('holds for the targets of a fallback tier, which may require more', async () => {
-    const tiers: RouterConfig<Name>['tiers'] = {
-      other: { targets: ['us/last', 'eu/last'], requires: { noTraining: true } },
-    };
     const { router, asked } = setUp({
       scripts: { us: { error: 'server_error' }, eu: { error: 'server_error' } },
       tier: { targets: ['us/m', 'eu/m'], fallbackTier: 'other', requires: { zeroRetention: true } },
-      more: { tiers },
+      other: { targets: ['us/last', 'eu/last'], requires: { noTraining: true } },
     });
     const { skipped, candidates } = await router.explain('t', 'hi');
     expect(candidates.map(({ target }) => target)).toEqual(['us/m', 'eu/m', 'us/last']);
@@ -180,7 +179,6 @@ describe('requires', () => {
       tier: { requires: { regions: ['eu'] } },
       more: {
         plugins: [{ ...plugin, exceptTiers: ['other'] }],
-        tiers: { other: ['us/m'] },
       },
     });
     const { text } = await router.complete('t', 'hi');

@@ -89,7 +89,7 @@ describe('docs/configuration.md', () => {
   const ofTiers = Object.keys(routingSchema.shape.defaults.unwrap().shape);
   const ofCalls = Object.keys(callOptionsSchema().shape);
   /** Options of calls and tiers that are merged instead of overridden. They have separate tables. */
-  const merged = ['timeouts', 'retry', 'tags'];
+  const merged = ['timeouts', 'retry', 'requires', 'tags'];
   const inBoth = ofTiers.filter((name) => ofCalls.includes(name) && !merged.includes(name));
   const sections = {
     'Router options': [
@@ -100,7 +100,7 @@ describe('docs/configuration.md', () => {
       ...Object.keys(routingSchema.shape),
     ],
     Tiers: ['targets', 'fallbackTier', ...ofTiers.filter((name) => !inBoth.includes(name))],
-    Targets: ['target', 'contextWindow', 'family', 'prices', 'limits', 'tags'],
+    Targets: ['target', 'contextWindow', 'family', 'prices', 'compliance', 'limits', 'tags'],
     'Call defaults': inBoth,
     'Call options': ofCalls.filter((name) => !inBoth.includes(name)),
     Timeouts: ['connectMs', 'firstTokenMs', 'idleMs', 'totalMs'],

@@ -41,6 +41,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
   '06-cost-by-feature.ts': /^total: \$0\.000[1-9]\d*, and 0 answers without a known price$/m,
   '07-log-with-pino.ts': /"level":40,.*"to":"anthropic\/claude-haiku-4-5".*"msg":"failover"/,
   '08-test-with-the-fake.ts': /pass 1\n.*fail 0$/m,
+  '09-who-may-serve.ts':
+    /^public: openai\/\S+ \(no rule\)\nhealth: google\/\S+ \(rule "health data"\)\nno target may serve it:\n(?:.*\n)+.*requires\.regions has "mars"$/m,
 };
 
 describe.concurrent('examples', () => {

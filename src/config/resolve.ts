@@ -66,7 +66,7 @@ export type ResolvedTier = {
   readonly byRule?: ReadonlyMap<string, ResolvedTier>;
 };
 
-export type ResolvedRule = {
+type ResolvedRule = {
   readonly name: string;
   readonly matches: (facts: RuleFacts) => boolean;
   /** The tier that it sends calls to. Otherwise it has targets: see `byRule` of a tier. */

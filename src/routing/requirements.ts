@@ -31,18 +31,19 @@ function regionProblem(
   return `${what}, and requires.regions has ${quotedList(regions)}`;
 }
 
+/** What a target must declare if it is required. */
+const declared = ['zeroRetention', 'noTraining'] as const;
+
 /** Why the target must not serve the call; `undefined` when it may. */
-export function unmetRequirement(
-  { maxEstimatedUsd, regions, zeroRetention, noTraining }: Requires,
-  facts: RequiredFacts,
-): string | undefined {
+export function unmetRequirement(requires: Requires, facts: RequiredFacts): string | undefined {
+  const { maxEstimatedUsd, regions } = requires;
   if (regions !== undefined) {
     const problem = regionProblem(regions, facts);
     if (problem !== undefined) return problem;
   }
-  for (const [name, isRequired] of Object.entries({ zeroRetention, noTraining })) {
-    const isDeclared = facts.compliance[name as 'zeroRetention' | 'noTraining'] === true;
-    if (isRequired === true && !isDeclared) return `it does not declare ${name} (requires.${name})`;
+  for (const name of declared) {
+    if (requires[name] !== true || facts.compliance[name] === true) continue;
+    return `it does not declare ${name} (requires.${name})`;
   }
   return maxEstimatedUsd === undefined ? undefined : costProblem(maxEstimatedUsd, facts);
 }

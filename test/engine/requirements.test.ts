@@ -241,10 +241,9 @@ describe('maxEstimatedUsd', () => {
   });
 
   it('loads the price list before the plan, once a price is needed', async () => {
-    const runtime = fakeRuntime({ time: 'auto', now: Date.UTC(2026, 10, 1) });
-    const listed = fakeProvider('listed', { runtime, priceList: 'openai' });
+    // On real time, which passes while the list is loaded.
+    const listed = fakeProvider('listed', { priceList: 'openai' });
     const router = createRouter({
-      runtime,
       providers: { openai: listed },
       tiers: { t: { targets: ['openai/gpt-4o'], requires: { maxEstimatedUsd: 0.01 } } },
     });

@@ -1,6 +1,6 @@
 import type { ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
 import { once } from '../../internal/once.ts';
-import type { Requires } from '../../protocol/requires.ts';
+import type { Compliance, Requires } from '../../protocol/requires.ts';
 import { isTooSlow, type RequiredFacts, unmetRequirement } from '../../routing/requirements.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import { type Call, type Engine, providerOf } from '../core/engine.ts';
@@ -25,6 +25,13 @@ function p95(
   const quantile = 0.95;
   const error = 2 * Math.sqrt((quantile * (1 - quantile)) / samples);
   return statistics.percentile(name, quantile - error);
+}
+
+/** What is declared: of the target over that of its provider, field by field. */
+function complianceOf(ofProvider: Compliance = {}, ofTarget?: Compliance): Compliance {
+  if (ofTarget === undefined) return ofProvider;
+  const declared = Object.entries(ofTarget).filter(([, value]) => value !== undefined);
+  return { ...ofProvider, ...Object.fromEntries(declared) };
 }
 
 /** What the tiers require that the call's tier falls back to, by their names. */
@@ -107,9 +114,7 @@ export class CallRequirements {
     const forecastCall = this.#forecastCall;
     return {
       get compliance() {
-        const declared = Object.entries(target.compliance ?? {});
-        const ofTarget = declared.filter(([, value]) => value !== undefined);
-        return { ...providerOf(engine, target).compliance, ...Object.fromEntries(ofTarget) };
+        return complianceOf(providerOf(engine, target).compliance, target.compliance);
       },
       get usd() {
         return expectedUsd(engine, plans.of(target), forecastCall());

@@ -210,7 +210,7 @@ const conditions = z.strictObject({
   images: z.boolean().optional(),
   files: z.boolean().optional(),
   schema: z.boolean().optional(),
-  matches: z.string().min(1).optional(),
+  matches: z.string().min(1).max(1_000).optional(),
   hours: z
     .string()
     .refine(isHours, 'must be two different times, such as "08:00-18:00" or "22:00-06:00"')

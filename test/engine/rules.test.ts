@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Plugin } from '../../src/index.ts';
 import type { RoutingConfig, Rule } from '../../src/protocol/config.ts';
+import type { Provider } from '../../src/protocol/provider.ts';
 import { createRouter } from '../../src/router.ts';
 import { fakeProvider } from '../../src/testing/fake-provider.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
@@ -176,6 +177,33 @@ describe('rules', () => {
     );
     const { target } = await router.complete('fast', 'hi', { requires: { regions: ['eu'] } });
     expect(target).toBe('c/known');
+  });
+
+  it('send all batches of embed to one tier, by what they have together', async () => {
+    const requests: string[] = [];
+    const embedder = (name: string): Provider => ({
+      ...fakeProvider(),
+      maxEmbeddingBatch: 1,
+      prepareEmbedding: ({ values }) => ({
+        warnings: [],
+        async *send() {
+          requests.push(name);
+          const usage = { inputTokens: 1, outputTokens: 0, totalTokens: 1 };
+          yield [{ type: 'vectors', vectors: values.map(() => [1]) }];
+          yield [{ type: 'finish', finishReason: 'stop', usage }];
+        },
+      }),
+    });
+    const router = createRouter({
+      providers: { a: embedder('a'), b: embedder('b') },
+      tiers: { small: ['a/m'], large: ['b/m'] },
+      rules: [{ name: 'many', when: { inputTokens: { above: 1_500 } }, use: 'large' }],
+    });
+    const value = 'x'.repeat(4_000);
+    await router.embed('small', value);
+    const { tier, target } = await router.embed('small', [value, value]);
+    expect([tier, target]).toEqual(['small', 'b/m']);
+    expect(requests).toEqual(['a', 'b', 'b']);
   });
 
   it('are replaced with the configuration', async () => {

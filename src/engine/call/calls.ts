@@ -158,6 +158,7 @@ export class Calls {
     const options = withoutUndefined(question.options ?? ({} as Options));
     const asked = question.task(called, options);
     const tags = { ...config.tags, ...called.tags, ...options.tags };
+    // Targets can set one of their own, but which of them answers is not known yet.
     const { system = called.targets[0]?.options.system } = options;
     const { tier, rule }: Routed =
       config.rules.length === 0

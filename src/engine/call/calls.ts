@@ -190,7 +190,9 @@ export class Calls {
   }
 
   /** What makes the calls of a plugin: they end with its call, and pass the plugins inside of it. */
-  #makerFor({ config, requires }: Call, scope: Scope, plugins: readonly Plugin[]): CallMaker {
+  #makerFor({ config, requires, drill }: Call, scope: Scope, inside: readonly Plugin[]): CallMaker {
+    // The last one makes the fault of a drill, which takes calls for itself.
+    const plugins = drill === undefined ? inside : inside.slice(0, -1);
     const context = { config, plugins, requires };
     const within = <Options extends Pick<CallOptions, 'signal' | 'timeouts'>>(
       options: Options | undefined,
@@ -205,7 +207,7 @@ export class Calls {
       ask: async (tier, messages, options) =>
         this.complete(context, tier, messages, within(options)),
       embed: async (tier, values, options) => this.embed(context, tier, values, within(options)),
-      fork: async ({ rule: _, ...call }, { target, tags }) => {
+      fork: async ({ rule: _rule, drill: _drill, ...call }, { target, tags }) => {
         const fork = {
           ...call,
           id: this.#engine.runtime.createId('call'),

@@ -18,7 +18,7 @@ export const isReal = {
 type Vendor = keyof typeof isReal;
 
 /** The address of the simulator, or no settings for a real vendor. */
-const settingsOf = (vendor: Vendor) =>
+export const settingsOf = (vendor: Vendor) =>
   isReal[vendor] ? {} : { apiKey: 'simulated', baseURL: simulators[vendor].baseURL };
 
 export const providers = {

@@ -4,4 +4,4 @@ export {
   type AiSdkSettings,
   fromAiSdk,
 } from './adapters/ai-sdk/index.ts';
-export type { AnswerSettings } from './adapters/common/settings.ts';
+export type { ProviderSettings } from './adapters/common/settings.ts';

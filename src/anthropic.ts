@@ -4,5 +4,5 @@ export {
   type ApiKey,
   anthropic,
 } from './adapters/anthropic/index.ts';
-export type { AnswerSettings } from './adapters/common/settings.ts';
+export type { ProviderSettings } from './adapters/common/settings.ts';
 export type { Fetch, TransportSettings } from './transport/guarded-fetch.ts';

@@ -1,4 +1,4 @@
-export type { AnswerSettings } from './adapters/common/settings.ts';
+export type { ProviderSettings } from './adapters/common/settings.ts';
 export {
   type ApiKey,
   type GoogleClient,

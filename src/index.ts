@@ -29,6 +29,7 @@ export type {
   MidStream,
   RouterConfig,
   RoutingConfig,
+  Rule,
   StrategyObject,
   TargetObject,
   Tier,
@@ -106,6 +107,7 @@ export type {
   ToolChoice,
   Transfer,
 } from './protocol/request.ts';
+export type { Compliance, Requires } from './protocol/requires.ts';
 export type {
   CompletionOf,
   Explanation,
@@ -115,6 +117,7 @@ export type {
   Snapshot,
   TargetSnapshot,
 } from './protocol/router.ts';
+export type { RuleConditions, Weekday } from './protocol/rule-conditions.ts';
 export type { Runtime } from './protocol/runtime.ts';
 export type {
   InferOutput,

@@ -1,5 +1,5 @@
 export { type AzureOpenAISettings, azureOpenAI } from './adapters/azure/index.ts';
-export type { AnswerSettings } from './adapters/common/settings.ts';
+export type { ProviderSettings } from './adapters/common/settings.ts';
 export { type OpenAIChatSettings, openaiChat } from './adapters/openai-chat/index.ts';
 export {
   type ApiKey,

@@ -112,7 +112,7 @@ describe('docs/configuration.md', () => {
   const ofTiers = Object.keys(routingSchema.shape.defaults.unwrap().shape);
   const ofCalls = Object.keys(callOptionsSchema().shape);
   /** Options of calls and tiers that are merged instead of overridden. They have separate tables. */
-  const merged = ['timeouts', 'retry', 'tags'];
+  const merged = ['timeouts', 'retry', 'requires', 'tags'];
   const inBoth = ofTiers.filter((name) => ofCalls.includes(name) && !merged.includes(name));
   const sections = {
     'Router options': [
@@ -128,7 +128,7 @@ describe('docs/configuration.md', () => {
       'fallbacks',
       ...ofTiers.filter((name) => !inBoth.includes(name)),
     ],
-    Targets: ['target', 'contextWindow', 'family', 'prices', 'limits', 'tags'],
+    Targets: ['target', 'contextWindow', 'family', 'prices', 'compliance', 'limits', 'tags'],
     'Call defaults': inBoth,
     'Call options': ofCalls.filter((name) => !inBoth.includes(name)),
     Timeouts: ['connectMs', 'firstTokenMs', 'idleMs', 'totalMs'],

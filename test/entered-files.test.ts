@@ -18,6 +18,10 @@ const unused = [
   'engine/answer/text-validators.ts',
   'engine/attempt/watched-parts.ts',
   'engine/chain/fallbacks.ts',
+  'routing/requirements.ts',
+  'routing/rules.ts',
+  'engine/chain/requirements.ts',
+  'engine/call/route-by-rule.ts',
 ];
 
 async function enteredBy(...args: readonly string[]): Promise<readonly string[]> {

@@ -43,6 +43,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
   '08-test-with-the-fake.ts': /pass 1\n.*fail 0$/m,
   '09-config-file.ts':
     /^answered by openai.*\nversion 2, from file routing\.yaml: \d+ changes\nanswered by anthropic.*\n2:10 provider "antropic" is not configured; did you mean "anthropic"\?\nanswered by anthropic/m,
+  '10-who-may-serve.ts':
+    /^public: openai\/\S+ \(no rule\)\nhealth: google\/\S+ \(rule "health data"\)\nno target may serve it:\n(?:.*\n)+.*requires\.regions has "mars"$/m,
 };
 
 describe.concurrent('examples', () => {

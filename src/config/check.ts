@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { dataFlaws } from '../internal/caller-data.ts';
+import { complianceForm, isCompliance } from '../internal/compliance.ts';
 import { quoted } from '../internal/quoted.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
 import type { FollowOptions } from '../protocol/config-source.ts';
@@ -196,6 +197,10 @@ export function providerProblems(providers: unknown): readonly Problem[] {
     } else if (!isBound(Reflect.get(provider, 'maxAnswerBytes'))) {
       const message = 'must be a positive integer (bytes)';
       problems.push({ path: [...path, 'maxAnswerBytes'], message });
+    }
+    const compliance: unknown = isProvider ? Reflect.get(provider, 'compliance') : undefined;
+    if (compliance !== undefined && !isCompliance(compliance)) {
+      problems.push({ path: [...path, 'compliance'], message: `must be ${complianceForm}` });
     }
     const keyCount: unknown = isProvider ? Reflect.get(provider, 'keyCount') : undefined;
     if (keyCount !== undefined && !isKeyCount(keyCount)) {

@@ -36,7 +36,7 @@ const habits: Readonly<Record<string, readonly string[]>> = {
   deployments: ['targets'],
   providers: ['targets'],
   fallback: ['fallbackTier', 'targets'],
-  fallbacks: ['fallbackTier', 'targets'],
+  fallbacks: ['fallbackTier'],
   fallbackmodels: ['targets'],
   routing: ['strategy'],
   routingstrategy: ['strategy'],
@@ -91,9 +91,14 @@ const habits: Readonly<Record<string, readonly string[]>> = {
 /** Where an option belongs whose name is right, and the place wrong. */
 export type Home = { readonly what: string; readonly keys: readonly string[] };
 
+/** The name in lower case, without separators. */
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[_-]/g, '');
+}
+
 /** The name that an option has here, if its name is one from elsewhere. */
 function habitOf(name: string, known: readonly string[]): string | undefined {
-  const uses = own(habits, name.toLowerCase().replaceAll(/[_-]/g, '')) ?? [];
+  const uses = own(habits, plain(name)) ?? [];
   return uses.find((use) => known.includes(use.split('.')[0] ?? use));
 }
 
@@ -103,6 +108,8 @@ export function habitAdvice(
   known: readonly string[],
   homes: readonly Home[],
 ): string | undefined {
+  // The same name in another spelling.
+  if (known.some((each) => plain(each) === plain(name))) return undefined;
   const use = habitOf(name, known);
   if (use !== undefined) return `did you mean "${use}"?`;
   for (const { what, keys } of homes) {

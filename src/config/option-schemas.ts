@@ -1,6 +1,15 @@
 import * as z from 'zod';
 import { once } from '../internal/once.ts';
-import { cacheHint, callDefaults, positive, retry, route, tags, timeouts } from './schema.ts';
+import {
+  cacheHint,
+  callDefaults,
+  positive,
+  requires,
+  retry,
+  route,
+  tags,
+  timeouts,
+} from './schema.ts';
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const isFunction = (value: unknown): boolean => typeof value === 'function';
@@ -12,6 +21,7 @@ const sharedOptions = once(() => ({
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   route: route.optional(),
+  requires: requires.optional(),
 }));
 
 /**

@@ -13,16 +13,20 @@ import type {
   WhenAllOpen,
 } from '../protocol/config.ts';
 import type { AttemptErrorCode } from '../protocol/error-code.ts';
+import type { Requires } from '../protocol/requires.ts';
 import type { Price } from '../protocol/usage.ts';
 import type { Candidate } from '../routing/candidate.ts';
+import { conditionOf, type RuleFacts } from '../routing/rules.ts';
 import {
   builtInStrategies,
   type NamedStrategy,
   type StrategySettings,
 } from '../routing/strategy.ts';
 import { issueMessage } from '../validation/wording.ts';
+import { ruleProblems } from './check-rules.ts';
 import { crossCheck, type KnownNames, splitTarget } from './cross-check.ts';
 import { defaults } from './defaults.ts';
+import { compilePattern } from './pattern.ts';
 import { configError, describeIssue, flawProblems, type Problem } from './problems.ts';
 import {
   homes,
@@ -30,6 +34,7 @@ import {
   type PricesInput,
   pricesSchema,
   type RoutingInput,
+  type RuleInput,
   routingSchema,
   type TargetInput,
   type TierInput,
@@ -71,6 +76,16 @@ export type ResolvedTier = {
   readonly vectors: Vectors;
   readonly limits: Limits;
   readonly tags: Tags;
+  readonly requires?: Requires;
+  /** By rule: the tier with the targets that the rule sends its calls to. */
+  readonly byRule?: ReadonlyMap<string, ResolvedTier>;
+};
+
+type ResolvedRule = {
+  readonly name: string;
+  readonly matches: (facts: RuleFacts) => boolean;
+  /** The tier that it sends calls to. Otherwise it has targets: see `byRule` of a tier. */
+  readonly tier?: string;
 };
 
 export type ResolvedConfig = {
@@ -79,11 +94,17 @@ export type ResolvedConfig = {
   readonly tags: Tags;
   /** The validated data that it was made from. */
   readonly input: RoutingInput;
+  readonly rules: readonly ResolvedRule[];
 };
 
 /** The targets of a tier, and the others that its calls may be sent to. A target may be there twice. */
-export function allTargetsOf({ targets, fallbacks = {} }: ResolvedTier): readonly ResolvedTarget[] {
-  return [...targets, ...Object.values(fallbacks).flat()];
+export function targetsOf({
+  targets,
+  byRule,
+  fallbacks = {},
+}: ResolvedTier): readonly ResolvedTarget[] {
+  const ofRules = byRule === undefined ? [] : [...byRule.values()].flatMap((tier) => tier.targets);
+  return [...targets, ...ofRules, ...Object.values(fallbacks).flat()];
 }
 
 /** Returns the call options of a tier or target, without its other settings. */
@@ -105,6 +126,8 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     slowMs: _slowMs,
     minTokensPerSecond: _minTokensPerSecond,
     whenAllOpen: _whenAllOpen,
+    requires: _requires,
+    compliance: _compliance,
     vectors: _vectors,
     family: _family,
     weight: _weight,
@@ -150,6 +173,7 @@ function resolveTarget(
     ...(target.family !== undefined && { family: target.family }),
     weight: target.weight ?? 1,
     ...(price !== undefined && { price: price as Price }),
+    ...(target.compliance !== undefined && { compliance: target.compliance }),
     limits: layered(target.limits) as Limits,
     tags: layered(target.tags) as Tags,
     options: {
@@ -242,6 +266,52 @@ function resolveTier(
     whenAllOpen: tier.whenAllOpen ?? all.whenAllOpen ?? defaults.whenAllOpen,
     limits: layered(all.limits, tier.limits) as Limits,
     tags: layered(all.tags, tier.tags) as Tags,
+    ...(all.requires !== undefined || tier.requires !== undefined
+      ? { requires: layered(all.requires, tier.requires) }
+      : {}),
+  };
+}
+
+/** A target that a rule names: as the tier has it, or with what another tier says of it. */
+function targetOfRule(named: TargetInput, tier: TierInput, input: RoutingInput): TargetInput {
+  if (Object.keys(named).length > 1) return named;
+  const isSame = ({ target }: TargetInput): boolean => target === named.target;
+  const own = tier.targets.find(isSame);
+  if (own !== undefined) return own;
+  const other = Object.values(input.tiers)
+    .flatMap(({ targets }) => targets)
+    .find(isSame);
+  if (other === undefined) return named;
+  const { target, contextWindow, family, prices, limits, compliance } = other;
+  return { target, contextWindow, family, prices, limits, compliance };
+}
+
+/** The tier with the targets of each rule that has targets and may apply to its calls. */
+function tiersByRule(
+  resolved: ResolvedTier,
+  tier: TierInput,
+  input: RoutingInput,
+): ReadonlyMap<string, ResolvedTier> {
+  const { fallbackTier: _, ...alone } = resolved;
+  const { name } = resolved;
+  const rules = (input.rules ?? []).filter(({ when }) => when.tiers?.includes(name) !== false);
+  return new Map(
+    rules.flatMap(({ name: rule, use }) => {
+      if (typeof use === 'string') return [];
+      const targets = use.map((each) =>
+        resolveTarget(name, tier, targetOfRule(each, tier, input), input),
+      );
+      return [[rule, { ...alone, targets }] as const];
+    }),
+  );
+}
+
+function resolveRule({ name, when, use }: RuleInput): ResolvedRule {
+  const { pattern } = when.matches === undefined ? {} : compilePattern(when.matches);
+  return {
+    name,
+    matches: conditionOf(when, pattern),
+    ...(typeof use === 'string' && { tier: use }),
   };
 }
 
@@ -269,6 +339,7 @@ function checkData<Data>(
     ...flawProblems(flaws.filter(({ kind }) => kind === 'name')),
     ...malformed.flatMap((issue) => describeIssue(issue, keysAt, homes)),
     ...crossCheck(data, known),
+    ...(known === undefined ? [] : ruleProblems(data, known.providers)),
   ];
   return parsed.success && problems.length === 0 ? parsed.data : fail(problems);
 }
@@ -303,13 +374,16 @@ export function resolveConfig(
   found: readonly Problem[] = [],
 ): ResolvedConfig {
   const input = checkRouting(routing, known, found);
-  const tiers = Object.entries(input.tiers).map(
-    ([name, tier]) => [name, resolveTier(name, tier, input, known.strategies)] as const,
-  );
+  const tiers = Object.entries(input.tiers).map(([name, tier]) => {
+    const resolved = resolveTier(name, tier, input, known.strategies);
+    if (input.rules === undefined) return [name, resolved] as const;
+    return [name, { ...resolved, byRule: tiersByRule(resolved, tier, input) }] as const;
+  });
   return {
     tiers: new Map(tiers),
     providerLimits: layered(input.providerLimits) as Readonly<Record<string, Limits>>,
     tags: layered(input.tags) as Tags,
     input,
+    rules: (input.rules ?? []).map(resolveRule),
   };
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Tool } from '../protocol/request.ts';
+import { isHours, isTimeZone } from '../routing/rules.ts';
 import type { Home } from './habits.ts';
 import { jsonSchemaProblem, patternProblem } from './validators.ts';
 
@@ -121,6 +122,21 @@ export const callDefaults = {
   repairAttempts: count.optional(),
 };
 
+export const requires = z.strictObject({
+  maxEstimatedUsd: dollars.optional(),
+  regions: z.array(z.string().min(1)).min(1).optional(),
+  zeroRetention: z.boolean().optional(),
+  noTraining: z.boolean().optional(),
+  p95FirstTokenMs: milliseconds.optional(),
+  p95TotalMs: milliseconds.optional(),
+});
+
+const compliance = z.strictObject({
+  region: z.string().optional(),
+  zeroRetention: z.boolean().optional(),
+  noTraining: z.boolean().optional(),
+});
+
 const share = z.number().nonnegative();
 
 /** Refines a value by what `problem` says of it. */
@@ -185,6 +201,7 @@ const tierSettings = {
   minTokensPerSecond: z.number().positive().optional(),
   vectors: z.enum(['same-model', 'any']).optional(),
   whenAllOpen: z.enum(['try-least-bad', 'fail-fast']).optional(),
+  requires: requires.optional(),
   limits: limits.optional(),
   tags: tags.optional(),
 };
@@ -196,6 +213,7 @@ const targetObject = z.strictObject({
   family: z.string().min(1).optional(),
   weight: share.optional(),
   prices: price.optional(),
+  compliance: compliance.optional(),
   limits: limits.optional(),
   tags: tags.optional(),
 });
@@ -224,6 +242,43 @@ const pricesDate = z.iso.date('must be a date, such as "2026-11-30"');
 
 /** The document of a separate source of prices. */
 export const pricesSchema = z.strictObject({ prices, pricesDate: pricesDate.optional() });
+const conditions = z.strictObject({
+  tiers: z.array(z.string()).min(1).optional(),
+  tags: tags.optional(),
+  inputTokens: z
+    .strictObject({ above: count.optional(), below: positive.optional() })
+    .refine(
+      ({ above = -1, below = Number.POSITIVE_INFINITY }) => below > above + 1,
+      'can never match: there is no number above the one and below the other',
+    )
+    .optional(),
+  tools: z.boolean().optional(),
+  images: z.boolean().optional(),
+  files: z.boolean().optional(),
+  schema: z.boolean().optional(),
+  matches: z.string().min(1).max(1_000).optional(),
+  hours: z
+    .string()
+    .refine(isHours, 'must be two different times, such as "08:00-18:00" or "22:00-06:00"')
+    .optional(),
+  weekdays: z
+    .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+    .min(1)
+    .optional(),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'must be an IANA time zone, such as "Europe/Berlin"')
+    .optional(),
+});
+
+/** Each call goes through them, and each is compared with those before it. */
+export const maxRules = 200;
+
+export const ruleSchema = z.strictObject({
+  name: z.string().min(1),
+  when: conditions,
+  use: z.union([z.string(), z.array(target).min(1, 'must contain at least one target')]),
+});
 
 /** The configuration without `providers`: plain JSON data. */
 export const routingSchema = z.strictObject({
@@ -231,6 +286,7 @@ export const routingSchema = z.strictObject({
     .record(z.string(), tier, 'must be an object of tiers by name')
     .refine((tiers) => Object.keys(tiers).length > 0, 'must contain at least one tier'),
   defaults: z.strictObject(tierSettings).optional(),
+  rules: z.array(ruleSchema).max(maxRules, `must contain at most ${maxRules} rules`).optional(),
   prices: prices.optional(),
   pricesDate: pricesDate.optional(),
   providerLimits: z.record(z.string(), limits.optional()).optional(),
@@ -257,6 +313,10 @@ const groups = new Map<PropertyKey | undefined, object>([
   ['prices', price.shape],
   ['cache', { ttl: true }],
   ['toolChoice', { name: true }],
+  ['requires', requires.shape],
+  ['compliance', compliance.shape],
+  ['when', conditions.shape],
+  ['inputTokens', conditions.shape.inputTokens.unwrap().shape],
 ]);
 
 const toolKeys = [
@@ -303,6 +363,7 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
     return [...Object.keys(tierSettings), 'targets', 'fallbackTier', 'fallbacks'];
   }
   if (part === 'targets' && path.length === 4) return Object.keys(targetObject.shape);
+  if (root === 'rules' && path.length === 2) return Object.keys(ruleSchema.shape);
   if (root === 'prices') return Object.keys(price.shape);
   if (root === 'providerLimits') return Object.keys(limits.shape);
   return groupKeys(path);
@@ -311,4 +372,5 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
 export type RoutingInput = z.output<typeof routingSchema>;
 export type PricesInput = z.output<typeof pricesSchema>;
 export type TierInput = z.output<typeof tier>;
+export type RuleInput = z.output<typeof ruleSchema>;
 export type TargetInput = z.output<typeof target>;

@@ -2,6 +2,7 @@ import type { ModelInfo, ModelPrice, PriceCalculation, Provider } from '@pydanti
 import type { Price, Usage } from '../protocol/usage.ts';
 import { type PricedUsage, priceUsage, unknownCost } from './price-usage.ts';
 import { cardOfListed, cardOfPrice, type RateCard, usdPerMillion } from './rate-card.ts';
+import { listedName, supplementRow } from './supplement.ts';
 
 /** The fields of a target that determine its price. */
 export type PricedTarget = {
@@ -156,7 +157,11 @@ export function createCatalogue(
     const known = models.get(model);
     if (known !== undefined || models.has(model)) return known;
     if (models.size >= maxEntries) models.clear();
-    const found = lookUp(list, model, { providerId: priceList });
+    const options = { providerId: priceList };
+    const listed = listedName(priceList, model);
+    const found =
+      lookUp(list, model, options) ??
+      (listed === model ? undefined : lookUp(list, listed, options));
     const entry = found && {
       provider: { ...found.provider, models: [found.model] },
       model: found.model,
@@ -164,6 +169,19 @@ export function createCatalogue(
     };
     models.set(model, entry);
     return entry;
+  };
+
+  /** Made once for each row, as those of the list. */
+  const supplementCards = new Map<string, RateCard | undefined>();
+
+  const supplementCard = (priceList: string, model: string): RateCard | undefined => {
+    const row = list && supplementRow(priceList, model);
+    if (row === undefined) return undefined;
+    const key = `${priceList} ${row.model}`;
+    if (!supplementCards.has(key)) {
+      supplementCards.set(key, cardOfListed({ vendor: priceList, model: row.model }, row.prices));
+    }
+    return supplementCards.get(key);
   };
 
   const rowOf = ({ provider, model }: Entry, name: string, at: number): ModelPrice | undefined => {
@@ -188,15 +206,18 @@ export function createCatalogue(
     },
     card(priceList, model, at) {
       const entry = find(priceList, model);
-      const row = entry && rowOf(entry, model, at);
-      if (entry === undefined || row === undefined) return undefined;
+      if (entry === undefined) return supplementCard(priceList, listedName(priceList, model));
+      const row = rowOf(entry, model, at);
+      if (row === undefined) return undefined;
       const known = entry.cards.get(row);
       if (known !== undefined) return known;
       const card = cardOfListed({ vendor: entry.provider.id, model: entry.model.id }, row);
       if (card !== undefined) entry.cards.set(row, card);
       return card;
     },
-    contextWindow: (priceList, model) => find(priceList, model)?.model.context_window,
+    contextWindow: (priceList, model) =>
+      find(priceList, model)?.model.context_window ??
+      supplementRow(priceList, listedName(priceList, model))?.contextWindow,
     has: (priceList, model) => find(priceList, model) !== undefined,
     models: (priceList) =>
       list?.findProvider({ providerId: priceList })?.models.map(({ id }) => id) ?? [],

@@ -2,6 +2,7 @@ import type { Completion, ObjectOf, TagOptions, ToolCallOf } from './completion.
 import type { Json, JsonSchema } from './json.ts';
 import type { CacheHint } from './message.ts';
 import type { OnUnsupported, Reasoning, Sampling, Tool, ToolChoice, Transfer } from './request.ts';
+import type { Requires } from './requires.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
 /** Order of attempts that wait for a limit. When the queue is full, `low` is rejected first. */
@@ -106,6 +107,8 @@ export type CallOptions<
   /** Merged over the tier's. */
   readonly retry?: RetrySettings | undefined;
   readonly route?: Route<Provider> | undefined;
+  /** What a target must be to serve the call, besides what its tier requires. */
+  readonly requires?: Requires | undefined;
   /** Checks the complete answer. A rejected answer is `invalid_output`, and so is an exception. */
   readonly validate?:
     | ((

@@ -4,6 +4,8 @@ import type { AttemptErrorCode } from './error-code.ts';
 import type { JsonSchema } from './json.ts';
 import type { Plugin } from './plugin.ts';
 import type { Provider } from './provider.ts';
+import type { Compliance, Requires } from './requires.ts';
+import type { RuleConditions } from './rule-conditions.ts';
 import type { Runtime } from './runtime.ts';
 import type { Strategy } from './strategy.ts';
 import type { Price } from './usage.ts';
@@ -140,6 +142,8 @@ export type TargetObject<ProviderName extends string = string> = CallDefaults<Pr
    */
   readonly family?: string | undefined;
   readonly limits?: Limits | undefined;
+  /** Wins over the provider's, field by field. */
+  readonly compliance?: Compliance | undefined;
   /** Its share of the calls under the strategy `weighted`, relative to the other targets. @default 1 */
   readonly weight?: number | undefined;
   /** Merged over the tags of the router and the tier, for this target's attempts. */
@@ -193,6 +197,8 @@ export type TierSettings<
   readonly vectors?: Vectors | undefined;
   /** @default 'try-least-bad' */
   readonly whenAllOpen?: WhenAllOpen | undefined;
+  /** What a target must be to serve the tier's calls. A tier's fields win over those of `defaults`. */
+  readonly requires?: Requires | undefined;
   /** Limits over all targets of the tier. */
   readonly limits?: Limits | undefined;
   /** Merged over the router's tags. */
@@ -225,6 +231,18 @@ export type Tier<
   | readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[]
   | TierObject<ProviderName, TierName, StrategyName>;
 
+/** Sends calls elsewhere before their tier's strategy decides. The first rule that matches applies. */
+export type Rule<ProviderName extends string = string, TierName extends string = string> = {
+  /** Shown by `explain` and in `route-plan`. Unique. */
+  readonly name: string;
+  readonly when: RuleConditions<TierName>;
+  /**
+   * A tier: the call is made with its targets and options, and the requirements of both tiers hold. Or targets of any
+   * configured provider: they replace those of the call's tier and its `fallbackTier`.
+   */
+  readonly use: TierName | readonly (TargetId<ProviderName> | TargetObject<ProviderName>)[];
+};
+
 /** The part of the configuration that is plain JSON data. `router.reconfigure` replaces it while calls run. */
 export type RoutingConfig<
   ProviderName extends string = string,
@@ -236,6 +254,8 @@ export type RoutingConfig<
   >;
   /** Defaults for every tier. */
   readonly defaults?: TierSettings<NoInfer<ProviderName>, NoInfer<StrategyName>> | undefined;
+  /** Send calls to another tier or to other targets. The first that matches applies. */
+  readonly rules?: readonly Rule<NoInfer<ProviderName>, NoInfer<TierName>>[] | undefined;
   /** US dollars per million tokens, by `provider/model`. Overrides the public price list. */
   readonly prices?: Readonly<Record<string, Price>> | undefined;
   /** When `prices` was last checked, such as `2026-11-30`. `snapshot()` returns it. */

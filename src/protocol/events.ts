@@ -46,6 +46,8 @@ type Payloads<TierName extends string> = {
   'call-start': OfCall<TierName> & { readonly mode: 'complete' | 'stream' };
   /** The call was planned. */
   'route-plan': OfCall<TierName> & {
+    /** The rule that matched. */
+    readonly rule?: string;
     /** The targets to try, in order. */
     readonly candidates: readonly string[];
     readonly skipped: readonly Skip[];

@@ -42,6 +42,7 @@ type SharedOptions<Provider extends string> = Pick<
   | 'timeouts'
   | 'retry'
   | 'route'
+  | 'requires'
   | 'providerOptions'
   | 'userId'
   | 'onUnsupported'

@@ -2,6 +2,7 @@ import type { Warning } from './completion.ts';
 import type { Wire } from './message.ts';
 import type { EmbeddingRequest, ImageRequest } from './other-tasks.ts';
 import type { ProviderRequest, Transfer } from './request.ts';
+import type { Compliance } from './requires.ts';
 import type { ProviderPart } from './stream-part.ts';
 
 /** A feature of a model. A call that requires a capability skips the targets that lack it. */
@@ -107,6 +108,8 @@ export interface Provider {
    * @default 67_108_864 (64 MB)
    */
   readonly maxAnswerBytes?: number | undefined;
+  /** What you declare of the vendor, for `requires`. @default nothing */
+  readonly compliance?: Compliance | undefined;
   /** The capabilities of `model`. For an unknown model: the usual capabilities of the wire. */
   capabilities(model: string): ReadonlySet<Capability>;
   /**

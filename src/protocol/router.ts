@@ -26,6 +26,8 @@ export type CompletionOf<
  */
 export type Explanation<Tier extends string = string> = {
   readonly tier: Tier;
+  /** The rule that matched: the targets are those that it sends the call to. */
+  readonly rule?: string;
   readonly candidates: readonly {
     readonly target: string;
     /** Position of the key in the provider's pool, from 1. Absent without a pool. */

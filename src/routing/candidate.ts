@@ -2,6 +2,7 @@ import type { CallDefaults, Route } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { Limits } from '../protocol/config.ts';
 import type { Capability } from '../protocol/provider.ts';
+import type { Compliance } from '../protocol/requires.ts';
 import type { Price } from '../protocol/usage.ts';
 
 /** One target of one tier, with its configuration. */
@@ -14,6 +15,8 @@ export type Candidate = {
   readonly tier: string;
   readonly contextWindow?: number;
   readonly price?: Price;
+  /** What was declared of the target itself. */
+  readonly compliance?: Compliance;
   /** Index of the key in the provider's pool, from 0. Absent without a pool. */
   readonly key?: number;
   /** Models with comparable vectors have the same family. */

@@ -1,9 +1,11 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
 import { everyElement } from '../internal/caller-data.ts';
+import { complianceForm, isCompliance } from '../internal/compliance.ts';
 import type { ErrorCode } from '../protocol/error-code.ts';
 import type { Wire } from '../protocol/message.ts';
 import type { AttemptContext, Capability, Provider } from '../protocol/provider.ts';
 import type { ProviderRequest, Transfer } from '../protocol/request.ts';
+import type { Compliance } from '../protocol/requires.ts';
 import type { Runtime } from '../protocol/runtime.ts';
 import type { ProviderPart } from '../protocol/stream-part.ts';
 import { systemRuntime } from '../runtime.ts';
@@ -52,6 +54,8 @@ export type FakeProviderSettings = {
     | undefined;
   /** The vendor's name in price lists. @default none: set `prices` in the router's configuration */
   readonly priceList?: string | undefined;
+  /** What the provider declares, for `requires`. @default nothing */
+  readonly compliance?: Compliance | undefined;
   /** @default 'fake' */
   readonly wire?: Wire | undefined;
 };
@@ -200,16 +204,27 @@ export function fakeProvider(
   settings: FakeProviderSettings = {},
 ): FakeProvider {
   checkScript(script);
-  checkOptions('fakeProvider()', settings, ['runtime', 'capabilities', 'priceList', 'wire']);
-  const { runtime = systemRuntime, capabilities = allCapabilities, priceList } = settings;
+  checkOptions('fakeProvider()', settings, [
+    'runtime',
+    'capabilities',
+    'priceList',
+    'compliance',
+    'wire',
+  ]);
+  const { runtime = systemRuntime, capabilities = allCapabilities } = settings;
+  const { priceList, compliance } = settings;
   if (!isObject(runtime)) throw invalidArgument('fakeProvider().runtime', 'a runtime');
   if (typeof capabilities !== 'function' && !Array.isArray(capabilities)) {
     throw invalidArgument('fakeProvider().capabilities', 'a list, or a function that returns one');
+  }
+  if (compliance !== undefined && !isCompliance(compliance)) {
+    throw invalidArgument('fakeProvider().compliance', complianceForm);
   }
   const calls: { -readonly [Field in keyof FakeCall]: FakeCall[Field] }[] = [];
   return {
     wire: settings.wire ?? 'fake',
     ...(priceList !== undefined && { priceList }),
+    ...(compliance !== undefined && { compliance: { ...compliance } }),
     calls,
     capabilities: (model) =>
       new Set(typeof capabilities === 'function' ? capabilities(model) : capabilities),

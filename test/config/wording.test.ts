@@ -50,7 +50,6 @@ describe('an option with an old or foreign name', () => {
     [{ max_tokens: 5 }, 'tiers.t.max_tokens: unknown option; did you mean "maxOutputTokens"?'],
     [{ timeout: 5 }, 'tiers.t.timeout: unknown option; did you mean "timeouts.totalMs"?'],
     [{ models: ['a/m'] }, 'tiers.t.models: unknown option; did you mean "targets"?'],
-    [{ fallbacks: ['x'] }, 'tiers.t.fallbacks: unknown option; did you mean "fallbackTier"?'],
     [{ rpm: 5 }, 'tiers.t.rpm: unknown option; did you mean "limits.rpm"?'],
     [{ schema: {} }, 'tiers.t.schema: unknown option; "schema" is an option of a call'],
     [

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RouterConfig } from '../../src/protocol/config.ts';
 import type { DrillFault, DrillOptions } from '../../src/protocol/drill.ts';
+import type { Plugin } from '../../src/protocol/plugin.ts';
 import type { Provider } from '../../src/protocol/provider.ts';
 import { createRouter } from '../../src/router.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
@@ -14,6 +15,7 @@ const answer = { chunks: ['one', ' two', ' three'], firstTokenDelayMs: 10 };
 function setUp(
   scripts: Partial<Record<'a' | 'b' | 'c', FakeScript>> = {},
   defaults: RouterConfig<'a' | 'b' | 'c'>['defaults'] = {},
+  plugins: readonly Plugin[] = [],
 ) {
   const runtime = fakeRuntime({ time: 'auto' });
   const providers = {
@@ -25,6 +27,7 @@ function setUp(
   const router = createRouter({
     runtime,
     providers,
+    plugins,
     prices: { 'a/m': price, 'b/m': price, 'c/m': price },
     defaults: { timeouts: { firstTokenMs: 1_000 }, ...defaults },
     tiers: { t: ['a/m', 'b/m', 'c/m'], other: ['a/m', 'b/m'], alone: ['a/m'] },
@@ -363,6 +366,27 @@ describe('the effect of a fire drill', () => {
     expect(await makeCalls(2)).toEqual(['c/m', 'c/m']);
     await running.stop();
     expect(router.snapshot().targets['b/m']).toMatchObject({ failures: 3, circuit: 'open' });
+  });
+
+  it('does not reach the calls that plugins make for a drilled call', async () => {
+    const answered: string[] = [];
+    const asking: Plugin = {
+      name: 'asking',
+      exceptTiers: ['alone'],
+      async *wrapCall(call, next) {
+        if (call.drill !== undefined) {
+          answered.push((await call.ask('alone', 'hi')).target);
+        }
+        yield* next();
+      },
+    };
+    const passing: Plugin = { name: 'passing' };
+    const { makeCalls, drill, router } = setUp({}, {}, [asking, passing]);
+    const running = drill({ fault: 'server_error' });
+    expect(await makeCalls(4)).toEqual(Array(4).fill('b/m'));
+    await running.stop();
+    expect(answered).toEqual(Array(4).fill('a/m'));
+    expect(router.snapshot().targets['a/m']).toMatchObject({ circuit: 'closed', failures: 0 });
   });
 
   it('does not make an unavailable target available', async () => {

@@ -128,4 +128,34 @@ describe('the catalogue', () => {
     catalogue.card('openai', 'first', spring2026);
     expect(lookUp).toHaveBeenCalledTimes(1);
   });
+
+  test.each([
+    ['meta', 'muse-spark-1.3', 1.25, 1_048_576],
+    ['meta', 'meta/muse-spark-1.1', 1.25, 1_048_576],
+    ['meta', 'muse-spark-1.3-contributor', 0.1, 1_048_576],
+    ['together', 'meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8', 0.27, undefined],
+    ['groq', 'meta-llama/llama-4-maverick-17b-128e-instruct', 0.2, 131_072],
+    ['fireworks', 'accounts/fireworks/models/llama4-maverick-instruct-basic', 0.22, 1_000_000],
+    ['fireworks', 'llama4-maverick-instruct-basic', 0.22, 1_000_000],
+    ['fireworks', 'accounts/fireworks/models/gemma-3-27b-it', 0.1, 131_000],
+    ['aws', 'us.meta.llama4-maverick-17b-instruct-v1:0', 0.24, 1_000_000],
+    ['aws', 'apac.meta.llama3-3-70b-instruct-v1:0', 0.72, 128_000],
+    ['aws', 'us.mistral.pixtral-large-2502-v1:0', 2, 128_000],
+    ['cloudflare', '@cf/meta/llama-3.3-70b-instruct-fp8-fast', 0.293, 24_000],
+    ['google', 'gemma-4-26b-a4b-it-maas', 0.15, 262_144],
+    ['google', 'google/gemma-4-26b-a4b-it-maas', 0.15, 262_144],
+    ['google', 'publishers/google/models/gemini-3-flash-preview', 0.5, 1_000_000],
+    ['mistral', 'mistral-large-2512', 0.5, 262_144],
+    ['mistral', 'mistralai/mistral-large-2512', 0.5, 262_144],
+    ['x-ai', 'grok-4-fast', 0.2, 2_000_000],
+    ['x-ai', 'x-ai/grok-4', 3, 256_000],
+    ['azure', 'grok-4', 3, 256_000],
+    ['openrouter', 'x-ai/grok-4.3', 1.25, 1_000_000],
+    ['openrouter', 'google/gemma-4-31b-it', 0.09, 262_144],
+  ])('finds the model of %s written as %s', async (priceList, model, usd, window) => {
+    const catalogue = await loadedCatalogue();
+    const card = catalogue.card(priceList, model, Date.UTC(2026, 10, 1));
+    expect(usdPerMillion(card?.steps[0].rates.input ?? 0n)).toBe(usd);
+    expect(catalogue.contextWindow(priceList, model)).toBe(window);
+  });
 });

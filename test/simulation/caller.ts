@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import {
   type Completion,
   isSignalboxError,
+  type Requires,
   type Router,
   type SignalboxError,
 } from '../../src/index.ts';
@@ -52,6 +53,7 @@ export async function makeCall(
   router: Router,
   time: VirtualTime,
   plan: CallPlan,
+  requires?: Requires,
 ): Promise<Outcome> {
   await time.sleep(plan.atMs);
   const controller = new AbortController();
@@ -76,6 +78,7 @@ export async function makeCall(
     singleFlight: plan.singleFlight,
     tags: { plan: String(plan.number) },
     ...(plan.totalMs !== undefined && { timeouts: { totalMs: plan.totalMs } }),
+    ...(requires !== undefined && { requires }),
     ...(plan.wantsObject && { schema: answerSchema }),
   };
   try {

@@ -33,7 +33,9 @@ function isHealthy(run: Run, plan: VendorPlan, fromMs: number, toMs: number): bo
   });
 }
 
-function hasLimits({ world }: Run): boolean {
+/** Limits, and requirements of the calls. */
+function hasLimits({ world, policy }: Run): boolean {
+  if (policy !== undefined) return true;
   return Object.values(world.tiers).some(
     ({ limits, targets }) =>
       limits !== undefined ||

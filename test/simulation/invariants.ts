@@ -3,6 +3,7 @@ import { correctAnswer, correctObject, promptOf } from './answers.ts';
 import type { Outcome } from './caller.ts';
 import { neverTriedIn, unansweredIn } from './could-have-answered.ts';
 import { initialConcurrency } from './incidents.ts';
+import { isForbidden } from './policies.ts';
 import type { Run } from './simulate.ts';
 import type { Entry } from './vendor.ts';
 
@@ -127,24 +128,33 @@ function wronglyBilled({ events, ledger }: Run): string[] {
   return violations;
 }
 
+/** What is left when the last call has settled. */
+function notQuiet({ pending, snapshot }: NonNullable<Run['quiet']>): string[] {
+  const violations: string[] = [];
+  if (pending > 0) violations.push(`${pending} timers are left`);
+  if (snapshot.callsInFlight > 0) violations.push('calls are still in flight');
+  for (const [id, target] of Object.entries(snapshot.targets)) {
+    for (const { limits } of target.keys ?? [target]) {
+      if ((limits?.queued ?? 0) > 0) violations.push(`${id}: a call is still queued`);
+    }
+  }
+  return violations;
+}
+
 /** Timers, listeners, queue slots and requests that are left after the last call. */
-function leftBehind({ quiet, pendingAfterClose, outcomes, ledger, strays }: Run): string[] {
+function leftBehind(run: Run): string[] {
+  const { quiet, pendingAfterClose, outcomes, ledger, strays, policy } = run;
   const violations: string[] = strays.map((stray) => `an unhandled rejection: ${String(stray)}`);
   if (quiet === undefined) return violations;
-  if (quiet.pending > 0) violations.push(`${quiet.pending} timers are left`);
   if (pendingAfterClose > 0) violations.push(`${pendingAfterClose} timers outlive the router`);
-  if (quiet.snapshot.callsInFlight > 0) violations.push('calls are still in flight');
+  // The copy of a call may take longer than the call.
+  if (policy?.forkTo === undefined) violations.push(...notQuiet(quiet));
   for (const { plan, listeners } of outcomes) {
     if (listeners > 0)
       violations.push(`call ${plan.number} left ${listeners} listeners on its signal`);
   }
   for (const { id, target, endedAt } of ledger) {
     if (endedAt === undefined) violations.push(`request ${id} to ${target} is still open`);
-  }
-  for (const [id, target] of Object.entries(quiet.snapshot.targets)) {
-    for (const { limits } of target.keys ?? [target]) {
-      if ((limits?.queued ?? 0) > 0) violations.push(`${id}: a call is still queued`);
-    }
   }
   return violations;
 }
@@ -158,7 +168,8 @@ function wronglyOpened({ events, world }: Run): string[] {
       )
       .map(({ name }) => name),
   );
-  return events.filter(isType('circuit-open')).flatMap(({ target, cause }) => {
+  return events.filter(isType('circuit-open')).flatMap(({ target, cause, drill }) => {
+    if (drill !== undefined) return [];
     if (cause === 'aborted') return [`an abort opened the circuit of ${target}`];
     const [vendor = ''] = target.split('/');
     return healthy.has(vendor)
@@ -231,7 +242,9 @@ function overlap(a: Entry, b: Entry): boolean {
 }
 
 /** Half-open circuits that are probed by several requests at a time. */
-function crowdedProbes({ events, world, ledger }: Run): string[] {
+function crowdedProbes({ events, world, ledger, policy }: Run): string[] {
+  // Drilled calls have a circuit of their own.
+  if (policy?.drillAtMs !== undefined) return [];
   const tiers = Object.values(world.tiers);
   // `try-least-bad` sends requests regardless of the circuit.
   if (tiers.some(({ whenAllOpen }) => whenAllOpen !== 'fail-fast')) return [];
@@ -258,7 +271,9 @@ function crowdedProbes({ events, world, ledger }: Run): string[] {
 }
 
 /** Calls that send another request to a target before its Retry-After has passed. */
-function retriedTooSoon({ ledger, world }: Run): string[] {
+function retriedTooSoon({ ledger, world, policy }: Run): string[] {
+  // The copy of a call is another call.
+  if (policy?.forkTo !== undefined) return [];
   const isPatient = Object.values(world.tiers).every(
     ({ whenAllOpen }) => whenAllOpen === 'fail-fast',
   );
@@ -305,6 +320,28 @@ function uselessAttempts(run: Run): string[] {
   );
 }
 
+/** Requests, whoever made them for the call, to targets that its tier or its caller does not allow. */
+function forbiddenRequests({ world, policy, ledger, outcomes, beganAt }: Run): string[] {
+  if (policy === undefined) return [];
+  const { reconfigureAtMs = Number.POSITIVE_INFINITY } = world;
+  return ledger.flatMap(({ call, target: keyed }) => {
+    const outcome = outcomes.find(({ plan }) => plan.number === call);
+    if (outcome === undefined) return [];
+    const { plan, startedAt } = outcome;
+    const [target = ''] = keyed.split('#');
+    const elapsedMs = startedAt - beganAt;
+    // In the very millisecond, either configuration may be in force.
+    const routings = [
+      ...(elapsedMs <= reconfigureAtMs ? [policy.routing] : []),
+      ...(elapsedMs >= reconfigureAtMs ? [policy.later] : []),
+    ];
+    const isWrong =
+      isForbidden(policy, target, policy.callRequires.get(call)) ||
+      routings.every(({ requires }) => isForbidden(policy, target, requires[plan.tier]));
+    return isWrong ? [`call ${call} was sent to ${target}, which it does not allow`] : [];
+  });
+}
+
 /** All violations in a run. */
 export function violationsIn(run: Run): readonly string[] {
   return [
@@ -320,6 +357,7 @@ export function violationsIn(run: Run): readonly string[] {
     ...retriedTooSoon(run),
     ...missingTrailLines(run),
     ...uselessAttempts(run),
+    ...forbiddenRequests(run),
     ...unansweredIn(run),
     ...neverTriedIn(run),
   ];

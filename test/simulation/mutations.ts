@@ -106,6 +106,24 @@ export const mutations: readonly Mutation[] = [
     replace: '',
   },
   {
+    name: 'what a call requires excludes no target',
+    file: 'engine/chain/plan-call.ts',
+    search: 'requirements?.unmet(target) ?? layers?.exclusion(target)',
+    replace: 'layers?.exclusion(target)',
+  },
+  {
+    name: 'a target of unknown price counts as cheap enough',
+    file: 'routing/requirements.ts',
+    search: '  if (usd === undefined) return',
+    replace: '  if (usd === Number.NaN) return',
+  },
+  {
+    name: 'calls of plugins need not meet what the call requires',
+    file: 'engine/call/calls.ts',
+    search: 'const context = { config, plugins, requires };',
+    replace: 'const context = { config, plugins, requires: requires.slice(requires.length) };',
+  },
+  {
     name: 'retries use up the attempts of an untried target',
     isRare: true,
     file: 'engine/failures/decide.ts',

@@ -1,9 +1,12 @@
+// Beforehand: while the engine loads it, virtual time would pass.
+import 'jsonrepair';
 import { createRouter, type Plugin, type RouterEvent, type Snapshot } from '../../src/index.ts';
 import { makeCall, type Outcome } from './caller.ts';
 import { createDice } from './dice.ts';
 import { type Change, limitsAfter, tiersWithout } from './incidents.ts';
 import { violationsIn } from './invariants.ts';
 import { pluginsOf } from './plugins.ts';
+import { forkingPlugin, type Policy, policyOf, tiersUnder } from './policies.ts';
 import { createVendor, type Entry, type Ledger } from './vendor.ts';
 import { virtualTime } from './virtual-time.ts';
 import { createWorld, type World } from './world.ts';
@@ -13,6 +16,8 @@ export type Run = {
   readonly world: World;
   /** The plugins around its calls; they must change nothing that the invariants are about. */
   readonly plugins: readonly Plugin[];
+  /** Who may serve which call; `undefined` when anyone may. */
+  readonly policy: Policy | undefined;
   readonly beganAt: number;
   readonly events: readonly RouterEvent[];
   readonly ledger: Ledger;
@@ -37,9 +42,16 @@ const price = { input: 1, output: 10 };
 
 /** Runs the world of a seed on the real router. The same seed produces the same run. */
 export async function runWorld(seed: number): Promise<Run> {
-  const world = createWorld(seed);
+  const made = createWorld(seed);
+  const policy = policyOf(createDice(-seed), made);
+  // As the tiers are at first.
+  const world =
+    policy === undefined ? made : { ...made, tiers: tiersUnder(policy.routing, made.tiers) };
   // Dice of their own, so that plugins change nothing else about the world of a seed.
-  const plugins = pluginsOf(createDice(seed * 2 + 2));
+  const plugins = [
+    ...pluginsOf(createDice(seed * 2 + 2)),
+    ...(policy?.forkTo === undefined ? [] : [forkingPlugin(policy.forkTo)]),
+  ];
   const time = virtualTime(seed);
   const beganAt = time.now();
   const ledger: Ledger = [];
@@ -52,13 +64,25 @@ export async function runWorld(seed: number): Promise<Run> {
   const routing = {
     tiers: world.tiers,
     providerLimits: world.providerLimits,
-    prices: Object.fromEntries(
-      world.vendors.flatMap(({ name }) => ['m1', 'm2'].map((model) => [`${name}/${model}`, price])),
-    ),
+    prices:
+      policy?.prices ??
+      Object.fromEntries(
+        world.vendors.flatMap(({ name }) =>
+          ['m1', 'm2'].map((model) => [`${name}/${model}`, price]),
+        ),
+      ),
+    ...(policy !== undefined && { rules: policy.routing.rules }),
   };
+  const next =
+    policy === undefined
+      ? routing
+      : { ...routing, tiers: tiersUnder(policy.later, made.tiers), rules: policy.later.rules };
   const vendors = world.vendors.map((plan) => [
     plan.name,
-    createVendor(plan, world.incidents, time, ledger),
+    {
+      ...createVendor(plan, world.incidents, time, ledger),
+      compliance: policy?.compliance[plan.name],
+    },
   ]);
   const router = createRouter({
     ...routing,
@@ -77,7 +101,7 @@ export async function runWorld(seed: number): Promise<Run> {
       return run();
     });
   }
-  later(world.reconfigureAtMs, () => router.reconfigure(routing));
+  later(world.reconfigureAtMs, () => router.reconfigure(next));
   later(world.closeAtMs, () => router.close());
   const { freeze, changes } = world.incidents;
   later(freeze?.atMs, () => time.freeze(freeze?.forMs ?? 0));
@@ -100,10 +124,18 @@ export async function runWorld(seed: number): Promise<Run> {
       queuedAfterChange.push({ change, queued, open: ledger.filter(isOpen).length });
     });
   }
+  later(policy?.drillAtMs, () => {
+    if (world.closeAtMs !== undefined) return;
+    scheduled += 1;
+    const drill = router.drill({ tier: 'main', fault: 'cut', share: 0.5, forMs: 20_000 });
+    void drill.report.then(() => {
+      scheduled -= 1;
+    });
+  });
 
   let quiet: Run['quiet'];
   for (const plan of world.calls) {
-    void makeCall(router, time, plan).then((outcome) => {
+    void makeCall(router, time, plan, policy?.callRequires.get(plan.number)).then((outcome) => {
       if (outcomes.push(outcome) < world.calls.length) return;
       quiet = { pending: time.pending - scheduled, snapshot: router.snapshot() };
     });
@@ -115,6 +147,7 @@ export async function runWorld(seed: number): Promise<Run> {
   return {
     world,
     plugins,
+    policy,
     beganAt,
     events,
     ledger,

@@ -278,3 +278,40 @@ router.reconfigure({
 // @ts-expect-error the router lacks a tier
 const lacking: Router<'fast' | 'slow' | 'huge', 'openai' | 'anthropic'> = wider;
 void lacking;
+// Rules name configured tiers and providers; requirements and compliance have no other fields.
+const ruled = {
+  providers,
+  tiers: { fast: ['openai/m'], smart: ['anthropic/m'] },
+} as const;
+createRouter({
+  ...ruled,
+  defaults: { requires: { zeroRetention: true, regions: undefined } },
+  rules: [
+    {
+      name: 'a',
+      when: { tiers: ['fast'], tags: { plan: 'free' }, weekdays: ['mon'] },
+      use: 'smart',
+    },
+    { name: 'b', when: {}, use: ['openai/any', { target: 'anthropic/m', maxOutputTokens: 5 }] },
+  ],
+});
+createRouter({
+  ...ruled,
+  // @ts-expect-error
+  rules: [{ name: 'a', when: {}, use: 'smrt' }],
+});
+createRouter({
+  ...ruled,
+  // @ts-expect-error
+  rules: [{ name: 'a', when: {}, use: ['opnai/m'] }],
+});
+createRouter({
+  ...ruled,
+  // @ts-expect-error
+  rules: [{ name: 'a', when: { tiers: ['smrt'] }, use: 'smart' }],
+});
+createRouter({
+  ...ruled,
+  // @ts-expect-error
+  defaults: { requires: { zeroRetntion: true } },
+});

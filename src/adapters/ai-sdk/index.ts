@@ -6,10 +6,10 @@ import { interruptedError } from '../../transport/network-error.ts';
 import { objectOf } from '../../wires/common/read.ts';
 import type { AnswerOrigin } from '../../wires/common/read-answer.ts';
 import {
-  type AnswerSettings,
-  answerBoundOf,
-  answerShape,
   checkSettings,
+  type ProviderSettings,
+  providerFieldsOf,
+  providerShape,
 } from '../common/settings.ts';
 import { aiSdkEmbeddings } from './embeddings.ts';
 import { aiSdkError } from './errors.ts';
@@ -27,7 +27,7 @@ import { createAnswerReader } from './response.ts';
 
 export type { AiSdkEmbeddingModel, AiSdkModel } from './model.ts';
 
-export type AiSdkSettings = AnswerSettings & {
+export type AiSdkSettings = ProviderSettings & {
   /** The vendor's name in price lists. Without it, set the prices of its models in the configuration's `prices`. */
   readonly priceList?: string | undefined;
   /** The key of the model's provider in `providerOptions`. @default the part of its name before the dot */
@@ -39,7 +39,7 @@ export type AiSdkSettings = AnswerSettings & {
 const shape = {
   priceList: 'string',
   optionsName: 'string',
-  ...answerShape,
+  ...providerShape,
   embedding: {
     accepts: (value: unknown) =>
       typeof value === 'function' || typeof objectOf(value).doEmbed === 'function',
@@ -141,7 +141,7 @@ export function fromAiSdk(
   const { priceList, embedding, optionsName } = settings;
   return {
     wire,
-    ...answerBoundOf(settings),
+    ...providerFieldsOf(settings),
     ...(priceList !== undefined && { priceList }),
     capabilities: () => new Set(capabilities),
     preload: async () => undefined,

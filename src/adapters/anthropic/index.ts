@@ -32,7 +32,7 @@ import {
   unparsed,
   whenReady,
 } from '../common/sdk.ts';
-import { answerBoundOf } from '../common/settings.ts';
+import { providerFieldsOf } from '../common/settings.ts';
 import {
   type AnthropicClient,
   type AnthropicSettings,
@@ -160,7 +160,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
     wire: 'anthropic',
     priceList: read.priceList,
     keyCount: keyCountOf(read.own?.apiKey),
-    ...answerBoundOf(settings),
+    ...providerFieldsOf(settings),
     capabilities: capabilitiesOf,
     ...(own !== undefined && {
       keySource: (index: number) =>

@@ -2,10 +2,10 @@ import { SignalboxError } from '../../errors.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import type { ApiKey } from '../common/keys.ts';
 import {
-  type AnswerSettings,
-  answerShape,
   checkSettings,
   clientConflicts,
+  type ProviderSettings,
+  providerShape,
   transportShape,
 } from '../common/settings.ts';
 
@@ -19,7 +19,7 @@ export interface AnthropicClient {
 }
 
 /** How to connect to an Anthropic Messages API. */
-export type AnthropicSettings = AnswerSettings & {
+export type AnthropicSettings = ProviderSettings & {
   /**
    * The vendor's name in price lists.
    * @default 'anthropic', or that of the client's cloud: 'aws' (Bedrock), 'google' (Vertex), 'azure' (Foundry)
@@ -73,7 +73,7 @@ const shape = {
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
-  ...answerShape,
+  ...providerShape,
   anthropicVersion: 'string',
   authStyle: ['bearer', 'x-api-key'],
   client: 'object',
@@ -112,7 +112,7 @@ export function readSettings(settings: AnthropicSettings): ReadSettings {
   checkSettings('anthropic', settings, shape);
   const priceList = settings.priceList ?? priceListOf(settings.client);
   if (settings.client !== undefined) {
-    const others = clientConflicts(settings, ['client', 'priceList', 'maxAnswerBytes']);
+    const others = clientConflicts(settings, ['client', 'priceList']);
     if (others.length > 0) {
       const names = others.map((name) => `anthropic().${name}`).join(', ');
       throw new SignalboxError(

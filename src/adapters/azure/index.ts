@@ -4,9 +4,9 @@ import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import { openAIModelSpec } from '../../wires/openai-shared/models.ts';
 import type { ApiKey } from '../common/keys.ts';
 import {
-  type AnswerSettings,
-  answerShape,
   checkSettings,
+  type ProviderSettings,
+  providerShape,
   transportShape,
 } from '../common/settings.ts';
 import { type ChatDialect, chatProvider, openAIDialect } from '../openai-chat/index.ts';
@@ -15,7 +15,7 @@ import { type ConnectionRules, openAIConnection } from '../openai-shared/openai-
 
 /** How to connect to Azure OpenAI. A model is named by its deployment. */
 export type AzureOpenAISettings = TransportSettings &
-  AnswerSettings & {
+  ProviderSettings & {
     /** The name of the resource. Its URL is `https://<resource>.openai.azure.com`. */
     readonly resource?: string | undefined;
     /** The URL of the resource, instead of its name. With or without `/openai/v1`. */
@@ -50,7 +50,7 @@ const shape = {
   token: 'function',
   headers: 'headers',
   ...transportShape,
-  ...answerShape,
+  ...providerShape,
   priceList: 'string',
 } as const;
 
@@ -100,7 +100,7 @@ function dialectOf(deployment: string): ChatDialect {
 export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   checkSettings('azureOpenAI', settings, shape);
   const { apiVersion, apiKey, token, headers, fetch, dispatcher, priceList = 'azure' } = settings;
-  const { maxAnswerBytes } = settings;
+  const { maxAnswerBytes, compliance } = settings;
   const { wire = apiVersion === undefined ? 'responses' : 'chat' } = settings;
   if (apiKey !== undefined && token !== undefined) {
     throw new SignalboxError('config', 'azureOpenAI().token: cannot be set together with apiKey');
@@ -123,6 +123,7 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
     fetch,
     dispatcher,
     maxAnswerBytes,
+    compliance,
   };
   const pathOf = (deployment: string): string => `/deployments/${encodeURIComponent(deployment)}`;
   const chat = chatProvider({

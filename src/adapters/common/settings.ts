@@ -1,8 +1,11 @@
 import { SignalboxError } from '../../errors.ts';
 import { everyElement } from '../../internal/caller-data.ts';
 import { closest } from '../../internal/closest.ts';
+import { complianceForm, isCompliance } from '../../internal/compliance.ts';
 import { own } from '../../internal/own.ts';
 import { quoted, shortened } from '../../internal/quoted.ts';
+import type { Provider } from '../../protocol/provider.ts';
+import type { Compliance } from '../../protocol/requires.ts';
 import { isDispatcher } from '../../transport/dispatch.ts';
 import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 
@@ -53,33 +56,43 @@ const kinds = {
     accepts: (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0,
     wants: 'a whole number of bytes, at least 1',
   },
+  compliance: { accepts: isCompliance, wants: complianceForm },
   object: {
     accepts: (value: unknown) => typeof value === 'object' && value !== null,
     wants: 'an object',
   },
 } as const;
 
-/** The size limit of an answer. Every provider factory accepts it, also together with `client`. */
-export type AnswerSettings = {
+/** The settings of every provider factory, also together with `client`. */
+export type ProviderSettings = {
   /**
    * The most bytes of one answer, after decompression. If a vendor sends more, the connection is closed and the attempt
    * fails with `invalid_response`. It also fails if the parsed answer would take several times that amount of memory.
    * @default 67 108 864 (64 MB)
    */
   readonly maxAnswerBytes?: number | undefined;
+  /** What you declare of the vendor, for `requires` of tiers and calls. The router does not check it. @default nothing */
+  readonly compliance?: Compliance | undefined;
 };
 
-export const answerShape = { maxAnswerBytes: 'bytes' } as const;
+export const providerShape = { maxAnswerBytes: 'bytes', compliance: 'compliance' } as const;
 
-/** The size limit as a field of the provider. Empty when it is not set. */
-export function answerBoundOf({ maxAnswerBytes }: AnswerSettings): { maxAnswerBytes?: number } {
-  return maxAnswerBytes === undefined ? {} : { maxAnswerBytes };
+/** The settings as fields of the provider. Empty when they are not set. */
+export function providerFieldsOf({
+  maxAnswerBytes,
+  compliance,
+}: ProviderSettings): Pick<Provider, keyof ProviderSettings> {
+  return {
+    ...(maxAnswerBytes !== undefined && { maxAnswerBytes }),
+    ...(compliance !== undefined && { compliance: { ...compliance } }),
+  };
 }
 
 /** The names of settings that conflict with `client`, because the client has its own. */
 export function clientConflicts(settings: object, allowed: readonly string[]): readonly string[] {
   return Object.entries(settings)
-    .filter(([name, value]) => value !== undefined && !allowed.includes(name))
+    .filter(([name]) => !allowed.includes(name) && !Object.hasOwn(providerShape, name))
+    .filter(([, value]) => value !== undefined)
     .map(([name]) => name);
 }
 

@@ -143,6 +143,7 @@ export const profiles = {
     baseURL: 'https://api.meta.ai/v1',
     keyVariables: ['META_API_KEY', 'LLAMA_API_KEY'],
     keyHosts: ['api.llama.com'],
+    priceList: 'meta',
     capabilities: ['vision', 'files', 'tools', 'structured-output'],
     // Muse Spark always reasons.
     efforts: ['minimal', 'low', 'medium', 'high', 'xhigh'],

@@ -17,7 +17,7 @@ import {
   withKey,
 } from '../common/keys.ts';
 import { lazily } from '../common/sdk.ts';
-import { answerBoundOf } from '../common/settings.ts';
+import { providerFieldsOf } from '../common/settings.ts';
 import {
   type GeminiSender,
   geminiEmbeddings,
@@ -169,7 +169,7 @@ export function google(settings: GoogleSettings = {}): Provider {
   return {
     ...geminiProvider({ sender, preload }),
     ...geminiEmbeddings(sender),
-    ...answerBoundOf(settings),
+    ...providerFieldsOf(settings),
     keyCount,
     ...(own !== undefined && {
       keySource: (index: number) =>

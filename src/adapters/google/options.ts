@@ -3,10 +3,10 @@ import type { TransportSettings } from '../../transport/guarded-fetch.ts';
 import type { ApiKey } from '../common/keys.ts';
 import { lazySdk } from '../common/sdk.ts';
 import {
-  type AnswerSettings,
-  answerShape,
   checkSettings,
   clientConflicts,
+  type ProviderSettings,
+  providerShape,
   transportShape,
 } from '../common/settings.ts';
 
@@ -26,7 +26,7 @@ export interface GoogleClient {
 }
 
 /** How to connect to the Gemini API. */
-export type GoogleSettings = AnswerSettings &
+export type GoogleSettings = ProviderSettings &
   (
     | (TransportSettings & {
         /**
@@ -65,7 +65,7 @@ const shape = {
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
-  ...answerShape,
+  ...providerShape,
   apiVersion: 'string',
   client: 'object',
 } as const;
@@ -89,7 +89,7 @@ export function readSettings(
   | { readonly own: OwnClientSettings } {
   checkSettings('google', settings, shape);
   if (settings.client !== undefined) {
-    const others = clientConflicts(settings, ['client', 'maxAnswerBytes']);
+    const others = clientConflicts(settings, ['client']);
     if (others.length > 0) {
       const names = others.map((name) => `google().${name}`).join(', ');
       throw new SignalboxError(

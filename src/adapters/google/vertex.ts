@@ -19,10 +19,10 @@ import { geminiUsage } from '../../wires/gemini/shape.ts';
 import { currentKey, headerTable, mayGetAmbientKey, withKey } from '../common/keys.ts';
 import { lazily, lazySdk } from '../common/sdk.ts';
 import {
-  type AnswerSettings,
-  answerBoundOf,
-  answerShape,
   checkSettings,
+  type ProviderSettings,
+  providerFieldsOf,
+  providerShape,
   transportShape,
 } from '../common/settings.ts';
 import { type GeminiHost, geminiProvider, sdkSender } from './gemini-provider.ts';
@@ -31,7 +31,7 @@ import { readEmbeddings } from './other-tasks.ts';
 
 /** How to connect to Gemini on Google Cloud. */
 export type VertexSettings = TransportSettings &
-  AnswerSettings & {
+  ProviderSettings & {
     /** The id of the Google Cloud project that is billed. */
     readonly project: string;
     /** A region (`europe-west4`), a multi-region (`eu`), or `global`. @default 'global' */
@@ -69,7 +69,7 @@ const shape = {
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
-  ...answerShape,
+  ...providerShape,
   apiVersion: 'string',
 } as const;
 
@@ -173,7 +173,7 @@ export function vertex(settings: VertexSettings): Provider {
       exchange: exchangeWith,
     }),
     ...vertexEmbeddings({ sender, exchange: exchangeWith }),
-    ...answerBoundOf(settings),
+    ...providerFieldsOf(settings),
   };
 }
 

@@ -111,7 +111,7 @@ export function chatProvider(vendor: ChatVendor): Provider {
   return {
     wire,
     keyCount: connection.keyCount,
-    ...connection.bound,
+    ...connection.fields,
     ...(priceList !== undefined && { priceList }),
     capabilities: (model) => new Set(vendor.capabilities(model)),
     preload: connection.preload,

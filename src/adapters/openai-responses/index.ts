@@ -52,7 +52,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     wire,
     priceList,
     keyCount: connection.keyCount,
-    ...connection.bound,
+    ...connection.fields,
     capabilities: (model) =>
       new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,

@@ -33,11 +33,11 @@ import {
   whenReady,
 } from '../common/sdk.ts';
 import {
-  type AnswerSettings,
-  answerBoundOf,
-  answerShape,
   checkSettings,
   clientConflicts,
+  type ProviderSettings,
+  providerFieldsOf,
+  providerShape,
   type SettingKind,
   transportShape,
 } from '../common/settings.ts';
@@ -57,7 +57,7 @@ export interface OpenAIClient {
 }
 
 /** How to connect to an API that uses one of OpenAI's wires. */
-export type OpenAIConnectionSettings = AnswerSettings &
+export type OpenAIConnectionSettings = ProviderSettings &
   (
     | (TransportSettings & {
         /**
@@ -83,7 +83,7 @@ export const connectionShape = {
   baseURL: 'url',
   headers: 'headers',
   ...transportShape,
-  ...answerShape,
+  ...providerShape,
   client: 'object',
 } as const satisfies Record<string, SettingKind>;
 
@@ -125,8 +125,8 @@ export type OpenAIConnection = {
   readonly isOpenAI: boolean;
   /** The number of keys in the pool. */
   readonly keyCount: number;
-  /** The size limit of an answer, if set. */
-  readonly bound: { readonly maxAnswerBytes?: number };
+  /** What the settings set on the provider. */
+  readonly fields: ReturnType<typeof providerFieldsOf>;
   preload(): Promise<void>;
   /** See {@link Provider.keySource}. Absent for a client of the caller. */
   readonly keySource?: (key: number) => string;
@@ -290,7 +290,7 @@ export function openAIConnection(
       `${factory}().client: must be a client of the package openai`,
     );
   }
-  const conflicts = clientConflicts(settings, ['client', 'maxAnswerBytes']);
+  const conflicts = clientConflicts(settings, ['client']);
   if (given !== undefined && conflicts.length > 0) {
     const names = conflicts.map((name) => `${factory}().${name}`).join(', ');
     throw new SignalboxError(
@@ -330,7 +330,7 @@ export function openAIConnection(
   }
   return {
     isOpenAI,
-    bound: answerBoundOf(settings),
+    fields: providerFieldsOf(settings),
     keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
     ...(given === undefined && {
       keySource: (index: number) => sourceOf(factory, own, rules, variables, keyIsOptional, index),

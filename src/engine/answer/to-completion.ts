@@ -42,7 +42,7 @@ export function toCompletion(whole: WholeAnswer): WholeCompletion {
   const totalMs = engine.runtime.now() - scope.startedAt;
   const completion: Building = {
     id: collected.id ?? engine.runtime.createId('answer'),
-    tier: call.tier.name,
+    tier: call.called.name,
     target: target.id,
     provider: target.provider,
     model: { requested: target.model, served: collected.servedModel ?? target.model },

@@ -1,12 +1,9 @@
-import type { ResolvedTarget } from '../../config/resolve.ts';
 import type { SignalboxError } from '../../errors.ts';
-import { sharesRun } from '../../internal/vendor-data.ts';
 import type { Attempt } from '../../protocol/attempt.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { EventName } from '../../protocol/events.ts';
-import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { PluginAttemptResult } from '../../protocol/plugin.ts';
-import type { AttemptContext, Provider } from '../../protocol/provider.ts';
+import type { AttemptContext } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { AnswerCheck } from '../answer/answer-check.ts';
@@ -20,6 +17,7 @@ import { failureOf, type Payload } from '../core/trail.ts';
 import type { Decision } from '../failures/decide.ts';
 import { isQueueRejection, notSent } from '../failures/queue-rejection.ts';
 import { AttemptCost } from './attempt-cost.ts';
+import { attemptError, repeatsPrompt } from './attempt-error.ts';
 import { type AttemptRequest, joinedTo } from './attempt-request.ts';
 import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
 import { type Timing, timingOf } from './attempt-timeouts.ts';
@@ -362,66 +360,4 @@ export class RunningAttempt {
     const { warnings } = this.#request.prepared;
     return toCompletion({ engine, scope, plan, warnings, collected, usage, cost, firstTokenAt });
   }
-}
-
-/** Between the words of an identifier; a prompt has spaces there. */
-const separators = /[-_.]+/g;
-
-/** What a base64 text decodes to, after a prefix of any length. */
-function decoded(text: string): readonly string[] {
-  return [0, 1, 2, 3].map((at) => Buffer.from(text.slice(at), 'base64').toString());
-}
-
-function textsOf(part: Part): readonly string[] {
-  if ('text' in part) return [part.text];
-  if (part.type === 'tool-result') return [JSON.stringify(part.output)];
-  if (part.type === 'tool-call') return [part.rawInput ?? JSON.stringify(part.input) ?? ''];
-  return [];
-}
-
-/** Whether a short text of the vendor's repeats a part of the prompt. */
-function repeatsPrompt(
-  text: string,
-  messages: readonly NormalMessage[],
-  system: string | undefined,
-): boolean {
-  const forms = [...new Set([text, text.replace(separators, ' '), ...decoded(text)])];
-  const isIn = (source: string): boolean => forms.some((form) => sharesRun(form, source));
-  if (system !== undefined && isIn(system)) return true;
-  return messages.some(({ content }) => content.some((part) => textsOf(part).some(isIn)));
-}
-
-/** Where a key comes from that the vendor rejected. */
-function rejectedKey(
-  { code, status }: SignalboxError,
-  provider: Provider,
-  { key = 0 }: ResolvedTarget,
-): string {
-  if (code !== 'auth' || status === undefined) return '';
-  try {
-    const source = provider.keySource?.(key);
-    return source === undefined ? '' : `; the key is from ${source}`;
-  } catch {
-    // The setting is gone, or this is a provider of the user's own.
-    return '';
-  }
-}
-
-/**
- * An attempt's failure as the caller and events get it: with the target, and with the request's id unless the vendor
- * repeats a part of the prompt there. Reads the whole prompt if there is an id.
- */
-function attemptError(
-  raw: SignalboxError,
-  answerId: string | undefined,
-  { target, options, provider }: AttemptPlan,
-  messages: readonly NormalMessage[],
-): SignalboxError {
-  const requestId = raw.requestId ?? answerId;
-  const isEcho = requestId !== undefined && repeatsPrompt(requestId, messages, options.system);
-  return raw.with({
-    target: target.id,
-    message: `${targetLabel(target)}: ${raw.message}${rejectedKey(raw, provider, target)}`,
-    requestId: isEcho ? undefined : requestId,
-  });
 }

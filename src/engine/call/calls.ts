@@ -1,6 +1,11 @@
 import { checkCallOptions, findTier } from '../../config/check.ts';
 import { splitTarget } from '../../config/cross-check.ts';
-import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
+import {
+  type ResolvedConfig,
+  type ResolvedTarget,
+  type ResolvedTier,
+  targetsOf,
+} from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
 import { withoutUndefined } from '../../internal/own.ts';
 import { quoted } from '../../internal/quoted.ts';
@@ -9,6 +14,7 @@ import type { Completion } from '../../protocol/completion.ts';
 import type { Message } from '../../protocol/message.ts';
 import type { Embeddings, EmbedOptions, ImageOptions, Images } from '../../protocol/other-tasks.ts';
 import type { Plugin, PluginParts } from '../../protocol/plugin.ts';
+import type { Requires } from '../../protocol/requires.ts';
 import type { CompletionStream } from '../../protocol/stream-part.ts';
 import { builtInStrategies } from '../../routing/strategy.ts';
 import type { Call, Engine, SetTags } from '../core/engine.ts';
@@ -19,6 +25,7 @@ import { imageTask, toImages } from '../tasks/image.ts';
 import { createCompletionStream } from './completion-stream.ts';
 import { embedValues } from './embed-values.ts';
 import type { CallMaker } from './layers.ts';
+import { type Routed, routeByRule } from './route-by-rule.ts';
 import { CallStarter, type Drilled } from './start-call.ts';
 
 type Messages = string | readonly Message[];
@@ -27,6 +34,8 @@ type Messages = string | readonly Message[];
 export type CallContext = {
   readonly config: ResolvedConfig;
   readonly plugins: readonly Plugin[];
+  /** What a call on whose behalf they are made requires. */
+  readonly requires?: readonly Requires[];
 };
 
 /** What a call is for, as the user gave it. */
@@ -119,11 +128,9 @@ export class Calls {
     values: string | readonly string[],
     options: EmbedOptions | undefined,
   ): Promise<Embeddings> {
-    const request = { tier, values, options };
-    return embedValues(this.#engine, context.config, request, (batch) => {
-      const question = { ...batch, tier, kind: 'embed', mode: 'complete' } as const;
-      return collect(this.#starter.start(this.#open(context, question)));
-    });
+    const open = (task: Question<EmbedOptions>['task']): Call =>
+      this.#open(context, { tier, options, kind: 'embed', mode: 'complete', task });
+    return embedValues(this.#engine, values, open, (call) => collect(this.#starter.start(call)));
   }
 
   async image(
@@ -144,31 +151,51 @@ export class Calls {
 
   /** Checks and normalizes what the user gave, once. */
   #open<Options extends CallOptions>(
-    { config, plugins }: CallContext,
+    { config, plugins, requires: inherited = [] }: CallContext,
     { kind, mode, ...question }: Question<Options>,
   ): Call {
-    const tier = findTier(config, question.tier);
+    const called = findTier(config, question.tier);
     if (question.options !== undefined) {
       checkCallOptions(question.options, this.#engine.providers, kind);
     }
     const options = setOptions(question.options ?? ({} as Options));
-    const task = question.task(tier, options);
+    const asked = question.task(called, options);
+    const tags = { ...config.tags, ...called.tags, ...options.tags };
+    // Targets can set one of their own, but which of them answers is not known yet.
+    const { system = called.targets[0]?.options.system } = options;
+    const { tier, rule }: Routed =
+      config.rules.length === 0
+        ? { tier: called }
+        : routeByRule(config, { called, tags, task: asked, system }, this.#engine.runtime);
+    const isElsewhere = tier.name !== called.name;
+    const task = isElsewhere ? question.task(tier, options) : asked;
+    const requires = [called.requires, isElsewhere ? tier.requires : undefined, options.requires];
     return {
       id: this.#engine.runtime.createId('call'),
       kind,
       config,
+      called,
       tier,
+      ...(rule !== undefined && { rule }),
+      requires: [...inherited, ...requires.filter((each) => each !== undefined)],
       options,
       task,
-      tags: { ...config.tags, ...tier.tags, ...options.tags },
+      tags,
       mode,
-      plugins: plugins.filter(({ exceptTiers }) => exceptTiers?.includes(tier.name) !== true),
+      // Data must not switch off a plugin: a rule that sends calls to an exempt tier does not exempt them.
+      plugins: plugins.filter(
+        ({ exceptTiers }) =>
+          exceptTiers === undefined ||
+          [called, tier].some(({ name }) => !exceptTiers.includes(name)),
+      ),
     };
   }
 
   /** What makes the calls of a plugin: they end with its call, and pass the plugins inside of it. */
-  #makerFor({ config }: Call, scope: Scope, plugins: readonly Plugin[]): CallMaker {
-    const context = { config, plugins };
+  #makerFor({ config, requires, drill }: Call, scope: Scope, inside: readonly Plugin[]): CallMaker {
+    // The last one makes the fault of a drill, which takes calls for itself.
+    const plugins = drill === undefined ? inside : inside.slice(0, -1);
+    const context = { config, plugins, requires };
     const within = <Options extends Pick<CallOptions, 'signal' | 'timeouts'>>(
       options: Options | undefined,
     ) => {
@@ -182,13 +209,13 @@ export class Calls {
       ask: async (tier, messages, options) =>
         this.complete(context, tier, messages, within(options)),
       embed: async (tier, values, options) => this.embed(context, tier, values, within(options)),
-      fork: async (call, { target, tags }) => {
+      fork: async ({ rule: _rule, drill: _drill, ...call }, { target, tags }) => {
         const fork = {
           ...call,
           id: this.#engine.runtime.createId('call'),
           tier: this.#tierOf(call, target),
           options: within({ ...call.options, route: {} }),
-          tags: { ...config.tags, ...call.tier.tags, ...withoutUndefined(tags ?? {}) },
+          tags: { ...config.tags, ...call.called.tags, ...withoutUndefined(tags ?? {}) },
           mode: 'complete',
           plugins,
         } as const;
@@ -205,7 +232,7 @@ export class Calls {
     }
     const { fallbackTier: _, fallbacks: __, ...alone } = tier;
     const known = [tier, ...config.tiers.values()]
-      .flatMap(({ targets }) => targets)
+      .flatMap(targetsOf)
       .find((each) => each.id === id);
     const made: ResolvedTarget = {
       id,

@@ -1,8 +1,7 @@
-import { findTier } from '../../config/check.ts';
 import { defaults } from '../../config/defaults.ts';
-import { allTargetsOf, type ResolvedConfig } from '../../config/resolve.ts';
+import { targetsOf } from '../../config/resolve.ts';
 import { tiersOf } from '../chain/plan-call.ts';
-import { type Engine, providerOf } from '../core/engine.ts';
+import { type Call, type Engine, providerOf } from '../core/engine.ts';
 import { tokensOf } from '../core/token-estimate.ts';
 
 /** What one embedding request may hold. */
@@ -24,9 +23,9 @@ function limitOf(limit: Limit, model: string): number | undefined {
 }
 
 /** The smallest limits of the tier's targets, so that a batch can go to any of them. */
-export function batchLimits(engine: Engine, config: ResolvedConfig, tier: string): BatchLimits {
-  const limits = tiersOf(config, findTier(config, tier))
-    .flatMap(allTargetsOf)
+export function batchLimits(engine: Engine, { config, tier }: Call): BatchLimits {
+  const limits = tiersOf(config, tier)
+    .flatMap(targetsOf)
     .map((target) => ({ model: target.model, provider: providerOf(engine, target) }))
     .filter(({ provider }) => provider.prepareEmbedding !== undefined)
     .map(({ model, provider: { maxEmbeddingBatch, maxEmbeddingTokens } }) => ({

@@ -1,7 +1,6 @@
 import pLimit from 'p-limit';
-import { checkCallOptions, findTier } from '../../config/check.ts';
 import { defaults } from '../../config/defaults.ts';
-import type { ResolvedConfig, ResolvedTier } from '../../config/resolve.ts';
+import type { ResolvedTier } from '../../config/resolve.ts';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import { addUsd } from '../../pricing/rate-card.ts';
@@ -11,16 +10,13 @@ import type { Embeddings, EmbedOptions } from '../../protocol/other-tasks.ts';
 import type { Cost, Usage } from '../../protocol/usage.ts';
 import { minimumTokensOf } from '../../routing/plan.ts';
 import { tiersOf } from '../chain/plan-call.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Call, Engine, SetTags } from '../core/engine.ts';
 import { otherKind, type Task, type WholeCompletion } from '../core/task.ts';
 import { failureOf } from '../core/trail.ts';
 import { batchesOf, batchLimits } from './embed-batches.ts';
 
-/** One call of several. */
-type Batch = {
-  readonly options: EmbedOptions;
-  readonly task: (tier: ResolvedTier, options: EmbedOptions) => Task;
-};
+/** Makes the task of vectors, once the options are checked. */
+type MakeTask = (tier: ResolvedTier, options: EmbedOptions) => Task;
 
 function checkValues(values: string | readonly string[]): readonly string[] {
   const list = typeof values === 'string' ? [values] : values;
@@ -108,24 +104,22 @@ function toEmbeddings(
  */
 export async function embedValues(
   engine: Engine,
-  config: ResolvedConfig,
-  request: {
-    readonly tier: string;
-    readonly values: string | readonly string[];
-    readonly options: EmbedOptions | undefined;
-  },
-  run: (batch: Batch) => Promise<WholeCompletion>,
+  given: string | readonly string[],
+  open: (task: MakeTask) => Call,
+  run: (call: Call) => Promise<WholeCompletion>,
 ): Promise<Embeddings> {
   const startedAt = engine.runtime.now();
-  if (request.options !== undefined) checkCallOptions(request.options, engine.providers, 'embed');
-  const values = checkValues(request.values);
-  const batches = batchesOf(values, batchLimits(engine, config, request.tier));
-  const rounds = new Rounds(request.options ?? {}, run);
+  let values: readonly string[] = [];
+  const whole = open((tier, options) => {
+    values = checkValues(given);
+    return embedTask(tier, values, options);
+  });
+  const batches = batchesOf(values, batchLimits(engine, whole));
+  const rounds = new Rounds(engine, whole, run);
   try {
     const answers = await rounds.embed(batches);
-    const spaceOf = spacesIn(config, request.tier);
-    const whole = await inOneSpace(batches, answers, spaceOf, rounds);
-    return toEmbeddings(whole, rounds.unused, engine.runtime.now() - startedAt);
+    const made = await inOneSpace(batches, answers, spacesOf(whole), rounds);
+    return toEmbeddings(made, rounds.unused, engine.runtime.now() - startedAt);
   } catch (error) {
     // What the other batches cost is in the trail too.
     throw isSignalboxError(error) ? error.with({ trail: rounds.unused }) : error;
@@ -136,11 +130,15 @@ export async function embedValues(
 class Rounds {
   /** The attempts whose answers are not in the result. */
   readonly unused: Attempt[] = [];
-  readonly #options: EmbedOptions;
-  readonly #run: (batch: Batch) => Promise<WholeCompletion>;
+  readonly #engine: Engine;
+  readonly #whole: Call;
+  readonly #options: EmbedOptions & SetTags;
+  readonly #run: (call: Call) => Promise<WholeCompletion>;
 
-  constructor(options: EmbedOptions, run: (batch: Batch) => Promise<WholeCompletion>) {
-    this.#options = options;
+  constructor(engine: Engine, whole: Call, run: (call: Call) => Promise<WholeCompletion>) {
+    this.#engine = engine;
+    this.#whole = whole;
+    this.#options = whole.options;
     this.#run = run;
   }
 
@@ -162,12 +160,7 @@ class Rounds {
     const concurrency = options.concurrency ?? defaults.embedConcurrency;
     const limit = pLimit({ concurrency, rejectOnClear: true });
     const answers = batches.map((batch) =>
-      limit(() =>
-        this.#run({
-          options: { ...options, ...route, signal: others.signal },
-          task: (tier, checked) => embedTask(tier, batch, checked),
-        }),
-      ),
+      limit(() => this.#run(this.#callOf(batch, { ...options, ...route, signal: others.signal }))),
     );
     try {
       return await Promise.all(answers);
@@ -182,6 +175,18 @@ class Rounds {
     } finally {
       signal?.removeEventListener('abort', leave);
     }
+  }
+
+  /** One batch as a call: made as the whole is, with a part of its values. */
+  #callOf(values: readonly string[], options: EmbedOptions & SetTags): Call {
+    const task = embedTask(this.#whole.tier, values, options);
+    return {
+      ...this.#whole,
+      id: this.#engine.runtime.createId('call'),
+      options,
+      task,
+      whole: this.#whole,
+    };
   }
 
   discard({ trail }: WholeCompletion): void {
@@ -228,8 +233,8 @@ async function inOneSpace(
 }
 
 /** What makes vectors comparable: the family of the target that made them, and their length. */
-function spacesIn(config: ResolvedConfig, tier: string): (answer: WholeCompletion) => string {
-  const targets = tiersOf(config, findTier(config, tier)).flatMap((each) => each.targets);
+function spacesOf({ config, tier }: Call): (answer: WholeCompletion) => string {
+  const targets = tiersOf(config, tier).flatMap((each) => each.targets);
   return ({ target, model, vectors = [] }) => {
     const family = targets.find(({ id }) => id === target)?.family ?? modelName(model.requested);
     return `${family} ${vectors[0]?.length}`;

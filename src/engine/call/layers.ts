@@ -59,7 +59,7 @@ class LayerCall implements PluginCall {
     return this.#call.kind;
   }
   get tier() {
-    return this.#call.tier.name;
+    return this.#call.called.name;
   }
   get mode() {
     return this.#call.mode;

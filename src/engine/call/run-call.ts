@@ -5,7 +5,7 @@ import type { InvalidCall } from '../answer/answer-check.ts';
 import { withTrail } from '../answer/to-completion.ts';
 import type { Interruption, Run } from '../attempt/run.ts';
 import { Chain } from '../chain/chain.ts';
-import { loadForStrategies } from '../chain/plan-call.ts';
+import { loadForPlan } from '../chain/plan-call.ts';
 import { shownParts } from '../core/collected.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
@@ -36,7 +36,7 @@ export async function* runCall(
   let invalidCall: InvalidCall | undefined;
   try {
     // Plan.
-    const loading = loadForStrategies(engine, call);
+    const loading = loadForPlan(engine, call);
     if (loading !== undefined) await untilEnded(loading, scope);
     const chain = new Chain(engine, call, scope, trail);
     let run: Run = { engine, call, scope, trail, chain };

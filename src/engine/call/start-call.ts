@@ -175,9 +175,11 @@ export class CallStarter {
   }
 
   /** What makes calls identical. */
-  #keyFor({ config, tier, mode, task, options }: Call): string {
+  #keyFor({ config, called, tier, rule, requires, mode, task, options }: Call): string {
     const { signal: _signal, tags: _tags, singleFlight: _, ...compared } = options;
-    return this.#keyOf(config, [tier.name, mode, task.request, compared]);
+    // Tags are not compared, but a rule may send calls elsewhere by them.
+    const where = [called.name, tier.name, rule, requires];
+    return this.#keyOf(config, [where, mode, task.request, compared]);
   }
 }
 

@@ -10,7 +10,6 @@ import {
   type Call,
   type Engine,
   isKeyFailure,
-  keyedTargets,
   keyLabel,
   rotateKeys,
   unavailabilityOf,
@@ -38,6 +37,8 @@ export class Chain {
   readonly #plans: AttemptPlans;
   /** What is left of the plan. */
   #steps: Plan['steps'][number][];
+  /** The targets that may serve the call, now or later. */
+  readonly #eligible: readonly ResolvedTarget[];
   /** No target was available, and the least bad one is tried anyway. */
   readonly #isForced: boolean;
   #limited: readonly { readonly target: ResolvedTarget; readonly until: number }[] = [];
@@ -63,11 +64,14 @@ export class Chain {
     }
     const planned = planCall(engine, call, scope, this.#plans);
     this.#steps = [...planned.steps];
+    this.#eligible = planned.steps.flatMap((step) => step.try ?? step.later ?? []);
     this.#isForced = planned.leastBad !== undefined;
     for (const { name } of tiersOf(call.config, call.tier)) engine.registry.tier(name).turn += 1;
     rotateKeys(engine, planned.candidates);
     if (engine.emitter.isHeard('route-plan')) {
+      const { rule } = call;
       trail.emit('route-plan', {
+        ...(rule !== undefined && { rule }),
         candidates: planned.candidates.map(({ id }) => id),
         skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
       });
@@ -212,7 +216,7 @@ export class Chain {
 
   /** The error of a chain that has ended; `partial` is what the reader has seen of an answer. */
   exhausted(partial?: PartialAnswer): SignalboxError {
-    const { tier } = this.#call;
+    const { called, rule } = this.#call;
     const { errors, lines } = this.#trail;
     const passedOver = lines
       .filter((line) => line.outcome === 'skipped' && line.error === undefined)
@@ -221,7 +225,7 @@ export class Chain {
     const last = errors.at(-1);
     return new SignalboxError(
       'all_targets_failed',
-      `all targets of tier "${tier.name}" failed${reasons.map((line) => `\n  ${line}`).join('')}`,
+      `all targets of ${rule === undefined ? '' : `rule "${rule}" for `}tier "${called.name}" failed${reasons.map((line) => `\n  ${line}`).join('')}`,
       {
         errors,
         retryAfterMs: this.#retryAfterMs(),
@@ -233,11 +237,7 @@ export class Chain {
 
   /** Milliseconds until the first target can be tried again; `undefined` when no time is known. */
   #retryAfterMs(): number | undefined {
-    const { config, tier } = this.#call;
-    const times = tiersOf(config, tier)
-      .flatMap(({ targets }) => targets)
-      .flatMap((target) => keyedTargets(this.#engine, target))
-      .flatMap((target) => this.#availableAt(target) ?? []);
+    const times = this.#eligible.flatMap((target) => this.#availableAt(target) ?? []);
     if (times.length === 0) return undefined;
     return Math.max(0, Math.ceil(Math.min(...times) - this.#engine.runtime.now()));
   }

@@ -21,6 +21,7 @@ import { forecastCallOf } from '../core/expected-cost.ts';
 import type { Scope } from '../core/scope.ts';
 import { inputTokensOf } from '../core/token-estimate.ts';
 import { KnownTarget } from './known-target.ts';
+import { CallRequirements, limitsCost } from './requirements.ts';
 
 /** @throws SignalboxError `config` when the provider, which may be the user's own, returns something else */
 function listedBy(provider: Provider, model: string): Iterable<Capability> {
@@ -80,7 +81,7 @@ function contextOf(
   return {
     call: {
       kind: call.kind,
-      tier: call.tier.name,
+      tier: call.called.name,
       tags: call.tags,
       mode: call.mode,
       get inputTokens() {
@@ -100,13 +101,22 @@ function contextOf(
   };
 }
 
-/** Loads what the strategies of the call's tiers need; `undefined` when it is loaded. Never rejects. */
-export function loadForStrategies(
-  engine: Engine,
-  { config, tier }: Call,
-): Promise<unknown> | undefined {
-  if (!tiersOf(config, tier).some((each) => needs(each, 'prices'))) return undefined;
-  return engine.pricing.load()?.catch(() => undefined);
+/** Whether the call or one of its tiers requires something of targets. */
+function hasRequirements({ requires }: Call, chain: readonly ResolvedTier[]): boolean {
+  return requires.length > 0 || chain.some((tier) => tier.requires !== undefined);
+}
+
+/** Loads what the strategies and requirements of the call need; `undefined` when it is loaded. Never rejects. */
+export function loadForPlan(engine: Engine, call: Call): Promise<unknown> | undefined {
+  const chain = tiersOf(call.config, call.tier);
+  if (chain.some((each) => needs(each, 'prices')))
+    return engine.pricing.load()?.catch(() => undefined);
+  if (!hasRequirements(call, chain) || !limitsCost(call, chain)) return undefined;
+  const loading = chain
+    .flatMap(({ targets }) => targets)
+    .map((target) => engine.pricing.load(pricedTarget(engine, target)))
+    .find((each) => each !== undefined);
+  return loading?.catch(() => undefined);
 }
 
 /** The targets that this call would try, and why not the others: those of its tiers, or those `listed`. */
@@ -119,19 +129,23 @@ export function planCall(
 ): Plan {
   const { config, tier, task, layers, options } = call;
   const remainingMs = scope?.remainingMs() ?? Number.POSITIVE_INFINITY;
+  const chain = tiersOf(config, tier);
+  const requirements = hasRequirements(call, chain)
+    ? new CallRequirements(engine, call, plans, chain)
+    : undefined;
   const inOrder = (each: ResolvedTier): readonly ResolvedTarget[] =>
     orderBy(each.strategy, each.targets, contextOf(engine, call, plans, each, remainingMs));
-  const targets = listed ?? tiersOf(config, tier).flatMap(inOrder);
+  const targets = listed ?? chain.flatMap(inOrder);
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => contextWindowOf(engine, target),
     keyed: (target) => keyedTargets(engine, target, task.messages),
     unavailable: (target) => unavailabilityOf(engine, plans.of(target)),
-    excluded: (target) => layers?.exclusion(target),
+    excluded: (target) => requirements?.unmet(target) ?? layers?.exclusion(target),
   };
   const { familyOf } = task;
   return plan(
-    targets,
+    requirements?.ranked(targets) ?? targets,
     task.needs,
     {
       route: options.route,

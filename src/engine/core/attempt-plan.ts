@@ -17,7 +17,7 @@ function isEmpty(options: object): boolean {
 /** The tags of an attempt: those of router, tier, target and call, the nearer ones winning. */
 function tagsFor(call: Call, target: ResolvedTarget): Tags {
   if (isEmpty(target.tags)) return call.tags;
-  return { ...call.config.tags, ...call.tier.tags, ...target.tags, ...call.options.tags };
+  return { ...call.config.tags, ...call.called.tags, ...target.tags, ...call.options.tags };
 }
 
 /** Counted when a limit in tokens first asks, because counting takes time. */

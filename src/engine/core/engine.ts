@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Plugin, PluginAttempt } from '../../protocol/plugin.ts';
 import type { Provider, RateLimit } from '../../protocol/provider.ts';
+import type { Requires } from '../../protocol/requires.ts';
 import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { Strategy } from '../../protocol/strategy.ts';
@@ -92,9 +93,18 @@ export type Call = {
   readonly id: string;
   readonly kind: 'chat' | 'embed' | 'image';
   readonly config: ResolvedConfig;
+  /** The tier that the call was made to: its name is in events and in the answer. */
+  readonly called: ResolvedTier;
+  /** The tier whose targets and options apply. Another one when a rule sent the call there. */
   readonly tier: ResolvedTier;
+  /** The rule that matched. */
+  readonly rule?: string;
+  /** What every target must meet: the requirements of the call, of its tiers, and of a call on whose behalf it is made. */
+  readonly requires: readonly Requires[];
   readonly options: CallOptions & SetTags;
   readonly task: Task;
+  /** The whole call, when it is one of several batches. */
+  readonly whole?: Call;
   readonly tags: Tags;
   /** `complete` commits to an answer when it is whole; `stream` with its first visible part. */
   readonly mode: 'complete' | 'stream';

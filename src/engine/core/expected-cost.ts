@@ -5,6 +5,7 @@ import type { NormalMessage } from '../../protocol/message.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from './attempt-plan.ts';
 import type { Call, Engine } from './engine.ts';
+import type { Task } from './task.ts';
 import { inputTokensOf, tokensOf } from './token-estimate.ts';
 
 /** No vendor caches a shorter prefix (OpenAI, Anthropic and Google document 1,024 or more). */
@@ -23,6 +24,13 @@ const msByTtl: Readonly<Record<string, number>> = {
   '12h': 43_200_000,
 };
 
+/** Tokens of an answer before the first one is known. An image has about as many at OpenAI and Google. */
+const defaultOutput = {
+  chat: defaults.outputTokens,
+  embed: 0,
+  image: 1_290,
+} as const satisfies Record<Call['kind'], number>;
+
 function firstText(messages: readonly NormalMessage[]): string {
   for (const { content } of messages) {
     for (const part of content) if (part.type === 'text') return part.text.slice(0, maxHashed);
@@ -31,12 +39,17 @@ function firstText(messages: readonly NormalMessage[]): string {
 }
 
 /** Tokens of the system prompt and the tools, estimated. */
-function fixedTokens({ options }: Pick<AttemptPlan, 'options'>, { task }: Call): number {
-  const tools = task.request.kind === 'chat' ? (task.request.tools ?? []) : [];
+function fixedTokens({ request }: Task, system: string | undefined): number {
+  const tools = request.kind === 'chat' ? (request.tools ?? []) : [];
   const texts = tools.map(({ name, description = '', inputSchema }) =>
     [name, description, JSON.stringify(inputSchema)].join(' '),
   );
-  return Math.ceil(tokensOf([options.system ?? '', ...texts]));
+  return Math.ceil(tokensOf([system ?? '', ...texts]));
+}
+
+/** Tokens of a request, its system prompt and its tools, estimated. */
+export function requestTokens(task: Task, system: string | undefined): number {
+  return inputTokensOf(task.messages) + fixedTokens(task, system);
 }
 
 /** How the call is recognised: by its tier, its tags, and what its conversation begins with. */
@@ -52,14 +65,15 @@ export function forecastCallOf(call: Call): ForecastCall {
   return { tier: tier.name, tags, prefix };
 }
 
-/** Tokens that the answer of such a call usually has, whatever the target. */
+/** Tokens that the answer of such a call usually has, whatever the target; `otherwise` before the first one. */
 function outputTokensOf(
   engine: Engine,
   { call, options }: AttemptPlan,
   like: ForecastCall,
+  otherwise: number | undefined,
 ): number {
-  if (call.kind !== 'chat') return 0;
-  const usual = engine.registry.forecast.outputTokens(like) ?? defaults.outputTokens;
+  const usual =
+    engine.registry.forecast.outputTokens(like) ?? otherwise ?? defaultOutput[call.kind];
   return Math.min(options.maxOutputTokens ?? Number.POSITIVE_INFINITY, Math.ceil(usual));
 }
 
@@ -69,7 +83,7 @@ export function expectedMs(
   plan: AttemptPlan,
   like: ForecastCall,
 ): number | undefined {
-  const outputTokens = outputTokensOf(engine, plan, like);
+  const outputTokens = outputTokensOf(engine, plan, like, undefined);
   return plan.state.recent.totalMs(outputTokens, engine.runtime.now());
 }
 
@@ -79,9 +93,9 @@ export function expectedUsd(
   plan: AttemptPlan,
   like: ForecastCall,
 ): number | undefined {
-  const { call, options, target, priced } = plan;
-  const inputTokens = inputTokensOf(call.task.messages) + fixedTokens(plan, call);
-  const outputTokens = outputTokensOf(engine, plan, like);
+  const { call, options, target, priced, state } = plan;
+  const inputTokens = inputTokensOf(call.task.messages) + fixedTokens(call.task, options.system);
+  const outputTokens = outputTokensOf(engine, plan, like, state.usualOutputTokens);
   const share = engine.registry.forecast.cachedShare(like, target.id, engine.runtime.now());
   const usage: Usage = {
     inputTokens,

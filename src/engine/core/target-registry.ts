@@ -1,5 +1,5 @@
 import { defaults } from '../../config/defaults.ts';
-import { allTargetsOf, type ResolvedConfig, type ResolvedTarget } from '../../config/resolve.ts';
+import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { Availability, RateLimitRecord } from '../../health/availability.ts';
 import { CircuitBreaker } from '../../health/circuit.ts';
 import { createRecoveryGate, type Departure, type RecoveryGate } from '../../limits/gate.ts';
@@ -332,7 +332,7 @@ function namesIn(configs: Iterable<ResolvedConfig>): ConfiguredNames {
     for (const tier of config.tiers.values()) {
       const own = tiers.get(tier.name) ?? new Set();
       tiers.set(tier.name, own);
-      for (const { id } of allTargetsOf(tier)) {
+      for (const { id } of targetsOf(tier)) {
         own.add(id);
         targets.add(id);
       }

@@ -45,8 +45,8 @@ export class Trail {
   ): void {
     const { emitter, runtime } = this.#engine;
     if (!emitter.isHeard(type)) return;
-    const { id: callId, tier } = this.#call;
-    const common = { type, at: Math.round(runtime.now()), callId, tier: tier.name, tags };
+    const { id: callId, called } = this.#call;
+    const common = { type, at: Math.round(runtime.now()), callId, tier: called.name, tags };
     // The parameters' types tie the payload to the name; a spread loses that.
     emitter.emit({ ...common, ...payload } as unknown as RouterEvents[typeof type]);
   }

@@ -65,6 +65,11 @@ export class DrillRegistry extends TargetRegistry {
     return this.#failing.get(id) ?? this.#real.target(id);
   }
 
+  /** The real answers of drilled calls are as long as those of others. */
+  override get forecast() {
+    return this.#real.forecast;
+  }
+
   override provider(name: string) {
     return this.#real.provider(name);
   }

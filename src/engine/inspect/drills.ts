@@ -61,7 +61,7 @@ export function createDrills(engine: Engine): Drills {
   let closed = false;
 
   function takes({ tier, tag = {}, share = 1 }: CheckedDrill, call: Call): boolean {
-    if (call.tier.name !== tier) return false;
+    if (call.called.name !== tier) return false;
     if (!Object.entries(tag).every(([name, value]) => call.tags[name] === value)) return false;
     return runtime.random() < share;
   }

@@ -1,9 +1,9 @@
-import { allTargetsOf, type ResolvedConfig, type ResolvedTarget } from '../../config/resolve.ts';
+import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { closest } from '../../internal/closest.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
 import { prepareAttempt } from '../attempt/attempt-request.ts';
-import { loadForStrategies, planCall, tiersOf } from '../chain/plan-call.ts';
+import { loadForPlan, planCall, tiersOf } from '../chain/plan-call.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
@@ -40,7 +40,7 @@ function modelWarnings(engine: Engine, target: ResolvedTarget): readonly string[
  * What a call would do, and why. Loads the price list. Nothing is sent and no state changes. Plugins are not applied.
  */
 export async function explainCall(engine: Engine, call: Call): Promise<Explanation> {
-  await Promise.all([loadPrices(engine, call), loadForStrategies(engine, call)]);
+  await Promise.all([loadPrices(engine, call), loadForPlan(engine, call)]);
   const plans = new AttemptPlans(engine, call);
   const planned = planCall(engine, call, undefined, plans);
   const candidates: Explanation['candidates'][number][] = [];
@@ -58,7 +58,8 @@ export async function explainCall(engine: Engine, call: Call): Promise<Explanati
       skipped.push({ ...label, reason });
     }
   }
-  return { tier: call.tier.name, candidates, skipped };
+  const { called, rule } = call;
+  return { tier: called.name, ...(rule !== undefined && { rule }), candidates, skipped };
 }
 
 /** The times that are still to come. */
@@ -107,7 +108,7 @@ export function takeSnapshot(
 ): Snapshot {
   const tiers = [...config.tiers.values()];
   // A target that a tier lists in `fallbacks` has its limits where another one lists it as a target.
-  const all = [...tiers.flatMap(allTargetsOf), ...tiers.flatMap(({ targets }) => targets)];
+  const all = [...tiers.flatMap(targetsOf), ...tiers.flatMap(({ targets }) => targets)];
   const targets = [...new Map(all.map((target) => [target.id, target])).values()].map(
     (target) => [target.id, snapshotOf(engine, target)] as const,
   );

@@ -1,5 +1,5 @@
 import { configError } from '../../config/problems.ts';
-import { allTargetsOf, type ResolvedConfig } from '../../config/resolve.ts';
+import { type ResolvedConfig, targetsOf } from '../../config/resolve.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { TargetId } from '../../protocol/call-options.ts';
 import type { Isolation } from '../../protocol/router.ts';
@@ -7,9 +7,7 @@ import type { Engine } from '../core/engine.ts';
 
 /** @throws SignalboxError `config` when no tier lists the target: a misspelled name would isolate nothing */
 function checkTarget(config: ResolvedConfig, target: string): void {
-  const known = [...config.tiers.values()].flatMap((tier) =>
-    allTargetsOf(tier).map(({ id }) => id),
-  );
+  const known = [...config.tiers.values()].flatMap((tier) => targetsOf(tier).map(({ id }) => id));
   if (known.includes(target)) return;
   const name = typeof target === 'string' ? target : '';
   const hint = { name, known: [...new Set(known)], otherwise: 'list' } as const;

@@ -1,4 +1,4 @@
-import { allTargetsOf, type ResolvedConfig, type ResolvedTarget } from '../../config/resolve.ts';
+import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { own } from '../../internal/own.ts';
 import { createConcurrencyGate, type Gate } from '../../limits/gate.ts';
 import { createRateGate, type RateGate } from '../../limits/rate-gate.ts';
@@ -98,7 +98,7 @@ export class ConfiguredLimits {
       this.#tiers.get(tier.name)?.change(tier.limits, now);
       // A target that is listed twice is tried by its first entry.
       const targets = new Map(
-        allTargetsOf(tier)
+        targetsOf(tier)
           .toReversed()
           .map((target) => [target.id, target]),
       );

@@ -156,3 +156,95 @@ describe('a custom strategy', () => {
     expect((await router.complete('t', 'hi')).text).toBe('b');
   });
 });
+
+describe('the strategy cheapest', () => {
+  const prices = {
+    // Cheap to ask, dear to answer; and the reverse.
+    'a/m': { input: 1, output: 10 },
+    'b/m': { input: 3, output: 1, cachedInput: 0.1 },
+  };
+  const usage = (inputTokens: number, outputTokens: number, cachedInputTokens = 0) => ({
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    cachedInputTokens,
+  });
+
+  it('chooses by what calls with the same tags usually need', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const script: FakeScript = (request) => {
+      const isLong = JSON.stringify(request.messages).includes('long');
+      return { text: 'ok', usage: usage(10, isLong ? 900 : 2) };
+    };
+    const router = createRouter({
+      runtime,
+      prices,
+      providers: { a: fakeProvider(script, { runtime }), b: fakeProvider(script, { runtime }) },
+      tiers: { t: { targets: ['a/m', 'b/m'], strategy: 'cheapest' } },
+    });
+    const ask = async (kind: string) =>
+      (await router.complete('t', `${kind} ${'word '.repeat(100)}`, { tags: { kind } })).target;
+    for (let each = 0; each < 6; each += 1) for (const kind of ['short', 'long']) await ask(kind);
+    expect(await ask('short')).toBe('a/m');
+    expect(await ask('long')).toBe('b/m');
+    const capped = await router.explain('t', `long ${'word '.repeat(100)}`, {
+      tags: { kind: 'long' },
+      maxOutputTokens: 2,
+    });
+    expect(capped.candidates[0]?.target).toBe('a/m');
+  });
+
+  it('counts what the vendor has in its cache of the conversation', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const answer = { text: 'ok', usage: usage(2_000, 1, 1_900) };
+    const router = createRouter({
+      runtime,
+      prices,
+      providers: { a: fakeProvider('ok', { runtime }), b: fakeProvider(answer, { runtime }) },
+      tiers: { t: { targets: ['a/m', 'b/m'], strategy: 'cheapest' } },
+    });
+    const prompt = 'word '.repeat(2_000);
+    const first = async (text: string) =>
+      (await router.explain('t', text, { maxOutputTokens: 1 })).candidates[0]?.target;
+    expect(await first(prompt)).toBe('a/m');
+    await router.complete('t', prompt, { route: { only: ['b/m'] }, maxOutputTokens: 1 });
+    expect(await first(prompt)).toBe('b/m');
+    expect(await first(`another ${prompt}`)).toBe('a/m');
+    await runtime.sleep(300_001);
+    expect(await first(prompt)).toBe('a/m');
+  });
+});
+
+it('begins with the next target at each call of a round-robin tier, and explain changes nothing', async () => {
+  const runtime = fakeRuntime({ time: 'auto' });
+  const providers = {
+    a: fakeProvider('a', { runtime }),
+    b: fakeProvider('b', { runtime }),
+    c: fakeProvider('c', { runtime }),
+  };
+  const router = createRouter({
+    runtime,
+    providers,
+    tiers: { t: { targets: ['a/m', 'b/m', 'c/m'], strategy: 'round-robin' } },
+  });
+  const texts: string[] = [];
+  for (let each = 0; each < 4; each += 1) {
+    await router.explain('t', 'hi');
+    texts.push((await router.complete('t', 'hi')).text);
+  }
+  expect(texts).toEqual(['a', 'b', 'c', 'a']);
+});
+
+it.each([
+  [{ type: 'fastest', by: 'speed' }, 'tiers.t.strategy.by: must be'],
+  [{ type: 'balanced', cost: -1 }, 'tiers.t.strategy.cost: must be'],
+  [{ type: 'balanced', price: 1 }, 'tiers.t.strategy.price: unknown option'],
+  [{ type: 'cheap' }, 'tiers.t.strategy'],
+])('rejects the settings %j', (strategy, message) => {
+  const make = () =>
+    createRouter({
+      providers: { a: fakeProvider('a') },
+      tiers: { t: { targets: ['a/m'], strategy: strategy as unknown as 'priority' } },
+    });
+  expect(make).toThrow(message);
+});

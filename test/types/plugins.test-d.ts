@@ -106,3 +106,18 @@ void ruleless;
 // @ts-expect-error there is no such hook
 const misspelt: Plugin = { name: 'p', onRequests: () => undefined };
 void misspelt;
+
+// A built-in strategy takes its own settings.
+createRouter({
+  providers: { a },
+  defaults: { strategy: { type: 'balanced', cost: 2 } },
+  tiers: {
+    t: { targets: [{ target: 'a/m', weight: 3 }], strategy: { type: 'fastest', by: 'total' } },
+    // @ts-expect-error settings of another strategy
+    u: { targets: ['a/m'], strategy: { type: 'fastest', cost: 2 } },
+    // @ts-expect-error no such setting
+    v: { targets: ['a/m'], strategy: { type: 'weighted', by: 'total' } },
+    // @ts-expect-error no such strategy
+    w: { targets: ['a/m'], strategy: { type: 'quickest' } },
+  },
+});

@@ -480,6 +480,18 @@ describe('timeouts', () => {
 describe('a circuit', () => {
   const down = { error: 'server_error' } as const;
 
+  it('that opened while a retry waited for its delay sends the retry to the next target', async () => {
+    // One after another, so that the first two have decided to retry before the third opens it.
+    const later = (ms: number) => ({ ...down, firstTokenDelayMs: ms });
+    const { complete, calls } = setUp(
+      { a: [later(1), later(2), later(3), down], b: 'two' },
+      { retry: { minMs: 4_000 } },
+    );
+    const answers = await Promise.all([complete(), complete(), complete()]);
+    expect(answers.map(({ text }) => text)).toEqual(['two', 'two', 'two']);
+    expect(calls()).toEqual({ a: 3, b: 3 });
+  });
+
   it('opens after three consecutive failures and probes after 5 s', async () => {
     const { complete, calls, events, runtime } = setUp({
       a: [down, down, down, 'up', 'up', 'up'],

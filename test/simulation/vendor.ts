@@ -124,8 +124,11 @@ export function createVendor(
     entry: Entry,
   ): AsyncGenerator<ProviderPart, void> {
     const { signal, watch } = context;
+    // A freeze is of the router's process: the vendor goes on, and what it sent arrives at the end.
+    let due = entry.at;
     async function pause(ms: number): Promise<void> {
-      await time.sleep(ms, signal);
+      due = (freeze === undefined ? time.now() : due) + ms;
+      await time.sleep(Math.max(0, due - time.now()), signal);
       if (lostAt === undefined || entry.at > lostAt || time.now() <= lostAt) return;
       throw new SignalboxError('stream_interrupted', 'simulated: the connection is lost');
     }

@@ -91,9 +91,8 @@ export class RunningAttempt {
   /** Waits for its turn, then yields the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts> {
     const { engine, scope } = this.#run;
-    const { target } = this.plan;
-    // A retry waited for its delay. Meanwhile the target may have been isolated.
-    if (engine.registry.isolated.has(target.id)) throw notSent(targetLabel(target), 'isolated');
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw notSent(targetLabel(this.plan.target), refusal);
     const entered = engine.limits.enter(this.plan, scope);
     // Not awaited without need: the circuit must be entered in the turn in which it was checked.
     if (!(entered instanceof Promise)) return this.#start(entered);
@@ -197,6 +196,17 @@ export class RunningAttempt {
       error: failure.error,
       ...(usd !== undefined && { usd }),
     });
+  }
+
+  /** Why it is not sent: while a retry waited for its delay, the target may have been isolated or its circuit opened. */
+  #refusal(): string | undefined {
+    const { engine, call, chain } = this.#run;
+    const { target, state, tries } = this.plan;
+    if (engine.registry.isolated.has(target.id)) return 'isolated';
+    if (tries <= 1) return undefined;
+    const isOptional =
+      call.tier.whenAllOpen === 'fail-fast' || chain.othersFree(this.plan, 'connection');
+    return isOptional ? state.circuit.check()?.reason : undefined;
   }
 
   #startAfterWait(slot: Slot, queuedMs: number): AttemptParts {

@@ -42,12 +42,14 @@ function invalid(name: string, what: string, cause?: unknown): SignalboxError {
 export function orderBy<Candidate extends StrategyCandidate>(
   { name, strategy }: NamedStrategy,
   candidates: readonly Candidate[],
-  context: StrategyContext,
+  contextOf: () => StrategyContext,
 ): readonly Candidate[] {
+  // The usual one needs no context, and its order no check.
+  if (strategy === priority) return candidates;
   let ordered: unknown;
   try {
     // A copy, because a custom strategy may sort it in place.
-    ordered = strategy.order([...candidates], context);
+    ordered = strategy.order([...candidates], contextOf());
   } catch (cause) {
     if (isSignalboxError(cause)) throw cause;
     throw invalid(name, 'threw; see cause', cause);

@@ -50,9 +50,13 @@ type Question<Options> = {
 
 /** The options that are set, also inside of those whose fields are merged with a tier's. */
 function setOptions<Options extends CallOptions>(options: Options): Options & SetTags {
-  const { tags, timeouts, retry, ...others } = options;
+  const set = withoutUndefined(options);
+  const { tags, timeouts, retry } = options;
+  if (tags === undefined && timeouts === undefined && retry === undefined) {
+    return set as Options & SetTags;
+  }
   return {
-    ...withoutUndefined(others),
+    ...set,
     ...(tags !== undefined && { tags: withoutUndefined(tags) }),
     ...(timeouts !== undefined && { timeouts: withoutUndefined(timeouts) }),
     ...(retry !== undefined && { retry: withoutUndefined(retry) }),

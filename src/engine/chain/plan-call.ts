@@ -134,7 +134,7 @@ export function planCall(
     ? new CallRequirements(engine, call, plans, chain)
     : undefined;
   const inOrder = (each: ResolvedTier): readonly ResolvedTarget[] =>
-    orderBy(each.strategy, each.targets, contextOf(engine, call, plans, each, remainingMs));
+    orderBy(each.strategy, each.targets, () => contextOf(engine, call, plans, each, remainingMs));
   const targets = listed ?? chain.flatMap(inOrder);
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),

@@ -105,7 +105,7 @@ export function chatTask(
     validators,
   }: Pick<ResolvedTier, 'fallbackOn' | 'fallbacks' | 'validators'>,
 ): Task {
-  const codes = [...fallbackOn, ...Object.keys(fallbacks ?? {})];
+  const codes = fallbacks === undefined ? fallbackOn : [...fallbackOn, ...Object.keys(fallbacks)];
   return taskOf({
     options,
     messages: normalizeMessages(messages),

@@ -42,6 +42,8 @@ function pick<Source extends object, Key extends keyof Source>(
   return picked;
 }
 
+const noTools: ReadonlySet<string> = new Set();
+
 /** The request as the target's adapter gets it; the turns of a repair show a model its own mistake. */
 function requestFor(
   { messages, tools, output }: Chat,
@@ -70,7 +72,7 @@ function requestFor(
 function taskOf(chat: Chat): Task {
   const { messages, tools, options, output } = chat;
   checkToolChoice(options.toolChoice, tools);
-  const toolNames = new Set(tools?.map(({ name }) => name));
+  const toolNames = tools === undefined ? noTools : new Set(tools.map(({ name }) => name));
   return {
     request: {
       kind: 'chat',

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { runCommand } from './apps/cli/run-command.ts';
+import { terminalOf } from './apps/cli/terminal.ts';
 
-const { exitCode, output, problem } = await runCommand(process.argv.slice(2));
+const terminal = terminalOf(process.stdout, process.env);
+const { exitCode, output, problem } = await runCommand(process.argv.slice(2), terminal);
 if (problem !== '') process.stderr.write(`${problem}\n`);
 // Exit explicitly: the configuration may keep the process alive with a pool or a timer.
 process.stdout.write(output === '' ? '' : `${output}\n`, () => process.exit(exitCode));

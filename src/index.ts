@@ -47,6 +47,12 @@ export type {
   Following,
   FollowOptions,
 } from './protocol/config-source.ts';
+export type {
+  Description,
+  RuleDescription,
+  TargetDescription,
+  TierDescription,
+} from './protocol/description.ts';
 export type { Drill, DrillFault, DrillOptions, DrillReport, LostCall } from './protocol/drill.ts';
 export type { AttemptErrorCode, ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
 export type { EventName, EventOf, RouterEvent, RouterEvents } from './protocol/events.ts';

@@ -7,6 +7,7 @@ import { Calls } from './engine/call/calls.ts';
 import { checkKeys } from './engine/inspect/check-keys.ts';
 import { Configuration } from './engine/inspect/configuration.ts';
 import { createEngine } from './engine/inspect/create-engine.ts';
+import { describeConfig } from './engine/inspect/describe.ts';
 import { createDrills } from './engine/inspect/drills.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
 import { isolateTarget } from './engine/inspect/isolate.ts';
@@ -90,6 +91,9 @@ function openRouter(config: RouterConfig<string, string, string>) {
     off: emitter.off,
     async explain(tier: string, messages: Messages, options?: CallOptions) {
       return explainCall(engine, calls.openChat(context(), 'complete', tier, messages, options));
+    },
+    async describe() {
+      return describeConfig(engine, configuration.current);
     },
     drill(options: DrillOptions) {
       const sample = calls.openChat(context(), 'complete', options?.tier, 'fire drill', undefined);

@@ -47,6 +47,11 @@ const allowed: Record<string, readonly string[]> = {
   ),
   router: [...rooms2, 'config', 'engine'],
   apps: [...rank1, 'router'],
+  // A document names the providers of a command by their functions.
+  'apps/cli': [
+    ...[...rank1, 'router', 'apps/config-source'],
+    ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
+  ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
   testing: [...rank1, 'pricing', 'wires', 'router'],

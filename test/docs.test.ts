@@ -5,6 +5,7 @@ import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { drillHelp } from '../src/apps/cli/drill-arguments.ts';
+import { runCommand } from '../src/apps/cli/run-command.ts';
 import { defaults } from '../src/config/defaults.ts';
 import { callOptionsSchema } from '../src/config/option-schemas.ts';
 import { routingSchema } from '../src/config/schema.ts';
@@ -215,6 +216,48 @@ describe('docs/config-files.md', () => {
       await expect(loadConfig(file)).resolves.toHaveProperty('tiers');
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('docs/command-line.md', () => {
+  const page = 'docs/command-line.md';
+
+  it('starts with a document that its commands accept', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-commands-'));
+    const file = join(folder, 'router.yaml');
+    const [document, commands] = fencesOf(page);
+    writeFileSync(file, document?.code ?? '');
+    vi.stubEnv('OPENAI_API_KEY', 'none');
+    vi.stubEnv('ANTHROPIC_API_KEY', 'none');
+    const lines = (commands?.code ?? '').split('\n').filter((line) => !line.includes(' drill '));
+    const outputs: string[] = [];
+    for (const line of lines.filter((each) => each !== '')) {
+      const [, , ...args] = line.replace('router.yaml', file).split(' ');
+      const { exitCode, output, problem } = await runCommand(args);
+      expect([exitCode, problem], line).toEqual([0, '']);
+      outputs.push(output);
+    }
+    rmSync(folder, { recursive: true });
+    expect(outputs[0]).toMatch(/0 errors, 0 warnings$/);
+    expect(outputs[1]).toMatch(/by the rule free plan/);
+  });
+
+  it('has a row for every option and every code', async () => {
+    const documented = ['Check', 'Explain'].map((title) =>
+      rowsOf(page, title).flatMap(([names = '']) => names.replaceAll('`', '').split(', ')),
+    );
+    for (const [index, command] of ['check', 'explain'].entries()) {
+      const { output } = await runCommand([command, '--help']);
+      const options = [...output.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, name]) => name);
+      expect(options.length).toBeGreaterThan(2);
+      expect(documented[index]).toEqual(expect.arrayContaining(options));
+    }
+    const codes = unionMembers(
+      'src/apps/cli/check-config.ts',
+      /^ {2}(?:\| )?'([a-z-]+)'(?:;|: '|$)/gm,
+    );
+    expect(codes).toContain('single-vendor');
+    expect(documented[0]).toEqual(expect.arrayContaining([...codes]));
   });
 });
 

@@ -18,13 +18,39 @@ const shortForms: Readonly<Record<string, Schema>> = {
   },
 };
 
-/** Fields of a document that are for editors and `loadConfig`, not for the router. */
+/** Fields of a document that are for editors, `loadConfig` and commands, not for the router. */
 const documentFields: Readonly<Record<string, Schema>> = {
   $schema: { type: 'string', description: 'The address of this schema, for editors.' },
   env: {
     type: 'array',
     items: { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
     description: 'The environment variables that the document may use.',
+  },
+  providers: {
+    type: 'object',
+    description: 'For commands only: `signalbox check`, `explain` and `drill`.',
+    additionalProperties: {
+      type: 'object',
+      required: ['type'],
+      properties: {
+        type: { type: 'string', description: 'The function of the provider, such as "openai".' },
+        apiKey: {
+          description: 'A reference to a variable that `env` lists.',
+          anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, minItems: 1 }],
+        },
+        baseURL: { type: 'string' },
+        priceList: { type: 'string', description: "The vendor's name in price lists." },
+        compliance: {
+          type: 'object',
+          additionalProperties: false,
+          properties: {
+            region: { type: 'string' },
+            zeroRetention: { type: 'boolean' },
+            noTraining: { type: 'boolean' },
+          },
+        },
+      },
+    },
   },
 };
 

@@ -2,6 +2,7 @@ import type { CallOptions, TargetId } from './call-options.ts';
 import type { Completion, ObjectOf, ToolCallOf } from './completion.ts';
 import type { RoutingConfig } from './config.ts';
 import type { ConfigSource, Following, FollowOptions } from './config-source.ts';
+import type { Description } from './description.ts';
 import type { Drill, DrillOptions } from './drill.ts';
 import type { EventName, EventOf } from './events.ts';
 import type { JsonSchema } from './json.ts';
@@ -209,6 +210,13 @@ export interface Router<
     messages: string | readonly Message[],
     options?: CallOptions<Provider, Schema, Tools>,
   ): Promise<Explanation<Name>>;
+
+  /**
+   * Returns the configuration in force, with its layers merged, and what is known of its targets: prices, context
+   * windows, models that are not in their vendor's price list, targets that no call can reach. Loads the price list. Sends
+   * nothing.
+   */
+  describe(): Promise<Description>;
 
   /**
    * Starts a fire drill: makes targets of a live tier fail for a share of its calls and a limited time, and reports

@@ -75,7 +75,7 @@ afterAll(async () => {
 describe('signalbox', () => {
   it('prints help, and rejects unknown commands', async () => {
     expect(await runCommand([])).toMatchObject({ exitCode: 2, problem: '' });
-    expect((await runCommand(['--help'])).output).toMatch(/signalbox drill --help/);
+    expect((await runCommand(['--help'])).output).toMatch(/signalbox drill <file>/);
     expect((await runCommand(['dril'])).problem).toMatch(/unknown command "dril"/);
   });
 
@@ -135,7 +135,7 @@ describe('signalbox drill', () => {
   });
 
   it.each<[string, readonly string[], RegExp]>([
-    ['no arguments', [], /--config is required/],
+    ['no arguments', [], /a file is required/],
     ['a misspelled option', ['--tiers', 'fast'], /Unknown option '--tiers'/],
     [
       'a module without a configuration',

@@ -13,6 +13,7 @@ describe('the JSON Schema of the configuration', () => {
     expect(Object.keys(schema.properties)).toEqual([
       '$schema',
       'env',
+      'providers',
       ...Object.keys(routingSchema.shape),
     ]);
   });
@@ -21,6 +22,7 @@ describe('the JSON Schema of the configuration', () => {
     ['a list of targets', { tiers }],
     ['targets with options', { tiers: { fast: [{ target: 'openai/m', weight: 2 }] } }],
     ['a tier with options', { tiers: { fast: { targets: ['openai/m'], strategy: 'cheapest' } } }],
+    ['providers of a command', { tiers, providers: { openai: { type: 'openai', apiKey: '$' } } }],
     ['data for editors', { $schema: './schema.json', env: ['HOME'], tiers }],
     [
       'options of the vendor',

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { DrillOptions } from '../../protocol/drill.ts';
-import { UsageProblem } from './usage-problem.ts';
+import { fileOf, UsageProblem } from './usage-problem.ts';
 
 export type DrillArguments = {
   readonly config: string;
@@ -12,24 +12,28 @@ export type DrillArguments = {
   readonly format: 'table' | 'json';
 };
 
-export const drillHelp = `signalbox drill: make targets of a tier fail and check that the other targets answer
+export const drillHelp = `signalbox drill <file>: make targets of a tier fail and check that the other
+targets answer
 
-  --config <module>       module that exports a configuration or a router
-  --tier <name>           the tier to drill
-  --fault <fault>         connection, timeout, rate_limited, server_error, overloaded,
-                          slow, cut, truncated, invalid_output
-  --target <target>       a target that fails; repeatable (default: the tier's first)
-  --share <0..1>          share of the calls to drill (default: 1)
-  --calls <n>             number of calls to make (default: 20)
-  --concurrency <n>       concurrent calls (default: 4)
-  --prompt <text>         prompt of each call (default: Reply with the word "ok".)
-  --stream                read the answers as streams
-  --delay-ms <n>          for slow
-  --after-parts <n>       for cut and truncated
-  --retry-after-ms <n>    for rate_limited
-  --json                  print the report as JSON
+  <file>                YAML or JSON file with providers, or a module that
+                        exports a configuration or a router
+  --config <file>       the same as <file>
+  --tier <name>         the tier to drill
+  --fault <fault>       connection, timeout, rate_limited, server_error,
+                        overloaded, slow, cut, truncated, invalid_output
+  --target <target>     a failing target; repeatable (default: the tier's first)
+  --share <0..1>        share of the calls to drill (default: 1)
+  --calls <n>           number of calls to make (default: 20)
+  --concurrency <n>     concurrent calls (default: 4)
+  --prompt <text>       prompt of each call (default: Reply with the word "ok".)
+  --stream              read the answers as streams
+  --delay-ms <n>        for slow
+  --after-parts <n>     for cut and truncated
+  --retry-after-ms <n>  for rate_limited
+  --json                print the report as JSON
 
-The calls are real and are billed. Exit code 0: passed, 1: not passed, 2: could not run.`;
+The calls are real and are billed.
+Exit code 0: passed, 1: not passed, 2: could not run.`;
 
 /** The drill ends after its calls. This bounds it if they never end. */
 const maxDrillMs = 86_400_000;
@@ -83,9 +87,14 @@ function countOf(name: string, value: string): number {
  * @throws UsageProblem
  */
 export function parseDrillArguments(args: readonly string[]): DrillArguments | undefined {
-  const { values } = parseArgs({ args: [...args], options, strict: true });
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options,
+    strict: true,
+    allowPositionals: true,
+  });
   if (values.help === true) return undefined;
-  const config = required('config', values.config);
+  const config = fileOf(values.config, positionals, drillHelp);
   const tier = required('tier', values.tier);
   const type = required('fault', values.fault);
   const settings = Object.entries(faultSettings).flatMap(([name, setting]) => {

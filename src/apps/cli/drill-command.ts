@@ -3,7 +3,7 @@ import type { DrillReport } from '../../protocol/drill.ts';
 import type { CommandResult } from './command-result.ts';
 import { type DrillArguments, drillHelp, parseDrillArguments } from './drill-arguments.ts';
 import { formatReport } from './format-report.ts';
-import { loadRouter } from './load-router.ts';
+import { loadRouter } from './open-source.ts';
 
 async function runDrill(args: DrillArguments): Promise<DrillReport> {
   const { config, drill: options, calls, concurrency, prompt, mode } = args;

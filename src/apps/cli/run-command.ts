@@ -1,34 +1,56 @@
 import { nodeVersionProblem } from '../../internal/node-version.ts';
 import { version } from '../../internal/version.ts';
+import { checkCommand } from './check-command.ts';
 import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
+import { explainCommand } from './explain-command.ts';
+import { noTerminal, type Terminal } from './terminal.ts';
 import { isUsageProblem } from './usage-problem.ts';
 
 const help = `signalbox: an LLM router inside your process
 
-  signalbox drill --config <module> --tier <name> --fault <fault>   run a fire drill
-  signalbox drill --help
-  signalbox --help                                                  print this text
-  signalbox --version                                               print the version`;
+  signalbox check <file>                   find mistakes in a configuration
+  signalbox explain <file> --tier <name>   show which targets a call would try
+  signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
+  signalbox <command> --help
+  signalbox --help                         print this text
+  signalbox --version                      print the version
+
+<file>: a YAML or JSON file with providers, or a module that exports a
+configuration or a router`;
+
+type Command = (args: readonly string[], terminal: Terminal) => Promise<CommandResult>;
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ['check', checkCommand],
+  ['explain', explainCommand],
+  ['drill', drillCommand],
+]);
 
 /** Runs the command in the arguments. Never throws and prints nothing. */
-export async function runCommand(args: readonly string[]): Promise<CommandResult> {
+export async function runCommand(
+  args: readonly string[],
+  terminal: Terminal = noTerminal,
+): Promise<CommandResult> {
   const oldNode = nodeVersionProblem();
   if (oldNode !== undefined) return { exitCode: 2, output: '', problem: oldNode };
-  const [command, ...rest] = args;
-  if (command === undefined || command === '--help' || command === '-h') {
-    return { exitCode: command === undefined ? 2 : 0, output: help, problem: '' };
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h') {
+    return { exitCode: name === undefined ? 2 : 0, output: help, problem: '' };
   }
-  if (command === '--version' || command === '-v') {
+  if (name === '--version' || name === '-v') {
     return { exitCode: 0, output: version, problem: '' };
   }
-  try {
-    if (command === 'drill') return await drillCommand(rest);
-    const problem = `unknown command "${command}"\n\n${help}`;
+  const command = commands.get(name);
+  if (command === undefined) {
+    const problem = `unknown command "${name}"\n\n${help}`;
     return { exitCode: 2, output: '', problem };
+  }
+  try {
+    return await command(rest, terminal);
   } catch (error) {
     // The stack is for bugs. A usage problem needs only its message.
     const text = isUsageProblem(error) ? error.message : error instanceof Error && error.stack;
-    return { exitCode: 2, output: '', problem: `signalbox ${command}: ${text || String(error)}` };
+    return { exitCode: 2, output: '', problem: `signalbox ${name}: ${text || String(error)}` };
   }
 }

@@ -5,6 +5,19 @@ export class UsageProblem extends Error {
   override readonly name = 'UsageProblem';
 }
 
+/** The file of a command: its only positional argument, or `--config`. @throws UsageProblem */
+export function fileOf(
+  config: string | undefined,
+  positionals: readonly string[],
+  help: string,
+): string {
+  const files = config === undefined ? positionals : [config, ...positionals];
+  const [file] = files;
+  if (files.length === 1 && file !== undefined && file !== '') return file;
+  const problem = files.length > 1 ? `takes one file, not ${files.length}` : 'a file is required';
+  throw new UsageProblem(`${problem}\n\n${help}`);
+}
+
 /** Whether the error's message is meant for the user of the command. */
 export function isUsageProblem(error: unknown): error is Error {
   if (error instanceof UsageProblem || isSignalboxError(error, 'config')) return true;

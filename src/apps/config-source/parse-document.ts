@@ -1,6 +1,6 @@
 import { configError, type Problem } from '../../config/problems.ts';
 import { dataFlaws } from '../../internal/caller-data.ts';
-import { rememberPositions } from '../../internal/document-positions.ts';
+import { type Locate, rememberPositions } from '../../internal/document-positions.ts';
 import { quoted } from '../../internal/quoted.ts';
 import { checkValues } from './check-values.ts';
 import type { ParsedDocument } from './document-builder.ts';
@@ -45,10 +45,27 @@ function checkDocument(document: object, variables: SourceText['variables']): re
   Reflect.deleteProperty(document, '$schema');
   const problems = [...checkValues(document, variables)];
   if (Object.hasOwn(document, 'providers')) {
-    const message = 'a document cannot define providers; pass them to createRouter';
+    const message =
+      'a document for createRouter cannot define providers; only one for commands can';
     problems.push({ path: ['providers'], message });
   }
   return problems;
+}
+
+/**
+ * Parses a document to an object.
+ * @throws SignalboxError `config` that lists every problem of the text with its path and position
+ */
+export async function parseObject(
+  source: SourceText,
+): Promise<{ readonly value: object; readonly locate: Locate }> {
+  const { value, problems, locate } = await parse(source);
+  if (problems.length > 0) throw configError(problems, undefined, locate);
+  if (!isObject(value)) {
+    const problem = { path: [], message: 'must be an object with "tiers"' };
+    throw configError([problem], undefined, locate);
+  }
+  return { value, locate };
 }
 
 /**
@@ -56,12 +73,7 @@ function checkDocument(document: object, variables: SourceText['variables']): re
  * @throws SignalboxError `config` that lists every problem with its path and position
  */
 export async function parseDocument(source: SourceText): Promise<object> {
-  const { value, problems, locate } = await parse(source);
-  if (problems.length > 0) throw configError(problems, undefined, locate);
-  if (!isObject(value)) {
-    const problem = { path: [], message: 'must be an object with "tiers"' };
-    throw configError([problem], undefined, locate);
-  }
+  const { value, locate } = await parseObject(source);
   const found = checkDocument(value, source.variables);
   if (found.length > 0) throw configError(found, undefined, locate);
   rememberPositions(value, locate);

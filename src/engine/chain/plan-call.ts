@@ -48,7 +48,7 @@ function capabilitiesOf(provider: Provider, model: string): ReadonlySet<Capabili
 }
 
 /** Tokens; `undefined` when unknown. */
-function contextWindowOf(engine: Engine, target: ResolvedTarget): number | undefined {
+export function contextWindowOf(engine: Engine, target: ResolvedTarget): number | undefined {
   return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
 }
 

@@ -28,7 +28,7 @@ function p95(
 }
 
 /** What is declared: of the target over that of its provider, field by field. */
-function complianceOf(ofProvider: Compliance = {}, ofTarget?: Compliance): Compliance {
+export function complianceOf(ofProvider: Compliance = {}, ofTarget?: Compliance): Compliance {
   if (ofTarget === undefined) return ofProvider;
   const declared = Object.entries(ofTarget).filter(([, value]) => value !== undefined);
   return { ...ofProvider, ...Object.fromEntries(declared) };

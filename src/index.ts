@@ -116,7 +116,9 @@ export type {
 export type { Compliance, Requires } from './protocol/requires.ts';
 export type {
   CompletionOf,
+  Demotion,
   Explanation,
+  Feedback,
   Isolation,
   LimitsSnapshot,
   Router,

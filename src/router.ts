@@ -9,8 +9,9 @@ import { Configuration } from './engine/inspect/configuration.ts';
 import { createEngine } from './engine/inspect/create-engine.ts';
 import { describeConfig } from './engine/inspect/describe.ts';
 import { createDrills } from './engine/inspect/drills.ts';
+import { takeFeedback } from './engine/inspect/feedback.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
-import { isolateTarget } from './engine/inspect/isolate.ts';
+import { demoteTarget, isolateTarget } from './engine/inspect/isolate.ts';
 import { SignalboxError } from './errors.ts';
 import { nodeVersionProblem } from './internal/node-version.ts';
 import type { CallOptions, TargetId } from './protocol/call-options.ts';
@@ -19,7 +20,7 @@ import type { ConfigSource, FollowOptions } from './protocol/config-source.ts';
 import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
-import type { Router } from './protocol/router.ts';
+import type { Feedback, Router } from './protocol/router.ts';
 import { systemRuntime } from './runtime.ts';
 import { createEmitter } from './telemetry/emitter.ts';
 
@@ -70,6 +71,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     await drillsOver;
     await followingOver;
     await Promise.allSettled(layers.map(async (plugin) => plugin.close?.()));
+    engine.answered.clear();
     emitter.clear();
   }
 
@@ -100,6 +102,9 @@ function openRouter(config: RouterConfig<string, string, string>) {
       return drills.start(options, sample);
     },
     isolate: (target: TargetId) => isolateTarget(engine, () => configuration.current, target),
+    demote: (target: TargetId, options?: { readonly weight?: number | undefined }) =>
+      demoteTarget(engine, () => configuration.current, target, options),
+    feedback: (callId: string, feedback: Feedback) => takeFeedback(engine, callId, feedback),
     snapshot: () => takeSnapshot(engine, configuration.current, calls.size),
     reconfigure(next: unknown) {
       configuration.reconfigure(next);

@@ -45,6 +45,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^answered by openai.*\nversion 2, from file routing\.yaml: \d+ changes\nanswered by anthropic.*\n2:10 provider "antropic" is not configured; did you mean "anthropic"\?\nanswered by anthropic/m,
   '10-who-may-serve.ts':
     /^public: openai\/\S+ \(no rule\)\nhealth: google\/\S+ \(rule "health data"\)\nno target may serve it:\n(?:.*\n)+.*requires\.regions has "mars"$/m,
+  '11-feedback.ts':
+    /^feedback: openai\/\S+ 0\.4 \(edited\)\nfirst openai\/\S+, in the end anthropic\/\S+\nopenai\/\S+: its quality is 0\.4, and requires\.minQuality is 0\.7\ndemoted too: openai\/\S+, anthropic/m,
 };
 
 describe.concurrent('examples', () => {

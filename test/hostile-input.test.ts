@@ -331,6 +331,8 @@ describe('invalid input is accepted or fails with a SignalboxError', () => {
           'explain',
           'drill',
           'isolate',
+          'demote',
+          'feedback',
           'on',
           'once',
           'off',

@@ -5,10 +5,13 @@ import { quoted } from '../internal/quoted.ts';
 import type { CallOptions } from '../protocol/call-options.ts';
 import type { FollowOptions } from '../protocol/config-source.ts';
 import { issueMessage } from '../validation/wording.ts';
+import { defaults } from './defaults.ts';
 import {
   callOptionsSchema,
   closeOptionsSchema,
+  demoteOptionsSchema,
   embedOptionsSchema,
+  feedbackSchema,
   followOptionsSchema,
   imageOptionsSchema,
 } from './option-schemas.ts';
@@ -117,6 +120,26 @@ function parseOptions<Schema extends z.ZodObject>(
  */
 export function drainMsOf(options: unknown = {}): number {
   return parseOptions(closeOptionsSchema(), options, 'close').drainMs ?? 0;
+}
+
+/**
+ * The weight of a demoted target. @default 0
+ * @throws SignalboxError `config` for anything but `{ weight }`.
+ */
+export function demotedWeightOf(options: unknown = {}): number {
+  return parseOptions(demoteOptionsSchema(), options, 'demote').weight ?? defaults.demotedWeight;
+}
+
+/**
+ * Validates the arguments of `feedback` and returns them.
+ * @throws SignalboxError `config`
+ */
+export function checkFeedback(callId: unknown, feedback: unknown) {
+  if (typeof callId !== 'string') {
+    const message = 'must be the callId of a completion';
+    throw configError([{ path: ['callId'], message }], 'feedback');
+  }
+  return { callId, ...parseOptions(feedbackSchema(), feedback, 'feedback') };
 }
 
 /**

@@ -61,6 +61,12 @@ export const defaults = {
   modelMs: 60_000,
   /** 64 MB: large enough for answers with images, small enough to protect a small process. */
   maxAnswerBytes: defaultMaxAnswerBytes,
+  /** Calls that `feedback` can name: minutes of heavy traffic, in about 3 MB. */
+  feedbackCalls: 10_000,
+  /** A day: people judge an answer when they use it. Tags, which may name a person, are not kept for longer. */
+  feedbackMs: 86_400_000,
+  /** Last with the strategy `weighted` too, as with the others. */
+  demotedWeight: 0,
   /** `delayMs` of a fire drill's `slow`: more than a usual first token, less than callers' patience. */
   drillDelayMs: 2_000,
   /** `afterParts` of `cut` and `truncated`: the reader has received something, and most is missing. */

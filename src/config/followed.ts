@@ -1,5 +1,8 @@
 import { dataFlaws } from '../internal/caller-data.ts';
 import type { FollowOptions } from '../protocol/config-source.ts';
+import type { Compliance } from '../protocol/requires.ts';
+import { complianceOf } from '../routing/requirements.ts';
+import { splitTarget } from './cross-check.ts';
 import type { Problem } from './problems.ts';
 
 /** 1 MB: thousands of targets, and parsed in well under a second. */
@@ -47,6 +50,75 @@ function looserRequirements(first: unknown, next: unknown, tier: string): readon
     }));
 }
 
+/** A target where a document lists it, and what the document declares of it. */
+type Listed = {
+  readonly path: readonly PropertyKey[];
+  readonly id: string;
+  readonly compliance: Compliance;
+};
+
+function listedAt(path: readonly PropertyKey[], targets: unknown): readonly Listed[] {
+  if (!Array.isArray(targets)) return [];
+  return targets.flatMap((target: unknown, index): readonly Listed[] => {
+    const id = typeof target === 'string' ? target : ownOf(target, 'target');
+    if (typeof id !== 'string') return [];
+    const compliance: Compliance = objectOf(ownOf(target, 'compliance'));
+    return [{ path: [...path, index], id, compliance }];
+  });
+}
+
+function targetsOfTiers(document: unknown): readonly Listed[] {
+  return Object.entries(objectOf(ownOf(document, 'tiers'))).flatMap(([name, tier]) =>
+    Array.isArray(tier)
+      ? listedAt(['tiers', name], tier)
+      : listedAt(['tiers', name, 'targets'], ownOf(tier, 'targets')),
+  );
+}
+
+/** Those of tiers and rules. A rule that only names a target takes over what a tier declares of it. */
+function targetsOf(document: unknown): readonly Listed[] {
+  const ofTiers = targetsOfTiers(document);
+  const known = new Set(ofTiers.map(({ id }) => id));
+  const rules = ownOf(document, 'rules');
+  const ofRules = (Array.isArray(rules) ? rules : []).flatMap((rule: unknown, index) =>
+    listedAt(['rules', index, 'use'], ownOf(rule, 'use')),
+  );
+  const declares = ({ id, compliance }: Listed): boolean =>
+    Object.keys(compliance).length > 0 || !known.has(id);
+  return [...ofTiers, ...ofRules.filter(declares)];
+}
+
+/** What is declared of a provider in code. */
+type ProviderCompliance = (provider: string) => Compliance | undefined;
+
+/**
+ * What a document declares of targets that did not hold of them before: for a target of the first configuration, what that
+ * declared, and for a new one, what its provider declares.
+ */
+function newDeclarations(
+  first: unknown,
+  next: unknown,
+  ofProvider: ProviderCompliance,
+): readonly Problem[] {
+  const effective = ({ id, compliance }: Listed): Compliance =>
+    complianceOf(ofProvider(splitTarget(id).provider), compliance);
+  const before = Map.groupBy(targetsOf(first), ({ id }) => id);
+  return targetsOf(next).flatMap((listed): readonly Problem[] => {
+    const held = before.get(listed.id)?.map(effective) ?? [
+      ofProvider(splitTarget(listed.id).provider) ?? {},
+    ];
+    const now = effective(listed);
+    return (['region', 'zeroRetention', 'noTraining'] as const)
+      .filter((name) => now[name] !== undefined && now[name] !== false)
+      .filter((name) => !held.some((each) => each[name] === now[name]))
+      .map((name) => ({
+        path: [...listed.path, 'compliance', name],
+        message:
+          'a followed document must not declare more of a target; set allowLoosening to permit it',
+      }));
+  });
+}
+
 /**
  * What a document must not do to a running router. `first` is the routing data that the router was made with. What makes
  * it invalid in itself is checked elsewhere.
@@ -55,6 +127,7 @@ export function followedProblems(
   first: unknown,
   next: unknown,
   { allowRemoval = false, allowLoosening = false }: FollowOptions,
+  ofProvider: ProviderCompliance,
 ): readonly Problem[] {
   if (dataFlaws(next).some(({ kind }) => kind !== 'name')) return [];
   const problems: Problem[] = [];
@@ -73,5 +146,6 @@ export function followedProblems(
       problems.push({ path: ['tiers', tier], message });
     }
   }
+  if (!allowLoosening) problems.push(...newDeclarations(first, next, ofProvider));
   return problems;
 }

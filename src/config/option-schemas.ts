@@ -87,6 +87,14 @@ export const closeOptionsSchema = once(() =>
   z.strictObject({ drainMs: z.number().nonnegative().optional() }),
 );
 
+export const demoteOptionsSchema = once(() =>
+  z.strictObject({ weight: z.number().nonnegative().optional() }),
+);
+
+export const feedbackSchema = once(() =>
+  z.strictObject({ score: z.number().min(0).max(1), reason: z.string().optional() }),
+);
+
 export const followOptionsSchema = once(() =>
   z.strictObject({
     allowRemoval: z.boolean().optional(),

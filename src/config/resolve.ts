@@ -197,7 +197,9 @@ function resolveFallbacks(
   return Object.fromEntries(
     Object.entries(fallbacks).map(([code, targets = []]) => [
       code,
-      targets.map((target) => resolveTarget(name, tier, { target }, input)),
+      targets.map((target) =>
+        resolveTarget(name, tier, namedTarget({ target }, tier, input), input),
+      ),
     ]),
   );
 }
@@ -272,8 +274,8 @@ function resolveTier(
   };
 }
 
-/** A target that a rule names: as the tier has it, or with what another tier says of it. */
-function targetOfRule(named: TargetInput, tier: TierInput, input: RoutingInput): TargetInput {
+/** A target that a rule or `fallbacks` names: as the tier has it, or with what another tier says of it. */
+function namedTarget(named: TargetInput, tier: TierInput, input: RoutingInput): TargetInput {
   if (Object.keys(named).length > 1) return named;
   const isSame = ({ target }: TargetInput): boolean => target === named.target;
   const own = tier.targets.find(isSame);
@@ -299,7 +301,7 @@ function tiersByRule(
     rules.flatMap(({ name: rule, use }) => {
       if (typeof use === 'string') return [];
       const targets = use.map((each) =>
-        resolveTarget(name, tier, targetOfRule(each, tier, input), input),
+        resolveTarget(name, tier, namedTarget(each, tier, input), input),
       );
       return [[rule, { ...alone, targets }] as const];
     }),

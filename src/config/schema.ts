@@ -129,6 +129,7 @@ export const requires = z.strictObject({
   noTraining: z.boolean().optional(),
   p95FirstTokenMs: milliseconds.optional(),
   p95TotalMs: milliseconds.optional(),
+  minQuality: z.number().min(0).max(1).optional(),
 });
 
 const compliance = z.strictObject({

@@ -69,6 +69,11 @@ export type Completion<
 > = {
   /** The vendor's id of the answer. Generated if the vendor sends none. */
   readonly id: string;
+  /**
+   * The `callId` of the call's events, for `router.feedback`. With `singleFlight`, a call that shares the request of another
+   * one has no events without plugins: then it is that of the other call.
+   */
+  readonly callId: string;
   readonly tier: Tier;
   /** `provider/model` that answered. */
   readonly target: string;

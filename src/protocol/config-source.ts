@@ -45,7 +45,7 @@ export interface ConfigSource {
 export type FollowOptions = {
   /** Whether it may omit tiers of the configuration that the router was made with. @default false */
   readonly allowRemoval?: boolean;
-  /** Whether it may weaken or omit the `requires` of that configuration. @default false */
+  /** Whether it may weaken or omit the `requires` of that configuration, or declare more `compliance`. @default false */
   readonly allowLoosening?: boolean;
   /**
    * The documents contain only `prices`, and `pricesDate` if it is known. They are added to those of the configuration,

@@ -50,6 +50,8 @@ type Payloads<TierName extends string> = {
     readonly rule?: string;
     /** The targets to try, in order. */
     readonly candidates: readonly string[];
+    /** The candidates that come after the others, or less often, and why. Absent without any. */
+    readonly demoted?: readonly Skip[];
     readonly skipped: readonly Skip[];
   };
   'attempt-start': OfCall<TierName> & {
@@ -117,6 +119,19 @@ type Payloads<TierName extends string> = {
     readonly usd: number | null;
     readonly error?: ErrorSummary;
   };
+  /** `router.feedback` received a score for the answer of a call. Emitted for each. */
+  feedback: OfCall<TierName> & {
+    /** The target that answered. */
+    readonly target: string;
+    /** The model in the target. */
+    readonly model: string;
+    /** The model that the vendor reported. */
+    readonly servedModel: string;
+    /** From 0 to 1. */
+    readonly score: number;
+    /** The reason as your application gave it, up to 1,000 characters. It may be text of a user: the router does not look into it. */
+    readonly reason?: string;
+  };
   'circuit-open': OfCall<TierName> & {
     readonly target: string;
     /** Epoch milliseconds. */
@@ -166,6 +181,14 @@ type Payloads<TierName extends string> = {
   'target-isolate': OfRouter & { readonly target: string };
   /** All handles of the target's isolation were restored: it is in service again. */
   'target-restore': OfRouter & { readonly target: string };
+  /** `demote` lowered the weight of the target, or a handle of its demotion was restored and others are not. */
+  'target-demote': OfRouter & {
+    readonly target: string;
+    /** The most that its weight is now. */
+    readonly weight: number;
+  };
+  /** All handles of the target's demotion were restored. */
+  'target-demote-end': OfRouter & { readonly target: string };
   /** The configuration was replaced, by `reconfigure` or a followed source. */
   'config-change': OfRouter & {
     readonly tiers: readonly string[];

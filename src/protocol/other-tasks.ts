@@ -66,6 +66,8 @@ export type ImageOptions<Provider extends string = string> = SharedOptions<Provi
 };
 
 type SharedResult<Tier extends string> = {
+  /** The `callId` of the call's events, for `router.feedback`. If there were several batches: of the last one. */
+  readonly callId: string;
   readonly tier: Tier;
   /** `provider/model` that answered. If there were several batches: the last one. */
   readonly target: string;

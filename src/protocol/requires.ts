@@ -32,4 +32,9 @@ export type Requires = {
   readonly p95FirstTokenMs?: number | undefined;
   /** The same for the whole answer. */
   readonly p95TotalMs?: number | undefined;
+  /**
+   * From 0 to 1. A target whose answers to calls of this tier had a lower average score in `router.feedback` is tried after
+   * the others, from ten scores on, until there was no feedback on it for six hours.
+   */
+  readonly minQuality?: number | undefined;
 };

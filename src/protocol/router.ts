@@ -36,6 +36,11 @@ export type Explanation<Tier extends string = string> = {
     /** Options that the target does not support, and a model that is probably misspelt. */
     readonly warnings: readonly string[];
   }[];
+  /**
+   * The candidates that come after the others, or less often: they miss `p95FirstTokenMs`, `p95TotalMs` or `minQuality` of
+   * `requires`, or were demoted by `router.demote`. Absent without any.
+   */
+  readonly demoted?: readonly { readonly target: string; readonly reason: string }[];
   readonly skipped: readonly {
     readonly target: string;
     readonly key?: number;
@@ -68,11 +73,33 @@ export type Isolation<Provider extends string = string> = {
   [Symbol.dispose](): void;
 };
 
+/** A target that gets fewer calls. */
+export type Demotion<Provider extends string = string> = {
+  readonly target: TargetId<Provider>;
+  /** Ends this demotion. Others of the same target still apply. Further calls do nothing. */
+  restore(): void;
+  /** The same as `restore()`, for `using demotion = router.demote(…)`. */
+  [Symbol.dispose](): void;
+};
+
+/** What the application learned of an answer. */
+export type Feedback = {
+  /** How good the answer was, from 0 to 1. */
+  readonly score: number;
+  /**
+   * Why, in the application's words. It is passed on in the event `feedback`, and not kept. A longer one is cut to 1,000
+   * characters.
+   */
+  readonly reason?: string | undefined;
+};
+
 /** Current state of one target. */
 export type TargetSnapshot = {
   readonly circuit: 'closed' | 'open' | 'half-open';
   /** Set while the target is isolated. */
   readonly isolated?: true;
+  /** Set while the target is demoted: the most that its weight is where the order goes by weight. */
+  readonly demoted?: { readonly weight: number };
   /** Epoch milliseconds until which the circuit stays open. */
   readonly openUntil?: number;
   /** By reason: epoch milliseconds until which the target is skipped without having failed. */
@@ -94,6 +121,11 @@ export type TargetSnapshot = {
   readonly p50TotalMs?: number;
   readonly p95TotalMs?: number;
   readonly p99TotalMs?: number;
+  /**
+   * By the tier that was called: the average score in `router.feedback`, from 0 to 1, and the number of scores in it, up to
+   * 50. Absent without any for six hours.
+   */
+  readonly quality?: Readonly<Record<string, { readonly score: number; readonly scores: number }>>;
   /**
    * By path: the number of answers with a field or an event of a name that the adapter does not know, for up to 64
    * paths. Absent without any.
@@ -235,6 +267,31 @@ export interface Router<
    * @throws SignalboxError `config` if no tier lists the target
    */
   isolate(target: TargetId<Provider>): Isolation<Provider>;
+
+  /**
+   * Gives a target fewer calls until `restore()` of the returned handle, in all tiers: with the strategy `weighted`, its
+   * weight is at most `weight`; otherwise it is tried after the others. It is still tried when the others are not available or
+   * fail. With several handles, the lowest weight applies. Survives `reconfigure`.
+   *
+   * @default weight 0: it comes last with `weighted` too
+   * @throws SignalboxError `config` if no tier lists the target; for an invalid weight
+   */
+  demote(
+    target: TargetId<Provider>,
+    options?: { readonly weight?: number | undefined },
+  ): Demotion<Provider>;
+
+  /**
+   * Reports what the application learned of an answer, such as a user's rating or a failed check: `callId` is that of the
+   * completion. The score counts for the target that answered, and for the tier that was called: see `requires.minQuality`.
+   * Each report counts, also a second one on the same call. Emits `feedback`.
+   *
+   * Returns `false`, and does nothing, for a call that the router does not know: it is not among the latest 10,000 answered
+   * calls, was answered more than a day ago, was not answered, or is of another router or process.
+   *
+   * @throws SignalboxError `config` for a score that is not from 0 to 1
+   */
+  feedback(callId: string, feedback: Feedback): boolean;
 
   /** Returns the current health, limits and statistics of every target. */
   snapshot(): Snapshot;

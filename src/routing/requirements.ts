@@ -9,7 +9,16 @@ export type RequiredFacts = {
   /** Milliseconds; `undefined` while too little is known, or nothing of late. */
   readonly p95FirstTokenMs: number | undefined;
   readonly p95TotalMs: number | undefined;
+  /** Average score, from 0 to 1; `undefined` while too little is known. */
+  readonly quality: number | undefined;
 };
+
+/** What is declared: of the target over that of its provider, field by field. */
+export function complianceOf(ofProvider: Compliance = {}, ofTarget?: Compliance): Compliance {
+  if (ofTarget === undefined) return ofProvider;
+  const declared = Object.entries(ofTarget).filter(([, value]) => value !== undefined);
+  return { ...ofProvider, ...Object.fromEntries(declared) };
+}
 
 /** Enough digits to compare it with a limit. */
 function shownUsd(usd: number): string {
@@ -48,10 +57,18 @@ export function unmetRequirement(requires: Requires, facts: RequiredFacts): stri
   return maxEstimatedUsd === undefined ? undefined : costProblem(maxEstimatedUsd, facts);
 }
 
-/** Whether the target is slower than required: it is tried after the others. */
-export function isTooSlow(requires: Requires, facts: RequiredFacts): boolean {
-  return (['p95FirstTokenMs', 'p95TotalMs'] as const).some((figure) => {
-    const most = requires[figure];
-    return most !== undefined && (facts[figure] ?? 0) > most;
-  });
+/** Why the target is tried after the others: it is slower or worse than required. */
+export function missedRequirement(requires: Requires, facts: RequiredFacts): string | undefined {
+  for (const name of ['p95FirstTokenMs', 'p95TotalMs'] as const) {
+    const most = requires[name];
+    if (most === undefined) continue;
+    const ms = facts[name];
+    if (ms !== undefined && ms > most) {
+      return `its ${name} is ${Math.round(ms)}, and requires.${name} is ${most}`;
+    }
+  }
+  const { minQuality } = requires;
+  const quality = minQuality === undefined ? undefined : facts.quality;
+  if (minQuality === undefined || quality === undefined || quality >= minQuality) return undefined;
+  return `its quality is ${Number(quality.toPrecision(3))}, and requires.minQuality is ${minQuality}`;
 }

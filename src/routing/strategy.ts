@@ -26,6 +26,11 @@ export const builtInStrategies = {
   balanced,
 } as const satisfies Record<BuiltInStrategy, (settings: StrategySettings) => Strategy>;
 
+/** Whether the order of the strategy goes by the weights of the targets. */
+export function goesByWeight({ strategy }: NamedStrategy): boolean {
+  return strategy === weighted;
+}
+
 /** A strategy and its name in the configuration. */
 export type NamedStrategy = { readonly name: string; readonly strategy: Strategy };
 

@@ -1,3 +1,5 @@
+import type { Tags } from '../protocol/completion.ts';
+
 /** The result of one attempt. */
 type Sample = {
   readonly outcome: 'ok' | 'error' | 'aborted';
@@ -241,5 +243,77 @@ export class Recent {
   /** Milliseconds since the last attempt. */
   idleMs(now: number): number | undefined {
     return this.#at === undefined ? undefined : now - this.#at;
+  }
+}
+
+/** What feedback on an answer needs to know. Nothing of what was asked or answered. */
+export type AnsweredCall = {
+  readonly callId: string;
+  readonly tier: string;
+  readonly target: string;
+  readonly servedModel: string;
+  readonly tags: Tags;
+  readonly drill: string | undefined;
+  /** Epoch milliseconds. */
+  readonly at: number;
+};
+
+/** A longer name of a model is not kept: an answer must not fill the memory with it. */
+const maxModelLength = 200;
+
+/**
+ * The latest calls that were answered. Each takes about 260 bytes, and its tags. A list and no table of ids: every call is
+ * added, and few are looked up.
+ */
+export class AnsweredCalls {
+  readonly #maxCalls: number;
+  readonly #keepMs: number;
+  readonly #calls: (AnsweredCall | undefined)[] = [];
+  /** Index of the oldest. */
+  #first = 0;
+  #size = 0;
+
+  constructor(maxCalls: number, keepMs: number) {
+    this.#maxCalls = maxCalls;
+    this.#keepMs = keepMs;
+  }
+
+  add(call: AnsweredCall, requestedModel: string): void {
+    const isLong = call.servedModel.length > maxModelLength;
+    this.#forgetOld(call.at);
+    if (this.#size === this.#maxCalls) this.#forgetFirst();
+    const index = (this.#first + this.#size) % this.#maxCalls;
+    this.#calls[index] = isLong ? { ...call, servedModel: requestedModel } : call;
+    this.#size += 1;
+  }
+
+  /** From the latest on, because most feedback is on one of the latest calls. */
+  find(callId: string, now: number): AnsweredCall | undefined {
+    this.#forgetOld(now);
+    for (let offset = this.#size - 1; offset >= 0; offset -= 1) {
+      const call = this.#calls[(this.#first + offset) % this.#maxCalls];
+      if (call?.callId === callId) return call;
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    this.#calls.length = 0;
+    this.#first = 0;
+    this.#size = 0;
+  }
+
+  #forgetOld(now: number): void {
+    while (this.#size > 0) {
+      const first = this.#calls[this.#first];
+      if (first !== undefined && first.at > now - this.#keepMs) return;
+      this.#forgetFirst();
+    }
+  }
+
+  #forgetFirst(): void {
+    this.#calls[this.#first] = undefined;
+    this.#first = (this.#first + 1) % this.#maxCalls;
+    this.#size -= 1;
   }
 }

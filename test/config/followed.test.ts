@@ -22,7 +22,7 @@ describe('followedProblems', () => {
   const requires = { maxEstimatedUsd: 1, minQuality: 0.5, regions: ['eu', 'us'], noTraining: true };
   const first = { tiers: { t: { targets: ['p/m'], requires } } };
   const pathsOf = (next: object, options = {}) =>
-    followedProblems(first, next, options).map(({ path }) => path.join('.'));
+    followedProblems(first, next, options, () => undefined).map(({ path }) => path.join('.'));
   const withRequires = (changed: object) => ({
     tiers: { t: { targets: ['p/m'], requires: { ...requires, ...changed } } },
   });
@@ -53,5 +53,89 @@ describe('followedProblems', () => {
     const next = { defaults: { requires }, tiers: { t: ['p/m'] } };
     expect(pathsOf(next)).toEqual([]);
     expect(pathsOf({ tiers: { t: ['p/m'] } })).toHaveLength(4);
+  });
+
+  it.each([
+    ['a higher maximum of latency', 'p95TotalMs', 900, 1_000],
+    ['no maximum of latency', 'p95FirstTokenMs', 900, undefined],
+    ['no maximum of cost', 'maxEstimatedUsd', 1, undefined],
+    ['no minimum', 'minQuality', 0.5, undefined],
+    ['any region', 'regions', ['eu'], undefined],
+    ['a switched off requirement', 'zeroRetention', true, false],
+  ])('refuses %s, in the tier and in the defaults', (_, name, before, after) => {
+    const tiers = { t: ['p/m'] };
+    const inTier = (value: unknown) => ({
+      tiers: { t: { targets: ['p/m'], requires: { [name]: value } } },
+    });
+    const inDefaults = (value: unknown) => ({ tiers, defaults: { requires: { [name]: value } } });
+    for (const [one, other] of [
+      [inTier(before), inTier(after)],
+      [inDefaults(before), inDefaults(after)],
+      [inDefaults(before), inTier(after)],
+    ] as const) {
+      const problems = followedProblems(one, other, {}, () => undefined);
+      expect(problems.map(({ path }) => path.join('.'))).toEqual([`tiers.t.requires.${name}`]);
+      expect(followedProblems(one, one, {}, () => undefined)).toEqual([]);
+    }
+  });
+});
+
+describe('followedProblems of compliance', () => {
+  const eu = { region: 'eu', noTraining: true } as const;
+  const declared = (compliance: object, id = 'p/m') => ({
+    tiers: { t: { targets: [{ target: id, compliance }] } },
+  });
+  const pathsOf = (first: object, next: object, ofProvider?: object) =>
+    followedProblems(first, next, {}, (name) => (name === 'p' ? ofProvider : undefined)).map(
+      ({ path }) => path.join('.'),
+    );
+
+  it.each([
+    ['the same', eu],
+    ['less', { region: 'eu' }],
+    ['the opposite', { region: 'eu', noTraining: false }],
+    ['nothing', {}],
+  ])('allows a document that declares %s', (_, compliance) => {
+    expect(pathsOf(declared(eu), declared(compliance))).toEqual([]);
+  });
+
+  it.each([
+    ['more', { ...eu, zeroRetention: true }, 'zeroRetention'],
+    ['another region', { ...eu, region: 'us' }, 'region'],
+  ])('refuses a document that declares %s', (_, compliance, field) => {
+    const next = declared(compliance);
+    expect(pathsOf(declared(eu), next)).toEqual([`tiers.t.targets.0.compliance.${field}`]);
+    expect(followedProblems(declared(eu), next, { allowLoosening: true }, () => undefined)).toEqual(
+      [],
+    );
+  });
+
+  it('holds a new target to what its provider declares', () => {
+    expect(pathsOf(declared({}), declared(eu, 'p/new'), eu)).toEqual([]);
+    expect(pathsOf(declared({}), declared(eu, 'p/new'), { region: 'eu' })).toEqual([
+      'tiers.t.targets.0.compliance.noTraining',
+    ]);
+    expect(pathsOf(declared({}), declared(eu, 'q/new'), eu)).toHaveLength(2);
+  });
+
+  it('finds that a target lost what set it apart from its provider', () => {
+    const first = declared({ noTraining: false });
+    expect(pathsOf(first, { tiers: { t: ['p/m'] } }, eu)).toEqual([
+      'tiers.t.0.compliance.noTraining',
+    ]);
+    expect(pathsOf(first, declared({ region: 'us' }), { region: 'eu' })).toEqual([
+      'tiers.t.targets.0.compliance.region',
+    ]);
+  });
+
+  it('finds declarations in rules, where one that only names a target takes over those of tiers', () => {
+    const first = declared({ noTraining: false });
+    const withRule = (use: object) => ({ ...first, rules: [{ name: 'r', when: {}, use: [use] }] });
+    expect(pathsOf(first, withRule({ target: 'p/m', compliance: eu }), {})).toEqual([
+      'rules.0.use.0.compliance.region',
+      'rules.0.use.0.compliance.noTraining',
+    ]);
+    expect(pathsOf(first, { ...first, rules: [{ name: 'r', use: ['p/m'] }] }, eu)).toEqual([]);
+    expect(pathsOf(first, { ...first, rules: [{ name: 'r', use: 't' }] }, eu)).toEqual([]);
   });
 });

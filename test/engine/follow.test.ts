@@ -43,7 +43,7 @@ function setUp() {
   return { runtime, p, router, events: recordEvents(router) };
 }
 
-const targetsOf = (router: ReturnType<typeof setUp>['router']) =>
+const targetsOf = (router: Pick<ReturnType<typeof setUp>['router'], 'snapshot'>) =>
   Object.keys(router.snapshot().targets);
 
 describe('follow', () => {
@@ -133,6 +133,43 @@ describe('follow', () => {
     deliver(document);
     const [{ problems = [] } = {}] = events.of('config-rejected');
     expect(problems.map(({ path }) => path)).toEqual(paths);
+    await router.close();
+  });
+
+  it('refuses a document that loosens what a tier requires or what targets declare', async () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const p = fakeProvider('hi', { runtime, compliance: { region: 'us', noTraining: true } });
+    const requires = { regions: ['eu'], noTraining: true, minQuality: 0.7 };
+    const target = { target: 'p/m', compliance: { region: 'eu' } } as const;
+    const strict = { tiers: { t: { targets: [target], requires } } } as const;
+    const router = createRouter({ runtime, providers: { p }, ...strict });
+    const events = recordEvents(router);
+    const { source, deliver } = manualSource(strict);
+    const following = await router.follow(source);
+    deliver({ tiers: { t: { targets: [target], requires: { regions: ['eu', 'us'] } } } });
+    deliver({ tiers: { t: { targets: ['p/m'], requires } } });
+    deliver({
+      tiers: {
+        t: { targets: [target, { target: 'p/n', compliance: { region: 'eu' } }], requires },
+      },
+    });
+    expect(
+      events.of('config-rejected').map(({ problems }) => problems.map(({ path }) => path)),
+    ).toEqual([
+      ['tiers.t.requires.regions', 'tiers.t.requires.noTraining', 'tiers.t.requires.minQuality'],
+      ['tiers.t.targets[0].compliance.region'],
+      ['tiers.t.targets[1].compliance.region'],
+    ]);
+    expect(events.of('config-change')).toEqual([]);
+    deliver({
+      tiers: {
+        t: { targets: [target, { target: 'p/n', compliance: { noTraining: true } }], requires },
+      },
+    });
+    expect(targetsOf(router)).toEqual(['p/m', 'p/n']);
+    await following.stop();
+    await router.follow(manualSource({ tiers: { t: ['p/m'] } }).source, { allowLoosening: true });
+    expect((await router.complete('t', 'hi')).text).toBe('hi');
     await router.close();
   });
 

@@ -116,6 +116,20 @@ describe('requires', () => {
     expect(target).toBe('us/n');
   });
 
+  it('counts what another tier declares of a target that `fallbacks` names', async () => {
+    const { router, asked } = setUp({
+      scripts: { eu: { error: 'content_filter' } },
+      other: [{ target: 'us/m', compliance: { noTraining: false } }],
+      tier: {
+        targets: [{ target: 'eu/m', compliance: { noTraining: true } }],
+        fallbacks: { content_filter: ['us/m'] },
+        requires: { noTraining: true },
+      },
+    });
+    expect((await failureOf(router.complete('t', 'hi'))).code).toBe('content_filter');
+    expect(asked()).toEqual(['eu']);
+  });
+
   it("merges a tier's fields over those of defaults", async () => {
     const { router } = setUp({
       more: { defaults: { requires: { regions: ['us'], noTraining: true } } },

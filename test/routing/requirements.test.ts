@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Requires } from '../../src/protocol/requires.ts';
-import { isTooSlow, type RequiredFacts, unmetRequirement } from '../../src/routing/requirements.ts';
+import {
+  missedRequirement,
+  type RequiredFacts,
+  unmetRequirement,
+} from '../../src/routing/requirements.ts';
 
 const facts: RequiredFacts = {
   compliance: {},
   usd: undefined,
   p95FirstTokenMs: undefined,
   p95TotalMs: undefined,
+  quality: undefined,
 };
 
 describe('a requirement', () => {
@@ -38,11 +43,16 @@ describe('a requirement', () => {
     expect(unmetRequirement(requires, { ...facts, ...given })).toBe(reason);
   });
 
-  it('of latency demotes only a target that is known to be slower', () => {
-    const slow = { ...facts, p95FirstTokenMs: 900, p95TotalMs: 4_000 };
-    expect(isTooSlow({ p95FirstTokenMs: 800 }, slow)).toBe(true);
-    expect(isTooSlow({ p95FirstTokenMs: 900, p95TotalMs: 5_000 }, slow)).toBe(false);
-    expect(isTooSlow({ p95TotalMs: 1 }, facts)).toBe(false);
-    expect(unmetRequirement({ p95FirstTokenMs: 1, p95TotalMs: 1 }, slow)).toBeUndefined();
+  it.each<[Requires, string | undefined]>([
+    [{ p95FirstTokenMs: 800 }, 'its p95FirstTokenMs is 900, and requires.p95FirstTokenMs is 800'],
+    [{ p95FirstTokenMs: 900, p95TotalMs: 5_000 }, undefined],
+    [{ p95TotalMs: 3_999 }, 'its p95TotalMs is 4000, and requires.p95TotalMs is 3999'],
+    [{ minQuality: 0.5 }, undefined],
+    [{ minQuality: 0.7 }, 'its quality is 0.5, and requires.minQuality is 0.7'],
+  ])('%j demotes a target that is known to miss it, and excludes none', (requires, reason) => {
+    const known = { ...facts, p95FirstTokenMs: 900, p95TotalMs: 4_000, quality: 0.5 };
+    expect(missedRequirement(requires, known)).toBe(reason);
+    expect(missedRequirement(requires, facts)).toBeUndefined();
+    expect(unmetRequirement(requires, known)).toBeUndefined();
   });
 });

@@ -5,6 +5,7 @@ import type { Part } from '../../src/protocol/message.ts';
 export function completionOf(content: readonly Part[], more: Partial<Completion> = {}): Completion {
   return {
     id: 'answer_1',
+    callId: 'call_1',
     tier: 'fast',
     target: 'a/1',
     provider: 'a',

@@ -3,6 +3,7 @@ import {
   type Completion,
   type CompletionStream,
   createRouter,
+  type Demotion,
   type DrillReport,
   defineConfig,
   type Explanation,
@@ -88,6 +89,35 @@ isolation.restore();
 router.isolate('mistral/x');
 // @ts-expect-error
 router.isolate('openai');
+
+// The same holds for targets to demote.
+const demotion = router.demote('openai/gpt-5.4-mini', { weight: 0.1 });
+expectType<Equal<typeof demotion, Demotion<'openai' | 'anthropic'>>>(true);
+demotion.restore();
+{
+  using demoted = router.demote('anthropic/vendor/model');
+  expectType<Equal<typeof demoted.target, `openai/${string}` | `anthropic/${string}`>>(true);
+}
+// @ts-expect-error
+router.demote('mistral/x');
+// @ts-expect-error
+router.demote('openai/gpt-5.4-mini', { wieght: 1 });
+
+// Feedback names a call by the `callId` of its result.
+expectType<Equal<typeof fast.callId, string>>(true);
+expectType<Equal<Awaited<ReturnType<typeof router.embed>>['callId'], string>>(true);
+expectType<Equal<Awaited<ReturnType<typeof router.image>>['callId'], string>>(true);
+const isKnown = router.feedback(fast.callId, { score: 1, reason: undefined });
+expectType<Equal<typeof isKnown, boolean>>(true);
+// @ts-expect-error
+router.feedback(fast.callId, { reason: 'good' });
+// @ts-expect-error
+router.feedback(fast.callId, { score: 'good' });
+router.on('feedback', ({ tier, score, reason }) => {
+  expectType<Equal<typeof tier, 'fast' | 'cheap-summarize'>>(true);
+  expectType<Equal<typeof score, number>>(true);
+  expectType<Equal<typeof reason, string | undefined>>(true);
+});
 
 // A tier name of type `string` must be narrowed first.
 declare const anyName: string;

@@ -42,6 +42,7 @@ export function toCompletion(whole: WholeAnswer): WholeCompletion {
   const totalMs = engine.runtime.now() - scope.startedAt;
   const completion: Building = {
     id: collected.id ?? engine.runtime.createId('answer'),
+    callId: call.id,
     tier: call.called.name,
     target: target.id,
     provider: target.provider,

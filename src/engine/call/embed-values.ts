@@ -84,6 +84,7 @@ function toEmbeddings(
   return {
     vectors,
     dimensions: vectors[0]?.length ?? 0,
+    callId: last.callId,
     tier: last.tier,
     target: last.target,
     provider: last.provider,

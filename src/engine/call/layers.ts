@@ -288,11 +288,15 @@ export class Layers implements CallLayers {
     return view;
   }
 
-  /** The answer leaves the outermost layer: its own checks have been made, or are made now. */
+  /**
+   * The answer leaves the outermost layer: its own checks have been made, or are made now. It may be one of an earlier call,
+   * such as a cached one.
+   */
   async #leave(answer: PluginAnswer): Promise<PluginAnswer> {
+    const { id: callId, task } = this.#outer;
     const checked = this.#checked.get(answer.content);
-    if (checked === undefined) return this.#outer.task.check(answer);
-    return { ...answer, object: checked.object, toolCalls: checked.toolCalls };
+    if (checked === undefined) return { ...(await task.check(answer)), callId };
+    return { ...answer, object: checked.object, toolCalls: checked.toolCalls, callId };
   }
 
   /** The failure as the caller sees it: what had arrived looks as it does outside of the layers. */

@@ -2,9 +2,9 @@ import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.t
 import type { Completion } from '../../protocol/completion.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Call, Engine } from '../core/engine.ts';
 import type { CallScope, Scope } from '../core/scope.ts';
-import type { Trail } from '../core/trail.ts';
+import { Trail } from '../core/trail.ts';
 
 /** The parts of a call in batches; `finish` is the last part. */
 export type CallRun = AsyncGenerator<PluginParts, void>;
@@ -152,32 +152,20 @@ export interface CallAccount {
 export class WholeCallAccount implements CallAccount {
   readonly trail: Trail;
   readonly #engine: Engine;
-  readonly #mode: 'complete' | 'stream';
+  readonly #call: Call;
   readonly #scope: CallScope;
   readonly #onClose: () => void;
 
-  constructor(
-    engine: Engine,
-    trail: Trail,
-    {
-      scope,
-      mode,
-      onClose,
-    }: {
-      readonly scope: CallScope;
-      readonly mode: 'complete' | 'stream';
-      readonly onClose: () => void;
-    },
-  ) {
-    this.trail = trail;
+  constructor(engine: Engine, call: Call, scope: CallScope, onClose: () => void) {
+    this.trail = new Trail(engine, call);
     this.#engine = engine;
-    this.#mode = mode;
+    this.#call = call;
     this.#scope = scope;
     this.#onClose = onClose;
   }
 
   open(): void {
-    this.trail.emit('call-start', { mode: this.#mode });
+    this.trail.emit('call-start', { mode: this.#call.mode });
   }
 
   close(outcome: Completion | SignalboxError): void {
@@ -198,6 +186,7 @@ export class WholeCallAccount implements CallAccount {
       usd: trail.hasUnknownCost ? null : trail.usd,
     };
     if (!isSignalboxError(outcome)) {
+      this.#keepForFeedback(outcome);
       const { firstTokenMs } = outcome.latency;
       const timing = firstTokenMs === undefined ? {} : { firstTokenMs };
       trail.emit('call-end', { ...common, ...timing, status: 'ok', target: outcome.target });
@@ -206,6 +195,15 @@ export class WholeCallAccount implements CallAccount {
     const isAborted = outcome.code === 'aborted' || outcome.code === 'closed';
     const status = isAborted ? 'aborted' : 'error';
     trail.emit('call-end', { ...common, status, error: summarizeError(outcome) });
+  }
+
+  #keepForFeedback({ target, model }: Completion): void {
+    const { answered, runtime } = this.#engine;
+    const { id: callId, called, tags, drill } = this.#call;
+    const { requested, served } = model;
+    const at = runtime.now();
+    const tier = called.name;
+    answered.add({ callId, tier, target, servedModel: served, tags, drill, at }, requested);
   }
 }
 

@@ -2,7 +2,6 @@ import { defaults } from '../../config/defaults.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import { type CallScope, openScope, type Scope } from '../core/scope.ts';
-import { Trail } from '../core/trail.ts';
 import { Layers, type MakeCalls } from './layers.ts';
 import type { Next } from './plugin-layer.ts';
 import { runCall } from './run-call.ts';
@@ -118,7 +117,7 @@ export class CallStarter {
   #run(call: Call, scope: CallScope, onClose: () => void, flights?: SingleFlight): CallRun {
     const drilled = this.#drilled(call) ?? { engine: this.#engine, call };
     const { engine } = drilled;
-    const account = accountOf(drilled, scope, onClose);
+    const account = new WholeCallAccount(engine, drilled.call, scope, onClose);
     if (drilled.call.plugins.length === 0) return runCall(engine, call, scope, account);
     const layers = new Layers(engine, drilled.call, scope, this.#makeCalls);
     return layers.run(account, (inner, options) => {
@@ -181,9 +180,4 @@ export class CallStarter {
     const where = [called.name, tier.name, rule, requires];
     return this.#keyOf(config, [where, mode, task.request, compared]);
   }
-}
-
-function accountOf({ engine, call }: Drilled, scope: CallScope, onClose: () => void): CallAccount {
-  const { mode } = call;
-  return new WholeCallAccount(engine, new Trail(engine, call), { scope, mode, onClose });
 }

@@ -73,6 +73,7 @@ export class Chain {
       trail.emit('route-plan', {
         ...(rule !== undefined && { rule }),
         candidates: planned.candidates.map(({ id }) => id),
+        ...(planned.demoted.length > 0 && { demoted: planned.demoted }),
         skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
       });
     }

@@ -6,7 +6,7 @@ import type { Capability, Provider } from '../../protocol/provider.ts';
 import type { StrategyCandidate, StrategyContext } from '../../protocol/strategy.ts';
 import type { Knowledge } from '../../routing/candidate.ts';
 import { type Plan, plan } from '../../routing/plan.ts';
-import { orderBy } from '../../routing/strategy.ts';
+import { goesByWeight, orderBy } from '../../routing/strategy.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
@@ -20,6 +20,7 @@ import {
 import { forecastCallOf } from '../core/expected-cost.ts';
 import type { Scope } from '../core/scope.ts';
 import { inputTokensOf } from '../core/token-estimate.ts';
+import { Demotions, orderByLowerWeights, withDemotedLast } from './demotions.ts';
 import { KnownTarget } from './known-target.ts';
 import { CallRequirements, limitsCost } from './requirements.ts';
 
@@ -119,6 +120,12 @@ export function loadForPlan(engine: Engine, call: Call): Promise<unknown> | unde
   return loading?.catch(() => undefined);
 }
 
+/** The plan of a call. */
+export type CallPlan = Plan & {
+  /** The targets to try that come after the others, or less often, and why. */
+  readonly demoted: readonly { readonly target: string; readonly reason: string }[];
+};
+
 /** The targets that this call would try, and why not the others: those of its tiers, or those `listed`. */
 export function planCall(
   engine: Engine,
@@ -126,15 +133,20 @@ export function planCall(
   scope?: Scope,
   plans: AttemptPlans = new AttemptPlans(engine, call),
   listed?: readonly ResolvedTarget[],
-): Plan {
+): CallPlan {
   const { config, tier, task, layers, options } = call;
+  const { demoted } = engine.registry;
   const remainingMs = scope?.remainingMs() ?? Number.POSITIVE_INFINITY;
   const chain = tiersOf(config, tier);
   const requirements = hasRequirements(call, chain)
     ? new CallRequirements(engine, call, plans, chain)
     : undefined;
-  const inOrder = (each: ResolvedTier): readonly ResolvedTarget[] =>
-    orderBy(each.strategy, each.targets, () => contextOf(engine, call, plans, each, remainingMs));
+  const inOrder = (each: ResolvedTier): readonly ResolvedTarget[] => {
+    const context = () => contextOf(engine, call, plans, each, remainingMs);
+    return demoted.isEmpty || !goesByWeight(each.strategy)
+      ? orderBy(each.strategy, each.targets, context)
+      : orderByLowerWeights(engine, each, context);
+  };
   const targets = listed ?? chain.flatMap(inOrder);
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
@@ -144,16 +156,28 @@ export function planCall(
     excluded: (target) => requirements?.unmet(target) ?? layers?.exclusion(target),
   };
   const { familyOf } = task;
-  return plan(
-    requirements?.ranked(targets) ?? targets,
-    task.needs,
-    {
-      route: options.route,
-      whenAllOpen: tier.whenAllOpen,
-      ...(familyOf !== undefined && { familyOf }),
-    },
-    knowledge,
-  );
+  const planned = (ordered: readonly ResolvedTarget[]): Plan =>
+    plan(
+      ordered,
+      task.needs,
+      {
+        route: options.route,
+        whenAllOpen: tier.whenAllOpen,
+        ...(familyOf !== undefined && { familyOf }),
+      },
+      knowledge,
+    );
+  if (requirements === undefined && demoted.isEmpty) return { ...planned(targets), demoted: [] };
+  const weighted = listed === undefined ? chain : [];
+  const demotions = new Demotions(engine, weighted, requirements).of(targets);
+  const made = planned(withDemotedLast(targets, demotions, familyOf));
+  const tried = new Set(made.candidates.map(({ id }) => id));
+  return {
+    ...made,
+    demoted: [...demotions].flatMap(([target, { reason }]) =>
+      tried.has(target) ? [{ target, reason }] : [],
+    ),
+  };
 }
 
 /** The context windows that were too small for a call's prompt. */

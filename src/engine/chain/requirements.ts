@@ -1,7 +1,12 @@
 import type { ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
 import { once } from '../../internal/once.ts';
-import type { Compliance, Requires } from '../../protocol/requires.ts';
-import { isTooSlow, type RequiredFacts, unmetRequirement } from '../../routing/requirements.ts';
+import type { Requires } from '../../protocol/requires.ts';
+import {
+  complianceOf,
+  missedRequirement,
+  type RequiredFacts,
+  unmetRequirement,
+} from '../../routing/requirements.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import { type Call, type Engine, providerOf } from '../core/engine.ts';
 import { expectedUsd, forecastCallOf } from '../core/expected-cost.ts';
@@ -25,13 +30,6 @@ function p95(
   const quantile = 0.95;
   const error = 2 * Math.sqrt((quantile * (1 - quantile)) / samples);
   return statistics.percentile(name, quantile - error);
-}
-
-/** What is declared: of the target over that of its provider, field by field. */
-export function complianceOf(ofProvider: Compliance = {}, ofTarget?: Compliance): Compliance {
-  if (ofTarget === undefined) return ofProvider;
-  const declared = Object.entries(ofTarget).filter(([, value]) => value !== undefined);
-  return { ...ofProvider, ...Object.fromEntries(declared) };
 }
 
 /** What the tiers require that the call's tier falls back to, by their names. */
@@ -82,22 +80,14 @@ export class CallRequirements {
     return undefined;
   }
 
-  /**
-   * The targets with those that are slower than required last. With families, each stays in its place: vectors of another
-   * family do not replace those of the first.
-   */
-  ranked(targets: readonly ResolvedTarget[]): readonly ResolvedTarget[] {
-    const { familyOf } = this.#call.task;
-    const families = familyOf === undefined ? [targets] : Map.groupBy(targets, familyOf).values();
-    return [...families].flatMap((family) => {
-      const slow = new Set(family.filter((target) => this.#isTooSlow(target)));
-      return [...family.filter((target) => !slow.has(target)), ...slow];
-    });
-  }
-
-  #isTooSlow(target: ResolvedTarget): boolean {
+  /** Why the target is tried after the others; `undefined` when it is not. */
+  missed(target: ResolvedTarget): string | undefined {
     const facts = this.#factsOf(target);
-    return this.#requiredOf(target).some((requires) => isTooSlow(requires, facts));
+    for (const requires of this.#requiredOf(target)) {
+      const reason = missedRequirement(requires, facts);
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
   }
 
   #requiredOf({ tier }: ResolvedTarget): readonly Requires[] {
@@ -109,6 +99,7 @@ export class CallRequirements {
     const engine = this.#engine;
     const plans = this.#plans;
     const forecastCall = this.#forecastCall;
+    const tier = this.#call.called.name;
     return {
       get compliance() {
         return complianceOf(providerOf(engine, target).compliance, target.compliance);
@@ -121,6 +112,10 @@ export class CallRequirements {
       },
       get p95TotalMs() {
         return p95(engine, target, 'totalMs');
+      },
+      get quality() {
+        const { registry, runtime } = engine;
+        return registry.quality.score(target.id, tier, runtime.now());
       },
     };
   }

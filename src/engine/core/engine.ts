@@ -15,6 +15,7 @@ import type { Strategy } from '../../protocol/strategy.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
+import type { AnsweredCalls } from '../../telemetry/statistics.ts';
 import type { Scope } from './scope.ts';
 import type {
   ConfiguredNames,
@@ -79,6 +80,8 @@ export type Engine = {
   /** Retained while their calls are in flight. */
   readonly configs: LiveConfigs;
   readonly pricing: Pricing;
+  /** The calls that feedback can name. */
+  readonly answered: AnsweredCalls;
   readonly loading: Loading;
   readonly emitter: Emitter;
   /** A target once for each key of its provider's pool. */

@@ -9,6 +9,7 @@ import { createVendorGate, type VendorGate } from '../../limits/vendor-gate.ts';
 import { Forecast } from '../../pricing/forecast.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
+import { QualityStatistics } from '../../telemetry/quality.ts';
 import {
   createStatistics,
   NameCounts,
@@ -220,22 +221,54 @@ export class IsolatedTargets {
   }
 }
 
+/** The targets that must get fewer requests. The lowest weight of a target's handles applies. */
+export class DemotedTargets {
+  /** The weights of the handles, by target. */
+  readonly #weights = new Map<string, readonly number[]>();
+
+  get isEmpty(): boolean {
+    return this.#weights.size === 0;
+  }
+
+  /** The most that the target's weight may be; `undefined` when it is not demoted. */
+  maxWeight(id: string): number | undefined {
+    const weights = this.#weights.get(id);
+    return weights && Math.min(...weights);
+  }
+
+  add(id: string, weight: number): void {
+    this.#weights.set(id, [...(this.#weights.get(id) ?? []), weight]);
+  }
+
+  /** Removes one handle of that weight. */
+  remove(id: string, weight: number): void {
+    const weights = this.#weights.get(id) ?? [];
+    const left = weights.toSpliced(weights.indexOf(weight), 1);
+    if (left.length > 0) this.#weights.set(id, left);
+    else this.#weights.delete(id);
+  }
+}
+
 /**
  * Everything the router knows of its targets, providers and tiers between calls. States are made on first use and
  * removed by {@link prune} when no configuration in use names them.
  */
 export class TargetRegistry {
-  /** Not pruned: isolation outlives a configuration. */
+  /** Not pruned: isolation and demotion outlive a configuration. */
   readonly isolated: IsolatedTargets;
+  readonly demoted: DemotedTargets;
   readonly #runtime: Runtime;
   readonly #targets = new Map<string, TargetState>();
   readonly #providers = new Map<string, ProviderState>();
   readonly #tiers = new Map<string, TierState>();
   #forecast: Forecast | undefined;
+  #quality: QualityStatistics | undefined;
 
-  constructor(runtime: Runtime, isolatedTargets = new IsolatedTargets()) {
+  /** With `other`, the same targets are isolated and demoted. */
+  constructor(runtime: Runtime, other?: TargetRegistry) {
     this.#runtime = runtime;
-    this.isolated = isolatedTargets;
+    this.isolated = other?.isolated ?? new IsolatedTargets();
+    this.demoted = other?.demoted ?? new DemotedTargets();
   }
 
   target(id: string): TargetState {
@@ -278,6 +311,12 @@ export class TargetRegistry {
     return this.#forecast;
   }
 
+  /** What feedback says of answers. Made for the first one, or for a call that requires quality. */
+  get quality(): QualityStatistics {
+    this.#quality ??= new QualityStatistics();
+    return this.#quality;
+  }
+
   /**
    * Why the target cannot be tried now; `undefined` when it can. With a pool, `key` says which key: what one key may
    * not do, another may. The circuit is that of all keys. Changes nothing.
@@ -304,6 +343,7 @@ export class TargetRegistry {
   prune({ tiers, targets }: ConfiguredNames): void {
     for (const id of this.#targets.keys()) if (!targets.has(id)) this.#targets.delete(id);
     for (const tier of this.#tiers.keys()) if (!tiers.has(tier)) this.#tiers.delete(tier);
+    this.#quality?.prune(tiers, targets);
   }
 }
 

@@ -77,7 +77,13 @@ export class Configuration {
       this.#replaceIfChanged(this.#routing, checkPrices(document, this.#known), source);
       return;
     }
-    const problems = followedProblems(this.#first, document, options);
+    const { providers } = this.#engine;
+    const problems = followedProblems(
+      this.#first,
+      document,
+      options,
+      (name) => providers.get(name)?.compliance,
+    );
     const { input } = resolveConfig(document, this.#known, problems);
     this.#replaceIfChanged(input, this.#prices, source);
   }

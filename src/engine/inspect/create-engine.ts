@@ -1,8 +1,10 @@
+import { defaults } from '../../config/defaults.ts';
 import { createRetryBudget } from '../../limits/request-budgets.ts';
 import { createPricing } from '../../pricing/pricing.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
+import { AnsweredCalls } from '../../telemetry/statistics.ts';
 import { createLoading } from '../attempt/attempt-request.ts';
 import type { Engine } from '../core/engine.ts';
 import { createLiveConfigs, TargetRegistry } from '../core/target-registry.ts';
@@ -28,6 +30,7 @@ export function createEngine(
       registry.prune(names);
     }),
     pricing: createPricing({ now }),
+    answered: new AnsweredCalls(defaults.feedbackCalls, defaults.feedbackMs),
     loading: createLoading(providers),
     emitter,
     keyedTargets: new WeakMap(),

@@ -7,9 +7,8 @@ import type {
   TierDescription,
 } from '../../protocol/description.ts';
 import type { Requires } from '../../protocol/requires.ts';
-import { unmetRequirement } from '../../routing/requirements.ts';
+import { complianceOf, unmetRequirement } from '../../routing/requirements.ts';
 import { contextWindowOf, tiersOf } from '../chain/plan-call.ts';
-import { complianceOf } from '../chain/requirements.ts';
 import { type Engine, pricedTarget, providerOf } from '../core/engine.ts';
 
 /** Most comparisons of names, because each takes time. */
@@ -25,6 +24,7 @@ function exclusionOf(
     usd: price === undefined ? undefined : 0,
     p95FirstTokenMs: undefined,
     p95TotalMs: undefined,
+    quality: undefined,
   };
   for (const each of requires) {
     const reason = each === undefined ? undefined : unmetRequirement(each, facts);

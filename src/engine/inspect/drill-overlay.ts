@@ -53,7 +53,7 @@ export class DrillRegistry extends TargetRegistry {
   readonly #failing: ReadonlyMap<string, TargetState>;
 
   constructor(runtime: Runtime, real: TargetRegistry, failing: ReadonlySet<string>) {
-    super(runtime, real.isolated);
+    super(runtime, real);
     this.#real = real;
     const states = [...failing].map(
       (id) => [id, new DrilledTargetState(runtime, real.target(id))] as const,
@@ -68,6 +68,10 @@ export class DrillRegistry extends TargetRegistry {
   /** The real answers of drilled calls are as long as those of others. */
   override get forecast() {
     return this.#real.forecast;
+  }
+
+  override get quality() {
+    return this.#real.quality;
   }
 
   override provider(name: string) {

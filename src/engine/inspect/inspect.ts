@@ -59,7 +59,14 @@ export async function explainCall(engine: Engine, call: Call): Promise<Explanati
     }
   }
   const { called, rule } = call;
-  return { tier: called.name, ...(rule !== undefined && { rule }), candidates, skipped };
+  const { demoted } = planned;
+  return {
+    tier: called.name,
+    ...(rule !== undefined && { rule }),
+    candidates,
+    ...(demoted.length > 0 && { demoted }),
+    skipped,
+  };
 }
 
 /** The times that are still to come. */
@@ -85,17 +92,21 @@ function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
   const isPool = keys.some(({ key }) => key !== undefined);
   const whole = keySnapshot(engine, target);
   const { circuit: state } = circuit;
+  const weight = engine.registry.demoted.maxWeight(target.id);
+  const quality = engine.registry.quality.ofTarget(target.id, now);
   const isOpen = state.state === 'open' && state.until > now;
   return {
     // When its time is over, an open circuit lets the next call through as a probe.
     circuit: state.state === 'open' && !isOpen ? 'half-open' : state.state,
     ...(isOpen && { openUntil: state.until }),
     ...(engine.registry.isolated.has(target.id) && { isolated: true }),
+    ...(weight !== undefined && { demoted: { weight } }),
     unavailableUntil: { ...upcoming(availability.untils, now), ...whole.unavailableUntil },
     ...(isPool
       ? { keys: keys.map((each) => keySnapshot(engine, each)) }
       : { limits: whole.limits }),
     ...figures,
+    ...(quality !== undefined && { quality }),
     ...(unknownNames.size > 0 && { unknownNames: unknownNames.counts() }),
   };
 }

@@ -7,11 +7,12 @@ import { otherKind, type Task } from '../core/task.ts';
 
 /** The answer of an image task as the caller gets it. */
 export function toImages(answer: Completion): Images {
-  const { content, text, tier, target, provider, model, usage, cost, trail, warnings, tags } =
-    answer;
+  const { content, text, callId, tier, target, provider, model, usage, cost, trail } = answer;
+  const { warnings, tags } = answer;
   return {
     images: content.filter((part) => part.type === 'image'),
     text,
+    callId,
     tier,
     target,
     provider,

@@ -96,7 +96,8 @@ function openRouter(config: RouterConfig<string, string, string>) {
       return drills.start(options, sample);
     },
     isolate: (target: TargetId) => isolateTarget(engine, () => configuration.current, target),
-    snapshot: () => takeSnapshot(engine, configuration.current, calls.size),
+    snapshot: () =>
+      takeSnapshot(engine, configuration.current, configuration.priceLists(), calls.size),
     reconfigure(next: unknown) {
       configuration.reconfigure(next);
     },

@@ -131,6 +131,9 @@ describe('docs/configuration.md', () => {
     Targets: [
       'target',
       'contextWindow',
+      'outputLimit',
+      'capabilities',
+      'retirementDate',
       'family',
       'prices',
       'weight',

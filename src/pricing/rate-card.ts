@@ -55,11 +55,15 @@ export function cardOfPrice(price: Price): RateCard {
   return { steps: [{ above: 0, rates }], isInputOnly: false, perRequest: 0n, perWebSearch: 0n };
 }
 
-/** The card of a row in the list, or `undefined` when the row has no price for input. */
+/** The list has no prices at all for what is free of charge, such as Gemma on Google's API. */
+const free: ListedPrice = { input_mtok: 0, output_mtok: 0 };
+
+/** The card of a row in the list, or `undefined` when the row has prices, but none for input. */
 export function cardOfListed(
   listed: { readonly vendor: string; readonly model: string },
-  row: ListedPrice,
+  prices: ListedPrice,
 ): RateCard | undefined {
+  const row = Object.keys(prices).length === 0 ? free : prices;
   const { input_mtok } = row;
   if (input_mtok === undefined) return undefined;
   const stepAt = (above: number): PriceStep => ({

@@ -292,7 +292,13 @@ describe('a listed price', () => {
 
   test('prices only input when the row has no output price', () => {
     expect(cardOfListed({ vendor: 'v', model: 'm' }, { input_mtok: 1 })?.isInputOnly).toBe(true);
-    expect(cardOfListed({ vendor: 'v', model: 'm' }, {})).toBeUndefined();
+    expect(cardOfListed({ vendor: 'v', model: 'm' }, { output_mtok: 1 })).toBeUndefined();
+  });
+
+  test('is 0 when the row has no price at all, as for what is free of charge', () => {
+    const card = cardOfListed({ vendor: 'v', model: 'm' }, {});
+    expect(card?.isInputOnly).toBe(false);
+    expect([card?.steps[0].rates.input, card?.steps[0].rates.output]).toEqual([0n, 0n]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { closest } from '../../internal/closest.ts';
 import { quoted } from '../../internal/quoted.ts';
-import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
+import type { Explanation, PriceList, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
 import { prepareAttempt } from '../attempt/attempt-request.ts';
 import { loadForPlan, planCall, tiersOf } from '../chain/plan-call.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
@@ -13,6 +13,10 @@ import {
   pricedTarget,
   providerOf,
 } from '../core/engine.ts';
+import { modelFactsOf, retirementDateOf } from '../core/model-facts.ts';
+
+/** So long before its retirement `explain` warns of a model: 90 days. */
+const retiresSoonMs = 90 * 86_400_000;
 
 /** Loads the price list, if the vendor of a target is in it. Without it, prices and context windows are unknown. */
 async function loadPrices(engine: Engine, { config, tier }: Call): Promise<void> {
@@ -36,6 +40,16 @@ function modelWarnings(engine: Engine, target: ResolvedTarget): readonly string[
   ];
 }
 
+/** The times are those of UTC: vendors do not say at which hour they retire a model. */
+function retirementWarnings(engine: Engine, target: ResolvedTarget): readonly string[] {
+  const date = retirementDateOf(engine, target);
+  if (date === undefined) return [];
+  const leftMs = Date.parse(date) - engine.runtime.now();
+  if (leftMs > retiresSoonMs) return [];
+  const name = `the model ${quoted(target.model)}`;
+  return [leftMs > 0 ? `${name} will be retired on ${date}` : `${name} was retired on ${date}`];
+}
+
 /**
  * What a call would do, and why. Loads the price list. Nothing is sent and no state changes. Plugins are not applied.
  */
@@ -51,7 +65,11 @@ export async function explainCall(engine: Engine, call: Call): Promise<Explanati
       const { warnings } = prepareAttempt(plans.of(target), []);
       candidates.push({
         ...label,
-        warnings: [...modelWarnings(engine, target), ...warnings.map(({ message }) => message)],
+        warnings: [
+          ...modelWarnings(engine, target),
+          ...retirementWarnings(engine, target),
+          ...warnings.map(({ message }) => message),
+        ],
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'it cannot take this request';
@@ -87,6 +105,7 @@ function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
   const { circuit: state } = circuit;
   const isOpen = state.state === 'open' && state.until > now;
   return {
+    model: modelFactsOf(engine, target),
     // When its time is over, an open circuit lets the next call through as a probe.
     circuit: state.state === 'open' && !isOpen ? 'half-open' : state.state,
     ...(isOpen && { openUntil: state.until }),
@@ -104,6 +123,7 @@ function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
 export function takeSnapshot(
   engine: Engine,
   config: ResolvedConfig,
+  ownLists: readonly PriceList[],
   callsInFlight: number,
 ): Snapshot {
   const tiers = [...config.tiers.values()];
@@ -116,6 +136,7 @@ export function takeSnapshot(
     at: engine.runtime.now(),
     targets: Object.fromEntries(targets),
     ...(config.input.pricesDate !== undefined && { pricesDate: config.input.pricesDate }),
+    priceLists: [...ownLists, ...engine.pricing.lists()],
     retryBudget: engine.retryBudget.tokens(),
     callsInFlight,
   };

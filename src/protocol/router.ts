@@ -60,7 +60,7 @@ export type LimitsSnapshot = {
 
 /** A target that is out of service. */
 export type Isolation<Provider extends string = string> = {
-  readonly target: TargetId<Provider>;
+  readonly target: `${Provider}/${string}`;
   /** Puts the target back into service, unless it has another handle that was not restored. Further calls do nothing. */
   restore(): void;
   /** The same as `restore()`, for `using isolation = router.isolate(…)`. */

@@ -2,7 +2,7 @@
  * Models that editors complete in a target, under the usual name of their provider. Any other one is accepted too. Only
  * models that the price lists have, and that no vendor is about to retire: a test fails for others.
  */
-export type KnownModels = {
+type KnownModels = {
   anthropic:
     | 'claude-fable-5'
     | 'claude-fable-5-1'

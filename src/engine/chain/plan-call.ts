@@ -7,6 +7,8 @@ import { orderBy } from '../../routing/strategy.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
+  capabilitiesOf,
+  contextWindowOf,
   type Engine,
   keyedTargets,
   needs,
@@ -15,7 +17,6 @@ import {
   unavailabilityOf,
 } from '../core/engine.ts';
 import { forecastCallOf } from '../core/expected-cost.ts';
-import { capabilitiesOf, contextWindowOf } from '../core/model-facts.ts';
 import type { Scope } from '../core/scope.ts';
 import { inputTokensOf } from '../core/token-estimate.ts';
 import { KnownTarget } from './known-target.ts';

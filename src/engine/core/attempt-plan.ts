@@ -5,8 +5,14 @@ import type { CallDefaults } from '../../protocol/call-options.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Provider } from '../../protocol/provider.ts';
-import { type Call, type Engine, type LimitedAttempt, pricedTarget, providerOf } from './engine.ts';
-import { outputLimitOf } from './model-facts.ts';
+import {
+  type Call,
+  type Engine,
+  type LimitedAttempt,
+  outputLimitOf,
+  pricedTarget,
+  providerOf,
+} from './engine.ts';
 import type { KeyState, TargetState } from './target-registry.ts';
 import { inputTokensOf } from './token-estimate.ts';
 

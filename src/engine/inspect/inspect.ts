@@ -1,19 +1,26 @@
 import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { closest } from '../../internal/closest.ts';
 import { quoted } from '../../internal/quoted.ts';
-import type { Explanation, PriceList, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
+import type {
+  Explanation,
+  ModelFacts,
+  PriceList,
+  Snapshot,
+  TargetSnapshot,
+} from '../../protocol/router.ts';
 import { prepareAttempt } from '../attempt/attempt-request.ts';
 import { loadForPlan, planCall, tiersOf } from '../chain/plan-call.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
+  contextWindowOf,
   type Engine,
   keyedTargets,
   keyLabel,
+  outputLimitOf,
   pricedTarget,
   providerOf,
 } from '../core/engine.ts';
-import { modelFactsOf, retirementDateOf } from '../core/model-facts.ts';
 
 /** So long before its retirement `explain` warns of a model: 90 days. */
 const retiresSoonMs = 90 * 86_400_000;
@@ -38,6 +45,23 @@ function modelWarnings(engine: Engine, target: ResolvedTarget): readonly string[
   return [
     `the model ${quoted(target.model)} is not in the price list of ${priced.priceList}; ${advice}`,
   ];
+}
+
+/** ISO 8601; `undefined` when none is known. */
+function retirementDateOf(engine: Engine, target: ResolvedTarget): string | undefined {
+  return target.retirementDate ?? engine.pricing.retirementDate(pricedTarget(engine, target));
+}
+
+/** What is known of a target's model now: more when the price list is loaded. */
+function modelFactsOf(engine: Engine, target: ResolvedTarget): ModelFacts {
+  const contextWindow = contextWindowOf(engine, target);
+  const outputLimit = outputLimitOf(providerOf(engine, target), target);
+  const retirementDate = retirementDateOf(engine, target);
+  return {
+    ...(contextWindow !== undefined && { contextWindow }),
+    ...(outputLimit !== undefined && { outputLimit }),
+    ...(retirementDate !== undefined && { retirementDate }),
+  };
 }
 
 /** The times are those of UTC: vendors do not say at which hour they retire a model. */

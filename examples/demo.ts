@@ -1,4 +1,6 @@
 import { type Completion, createRouter, isSignalboxError } from 'signalbox';
+import { fileSource, loadConfig } from 'signalbox/config';
+import { routingFile } from './demo/routing-file.ts';
 import {
   paint,
   print,
@@ -16,28 +18,9 @@ import { close, providers } from './providers.ts';
 
 const allSimulated = realVendors.length === 0;
 
-const router = createRouter({
-  providers,
-  tiers: {
-    fast: ['openai/gpt-5.4-mini', 'anthropic/claude-haiku-4-5', 'google/gemini-3-flash-preview'],
-    'cheap-summarize': {
-      targets: ['google/gemini-3.1-flash-lite', 'openai/gpt-5.4-nano'],
-      strategy: 'cheapest',
-    },
-    'frontier-reasoning': {
-      targets: ['anthropic/claude-opus-4-6', 'openai/gpt-5.4'],
-      fallbackTier: 'fast',
-    },
-  },
-  // Much shorter than the defaults, so that the demo takes about 15 seconds.
-  defaults: {
-    midStream: 'restart',
-    maxOutputTokens: 1_000,
-    timeouts: allSimulated ? { firstTokenMs: 1_500, idleMs: 600 } : {},
-    retry: { minMs: 60, maxMs: 300 },
-    circuit: { openMs: 800, maxOpenMs: 1_200 },
-  },
-});
+const tiers = ['fast', 'cheap-summarize', 'frontier-reasoning'] as const;
+const router = createRouter({ providers, ...(await loadConfig(routingFile.path, { tiers })) });
+await router.follow(fileSource(routingFile.path));
 
 const tally = createTally();
 router.on('*', tally.add);
@@ -54,6 +37,12 @@ router.on('circuit-close', ({ target }) => {
 router.on('rate-limited', ({ target, until, at }) => {
   const more = `skipped for ${seconds(until - at)}`;
   printNotice(['bold', 'yellow'], '◌', 'rate limited', target, more);
+});
+
+router.on('config-change', ({ source, version, changes }) => {
+  const paths = [...new Set(changes.map(({ path }) => path.replace(/\[.*/, '')))];
+  const more = `version ${version}, changed: ${paths.join(', ')}`;
+  printNotice(['bold', 'cyan'], '↺', 'new configuration', source, more);
 });
 
 async function send({ tier, prompt, mode, feature }: DemoRequest): Promise<Completion> {
@@ -75,11 +64,20 @@ const orderOf = async (tier: DemoTier): Promise<readonly string[]> =>
   (await router.explain(tier, 'Hello')).candidates.map(({ target }) => target);
 
 await router.preload();
-const orders: Readonly<Record<DemoTier, readonly string[]>> = {
+const readOrders = async (): Promise<Readonly<Record<DemoTier, readonly string[]>>> => ({
   fast: await orderOf('fast'),
   'cheap-summarize': await orderOf('cheap-summarize'),
   'frontier-reasoning': await orderOf('frontier-reasoning'),
-};
+});
+let orders = await readOrders();
+
+/** Changes the file, and waits until the router follows it. */
+async function preferInFast(target: string): Promise<void> {
+  const changed = new Promise((resolve) => router.once('config-change', resolve));
+  await routingFile.preferInFast(target);
+  await changed;
+  orders = await readOrders();
+}
 
 let lost = 0;
 let rerouted = 0;
@@ -122,13 +120,14 @@ print(paint('dim', '· complete  ≈ stream  ↻ retried  ↷ failover to the ne
 
 const startedAt = performance.now();
 for (const { chapter, requests } of writeStory()) {
-  const { trouble } = chapter;
+  const { trouble, preferredInFast } = chapter;
   const simulator = trouble && simulatorOf(trouble.vendor);
   const isSkipped = trouble !== undefined && simulator === undefined;
   printRule(
     isSkipped ? `(not injected: ${chapter.title}; ${trouble.vendor} is real)` : chapter.title,
   );
   if (simulator !== undefined) trouble?.begin(simulator);
+  if (preferredInFast !== undefined) await preferInFast(preferredInFast);
   await runAll(requests);
   simulator?.clear();
   simulator?.up();
@@ -146,4 +145,5 @@ const result = {
 printSummary(result);
 await router.close();
 await close();
+await routingFile.remove();
 if (lost > 0 || !billsAgree(result)) process.exitCode = 1;

@@ -95,7 +95,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
       return explainCall(engine, calls.openChat(context(), 'complete', tier, messages, options));
     },
     async describe() {
-      return describeConfig(engine, configuration.current);
+      return describeConfig(engine, configuration.current, () => configuration.priceLists());
     },
     drill(options: DrillOptions) {
       const sample = calls.openChat(context(), 'complete', options?.tier, 'fire drill', undefined);
@@ -105,7 +105,8 @@ function openRouter(config: RouterConfig<string, string, string>) {
     demote: (target: TargetId, options?: { readonly weight?: number | undefined }) =>
       demoteTarget(engine, () => configuration.current, target, options),
     feedback: (callId: string, feedback: Feedback) => takeFeedback(engine, callId, feedback),
-    snapshot: () => takeSnapshot(engine, configuration.current, calls.size),
+    snapshot: () =>
+      takeSnapshot(engine, configuration.current, configuration.priceLists(), calls.size),
     reconfigure(next: unknown) {
       configuration.reconfigure(next);
     },

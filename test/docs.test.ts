@@ -132,6 +132,9 @@ describe('docs/configuration.md', () => {
     Targets: [
       'target',
       'contextWindow',
+      'outputLimit',
+      'capabilities',
+      'retirementDate',
       'family',
       'prices',
       'weight',

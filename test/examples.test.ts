@@ -45,8 +45,12 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^answered by openai.*\nversion 2, from file routing\.yaml: \d+ changes\nanswered by anthropic.*\n2:10 provider "antropic" is not configured; did you mean "anthropic"\?\nanswered by anthropic/m,
   '10-who-may-serve.ts':
     /^public: openai\/\S+ \(no rule\)\nhealth: google\/\S+ \(rule "health data"\)\nno target may serve it:\n(?:.*\n)+.*requires\.regions has "mars"$/m,
-  '11-feedback.ts':
+  '13-feedback.ts':
     /^feedback: openai\/\S+ 0\.4 \(edited\)\nfirst openai\/\S+, in the end anthropic\/\S+\nopenai\/\S+: its quality is 0\.4, and requires\.minQuality is 0\.7\ndemoted too: openai\/\S+, anthropic/m,
+  '11-choose-and-check.ts':
+    /^priority: openai.*\nround-robin: .*\nleast-busy: .*\ncheapest: .*\nfastest: .*\nweighted: \d+ of 10\nbalanced: .*\nchecked: invalid_output, then anthropic\/\S+: \{ "city": "Lisbon" \}\n0 may take an image: lacks vision$/m,
+  '12-follow-sources.ts':
+    /^answered by openai.*\nanswered by anthropic\S+, exact\nfunction: 2026-11-30\n@pydantic\/genai-prices: [\d-]{10}\nsignalbox: [\d-]{10}$/m,
 };
 
 describe.concurrent('examples', () => {
@@ -58,6 +62,13 @@ describe.concurrent('examples', () => {
     for (const incident of ['circuit opens', 'circuit closes', 'rate limited', 'stalled ↷']) {
       expect(stdout).toContain(incident);
     }
+    expect(stdout).toMatch(
+      /new configuration +file routing\.yaml {2}version 2, changed: tiers\.fast/,
+    );
+    const [before = '', after = ''] = stdout.split('new configuration');
+    expect(before).not.toMatch(/ fast +google\/\S+ +\d+ ms +\S+$/m);
+    expect(after).toMatch(/ fast +google\/\S+ +\d+ ms +\S+$/m);
+    expect(after).not.toMatch(/ fast +openai/);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stripVTControlCharacters(stdout)).toBe(stdout);
   }, 300_000);

@@ -20,6 +20,8 @@ export type Chapter = {
     readonly vendor: Vendor;
     readonly begin: (simulator: SimulatedProvider) => void;
   };
+  /** The target that the configuration file then has first in the tier `fast`. */
+  readonly preferredInFast?: string;
 };
 
 export const chapters: readonly Chapter[] = [
@@ -41,7 +43,7 @@ export const chapters: readonly Chapter[] = [
     requests: 18,
     trouble: { vendor: 'openai', begin: (simulator) => simulator.down() },
   },
-  { title: 'openai is back', requests: 16 },
+  { title: 'openai is back', requests: 12 },
   {
     title: 'openai throttles: 429 with Retry-After: 1',
     requests: 16,
@@ -63,7 +65,12 @@ export const chapters: readonly Chapter[] = [
       },
     },
   },
-  { title: 'openai is back', requests: 16 },
+  { title: 'openai is back', requests: 12 },
+  {
+    title: 'an operator edits routing.yaml: google is the first target of "fast"',
+    requests: 8,
+    preferredInFast: 'google/gemini-3-flash-preview',
+  },
 ];
 
 type Kind = Pick<DemoRequest, 'tier' | 'feature' | 'mode' | 'prompt'>;

@@ -135,6 +135,9 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     tags: _tags,
     target: _target,
     contextWindow: _contextWindow,
+    outputLimit: _outputLimit,
+    capabilities: _capabilities,
+    retirementDate: _retirementDate,
     prices: _prices,
     ...options
   } = settings;
@@ -149,6 +152,16 @@ function layered<Settings extends object>(
   return Object.fromEntries(
     entries.filter(([, value]) => value !== undefined),
   ) as Partial<Settings>;
+}
+
+/** What the target says of its model. */
+function factsOf({ contextWindow, outputLimit, capabilities, retirementDate }: TargetInput) {
+  return {
+    ...(contextWindow !== undefined && { contextWindow }),
+    ...(outputLimit !== undefined && { outputLimit }),
+    ...(capabilities !== undefined && { capabilities }),
+    ...(retirementDate !== undefined && { retirementDate }),
+  };
 }
 
 function resolveTarget(
@@ -167,9 +180,7 @@ function resolveTarget(
     id: target.target,
     ...splitTarget(target.target),
     tier: name,
-    ...(target.contextWindow !== undefined && {
-      contextWindow: target.contextWindow,
-    }),
+    ...factsOf(target),
     ...(target.family !== undefined && { family: target.family }),
     weight: target.weight ?? 1,
     ...(price !== undefined && { price: price as Price }),
@@ -284,8 +295,8 @@ function namedTarget(named: TargetInput, tier: TierInput, input: RoutingInput): 
     .flatMap(({ targets }) => targets)
     .find(isSame);
   if (other === undefined) return named;
-  const { target, contextWindow, family, prices, limits, compliance } = other;
-  return { target, contextWindow, family, prices, limits, compliance };
+  const { target, family, prices, limits, compliance } = other;
+  return { target, ...factsOf(other), family, prices, limits, compliance };
 }
 
 /** The tier with the targets of each rule that has targets and may apply to its calls. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { ModelCapability } from '../protocol/config.ts';
 import type { Tool } from '../protocol/request.ts';
 import { isHours, isTimeZone } from '../routing/rules.ts';
 import type { Home } from './habits.ts';
@@ -207,10 +208,29 @@ const tierSettings = {
   tags: tags.optional(),
 };
 
+const date = z.iso.date('must be a date, such as "2026-11-30"');
+
+const modelCapabilities = [
+  'vision',
+  'audio',
+  'files',
+  'tools',
+  'structured-output',
+  'prefill',
+] as const satisfies readonly ModelCapability[];
+
+/** What a target can say of its model. It wins over what providers and lists say, field by field. */
+const modelFacts = {
+  contextWindow: positive.optional(),
+  outputLimit: positive.optional(),
+  capabilities: z.array(z.enum(modelCapabilities)).optional(),
+  retirementDate: date.optional(),
+};
+
 const targetObject = z.strictObject({
   ...callDefaults,
   target: targetName,
-  contextWindow: positive.optional(),
+  ...modelFacts,
   family: z.string().min(1).optional(),
   weight: share.optional(),
   prices: price.optional(),
@@ -239,10 +259,9 @@ export const tier = z.preprocess(
 );
 
 const prices = z.record(z.string(), price);
-const pricesDate = z.iso.date('must be a date, such as "2026-11-30"');
 
 /** The document of a separate source of prices. */
-export const pricesSchema = z.strictObject({ prices, pricesDate: pricesDate.optional() });
+export const pricesSchema = z.strictObject({ prices, pricesDate: date.optional() });
 const conditions = z.strictObject({
   tiers: z.array(z.string()).min(1).optional(),
   tags: tags.optional(),
@@ -289,7 +308,7 @@ export const routingSchema = z.strictObject({
   defaults: z.strictObject(tierSettings).optional(),
   rules: z.array(ruleSchema).max(maxRules, `must contain at most ${maxRules} rules`).optional(),
   prices: prices.optional(),
-  pricesDate: pricesDate.optional(),
+  pricesDate: date.optional(),
   providerLimits: z.record(z.string(), limits.optional()).optional(),
   tags: tags.optional(),
 });
@@ -350,7 +369,7 @@ export const homes: readonly Home[] = [
   { what: 'a tier, a target, a call, or defaults', keys: Object.keys(callDefaults) },
   { what: 'a tier, a call, or defaults', keys: ['timeouts', 'retry', 'singleFlight'] },
   { what: 'a call', keys: callKeys },
-  { what: 'a target', keys: ['contextWindow', 'family', 'prices', 'target'] },
+  { what: 'a target', keys: ['target', ...Object.keys(modelFacts), 'family', 'prices'] },
   { what: 'a tier', keys: [...Object.keys(tierSettings), 'targets', 'fallbackTier'] },
   { what: 'the router', keys: [...routerKeys, 'providerLimits', 'prices', 'defaults', 'tiers'] },
 ];

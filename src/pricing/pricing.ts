@@ -1,8 +1,9 @@
 import type { ModelInfo, ModelPrice, PriceCalculation, Provider } from '@pydantic/genai-prices';
+import type { PriceList } from '../protocol/router.ts';
 import type { Price, Usage } from '../protocol/usage.ts';
 import { type PricedUsage, priceUsage, unknownCost } from './price-usage.ts';
 import { cardOfListed, cardOfPrice, type RateCard, usdPerMillion } from './rate-card.ts';
-import { listedName, supplementRow } from './supplement.ts';
+import { listedName, publicLists, supplementRow } from './supplement.ts';
 
 /** The fields of a target that determine its price. */
 export type PricedTarget = {
@@ -41,6 +42,10 @@ export interface Pricing {
   standardPrice(target: PricedTarget): Price | undefined;
   /** In tokens. `undefined` when the public list is not loaded or does not contain the model. */
   contextWindow(target: PricedTarget): number | undefined;
+  /** When the vendor retires the model, in ISO 8601. `undefined` when no date is known or the lists are not loaded. */
+  retirementDate(target: PricedTarget): string | undefined;
+  /** The lists that are loaded, with their dates. */
+  lists(): readonly PriceList[];
   /**
    * The models of the vendor, if the model is not one of them. `undefined` when it is, when it has a price of its own, and
    * when the public list is not loaded or does not contain the vendor.
@@ -96,6 +101,9 @@ export function createPricing(options: {
     },
     contextWindow: ({ priceList, model }) =>
       priceList === undefined ? undefined : catalogue.contextWindow(priceList, model),
+    retirementDate: ({ priceList, model }) =>
+      priceList === undefined ? undefined : catalogue.retirementDate(priceList, model),
+    lists: () => catalogue.lists(),
     modelsInstead(target) {
       const { priceList, model } = target;
       if (priceList === undefined || ownPrice(target) !== undefined) return undefined;
@@ -116,6 +124,10 @@ export interface Catalogue {
   card(priceList: string, model: string, at: number): RateCard | undefined;
   /** The model's context window in tokens, if the list has it. */
   contextWindow(priceList: string, model: string): number | undefined;
+  /** When the vendor retires the model, in ISO 8601, if that is known. */
+  retirementDate(priceList: string, model: string): string | undefined;
+  /** The lists that are loaded, with their dates. */
+  lists(): readonly PriceList[];
   /** Whether the list has the model, with or without a price. */
   has(priceList: string, model: string): boolean;
   /** The names of a vendor's models. Empty when the list is not loaded or does not contain the vendor. */
@@ -126,6 +138,8 @@ type List = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice' | 'findPro
 
 /** A model found in the list. `provider` contains only this model, so that later lookups do not search all models. */
 type Entry = {
+  /** The name that it was found by. */
+  readonly name: string;
   readonly provider: Provider;
   readonly model: ModelInfo;
   /** By row. Cached per model, because vendors may share a row and differ in their tiers. */
@@ -143,6 +157,7 @@ export function createCatalogue(
   importList: () => Promise<List> = () => import('@pydantic/genai-prices'),
 ): Catalogue {
   let list: List | undefined;
+  let retirements: typeof import('./retirements.ts') | undefined;
   let loading: Promise<void> | undefined;
   /** By list, then by model. Two lookups are faster than building a combined key. */
   const entries = new Map<string, Map<string, Entry | undefined>>();
@@ -159,10 +174,10 @@ export function createCatalogue(
     if (models.size >= maxEntries) models.clear();
     const options = { providerId: priceList };
     const listed = listedName(priceList, model);
-    const found =
-      lookUp(list, model, options) ??
-      (listed === model ? undefined : lookUp(list, listed, options));
+    const inList = lookUp(list, listed, options);
+    const found = inList ?? (listed === model ? undefined : lookUp(list, model, options));
     const entry = found && {
+      name: inList === undefined ? model : listed,
       provider: { ...found.provider, models: [found.model] },
       model: found.model,
       cards: new WeakMap(),
@@ -176,7 +191,7 @@ export function createCatalogue(
 
   const supplementCard = (priceList: string, model: string): RateCard | undefined => {
     const row = list && supplementRow(priceList, model);
-    if (row === undefined) return undefined;
+    if (row?.prices === undefined) return undefined;
     const key = `${priceList} ${row.model}`;
     if (!supplementCards.has(key)) {
       supplementCards.set(key, cardOfListed({ vendor: priceList, model: row.model }, row.prices));
@@ -184,14 +199,15 @@ export function createCatalogue(
     return supplementCards.get(key);
   };
 
-  const rowOf = ({ provider, model }: Entry, name: string, at: number): ModelPrice | undefined => {
+  const rowOf = ({ name, provider, model }: Entry, at: number): ModelPrice | undefined => {
     if (!Array.isArray(model.prices)) return model.prices;
     return list && lookUp(list, name, { provider, timestamp: new Date(at) })?.model_price;
   };
 
   async function load(): Promise<void> {
     try {
-      list = await importList();
+      // Both are needed only with prices.
+      [list, retirements] = await Promise.all([importList(), import('./retirements.ts')]);
     } catch (error) {
       loading = undefined;
       throw error;
@@ -207,7 +223,7 @@ export function createCatalogue(
     card(priceList, model, at) {
       const entry = find(priceList, model);
       if (entry === undefined) return supplementCard(priceList, listedName(priceList, model));
-      const row = rowOf(entry, model, at);
+      const row = rowOf(entry, at);
       if (row === undefined) return undefined;
       const known = entry.cards.get(row);
       if (known !== undefined) return known;
@@ -218,7 +234,12 @@ export function createCatalogue(
     contextWindow: (priceList, model) =>
       find(priceList, model)?.model.context_window ??
       supplementRow(priceList, listedName(priceList, model))?.contextWindow,
-    has: (priceList, model) => find(priceList, model) !== undefined,
+    retirementDate: (priceList, model) =>
+      retirements?.retirementDate(priceList, listedName(priceList, model)),
+    lists: () => (list === undefined ? [] : publicLists),
+    has: (priceList, model) =>
+      find(priceList, model) !== undefined ||
+      supplementRow(priceList, listedName(priceList, model)) !== undefined,
     models: (priceList) =>
       list?.findProvider({ providerId: priceList })?.models.map(({ id }) => id) ?? [],
   };

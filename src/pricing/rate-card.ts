@@ -55,11 +55,22 @@ export function cardOfPrice(price: Price): RateCard {
   return { steps: [{ above: 0, rates }], isInputOnly: false, perRequest: 0n, perWebSearch: 0n };
 }
 
-/** The card of a row in the list, or `undefined` when the row has no price for input. */
-export function cardOfListed(
-  listed: { readonly vendor: string; readonly model: string },
-  row: ListedPrice,
-): RateCard | undefined {
+/** A model as the list names it. */
+type ListedModel = { readonly vendor: string; readonly model: string };
+
+const nothing: ListedPrice = { input_mtok: 0, output_mtok: 0 };
+
+/**
+ * Whether the model is free of charge: a name of OpenRouter says so, and https://ai.google.dev/gemini-api/docs/pricing. The
+ * list has no prices for these models, but none for some others either.
+ */
+function isFree({ vendor, model }: ListedModel): boolean {
+  return model.endsWith(':free') || (vendor === 'google' && model.startsWith('gemma-'));
+}
+
+/** The card of a row in the list, or `undefined` when the row has no price for input, and the model is not free. */
+export function cardOfListed(listed: ListedModel, prices: ListedPrice): RateCard | undefined {
+  const row = Object.keys(prices).length === 0 && isFree(listed) ? nothing : prices;
   const { input_mtok } = row;
   if (input_mtok === undefined) return undefined;
   const stepAt = (above: number): PriceStep => ({

@@ -1,5 +1,6 @@
 import type { Completion, ObjectOf, TagOptions, ToolCallOf } from './completion.ts';
 import type { Json, JsonSchema } from './json.ts';
+import type { KnownTarget } from './known-models.ts';
 import type { CacheHint } from './message.ts';
 import type { OnUnsupported, Reasoning, Sampling, Tool, ToolChoice, Transfer } from './request.ts';
 import type { Requires } from './requires.ts';
@@ -8,8 +9,16 @@ import type { StandardSchema } from './standard-schema.ts';
 /** Order of attempts that wait for a limit. When the queue is full, `low` is rejected first. */
 export type Priority = 'high' | 'normal' | 'low';
 
-/** `provider/model`. The provider is a key of `providers`. The rest is sent to the vendor and may contain slashes. */
-export type TargetId<Provider extends string = string> = `${Provider}/${string}`;
+/**
+ * `provider/model`. The provider is a key of `providers`. The rest is sent to the vendor and may contain slashes. Editors
+ * complete known models of providers with a usual name, such as `openai`.
+ */
+export type TargetId<Provider extends string = string> =
+  | KnownTarget<Provider>
+  // Without the empty record the known targets would be merged into the template, and not completed.
+  | (`${Provider}/${string}` & Record<never, never>)
+  // A part of the line above. Without a plain template, TypeScript widens template expressions to `string`.
+  | `${Provider}/${string}\n`;
 
 /** Timeouts, in milliseconds. */
 export type Timeouts = {

@@ -3,7 +3,7 @@ import type { TagOptions } from './completion.ts';
 import type { AttemptErrorCode } from './error-code.ts';
 import type { JsonSchema } from './json.ts';
 import type { Plugin } from './plugin.ts';
-import type { Provider } from './provider.ts';
+import type { Capability, Provider } from './provider.ts';
 import type { Compliance, Requires } from './requires.ts';
 import type { RuleConditions } from './rule-conditions.ts';
 import type { Runtime } from './runtime.ts';
@@ -126,6 +126,9 @@ export type Fallbacks<ProviderName extends string = string> = {
     | undefined;
 };
 
+/** A capability that depends on the model. The others depend on the provider. */
+export type ModelCapability = Exclude<Capability, 'embeddings' | 'image-output'>;
+
 /** A target with options. */
 export type TargetObject<ProviderName extends string = string> = CallDefaults<ProviderName> & {
   readonly target: TargetId<ProviderName>;
@@ -134,6 +137,22 @@ export type TargetObject<ProviderName extends string = string> = CallDefaults<Pr
    * @default from the price list
    */
   readonly contextWindow?: number | undefined;
+  /**
+   * Most tokens that the model can answer with, reasoning included. A larger `maxOutputTokens` is lowered to it, with a
+   * warning.
+   * @default from the provider
+   */
+  readonly outputLimit?: number | undefined;
+  /**
+   * What the model accepts and can do, besides text. A call that needs something else skips the target.
+   * @default from the provider
+   */
+  readonly capabilities?: readonly ModelCapability[] | undefined;
+  /**
+   * The day on which the vendor retires the model, such as `2027-01-14`. `explain` warns of it from 90 days before.
+   * @default from signalbox's list
+   */
+  readonly retirementDate?: string | undefined;
   /** US dollars per million tokens. Overrides all price lists. */
   readonly prices?: Price | undefined;
   /**

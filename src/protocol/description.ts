@@ -1,8 +1,9 @@
 import type { Compliance, Requires } from './requires.ts';
+import type { ModelFacts, PriceList } from './router.ts';
 import type { Price } from './usage.ts';
 
 /** What is known of a target before any call. */
-export type TargetDescription = {
+export type TargetDescription = ModelFacts & {
   /** `provider/model`. */
   readonly target: string;
   readonly provider: string;
@@ -13,12 +14,6 @@ export type TargetDescription = {
   readonly price?: Price;
   /** `config`: the price is yours. `list`: it is in the public price list. */
   readonly priceFrom?: 'config' | 'list';
-  /** Tokens. Absent if it is unknown. */
-  readonly contextWindow?: number;
-  /** Most tokens of one answer. Absent if it is unknown. */
-  readonly outputLimit?: number;
-  /** The date on which the vendor retires the model, such as `2026-11-30`. Absent if it is unknown. */
-  readonly retirementDate?: string;
   /** The model is not in its vendor's price list, and has no price of yours: it is new, or misspelt. */
   readonly unknownModel?: true;
   /** A model in the list with a similar name. Set only with `unknownModel`. */
@@ -54,8 +49,7 @@ export type RuleDescription = {
 export type Description = {
   /** Epoch milliseconds. */
   readonly at: number;
-  /** The price lists with a known date, such as `2026-11-30`. `source` is `prices` for that of the configuration. */
-  readonly priceLists: readonly { readonly source: string; readonly date: string }[];
+  readonly priceLists: readonly PriceList[];
   readonly tiers: readonly TierDescription[];
   /** In the order in which they are tried. */
   readonly rules: readonly RuleDescription[];

@@ -112,6 +112,8 @@ export interface Provider {
   readonly compliance?: Compliance | undefined;
   /** The capabilities of `model`. For an unknown model: the usual capabilities of the wire. */
   capabilities(model: string): ReadonlySet<Capability>;
+  /** Most tokens that `model` can answer with, reasoning included. `undefined` when that is unknown. */
+  outputLimit?(model: string): number | undefined;
   /**
    * Loads the vendor's SDK. Awaited before the first attempt, outside its timeouts. Not called again after it resolved.
    * @throws SignalboxError `config` with an install command if the SDK is missing

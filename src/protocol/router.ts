@@ -66,7 +66,7 @@ export type LimitsSnapshot = {
 
 /** A target that is out of service. */
 export type Isolation<Provider extends string = string> = {
-  readonly target: TargetId<Provider>;
+  readonly target: `${Provider}/${string}`;
   /** Puts the target back into service, unless it has another handle that was not restored. Further calls do nothing. */
   restore(): void;
   /** The same as `restore()`, for `using isolation = router.isolate(…)`. */
@@ -75,7 +75,7 @@ export type Isolation<Provider extends string = string> = {
 
 /** A target that gets fewer calls. */
 export type Demotion<Provider extends string = string> = {
-  readonly target: TargetId<Provider>;
+  readonly target: `${Provider}/${string}`;
   /** Ends this demotion. Others of the same target still apply. Further calls do nothing. */
   restore(): void;
   /** The same as `restore()`, for `using demotion = router.demote(…)`. */
@@ -93,8 +93,33 @@ export type Feedback = {
   readonly reason?: string | undefined;
 };
 
+/**
+ * What is known of a target's model: from the configuration, otherwise from its provider and from the lists that come with
+ * the price list, once that is loaded.
+ */
+export type ModelFacts = {
+  /** Tokens. */
+  readonly contextWindow?: number;
+  /** Most tokens of an answer, reasoning included. */
+  readonly outputLimit?: number;
+  /** The day on which the vendor retires the model, such as `2027-01-14`. */
+  readonly retirementDate?: string;
+};
+
+/** A list of prices in use. */
+export type PriceList = {
+  /**
+   * `prices`: that of the configuration. The name of the source that `follow` has prices from. `@pydantic/genai-prices`:
+   * the public list. `signalbox`: models that the public list lacks.
+   */
+  readonly source: string;
+  /** The day of which the prices are, such as `2026-11-30`. Absent if it is unknown. */
+  readonly date?: string;
+};
+
 /** Current state of one target. */
 export type TargetSnapshot = {
+  readonly model: ModelFacts;
   readonly circuit: 'closed' | 'open' | 'half-open';
   /** Set while the target is isolated. */
   readonly isolated?: true;
@@ -141,6 +166,8 @@ export type Snapshot = {
   readonly targets: Readonly<Record<string, TargetSnapshot>>;
   /** The date of the configured `prices`. Absent if it is unknown. */
   readonly pricesDate?: string;
+  /** The price lists in use: the first one that has a model applies. The public list is among them once it is loaded. */
+  readonly priceLists: readonly PriceList[];
   /** Tokens in the retry budget. */
   readonly retryBudget: number;
   readonly callsInFlight: number;

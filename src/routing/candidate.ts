@@ -13,7 +13,11 @@ export type Candidate = {
   readonly model: string;
   /** The tier that lists it. */
   readonly tier: string;
+  /** What was configured of its model. */
   readonly contextWindow?: number;
+  readonly outputLimit?: number;
+  readonly capabilities?: readonly Capability[];
+  readonly retirementDate?: string;
   readonly price?: Price;
   /** What was declared of the target itself. */
   readonly compliance?: Compliance;

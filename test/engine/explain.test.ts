@@ -23,7 +23,7 @@ describe('explain', () => {
   });
 
   it('does not warn of a listed model, of one with a price, and of a vendor without a list', async () => {
-    expect(await warningsOf('gpt-4o-mini')).toEqual([]);
+    expect(await warningsOf('gpt-5.4')).toEqual([]);
     const price = { input: 1, output: 2 };
     expect(await warningsOf('mine', { prices: { 'openai/mine': price } })).toEqual([]);
     const router = createRouter({ providers, tiers: { t: ['own/m'] } });

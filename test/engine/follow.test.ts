@@ -288,8 +288,13 @@ describe('prices of a separate source', () => {
     prices.deliver({ prices: { 'p/m': price(0) }, pricesDate: '2026-11-30' });
     expect(await usdOf(router, 't')).toBe(0);
     expect(router.snapshot().pricesDate).toBe('2026-11-30');
+    expect(router.snapshot().priceLists).toEqual([
+      { source: 'prices' },
+      { source: 'manual', date: '2026-11-30' },
+    ]);
     router.reconfigure({ tiers: { t: ['p/m'], u: ['p/m'] } });
     expect(await usdOf(router, 't')).toBe(0);
+    expect(router.snapshot().priceLists).toEqual([{ source: 'manual', date: '2026-11-30' }]);
     await router.close();
   });
 

@@ -145,7 +145,21 @@ describe('the catalogue', () => {
     ['google', 'gemma-4-26b-a4b-it-maas', 0.15, 262_144],
     ['google', 'google/gemma-4-26b-a4b-it-maas', 0.15, 262_144],
     ['google', 'publishers/google/models/gemini-3-flash-preview', 0.5, 1_000_000],
+    ['google', 'google/gemini-3.8-flash', 0.75, 1_000_000],
+    ['google', 'models/gemma-4-31b-it', 0, 262_144],
+    ['google', 'gemma-3-27b-it', 0, 131_072],
     ['mistral', 'mistral-large-2512', 0.5, 262_144],
+    ['mistral', 'mistral-large-latest', 0.5, 262_144],
+    ['mistral', 'mistralai/ministral-14b-latest', 0.2, 262_144],
+    ['mistral', 'devstral-medium-latest', 0.4, 262_144],
+    ['mistral', 'mistral-medium-latest', 1.5, undefined],
+    ['x-ai', 'grok-4.20-0309-non-reasoning', 1.25, 1_000_000],
+    ['x-ai', 'xai/grok-4.20-reasoning', 1.25, 1_000_000],
+    ['x-ai', 'grok-4.20-multi-agent', 2, 1_000_000],
+    ['x-ai', 'grok-latest', 2, 500_000],
+    ['groq', 'llama-3.3-70b-versatile', 0.59, undefined],
+    ['openrouter', 'meta-llama/llama-3.3-70b-instruct', 0.05, undefined],
+    ['cerebras', 'llama-3.3-70b', 0.85, 128_000],
     ['mistral', 'mistralai/mistral-large-2512', 0.5, 262_144],
     ['x-ai', 'grok-4-fast', 0.2, 2_000_000],
     ['x-ai', 'x-ai/grok-4', 3, 256_000],
@@ -155,7 +169,7 @@ describe('the catalogue', () => {
   ])('finds the model of %s written as %s', async (priceList, model, usd, window) => {
     const catalogue = await loadedCatalogue();
     const card = catalogue.card(priceList, model, Date.UTC(2026, 10, 1));
-    expect(usdPerMillion(card?.steps[0].rates.input ?? 0n)).toBe(usd);
+    expect(usdPerMillion(card?.steps[0].rates.input ?? -1n)).toBe(usd);
     expect(catalogue.contextWindow(priceList, model)).toBe(window);
   });
 });

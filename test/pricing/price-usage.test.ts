@@ -292,7 +292,20 @@ describe('a listed price', () => {
 
   test('prices only input when the row has no output price', () => {
     expect(cardOfListed({ vendor: 'v', model: 'm' }, { input_mtok: 1 })?.isInputOnly).toBe(true);
-    expect(cardOfListed({ vendor: 'v', model: 'm' }, {})).toBeUndefined();
+    expect(cardOfListed({ vendor: 'v', model: 'm' }, { output_mtok: 1 })).toBeUndefined();
+  });
+
+  test('is 0 without a price in the row only for models that are known to be free', () => {
+    const free = [
+      { vendor: 'openrouter', model: 'qwen/qwen3-8b:free' },
+      { vendor: 'google', model: 'gemma-3' },
+    ];
+    for (const listed of free) {
+      const card = cardOfListed(listed, {});
+      expect(card?.isInputOnly).toBe(false);
+      expect([card?.steps[0].rates.input, card?.steps[0].rates.output]).toEqual([0n, 0n]);
+    }
+    expect(cardOfListed({ vendor: 'cerebras', model: 'qwen-3-coder-480b' }, {})).toBeUndefined();
   });
 });
 

@@ -150,6 +150,8 @@ describe('pricing', () => {
       load: vi.fn(async () => {}),
       card: () => undefined,
       contextWindow: () => undefined,
+      retirementDate: () => undefined,
+      lists: () => [],
       has: () => false,
       models: () => [],
     };

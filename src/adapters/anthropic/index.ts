@@ -129,6 +129,11 @@ function guardClient(client: AnthropicClient): AnthropicClient {
   });
 }
 
+function outputLimitOf(model: string): number | undefined {
+  const { known, maxOutputTokens } = claudeModelSpec(model);
+  return known ? maxOutputTokens : undefined;
+}
+
 function capabilitiesOf(model: string): ReadonlySet<Capability> {
   const { structuredOutput, prefill } = claudeModelSpec(model);
   return new Set<Capability>([
@@ -162,6 +167,7 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
     keyCount: keyCountOf(read.own?.apiKey),
     ...providerFieldsOf(settings),
     capabilities: capabilitiesOf,
+    outputLimit: outputLimitOf,
     ...(own !== undefined && {
       keySource: (index: number) =>
         keySourceOf('anthropic().apiKey', own.apiKey, variablesOf(own), index),

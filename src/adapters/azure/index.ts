@@ -134,6 +134,7 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
     dialectOf,
     priceList,
     capabilities: (deployment) => openAIModelSpec(deployment).capabilities,
+    outputLimit: (deployment) => openAIModelSpec(deployment).outputLimit,
   });
   if (wire === 'chat') return chat;
   // With dated versions, every path has the deployment except that of the Responses API.

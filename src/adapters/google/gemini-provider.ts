@@ -75,6 +75,7 @@ export function geminiProvider(host: GeminiHost): Provider {
     wire: 'gemini',
     priceList: 'google',
     capabilities: capabilitiesOf,
+    outputLimit: (model) => geminiModelSpec(model).outputLimit,
     preload,
     prepare,
     prepareImage(request) {

@@ -77,6 +77,7 @@ export function openaiChat(settings: OpenAIChatSettings = {}): Provider {
     priceList,
     capabilities: (model) =>
       connection.isOpenAI ? openAIModelSpec(model).capabilities : compatibleCapabilities,
+    outputLimit: (model) => (connection.isOpenAI ? openAIModelSpec(model).outputLimit : undefined),
   });
 }
 
@@ -86,6 +87,7 @@ export type ChatVendor = {
   readonly dialectOf: (model: string) => ChatDialect;
   readonly priceList: string | undefined;
   readonly capabilities: (model: string) => readonly Capability[];
+  readonly outputLimit?: (model: string) => number | undefined;
   /** @default those of OpenAI */
   readonly embeddingLimits?: EmbeddingLimits;
 };
@@ -107,13 +109,14 @@ const streamedInstead = adjustedParam(
 
 /** A provider that uses Chat Completions over a connection, in the vendor's dialect. */
 export function chatProvider(vendor: ChatVendor): Provider {
-  const { connection, priceList } = vendor;
+  const { connection, priceList, outputLimit } = vendor;
   return {
     wire,
     keyCount: connection.keyCount,
     ...connection.fields,
     ...(priceList !== undefined && { priceList }),
     capabilities: (model) => new Set(vendor.capabilities(model)),
+    ...(outputLimit !== undefined && { outputLimit }),
     preload: connection.preload,
     ...(connection.keySource !== undefined && { keySource: connection.keySource }),
     ...(vendor.embeddingLimits ?? openAIEmbeddingLimits),

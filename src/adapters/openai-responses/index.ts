@@ -55,6 +55,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     ...connection.fields,
     capabilities: (model) =>
       new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
+    outputLimit: (model) => openAIModelSpec(model).outputLimit,
     preload: connection.preload,
     ...(connection.keySource !== undefined && { keySource: connection.keySource }),
     ...openAIEmbeddingLimits,

@@ -88,7 +88,7 @@ function counted(count: number, noun: string): string {
 /** Formats the report for a terminal. */
 function formatCheck(report: CheckReport, terminal: Terminal): string {
   const { targets, findings, errors, warnings, priceLists } = report;
-  const dates = priceLists.map(({ source, date }) => `${source} of ${date}`);
+  const dates = priceLists.map(({ source, date }) => `${source} of ${date ?? 'unknown date'}`);
   const notes = ['$: US dollars per million tokens', ...dates].join('; ');
   const summary = `${counted(errors, 'error')}, ${counted(warnings, 'warning')}`;
   const color = errors > 0 ? 'red' : warnings > 0 ? 'yellow' : 'green';

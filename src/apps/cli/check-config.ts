@@ -186,10 +186,11 @@ class Checker {
   }
 
   priceList({ source, date }: Description['priceLists'][number]): void {
+    if (date === undefined) return;
     const days = -daysUntil(date, this.#now);
     const isOwn = source === configured;
     if (days <= maxPriceAgeDays[isOwn ? 'own' : 'other']) return;
-    const advice = isOwn ? 'check them, and update the date' : 'update signalbox';
+    const advice = isOwn ? 'check them, and update the date' : `update ${source}`;
     this.#add(
       'warning',
       'old-prices',

@@ -7,7 +7,7 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Collected } from '../core/collected.ts';
 import type { Loading } from '../core/engine.ts';
-import { targetLabel } from '../core/engine.ts';
+import { capabilitiesOf, targetLabel } from '../core/engine.ts';
 import { untilEnded } from '../core/scope.ts';
 import type { AttemptParts } from './attempt-stream.ts';
 import type { Continuation, Interruption, Run } from './run.ts';
@@ -21,17 +21,26 @@ export type AttemptRequest = {
   readonly continuation?: Continuation;
 };
 
+/** The prepared call with the warning that its limit of tokens was lowered. */
+function withLowered({ options }: AttemptPlan, prepared: PreparedCall): PreparedCall {
+  const message = `maxOutputTokens was lowered to ${options.maxOutputTokens}, the limit of this model`;
+  const warning = { code: 'adjusted-param', param: 'maxOutputTokens', message } as const;
+  return {
+    warnings: [...prepared.warnings, warning],
+    send: (context) => prepared.send(context),
+  };
+}
+
 const droppedCodes: readonly string[] = ['dropped-param', 'dropped-part'];
 
 /**
  * Puts the request into the vendor's format. Nothing is sent yet.
  * @throws SignalboxError `unsupported` when the target would have to drop something and `onUnsupported` forbids that
  */
-export function prepareAttempt(
-  { call, target, provider, options }: AttemptPlan,
-  repair: readonly NormalMessage[],
-): PreparedCall {
-  const prepared = call.task.prepare(provider, { target, options, repair });
+export function prepareAttempt(plan: AttemptPlan, repair: readonly NormalMessage[]): PreparedCall {
+  const { call, target, provider, options } = plan;
+  const made = call.task.prepare(provider, { target, options, repair });
+  const prepared = plan.isOutputLowered && call.kind === 'chat' ? withLowered(plan, made) : made;
   const onUnsupported = options.onUnsupported ?? defaults.onUnsupported;
   const dropped = prepared.warnings.find((warning) => droppedCodes.includes(warning.code));
   if (dropped === undefined || onUnsupported === 'warn') return prepared;
@@ -98,7 +107,7 @@ export function continuationFor(run: Run, plan: AttemptPlan): Continuation | und
   const { content } = interruption.partial;
   const last = content.at(-1);
   if (last?.type !== 'text' || last.text.trim() === '') return undefined;
-  if (!plan.provider.capabilities(plan.target.model).has('prefill')) return undefined;
+  if (!capabilitiesOf(plan.provider, plan.target).has('prefill')) return undefined;
   return { content: content.slice(0, -1), text: last.text };
 }
 

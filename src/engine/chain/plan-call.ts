@@ -1,8 +1,5 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
-import { SignalboxError } from '../../errors.ts';
-import { quoted } from '../../internal/quoted.ts';
 import type { ForecastCall } from '../../pricing/forecast.ts';
-import type { Capability, Provider } from '../../protocol/provider.ts';
 import type { StrategyCandidate, StrategyContext } from '../../protocol/strategy.ts';
 import type { Knowledge } from '../../routing/candidate.ts';
 import { type Plan, plan } from '../../routing/plan.ts';
@@ -10,6 +7,8 @@ import { goesByWeight, orderBy } from '../../routing/strategy.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
+  capabilitiesOf,
+  contextWindowOf,
   type Engine,
   keyedTargets,
   needs,
@@ -23,35 +22,6 @@ import { inputTokensOf } from '../core/token-estimate.ts';
 import { Demotions, orderByLowerWeights, withDemotedLast } from './demotions.ts';
 import { KnownTarget } from './known-target.ts';
 import { CallRequirements, limitsCost } from './requirements.ts';
-
-/** @throws SignalboxError `config` when the provider, which may be the user's own, returns something else */
-function listedBy(provider: Provider, model: string): Iterable<Capability> {
-  let listed: unknown;
-  let cause: unknown;
-  try {
-    listed = provider.capabilities(model);
-  } catch (error) {
-    cause = error;
-  }
-  if (typeof listed === 'object' && listed !== null && Symbol.iterator in listed) {
-    return listed as Iterable<Capability>;
-  }
-  const message = `capabilities(${quoted(model)}) of a provider with the wire ${quoted(provider.wire)} must return a list or a Set`;
-  throw new SignalboxError('config', message, { cause });
-}
-
-/** What the provider lists for the model, and the tasks it implements. */
-function capabilitiesOf(provider: Provider, model: string): ReadonlySet<Capability> {
-  const capabilities = new Set(listedBy(provider, model));
-  if (provider.prepareEmbedding !== undefined) capabilities.add('embeddings');
-  if (provider.prepareImage !== undefined) capabilities.add('image-output');
-  return capabilities;
-}
-
-/** Tokens; `undefined` when unknown. */
-export function contextWindowOf(engine: Engine, target: ResolvedTarget): number | undefined {
-  return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
-}
 
 /** A tier and the tiers it falls back to. The configuration is checked for cycles. */
 export function tiersOf(config: ResolvedConfig, first: ResolvedTier): readonly ResolvedTier[] {
@@ -149,7 +119,7 @@ export function planCall(
   };
   const targets = listed ?? chain.flatMap(inOrder);
   const knowledge: Knowledge = {
-    capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
+    capabilities: (target) => capabilitiesOf(providerOf(engine, target), target),
     contextWindow: (target) => contextWindowOf(engine, target),
     keyed: (target) => keyedTargets(engine, target, task.messages),
     unavailable: (target) => unavailabilityOf(engine, plans.of(target)),

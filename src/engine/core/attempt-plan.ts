@@ -5,7 +5,14 @@ import type { CallDefaults } from '../../protocol/call-options.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Provider } from '../../protocol/provider.ts';
-import { type Call, type Engine, type LimitedAttempt, pricedTarget, providerOf } from './engine.ts';
+import {
+  type Call,
+  type Engine,
+  type LimitedAttempt,
+  outputLimitOf,
+  pricedTarget,
+  providerOf,
+} from './engine.ts';
 import type { KeyState, TargetState } from './target-registry.ts';
 import { inputTokensOf } from './token-estimate.ts';
 
@@ -49,7 +56,10 @@ export class AttemptPlan implements LimitedAttempt {
   readonly state: TargetState;
   /** Of the key, or the only one without a pool. */
   readonly keyState: KeyState;
+  /** `maxOutputTokens` is at most what the model can answer with. */
   readonly options: CallDefaults;
+  /** Whether `maxOutputTokens` was lowered for that. */
+  readonly isOutputLowered: boolean;
   readonly tags: Tags;
   readonly priced: ReturnType<typeof pricedTarget>;
   /** Most bytes that an answer may have. */
@@ -73,7 +83,11 @@ export class AttemptPlan implements LimitedAttempt {
     this.provider = providerOf(engine, target);
     this.state = engine.registry.target(target.id);
     this.keyState = this.state.key(target.key);
-    this.options = AttemptPlan.optionsFor(call, target);
+    const options = AttemptPlan.optionsFor(call, target);
+    const { maxOutputTokens } = options;
+    const limit = maxOutputTokens === undefined ? undefined : this.outputLimit;
+    this.isOutputLowered = limit !== undefined && Number(maxOutputTokens) > limit;
+    this.options = this.isOutputLowered ? { ...options, maxOutputTokens: limit } : options;
     this.tags = tagsFor(call, target);
     this.priced = pricedTarget(engine, target);
     this.maxAnswerBytes = this.provider.maxAnswerBytes ?? defaults.maxAnswerBytes;
@@ -90,6 +104,11 @@ export class AttemptPlan implements LimitedAttempt {
         providerOptions: { ...target.options.providerOptions, ...providerOptions },
       }),
     };
+  }
+
+  /** Most tokens that the model can answer with; `undefined` when unknown. */
+  get outputLimit(): number | undefined {
+    return outputLimitOf(this.provider, this.target);
   }
 
   /** What an attempt takes of the limits, estimated. */

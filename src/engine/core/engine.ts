@@ -1,4 +1,6 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
+import { SignalboxError } from '../../errors.ts';
+import { quoted } from '../../internal/quoted.ts';
 import type { Departure, Load } from '../../limits/gate.ts';
 import type { RetryBudget } from '../../limits/request-budgets.ts';
 import type { Pricing } from '../../pricing/pricing.ts';
@@ -7,7 +9,7 @@ import type { Tags } from '../../protocol/completion.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Plugin, PluginAttempt } from '../../protocol/plugin.ts';
-import type { Provider, RateLimit } from '../../protocol/provider.ts';
+import type { Capability, Provider, RateLimit } from '../../protocol/provider.ts';
 import type { Requires } from '../../protocol/requires.ts';
 import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
@@ -142,6 +144,43 @@ export function pricedTarget(engine: Engine, target: ResolvedTarget) {
     priceList: providerOf(engine, target).priceList,
     price: target.price,
   };
+}
+
+/** @throws SignalboxError `config` when the provider, which may be the user's own, returns something else */
+function listedBy(provider: Provider, model: string): Iterable<Capability> {
+  let listed: unknown;
+  let cause: unknown;
+  try {
+    listed = provider.capabilities(model);
+  } catch (error) {
+    cause = error;
+  }
+  if (typeof listed === 'object' && listed !== null && Symbol.iterator in listed) {
+    return listed as Iterable<Capability>;
+  }
+  const message = `capabilities(${quoted(model)}) of a provider with the wire ${quoted(provider.wire)} must return a list or a Set`;
+  throw new SignalboxError('config', message, { cause });
+}
+
+/** What was configured of the model, otherwise what the provider lists for it; and the tasks that the provider implements. */
+export function capabilitiesOf(
+  provider: Provider,
+  target: ResolvedTarget,
+): ReadonlySet<Capability> {
+  const capabilities = new Set(target.capabilities ?? listedBy(provider, target.model));
+  if (provider.prepareEmbedding !== undefined) capabilities.add('embeddings');
+  if (provider.prepareImage !== undefined) capabilities.add('image-output');
+  return capabilities;
+}
+
+/** Tokens; `undefined` when unknown. */
+export function contextWindowOf(engine: Engine, target: ResolvedTarget): number | undefined {
+  return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
+}
+
+/** Most tokens of an answer; `undefined` when unknown. */
+export function outputLimitOf(provider: Provider, target: ResolvedTarget): number | undefined {
+  return target.outputLimit ?? provider.outputLimit?.(target.model);
 }
 
 /** One attempt as the layers around it get it. */

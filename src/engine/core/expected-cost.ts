@@ -68,13 +68,13 @@ export function forecastCallOf(call: Call): ForecastCall {
 /** Tokens that the answer of such a call usually has, whatever the target; `otherwise` before the first one. */
 function outputTokensOf(
   engine: Engine,
-  { call, options }: AttemptPlan,
+  { call, options, outputLimit = Number.POSITIVE_INFINITY }: AttemptPlan,
   like: ForecastCall,
   otherwise: number | undefined,
 ): number {
   const usual =
     engine.registry.forecast.outputTokens(like) ?? otherwise ?? defaultOutput[call.kind];
-  return Math.min(options.maxOutputTokens ?? Number.POSITIVE_INFINITY, Math.ceil(usual));
+  return Math.min(options.maxOutputTokens ?? outputLimit, Math.ceil(usual));
 }
 
 /** Milliseconds that the whole answer is expected to take there; `undefined` before the target's first answer. */

@@ -6,6 +6,7 @@ import { checkPrices, type ResolvedConfig, resolveConfig } from '../../config/re
 import type { PricesInput, RoutingInput } from '../../config/schema.ts';
 import { SignalboxError, summarizeError } from '../../errors.ts';
 import type { ConfigSource, Following, FollowOptions } from '../../protocol/config-source.ts';
+import type { PriceList } from '../../protocol/router.ts';
 import type { Engine } from '../core/engine.ts';
 import { followSource } from './follow-source.ts';
 
@@ -17,8 +18,9 @@ export class Configuration {
   readonly #first: RoutingInput;
   /** What was configured last, without the prices of a separate source. */
   #routing: RoutingInput;
-  /** The latest prices of a separate source. */
+  /** The latest prices of a separate source, and its name. */
   #prices: PricesInput | undefined;
+  #pricesSource = '';
   /** A field, because every call reads it. Only this class sets it. */
   current: ResolvedConfig;
   #version = 1;
@@ -66,6 +68,13 @@ export class Configuration {
     return { stop: () => following.stop() };
   }
 
+  /** The configured prices. Those of the configuration win over those of a separate source. */
+  priceLists(): readonly PriceList[] {
+    const own = this.#routing.prices && listOf('prices', this.#routing.pricesDate);
+    const followed = this.#prices && listOf(this.#pricesSource, this.#prices.pricesDate);
+    return [own, followed].filter((list) => list !== undefined);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#following.values()].map((each) => each.stop()));
@@ -75,6 +84,7 @@ export class Configuration {
   #apply(document: unknown, source: string, options: FollowOptions): void {
     if (options.only === 'prices') {
       this.#replaceIfChanged(this.#routing, checkPrices(document, this.#known), source);
+      this.#pricesSource = source;
       return;
     }
     const { providers } = this.#engine;
@@ -132,6 +142,10 @@ export class Configuration {
     const at = Math.round(this.#engine.runtime.now());
     return { at, callId: null, tier: null, tags: this.current.tags, source } as const;
   }
+}
+
+function listOf(source: string, date: string | undefined): PriceList {
+  return { source, ...(date !== undefined && { date }) };
 }
 
 /** Adds prices under those of the configuration, which win. */

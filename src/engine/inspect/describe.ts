@@ -7,9 +7,11 @@ import type {
   TierDescription,
 } from '../../protocol/description.ts';
 import type { Requires } from '../../protocol/requires.ts';
+import type { PriceList } from '../../protocol/router.ts';
 import { complianceOf, unmetRequirement } from '../../routing/requirements.ts';
-import { contextWindowOf, tiersOf } from '../chain/plan-call.ts';
+import { tiersOf } from '../chain/plan-call.ts';
 import { type Engine, pricedTarget, providerOf } from '../core/engine.ts';
+import { modelFactsOf } from './inspect.ts';
 
 /** Most comparisons of names, because each takes time. */
 const maxCompared = 50_000;
@@ -93,7 +95,6 @@ class Describer {
   #factsOf(target: ResolvedTarget): TargetDescription {
     const provider = providerOf(this.#engine, target);
     const price = this.#engine.pricing.standardPrice(pricedTarget(this.#engine, target));
-    const contextWindow = contextWindowOf(this.#engine, target);
     return {
       target: target.id,
       provider: target.provider,
@@ -102,7 +103,7 @@ class Describer {
       ...(price === undefined
         ? this.#unknownModel(target)
         : { price, priceFrom: target.price === undefined ? 'list' : 'config' }),
-      ...(contextWindow !== undefined && { contextWindow }),
+      ...modelFactsOf(this.#engine, target),
       compliance: complianceOf(provider.compliance, target.compliance),
     };
   }
@@ -117,14 +118,17 @@ class Describer {
 }
 
 /** The configuration, and what is known of its targets. Loads the price list. */
-export async function describeConfig(engine: Engine, config: ResolvedConfig): Promise<Description> {
+export async function describeConfig(
+  engine: Engine,
+  config: ResolvedConfig,
+  ownLists: () => readonly PriceList[],
+): Promise<Description> {
   // Without the list, its prices are unknown.
   await engine.pricing.load()?.catch(() => undefined);
-  const { pricesDate } = config.input;
   const describer = new Describer(engine, config);
   return {
     at: engine.runtime.now(),
-    priceLists: pricesDate === undefined ? [] : [{ source: 'prices', date: pricesDate }],
+    priceLists: [...ownLists(), ...engine.pricing.lists()],
     tiers: [...config.tiers.values()].map((tier) => describer.tier(tier)),
     rules: config.rules.map((rule, index) => describer.rule(rule, index)),
   };

@@ -1,18 +1,29 @@
 import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { closest } from '../../internal/closest.ts';
 import { quoted } from '../../internal/quoted.ts';
-import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
+import type {
+  Explanation,
+  ModelFacts,
+  PriceList,
+  Snapshot,
+  TargetSnapshot,
+} from '../../protocol/router.ts';
 import { prepareAttempt } from '../attempt/attempt-request.ts';
 import { loadForPlan, planCall, tiersOf } from '../chain/plan-call.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
+  contextWindowOf,
   type Engine,
   keyedTargets,
   keyLabel,
+  outputLimitOf,
   pricedTarget,
   providerOf,
 } from '../core/engine.ts';
+
+/** So long before its retirement `explain` warns of a model: 90 days. */
+const retiresSoonMs = 90 * 86_400_000;
 
 /** Loads the price list, if the vendor of a target is in it. Without it, prices and context windows are unknown. */
 async function loadPrices(engine: Engine, { config, tier }: Call): Promise<void> {
@@ -36,6 +47,33 @@ function modelWarnings(engine: Engine, target: ResolvedTarget): readonly string[
   ];
 }
 
+/** ISO 8601; `undefined` when none is known. */
+function retirementDateOf(engine: Engine, target: ResolvedTarget): string | undefined {
+  return target.retirementDate ?? engine.pricing.retirementDate(pricedTarget(engine, target));
+}
+
+/** What is known of a target's model now: more when the price list is loaded. */
+export function modelFactsOf(engine: Engine, target: ResolvedTarget): ModelFacts {
+  const contextWindow = contextWindowOf(engine, target);
+  const outputLimit = outputLimitOf(providerOf(engine, target), target);
+  const retirementDate = retirementDateOf(engine, target);
+  return {
+    ...(contextWindow !== undefined && { contextWindow }),
+    ...(outputLimit !== undefined && { outputLimit }),
+    ...(retirementDate !== undefined && { retirementDate }),
+  };
+}
+
+/** The times are those of UTC: vendors do not say at which hour they retire a model. */
+function retirementWarnings(engine: Engine, target: ResolvedTarget): readonly string[] {
+  const date = retirementDateOf(engine, target);
+  if (date === undefined) return [];
+  const leftMs = Date.parse(date) - engine.runtime.now();
+  if (leftMs > retiresSoonMs) return [];
+  const name = `the model ${quoted(target.model)}`;
+  return [leftMs > 0 ? `${name} will be retired on ${date}` : `${name} was retired on ${date}`];
+}
+
 /**
  * What a call would do, and why. Loads the price list. Nothing is sent and no state changes. Plugins are not applied.
  */
@@ -51,7 +89,11 @@ export async function explainCall(engine: Engine, call: Call): Promise<Explanati
       const { warnings } = prepareAttempt(plans.of(target), []);
       candidates.push({
         ...label,
-        warnings: [...modelWarnings(engine, target), ...warnings.map(({ message }) => message)],
+        warnings: [
+          ...modelWarnings(engine, target),
+          ...retirementWarnings(engine, target),
+          ...warnings.map(({ message }) => message),
+        ],
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'it cannot take this request';
@@ -96,6 +138,7 @@ function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
   const quality = engine.registry.quality.ofTarget(target.id, now);
   const isOpen = state.state === 'open' && state.until > now;
   return {
+    model: modelFactsOf(engine, target),
     // When its time is over, an open circuit lets the next call through as a probe.
     circuit: state.state === 'open' && !isOpen ? 'half-open' : state.state,
     ...(isOpen && { openUntil: state.until }),
@@ -115,6 +158,7 @@ function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
 export function takeSnapshot(
   engine: Engine,
   config: ResolvedConfig,
+  ownLists: readonly PriceList[],
   callsInFlight: number,
 ): Snapshot {
   const tiers = [...config.tiers.values()];
@@ -127,6 +171,7 @@ export function takeSnapshot(
     at: engine.runtime.now(),
     targets: Object.fromEntries(targets),
     ...(config.input.pricesDate !== undefined && { pricesDate: config.input.pricesDate }),
+    priceLists: [...ownLists, ...engine.pricing.lists()],
     retryBudget: engine.retryBudget.tokens(),
     callsInFlight,
   };

@@ -25,24 +25,15 @@ function limitTokens(
   spec: ClaudeModelSpec & { readonly known: boolean },
   warnings: Warning[],
 ): number {
-  if (wanted === undefined) {
-    if (spec.known) return spec.maxOutputTokens;
-    warnings.push(
-      adjustedParam(
-        'maxOutputTokens',
-        `the API requires maxOutputTokens and the model is unknown to signalbox; ${fallbackMaxTokens} was sent`,
-      ),
-    );
-    return fallbackMaxTokens;
-  }
-  if (!spec.known || wanted <= spec.maxOutputTokens) return wanted;
+  if (wanted !== undefined) return wanted;
+  if (spec.known) return spec.maxOutputTokens;
   warnings.push(
     adjustedParam(
       'maxOutputTokens',
-      `maxOutputTokens was lowered to ${spec.maxOutputTokens}, the limit of this model`,
+      `the API requires maxOutputTokens and the model is unknown to signalbox; ${fallbackMaxTokens} was sent`,
     ),
   );
-  return spec.maxOutputTokens;
+  return fallbackMaxTokens;
 }
 
 const samplingParams = ['temperature', 'topP', 'topK'] as const;

@@ -30,6 +30,8 @@ export type GeminiModelSpec = {
   readonly systemInstruction: boolean;
   readonly tools: boolean;
   readonly structuredOutput: boolean;
+  /** Most tokens of an answer, thoughts included. Absent when it is not known. */
+  readonly outputLimit?: number;
 };
 
 const gemini3: GeminiModelSpec = {
@@ -65,29 +67,32 @@ const unknownGemini: GeminiModelSpec = {
   thinking: { by: 'level', levels: ['low', 'medium', 'high'] },
 };
 
+const recent = { outputLimit: 65_536 };
+const gemini25: GeminiModelSpec = { ...gemini2, ...recent };
+
 /**
  * Specs by the start of the model's name. The first match wins, so longer names come first.
  * Source: https://ai.google.dev/gemini-api/docs/thinking and /models, November 2026.
  */
 const specByPrefix: readonly (readonly [prefix: string, spec: GeminiModelSpec])[] = [
-  ['gemini-3-pro', { ...gemini3, thinking: { by: 'level', levels: ['low', 'high'] } }],
-  ['gemini-3.1-pro', unknownGemini],
-  ['gemini-3', gemini3],
+  ['gemini-3-pro', { ...gemini3, ...recent, thinking: { by: 'level', levels: ['low', 'high'] } }],
+  ['gemini-3.1-pro', { ...unknownGemini, ...recent }],
+  ['gemini-3', { ...gemini3, ...recent }],
   [
     'gemini-2.5-pro',
-    { ...gemini2, thinking: { by: 'budget', min: 128, max: 32_768, canBeOff: false } },
+    { ...gemini25, thinking: { by: 'budget', min: 128, max: 32_768, canBeOff: false } },
   ],
   [
     'gemini-2.5-flash-lite',
-    { ...gemini2, thinking: { by: 'budget', min: 512, max: 24_576, canBeOff: true } },
+    { ...gemini25, thinking: { by: 'budget', min: 512, max: 24_576, canBeOff: true } },
   ],
   [
     'gemini-2.5-flash',
-    { ...gemini2, thinking: { by: 'budget', min: 1, max: 24_576, canBeOff: true } },
+    { ...gemini25, thinking: { by: 'budget', min: 1, max: 24_576, canBeOff: true } },
   ],
-  ['gemini-2.5', gemini2],
-  ['gemini-2', { ...gemini2, fetchesUrls: false }],
-  ['gemini-1', { ...gemini2, fetchesUrls: false }],
+  ['gemini-2.5', gemini25],
+  ['gemini-2', { ...gemini2, fetchesUrls: false, outputLimit: 8_192 }],
+  ['gemini-1', { ...gemini2, fetchesUrls: false, outputLimit: 8_192 }],
   ['gemma', gemma],
 ];
 

@@ -23,6 +23,8 @@ export type OpenAIModelSpec = {
   /** Whether parts of the prompt can be marked with `prompt_cache_breakpoint`. */
   readonly cacheBreakpoints: boolean;
   readonly capabilities: readonly Capability[];
+  /** Most tokens of an answer, reasoning included. Absent when it is not known. */
+  readonly outputLimit?: number;
 };
 
 const usual: readonly Capability[] = ['vision', 'files', 'tools', 'structured-output'];
@@ -48,8 +50,10 @@ const reasoning: OpenAIModelSpec = {
   sampling: 'never',
 };
 
+const gpt5: OpenAIModelSpec = { ...reasoning, outputLimit: 128_000 };
+const oSeries: OpenAIModelSpec = { ...reasoning, outputLimit: 100_000 };
 const gpt51: OpenAIModelSpec = {
-  ...reasoning,
+  ...gpt5,
   efforts: ['none', 'low', 'medium', 'high'],
   defaultEffort: 'none',
   sampling: 'without-reasoning',
@@ -64,38 +68,41 @@ const gpt56: OpenAIModelSpec = {
   cacheBreakpoints: true,
 };
 const gpt6: OpenAIModelSpec = { ...gpt56, chatToolsClash: 'never' };
-const pro: OpenAIModelSpec = { ...reasoning, efforts: ['medium', 'high', 'xhigh'] };
-const codex: OpenAIModelSpec = { ...reasoning, efforts: ['low', 'medium', 'high', 'xhigh'] };
+const pro: OpenAIModelSpec = { ...gpt5, efforts: ['medium', 'high', 'xhigh'] };
+const codex: OpenAIModelSpec = { ...gpt5, efforts: ['low', 'medium', 'high', 'xhigh'] };
 const chatLatest: OpenAIModelSpec = { ...reasoning, efforts: ['medium'] };
 
 /**
  * Specs by a pattern of the model's name. The first match wins.
- * Compiled in November 2026 from reports of what OpenAI's API rejects; not verified against the live API.
+ * Compiled in November 2026 from reports of what OpenAI's API rejects; not verified against the live API. Output limits
+ * are those of https://developers.openai.com/api/docs/models.
  */
 const specByName: readonly (readonly [pattern: RegExp, spec: OpenAIModelSpec])[] = [
   [/^gpt-6(?:-sol|-luna|\.1-terra)/, gpt6],
   [/^gpt-6/, { ...gpt6, sampling: 'never' }],
   [/^gpt-5-chat/, plain],
   [/^gpt-5\.\d+-chat/, chatLatest],
-  [/^gpt-5-pro/, { ...pro, efforts: ['high'], defaultEffort: 'high' }],
+  [/^gpt-5-pro/, { ...pro, efforts: ['high'], defaultEffort: 'high', outputLimit: 272_000 }],
   [/^gpt-5\.\d+-pro/, pro],
   [/^gpt-5(?:\.1)?-codex(?!-max)/, { ...codex, efforts: ['low', 'medium', 'high'] }],
   [/^gpt-5.*-codex/, codex],
-  [/^codex-mini/, reasoning],
+  [/^codex-mini/, oSeries],
   [/^gpt-5\.6/, gpt56],
   [/^gpt-5\.5/, { ...gpt54, defaultEffort: 'medium' }],
   [/^gpt-5\.4/, gpt54],
   [/^gpt-5\.[23]/, gpt52],
   [/^gpt-5\.1/, gpt51],
-  [/^gpt-5/, { ...reasoning, efforts: ['minimal', 'low', 'medium', 'high'] }],
+  [/^gpt-5/, { ...gpt5, efforts: ['minimal', 'low', 'medium', 'high'] }],
   [/^o1-(?:mini|preview)/, { ...reasoning, efforts: [], capabilities: [] }],
-  [/^o3-mini/, { ...reasoning, stop: false, capabilities: ['tools', 'structured-output'] }],
-  [/^o(?:3|4-mini)/, { ...reasoning, stop: false }],
-  [/^o\d/, reasoning],
+  [/^o3-mini/, { ...oSeries, stop: false, capabilities: ['tools', 'structured-output'] }],
+  [/^o(?:3|4-mini)/, { ...oSeries, stop: false }],
+  [/^o\d/, oSeries],
   [/^gpt-(?:audio|4o(?:-mini)?-audio)/, { ...plain, capabilities: ['audio', 'tools'] }],
   [/^gpt-4o(?:-mini)?-search/, { ...plain, capabilities: ['structured-output'] }],
   [/^gpt-4-(?:turbo|vision)/, { ...plain, capabilities: ['vision', 'tools'] }],
   [/^gpt-(?:4(?:-|$)|3\.5)/, { ...plain, capabilities: ['tools'] }],
+  [/^gpt-4\.1/, { ...plain, outputLimit: 32_768 }],
+  [/^gpt-4o(?!-2024-05-13)/, { ...plain, outputLimit: 16_384 }],
   [/^(?:gpt-4|chatgpt-4o)/, plain],
 ];
 

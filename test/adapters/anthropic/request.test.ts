@@ -51,10 +51,10 @@ describe('Anthropic request', () => {
     );
   });
 
-  it('lowers maxOutputTokens to the limit of the model', () => {
+  it('sends maxOutputTokens unchanged: the router has lowered it to the limit of the model', () => {
     const { body, warned } = wire({ model: 'claude-3-haiku-20240307', maxOutputTokens: 9000 });
-    expect(body.max_tokens).toBe(4096);
-    expect(warned).toEqual([['adjusted-param', 'maxOutputTokens']]);
+    expect(body.max_tokens).toBe(9000);
+    expect(warned).toEqual([]);
   });
 
   it('hoists leading system messages and keeps later ones if the model accepts them', () => {

@@ -47,9 +47,16 @@ export type {
   Following,
   FollowOptions,
 } from './protocol/config-source.ts';
+export type {
+  CandidateFigures,
+  PlannedFallback,
+  PlannedFallbacks,
+  PlannedTarget,
+  TierOrder,
+} from './protocol/decision.ts';
 export type { Drill, DrillFault, DrillOptions, DrillReport, LostCall } from './protocol/drill.ts';
 export type { AttemptErrorCode, ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
-export type { EventName, EventOf, RouterEvent, RouterEvents } from './protocol/events.ts';
+export type { EventName, EventOf, Modality, RouterEvent, RouterEvents } from './protocol/events.ts';
 export type { Json, JsonObject, JsonSchema } from './protocol/json.ts';
 export type {
   AudioPart,

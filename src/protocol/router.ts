@@ -2,6 +2,7 @@ import type { CallOptions, TargetId } from './call-options.ts';
 import type { Completion, ObjectOf, ToolCallOf } from './completion.ts';
 import type { RoutingConfig } from './config.ts';
 import type { ConfigSource, Following, FollowOptions } from './config-source.ts';
+import type { PlannedFallbacks, PlannedTarget } from './decision.ts';
 import type { Drill, DrillOptions } from './drill.ts';
 import type { EventName, EventOf } from './events.ts';
 import type { JsonSchema } from './json.ts';
@@ -28,13 +29,12 @@ export type Explanation<Tier extends string = string> = {
   readonly tier: Tier;
   /** The rule that matched: the targets are those that it sends the call to. */
   readonly rule?: string;
-  readonly candidates: readonly {
-    readonly target: string;
-    /** Position of the key in the provider's pool, from 1. Absent without a pool. */
-    readonly key?: number;
+  /** The name of the strategy that ordered them. */
+  readonly strategy: string;
+  readonly candidates: readonly (PlannedTarget & {
     /** Options that the target does not support, and a model that is probably misspelt. */
     readonly warnings: readonly string[];
-  }[];
+  })[];
   readonly skipped: readonly {
     readonly target: string;
     readonly key?: number;
@@ -42,6 +42,8 @@ export type Explanation<Tier extends string = string> = {
     /** Epoch milliseconds at which it may be available again. Absent if it cannot take this call, or if unknown. */
     readonly until?: number;
   }[];
+  /** Absent without `fallbacks`. */
+  readonly fallbacks?: PlannedFallbacks;
 };
 
 /** State of the limits of a target, or of one key of a pool. */
@@ -195,8 +197,8 @@ export interface Router<
   ): void;
 
   /**
-   * Returns which targets a call would try and which it would skip, with reasons, and warns of models that are not in
-   * their vendor's price list. Loads the price list. Sends nothing.
+   * Returns which targets a call would try, with the figures of each, and which it would skip, with reasons, and warns of
+   * models that are not in their vendor's price list. Loads the price list. Sends nothing.
    *
    * @throws SignalboxError `config` for invalid options
    */

@@ -15,7 +15,7 @@ import {
   unavailabilityOf,
 } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
-import type { Trail } from '../core/trail.ts';
+import type { Payload, Trail } from '../core/trail.ts';
 import {
   failureTable,
   isAttemptErrorCode,
@@ -25,8 +25,9 @@ import {
   reservedForUntried,
 } from '../failures/decide.ts';
 import { isQueueRejection } from '../failures/queue-rejection.ts';
-import { Fallbacks, idOf } from './fallbacks.ts';
-import { planCall, RefusedWindows, tiersOf } from './plan-call.ts';
+import { Fallbacks, idOf, plannedFallbacks } from './fallbacks.ts';
+import { type PlannedCall, planCall, RefusedWindows } from './plan-call.ts';
+import { PlanRecord, routePlanOf } from './plan-record.ts';
 
 /** The targets of one call, one after another, as its plan and its failures order them. */
 export class Chain {
@@ -62,20 +63,16 @@ export class Chain {
     if (call.tier.fallbacks !== undefined) {
       this.#fallbacks = new Fallbacks(engine, call, scope, this.#plans);
     }
-    const planned = planCall(engine, call, scope, this.#plans);
+    const record = engine.emitter.isHeard('route-plan') ? new PlanRecord() : undefined;
+    const planned = planCall(engine, call, { scope, plans: this.#plans, record });
     this.#steps = [...planned.steps];
     this.#eligible = planned.steps.flatMap((step) => step.try ?? step.later ?? []);
     this.#isForced = planned.leastBad !== undefined;
-    for (const { name } of tiersOf(call.config, call.tier)) engine.registry.tier(name).turn += 1;
+    // Before the turn is over, and the keys are rotated.
+    const event = record && this.#routePlan(planned, record);
+    for (const { name } of planned.tiers) engine.registry.tier(name).turn += 1;
     rotateKeys(engine, planned.candidates);
-    if (engine.emitter.isHeard('route-plan')) {
-      const { rule } = call;
-      trail.emit('route-plan', {
-        ...(rule !== undefined && { rule }),
-        candidates: planned.candidates.map(({ id }) => id),
-        skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
-      });
-    }
+    if (event !== undefined) trail.emit('route-plan', event);
   }
 
   /** The next target to try. Waits for one that is rate limited when no other is left. */
@@ -233,6 +230,15 @@ export class Chain {
         ...(last !== undefined && isAttemptErrorCode(last.code) && { cause: last }),
       },
     );
+  }
+
+  #routePlan(planned: PlannedCall, record: PlanRecord): Payload<'route-plan'> {
+    const [first] = planned.candidates;
+    const fallbacks = plannedFallbacks(this.#engine, this.#call, this.#plans, first);
+    return {
+      ...routePlanOf(this.#engine, this.#call, planned, record),
+      ...(fallbacks !== undefined && { fallbacks }),
+    };
   }
 
   /** Milliseconds until the first target can be tried again; `undefined` when no time is known. */

@@ -1,7 +1,6 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
 import { quoted } from '../../internal/quoted.ts';
-import type { ForecastCall } from '../../pricing/forecast.ts';
 import type { Capability, Provider } from '../../protocol/provider.ts';
 import type { StrategyCandidate, StrategyContext } from '../../protocol/strategy.ts';
 import type { Knowledge } from '../../routing/candidate.ts';
@@ -17,9 +16,9 @@ import {
   providerOf,
   unavailabilityOf,
 } from '../core/engine.ts';
-import { forecastCallOf } from '../core/expected-cost.ts';
 import type { Scope } from '../core/scope.ts';
 import { inputTokensOf } from '../core/token-estimate.ts';
+import { Estimates } from './estimates.ts';
 import { KnownTarget } from './known-target.ts';
 import { CallRequirements, limitsCost } from './requirements.ts';
 
@@ -52,32 +51,36 @@ function contextWindowOf(engine: Engine, target: ResolvedTarget): number | undef
   return target.contextWindow ?? engine.pricing.contextWindow(pricedTarget(engine, target));
 }
 
-/** A tier and the tiers it falls back to. The configuration is checked for cycles. */
+const chains = new WeakMap<ResolvedTier, readonly ResolvedTier[]>();
+
+/** A tier and the tiers it falls back to, worked out once. The configuration is checked for cycles. */
 export function tiersOf(config: ResolvedConfig, first: ResolvedTier): readonly ResolvedTier[] {
-  const tiers = [first];
-  let next = first.fallbackTier;
-  while (next !== undefined) {
-    const tier = config.tiers.get(next);
-    if (tier === undefined) break;
-    tiers.push(tier);
-    next = tier.fallbackTier;
+  let tiers = chains.get(first);
+  if (tiers === undefined) {
+    const { fallbackTier } = first;
+    const next = fallbackTier === undefined ? undefined : config.tiers.get(fallbackTier);
+    tiers = next === undefined ? [first] : [first, ...tiersOf(config, next)];
+    chains.set(first, tiers);
   }
   return tiers;
 }
 
+/** What the plan of a call is made with. */
+type Planning = {
+  readonly engine: Engine;
+  readonly call: Call;
+  readonly plans: AttemptPlans;
+  readonly estimates: () => Estimates;
+  /** Milliseconds until the call's deadline. */
+  readonly remainingMs: number;
+};
+
 function contextOf(
-  engine: Engine,
-  call: Call,
-  plans: AttemptPlans,
+  { engine, call, plans, estimates, remainingMs }: Planning,
   tier: ResolvedTier,
-  remainingMs: number,
 ): StrategyContext {
   const { maxOutputTokens } = call.options;
-  let made: ForecastCall | undefined;
-  const forecastCall = () => {
-    made ??= forecastCallOf(call);
-    return made;
-  };
+  let targets: ReadonlyMap<string, ResolvedTarget> | undefined;
   return {
     call: {
       kind: call.kind,
@@ -91,13 +94,15 @@ function contextOf(
       remainingMs,
     },
     knowledge({ id }: StrategyCandidate) {
-      const target = tier.targets.find((each) => each.id === id);
+      targets ??= new Map(tier.targets.map((each) => [each.id, each]));
+      const target = targets.get(id);
       if (target === undefined) throw new Error(`"${id}" is not a target of tier "${tier.name}"`);
-      return new KnownTarget(engine, plans, target, forecastCall);
+      return new KnownTarget(engine, plans, target, estimates());
     },
     turn: engine.registry.tier(tier.name).turn,
     now: () => engine.runtime.now(),
     random: () => engine.runtime.random(),
+    score: () => undefined,
   };
 }
 
@@ -112,30 +117,55 @@ export function loadForPlan(engine: Engine, call: Call): Promise<unknown> | unde
   if (chain.some((each) => needs(each, 'prices')))
     return engine.pricing.load()?.catch(() => undefined);
   if (!hasRequirements(call, chain) || !limitsCost(call, chain)) return undefined;
-  const loading = chain
-    .flatMap(({ targets }) => targets)
+  const listed = Object.values(call.tier.fallbacks ?? {}).flat();
+  const loading = [...chain.flatMap(({ targets }) => targets), ...listed]
     .map((target) => engine.pricing.load(pricedTarget(engine, target)))
     .find((each) => each !== undefined);
   return loading?.catch(() => undefined);
 }
 
+/** The plan of a call. */
+export type PlannedCall = Plan & {
+  /** The tiers whose targets are in it. */
+  readonly tiers: readonly ResolvedTier[];
+  /** What its strategies and requirements asked for. */
+  readonly estimates: () => Estimates;
+};
+
+type Recorder = { recorded(tier: ResolvedTier, context: StrategyContext): StrategyContext };
+
+/** What a plan is made with, where there is something already. */
+type PlanOptions = {
+  /** Without it, there is no deadline. */
+  readonly scope?: Scope;
+  readonly plans?: AttemptPlans;
+  /** Plan these instead of the targets of its tiers. */
+  readonly listed?: readonly ResolvedTarget[];
+  /** Records what the strategies ask for. */
+  readonly record?: Recorder | undefined;
+};
+
 /** The targets that this call would try, and why not the others: those of its tiers, or those `listed`. */
-export function planCall(
-  engine: Engine,
-  call: Call,
-  scope?: Scope,
-  plans: AttemptPlans = new AttemptPlans(engine, call),
-  listed?: readonly ResolvedTarget[],
-): Plan {
-  const { config, tier, task, layers, options } = call;
+export function planCall(engine: Engine, call: Call, options: PlanOptions = {}): PlannedCall {
+  const { scope, listed, record, plans = new AttemptPlans(engine, call) } = options;
+  const { config, tier, task, layers } = call;
   const remainingMs = scope?.remainingMs() ?? Number.POSITIVE_INFINITY;
-  const chain = tiersOf(config, tier);
-  const requirements = hasRequirements(call, chain)
-    ? new CallRequirements(engine, call, plans, chain)
+  const tiers = tiersOf(config, tier);
+  let made: Estimates | undefined;
+  const estimates = () => {
+    made ??= new Estimates(engine, call, plans);
+    return made;
+  };
+  const requirements = hasRequirements(call, tiers)
+    ? new CallRequirements(engine, call, estimates(), tiers)
     : undefined;
+  const planning = { engine, call, plans, estimates, remainingMs };
   const inOrder = (each: ResolvedTier): readonly ResolvedTarget[] =>
-    orderBy(each.strategy, each.targets, () => contextOf(engine, call, plans, each, remainingMs));
-  const targets = listed ?? chain.flatMap(inOrder);
+    orderBy(each.strategy, each.targets, () => {
+      const context = contextOf(planning, each);
+      return record?.recorded(each, context) ?? context;
+    });
+  const targets = listed ?? tiers.flatMap(inOrder);
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target.model),
     contextWindow: (target) => contextWindowOf(engine, target),
@@ -144,16 +174,17 @@ export function planCall(
     excluded: (target) => requirements?.unmet(target) ?? layers?.exclusion(target),
   };
   const { familyOf } = task;
-  return plan(
+  const planned = plan(
     requirements?.ranked(targets) ?? targets,
     task.needs,
     {
-      route: options.route,
+      route: call.options.route,
       whenAllOpen: tier.whenAllOpen,
       ...(familyOf !== undefined && { familyOf }),
     },
     knowledge,
   );
+  return { ...planned, tiers, estimates };
 }
 
 /** The context windows that were too small for a call's prompt. */

@@ -1,10 +1,9 @@
 import type { ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
-import { once } from '../../internal/once.ts';
 import type { Compliance, Requires } from '../../protocol/requires.ts';
 import { isTooSlow, type RequiredFacts, unmetRequirement } from '../../routing/requirements.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import { type Call, type Engine, providerOf } from '../core/engine.ts';
-import { expectedUsd, forecastCallOf } from '../core/expected-cost.ts';
+import { Estimates } from './estimates.ts';
 
 /** Of fewer answers no share is slow. */
 const samplesNeeded = 5;
@@ -52,14 +51,13 @@ export function limitsCost({ requires }: Call, chain: readonly ResolvedTier[]): 
 export class CallRequirements {
   readonly #engine: Engine;
   readonly #call: Call;
-  readonly #plans: AttemptPlans;
+  readonly #estimates: Estimates;
   readonly #ofFallbacks: ReadonlyMap<string, Requires>;
-  readonly #forecastCall: () => ReturnType<typeof forecastCallOf>;
 
   constructor(
     engine: Engine,
     call: Call,
-    plans: AttemptPlans,
+    estimates: Estimates,
     /** The call's tier and those that it falls back to. */
     chain: readonly ResolvedTier[],
   ) {
@@ -67,9 +65,11 @@ export class CallRequirements {
     this.#engine = engine;
     this.#call = call;
     // What one batch costs says nothing about what the call costs.
-    this.#plans = whole === undefined ? plans : new AttemptPlans(engine, whole);
+    this.#estimates =
+      whole === undefined
+        ? estimates
+        : new Estimates(engine, whole, new AttemptPlans(engine, whole));
     this.#ofFallbacks = requirementsOfFallbacks(chain);
-    this.#forecastCall = once(() => forecastCallOf(call));
   }
 
   /** Why the target must not serve the call; `undefined` when it may. */
@@ -107,14 +107,13 @@ export class CallRequirements {
 
   #factsOf(target: ResolvedTarget): RequiredFacts {
     const engine = this.#engine;
-    const plans = this.#plans;
-    const forecastCall = this.#forecastCall;
+    const estimates = this.#estimates;
     return {
       get compliance() {
         return complianceOf(providerOf(engine, target).compliance, target.compliance);
       },
       get usd() {
-        return expectedUsd(engine, plans.of(target), forecastCall());
+        return estimates.usd(target);
       },
       get p95FirstTokenMs() {
         return p95(engine, target, 'firstTokenMs');

@@ -1,9 +1,12 @@
 import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { closest } from '../../internal/closest.ts';
+import { withoutUndefined } from '../../internal/own.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
 import { prepareAttempt } from '../attempt/attempt-request.ts';
+import { plannedFallbacks } from '../chain/fallbacks.ts';
 import { loadForPlan, planCall, tiersOf } from '../chain/plan-call.ts';
+import { PlanRecord } from '../chain/plan-record.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
@@ -16,7 +19,8 @@ import {
 
 /** Loads the price list, if the vendor of a target is in it. Without it, prices and context windows are unknown. */
 async function loadPrices(engine: Engine, { config, tier }: Call): Promise<void> {
-  const targets = tiersOf(config, tier).flatMap((each) => each.targets);
+  const listed = Object.values(tier.fallbacks ?? {}).flat();
+  const targets = [...tiersOf(config, tier).flatMap((each) => each.targets), ...listed];
   const isListed = targets.some((each) => providerOf(engine, each).priceList !== undefined);
   if (isListed) await engine.pricing.load()?.catch(() => undefined);
 }
@@ -42,15 +46,25 @@ function modelWarnings(engine: Engine, target: ResolvedTarget): readonly string[
 export async function explainCall(engine: Engine, call: Call): Promise<Explanation> {
   await Promise.all([loadPrices(engine, call), loadForPlan(engine, call)]);
   const plans = new AttemptPlans(engine, call);
-  const planned = planCall(engine, call, undefined, plans);
+  const record = new PlanRecord();
+  const planned = planCall(engine, call, { plans, record });
+  const now = engine.runtime.now();
   const candidates: Explanation['candidates'][number][] = [];
   const skipped: Explanation['skipped'][number][] = [...planned.skipped];
   for (const target of planned.candidates) {
     const label = { target: target.id, ...keyLabel(target) };
     try {
       const { warnings } = prepareAttempt(plans.of(target), []);
+      const { recent } = engine.registry.target(target.id);
+      const figures = withoutUndefined({
+        usd: planned.estimates().usd(target),
+        firstTokenMs: recent.firstToken.value(now),
+        failureRate: recent.failureRate(now),
+      });
       candidates.push({
         ...label,
+        ...figures,
+        ...record.figuresOf(target, planned),
         warnings: [...modelWarnings(engine, target), ...warnings.map(({ message }) => message)],
       });
     } catch (error) {
@@ -59,7 +73,15 @@ export async function explainCall(engine: Engine, call: Call): Promise<Explanati
     }
   }
   const { called, rule } = call;
-  return { tier: called.name, ...(rule !== undefined && { rule }), candidates, skipped };
+  const fallbacks = plannedFallbacks(engine, call, plans, planned.candidates[0]);
+  return {
+    tier: called.name,
+    ...(rule !== undefined && { rule }),
+    strategy: call.tier.strategy.name,
+    candidates,
+    skipped,
+    ...(fallbacks !== undefined && { fallbacks }),
+  };
 }
 
 /** The times that are still to come. */

@@ -10,8 +10,8 @@ export class Estimates {
   readonly #call: Call;
   readonly #plans: AttemptPlans;
   #forecastCall: ForecastCall | undefined;
-  /** By target and tier: a target may have other settings in another tier. All its keys cost the same. */
-  readonly #usd = new Map<string, number | undefined>();
+  /** By tier, then by target, which may have other settings in another tier. All its keys cost the same. */
+  readonly #usd = new Map<string, Map<string, number | undefined>>();
 
   constructor(engine: Engine, call: Call, plans: AttemptPlans) {
     this.#engine = engine;
@@ -21,17 +21,21 @@ export class Estimates {
 
   /** US dollars; `undefined` when the price is unknown. */
   usd(target: ResolvedTarget): number | undefined {
-    const key = keyOf(target);
-    const known = this.#usd.get(key);
-    if (known !== undefined || this.#usd.has(key)) return known;
+    let ofTier = this.#usd.get(target.tier);
+    if (ofTier === undefined) {
+      ofTier = new Map();
+      this.#usd.set(target.tier, ofTier);
+    }
+    const known = ofTier.get(target.id);
+    if (known !== undefined || ofTier.has(target.id)) return known;
     const usd = expectedUsd(this.#engine, this.#plans.of(target), this.#like);
-    this.#usd.set(key, usd);
+    ofTier.set(target.id, usd);
     return usd;
   }
 
   /** The same, if something has asked for it. */
-  knownUsd(target: ResolvedTarget): number | undefined {
-    return this.#usd.get(keyOf(target));
+  knownUsd({ tier, id }: ResolvedTarget): number | undefined {
+    return this.#usd.get(tier)?.get(id);
   }
 
   /** Milliseconds that the whole answer takes; `undefined` before the target's first answer. */
@@ -43,8 +47,4 @@ export class Estimates {
     this.#forecastCall ??= forecastCallOf(this.#call);
     return this.#forecastCall;
   }
-}
-
-function keyOf({ tier, id }: ResolvedTarget): string {
-  return `${tier} ${id}`;
 }

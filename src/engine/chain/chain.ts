@@ -109,7 +109,8 @@ export class Chain {
     const unavailable = this.unavailability(plan);
     if (unavailable !== undefined) return this.#postpone(target, unavailable.reason);
     const busy = this.#engine.limits.busy(plan);
-    if (busy === undefined || !this.othersFree(plan, 'rate_limited')) return undefined;
+    // Its limit is no failure: the targets that the tier lists for one do not follow.
+    if (busy === undefined || !this.#chainFree(target, 'rate_limited')) return undefined;
     // A target that is available goes before one that waits.
     const free = this.#takeLater();
     if (free !== undefined) this.#steps.push({ try: free });
@@ -119,15 +120,18 @@ export class Chain {
 
   /** Whether another target is available now, after a failure of that code. */
   othersFree({ target }: AttemptPlan, code: ErrorCode): boolean {
+    return this.#chainFree(target, code) || this.hasFallback(target, code);
+  }
+
+  /** The same, of the targets that come next anyway. */
+  #chainFree(target: ResolvedTarget, code: ErrorCode): boolean {
     const isOther = (other: ResolvedTarget | undefined): boolean =>
       other !== undefined &&
       (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
       this.#isFree(other);
     return (
       this.#unstarted() > 0 &&
-      (this.#steps.some((step) => isOther(step.try ?? step.later)) ||
-        this.#later.some(isOther) ||
-        this.hasFallback(target, code))
+      (this.#steps.some((step) => isOther(step.try ?? step.later)) || this.#later.some(isOther))
     );
   }
 

@@ -39,7 +39,7 @@ const rules: readonly Rule<'p', 'list' | BuiltInStrategy>[] = [
 
 const provider: Provider = {
   wire: 'none',
-  capabilities: () => [],
+  capabilities: () => new Set(),
   preload: async () => undefined,
   prepare: () => {
     throw new Error('nothing is sent');

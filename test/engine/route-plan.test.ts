@@ -35,8 +35,7 @@ function replayed({ tier, strategy, settings, turn, draws, targets }: TierOrder)
     const [provider = '', model = ''] = target.split('/');
     return { id: target, provider, model, weight };
   });
-  const { type, ...set } = { type: 'priority', ...settings } as const;
-  const ordered = make({ type, ...set }).order(candidates, context);
+  const ordered = make(settings ?? {}).order(candidates, context);
   expect(left).toEqual([]);
   return ordered.map(({ id }) => id);
 }

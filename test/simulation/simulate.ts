@@ -50,7 +50,7 @@ type QueuedAfterChange = {
   readonly open: number;
 };
 
-export type Explained = {
+type Explained = {
   readonly plan: CallPlan;
   readonly at: number;
   readonly explanation: Explanation;

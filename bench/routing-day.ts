@@ -5,6 +5,7 @@ import {
   type ProviderPart,
   type ProviderRequest,
   SignalboxError,
+  type Strategy,
   type StrategyObject,
 } from '../src/index.ts';
 import { type FakeRuntime, fakeRuntime } from '../src/testing.ts';
@@ -191,6 +192,18 @@ function percentile(sorted: readonly number[], quantile: number): number {
   return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? Number.NaN;
 }
 
+/** What routers do today: the lowest list price first, whatever the request is. */
+const listPrice: Strategy = {
+  needs: ['prices'],
+  order(candidates, { knowledge }) {
+    const priced = candidates.map((candidate) => {
+      const { input = Number.POSITIVE_INFINITY, output = 0 } = knowledge(candidate).price ?? {};
+      return { candidate, price: input + output };
+    });
+    return priced.sort((a, b) => a.price - b.price).map(({ candidate }) => candidate);
+  },
+};
+
 /** The price list of the day: as the vendors publish it, before noon or after. */
 function pricesAt(hour: number): Record<string, UsdPerMillion> {
   return Object.fromEntries(
@@ -202,7 +215,7 @@ function pricesAt(hour: number): Record<string, UsdPerMillion> {
 export async function runDay(
   name: string,
   requests: readonly Request[],
-  setting: { readonly strategy: StrategyObject } | { readonly only: TargetName },
+  setting: { readonly strategy: StrategyObject | 'list-price' } | { readonly only: TargetName },
 ): Promise<Day> {
   const runtime = fakeRuntime({ time: 'auto', seed: 11 });
   const startedAt = runtime.now();
@@ -212,7 +225,8 @@ export async function runDay(
   const providers = Object.fromEntries(
     vendors.map((vendor) => [vendor, vendorOf(vendor, runtime, startedAt)]),
   ) as Record<(typeof vendors)[number], Provider>;
-  const router = createRouter({ runtime, providers, tiers, prices: pricesAt(0) });
+  const strategies = { 'list-price': listPrice };
+  const router = createRouter({ runtime, providers, strategies, tiers, prices: pricesAt(0) });
   let billed = 0;
   const counts = new Map<string, number>();
   router.on('cost', ({ usd }) => {

@@ -49,14 +49,23 @@ export type {
   FollowOptions,
 } from './protocol/config-source.ts';
 export type {
+  CandidateFigures,
+  PlannedFallback,
+  PlannedFallbacks,
+  PlannedTarget,
+  TierOrder,
+} from './protocol/decision.ts';
+export type {
   Description,
+  ModelFacts,
+  PriceList,
   RuleDescription,
   TargetDescription,
   TierDescription,
 } from './protocol/description.ts';
 export type { Drill, DrillFault, DrillOptions, DrillReport, LostCall } from './protocol/drill.ts';
 export type { AttemptErrorCode, ErrorCode, TimeoutPhase } from './protocol/error-code.ts';
-export type { EventName, EventOf, RouterEvent, RouterEvents } from './protocol/events.ts';
+export type { EventName, EventOf, Modality, RouterEvent, RouterEvents } from './protocol/events.ts';
 export type { Json, JsonObject, JsonSchema } from './protocol/json.ts';
 export type {
   AudioPart,
@@ -122,8 +131,6 @@ export type {
   Feedback,
   Isolation,
   LimitsSnapshot,
-  ModelFacts,
-  PriceList,
   Router,
   Snapshot,
   TargetSnapshot,

@@ -25,6 +25,9 @@ const unused = [
   'routing/rules.ts',
   'engine/chain/requirements.ts',
   'engine/call/route-by-rule.ts',
+  'engine/chain/estimates.ts',
+  'engine/chain/known-target.ts',
+  'engine/chain/plan-record.ts',
 ];
 
 async function enteredBy(...args: readonly string[]): Promise<readonly string[]> {

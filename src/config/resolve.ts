@@ -234,14 +234,14 @@ function namedStrategy(
   setting: NonNullable<TierInput['strategy']>,
   own: KnownNames['strategies'],
 ): NamedStrategy {
-  const settings = typeof setting === 'string' ? { type: setting } : setting;
-  const name = settings.type;
+  const all = typeof setting === 'string' ? { type: setting } : setting;
+  const { type: name, ...settings } = all;
   const make = Object.hasOwn(builtInStrategies, name)
     ? builtInStrategies[name as keyof typeof builtInStrategies]
     : undefined;
-  const strategy = make?.(settings as StrategySettings) ?? own.get(name);
+  const strategy = make?.(all as StrategySettings) ?? own.get(name);
   if (strategy === undefined) throw new Error(`strategy "${name}" is not defined`);
-  return { name, strategy };
+  return { name, strategy, ...(Object.keys(settings).length > 0 && { settings }) };
 }
 
 function resolveTier(

@@ -55,10 +55,10 @@ export class Forecast {
   readonly #warm = new Latest<Warmth>();
 
   /** Tokens of the answer; `undefined` before the first of the tier. */
-  outputTokens({ tier, tags }: ForecastCall): number | undefined {
-    const same = this.#lengths.get(kindOf(tier, tags));
+  outputTokens(call: ForecastCall): number | undefined {
+    const same = this.#lengths.get(kindOf(call));
     if (same !== undefined && same.answers >= enoughAnswers) return same.tokens;
-    return this.#lengths.get(tier)?.tokens ?? same?.tokens;
+    return this.#lengths.get(call.tier)?.tokens ?? same?.tokens;
   }
 
   /** The share of the input that the target is expected to read from its cache, from 0 to 1. */
@@ -70,7 +70,7 @@ export class Forecast {
 
   answered(call: ForecastCall, { target, usage, now, cacheMs }: Answered): void {
     this.#count(call.tier, usage.outputTokens);
-    this.#count(kindOf(call.tier, call.tags), usage.outputTokens);
+    this.#count(kindOf(call), usage.outputTokens);
     if (call.prefix === undefined || usage.inputTokens <= 0) return;
     const { cachedInputTokens = 0, cacheWriteTokens = 0, inputTokens } = usage;
     const share = Math.min(1, (cachedInputTokens + cacheWriteTokens) / inputTokens);
@@ -86,7 +86,16 @@ export class Forecast {
   }
 }
 
-/** Tags in one order, whoever made the call. */
-function kindOf(tier: string, tags: Tags): string {
-  return JSON.stringify([tier, Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1))]);
+/** Made once for each call: it is looked up for each of its targets. */
+const kinds = new WeakMap<ForecastCall, string>();
+
+/** The tier and the tags, in one order. */
+function kindOf(call: ForecastCall): string {
+  let kind = kinds.get(call);
+  if (kind === undefined) {
+    const tags = Object.entries(call.tags).sort(([a], [b]) => (a < b ? -1 : 1));
+    kind = JSON.stringify([call.tier, tags]);
+    kinds.set(call, kind);
+  }
+  return kind;
 }

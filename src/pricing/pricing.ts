@@ -1,5 +1,5 @@
 import type { ModelInfo, ModelPrice, PriceCalculation, Provider } from '@pydantic/genai-prices';
-import type { PriceList } from '../protocol/router.ts';
+import type { PriceList } from '../protocol/description.ts';
 import type { Price, Usage } from '../protocol/usage.ts';
 import { type PricedUsage, priceUsage, unknownCost } from './price-usage.ts';
 import { cardOfListed, cardOfPrice, type RateCard, usdPerMillion } from './rate-card.ts';

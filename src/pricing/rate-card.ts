@@ -36,8 +36,20 @@ type ListedFigure =
   | number
   | { readonly base: number; readonly tiers: readonly { start: number; price: number }[] };
 
+/** Made once for each price of a configuration. */
+const cards = new WeakMap<Price, RateCard>();
+
 /** The card of a price set by the user: one rate for all input sizes, lifetimes and modalities. */
 export function cardOfPrice(price: Price): RateCard {
+  let card = cards.get(price);
+  if (card === undefined) {
+    card = makeCard(price);
+    cards.set(price, card);
+  }
+  return card;
+}
+
+function makeCard(price: Price): RateCard {
   const input = ratePerMillion(price.input);
   const cachedInput = ratePerMillion(price.cachedInput ?? price.input);
   const output = ratePerMillion(price.output);

@@ -1,4 +1,4 @@
-import type { PriceList } from '../protocol/router.ts';
+import type { PriceList } from '../protocol/description.ts';
 import type { ListedPrice } from './rate-card.ts';
 
 /** The version of `@pydantic/genai-prices` whose date is known: the oldest that may be installed. */

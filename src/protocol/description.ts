@@ -1,6 +1,29 @@
 import type { Compliance, Requires } from './requires.ts';
-import type { ModelFacts, PriceList } from './router.ts';
 import type { Price } from './usage.ts';
+
+/**
+ * What is known of a target's model: from the configuration, otherwise from its provider and from the lists that come with
+ * the price list, once that is loaded.
+ */
+export type ModelFacts = {
+  /** Tokens. */
+  readonly contextWindow?: number;
+  /** Most tokens of an answer, reasoning included. */
+  readonly outputLimit?: number;
+  /** The day on which the vendor retires the model, such as `2027-01-14`. */
+  readonly retirementDate?: string;
+};
+
+/** A list of prices in use. */
+export type PriceList = {
+  /**
+   * `prices`: that of the configuration. The name of the source that `follow` has prices from. `@pydantic/genai-prices`:
+   * the public list. `signalbox`: models that the public list lacks.
+   */
+  readonly source: string;
+  /** The day of which the prices are, such as `2026-11-30`. Absent if it is unknown. */
+  readonly date?: string;
+};
 
 /** What is known of a target before any call. */
 export type TargetDescription = ModelFacts & {

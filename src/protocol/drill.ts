@@ -38,7 +38,7 @@ export type DrillOptions<
   /** How the targets fail. A name means the fault with its defaults. */
   readonly fault: DrillFault['type'] | DrillFault;
   /**
-   * The targets that fail. To test the second hop, set the first two.
+   * The targets that fail. To test the second hop, set the first two. Those that the tier's `fallbacks` list can be set too.
    * @default the first target of the tier, as ordered by its strategy
    */
   readonly targets?: readonly TargetId<ProviderName>[] | undefined;
@@ -90,7 +90,7 @@ export type DrillReport<TierName extends string = string> = {
   };
   /** The first hundred lost calls. */
   readonly lost: readonly LostCall[];
-  /** The targets, in the tier's order. */
+  /** The targets, in the tier's order; last those that only its `fallbacks` list. */
   readonly targets: readonly {
     readonly target: string;
     /** Whether the drill makes it fail. */

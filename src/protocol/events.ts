@@ -1,6 +1,7 @@
 import type { ErrorSummary, Verdict } from './attempt.ts';
 import type { Tags } from './completion.ts';
 import type { ConfigChange, ConfigProblem } from './config-source.ts';
+import type { PlannedFallbacks, PlannedTarget, TierOrder } from './decision.ts';
 import type { DrillFault } from './drill.ts';
 import type { ErrorCode } from './error-code.ts';
 import type { Cost, Usage } from './usage.ts';
@@ -36,7 +37,10 @@ type OfRouter = {
   readonly tags: Tags;
 };
 
-type Skip = { readonly target: string; readonly reason: string };
+type Skip = { readonly target: string; readonly key?: number; readonly reason: string };
+
+/** A kind of content in a request. */
+export type Modality = 'text' | 'image' | 'audio' | 'file';
 
 /** Why a target is unavailable for some time without having failed. */
 export type Unavailability = 'limited' | 'exhausted' | 'credential' | 'model';
@@ -44,15 +48,25 @@ export type Unavailability = 'limited' | 'exhausted' | 'credential' | 'model';
 /** The payload of each event, without its name. */
 type Payloads<TierName extends string> = {
   'call-start': OfCall<TierName> & { readonly mode: 'complete' | 'stream' };
-  /** The call was planned. */
+  /** The call was planned. Has what the decision depended on, so that it can be computed again without the prompt. */
   'route-plan': OfCall<TierName> & {
     /** The rule that matched. */
     readonly rule?: string;
-    /** The targets to try, in order. */
-    readonly candidates: readonly string[];
+    /** The name of the strategy of the tier whose targets are tried. */
+    readonly strategy: string;
+    /** Estimated tokens of messages, system prompt and tools. */
+    readonly inputTokens: number;
+    /** What the messages contain. */
+    readonly modalities: readonly Modality[];
+    /** The targets to try, in order, with the figures that the strategy and the requirements asked for. */
+    readonly candidates: readonly PlannedTarget[];
     /** The candidates that come after the others, or less often, and why. Absent without any. */
     readonly demoted?: readonly Skip[];
     readonly skipped: readonly Skip[];
+    /** Absent without `fallbacks`. */
+    readonly fallbacks?: PlannedFallbacks;
+    /** How each tier was ordered: the tier itself, and those that it falls back to. */
+    readonly orders: readonly TierOrder[];
   };
   'attempt-start': OfCall<TierName> & {
     readonly target: string;

@@ -2,7 +2,8 @@ import type { CallOptions, TargetId } from './call-options.ts';
 import type { Completion, ObjectOf, ToolCallOf } from './completion.ts';
 import type { RoutingConfig } from './config.ts';
 import type { ConfigSource, Following, FollowOptions } from './config-source.ts';
-import type { Description } from './description.ts';
+import type { PlannedFallbacks, PlannedTarget } from './decision.ts';
+import type { Description, ModelFacts, PriceList } from './description.ts';
 import type { Drill, DrillOptions } from './drill.ts';
 import type { EventName, EventOf } from './events.ts';
 import type { JsonSchema } from './json.ts';
@@ -29,13 +30,12 @@ export type Explanation<Tier extends string = string> = {
   readonly tier: Tier;
   /** The rule that matched: the targets are those that it sends the call to. */
   readonly rule?: string;
-  readonly candidates: readonly {
-    readonly target: string;
-    /** Position of the key in the provider's pool, from 1. Absent without a pool. */
-    readonly key?: number;
+  /** The name of the strategy that ordered them. */
+  readonly strategy: string;
+  readonly candidates: readonly (PlannedTarget & {
     /** Options that the target does not support, and a model that is probably misspelt. */
     readonly warnings: readonly string[];
-  }[];
+  })[];
   /**
    * The candidates that come after the others, or less often: they miss `p95FirstTokenMs`, `p95TotalMs` or `minQuality` of
    * `requires`, or were demoted by `router.demote`. Absent without any.
@@ -48,6 +48,8 @@ export type Explanation<Tier extends string = string> = {
     /** Epoch milliseconds at which it may be available again. Absent if it cannot take this call, or if unknown. */
     readonly until?: number;
   }[];
+  /** Absent without `fallbacks`. */
+  readonly fallbacks?: PlannedFallbacks;
 };
 
 /** State of the limits of a target, or of one key of a pool. */
@@ -91,30 +93,6 @@ export type Feedback = {
    * characters.
    */
   readonly reason?: string | undefined;
-};
-
-/**
- * What is known of a target's model: from the configuration, otherwise from its provider and from the lists that come with
- * the price list, once that is loaded.
- */
-export type ModelFacts = {
-  /** Tokens. */
-  readonly contextWindow?: number;
-  /** Most tokens of an answer, reasoning included. */
-  readonly outputLimit?: number;
-  /** The day on which the vendor retires the model, such as `2027-01-14`. */
-  readonly retirementDate?: string;
-};
-
-/** A list of prices in use. */
-export type PriceList = {
-  /**
-   * `prices`: that of the configuration. The name of the source that `follow` has prices from. `@pydantic/genai-prices`:
-   * the public list. `signalbox`: models that the public list lacks.
-   */
-  readonly source: string;
-  /** The day of which the prices are, such as `2026-11-30`. Absent if it is unknown. */
-  readonly date?: string;
 };
 
 /** Current state of one target. */
@@ -255,8 +233,8 @@ export interface Router<
   ): void;
 
   /**
-   * Returns which targets a call would try and which it would skip, with reasons, and warns of models that are not in
-   * their vendor's price list. Loads the price list. Sends nothing.
+   * Returns which targets a call would try, with the figures of each, and which it would skip, with reasons, and warns of
+   * models that are not in their vendor's price list. Loads the price list. Sends nothing.
    *
    * @throws SignalboxError `config` for invalid options
    */

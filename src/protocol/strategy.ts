@@ -73,6 +73,8 @@ export type StrategyContext = {
   readonly now: Runtime['now'];
   /** A number in [0, 1). */
   readonly random: Runtime['random'];
+  /** Reports the figure that a candidate is ordered by: `explain` and the event `route-plan` show it. Changes nothing else. */
+  score(candidate: StrategyCandidate, score: number): void;
 };
 
 /**

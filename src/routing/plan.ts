@@ -87,9 +87,13 @@ export function plan(
   knowledge: Knowledge,
 ): Plan {
   const seen = new Set<string>();
-  const unique = targets.filter(({ id }) => !seen.has(id) && seen.add(id));
-  // All keys of a pool are tried before the next target.
-  const pooled = unique.flatMap((each) => knowledge.keyed(each));
+  const pooled: Candidate[] = [];
+  for (const each of targets) {
+    if (seen.has(each.id)) continue;
+    seen.add(each.id);
+    // All keys of a pool are tried before the next target.
+    pooled.push(...knowledge.keyed(each));
+  }
   const ordered = inOrder(pooled, options.route);
   const routeNames = namesOf(options.route);
   const ineligibility = (candidate: Candidate): string | undefined =>
@@ -122,7 +126,7 @@ export function plan(
     if (next !== undefined) return { try: next.candidate };
     const { reason, until } = unavailable;
     const skip = { ...skipped, reason, ...(until !== undefined && { until }) };
-    return waiting.includes(each) ? { skip } : { skip, later: candidate };
+    return mayWait.has(each) ? { skip } : { skip, later: candidate };
   });
   if (isFree) steps.push(...waiting.map(({ candidate }) => ({ try: candidate })));
   return {

@@ -32,7 +32,12 @@ export function goesByWeight({ strategy }: NamedStrategy): boolean {
 }
 
 /** A strategy and its name in the configuration. */
-export type NamedStrategy = { readonly name: string; readonly strategy: Strategy };
+export type NamedStrategy = {
+  readonly name: string;
+  readonly strategy: Strategy;
+  /** Those of a built-in one, if any are set. */
+  readonly settings?: Omit<StrategySettings, 'type'>;
+};
 
 function invalid(name: string, what: string, cause?: unknown): SignalboxError {
   const message = `strategy "${name}" ${what}`;
@@ -60,7 +65,7 @@ export function orderBy<Candidate extends StrategyCandidate>(
     throw invalid(name, 'threw; see cause', cause);
   }
   if (!Array.isArray(ordered)) throw invalid(name, 'must return a list of candidates');
-  const first = new Set<Candidate>();
-  for (const each of ordered) if (candidates.includes(each)) first.add(each);
-  return [...first, ...candidates.filter((each) => !first.has(each))];
+  const left = new Set(candidates);
+  const first = ordered.filter((each) => left.delete(each));
+  return left.size === 0 ? first : [...first, ...left];
 }

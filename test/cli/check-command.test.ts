@@ -83,7 +83,8 @@ describe('signalbox check', () => {
 
   it('prints the report as JSON', async () => {
     vi.stubEnv('OPENAI_API_KEY', key);
-    const text = `${good}pricesDate: 2020-01-01\n`;
+    const own = 'prices: { openai/gpt-x: { input: 1, output: 2 } }';
+    const text = `${good}${own}\npricesDate: 2020-01-01\n`;
     expect(await reportOf(text)).toEqual({
       passed: true,
       errors: 0,
@@ -359,7 +360,7 @@ rules:
 
   it('shows the targets of a call in order', async () => {
     const { exitCode, output } = await explain('--tier', 'fast');
-    expect(output).toMatch(/^tier fast, no rule matches\n\nwould be tried/);
+    expect(output).toMatch(/^tier fast, no rule matches, strategy priority\n\nwould be tried/);
     expect(output).toMatch(/^1\. openai\/gpt-5\.4-mini.*\n2\. anthropic\/claude-haiku-4-5/m);
     expect(exitCode).toBe(0);
   });
@@ -403,7 +404,10 @@ rules:
       { target: long, warnings: ['a warning '.repeat(12).trim()], usd: 2 },
     ];
     const skipped = [{ target: long, reason: 'its circuit is open', until: 0 }];
-    const output = formatExplanation({ tier: 'fast', rule: 'r', candidates, skipped }, noTerminal);
+    const output = formatExplanation(
+      { tier: 'fast', rule: 'r', strategy: 'balanced', candidates, skipped },
+      noTerminal,
+    );
     expect(output).toMatch(/^would be tried +usd +first token +failures +score$/m);
     expect(output).toMatch(/^1\. a\/b \(key 2\) +\$0\.000123 +512 ms +5\.1 % +1\.23$/m);
     expect(output).toMatch(/^2\. openai.* \$2 +- +- +-$/m);

@@ -459,3 +459,45 @@ describe('the options of a fire drill', () => {
     expect(runtime.pending).toBe(0);
   });
 });
+
+describe('a fire drill of fallbacks by error code', () => {
+  const setUpFallbacks = () => {
+    const runtime = fakeRuntime({ time: 'auto' });
+    const providers = {
+      a: fakeProvider({ error: 'content_filter' }, { runtime }),
+      b: fakeProvider('b', { runtime }),
+      c: fakeProvider('c', { runtime }),
+    };
+    const router = createRouter({
+      runtime,
+      providers,
+      tiers: { t: { targets: ['a/m'], fallbacks: { content_filter: ['b/m', 'c/m'] } } },
+    });
+    return { router, providers };
+  };
+
+  it('makes a target fail that only they list', async () => {
+    const { router, providers } = setUpFallbacks();
+    const options = { tier: 't', fault: 'server_error', share: 1, forMs: 600_000 } as const;
+    const drill = router.drill({ ...options, targets: ['b/m'] });
+    expect((await router.complete('t', 'hi')).target).toBe('c/m');
+    expect(providers.b.calls).toHaveLength(0);
+    const report = await drill.stop();
+    expect(report).toMatchObject({ passed: true, reasons: [] });
+    expect(report.targets).toMatchObject([
+      { target: 'a/m', failing: false },
+      { target: 'b/m', failing: true, faults: 2 },
+      { target: 'c/m', failing: false, answered: 1 },
+    ]);
+    expect(report.hops).toEqual([]);
+  });
+
+  it('has not passed when no call came to them', async () => {
+    const { router } = setUpFallbacks();
+    const options = { tier: 't', fault: 'server_error', tag: { x: 'y' }, forMs: 600_000 } as const;
+    const drill = router.drill({ ...options, targets: ['c/m'] });
+    await router.complete('t', 'hi', { tags: { x: 'y' } });
+    const { passed, reasons } = await drill.stop();
+    expect([passed, reasons]).toEqual([false, ['the fault never reached c/m']]);
+  });
+});

@@ -76,6 +76,18 @@ describe('fallbacks by error code', () => {
     expect(tried((await ask()).trail)).toEqual(['a/m error', 'c/m error', 'b/m ok']);
   });
 
+  it('lets a call wait for a target whose limit is used up, although a fallback is free', async () => {
+    const { ask } = setUp(
+      { a: { text: 'a', firstTokenDelayMs: 50 } },
+      {
+        targets: [{ target: 'a/m', limits: { concurrency: 1 } }],
+        fallbacks: { rate_limited: ['c/m'] },
+      },
+    );
+    const answers = await Promise.all([ask(), ask()]);
+    expect(answers.map(({ text }) => text)).toEqual(['a', 'a']);
+  });
+
   it('treats an answer that was filtered as a failure', async () => {
     const { ask } = setUp(
       { a: { text: 'I', finishReason: 'content_filter' } },

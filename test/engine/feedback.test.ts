@@ -245,7 +245,10 @@ describe('minQuality', () => {
     const plan = await router.explain('t', 'hi');
     expect(plan.candidates.map(({ target }) => target)).toEqual(['b/m', 'a/m']);
     expect(plan).toMatchObject({ demoted, skipped: [] });
-    expect(events.of('route-plan').at(-1)).toMatchObject({ candidates: ['b/m', 'a/m'], demoted });
+    expect(events.of('route-plan').at(-1)).toMatchObject({
+      candidates: [{ target: 'b/m' }, { target: 'a/m' }],
+      demoted,
+    });
     expect(events.of('route-plan')[0]).not.toHaveProperty('demoted');
     const { target } = await router.complete('t', 'hi', { route: { only: ['a'] } });
     expect(target).toBe('a/m');

@@ -58,7 +58,8 @@ describe('rules', () => {
     expect(providers.b.calls[0]?.request.messages[0]).toMatchObject({ role: 'system' });
     expect((await router.complete('fast', 'hi')).target).toBe('a/small');
     const [first, second] = events.of('route-plan');
-    expect(first).toMatchObject({ tier: 'fast', rule: 'paid', candidates: ['b/large', 'a/large'] });
+    const candidates = [{ target: 'b/large' }, { target: 'a/large' }];
+    expect(first).toMatchObject({ tier: 'fast', rule: 'paid', candidates });
     expect(second).not.toHaveProperty('rule');
     const explained = await router.explain('fast', 'hi', { tags: { plan: 'paid' } });
     expect(explained).toMatchObject({ tier: 'fast', rule: 'paid' });

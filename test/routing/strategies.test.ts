@@ -47,6 +47,7 @@ function contextOf(
     turn: 0,
     now: () => 0,
     random: seeded(1),
+    score: () => undefined,
     ...more,
   };
 }

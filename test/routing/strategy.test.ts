@@ -19,6 +19,7 @@ function contextWith(knowledge: Readonly<Record<string, Partial<TargetKnowledge>
     turn: 0,
     now: () => 0,
     random: () => 0.5,
+    score: () => undefined,
   };
   return context;
 }

@@ -3,7 +3,7 @@ import { correctAnswer, correctObject, promptOf } from './answers.ts';
 import type { Outcome } from './caller.ts';
 import { neverTriedIn, unansweredIn } from './could-have-answered.ts';
 import { initialConcurrency } from './incidents.ts';
-import { isForbidden } from './policies.ts';
+import { routingViolationsIn } from './routing-invariants.ts';
 import type { Run } from './simulate.ts';
 import type { Entry } from './vendor.ts';
 
@@ -320,28 +320,6 @@ function uselessAttempts(run: Run): string[] {
   );
 }
 
-/** Requests, whoever made them for the call, to targets that its tier or its caller does not allow. */
-function forbiddenRequests({ world, policy, ledger, outcomes, beganAt }: Run): string[] {
-  if (policy === undefined) return [];
-  const { reconfigureAtMs = Number.POSITIVE_INFINITY } = world;
-  return ledger.flatMap(({ call, target: keyed }) => {
-    const outcome = outcomes.find(({ plan }) => plan.number === call);
-    if (outcome === undefined) return [];
-    const { plan, startedAt } = outcome;
-    const [target = ''] = keyed.split('#');
-    const elapsedMs = startedAt - beganAt;
-    // In the very millisecond, either configuration may be in force.
-    const routings = [
-      ...(elapsedMs <= reconfigureAtMs ? [policy.routing] : []),
-      ...(elapsedMs >= reconfigureAtMs ? [policy.later] : []),
-    ];
-    const isWrong =
-      isForbidden(policy, target, policy.callRequires.get(call)) ||
-      routings.every(({ requires }) => isForbidden(policy, target, requires[plan.tier]));
-    return isWrong ? [`call ${call} was sent to ${target}, which it does not allow`] : [];
-  });
-}
-
 /** All violations in a run. */
 export function violationsIn(run: Run): readonly string[] {
   return [
@@ -357,7 +335,7 @@ export function violationsIn(run: Run): readonly string[] {
     ...retriedTooSoon(run),
     ...missingTrailLines(run),
     ...uselessAttempts(run),
-    ...forbiddenRequests(run),
+    ...routingViolationsIn(run),
     ...unansweredIn(run),
     ...neverTriedIn(run),
   ];

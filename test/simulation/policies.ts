@@ -9,12 +9,14 @@ import type {
   TierObject,
 } from '../../src/index.ts';
 import type { Dice } from './dice.ts';
-import type { World } from './world.ts';
+import type { CallPlan, World } from './world.ts';
 
 /** What the tiers of a configuration require, and its rules. */
 type Routing = {
   readonly requires: Readonly<Record<string, Requires>>;
   readonly rules: readonly Rule[];
+  /** By tier: how it orders its targets, and who follows after certain failures. */
+  readonly ways: Readonly<Record<string, Pick<TierObject, 'strategy' | 'fallbacks'>>>;
 };
 
 /** Who may serve which call of a world. */
@@ -68,17 +70,59 @@ function rulesOf(dice: Dice, targets: readonly TargetId[]): readonly Rule[] {
   return rules.filter(() => dice.chance(0.4));
 }
 
-function routingOf(dice: Dice, world: World, targets: readonly TargetId[]): Routing {
+const strategies = [
+  'priority',
+  'weighted',
+  'round-robin',
+  'least-busy',
+  'cheapest',
+  'fastest',
+  'balanced',
+] as const;
+
+const fallbackCodes = [
+  'server_error',
+  'overloaded',
+  'rate_limited',
+  'invalid_request',
+  'stream_interrupted',
+  'timeout',
+] as const;
+
+function wayOf(dice: Dice, targets: readonly TargetId[]): Routing['ways'][string] {
+  const codes = fallbackCodes.filter(() => dice.chance(0.2));
+  const listed = () => dice.shuffled(targets).slice(0, dice.between(1, 3));
+  return {
+    strategy: dice.oneOf(strategies),
+    ...(codes.length > 0 && {
+      fallbacks: Object.fromEntries(codes.map((code) => [code, listed()])),
+    }),
+  };
+}
+
+function routingOf(
+  dice: Dice,
+  world: World,
+  targets: readonly TargetId[],
+  share: PolicyShare,
+): Routing {
   const tiers = Object.keys(world.tiers).filter(() => dice.chance(0.5));
   return {
     requires: Object.fromEntries(tiers.map((name) => [name, requiresOf(dice)])),
     rules: dice.chance(0.6) ? rulesOf(dice, targets) : [],
+    ways:
+      share === 'every'
+        ? Object.fromEntries(Object.keys(world.tiers).map((name) => [name, wayOf(dice, targets)]))
+        : {},
   };
 }
 
-/** The policy of a world; most worlds have none. */
-export function policyOf(dice: Dice, world: World): Policy | undefined {
-  if (!dice.chance(0.25)) return undefined;
+/** Which worlds have a policy. Where every world has one, strategies and fallbacks are random too. */
+export type PolicyShare = 'some' | 'every';
+
+/** The policy of a world; most worlds have none, unless every one has. */
+export function policyOf(dice: Dice, world: World, share: PolicyShare): Policy | undefined {
+  if (share === 'some' && !dice.chance(0.25)) return undefined;
   const vendors = world.vendors.map(({ name }) => name);
   const targets = vendors.flatMap((name) => models.map((model) => `${name}/${model}` as const));
   const priced = targets.filter(() => dice.chance(0.8));
@@ -86,8 +130,8 @@ export function policyOf(dice: Dice, world: World): Policy | undefined {
   return {
     compliance: Object.fromEntries(vendors.map((name) => [name, complianceOf(dice)])),
     prices: Object.fromEntries(priced.map((target) => [target, dice.chance(0.7) ? cheap : costly])),
-    routing: routingOf(dice, world, targets),
-    later: routingOf(dice, world, targets),
+    routing: routingOf(dice, world, targets, share),
+    later: routingOf(dice, world, targets, share),
     callRequires: new Map(calls.map(({ number }) => [number, requiresOf(dice)])),
     forkTo: dice.chance(0.4) ? dice.oneOf(targets) : undefined,
     drillAtMs: dice.chance(0.4) ? dice.between(0, 60_000) : undefined,
@@ -96,7 +140,7 @@ export function policyOf(dice: Dice, world: World): Policy | undefined {
 
 /** The tiers with what they require. Rules send calls to `last`, whose bounds are then those of `main`. */
 export function tiersUnder(
-  { requires }: Routing,
+  { requires, ways }: Routing,
   tiers: World['tiers'],
 ): Readonly<Record<string, TierObject>> {
   const { maxAttempts, timeouts } = tiers.main ?? {};
@@ -108,6 +152,7 @@ export function tiersUnder(
         ...(maxAttempts !== undefined && { maxAttempts }),
         ...(timeouts !== undefined && { timeouts }),
         ...(requires[name] !== undefined && { requires: requires[name] }),
+        ...ways[name],
       },
     ]),
   );
@@ -142,4 +187,20 @@ export function isForbidden(
     (requires.noTraining === true && noTraining !== true) ||
     (requires.maxEstimatedUsd !== undefined && prices[target] !== cheap)
   );
+}
+
+/** The rule that the call of a plan meets, worked out from the four kinds of rules that there are. */
+export function ruleFor(
+  { rules }: Routing,
+  { number, tier, wantsObject }: CallPlan,
+  at: number,
+): Rule | undefined {
+  const date = new Date(at);
+  const isMidnight = date.getUTCHours() === 0 && date.getUTCMinutes() === 0;
+  return rules.find(({ when }) => {
+    if (when.tiers !== undefined && !when.tiers.includes(tier)) return false;
+    if (when.tags?.plan !== undefined && when.tags.plan !== String(number)) return false;
+    if (when.schema === true && !wantsObject) return false;
+    return when.hours === undefined || isMidnight;
+  });
 }

@@ -1,15 +1,23 @@
 // Beforehand: while the engine loads it, virtual time would pass.
 import 'jsonrepair';
-import { createRouter, type Plugin, type RouterEvent, type Snapshot } from '../../src/index.ts';
+import {
+  createRouter,
+  type Explanation,
+  type Plugin,
+  type RouterEvent,
+  type Snapshot,
+} from '../../src/index.ts';
+import { answerSchema, promptOf } from './answers.ts';
 import { makeCall, type Outcome } from './caller.ts';
 import { createDice } from './dice.ts';
 import { type Change, limitsAfter, tiersWithout } from './incidents.ts';
 import { violationsIn } from './invariants.ts';
 import { pluginsOf } from './plugins.ts';
-import { forkingPlugin, type Policy, policyOf, tiersUnder } from './policies.ts';
+import { forkingPlugin, type Policy, type PolicyShare, policyOf, tiersUnder } from './policies.ts';
+import { routingViolationsIn } from './routing-invariants.ts';
 import { createVendor, type Entry, type Ledger } from './vendor.ts';
 import { virtualTime } from './virtual-time.ts';
-import { createWorld, type World } from './world.ts';
+import { type CallPlan, createWorld, type World } from './world.ts';
 
 /** Everything that happened in one run. */
 export type Run = {
@@ -27,6 +35,10 @@ export type Run = {
   readonly quiet: { readonly pending: number; readonly snapshot: Snapshot } | undefined;
   readonly pendingAfterClose: number;
   readonly queuedAfterChange: readonly QueuedAfterChange[];
+  /** What the router said that calls would do, at the time of each call. Only where there is a policy. */
+  readonly explained: readonly Explained[];
+  /** When the configuration was replaced by the later one: not on time after a freeze. */
+  readonly reconfiguredAt: number | undefined;
   /** Unhandled rejections. */
   readonly strays: readonly unknown[];
 };
@@ -38,12 +50,26 @@ type QueuedAfterChange = {
   readonly open: number;
 };
 
+type Explained = {
+  readonly plan: CallPlan;
+  readonly at: number;
+  readonly explanation: Explanation;
+};
+
 const price = { input: 1, output: 10 };
 
+/** Half of the worlds in which every one has a policy replace it. */
+function reconfigured(world: World, seed: number): World {
+  if (world.incidents.changes !== undefined) return { ...world, reconfigureAtMs: undefined };
+  const dice = createDice(seed * 11 + 5);
+  return dice.chance(0.5) ? { ...world, reconfigureAtMs: dice.between(0, 90_000) } : world;
+}
+
 /** Runs the world of a seed on the real router. The same seed produces the same run. */
-export async function runWorld(seed: number): Promise<Run> {
-  const made = createWorld(seed);
-  const policy = policyOf(createDice(-seed), made);
+export async function runWorld(seed: number, share: PolicyShare = 'some'): Promise<Run> {
+  const plain = createWorld(seed);
+  const made = share === 'every' ? reconfigured(plain, seed) : plain;
+  const policy = policyOf(createDice(-seed), made, share);
   // As the tiers are at first.
   const world =
     policy === undefined ? made : { ...made, tiers: tiersUnder(policy.routing, made.tiers) };
@@ -101,7 +127,11 @@ export async function runWorld(seed: number): Promise<Run> {
       return run();
     });
   }
-  later(world.reconfigureAtMs, () => router.reconfigure(next));
+  let reconfiguredAt: number | undefined;
+  later(world.reconfigureAtMs, () => {
+    reconfiguredAt = time.now();
+    router.reconfigure(next);
+  });
   later(world.closeAtMs, () => router.close());
   const { freeze, changes } = world.incidents;
   later(freeze?.atMs, () => time.freeze(freeze?.forMs ?? 0));
@@ -133,6 +163,20 @@ export async function runWorld(seed: number): Promise<Run> {
     });
   });
 
+  const explained: Explained[] = [];
+  for (const plan of policy === undefined ? [] : world.calls) {
+    later(plan.atMs, async () => {
+      const at = time.now();
+      const requires = policy?.callRequires.get(plan.number);
+      const explanation = await router.explain(plan.tier, promptOf(plan.number), {
+        tags: { plan: String(plan.number) },
+        ...(requires !== undefined && { requires }),
+        ...(plan.wantsObject && { schema: answerSchema }),
+      });
+      explained.push({ plan, at, explanation });
+    });
+  }
+
   let quiet: Run['quiet'];
   for (const plan of world.calls) {
     void makeCall(router, time, plan, policy?.callRequires.get(plan.number)).then((outcome) => {
@@ -155,11 +199,17 @@ export async function runWorld(seed: number): Promise<Run> {
     quiet,
     pendingAfterClose: time.pending,
     queuedAfterChange,
+    explained,
+    reconfiguredAt,
     strays,
   };
 }
 
-/** Runs a seed, and returns its violations. */
-export async function simulate(seed: number): Promise<readonly string[]> {
-  return violationsIn(await runWorld(seed));
+/** Runs a seed, and returns its violations. Where every world has a policy, only those of it: who may serve, and the rules. */
+export async function simulate(
+  seed: number,
+  share: PolicyShare = 'some',
+): Promise<readonly string[]> {
+  const run = await runWorld(seed, share);
+  return share === 'every' ? routingViolationsIn(run) : violationsIn(run);
 }

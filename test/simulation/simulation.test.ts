@@ -17,6 +17,13 @@ describe('the simulation', () => {
     300_000,
   );
 
+  it('sends no call where it must not go, and explains each by its rule', async () => {
+    for (let seed = 1; seed <= 150; seed++) {
+      const violations = await simulate(seed, 'every');
+      expect(violations, `npm run simulate -- --policies --seed ${seed}`).toEqual([]);
+    }
+  }, 300_000);
+
   it('produces the same run for the same seed', async () => {
     const [first, second] = [await runWorld(7), await runWorld(7)];
     expect(second.events).toEqual(first.events);

@@ -138,24 +138,18 @@ const figures = {
 
 const figureNames = Object.keys(figures) as readonly (keyof typeof figures)[];
 
-/** The figure of that name, if the explanation has it. */
-function figureOf(candidate: Candidate, name: keyof typeof figures): number | undefined {
-  const figure: unknown = Reflect.get(candidate, name);
-  return typeof figure === 'number' && Number.isFinite(figure) ? figure : undefined;
-}
-
 function nameOf({ target, key }: { readonly target: string; readonly key?: number }): string {
   return key === undefined ? target : `${target} (key ${key})`;
 }
 
-function formatCandidates(candidates: readonly Candidate[], terminal: Terminal): string {
+function formatCandidates({ candidates, demoted = [] }: Explanation, terminal: Terminal): string {
   const shown = figureNames.filter((name) =>
-    candidates.some((candidate) => figureOf(candidate, name) !== undefined),
+    candidates.some((candidate) => candidate[name] !== undefined),
   );
   const rows = candidates.map((candidate, index) => [
     `${index + 1}. ${nameOf(candidate)}`,
     ...shown.map((name) => {
-      const figure = figureOf(candidate, name);
+      const figure = candidate[name];
       return figure === undefined ? '-' : figures[name][1](figure);
     }),
   ]);
@@ -163,13 +157,15 @@ function formatCandidates(candidates: readonly Candidate[], terminal: Terminal):
     [['would be tried', ...shown.map((name) => figures[name][0])], ...rows],
     terminal,
   );
-  const withWarnings = candidates.map(({ warnings }, index) =>
-    [
+  const withNotes = candidates.map(({ target, warnings }, index) => {
+    const behind = demoted.filter((each) => each.target === target);
+    return [
       lines[index],
+      ...behind.map(({ reason }) => indented(`tried later or less: ${reason}`, 5, terminal)),
       ...warnings.map((warning) => styled('yellow', indented(warning, 5, terminal), terminal)),
-    ].join('\n'),
-  );
-  return [styled('dim', heading, terminal), ...withWarnings].join('\n');
+    ].join('\n');
+  });
+  return [styled('dim', heading, terminal), ...withNotes].join('\n');
 }
 
 function formatSkipped(skipped: Explanation['skipped'], terminal: Terminal): string {
@@ -181,17 +177,31 @@ function formatSkipped(skipped: Explanation['skipped'], terminal: Terminal): str
   return [styled('dim', 'would be skipped', terminal), ...entries].join('\n');
 }
 
+function formatFallbacks(
+  fallbacks: NonNullable<Explanation['fallbacks']>,
+  terminal: Terminal,
+): string {
+  const entries = Object.entries(fallbacks).map(([code, targets]) => {
+    const names = targets.map((each) =>
+      each.reason === undefined ? nameOf(each) : `${nameOf(each)} (skipped: ${each.reason})`,
+    );
+    return indented(`${code}: ${names.join(', ')}`, 3, terminal);
+  });
+  return [styled('dim', 'would follow after a failure', terminal), ...entries].join('\n');
+}
+
 /** Formats the explanation for a terminal. */
 export function formatExplanation(explanation: Explanation, terminal: Terminal): string {
-  const { tier, rule, candidates, skipped } = explanation;
+  const { tier, rule, strategy, candidates, skipped, fallbacks } = explanation;
   const by = rule === undefined ? 'no rule matches' : `by the rule ${rule}`;
-  const title = wrap(`tier ${tier}, ${by}`, terminal.columns).join('\n');
+  const title = wrap(`tier ${tier}, ${by}, strategy ${strategy}`, terminal.columns).join('\n');
   return [
     styled('bold', title, terminal),
     candidates.length === 0
       ? styled('red', 'no target can serve this call', terminal)
-      : formatCandidates(candidates, terminal),
+      : formatCandidates(explanation, terminal),
     ...(skipped.length === 0 ? [] : [formatSkipped(skipped, terminal)]),
+    ...(fallbacks === undefined ? [] : [formatFallbacks(fallbacks, terminal)]),
   ].join('\n\n');
 }
 

@@ -15,7 +15,7 @@ import {
   unavailabilityOf,
 } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
-import type { Trail } from '../core/trail.ts';
+import type { Payload, Trail } from '../core/trail.ts';
 import {
   failureTable,
   isAttemptErrorCode,
@@ -25,8 +25,9 @@ import {
   reservedForUntried,
 } from '../failures/decide.ts';
 import { isQueueRejection } from '../failures/queue-rejection.ts';
-import { Fallbacks, idOf } from './fallbacks.ts';
-import { planCall, RefusedWindows, tiersOf } from './plan-call.ts';
+import { Fallbacks, idOf, plannedFallbacks } from './fallbacks.ts';
+import { type PlannedCall, planCall, RefusedWindows } from './plan-call.ts';
+import { PlanRecord, routePlanOf } from './plan-record.ts';
 
 /** The targets of one call, one after another, as its plan and its failures order them. */
 export class Chain {
@@ -62,21 +63,16 @@ export class Chain {
     if (call.tier.fallbacks !== undefined) {
       this.#fallbacks = new Fallbacks(engine, call, scope, this.#plans);
     }
-    const planned = planCall(engine, call, scope, this.#plans);
+    const record = engine.emitter.isHeard('route-plan') ? new PlanRecord() : undefined;
+    const planned = planCall(engine, call, { scope, plans: this.#plans, record });
     this.#steps = [...planned.steps];
     this.#eligible = planned.steps.flatMap((step) => step.try ?? step.later ?? []);
     this.#isForced = planned.leastBad !== undefined;
-    for (const { name } of tiersOf(call.config, call.tier)) engine.registry.tier(name).turn += 1;
+    // Before the turn is over, and the keys are rotated.
+    const event = record && this.#routePlan(planned, record);
+    for (const { name } of planned.tiers) engine.registry.tier(name).turn += 1;
     rotateKeys(engine, planned.candidates);
-    if (engine.emitter.isHeard('route-plan')) {
-      const { rule } = call;
-      trail.emit('route-plan', {
-        ...(rule !== undefined && { rule }),
-        candidates: planned.candidates.map(({ id }) => id),
-        ...(planned.demoted.length > 0 && { demoted: planned.demoted }),
-        skipped: planned.skipped.map(({ target, reason }) => ({ target, reason })),
-      });
-    }
+    if (event !== undefined) trail.emit('route-plan', event);
   }
 
   /** The next target to try. Waits for one that is rate limited when no other is left. */
@@ -113,7 +109,8 @@ export class Chain {
     const unavailable = this.unavailability(plan);
     if (unavailable !== undefined) return this.#postpone(target, unavailable.reason);
     const busy = this.#engine.limits.busy(plan);
-    if (busy === undefined || !this.othersFree(plan, 'rate_limited')) return undefined;
+    // Its limit is no failure: the targets that the tier lists for one do not follow.
+    if (busy === undefined || !this.#chainFree(target, 'rate_limited')) return undefined;
     // A target that is available goes before one that waits.
     const free = this.#takeLater();
     if (free !== undefined) this.#steps.push({ try: free });
@@ -123,15 +120,18 @@ export class Chain {
 
   /** Whether another target is available now, after a failure of that code. */
   othersFree({ target }: AttemptPlan, code: ErrorCode): boolean {
+    return this.#chainFree(target, code) || this.hasFallback(target, code);
+  }
+
+  /** The same, of the targets that come next anyway. */
+  #chainFree(target: ResolvedTarget, code: ErrorCode): boolean {
     const isOther = (other: ResolvedTarget | undefined): boolean =>
       other !== undefined &&
       (isKeyFailure(code) ? other !== target : other.id !== target.id) &&
       this.#isFree(other);
     return (
       this.#unstarted() > 0 &&
-      (this.#steps.some((step) => isOther(step.try ?? step.later)) ||
-        this.#later.some(isOther) ||
-        this.hasFallback(target, code))
+      (this.#steps.some((step) => isOther(step.try ?? step.later)) || this.#later.some(isOther))
     );
   }
 
@@ -234,6 +234,15 @@ export class Chain {
         ...(last !== undefined && isAttemptErrorCode(last.code) && { cause: last }),
       },
     );
+  }
+
+  #routePlan(planned: PlannedCall, record: PlanRecord): Payload<'route-plan'> {
+    const [first] = planned.candidates;
+    const fallbacks = plannedFallbacks(this.#engine, this.#call, this.#plans, first);
+    return {
+      ...routePlanOf(this.#engine, this.#call, planned, record),
+      ...(fallbacks !== undefined && { fallbacks }),
+    };
   }
 
   /** Milliseconds until the first target can be tried again; `undefined` when no time is known. */

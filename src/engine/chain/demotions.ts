@@ -4,17 +4,27 @@ import { goesByWeight, orderBy } from '../../routing/strategy.ts';
 import type { Engine } from '../core/engine.ts';
 import type { CallRequirements } from './requirements.ts';
 
+/** The weight that a target has now. Only strategies that go by weights see the lower one of a demoted target. */
+export function weightOf(
+  { registry: { demoted } }: Engine,
+  { strategy }: ResolvedTier,
+  { id, weight }: ResolvedTarget,
+): number {
+  return goesByWeight(strategy) ? Math.min(weight, demoted.maxWeight(id) ?? weight) : weight;
+}
+
 /** The targets of a tier in the order of its strategy, which sees the lower weights of demoted ones. */
 export function orderByLowerWeights(
-  { registry: { demoted } }: Engine,
-  { strategy, targets }: ResolvedTier,
+  engine: Engine,
+  tier: ResolvedTier,
   context: () => StrategyContext,
 ): readonly ResolvedTarget[] {
-  const weighed = targets.map((target) => {
-    const { id, weight } = target;
-    return { ...target, weight: Math.min(weight, demoted.maxWeight(id) ?? weight), target };
-  });
-  return orderBy(strategy, weighed, context).map(({ target }) => target);
+  const weighed = tier.targets.map((target) => ({
+    ...target,
+    weight: weightOf(engine, tier, target),
+    target,
+  }));
+  return orderBy(tier.strategy, weighed, context).map(({ target }) => target);
 }
 
 type Demotion = { readonly reason: string; readonly isLast: boolean };

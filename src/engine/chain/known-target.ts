@@ -1,12 +1,10 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
-import { once } from '../../internal/once.ts';
-import type { ForecastCall } from '../../pricing/forecast.ts';
 import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { TargetKnowledge } from '../../protocol/strategy.ts';
 import type { AttemptPlans } from '../core/attempt-plan.ts';
 import { type Engine, keyedTargets, pricedTarget, unavailabilityOf } from '../core/engine.ts';
-import { expectedMs, expectedUsd } from '../core/expected-cost.ts';
 import type { TargetState } from '../core/target-registry.ts';
+import type { Estimates } from './estimates.ts';
 
 /** The most of a figure over all keys of a target's pool. */
 function most(figures: readonly (number | undefined)[]): number | undefined {
@@ -20,23 +18,16 @@ export class KnownTarget implements TargetKnowledge {
   readonly #plans: AttemptPlans;
   readonly #target: ResolvedTarget;
   readonly #state: TargetState;
-  readonly #forecastCall: () => ForecastCall;
-  readonly #keys: () => readonly ResolvedTarget[];
-  readonly #limits: () => readonly LimitsSnapshot[];
+  readonly #estimates: Estimates;
+  #keys: readonly ResolvedTarget[] | undefined;
+  #limits: readonly LimitsSnapshot[] | undefined;
 
-  constructor(
-    engine: Engine,
-    plans: AttemptPlans,
-    target: ResolvedTarget,
-    forecastCall: () => ForecastCall,
-  ) {
+  constructor(engine: Engine, plans: AttemptPlans, target: ResolvedTarget, estimates: Estimates) {
     this.#engine = engine;
     this.#plans = plans;
     this.#target = target;
     this.#state = engine.registry.target(target.id);
-    this.#forecastCall = forecastCall;
-    this.#keys = once(() => keyedTargets(engine, target));
-    this.#limits = once(() => this.#keys().map((each) => engine.limits.snapshot(each)));
+    this.#estimates = estimates;
   }
 
   get price() {
@@ -45,7 +36,7 @@ export class KnownTarget implements TargetKnowledge {
   }
 
   get usd() {
-    return expectedUsd(this.#engine, this.#plans.of(this.#target), this.#forecastCall());
+    return this.#estimates.usd(this.#target);
   }
 
   get calls() {
@@ -66,7 +57,7 @@ export class KnownTarget implements TargetKnowledge {
   }
 
   get totalMs() {
-    return expectedMs(this.#engine, this.#plans.of(this.#target), this.#forecastCall());
+    return this.#estimates.totalMs(this.#target);
   }
 
   get idleMs() {
@@ -94,21 +85,31 @@ export class KnownTarget implements TargetKnowledge {
   }
 
   get queued() {
-    return this.#limits().reduce((sum, { queued }) => sum + queued, 0);
+    return this.#limitsNow.reduce((sum, { queued }) => sum + queued, 0);
   }
 
   get requestsLeft() {
-    return most(this.#limits().map((each) => each.requestsLeft));
+    return most(this.#limitsNow.map((each) => each.requestsLeft));
   }
 
   get tokensLeft() {
-    return most(this.#limits().map((each) => each.tokensLeft));
+    return most(this.#limitsNow.map((each) => each.tokensLeft));
   }
 
   get isAvailable() {
-    return this.#keys().some(
+    return this.#keysNow.some(
       (each) => unavailabilityOf(this.#engine, this.#plans.of(each)) === undefined,
     );
+  }
+
+  get #keysNow() {
+    this.#keys ??= keyedTargets(this.#engine, this.#target);
+    return this.#keys;
+  }
+
+  get #limitsNow() {
+    this.#limits ??= this.#keysNow.map((each) => this.#engine.limits.snapshot(each));
+    return this.#limits;
   }
 
   get #now() {

@@ -1,5 +1,4 @@
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
-import type { ForecastCall } from '../../pricing/forecast.ts';
 import type { StrategyCandidate, StrategyContext } from '../../protocol/strategy.ts';
 import type { Knowledge } from '../../routing/candidate.ts';
 import { type Plan, plan } from '../../routing/plan.ts';
@@ -16,39 +15,43 @@ import {
   providerOf,
   unavailabilityOf,
 } from '../core/engine.ts';
-import { forecastCallOf } from '../core/expected-cost.ts';
 import type { Scope } from '../core/scope.ts';
 import { inputTokensOf } from '../core/token-estimate.ts';
 import { Demotions, orderByLowerWeights, withDemotedLast } from './demotions.ts';
+import { Estimates } from './estimates.ts';
 import { KnownTarget } from './known-target.ts';
 import { CallRequirements, limitsCost } from './requirements.ts';
 
-/** A tier and the tiers it falls back to. The configuration is checked for cycles. */
+const chains = new WeakMap<ResolvedTier, readonly ResolvedTier[]>();
+
+/** A tier and the tiers it falls back to, worked out once. The configuration is checked for cycles. */
 export function tiersOf(config: ResolvedConfig, first: ResolvedTier): readonly ResolvedTier[] {
-  const tiers = [first];
-  let next = first.fallbackTier;
-  while (next !== undefined) {
-    const tier = config.tiers.get(next);
-    if (tier === undefined) break;
-    tiers.push(tier);
-    next = tier.fallbackTier;
+  let tiers = chains.get(first);
+  if (tiers === undefined) {
+    const { fallbackTier } = first;
+    const next = fallbackTier === undefined ? undefined : config.tiers.get(fallbackTier);
+    tiers = next === undefined ? [first] : [first, ...tiersOf(config, next)];
+    chains.set(first, tiers);
   }
   return tiers;
 }
 
+/** What the plan of a call is made with. */
+type Planning = {
+  readonly engine: Engine;
+  readonly call: Call;
+  readonly plans: AttemptPlans;
+  readonly estimates: () => Estimates;
+  /** Milliseconds until the call's deadline. */
+  readonly remainingMs: number;
+};
+
 function contextOf(
-  engine: Engine,
-  call: Call,
-  plans: AttemptPlans,
+  { engine, call, plans, estimates, remainingMs }: Planning,
   tier: ResolvedTier,
-  remainingMs: number,
 ): StrategyContext {
   const { maxOutputTokens } = call.options;
-  let made: ForecastCall | undefined;
-  const forecastCall = () => {
-    made ??= forecastCallOf(call);
-    return made;
-  };
+  let targets: ReadonlyMap<string, ResolvedTarget> | undefined;
   return {
     call: {
       kind: call.kind,
@@ -62,13 +65,15 @@ function contextOf(
       remainingMs,
     },
     knowledge({ id }: StrategyCandidate) {
-      const target = tier.targets.find((each) => each.id === id);
+      targets ??= new Map(tier.targets.map((each) => [each.id, each]));
+      const target = targets.get(id);
       if (target === undefined) throw new Error(`"${id}" is not a target of tier "${tier.name}"`);
-      return new KnownTarget(engine, plans, target, forecastCall);
+      return new KnownTarget(engine, plans, target, estimates());
     },
     turn: engine.registry.tier(tier.name).turn,
     now: () => engine.runtime.now(),
     random: () => engine.runtime.random(),
+    score: () => undefined,
   };
 }
 
@@ -83,41 +88,62 @@ export function loadForPlan(engine: Engine, call: Call): Promise<unknown> | unde
   if (chain.some((each) => needs(each, 'prices')))
     return engine.pricing.load()?.catch(() => undefined);
   if (!hasRequirements(call, chain) || !limitsCost(call, chain)) return undefined;
-  const loading = chain
-    .flatMap(({ targets }) => targets)
+  const listed = Object.values(call.tier.fallbacks ?? {}).flat();
+  const loading = [...chain.flatMap(({ targets }) => targets), ...listed]
     .map((target) => engine.pricing.load(pricedTarget(engine, target)))
     .find((each) => each !== undefined);
   return loading?.catch(() => undefined);
 }
 
 /** The plan of a call. */
-export type CallPlan = Plan & {
+export type PlannedCall = Plan & {
   /** The targets to try that come after the others, or less often, and why. */
   readonly demoted: readonly { readonly target: string; readonly reason: string }[];
+  /** The tiers whose targets are in it. */
+  readonly tiers: readonly ResolvedTier[];
+  /** What its strategies and requirements asked for. */
+  readonly estimates: () => Estimates;
+};
+
+type Recorder = { recorded(tier: ResolvedTier, context: StrategyContext): StrategyContext };
+
+/** What a plan is made with, where there is something already. */
+type PlanOptions = {
+  /** Without it, there is no deadline. */
+  readonly scope?: Scope;
+  readonly plans?: AttemptPlans;
+  /** Plan these instead of the targets of its tiers. */
+  readonly listed?: readonly ResolvedTarget[];
+  /** Records what the strategies ask for. */
+  readonly record?: Recorder | undefined;
 };
 
 /** The targets that this call would try, and why not the others: those of its tiers, or those `listed`. */
-export function planCall(
-  engine: Engine,
-  call: Call,
-  scope?: Scope,
-  plans: AttemptPlans = new AttemptPlans(engine, call),
-  listed?: readonly ResolvedTarget[],
-): CallPlan {
-  const { config, tier, task, layers, options } = call;
+export function planCall(engine: Engine, call: Call, options: PlanOptions = {}): PlannedCall {
+  const { scope, listed, record, plans = new AttemptPlans(engine, call) } = options;
+  const { config, tier, task, layers } = call;
   const { demoted } = engine.registry;
   const remainingMs = scope?.remainingMs() ?? Number.POSITIVE_INFINITY;
-  const chain = tiersOf(config, tier);
-  const requirements = hasRequirements(call, chain)
-    ? new CallRequirements(engine, call, plans, chain)
+  const tiers = tiersOf(config, tier);
+  let made: Estimates | undefined;
+  const estimates = () => {
+    made ??= new Estimates(engine, call, plans);
+    return made;
+  };
+  const requirements = hasRequirements(call, tiers)
+    ? new CallRequirements(engine, call, estimates(), tiers)
     : undefined;
+  const planning = { engine, call, plans, estimates, remainingMs };
   const inOrder = (each: ResolvedTier): readonly ResolvedTarget[] => {
-    const context = () => contextOf(engine, call, plans, each, remainingMs);
+    const context = () => {
+      const made = contextOf(planning, each);
+      return record?.recorded(each, made) ?? made;
+    };
     return demoted.isEmpty || !goesByWeight(each.strategy)
       ? orderBy(each.strategy, each.targets, context)
       : orderByLowerWeights(engine, each, context);
   };
-  const targets = listed ?? chain.flatMap(inOrder);
+  const targets = listed ?? tiers.flatMap(inOrder);
   const knowledge: Knowledge = {
     capabilities: (target) => capabilitiesOf(providerOf(engine, target), target),
     contextWindow: (target) => contextWindowOf(engine, target),
@@ -131,19 +157,23 @@ export function planCall(
       ordered,
       task.needs,
       {
-        route: options.route,
+        route: call.options.route,
         whenAllOpen: tier.whenAllOpen,
         ...(familyOf !== undefined && { familyOf }),
       },
       knowledge,
     );
-  if (requirements === undefined && demoted.isEmpty) return { ...planned(targets), demoted: [] };
-  const weighted = listed === undefined ? chain : [];
+  if (requirements === undefined && demoted.isEmpty) {
+    return { ...planned(targets), tiers, estimates, demoted: [] };
+  }
+  const weighted = listed === undefined ? tiers : [];
   const demotions = new Demotions(engine, weighted, requirements).of(targets);
-  const made = planned(withDemotedLast(targets, demotions, familyOf));
-  const tried = new Set(made.candidates.map(({ id }) => id));
+  const steps = planned(withDemotedLast(targets, demotions, familyOf));
+  const tried = new Set(steps.candidates.map(({ id }) => id));
   return {
-    ...made,
+    ...steps,
+    tiers,
+    estimates,
     demoted: [...demotions].flatMap(([target, { reason }]) =>
       tried.has(target) ? [{ target, reason }] : [],
     ),

@@ -1,5 +1,4 @@
 import type { ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
-import { once } from '../../internal/once.ts';
 import type { Requires } from '../../protocol/requires.ts';
 import {
   complianceOf,
@@ -9,7 +8,7 @@ import {
 } from '../../routing/requirements.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import { type Call, type Engine, providerOf } from '../core/engine.ts';
-import { expectedUsd, forecastCallOf } from '../core/expected-cost.ts';
+import { Estimates } from './estimates.ts';
 
 /** Of fewer answers no share is slow. */
 const samplesNeeded = 5;
@@ -50,14 +49,13 @@ export function limitsCost({ requires }: Call, chain: readonly ResolvedTier[]): 
 export class CallRequirements {
   readonly #engine: Engine;
   readonly #call: Call;
-  readonly #plans: AttemptPlans;
+  readonly #estimates: Estimates;
   readonly #ofFallbacks: ReadonlyMap<string, Requires>;
-  readonly #forecastCall: () => ReturnType<typeof forecastCallOf>;
 
   constructor(
     engine: Engine,
     call: Call,
-    plans: AttemptPlans,
+    estimates: Estimates,
     /** The call's tier and those that it falls back to. */
     chain: readonly ResolvedTier[],
   ) {
@@ -65,9 +63,11 @@ export class CallRequirements {
     this.#engine = engine;
     this.#call = call;
     // What one batch costs says nothing about what the call costs.
-    this.#plans = whole === undefined ? plans : new AttemptPlans(engine, whole);
+    this.#estimates =
+      whole === undefined
+        ? estimates
+        : new Estimates(engine, whole, new AttemptPlans(engine, whole));
     this.#ofFallbacks = requirementsOfFallbacks(chain);
-    this.#forecastCall = once(() => forecastCallOf(call));
   }
 
   /** Why the target must not serve the call; `undefined` when it may. */
@@ -97,15 +97,14 @@ export class CallRequirements {
 
   #factsOf(target: ResolvedTarget): RequiredFacts {
     const engine = this.#engine;
-    const plans = this.#plans;
-    const forecastCall = this.#forecastCall;
+    const estimates = this.#estimates;
     const tier = this.#call.called.name;
     return {
       get compliance() {
         return complianceOf(providerOf(engine, target).compliance, target.compliance);
       },
       get usd() {
-        return expectedUsd(engine, plans.of(target), forecastCall());
+        return estimates.usd(target);
       },
       get p95FirstTokenMs() {
         return p95(engine, target, 'firstTokenMs');

@@ -38,13 +38,24 @@ function firstText(messages: readonly NormalMessage[]): string {
   return '';
 }
 
-/** Tokens of the system prompt and the tools, estimated. */
-function fixedTokens({ request }: Task, system: string | undefined): number {
+/** By request, then by system prompt: targets can have different ones. */
+const countedFixed = new WeakMap<Task['request'], Map<string, number>>();
+
+/** Tokens of the system prompt and the tools, estimated once. */
+function fixedTokens({ request }: Task, system = ''): number {
   const tools = request.kind === 'chat' ? (request.tools ?? []) : [];
-  const texts = tools.map(({ name, description = '', inputSchema }) =>
-    [name, description, JSON.stringify(inputSchema)].join(' '),
-  );
-  return Math.ceil(tokensOf([system ?? '', ...texts]));
+  if (system === '' && tools.length === 0) return 0;
+  const counted = countedFixed.get(request) ?? new Map<string, number>();
+  countedFixed.set(request, counted);
+  let tokens = counted.get(system);
+  if (tokens === undefined) {
+    const texts = tools.map(({ name, description = '', inputSchema }) =>
+      [name, description, JSON.stringify(inputSchema)].join(' '),
+    );
+    tokens = Math.ceil(tokensOf([system, ...texts]));
+    counted.set(system, tokens);
+  }
+  return tokens;
 }
 
 /** Tokens of a request, its system prompt and its tools, estimated. */

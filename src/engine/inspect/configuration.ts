@@ -6,7 +6,7 @@ import { checkPrices, type ResolvedConfig, resolveConfig } from '../../config/re
 import type { PricesInput, RoutingInput } from '../../config/schema.ts';
 import { SignalboxError, summarizeError } from '../../errors.ts';
 import type { ConfigSource, Following, FollowOptions } from '../../protocol/config-source.ts';
-import type { PriceList } from '../../protocol/router.ts';
+import type { PriceList } from '../../protocol/description.ts';
 import type { Engine } from '../core/engine.ts';
 import { followSource } from './follow-source.ts';
 

@@ -2,12 +2,12 @@ import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/
 import { closest } from '../../internal/closest.ts';
 import type {
   Description,
+  PriceList,
   RuleDescription,
   TargetDescription,
   TierDescription,
 } from '../../protocol/description.ts';
 import type { Requires } from '../../protocol/requires.ts';
-import type { PriceList } from '../../protocol/router.ts';
 import { complianceOf, unmetRequirement } from '../../routing/requirements.ts';
 import { tiersOf } from '../chain/plan-call.ts';
 import { type Engine, pricedTarget, providerOf } from '../core/engine.ts';

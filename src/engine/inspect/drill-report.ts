@@ -10,6 +10,8 @@ export type EndedDrill = {
   readonly checked: CheckedDrill;
   /** The targets in the order of the tier. */
   readonly chain: readonly string[];
+  /** These, and the ones that only its `fallbacks` list. */
+  readonly targets: readonly string[];
   readonly failing: ReadonlySet<string>;
   readonly tally: Tally;
   readonly startedAt: number;
@@ -62,7 +64,7 @@ function reasonsOf(over: EndedDrill, hops: DrillReport['hops']): readonly string
 
 /** The report of a drill that has ended. */
 export function drillReport(over: EndedDrill): DrillReport {
-  const { drill, checked, chain, failing, tally, startedAt, endedAt } = over;
+  const { drill, checked, targets, failing, tally, startedAt, endedAt } = over;
   const hops = hopsOf(over);
   const reasons = reasonsOf(over, hops);
   return {
@@ -75,7 +77,7 @@ export function drillReport(over: EndedDrill): DrillReport {
     reasons,
     calls: { ...tally.calls },
     lost: [...tally.lost],
-    targets: chain.map((target) => ({
+    targets: targets.map((target) => ({
       target,
       failing: failing.has(target),
       ...tally.targetCounts(target),

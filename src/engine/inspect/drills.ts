@@ -37,6 +37,13 @@ function chainOf(engine: Engine, sample: Call): readonly string[] {
   return [...targets].filter((id) => !engine.registry.isolated.has(id));
 }
 
+/** The targets that such a call would only try after a failure that the tier's `fallbacks` list. */
+function fallbacksOf(engine: Engine, { tier }: Call, chain: readonly string[]): readonly string[] {
+  const listed = Object.values(tier.fallbacks ?? {}).flat();
+  const targets = new Set(listed.map(({ id }) => id));
+  return [...targets].filter((id) => !chain.includes(id) && !engine.registry.isolated.has(id));
+}
+
 /**
  * The engine that drilled calls run on: the same code over the same adapters. What its faults would spoil is kept apart
  * from the router's: health and statistics of the failing targets, the retry budget, the tiers' hedges.
@@ -69,7 +76,8 @@ export function createDrills(engine: Engine): Drills {
   function start(options: DrillOptions, sample: Call): Drill {
     if (closed) throw new SignalboxError('closed', 'the router is closed: no drill can be started');
     const chain = chainOf(engine, sample);
-    const checked = checkDrillOptions(options, chain);
+    const targets = [...chain, ...fallbacksOf(engine, sample, chain)];
+    const checked = checkDrillOptions(options, targets);
     const id = runtime.createId('drill');
     const failing = new Set(checked.targets ?? chain.slice(0, 1));
     const tally = createTally(id, checked, failing);
@@ -113,7 +121,16 @@ export function createDrills(engine: Engine): Drills {
       await tally.settled();
       emitter.off('*', tally.note);
       const endedAt = runtime.now();
-      const made = drillReport({ drill: id, checked, chain, failing, tally, startedAt, endedAt });
+      const made = drillReport({
+        drill: id,
+        checked,
+        chain,
+        targets,
+        failing,
+        tally,
+        startedAt,
+        endedAt,
+      });
       const { passed, reasons } = made;
       emitter.emit({ type: 'drill-end', ...fields(), passed, reasons });
       reports.delete(report);
@@ -122,8 +139,8 @@ export function createDrills(engine: Engine): Drills {
 
     emitter.on('*', tally.note);
     running.add(entry);
-    const targets = [...failing];
-    emitter.emit({ type: 'drill-start', ...fields(), fault: checked.fault.type, targets });
+    const { type: fault } = checked.fault;
+    emitter.emit({ type: 'drill-start', ...fields(), fault, targets: [...failing] });
     const report = run();
     reports.add(report);
     return { id, report, stop: entry.stop };

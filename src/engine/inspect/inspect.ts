@@ -1,15 +1,13 @@
 import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { closest } from '../../internal/closest.ts';
+import { withoutUndefined } from '../../internal/own.ts';
 import { quoted } from '../../internal/quoted.ts';
-import type {
-  Explanation,
-  ModelFacts,
-  PriceList,
-  Snapshot,
-  TargetSnapshot,
-} from '../../protocol/router.ts';
+import type { ModelFacts, PriceList } from '../../protocol/description.ts';
+import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/router.ts';
 import { prepareAttempt } from '../attempt/attempt-request.ts';
+import { plannedFallbacks } from '../chain/fallbacks.ts';
 import { loadForPlan, planCall, tiersOf } from '../chain/plan-call.ts';
+import { PlanRecord } from '../chain/plan-record.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
@@ -27,7 +25,8 @@ const retiresSoonMs = 90 * 86_400_000;
 
 /** Loads the price list, if the vendor of a target is in it. Without it, prices and context windows are unknown. */
 async function loadPrices(engine: Engine, { config, tier }: Call): Promise<void> {
-  const targets = tiersOf(config, tier).flatMap((each) => each.targets);
+  const listed = Object.values(tier.fallbacks ?? {}).flat();
+  const targets = [...tiersOf(config, tier).flatMap((each) => each.targets), ...listed];
   const isListed = targets.some((each) => providerOf(engine, each).priceList !== undefined);
   if (isListed) await engine.pricing.load()?.catch(() => undefined);
 }
@@ -80,15 +79,25 @@ function retirementWarnings(engine: Engine, target: ResolvedTarget): readonly st
 export async function explainCall(engine: Engine, call: Call): Promise<Explanation> {
   await Promise.all([loadPrices(engine, call), loadForPlan(engine, call)]);
   const plans = new AttemptPlans(engine, call);
-  const planned = planCall(engine, call, undefined, plans);
+  const record = new PlanRecord();
+  const planned = planCall(engine, call, { plans, record });
+  const now = engine.runtime.now();
   const candidates: Explanation['candidates'][number][] = [];
   const skipped: Explanation['skipped'][number][] = [...planned.skipped];
   for (const target of planned.candidates) {
     const label = { target: target.id, ...keyLabel(target) };
     try {
       const { warnings } = prepareAttempt(plans.of(target), []);
+      const { recent } = engine.registry.target(target.id);
+      const figures = withoutUndefined({
+        usd: planned.estimates().usd(target),
+        firstTokenMs: recent.firstToken.value(now),
+        failureRate: recent.failureRate(now),
+      });
       candidates.push({
         ...label,
+        ...figures,
+        ...record.figuresOf(target, planned),
         warnings: [
           ...modelWarnings(engine, target),
           ...retirementWarnings(engine, target),
@@ -102,12 +111,15 @@ export async function explainCall(engine: Engine, call: Call): Promise<Explanati
   }
   const { called, rule } = call;
   const { demoted } = planned;
+  const fallbacks = plannedFallbacks(engine, call, plans, planned.candidates[0]);
   return {
     tier: called.name,
     ...(rule !== undefined && { rule }),
+    strategy: call.tier.strategy.name,
     candidates,
     ...(demoted.length > 0 && { demoted }),
     skipped,
+    ...(fallbacks !== undefined && { fallbacks }),
   };
 }
 

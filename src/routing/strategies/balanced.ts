@@ -1,5 +1,5 @@
 import type { Strategy, StrategyCandidate, StrategyContext } from '../../protocol/strategy.ts';
-import { byFigure, explored, startingWith } from './order.ts';
+import { byScore, explored, startingWith } from './order.ts';
 
 /** How much each figure counts, relative to the others. */
 export type BalancedSettings = {
@@ -43,10 +43,11 @@ export function balancedScores(
   const prices = figures.map(
     ({ usd = highestUsd, ms = lowestMs }) => (cost * usd) / averageUsd + (latency * ms) / averageMs,
   );
-  return figures.map(({ failureRate }, index) => {
-    const others = prices.filter((_, at) => at !== index);
-    const next = others.length === 0 ? 0 : Math.min(...others);
-    return (prices[index] ?? 0) + failureRate * (failure + next);
+  const [best = 0, second = 0] = prices.toSorted((a, b) => a - b);
+  return prices.map((price, index) => {
+    // The best other one: of equal ones, another has the same price.
+    const next = price === best ? second : best;
+    return price + (figures[index]?.failureRate ?? 0) * (failure + next);
   });
 }
 
@@ -59,8 +60,9 @@ export function balanced(settings: BalancedSettings): Strategy {
         candidates.map((each) => figuresOf(each, context)),
         settings,
       );
-      const scoreOf = new Map(candidates.map((each, index) => [each, scores[index]]));
-      const ordered = byFigure(candidates, (each) => scoreOf.get(each));
+      // They are asked for in the order of the candidates.
+      const inTurn = scores.values();
+      const ordered = byScore(candidates, () => inTurn.next().value, context);
       return startingWith(explored(candidates, context), ordered);
     },
   };

@@ -1,5 +1,5 @@
 import type { Strategy, StrategyCandidate, StrategyContext } from '../../protocol/strategy.ts';
-import { byFigure, explored, shuffled, startingWith } from './order.ts';
+import { byScore, explored, shuffled, startingWith } from './order.ts';
 
 /** What is fast: the first token, or the whole answer. */
 export type FastestSettings = { readonly by?: 'first-token' | 'total' | undefined };
@@ -29,13 +29,9 @@ export function fastest({ by }: FastestSettings): Strategy {
     ...(by === 'total' && { needs: ['usage'] as const }),
     order(candidates, context) {
       const random = shuffled(candidates, context.random);
-      const msOf = new Map(random.map((each) => [each, expectedMs(each, context, by)]));
-      const [first] = byFigure(random.slice(0, 2), (each) => msOf.get(each));
-      const ordered = startingWith(
-        first,
-        byFigure(random, (each) => msOf.get(each)),
-      );
-      return startingWith(explored(candidates, context), ordered);
+      const bySpeed = byScore(random, (each) => expectedMs(each, context, by), context);
+      const faster = bySpeed.find((each) => each === random[0] || each === random[1]);
+      return startingWith(explored(candidates, context), startingWith(faster, bySpeed));
     },
   };
 }

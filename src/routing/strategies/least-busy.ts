@@ -1,12 +1,16 @@
 import type { Strategy } from '../../protocol/strategy.ts';
-import { byFigure, shuffled } from './order.ts';
+import { byScore, shuffled } from './order.ts';
 
 /** The fewest attempts in flight and in the queue first; equal ones in a random order. */
 export const leastBusy: Strategy = {
-  order(candidates, { knowledge, random }) {
-    return byFigure(shuffled(candidates, random), (candidate) => {
-      const { inFlight, queued } = knowledge(candidate);
-      return inFlight + queued;
-    });
+  order(candidates, context) {
+    return byScore(
+      shuffled(candidates, context.random),
+      (candidate) => {
+        const { inFlight, queued } = context.knowledge(candidate);
+        return inFlight + queued;
+      },
+      context,
+    );
   },
 };

@@ -1,13 +1,21 @@
-import type { StrategyContext } from '../../protocol/strategy.ts';
+import type { StrategyCandidate, StrategyContext } from '../../protocol/strategy.ts';
 
-/** The candidates with the lowest figure first; equal ones keep their order. An unknown figure comes last. */
-export function byFigure<Candidate>(
+/**
+ * The candidates with the lowest score first; equal ones keep their order. A candidate of unknown score comes last. The
+ * scores are reported.
+ */
+export function byScore<Candidate extends StrategyCandidate>(
   candidates: readonly Candidate[],
-  figureOf: (candidate: Candidate) => number | undefined,
+  scoreOf: (candidate: Candidate) => number | undefined,
+  context: StrategyContext,
 ): readonly Candidate[] {
   return candidates
-    .map((candidate) => ({ candidate, figure: figureOf(candidate) ?? Number.POSITIVE_INFINITY }))
-    .sort((a, b) => (a.figure === b.figure ? 0 : a.figure - b.figure))
+    .map((candidate) => {
+      const score = scoreOf(candidate);
+      if (score !== undefined) context.score(candidate, score);
+      return { candidate, score: score ?? Number.POSITIVE_INFINITY };
+    })
+    .sort((a, b) => (a.score === b.score ? 0 : a.score - b.score))
     .map(({ candidate }) => candidate);
 }
 
@@ -47,7 +55,7 @@ const freshMs = 10_000;
  * The target to explore with this call: every 120th call of the tier goes to the one that was not tried for longest, if
  * that is more than 10 seconds ago. So a target that has become faster is found out.
  */
-export function explored<Candidate extends Parameters<StrategyContext['knowledge']>[0]>(
+export function explored<Candidate extends StrategyCandidate>(
   candidates: readonly Candidate[],
   { turn, knowledge }: Pick<StrategyContext, 'turn' | 'knowledge'>,
 ): Candidate | undefined {

@@ -1,5 +1,5 @@
 import type { Strategy } from '../../protocol/strategy.ts';
-import { byFigure } from './order.ts';
+import { byScore } from './order.ts';
 
 /**
  * A random order in which the first target is drawn by weight, the second by weight from the rest, and so on: the smallest
@@ -7,9 +7,11 @@ import { byFigure } from './order.ts';
  * comes last.
  */
 export const weighted: Strategy = {
-  order(candidates, { random }) {
-    return byFigure(candidates, ({ weight }) =>
-      weight > 0 ? -Math.log(1 - random()) / weight : undefined,
+  order(candidates, context) {
+    return byScore(
+      candidates,
+      ({ weight }) => (weight > 0 ? -Math.log(1 - context.random()) / weight : undefined),
+      context,
     );
   },
 };

@@ -25,6 +25,10 @@ const unused = [
   'routing/rules.ts',
   'engine/chain/requirements.ts',
   'engine/call/route-by-rule.ts',
+  'engine/core/own-key.ts',
+  'engine/attempt/attempt-key.ts',
+  'internal/fingerprint.ts',
+  'internal/latest.ts',
 ];
 
 async function enteredBy(...args: readonly string[]): Promise<readonly string[]> {

@@ -115,7 +115,7 @@ export function chatProvider(vendor: ChatVendor): Provider {
     ...(priceList !== undefined && { priceList }),
     capabilities: (model) => new Set(vendor.capabilities(model)),
     preload: connection.preload,
-    ...(connection.keySource !== undefined && { keySource: connection.keySource }),
+    ...connection.keys,
     ...(vendor.embeddingLimits ?? openAIEmbeddingLimits),
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),

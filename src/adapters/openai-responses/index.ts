@@ -56,7 +56,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
     capabilities: (model) =>
       new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
     preload: connection.preload,
-    ...(connection.keySource !== undefined && { keySource: connection.keySource }),
+    ...connection.keys,
     ...openAIEmbeddingLimits,
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),

@@ -28,6 +28,10 @@ const unused = [
   'engine/chain/estimates.ts',
   'engine/chain/known-target.ts',
   'engine/chain/plan-record.ts',
+  'engine/core/own-key.ts',
+  'engine/attempt/attempt-key.ts',
+  'internal/fingerprint.ts',
+  'internal/latest.ts',
 ];
 
 async function enteredBy(...args: readonly string[]): Promise<readonly string[]> {

@@ -57,6 +57,11 @@ export const defaults = {
   exhaustedMs: 600_000,
   /** A rejected key: short enough to notice a fix, long enough not to look like an attack. */
   credentialMs: 60_000,
+  /**
+   * Keys by tags that are remembered per target, with their limits and health: up to 15 kB each. The least recently used
+   * ones are forgotten first; what is forgotten is that a key was limited or rejected, so it is sent once more.
+   */
+  keysPerTarget: 1_000,
   /** A model that does not exist: the same. */
   modelMs: 60_000,
   /** 64 MB: large enough for answers with images, small enough to protect a small process. */

@@ -12,7 +12,12 @@ export interface Admission {
 }
 
 /** The maximum number of waiting attempts with the same key. */
-export type Bound = { readonly key: string; readonly max: number };
+export type Bound = {
+  readonly key: string;
+  readonly max: number;
+  /** The name of the queue in messages. @default `key` */
+  readonly label?: string;
+};
 
 export type QueueRequest = {
   readonly gates: readonly Gate[];

@@ -1,3 +1,4 @@
+import { Latest } from '../internal/latest.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type { Usage } from '../protocol/usage.ts';
 
@@ -9,23 +10,6 @@ const enoughAnswers = 5;
 
 /** Most kinds of calls, and most prefixes, that are remembered: the oldest are forgotten. */
 const maxEntries = 5_000;
-
-/** A map of the latest entries. */
-class Latest<Value> {
-  readonly #entries = new Map<string, Value>();
-
-  get(key: string): Value | undefined {
-    return this.#entries.get(key);
-  }
-
-  set(key: string, value: Value): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    if (this.#entries.size <= maxEntries) return;
-    const [oldest] = this.#entries.keys();
-    if (oldest !== undefined) this.#entries.delete(oldest);
-  }
-}
 
 type Lengths = { readonly tokens: number; readonly answers: number };
 
@@ -51,8 +35,8 @@ type Answered = {
 
 /** Expects of a call what similar calls needed: how long the answer is, and how much of the input is in a vendor's cache. */
 export class Forecast {
-  readonly #lengths = new Latest<Lengths>();
-  readonly #warm = new Latest<Warmth>();
+  readonly #lengths = new Latest<string, Lengths>(maxEntries);
+  readonly #warm = new Latest<string, Warmth>(maxEntries);
 
   /** Tokens of the answer; `undefined` before the first of the tier. */
   outputTokens(call: ForecastCall): number | undefined {

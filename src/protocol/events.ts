@@ -154,7 +154,10 @@ type Payloads<TierName extends string> = {
   };
   'circuit-half-open': OfCall<TierName> & { readonly target: string };
   'circuit-close': OfCall<TierName> & { readonly target: string };
-  /** The target is rate limited, or its account is empty. Calls skip it until `until` (epoch milliseconds). */
+  /**
+   * The target is rate limited, or its account is empty. Calls skip it until `until` (epoch milliseconds). Only calls with
+   * the same key do if the key depends on tags.
+   */
   'rate-limited': OfCall<TierName> & {
     readonly target: string;
     readonly until: number;
@@ -164,7 +167,8 @@ type Payloads<TierName extends string> = {
    * The vendor rejected the key, which is not sent again until `until` (epoch milliseconds): calls skip all targets of the
    * provider, or this target alone if the key lacks a permission. After the first rejection of a key that a function or
    * the caller's client supplies, they are not skipped: it is asked for another key. `until` is the time of the rejection
-   * if the key is not known, as with a model of the AI SDK. Replace the key.
+   * if the key is not known, as with a model of the AI SDK. If the key depends on tags, only calls with the same key skip
+   * them, and `tags` say whose key it is. Replace the key.
    */
   'credential-rejected': OfCall<TierName> & {
     readonly provider: string;

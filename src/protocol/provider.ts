@@ -1,4 +1,4 @@
-import type { Warning } from './completion.ts';
+import type { Tags, Warning } from './completion.ts';
 import type { Wire } from './message.ts';
 import type { EmbeddingRequest, ImageRequest } from './other-tasks.ts';
 import type { ProviderRequest, Transfer } from './request.ts';
@@ -51,6 +51,15 @@ export interface Watch {
   mayUse?(keyFingerprint?: string): boolean;
 }
 
+/**
+ * The key of one attempt, if it depends on the call's tags. The router reads its fingerprint only, and passes it back to
+ * the provider that made it.
+ */
+export interface CallKey {
+  /** Identifies the key in this process, and does not reveal it. The same for the same key. */
+  readonly fingerprint: string;
+}
+
 /** What an adapter receives with each attempt. */
 export type AttemptContext = {
   /** Aborts when the attempt must end, for any reason. The adapter then closes its socket. */
@@ -59,6 +68,8 @@ export type AttemptContext = {
   readonly watch: Watch;
   /** Index of the key to use, from 0. See {@link Provider.keyCount}. */
   readonly key?: number | undefined;
+  /** The key to use: what {@link Provider.keyFor} returned. */
+  readonly callKey?: CallKey | undefined;
   /** Whether to return the vendor's response in `finish.raw`. */
   readonly keepRaw: boolean;
   /**
@@ -125,6 +136,13 @@ export interface Provider {
    * @throws SignalboxError `auth` if there is no key
    */
   keySource?(key: number): string;
+  /**
+   * Returns the key for a call with these tags. Present only if the key depends on them, as with a customer's own key. The
+   * router then keeps health and learned limits by the key's fingerprint. Called when a call is planned, and before each
+   * attempt; a provider whose key comes as a promise is asked before each attempt only. Cannot be combined with a pool.
+   * @throws SignalboxError `auth` if there is no key for these tags
+   */
+  keyFor?(tags: Tags): CallKey | Promise<CallKey>;
   /**
    * Converts the request to the vendor's format. Pure: no I/O, no clock.
    * @throws SignalboxError `unsupported` or `invalid_request` if the wire cannot express the request

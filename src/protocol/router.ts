@@ -112,6 +112,11 @@ export type TargetSnapshot = {
     readonly unavailableUntil: Readonly<Record<string, number>>;
     readonly limits: LimitsSnapshot;
   }[];
+  /**
+   * Where the key depends on the call's tags: how many keys the router remembers for the target, and how many of them are
+   * limited, exhausted or rejected now. At most 1,000 that are not in use are remembered.
+   */
+  readonly keysByTags?: { readonly known: number; readonly unavailable: number };
   /** Absent with a pool: each key has separate limits. */
   readonly limits?: LimitsSnapshot;
   /** Attempts so far, aborted ones included. */

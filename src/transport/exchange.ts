@@ -1,5 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../errors.ts';
-import type { AttemptContext, Watch } from '../protocol/provider.ts';
+import type { AttemptContext, CallKey, Watch } from '../protocol/provider.ts';
 import { type Answer, reportLimits } from './answer.ts';
 import { connectionError } from './network-error.ts';
 import { type Reply, readReply } from './read-reply.ts';
@@ -21,9 +21,9 @@ export async function exchange(
   send: (capture: ResponseCapture) => PromiseLike<unknown>,
   noCredentials?: string,
 ): Promise<Reply> {
-  const { signal, watch, key = 0, maxAnswerBytes } = context;
+  const { signal, watch, key = 0, callKey, maxAnswerBytes } = context;
   signal.throwIfAborted();
-  const capture = new ResponseCapture({ signal, watch, key });
+  const capture = new ResponseCapture({ signal, watch, key, callKey });
   let answer: Answer | undefined;
   try {
     answer = await captureAnswer(send, capture);
@@ -71,6 +71,8 @@ export type SendContext = {
   readonly watch: Watch;
   /** Index of the provider's key. */
   readonly key: number;
+  /** The key, if it depends on the call's tags. */
+  readonly callKey?: CallKey | undefined;
 };
 
 /** The connection that carries a request. */

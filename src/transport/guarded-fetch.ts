@@ -1,5 +1,6 @@
 import { SignalboxError } from '../errors.ts';
-import type { Watch } from '../protocol/provider.ts';
+import { fingerprintOf } from '../internal/fingerprint.ts';
+import type { CallKey, Watch } from '../protocol/provider.ts';
 import { answerOf } from './answer.ts';
 import { type Dispatcher, dispatchRequest, processDispatcher } from './dispatch.ts';
 import type { ResponseCapture, SendContext } from './exchange.ts';
@@ -37,9 +38,11 @@ export type GuardOptions = TransportSettings & {
    * Returns the headers of a request with that key, credentials included; when it fails, so does the request.
    * Headers that an SDK adds are dropped: telemetry (`x-stainless-*`) and whatever `OPENAI_CUSTOM_HEADERS`,
    * `ANTHROPIC_CUSTOM_HEADERS` and the organization and project variables set. `'as-is'` keeps the SDK's headers,
-   * for a client that the user made.
+   * for a client that the user made. `callKey` is the key of the attempt if it depends on the call's tags.
    */
-  readonly headers: ((key: number) => FixedHeaders | Promise<FixedHeaders>) | 'as-is';
+  readonly headers:
+    | ((key: number, callKey?: CallKey) => FixedHeaders | Promise<FixedHeaders>)
+    | 'as-is';
   /**
    * With `'as-is'`: whether the client may send another key with the next request, because it asks a function. `'unseen'`
    * if the client's own `fetch` may set it. @default 'no'
@@ -73,9 +76,7 @@ const keyHeaders = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key'];
  */
 function withUsableKey(headers: FixedHeaders, credentials: object, watch: Watch): FixedHeaders {
   if (watch.mayUse === undefined) return headers;
-  const { createHash } = process.getBuiltinModule('node:crypto');
-  const fingerprint = createHash('sha256').update(JSON.stringify(credentials)).digest('base64');
-  if (watch.mayUse(fingerprint)) return headers;
+  if (watch.mayUse(fingerprintOf(JSON.stringify(credentials)))) return headers;
   throw new SignalboxError(
     'auth',
     'not sent: the function for the key still returns the one that was rejected',
@@ -86,7 +87,7 @@ function withUsableKey(headers: FixedHeaders, credentials: object, watch: Watch)
 function guardHeaders(
   { headers, renewsKey, passes }: GuardOptions,
   sdkHeaders: RequestInit['headers'],
-  { key, signal, watch }: SendContext,
+  { key, callKey, signal, watch }: SendContext,
 ): FixedHeaders | Promise<FixedHeaders> {
   if (headers === 'as-is') {
     const own = Object.fromEntries(new Headers(sdkHeaders));
@@ -94,7 +95,7 @@ function guardHeaders(
     if (renewsKey === 'unseen') watch.mayUse?.();
     return own;
   }
-  const fixed = headers(key);
+  const fixed = headers(key, callKey);
   const complete = (own: FixedHeaders): FixedHeaders =>
     passes === undefined ? own : Object.assign(pickHeaders(sdkHeaders, passes), own);
   if (!(fixed instanceof Promise)) return complete(fixed);

@@ -7,7 +7,7 @@ import { ProxyAgent as ProxyAgentV7 } from 'undici-v7';
 import { anthropic } from '../../src/anthropic.ts';
 import { mistral, openaiCompatible } from '../../src/compatible.ts';
 import { google, vertex } from '../../src/google.ts';
-import type { Provider } from '../../src/index.ts';
+import type { Provider, Tags } from '../../src/index.ts';
 import { azureOpenAI, openai, openaiChat } from '../../src/openai.ts';
 import { type Equal, expectType } from './expect-type.ts';
 
@@ -33,6 +33,25 @@ openai({ client: new OpenAI({ apiKey: 'k' }) });
 openaiChat({ client: new AzureOpenAI({ apiKey: 'k', endpoint: 'https://x', apiVersion: '1' }) });
 anthropic({ client: new Anthropic({ apiKey: 'k' }) });
 google({ client: new GoogleGenAI({ apiKey: 'k' }) });
+
+// A function for the key gets the call's tags.
+openai({
+  apiKey: ({ tags }) => {
+    expectType<Equal<typeof tags, Tags>>(true);
+    return tags.customer;
+  },
+});
+openaiChat({ apiKey: async ({ tags }) => tags.customer });
+anthropic({ apiKey: ({ tags }) => tags.customer ?? 'k' });
+google({ apiKey: ({ tags }) => tags.customer });
+mistral({ apiKey: ({ tags }) => tags.customer });
+azureOpenAI({ resource: 'r', apiKey: ({ tags }) => tags.customer });
+// @ts-expect-error
+openai({ apiKey: ({ tags }) => tags.customer?.length });
+// @ts-expect-error a function of tags is not one key of a pool
+openai({ apiKey: ['k', ({ tags }) => tags.customer] });
+// @ts-expect-error a client has its own key
+openai({ client: new OpenAI({ apiKey: 'k' }), apiKey: ({ tags }) => tags.customer });
 
 // Settings and a client are mutually exclusive; unknown settings do not compile.
 // @ts-expect-error

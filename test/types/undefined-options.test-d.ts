@@ -127,7 +127,7 @@ type Factories = [
 expectType<AllTrue<Lenient<Factories>>>(true);
 
 // What an adapter of one's own has and returns.
-type Methods = 'prepareEmbedding' | 'prepareImage' | 'keySource' | 'outputLimit';
+type Methods = 'prepareEmbedding' | 'prepareImage' | 'keySource' | 'keyFor' | 'outputLimit';
 expectType<AllTrue<Lenient<[Omit<Provider, Methods>, RateLimit, Usage, Warning]>>>(true);
 
 type Testing = [

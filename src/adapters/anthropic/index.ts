@@ -1,7 +1,7 @@
 import type { APIPromise, Anthropic as Sdk } from '@anthropic-ai/sdk';
 import { userAgent } from '../../internal/version.ts';
 import type { JsonObject } from '../../protocol/json.ts';
-import type { Capability, Provider } from '../../protocol/provider.ts';
+import type { CallKey, Capability, Provider } from '../../protocol/provider.ts';
 import {
   type Fetch,
   type GuardOptions,
@@ -19,6 +19,7 @@ import {
   headerTable,
   type KeyVariables,
   keyCountOf,
+  keyForOf,
   keySourceOf,
   keyVariablesFor,
   withKey,
@@ -52,6 +53,7 @@ const loadSdk = lazySdk('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
  */
 const noTimeoutMs = 2 ** 31 - 1;
 
+const keyPath = 'anthropic().apiKey';
 const keyVariables = ['ANTHROPIC_API_KEY'];
 const keyHosts = ['api.anthropic.com'];
 
@@ -70,8 +72,8 @@ function ownHeaders(settings: OwnClientSettings) {
   };
   const given = headerTable(settings.headers);
   const { names, withheld } = variablesOf(settings);
-  return (index: number) =>
-    withKey(currentKey('anthropic().apiKey', apiKey, names, index, withheld), (key) => ({
+  return (index: number, callKey?: CallKey) =>
+    withKey(currentKey(keyPath, apiKey, names, { index, callKey }, withheld), (key) => ({
       ...fixed,
       ...(authStyle === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-api-key': key }),
       ...given,
@@ -156,6 +158,7 @@ function capabilitiesOf(model: string): ReadonlySet<Capability> {
 export function anthropic(settings: AnthropicSettings = {}): Provider {
   const read = readSettings(settings);
   const { own } = read;
+  const keyFor = keyForOf(keyPath, own?.apiKey);
   const takesSampling = read.own !== undefined && read.own.anthropicVersion < currentVersion;
   const client = lazily(async () =>
     read.own === undefined ? guardClient(read.client) : makeClient(read.own),
@@ -169,9 +172,9 @@ export function anthropic(settings: AnthropicSettings = {}): Provider {
     capabilities: capabilitiesOf,
     outputLimit: outputLimitOf,
     ...(own !== undefined && {
-      keySource: (index: number) =>
-        keySourceOf('anthropic().apiKey', own.apiKey, variablesOf(own), index),
+      keySource: (index: number) => keySourceOf(keyPath, own.apiKey, variablesOf(own), index),
     }),
+    ...(keyFor !== undefined && { keyFor }),
     async preload() {
       if (read.own !== undefined) await loadSdk();
     },

@@ -28,7 +28,7 @@ export type AnthropicSettings = ProviderSettings & {
 } & (
     | (TransportSettings & {
         /**
-         * The key, or a function that returns the current one for each attempt.
+         * The key, or a function that returns the current one for each attempt, or the one for the call's tags.
          * @default the environment variable `ANTHROPIC_API_KEY`, read at each call; sent only to `api.anthropic.com`
          * and to this machine
          */

@@ -28,7 +28,7 @@ export type AzureOpenAISettings = TransportSettings &
     /** Which of OpenAI's wires to use. @default 'responses', or 'chat' with an `apiVersion` */
     readonly wire?: 'responses' | 'chat' | undefined;
     /**
-     * The key, or a function that returns the current one for each attempt. It is sent in the header `api-key`.
+     * The key, or a function that returns the current one for each attempt, or the one for the call's tags. It is sent in the header `api-key`.
      * @default the environment variable `AZURE_OPENAI_API_KEY`, read at each call; sent only to Azure's hosts and to
      * this machine
      */
@@ -106,7 +106,8 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
     throw new SignalboxError('config', 'azureOpenAI().token: cannot be set together with apiKey');
   }
   const root = rootOf(settings);
-  const secret = token ?? apiKey;
+  // A token is the application's, so the function for it gets no tags.
+  const secret = token === undefined ? apiKey : () => token();
   const rules: ConnectionRules = {
     key: 'required',
     keyVariables: ['AZURE_OPENAI_API_KEY'],

@@ -1,4 +1,7 @@
-import { SignalboxError } from '../../errors.ts';
+import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { fingerprintOf } from '../../internal/fingerprint.ts';
+import type { Tags } from '../../protocol/completion.ts';
+import type { CallKey } from '../../protocol/provider.ts';
 
 /**
  * A key, or a function that returns the current key. The function is called for each attempt, so keys can be rotated
@@ -6,11 +9,110 @@ import { SignalboxError } from '../../errors.ts';
  */
 type OneKey = string | (() => string | Promise<string>);
 
-/** One key, or a pool of keys. The router tracks the health of each key in a pool and chooses one for each attempt. */
-export type ApiKey = OneKey | readonly OneKey[];
+/**
+ * A function with a parameter returns the key for a call with these tags, such as a customer's own key. The router tracks
+ * the health and the limits of each key by its fingerprint. A call for which it returns none fails with `auth` at this
+ * provider.
+ */
+type KeyFunction = (call: {
+  /** The tags of router, tier, target and call; frozen. */
+  readonly tags: Tags;
+}) => string | undefined | Promise<string | undefined>;
+
+/**
+ * One key, a function of the call's tags, or a pool of keys. The router tracks the health of each key in a pool and
+ * chooses one for each attempt.
+ */
+export type ApiKey = OneKey | KeyFunction | readonly OneKey[];
 
 function isPool(setting: ApiKey | undefined): setting is readonly OneKey[] {
   return Array.isArray(setting);
+}
+
+/** Whether the key depends on the call's tags: the function has a parameter for them. */
+function isKeyFunction(setting: ApiKey | undefined): setting is KeyFunction {
+  return typeof setting === 'function' && setting.length > 0;
+}
+
+/** Passed to functions without a declared parameter. Their key counts as one, so it must not depend on tags. */
+function withoutTags(path: string) {
+  return {
+    get tags(): Tags {
+      throw new SignalboxError(
+        'config',
+        `${path}: the function reads tags, but declares no parameter; write ({ tags }) => …`,
+      );
+    },
+  };
+}
+
+/** A key that a function returned for a call. The key is private, so that printing the object does not show it. */
+class FoundKey implements CallKey {
+  readonly fingerprint: string;
+  readonly #key: string;
+
+  constructor(key: string) {
+    this.#key = key;
+    this.fingerprint = fingerprintOf(key);
+  }
+
+  /** @throws SignalboxError `config` if another provider made it */
+  static reveal(path: string, found: CallKey): string {
+    if (#key in found) return found.#key;
+    throw new SignalboxError('config', `${path}: the key of the call is not from this provider`);
+  }
+}
+
+/** Most names of tags in a message. */
+const maxNames = 10;
+
+function namesOf(tags: Tags): string {
+  const names = Object.keys(tags);
+  if (names.length === 0) return 'for a call without tags';
+  const more = names.length > maxNames ? ', …' : '';
+  return `for a call with the tags ${names.slice(0, maxNames).join(', ')}${more}`;
+}
+
+/**
+ * {@link Provider.keyFor} of an adapter with this setting; `undefined` if its key does not depend on tags. A promise only
+ * when the function returns one.
+ */
+export function keyForOf(
+  path: string,
+  setting: ApiKey | undefined,
+): ((tags: Tags) => CallKey | Promise<CallKey>) | undefined {
+  if (!isKeyFunction(setting)) return undefined;
+  const checked = (key: unknown, tags: Tags): CallKey => {
+    if (typeof key === 'string' && key.trim() !== '') {
+      return new FoundKey(checkSendable(path, key.trim()));
+    }
+    throw new SignalboxError('auth', `${path}: the function returned no key ${namesOf(tags)}`);
+  };
+  return (given) => {
+    const tags = Object.freeze({ ...given });
+    let key: ReturnType<KeyFunction>;
+    try {
+      key = setting({ tags });
+    } catch (cause) {
+      throw threw(path, cause);
+    }
+    if (!isThenable(key)) return checked(key, tags);
+    return Promise.resolve(key).then(
+      (found) => checked(found, tags),
+      (cause: unknown) => {
+        throw threw(path, cause);
+      },
+    );
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+/** The function's own message may contain a key, so it is only in `cause`. */
+function threw(path: string, cause: unknown): SignalboxError {
+  return new SignalboxError('auth', `${path}: the function threw`, { cause });
 }
 
 /** The number of keys in the setting. */
@@ -32,12 +134,13 @@ function settingOrEnvironment(
 }
 
 /** Calls the caller's function for the key. `path` is the setting, for error messages. */
-async function callForKey(path: string, get: () => string | Promise<string>): Promise<string> {
+async function callForKey(path: string, get: KeyFunction): Promise<string> {
   let key: unknown;
   try {
-    key = await get();
+    key = await get(withoutTags(path));
   } catch (cause) {
-    throw new SignalboxError('auth', `${path}: the function threw`, { cause });
+    if (isSignalboxError(cause, 'config')) throw cause;
+    throw threw(path, cause);
   }
   if (typeof key === 'string' && key.trim() !== '') return key.trim();
   throw new SignalboxError('auth', `${path}: the function returned no key`);
@@ -55,8 +158,16 @@ function checkSendable(where: string, key: string): string {
   );
 }
 
+/** Which key to send. */
+type KeyChoice = {
+  /** Of the pool, from 0. */
+  readonly index: number;
+  /** The key of the attempt, if it depends on the call's tags. */
+  readonly callKey?: CallKey | undefined;
+};
+
 /**
- * The key to send: the key at `index` of a pool, the single key of the setting, or else the first environment variable
+ * The key to send: that of the call, the key at `index` of a pool, the single key of the setting, or else the first environment variable
  * with a value. A promise only when a function returns the key.
  * @throws SignalboxError `auth` when the function throws or returns no key, or when a header cannot carry the key.
  */
@@ -64,8 +175,9 @@ export function optionalKey(
   path: string,
   setting: ApiKey | undefined,
   variables: readonly string[],
-  index: number,
+  { index, callKey }: KeyChoice,
 ): string | undefined | Promise<string> {
+  if (callKey !== undefined) return FoundKey.reveal(path, callKey);
   const key = isPool(setting) ? setting[index] : setting;
   const where = isPool(setting) ? `${path}[${index}]` : path;
   if (typeof key === 'function')
@@ -85,10 +197,10 @@ export function currentKey(
   path: string,
   setting: ApiKey | undefined,
   variables: readonly string[],
-  index: number,
+  choice: KeyChoice,
   withheld?: string,
 ): string | Promise<string> {
-  const key = optionalKey(path, setting, variables, index);
+  const key = optionalKey(path, setting, variables, choice);
   if (key !== undefined) return key;
   throw noKey(path, variables, withheld);
 }

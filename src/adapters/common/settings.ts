@@ -35,6 +35,11 @@ function isKey(value: unknown): value is string | (() => unknown) {
   return typeof value === 'string' || typeof value === 'function';
 }
 
+/** A function of tags chooses the key itself, so it cannot be one key of a pool. */
+function isPoolKey(value: unknown): value is string | (() => unknown) {
+  return isKey(value) && (typeof value === 'string' || value.length === 0);
+}
+
 const kinds = {
   string: { accepts: (value: unknown) => typeof value === 'string', wants: 'a string' },
   url: {
@@ -47,8 +52,9 @@ const kinds = {
   },
   key: {
     accepts: (value: unknown) =>
-      Array.isArray(value) ? value.length > 0 && everyElement(value, isKey) : isKey(value),
-    wants: 'a string, a function that returns one, or a non-empty list of these',
+      Array.isArray(value) ? value.length > 0 && everyElement(value, isPoolKey) : isKey(value),
+    wants:
+      'a string, a function that returns one, or a non-empty list of strings and functions without parameters',
   },
   function: { accepts: (value: unknown) => typeof value === 'function', wants: 'a function' },
   dispatcher: { accepts: isDispatcher, wants: 'an undici dispatcher, such as an Agent' },

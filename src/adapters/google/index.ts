@@ -1,5 +1,5 @@
 import { userAgent } from '../../internal/version.ts';
-import type { Provider } from '../../protocol/provider.ts';
+import type { CallKey, Provider } from '../../protocol/provider.ts';
 import {
   type Fetch,
   type GuardOptions,
@@ -12,6 +12,7 @@ import {
   headerTable,
   type KeyVariables,
   keyCountOf,
+  keyForOf,
   keySourceOf,
   keyVariablesFor,
   withKey,
@@ -36,6 +37,8 @@ import {
 export type { ApiKey } from '../common/keys.ts';
 export type { GoogleClient, GoogleSettings } from './options.ts';
 export { type VertexSettings, vertex } from './vertex.ts';
+
+const keyPath = 'google().apiKey';
 
 /** In the order of the SDK. */
 const keyVariables = ['GOOGLE_API_KEY', 'GEMINI_API_KEY'];
@@ -102,8 +105,8 @@ async function directSender(settings: OwnClientSettings): Promise<GeminiSender> 
   const urls = new Map<string, string>();
   const given = headerTable(settings.headers);
   const { names, withheld } = variablesOf(settings);
-  const headers = (index: number) =>
-    withKey(currentKey('google().apiKey', settings.apiKey, names, index, withheld), (key) => ({
+  const headers = (index: number, callKey?: CallKey) =>
+    withKey(currentKey(keyPath, settings.apiKey, names, { index, callKey }, withheld), (key) => ({
       'content-type': 'application/json',
       'user-agent': userAgent,
       'x-goog-api-key': key,
@@ -166,14 +169,15 @@ export function google(settings: GoogleSettings = {}): Provider {
   };
   const { own } = read;
   const keyCount = keyCountOf(own?.apiKey);
+  const keyFor = keyForOf(keyPath, own?.apiKey);
   return {
     ...geminiProvider({ sender, preload }),
     ...geminiEmbeddings(sender),
     ...providerFieldsOf(settings),
     keyCount,
     ...(own !== undefined && {
-      keySource: (index: number) =>
-        keySourceOf('google().apiKey', own.apiKey, variablesOf(own), index),
+      keySource: (index: number) => keySourceOf(keyPath, own.apiKey, variablesOf(own), index),
     }),
+    ...(keyFor !== undefined && { keyFor }),
   };
 }

@@ -30,7 +30,7 @@ export type GoogleSettings = ProviderSettings &
   (
     | (TransportSettings & {
         /**
-         * The key, or a function that returns the current one for each attempt.
+         * The key, or a function that returns the current one for each attempt, or the one for the call's tags.
          * @default the environment variable `GOOGLE_API_KEY`, else `GEMINI_API_KEY`, read at each call; sent only to
          * hosts of `googleapis.com` and to this machine
          */

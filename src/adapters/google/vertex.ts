@@ -131,11 +131,14 @@ function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
     headers: () =>
       token === undefined
         ? { ...fixed, ...given }
-        : withKey(currentKey('vertex().token', token, [], 0), (key) => ({
-            ...fixed,
-            authorization: `Bearer ${key}`,
-            ...given,
-          })),
+        : withKey(
+            currentKey('vertex().token', () => token(), [], { index: 0 }),
+            (key) => ({
+              ...fixed,
+              authorization: `Bearer ${key}`,
+              ...given,
+            }),
+          ),
     passes: token === undefined ? ['authorization', 'x-goog-user-project'] : [],
   });
 }

@@ -118,7 +118,7 @@ export function chatProvider(vendor: ChatVendor): Provider {
     capabilities: (model) => new Set(vendor.capabilities(model)),
     ...(outputLimit !== undefined && { outputLimit }),
     preload: connection.preload,
-    ...(connection.keySource !== undefined && { keySource: connection.keySource }),
+    ...connection.keys,
     ...(vendor.embeddingLimits ?? openAIEmbeddingLimits),
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),

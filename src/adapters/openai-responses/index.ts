@@ -57,7 +57,7 @@ export function responsesProvider(connection: OpenAIConnection, priceList: strin
       new Set(openAIModelSpec(model).capabilities.filter((capability) => capability !== 'audio')),
     outputLimit: (model) => openAIModelSpec(model).outputLimit,
     preload: connection.preload,
-    ...(connection.keySource !== undefined && { keySource: connection.keySource }),
+    ...connection.keys,
     ...openAIEmbeddingLimits,
     prepareEmbedding: (request) => prepareOpenAIEmbedding(connection, request),
     prepareImage: (request) => prepareOpenAIImage(connection, request),

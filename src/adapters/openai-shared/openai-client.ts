@@ -1,7 +1,7 @@
 import type { APIPromise, OpenAI as Sdk } from 'openai';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { userAgent } from '../../internal/version.ts';
-import type { AttemptContext } from '../../protocol/provider.ts';
+import type { AttemptContext, Provider } from '../../protocol/provider.ts';
 import {
   type Fetch,
   type GuardOptions,
@@ -18,6 +18,7 @@ import {
   isHostOf,
   type KeyVariables,
   keyCountOf,
+  keyForOf,
   keySourceOf,
   keyVariablesFor,
   optionalKey,
@@ -61,7 +62,7 @@ export type OpenAIConnectionSettings = ProviderSettings &
   (
     | (TransportSettings & {
         /**
-         * The key, or a function that returns the current one for each attempt.
+         * The key, or a function that returns the current one for each attempt, or the one for the call's tags.
          * @default the environment variable `OPENAI_API_KEY`, read at each call. It is sent only to OpenAI's hosts and
          * to this machine; through `openaiChat()` every other host gets the key `none`.
          */
@@ -128,8 +129,8 @@ export type OpenAIConnection = {
   /** What the settings set on the provider. */
   readonly fields: ReturnType<typeof providerFieldsOf>;
   preload(): Promise<void>;
-  /** See {@link Provider.keySource}. Absent for a client of the caller. */
-  readonly keySource?: (key: number) => string;
+  /** Absent for a client of the caller. */
+  readonly keys: Pick<Provider, 'keySource' | 'keyFor'>;
   /**
    * The client for a model, created on first use. Later uses get it without a promise.
    * @throws SignalboxError `auth` without a key, `config` when the SDK is missing or rejects its settings.
@@ -206,11 +207,12 @@ function ownHeaders(
   const headers = headerTable(settings.headers ?? {});
   const hasCredential = hasCredentialHeader(settings, authHeader);
   const scheme = authHeader === 'authorization' ? 'Bearer ' : '';
-  return (index) => {
+  return (index, callKey) => {
     if (hasCredential) return { ...fixedHeaders, ...headers };
+    const choice = { index, callKey };
     const key = keyIsOptional
-      ? (optionalKey(path, settings.apiKey, names, index) ?? 'none')
-      : currentKey(path, settings.apiKey, names, index, withheld);
+      ? (optionalKey(path, settings.apiKey, names, choice) ?? 'none')
+      : currentKey(path, settings.apiKey, names, choice, withheld);
     return withKey(key, (now) => ({ ...fixedHeaders, [authHeader]: scheme + now, ...headers }));
   };
 }
@@ -237,6 +239,24 @@ function sourceOf(
     if (keyIsOptional) return `no setting, because ${path} is not set`;
     throw error;
   }
+}
+
+/** Where the keys come from. */
+function keysOf(
+  factory: string,
+  settings: OwnSettings,
+  rules: ConnectionRules,
+  variables: KeyVariables,
+  keyIsOptional: boolean,
+): OpenAIConnection['keys'] {
+  const { authHeader = 'authorization', keySetting = 'apiKey' } = rules;
+  const keyFor = hasCredentialHeader(settings, authHeader)
+    ? undefined
+    : keyForOf(`${factory}().${keySetting}`, settings.apiKey);
+  return {
+    keySource: (index) => sourceOf(factory, settings, rules, variables, keyIsOptional, index),
+    ...(keyFor !== undefined && { keyFor }),
+  };
 }
 
 async function makeClient(
@@ -332,9 +352,7 @@ export function openAIConnection(
     isOpenAI,
     fields: providerFieldsOf(settings),
     keyCount: settings.client === undefined ? keyCountOf(settings.apiKey) : 1,
-    ...(given === undefined && {
-      keySource: (index: number) => sourceOf(factory, own, rules, variables, keyIsOptional, index),
-    }),
+    keys: given === undefined ? keysOf(factory, own, rules, variables, keyIsOptional) : {},
     preload: async () => {
       if (given === undefined) await loadOpenAI();
     },

@@ -126,8 +126,6 @@ function callOptionsOf({ tag, tools, schema }: Values): CallOptions {
   };
 }
 
-type Candidate = Explanation['candidates'][number];
-
 /** The figures of candidates that are shown, with their headings. */
 const figures = {
   usd: ['usd', (usd) => `$${Number(usd.toPrecision(3))}`],

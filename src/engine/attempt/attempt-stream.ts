@@ -1,5 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
-import type { AttemptContext, Watch } from '../../protocol/provider.ts';
+import type { AttemptContext, CallKey, Watch } from '../../protocol/provider.ts';
 import type { Transfer } from '../../protocol/request.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
@@ -17,6 +17,8 @@ export type AttemptOptions = {
   readonly maxAnswerBytes?: number | undefined;
   /** Which of the provider's keys, from 0. */
   readonly key?: number;
+  /** The key, if it depends on the call's tags. */
+  readonly callKey?: CallKey;
   /** Sends the request. Called at the first read. */
   readonly send: (context: AttemptContext) => AsyncIterable<readonly ProviderPart[]>;
   /** Called when the vendor reports its limits. */
@@ -250,7 +252,7 @@ export class AttemptStream implements AttemptParts {
   }
 
   #begin(): AsyncIterator<Batch> {
-    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key } = this.#options;
+    const { scope, timeouts, transfer, keepRaw, maxAnswerBytes, key, callKey } = this.#options;
     const { onLimits, onUnknownName, mayUse } = this.#options;
     const expire = (phase: DuePhase): void =>
       void this.#cutShort(new SignalboxError('timeout', messages[phase](timeouts), { phase }));
@@ -259,6 +261,7 @@ export class AttemptStream implements AttemptParts {
     else scope.listen(this.#onAbort);
     const parts = this.#options.send({
       ...(key !== undefined && { key }),
+      ...(callKey !== undefined && { callKey }),
       signal: this.#controller.signal,
       transfer,
       keepRaw,

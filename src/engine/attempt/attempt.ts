@@ -3,7 +3,7 @@ import type { Attempt } from '../../protocol/attempt.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { EventName } from '../../protocol/events.ts';
 import type { PluginAttemptResult } from '../../protocol/plugin.ts';
-import type { AttemptContext } from '../../protocol/provider.ts';
+import type { AttemptContext, CallKey } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import { AnswerCheck } from '../answer/answer-check.ts';
@@ -11,6 +11,7 @@ import { toCompletion } from '../answer/to-completion.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { type Collected, createCollected } from '../core/collected.ts';
 import { keyLabel, type Slot, targetLabel } from '../core/engine.ts';
+import type { OwnKey } from '../core/own-key.ts';
 import type { WholeCompletion } from '../core/task.ts';
 import { estimateUsage } from '../core/token-estimate.ts';
 import { failureOf, type Payload } from '../core/trail.ts';
@@ -18,6 +19,7 @@ import type { Decision } from '../failures/decide.ts';
 import { isQueueRejection, notSent } from '../failures/queue-rejection.ts';
 import { AttemptCost } from './attempt-cost.ts';
 import { attemptError, repeatsPrompt } from './attempt-error.ts';
+import { keyStillRejected, noKey, prepareKey } from './attempt-key.ts';
 import { type AttemptRequest, joinedTo } from './attempt-request.ts';
 import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
 import { type Timing, timingOf } from './attempt-timeouts.ts';
@@ -57,6 +59,8 @@ export class RunningAttempt {
   #firstTokenMs: number | undefined;
   #grant: Grant | undefined;
   #renewableKey: RenewableKey | undefined;
+  /** Where it depends on the call's tags. */
+  #callKey: CallKey | undefined;
   #timing: Timing | undefined;
   /** While its tier limits how slow an answer may be. */
   #watched: WatchedParts | undefined;
@@ -88,8 +92,33 @@ export class RunningAttempt {
     this.#isCommitted = true;
   }
 
-  /** Waits for its turn, then yields the parts in order. Leaving early closes the socket. */
+  /** Waits for its key and its turn, then yields the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts> {
+    const { ownKey } = this.plan;
+    if (ownKey === undefined) return this.#enter();
+    const preparing = prepareKey(this.#run, this.plan);
+    if (preparing === undefined) return this.#enterWith(ownKey);
+    return preparing.then(() => this.#enterWith(ownKey));
+  }
+
+  /** @throws SignalboxError when there is no key, or when the vendor has just rejected it */
+  #enterWith(ownKey: OwnKey): AttemptParts | Promise<AttemptParts> {
+    const { engine, scope } = this.#run;
+    const { target } = this.plan;
+    try {
+      this.#callKey = ownKey.take();
+    } catch (error) {
+      throw noKey(target, error, scope.reason);
+    }
+    const { fingerprint } = this.#callKey;
+    const { untils } = engine.registry.provider(target.provider).key(fingerprint);
+    const wasSent = (untils.credential ?? 0) <= engine.runtime.now();
+    this.#renewableKey = { fingerprint, isSeen: true, wasSent };
+    if (!wasSent) throw noKey(target, keyStillRejected(), undefined);
+    return this.#enter();
+  }
+
+  #enter(): AttemptParts | Promise<AttemptParts> {
     const { engine, scope } = this.#run;
     const refusal = this.#refusal();
     if (refusal !== undefined) throw notSent(targetLabel(this.plan.target), refusal);
@@ -162,6 +191,8 @@ export class RunningAttempt {
   decided(error: SignalboxError, decision: Decision): void {
     const { state } = this.plan;
     const startedAt = this.#startedAt;
+    // The function had no other key: the vendor's 401 is the error already.
+    const isRepeated = this.plan.hasRenewedKey && this.#renewableKey?.wasSent === false;
     if (this.#attempt === undefined) {
       const failure = failureOf(error, decision.verdict, error.message);
       const outcome = isQueueRejection(error) ? 'skipped' : failure.outcome;
@@ -174,7 +205,7 @@ export class RunningAttempt {
           outcome,
           ...(reason !== undefined && { reason }),
         },
-        error,
+        isRepeated ? undefined : error,
       );
       return;
     }
@@ -182,8 +213,6 @@ export class RunningAttempt {
     const failure = failureOf(error, decision.verdict, state.describe(because));
     const usd = this.#cost.billed?.usd;
     const cost = usd === undefined ? {} : { cost: usd };
-    // The function had no other key: the vendor's 401 is the error already.
-    const isRepeated = this.plan.hasRenewedKey && this.#renewableKey?.wasSent === false;
     this.#record(
       { ...this.#fields(), startedAt, ...failure, ...cost },
       isRepeated ? undefined : error,
@@ -239,6 +268,7 @@ export class RunningAttempt {
       keepRaw: call.options.raw === true,
       maxAnswerBytes: this.plan.maxAnswerBytes,
       ...(target.key !== undefined && { key: target.key }),
+      ...(this.#callKey !== undefined && { callKey: this.#callKey }),
       send: call.layers === undefined ? (context) => prepared.send(context) : this.#sendInLayers,
       onLimits: (limits) => grant.reported(limits),
       onUnknownName: this.#noteUnknownName,

@@ -5,7 +5,7 @@ import type { Sent } from '../../internal/windows.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import { type Engine, needs, type Slot } from '../core/engine.ts';
+import { type Engine, isKeyFailure, needs, type Slot } from '../core/engine.ts';
 import { rememberUsage } from '../core/expected-cost.ts';
 import type { Trail } from '../core/trail.ts';
 import { countsAsFailure, isTooLargeToWait } from '../failures/decide.ts';
@@ -92,7 +92,7 @@ export class Grant {
       if (needs(plan.call.tier, 'usage')) rememberUsage(this.#engine, plan, usage);
     }
     this.#release({ outcome: 'ok', tokens: usage?.totalTokens });
-    this.#engine.registry.restore(plan.target);
+    this.#engine.registry.restore(plan.target, plan.key);
     plan.keyState.rateLimits.answered(this.#sent);
     this.#engine.retryBudget.success();
     plan.state.record({
@@ -121,7 +121,10 @@ export class Grant {
       const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil, renewableKey };
       const emit: Trail['emit'] = (type, payload) => this.#trail.emit(type, payload, plan.tags);
       isTargetLimited = markUnavailable(this.#engine, plan, error, attempt, emit);
-      plan.state.record({ totalMs: durationMs, outcome: 'error', firstTokenMs });
+      const sample = { totalMs: durationMs, outcome: 'error', firstTokenMs } as const;
+      if (plan.ownKey !== undefined && isKeyFailure(error.code)) {
+        plan.state.recordKeyFailure(sample);
+      } else plan.state.record(sample);
     }
     if (isWhole && usage !== undefined) plan.state.answeredWith(usage.outputTokens);
     const isLimited = error.code === 'rate_limited' && !isTooLargeToWait(error);
@@ -210,13 +213,17 @@ function markUnavailable(
     case 'permission': {
       // An unknown key fails for all models; one that lacks a permission may work for others.
       const until = retryAt(defaults.credentialMs);
-      const { id, provider, key } = target;
+      const { id, provider } = target;
+      const { key } = plan;
       const ofProvider = engine.registry.provider(provider);
       const renewable = error.code === 'auth' ? attempt.renewableKey : undefined;
       if (renewable?.wasSent === false) break;
       // The function may return another key at any time. Only if that one is rejected too, the provider is skipped.
+      // Of keys by tags, each has its own record: another one is not withheld.
       const isFirst =
-        renewable !== undefined && !ofProvider.rejected(key, renewable.fingerprint, until);
+        renewable !== undefined &&
+        plan.ownKey === undefined &&
+        !ofProvider.rejected(key, renewable.fingerprint, until);
       const availability = error.code === 'auth' ? ofProvider.key(key) : keyState.availability;
       if (!isFirst) availability.mark('credential', until);
       // A key that the adapter does not see may be another one already: nothing is withheld.
@@ -230,9 +237,12 @@ function markUnavailable(
       });
       break;
     }
-    case 'model_not_found':
-      state.availability.mark('model', retryAt(defaults.modelMs));
+    case 'model_not_found': {
+      // Vendors report a model that the account may not use as missing.
+      const availability = plan.ownKey === undefined ? state.availability : keyState.availability;
+      availability.mark('model', retryAt(defaults.modelMs));
       break;
+    }
     default:
   }
   return false;

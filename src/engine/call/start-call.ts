@@ -1,6 +1,8 @@
 import { defaults } from '../../config/defaults.ts';
+import { targetsOf } from '../../config/resolve.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
-import type { Call, Engine } from '../core/engine.ts';
+import { tiersOf } from '../chain/plan-call.ts';
+import { type Call, type Engine, providerOf } from '../core/engine.ts';
 import { type CallScope, openScope, type Scope } from '../core/scope.ts';
 import { Layers, type MakeCalls } from './layers.ts';
 import type { Next } from './plugin-layer.ts';
@@ -33,6 +35,13 @@ function totalMsOf({ options, tier }: Call): number {
 
 function isShared({ kind, options, tier }: Call): boolean {
   return kind === 'chat' && (options.singleFlight ?? tier.singleFlight);
+}
+
+/** Whether the key of a target depends on the call's tags: a customer's answer is not paid with another's key. */
+function hasKeysByTags(engine: Engine, { config, tier }: Call): boolean {
+  return tiersOf(config, tier)
+    .flatMap(targetsOf)
+    .some((target) => providerOf(engine, target).keyFor !== undefined);
 }
 
 function ignore(): void {}
@@ -174,10 +183,12 @@ export class CallStarter {
   }
 
   /** What makes calls identical. */
-  #keyFor({ config, called, tier, rule, requires, mode, task, options }: Call): string {
+  #keyFor(call: Call): string {
+    const { config, called, tier, rule, requires, mode, task, options } = call;
     const { signal: _signal, tags: _tags, singleFlight: _, ...compared } = options;
     // Tags are not compared, but a rule may send calls elsewhere by them.
     const where = [called.name, tier.name, rule, requires];
-    return this.#keyOf(config, [where, mode, task.request, compared]);
+    const payer = hasKeysByTags(this.#engine, call) ? call.tags : undefined;
+    return this.#keyOf(config, [where, mode, task.request, compared, payer]);
   }
 }

@@ -6,6 +6,7 @@ import type { NormalMessage } from '../../protocol/message.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { repairHint } from '../answer/answer-check.ts';
 import { RunningAttempt } from '../attempt/attempt.ts';
+import { prepareKey } from '../attempt/attempt-key.ts';
 import {
   type AttemptRequest,
   continuationFor,
@@ -191,6 +192,9 @@ export async function tryTarget(run: Run, plan: AttemptPlan): Promise<Tried> {
       return passOverUnloaded(run, plan, asError(raw));
     }
   }
+  // The same: the limits are those of the key. Where there is none, the attempt fails.
+  const preparing = plan.ownKey === undefined ? undefined : prepareKey(run, plan);
+  if (preparing !== undefined) await preparing;
   const admitted = admit(run, plan);
   if (admitted === undefined) return next;
   chain.trying(plan);

@@ -41,7 +41,7 @@ export class Chain {
   /** The targets that may serve the call, now or later. */
   readonly #eligible: readonly ResolvedTarget[];
   /** No target was available, and the least bad one is tried anyway. */
-  readonly #isForced: boolean;
+  #isForced: boolean;
   #limited: readonly { readonly target: ResolvedTarget; readonly until: number }[] = [];
   /** When each target that failed can be retried, by the `Retry-After` that this call received. */
   readonly #retryAt = new Map<ResolvedTarget, number>();
@@ -90,13 +90,13 @@ export class Chain {
       if (reason === undefined) return this.#plans.of(target);
       this.#trail.skip({ target: target.id, ...keyLabel(target) }, reason);
     }
-    const target = this.#takeLater() ?? (await this.#secondChance());
+    const target = this.#takeLater() ?? (await this.#secondChance()) ?? this.#takeLeastBad();
     return target && this.#plans.of(target);
   }
 
   /** Why the target must not be tried; `undefined` when it is healthy, or the least bad one. */
-  unavailability({ target }: AttemptPlan): Unavailable | undefined {
-    const unavailable = this.#engine.registry.unavailability(target);
+  unavailability({ target, key }: AttemptPlan): Unavailable | undefined {
+    const unavailable = this.#engine.registry.unavailability(target, key);
     return this.#isForced && unavailable?.isolated !== true ? undefined : unavailable;
   }
 
@@ -305,6 +305,24 @@ export class Chain {
     const target = this.#later.find((each) => this.#isFree(each) && !this.#mustWait(each));
     this.#later = this.#later.filter((each) => each !== target);
     return target;
+  }
+
+  /**
+   * The plan took targets for available whose keys were not known yet. When none of them was, the least bad one is tried,
+   * as if the plan had known.
+   */
+  #takeLeastBad(): ResolvedTarget | undefined {
+    const isTriable = this.#call.tier.whenAllOpen === 'try-least-bad' && !this.#isForced;
+    if (!isTriable || this.#trail.attempts > 0) return undefined;
+    const times = this.#later
+      .filter((target) => this.#plans.of(target).ownKey !== undefined)
+      .map((target) => ({ target, at: this.#availableAt(target) ?? Number.POSITIVE_INFINITY }))
+      .filter(({ target }) => !this.#engine.registry.isolated.has(target.id));
+    const leastBad = times.toSorted((a, b) => a.at - b.at)[0]?.target;
+    if (leastBad === undefined) return undefined;
+    this.#isForced = true;
+    this.#later = this.#later.filter((each) => each !== leastBad);
+    return leastBad;
   }
 
   #spareFor(target: ResolvedTarget): ResolvedTarget | undefined {

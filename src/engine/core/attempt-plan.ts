@@ -13,7 +13,8 @@ import {
   pricedTarget,
   providerOf,
 } from './engine.ts';
-import type { KeyState, TargetState } from './target-registry.ts';
+import { OwnKey } from './own-key.ts';
+import type { KeyId, KeyState, TargetState } from './target-registry.ts';
 import { inputTokensOf } from './token-estimate.ts';
 
 function isEmpty(options: object): boolean {
@@ -48,14 +49,21 @@ class AttemptLoad implements Load {
   }
 }
 
+function ownKeyFor(engine: Engine, { provider, target, tags }: AttemptPlan): OwnKey | undefined {
+  const { keyFor } = provider;
+  if (keyFor === undefined) return undefined;
+  const state = engine.registry.provider(target.provider);
+  return new OwnKey((given) => keyFor.call(provider, given), tags, state);
+}
+
 /** One call and one of its targets: what is worked out once for all its attempts there, and what has happened so far. */
 export class AttemptPlan implements LimitedAttempt {
   readonly call: Call;
   readonly target: ResolvedTarget;
   readonly provider: Provider;
   readonly state: TargetState;
-  /** Of the key, or the only one without a pool. */
-  readonly keyState: KeyState;
+  /** Where the key depends on the call's tags. */
+  readonly ownKey: OwnKey | undefined;
   /** `maxOutputTokens` is at most what the model can answer with. */
   readonly options: CallDefaults;
   /** Whether `maxOutputTokens` was lowered for that. */
@@ -76,13 +84,14 @@ export class AttemptPlan implements LimitedAttempt {
   rejectedPrefill = false;
   /** The function for its key was asked again after a 401. */
   hasRenewedKey = false;
+  /** Unless the key depends on the call's tags. */
+  readonly #keyState: KeyState | undefined;
 
   constructor(engine: Engine, call: Call, target: ResolvedTarget) {
     this.call = call;
     this.target = target;
     this.provider = providerOf(engine, target);
     this.state = engine.registry.target(target.id);
-    this.keyState = this.state.key(target.key);
     const options = AttemptPlan.optionsFor(call, target);
     const { maxOutputTokens } = options;
     const limit = maxOutputTokens === undefined ? undefined : this.outputLimit;
@@ -91,6 +100,18 @@ export class AttemptPlan implements LimitedAttempt {
     this.tags = tagsFor(call, target);
     this.priced = pricedTarget(engine, target);
     this.maxAnswerBytes = this.provider.maxAnswerBytes ?? defaults.maxAnswerBytes;
+    if (this.provider.keyFor === undefined) this.#keyState = this.state.key(target.key);
+    else this.ownKey = ownKeyFor(engine, this);
+  }
+
+  /** Which key of the provider it uses. */
+  get key(): KeyId {
+    return this.ownKey === undefined ? this.target.key : this.ownKey.fingerprint;
+  }
+
+  /** Of that key, or the only one. */
+  get keyState(): KeyState {
+    return this.#keyState ?? this.state.key(this.key);
   }
 
   /** The options that apply to the target: the call's own over those of the configuration. */

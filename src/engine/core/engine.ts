@@ -21,6 +21,7 @@ import type { AnsweredCalls } from '../../telemetry/statistics.ts';
 import type { Scope } from './scope.ts';
 import type {
   ConfiguredNames,
+  KeyId,
   KeyState,
   LiveConfigs,
   TargetRegistry,
@@ -33,6 +34,8 @@ export type LimitedAttempt = {
   readonly call: Call;
   readonly target: ResolvedTarget;
   readonly state: TargetState;
+  /** Which key of the provider it uses. */
+  readonly key: KeyId;
   readonly keyState: KeyState;
   readonly options: CallDefaults;
   /** What an attempt takes of the limits, estimated. */
@@ -264,7 +267,8 @@ export function rotateKeys(engine: Engine, targets: readonly ResolvedTarget[]): 
 
 /** Why the target cannot be tried now, or would have to wait. */
 export function unavailabilityOf(engine: Engine, attempt: LimitedAttempt): Unavailable | undefined {
-  return engine.registry.unavailability(attempt.target) ?? engine.limits.busy(attempt);
+  const { target, key } = attempt;
+  return engine.registry.unavailability(target, key) ?? engine.limits.busy(attempt);
 }
 
 /** The target's name in messages; the key is part of it where there are several. */

@@ -98,6 +98,11 @@ export function expectedMs(
   return plan.state.recent.totalMs(outputTokens, engine.runtime.now());
 }
 
+/** Where the vendor caches prompts: those of one customer's key are not read with another. */
+function cacheOf({ target, key }: AttemptPlan): string {
+  return typeof key === 'string' ? `${target.id} ${key}` : target.id;
+}
+
 /** US dollars that the call is expected to cost there; `undefined` when the price is unknown. */
 export function expectedUsd(
   engine: Engine,
@@ -107,7 +112,7 @@ export function expectedUsd(
   const { call, options, target, priced, state } = plan;
   const inputTokens = inputTokensOf(call.task.messages) + fixedTokens(call.task, options.system);
   const outputTokens = outputTokensOf(engine, plan, like, state.usualOutputTokens);
-  const share = engine.registry.forecast.cachedShare(like, target.id, engine.runtime.now());
+  const share = engine.registry.forecast.cachedShare(like, cacheOf(plan), engine.runtime.now());
   const usage: Usage = {
     inputTokens,
     outputTokens,
@@ -121,15 +126,12 @@ export function expectedUsd(
 }
 
 /** Remembers what the call needed, for later calls. */
-export function rememberUsage(
-  engine: Engine,
-  { call, options, target }: AttemptPlan,
-  usage: Usage,
-) {
+export function rememberUsage(engine: Engine, plan: AttemptPlan, usage: Usage) {
+  const { call, options } = plan;
   const { cache } = options;
   const ttl = typeof cache === 'object' ? cache.ttl : undefined;
   engine.registry.forecast.answered(forecastCallOf(call), {
-    target: target.id,
+    target: cacheOf(plan),
     usage,
     now: engine.runtime.now(),
     cacheMs: own(msByTtl, ttl ?? '') ?? usualCacheMs,

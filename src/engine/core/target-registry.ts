@@ -2,6 +2,7 @@ import { defaults } from '../../config/defaults.ts';
 import { type ResolvedConfig, type ResolvedTarget, targetsOf } from '../../config/resolve.ts';
 import { Availability, RateLimitRecord } from '../../health/availability.ts';
 import { CircuitBreaker } from '../../health/circuit.ts';
+import { Latest } from '../../internal/latest.ts';
 import { createRecoveryGate, type Departure, type RecoveryGate } from '../../limits/gate.ts';
 import { createLearnedGates } from '../../limits/learned-rate.ts';
 import { createHedgeBudget, type HedgeBudget } from '../../limits/request-budgets.ts';
@@ -17,8 +18,53 @@ import {
   type Statistics,
 } from '../../telemetry/statistics.ts';
 
-/** Which of a provider's keys, from 0; `undefined` without a pool. */
-type KeyIndex = number | undefined;
+/**
+ * Which of a provider's keys: of a pool its index, from 0; the fingerprint of a key that depends on the call's tags.
+ * `undefined` if there is only one, or while the fingerprint is unknown.
+ */
+export type KeyId = number | string | undefined;
+
+/** Keeps one state for each key. Those of a pool are few; of keys by tags the latest are kept, and those in use. */
+export class StatesByKey<State> {
+  readonly #make: (key: KeyId) => State;
+  readonly #ofPool = new Map<KeyId, State>();
+  readonly #isInUse: (state: State) => boolean;
+  #byTags: Latest<string, State> | undefined;
+
+  constructor(make: (key: KeyId) => State, isInUse: (state: State) => boolean = () => false) {
+    this.#make = make;
+    this.#isInUse = isInUse;
+  }
+
+  /** The state of the key; made on first use. */
+  of(key: KeyId): State {
+    if (typeof key === 'string') {
+      this.#byTags ??= new Latest(defaults.keysPerTarget, this.#isInUse);
+      return this.#byTags.getOrMake(key, () => this.#make(key));
+    }
+    let state = this.#ofPool.get(key);
+    if (state === undefined) {
+      state = this.#make(key);
+      this.#ofPool.set(key, state);
+    }
+    return state;
+  }
+
+  peek(key: KeyId): State | undefined {
+    return typeof key === 'string' ? this.#byTags?.get(key) : this.#ofPool.get(key);
+  }
+
+  /** Of all keys. */
+  *values(): Iterable<State> {
+    yield* this.#ofPool.values();
+    if (this.#byTags !== undefined) yield* this.#byTags.values();
+  }
+
+  /** The keys by tags, with their fingerprints. */
+  byTags(): Iterable<readonly [string, State]> {
+    return this.#byTags?.entries() ?? [];
+  }
+}
 
 /** The limits of one target with one key, as its vendor reports them and its 429s show them. */
 export type LearnedLimits = ReturnType<typeof createLearnedGates> & {
@@ -30,6 +76,8 @@ export type LearnedLimits = ReturnType<typeof createLearnedGates> & {
 export class KeyState {
   readonly availability: Availability;
   readonly rateLimits: RateLimitRecord;
+  /** Attempts that wait or run under its limits. */
+  uses = 0;
   #limits: LearnedLimits | undefined;
 
   constructor(now: () => number) {
@@ -67,7 +115,10 @@ export class TargetState {
   /** Attempts under way. */
   inFlight = 0;
   readonly #now: () => number;
-  readonly #keys = new Map<KeyIndex, KeyState>();
+  readonly #keys = new StatesByKey(
+    (key) => this.makeKey(key),
+    ({ uses }) => uses > 0,
+  );
 
   constructor(runtime: Runtime) {
     this.#now = () => runtime.now();
@@ -75,16 +126,16 @@ export class TargetState {
     this.availability = new Availability(this.#now);
   }
 
-  key(index: KeyIndex): KeyState {
-    let state = this.#keys.get(index);
-    if (state === undefined) {
-      state = this.makeKey(index);
-      this.#keys.set(index, state);
-    }
-    return state;
+  key(key: KeyId): KeyState {
+    return this.#keys.of(key);
   }
 
-  protected makeKey(_index: KeyIndex): KeyState {
+  /** The keys by tags that are remembered, with their fingerprints. */
+  keysByTags(): Iterable<readonly [string, KeyState]> {
+    return this.#keys.byTags();
+  }
+
+  protected makeKey(_key: KeyId): KeyState {
     return new KeyState(this.#now);
   }
 
@@ -103,6 +154,11 @@ export class TargetState {
     this.recent.record(sample, this.#now());
   }
 
+  /** An attempt failed because of a customer's key: this says nothing about the target for others. */
+  recordKeyFailure(sample: Parameters<Statistics['record']>[0]): void {
+    this.statistics.record(sample);
+  }
+
   /** What the limits learn from an attempt that ended in this way. */
   learnedFrom(departure: Departure): Departure {
     return departure;
@@ -115,16 +171,15 @@ export class TargetState {
 }
 
 /** What is known of one provider: of its keys, whatever the target. */
-class ProviderState {
+export class ProviderState {
   /** The key that the next call starts with. */
   nextKey = 0;
+  /** Its function for the key by tags is asynchronous: a plan does not wait for it. */
+  hasSlowKeys = false;
   readonly #now: () => number;
-  readonly #keys = new Map<KeyIndex, Availability>();
+  readonly #keys = new StatesByKey(() => new Availability(this.#now));
   /** The fingerprints of keys that functions returned and the vendor rejected. */
-  readonly #rejected = new Map<
-    KeyIndex,
-    { readonly fingerprint: string; readonly until: number }
-  >();
+  readonly #rejected = new Map<KeyId, { readonly fingerprint: string; readonly until: number }>();
 
   /** Rejections of keys that nobody saw. */
   #unseenRejections = 0;
@@ -133,17 +188,17 @@ class ProviderState {
     this.#now = now;
   }
 
-  key(index: KeyIndex): Availability {
-    let state = this.#keys.get(index);
-    if (state === undefined) {
-      state = new Availability(this.#now);
-      this.#keys.set(index, state);
-    }
-    return state;
+  key(key: KeyId): Availability {
+    return this.#keys.of(key);
+  }
+
+  /** What is known of the key; `undefined` if nothing is. */
+  peek(key: KeyId): Availability | undefined {
+    return this.#keys.peek(key);
   }
 
   /** Whether a key that a function returned may be sent: the vendor has not rejected it lately. */
-  mayUse(index: KeyIndex, fingerprint: string): boolean {
+  mayUse(index: KeyId, fingerprint: string): boolean {
     return this.#rejectedNow(index)?.fingerprint !== fingerprint;
   }
 
@@ -151,12 +206,12 @@ class ProviderState {
    * What stands for the fingerprint of a key that nobody sees. Changes with each rejection: attempts under way at that
    * time may have had the same key, later ones may have another.
    */
-  unseenKey(index: KeyIndex): string {
+  unseenKey(index: KeyId): string {
     return `unseen ${index ?? 0} ${this.#unseenRejections}`;
   }
 
   /** The vendor rejected a key that a function returned. Returns whether it rejected another one lately. */
-  rejected(index: KeyIndex, fingerprint: string, until: number): boolean {
+  rejected(index: KeyId, fingerprint: string, until: number): boolean {
     const before = this.#rejectedNow(index);
     if (fingerprint === this.unseenKey(index)) this.#unseenRejections += 1;
     this.#rejected.set(index, { fingerprint, until });
@@ -164,12 +219,12 @@ class ProviderState {
   }
 
   /** The vendor accepted the key. */
-  accepted(index: KeyIndex): void {
+  accepted(index: KeyId): void {
     this.key(index).restore();
     this.#rejected.delete(index);
   }
 
-  #rejectedNow(index: KeyIndex) {
+  #rejectedNow(index: KeyId) {
     const last = this.#rejected.get(index);
     return last !== undefined && last.until > this.#now() ? last : undefined;
   }
@@ -318,10 +373,13 @@ export class TargetRegistry {
   }
 
   /**
-   * Why the target cannot be tried now; `undefined` when it can. With a pool, `key` says which key: what one key may
-   * not do, another may. The circuit is that of all keys. Changes nothing.
+   * Why the target cannot be tried now; `undefined` when it can. With several keys, `key` says which one: what one key
+   * may not do, another may. The circuit is that of all keys. Changes nothing.
    */
-  unavailability({ id, provider, key }: TargetKey): Unavailable | undefined {
+  unavailability(
+    { id, provider, key: ofPool }: TargetKey,
+    key: KeyId = ofPool,
+  ): Unavailable | undefined {
     if (this.isolated.has(id)) return isolated;
     const target = this.target(id);
     return longest([
@@ -333,7 +391,7 @@ export class TargetRegistry {
   }
 
   /** A success of the target: its key, account and model work. */
-  restore({ id, provider, key }: TargetKey): void {
+  restore({ id, provider, key: ofPool }: TargetKey, key: KeyId = ofPool): void {
     const target = this.target(id);
     target.availability.restore();
     target.key(key).availability.restore();

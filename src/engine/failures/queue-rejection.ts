@@ -2,7 +2,8 @@ import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { QueueRejection } from '../../limits/admission-queue.ts';
 
 const messages: Record<QueueRejection['reason'], (rejection: QueueRejection) => string> = {
-  full: ({ bound }) => `rejected: the queue for ${bound?.key} is full (maxQueue ${bound?.max})`,
+  full: ({ bound }) =>
+    `rejected: the queue for ${bound?.label ?? bound?.key} is full (maxQueue ${bound?.max})`,
   'too-late': ({ gate, waitMs }) =>
     `not sent: ${gate} is used up, and the wait of about ${waitMs} ms exceeds the deadline`,
   expired: ({ gate }) => `not sent: ${gate} was used up for longer than maxQueueMs`,

@@ -5,7 +5,7 @@ import type { PluginAttempt } from '../../protocol/plugin.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
-import { KeyState, TargetRegistry, TargetState } from '../core/target-registry.ts';
+import { type KeyId, KeyState, TargetRegistry, TargetState } from '../core/target-registry.ts';
 
 /** A key of a target that a drill makes fail: its limits are the real ones. */
 class DrilledKeyState extends KeyState {
@@ -42,8 +42,8 @@ class DrilledTargetState extends TargetState {
     return drilledReason(reason);
   }
 
-  protected override makeKey(index: number | undefined): KeyState {
-    return new DrilledKeyState(() => this.#runtime.now(), this.#real.key(index));
+  protected override makeKey(key: KeyId): KeyState {
+    return new DrilledKeyState(() => this.#runtime.now(), this.#real.key(key));
   }
 }
 
@@ -79,11 +79,11 @@ export class DrillRegistry extends TargetRegistry {
   }
 
   override unavailability(
-    target: Parameters<TargetRegistry['unavailability']>[0],
+    ...[target, key]: Parameters<TargetRegistry['unavailability']>
   ): Unavailable | undefined {
-    const real = this.#real.unavailability(target);
+    const real = this.#real.unavailability(target, key);
     if (real?.isolated === true) return real;
-    const drilled = this.#failing.has(target.id) ? super.unavailability(target) : undefined;
+    const drilled = this.#failing.has(target.id) ? super.unavailability(target, key) : undefined;
     return drilled === undefined ? real : { ...drilled, reason: drilledReason(drilled.reason) };
   }
 }

@@ -138,6 +138,19 @@ function keySnapshot(engine: Engine, target: ResolvedTarget) {
   };
 }
 
+/** The keys by tags that the target was asked with lately. They are counted, not listed. */
+function keysByTags(engine: Engine, { id, provider }: ResolvedTarget) {
+  const ofProvider = engine.registry.provider(provider);
+  let known = 0;
+  let unavailable = 0;
+  for (const [fingerprint, { availability }] of engine.registry.target(id).keysByTags()) {
+    known += 1;
+    const isRejected = ofProvider.peek(fingerprint)?.check() !== undefined;
+    if (isRejected || availability.check() !== undefined) unavailable += 1;
+  }
+  return { known, unavailable };
+}
+
 function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
   const { circuit, availability, statistics, unknownNames } = engine.registry.target(target.id);
   const { aborted: _aborted, ...figures } = statistics.snapshot();
@@ -160,6 +173,9 @@ function snapshotOf(engine: Engine, target: ResolvedTarget): TargetSnapshot {
     ...(isPool
       ? { keys: keys.map((each) => keySnapshot(engine, each)) }
       : { limits: whole.limits }),
+    ...(providerOf(engine, target).keyFor !== undefined && {
+      keysByTags: keysByTags(engine, target),
+    }),
     ...figures,
     ...(quality !== undefined && { quality }),
     ...(unknownNames.size > 0 && { unknownNames: unknownNames.counts() }),

@@ -3,7 +3,7 @@ import { own } from '../../internal/own.ts';
 import { createConcurrencyGate, type Gate } from '../../limits/gate.ts';
 import { createRateGate, type RateGate } from '../../limits/rate-gate.ts';
 import type { Limits } from '../../protocol/config.ts';
-import type { ConfiguredNames } from '../core/target-registry.ts';
+import { type ConfiguredNames, type KeyId, StatesByKey } from '../core/target-registry.ts';
 
 type Rate = 'rpm' | 'tpm';
 
@@ -18,8 +18,8 @@ class OwnedLimits {
   /** For messages, with `*` for the limit. */
   readonly #whose: string;
   readonly #concurrency: Gate;
-  /** By key of the provider's pool: vendors count for each key. */
-  readonly #rates = new Map<number | undefined, Partial<Record<Rate, RateGate>>>();
+  /** By key of the provider: vendors count for each key. */
+  readonly #rates = new StatesByKey((): Partial<Record<Rate, RateGate>> => ({}));
 
   constructor(whose: string, limits: Limits) {
     this.#whose = whose;
@@ -45,25 +45,26 @@ class OwnedLimits {
     }
   }
 
-  gates(key: number | undefined): readonly Gate[] {
+  gates(key: KeyId): readonly Gate[] {
     const rates = [this.#rate('rpm', key), this.#rate('tpm', key)];
     return [this.#concurrency, ...rates.filter((gate) => gate !== undefined)];
   }
 
   /** What is left of a rate within this minute; `undefined` without a limit. */
   left(kind: Rate, key: number | undefined, now: number): number | undefined {
-    return this.#rates.get(key)?.[kind]?.left(now);
+    return this.#rates.of(key)[kind]?.left(now);
   }
 
-  #rate(kind: Rate, key: number | undefined): RateGate | undefined {
-    const known = this.#rates.get(key)?.[kind];
+  #rate(kind: Rate, key: KeyId): RateGate | undefined {
+    const rates = this.#rates.of(key);
+    const known = rates[kind];
     if (known !== undefined || this.#limits[kind] === undefined) return known;
     const gate = createRateGate({
       name: () => this.#nameOf(kind),
       unit: kind === 'rpm' ? 'requests' : 'tokens',
       perMinute: () => this.#limits[kind],
     });
-    this.#rates.set(key, { ...this.#rates.get(key), [kind]: gate });
+    rates[kind] = gate;
     return gate;
   }
 
@@ -121,8 +122,8 @@ export class ConfiguredLimits {
    * them: the target counts against each of theirs. So do removed tiers that still have calls in flight: a tier may have
    * been renamed.
    */
-  gates(config: ResolvedConfig, tier: string, target: ResolvedTarget): readonly Gate[] {
-    const { provider, key, id } = target;
+  gates(config: ResolvedConfig, tier: string, target: ResolvedTarget, key: KeyId): readonly Gate[] {
+    const { provider, id } = target;
     const ofTarget = this.#ofTarget(target);
     const sharing = [...this.#targets.values()].flatMap((targets) => {
       const other = targets.get(id);

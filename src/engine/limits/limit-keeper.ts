@@ -7,7 +7,12 @@ import type { Departure, Gate } from '../../limits/gate.ts';
 import type { RateLimit } from '../../protocol/provider.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import { type LimitedAttempt, type LimitKeeper, type Slot, targetLabel } from '../core/engine.ts';
-import type { LearnedLimits, TargetRegistry, TargetState } from '../core/target-registry.ts';
+import type {
+  KeyState,
+  LearnedLimits,
+  TargetRegistry,
+  TargetState,
+} from '../core/target-registry.ts';
 import { asQueueRejection } from '../failures/queue-rejection.ts';
 import { ConfiguredLimits } from './configured-limits.ts';
 
@@ -16,12 +21,15 @@ class AdmittedSlot implements Slot {
   readonly #runtime: Runtime;
   readonly #state: TargetState;
   readonly #learned: LearnedLimits;
+  readonly #keyState: KeyState;
   readonly #admission: Admission;
 
   constructor(runtime: Runtime, { state, keyState }: LimitedAttempt, admission: Admission) {
     this.#runtime = runtime;
     this.#state = state;
     this.#learned = keyState.limits;
+    this.#keyState = keyState;
+    keyState.uses += 1;
     this.#admission = admission;
   }
 
@@ -38,6 +46,7 @@ class AdmittedSlot implements Slot {
   }
 
   release(departure: Departure): void {
+    this.#keyState.uses -= 1;
     this.#admission.leave(this.#state.learnedFrom(departure));
   }
 }
@@ -45,28 +54,37 @@ class AdmittedSlot implements Slot {
 export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): LimitKeeper {
   const queue = createAdmissionQueue(runtime);
   const configured = new ConfiguredLimits();
-  let gates = new WeakMap<ResolvedTier, WeakMap<ResolvedTarget, readonly Gate[]>>();
+  /** By tier, then by target with each key of a pool, or by the state of a key by tags. */
+  let gates = new WeakMap<ResolvedTier, WeakMap<ResolvedTarget | KeyState, readonly Gate[]>>();
 
   /** Made once for each tier and target of a configuration, with each key, until the limits change. */
-  function gatesOf({ call, target, keyState }: LimitedAttempt): readonly Gate[] {
+  function gatesOf({ call, target, key, keyState }: LimitedAttempt): readonly Gate[] {
     const { config, tier } = call;
+    const owner = typeof key === 'string' ? keyState : target;
     let ofTier = gates.get(tier);
     if (ofTier === undefined) {
       ofTier = new WeakMap();
       gates.set(tier, ofTier);
     }
-    let known = ofTier.get(target);
+    let known = ofTier.get(owner);
     if (known === undefined) {
       const { recovery, vendor, rate, concurrency } = keyState.limits;
-      known = [...configured.gates(config, tier.name, target), recovery, vendor, rate, concurrency];
-      ofTier.set(target, known);
+      const ofConfig = configured.gates(config, tier.name, target, key);
+      known = [...ofConfig, recovery, vendor, rate, concurrency];
+      ofTier.set(owner, known);
     }
     return known;
   }
 
-  function boundsOf({ call: { config, tier }, target }: LimitedAttempt): readonly Bound[] {
+  function boundsOf({ call: { config, tier }, target, key }: LimitedAttempt): readonly Bound[] {
     const { maxQueue = defaults.maxQueue } = target.limits;
-    const ofTarget = { key: targetLabel(target), max: maxQueue };
+    const label = targetLabel(target);
+    // One customer's attempts must not fill the queue for the others.
+    const ofKey = { key: `${label} ${key}`, max: maxQueue, label };
+    const ofTarget =
+      typeof key === 'string'
+        ? [{ key: label, max: Number.POSITIVE_INFINITY }, ofKey]
+        : [{ key: label, max: maxQueue }];
     const others = [
       { key: `tier ${tier.name}`, max: tier.limits.maxQueue },
       {
@@ -75,7 +93,7 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
       },
     ];
     return [
-      ofTarget,
+      ...ofTarget,
       ...others.flatMap(({ key, max }) => (max === undefined ? [] : [{ key, max }])),
     ];
   }
@@ -88,7 +106,7 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
 
   return {
     enter(attempt, scope) {
-      const { load, target } = attempt;
+      const { load, target, keyState } = attempt;
       const gates = gatesOf(attempt);
       const admitted = scope.reason === undefined ? queue.pass(gates, load) : undefined;
       if (admitted !== undefined) return new AdmittedSlot(runtime, attempt, admitted);
@@ -105,9 +123,14 @@ export function createLimitKeeper(runtime: Runtime, registry: TargetRegistry): L
         signal: scope.signal,
       });
       if (!(entered instanceof Promise)) return new AdmittedSlot(runtime, attempt, entered);
+      keyState.uses += 1;
       return entered.then(
-        (admission) => new AdmittedSlot(runtime, attempt, admission),
+        (admission) => {
+          keyState.uses -= 1;
+          return new AdmittedSlot(runtime, attempt, admission);
+        },
         (error: unknown) => {
+          keyState.uses -= 1;
           const waitedMs = runtime.now() - now;
           throw asQueueRejection(error, { id: target.id, label: targetLabel(target), waitedMs });
         },

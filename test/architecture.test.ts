@@ -25,7 +25,7 @@ const engine = [
 /** Which rooms a room may import, besides itself. A new room is one line here and a row in the docs. */
 const allowed: Record<string, readonly string[]> = {
   protocol: [],
-  internal: [],
+  internal: ['protocol'],
   errors: words,
   runtime: words,
   ...Object.fromEntries(rank2.map((room) => [room, rank1])),

@@ -46,6 +46,7 @@ const allowed: Record<string, readonly string[]> = {
     engine.map((room, index) => [room, [...rooms2, 'config', ...engine.slice(0, index)]]),
   ),
   router: [...rooms2, 'config', 'engine'],
+  stores: rooms2,
   apps: [...rank1, 'router'],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],

@@ -3,7 +3,7 @@ import { MemoryStore } from '../internal/memory-store.ts';
 import type { Store } from '../protocol/store.ts';
 import { FileJournal } from './file-journal.ts';
 
-/** About 40,000 settled reservations, or a tenth of a second to read. */
+/** About 40,000 settled reservations, or a fifth of a second to read. */
 const usualGrowthBytes = 4 << 20;
 
 /** `fileStore` with the size in bytes after which the file is written again. */

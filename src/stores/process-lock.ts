@@ -6,6 +6,9 @@ const notADatabase = 26;
 
 export type ProcessLock = { release(): void };
 
+/** Locks end with their last reference, so a store that nobody holds any more would lose its lock. */
+const held = new Set<ProcessLock>();
+
 function resultCodeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'errcode' in error
     ? error.errcode
@@ -40,7 +43,14 @@ export function lockForProcess(path: string, resource: string): ProcessLock {
     throw new SignalboxError('config', lockProblem(path, resource, code, holder), { cause: error });
   }
   const locked = database;
-  return { release: () => locked.close() };
+  const lock: ProcessLock = {
+    release() {
+      held.delete(lock);
+      locked.close();
+    },
+  };
+  held.add(lock);
+  return lock;
 }
 
 function lockProblem(path: string, resource: string, code: unknown, holder: unknown): string {

@@ -1,15 +1,21 @@
 /**
  * Runs many seeds, or a single one with its log: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
  * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found. With
- * `--documents 10000` it lets a router follow so many random configuration documents.
+ * `--documents 10000` it lets a router follow so many random configuration documents; with `--kills 1000` it kills so many
+ * processes that use a file store.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { killMany } from '../stores/kill-worlds.ts';
 import { followRandomDocuments } from './config-documents.ts';
 import { violationsIn } from './invariants.ts';
 import { mutations } from './mutations.ts';
 import { seedsToFind } from './plant.ts';
 import { logOf } from './report.ts';
 import { runWorld, simulate } from './simulate.ts';
+import { createRandom } from './virtual-time.ts';
 
 const { values } = parseArgs({
   options: {
@@ -18,6 +24,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     mutations: { type: 'boolean', default: false },
     documents: { type: 'string' },
+    kills: { type: 'string' },
   },
 });
 
@@ -61,7 +68,17 @@ async function runDocuments(from: number, count: number): Promise<void> {
   process.exitCode = violations.length === 0 ? 0 : 1;
 }
 
-if (values.documents !== undefined) {
+async function runKills(seed: number, count: number): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'kills-'));
+  const { violations, spent } = await killMany(join(directory, 'state'), count, createRandom(seed));
+  for (const violation of violations) console.log(violation);
+  console.log(`${count} kills, ${spent} changes, ${violations.length} violations`);
+  if (violations.length === 0) rmSync(directory, { recursive: true });
+  else process.exitCode = 1;
+}
+
+if (values.kills !== undefined) await runKills(Number(values.from), Number(values.kills));
+else if (values.documents !== undefined) {
   await runDocuments(Number(values.from), Number(values.documents));
 } else if (values.seed !== undefined) await runOne(Number(values.seed));
 else if (values.mutations) await runMutations(Number(values.seeds));

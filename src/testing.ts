@@ -35,3 +35,4 @@ export {
   type StatusFault,
   simulateProviders,
 } from './testing/simulate-providers.ts';
+export { type StoreContractOptions, storeContract } from './testing/store-contract.ts';

@@ -25,7 +25,7 @@ const engine = [
 /** Which rooms a room may import, besides itself. A new room is one line here and a row in the docs. */
 const allowed: Record<string, readonly string[]> = {
   protocol: [],
-  internal: [],
+  internal: ['protocol'],
   errors: words,
   runtime: words,
   ...Object.fromEntries(rank2.map((room) => [room, rank1])),
@@ -46,6 +46,7 @@ const allowed: Record<string, readonly string[]> = {
     engine.map((room, index) => [room, [...rooms2, 'config', ...engine.slice(0, index)]]),
   ),
   router: [...rooms2, 'config', 'engine'],
+  stores: rooms2,
   apps: [...rank1, 'router'],
   // A document names the providers of a command by their functions.
   'apps/cli': [

@@ -4,9 +4,11 @@ import type { Json } from './json.ts';
 export type Eventually<T> = T | PromiseLike<T>;
 
 /**
- * What is used up in a window of time. Amounts are whole numbers, such as nano-dollars or tokens.
+ * What is used up in a window of time. Amounts are whole numbers from 0 to `Number.MAX_SAFE_INTEGER`, such as
+ * nano-dollars or tokens, and so is the sum of what a counter holds. A key always has the same window.
  *
- * - `until`: one window, which ends then (epoch milliseconds). The next one is another counter, with another key.
+ * - `until`: one window, which ends then (epoch milliseconds). The next one is another counter, with another key. From
+ *   then on its state is zero, and what is settled under it is forgotten.
  * - `lastMs`: a rolling window. An amount is forgotten that long after it was settled. A store may keep the amounts of a
  *   sixtieth of the window together, and forget all of them with the latest: never too early.
  */
@@ -31,7 +33,10 @@ export type CounterState = {
   readonly reserved: number;
 };
 
-/** `refused` is the position of the first claim for which there is no room, `state` that of its counter. */
+/**
+ * `refused` is the position of the first claim for which there is no room. `state` is that of its counter, without the
+ * reservation that would have been replaced.
+ */
 export type Reservation =
   | { readonly ok: true }
   | { readonly ok: false; readonly refused: number; readonly state: CounterState };
@@ -43,7 +48,8 @@ export type StoredDocument = { readonly value: Json; readonly version: number };
  * What routers share, and what survives a restart: counters with reservations, facts that expire, documents. It knows
  * nothing of budgets or targets. `storeContract` of `signalbox/testing` checks an implementation.
  *
- * Times are epoch milliseconds of the caller's clock. Every operation is atomic, and an operation that throws or rejects
+ * Times are finite numbers, epoch milliseconds of the caller's clock. Values are copied when they are stored; those that
+ * are returned must not be changed. An amount, a limit or a time that is not valid is an error. Every operation is atomic, and an operation that throws or rejects
  * has changed nothing. A change is kept as well as the store keeps anything when its method returns, or when the returned
  * promise resolves.
  */
@@ -54,7 +60,7 @@ export interface Store {
   readonly survivesRestart: boolean;
 
   /**
-   * Reserves all claims or none. Under an `id` that is open already it replaces that reservation, whose amounts do not
+   * Reserves all claims or none. Claims of the same counter add up. Under an `id` that is open already it replaces that reservation, whose amounts do not
    * count against the new ones; if it is refused, the open one stays. From `expiresAt` on, a reservation that its maker
    * did not end, such as that of a killed process, no longer counts.
    */
@@ -65,7 +71,8 @@ export interface Store {
   ): Eventually<Reservation>;
   /**
    * Ends a reservation, expired or not, and counts what was used: more or less than was reserved, nothing without
-   * `used`. A counter that the reservation does not have is counted too. Called once for each id.
+   * `used`. A counter that the reservation does not have is counted too. Called once for each id; a store whose client may send
+   * a command twice counts it once.
    */
   settle(
     id: string,
@@ -74,7 +81,7 @@ export interface Store {
   ): Eventually<void>;
   /** The state of each counter, in order. One that nobody has used is zero. */
   read(counters: readonly Counter[], now: number): Eventually<readonly CounterState[]>;
-  /** The counters whose key begins so and whose window has not ended: the first `max` by key. */
+  /** The counters whose key begins so and whose window has not ended: the first `max` by key. Those that are zero may be missing. */
   list(
     prefix: string,
     options: { readonly now: number; readonly max: number },

@@ -2,14 +2,19 @@
  * Runs many seeds, or a single one with its log: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
  * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found. With
  * `--documents 10000` it lets a router follow so many random configuration documents. With `--policies` every world has
- * random requirements, rules, strategies and fallbacks.
+ * random requirements, rules, strategies and fallbacks. With `--kills 1000` it kills so many processes that use a file store.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { killMany } from '../stores/kill-worlds.ts';
 import { followRandomDocuments } from './config-documents.ts';
 import { mutations } from './mutations.ts';
 import { seedsToFind } from './plant.ts';
 import { logOf } from './report.ts';
 import { runWorld, simulate } from './simulate.ts';
+import { createRandom } from './virtual-time.ts';
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +24,7 @@ const { values } = parseArgs({
     mutations: { type: 'boolean', default: false },
     documents: { type: 'string' },
     policies: { type: 'boolean', default: false },
+    kills: { type: 'string' },
   },
 });
 
@@ -66,7 +72,17 @@ async function runDocuments(from: number, count: number): Promise<void> {
   process.exitCode = violations.length === 0 ? 0 : 1;
 }
 
-if (values.documents !== undefined) {
+async function runKills(seed: number, count: number): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'kills-'));
+  const { violations, spent } = await killMany(join(directory, 'state'), count, createRandom(seed));
+  for (const violation of violations) console.log(violation);
+  console.log(`${count} kills, ${spent} changes, ${violations.length} violations`);
+  if (violations.length === 0) rmSync(directory, { recursive: true });
+  else process.exitCode = 1;
+}
+
+if (values.kills !== undefined) await runKills(Number(values.from), Number(values.kills));
+else if (values.documents !== undefined) {
   await runDocuments(Number(values.from), Number(values.documents));
 } else if (values.seed !== undefined) await runOne(Number(values.seed));
 else if (values.mutations) await runMutations(Number(values.seeds));

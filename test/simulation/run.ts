@@ -8,7 +8,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { killMany } from '../stores/kill-worlds.ts';
 import { followRandomDocuments } from './config-documents.ts';
 import { mutations } from './mutations.ts';
 import { seedsToFind } from './plant.ts';
@@ -73,6 +72,8 @@ async function runDocuments(from: number, count: number): Promise<void> {
 }
 
 async function runKills(seed: number, count: number): Promise<void> {
+  // The copies of the engine that mutations are inserted into have no stores' tests.
+  const { killMany } = await import('../stores/kill-worlds.ts');
   const directory = mkdtempSync(join(tmpdir(), 'kills-'));
   const { violations, spent } = await killMany(join(directory, 'state'), count, createRandom(seed));
   for (const violation of violations) console.log(violation);

@@ -5,18 +5,18 @@ import { errorSerializer, type SerializedError } from './error-serializer.ts';
 /** A level that every logger has. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** An event for a log: its fields, of which only `error` of `listener-error` is another one, and a level. */
-export type LogEntry = {
-  readonly level: LogLevel;
-} & LoggedEvent;
+/** The events with an error that may be anything. */
+type WithThrown = Extract<RouterEvent, { readonly type: 'listener-error' | 'store-error' }>;
 
-type LoggedEvent = {
-  [Name in EventName]: Name extends 'listener-error'
-    ? Omit<Extract<RouterEvent, { readonly type: Name }>, 'error'> & {
-        readonly error: SerializedError;
-      }
-    : Extract<RouterEvent, { readonly type: Name }>;
-}[EventName];
+type Serialized<Event extends WithThrown> = Event extends unknown
+  ? Omit<Event, 'error'> & { readonly error: SerializedError }
+  : never;
+
+/** An event for a log: its fields, and a level. The `error` of `listener-error` and `store-error` is serialized. */
+export type LogEntry = { readonly level: LogLevel } & (
+  | Exclude<RouterEvent, WithThrown>
+  | Serialized<WithThrown>
+);
 
 /** The levels of events that are not `info`. */
 const levels: Readonly<Partial<Record<EventName, LogLevel>>> = {
@@ -29,6 +29,9 @@ const levels: Readonly<Partial<Record<EventName, LogLevel>>> = {
   'circuit-open': 'warn',
   'rate-limited': 'warn',
   'shape-changed': 'warn',
+  'budget-warning': 'warn',
+  'budget-exceeded': 'warn',
+  'store-error': 'error',
   'credential-rejected': 'error',
   'config-rejected': 'error',
   'listener-error': 'error',
@@ -42,11 +45,13 @@ function levelOf(event: RouterEvent): LogLevel {
 
 /**
  * Converts an event to an object that a logger can write as one line of JSON, with a `level`:
- * `logger[entry.level](entry, entry.type)`. The error of a `listener-error` is serialized by `errorSerializer`.
+ * `logger[entry.level](entry, entry.type)`. What was thrown, in `listener-error` and `store-error`, is
+ * serialized by `errorSerializer`.
  * `signalbox report` reads such lines.
  */
 export function toLogEntry(event: RouterEvent): LogEntry {
   const level = levelOf(event);
-  if (event.type !== 'listener-error') return { level, ...event };
-  return { level, ...event, error: errorSerializer(event.error) };
+  return event.type === 'listener-error' || event.type === 'store-error'
+    ? { level, ...event, error: errorSerializer(event.error) }
+    : { level, ...event };
 }

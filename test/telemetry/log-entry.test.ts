@@ -36,7 +36,7 @@ it('logs a failed call as an error', () => {
   expect(toLogEntry(eventOf('call-end', { status: 'aborted' })).level).toBe('info');
 });
 
-it('serializes what a listener threw', () => {
+it('serializes what a listener or a store threw', () => {
   const error: Error & { self?: unknown } = new Error('listener broke', {
     cause: 'x'.repeat(9_000),
   });
@@ -47,4 +47,7 @@ it('serializes what a listener threw', () => {
     ...{ level: 'error', event: 'cost', error: { type: 'Error', message: 'listener broke' } },
   });
   expect(JSON.stringify(entry).length).toBeLessThan(2_300);
+  const stored = toLogEntry({ ...common, type: 'store-error', store: 'file', error });
+  expect(stored).toMatchObject({ level: 'error', store: 'file', error: { type: 'Error' } });
+  expect(JSON.stringify(stored).length).toBeLessThan(2_300);
 });

@@ -173,3 +173,4 @@ export {
   type SerializedAttempt,
   type SerializedError,
 } from './telemetry/error-serializer.ts';
+export { type LogEntry, type LogLevel, toLogEntry } from './telemetry/log-entry.ts';

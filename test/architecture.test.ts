@@ -59,11 +59,13 @@ const allowed: Record<string, readonly string[]> = {
   apps: [...rank1, 'router'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
-    ...[...rank1, 'router', 'apps/config-source'],
+    ...[...rank1, 'router', 'apps/config-source', 'apps/reports'],
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
+  // Reads events, from a router or a file.
+  'apps/reports': rank1,
   testing: [...rank1, 'pricing', 'wires', 'router'],
 };
 

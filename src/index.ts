@@ -1,6 +1,7 @@
 export { isSignalboxError, SignalboxError, type SignalboxErrorOptions } from './errors.ts';
 export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
 export type {
+  CacheResponse,
   CallDefaults,
   CallOptions,
   Priority,
@@ -94,6 +95,7 @@ export type {
   Images,
 } from './protocol/other-tasks.ts';
 export type {
+  NextOptions,
   PartsHook,
   Plugin,
   PluginAnswer,

@@ -119,10 +119,15 @@ export class Membership {
 
 type Entered = { readonly flight: Flight; readonly isJoined: boolean };
 
-/** Its deadline, or its abort, which plugins inside may pass on. The request itself is only aborted when all have left. */
+/**
+ * What only the call that started the request has: its abort, which plugins inside may pass on, its budget, what its tags
+ * may not do, its deadline.
+ */
+const ownFailures = ['aborted', 'budget_exceeded', 'policy_blocked'] as const;
+
 function isEndOfStarter(error: unknown): boolean {
-  if (isSignalboxError(error, 'aborted')) return true;
-  return isSignalboxError(error, 'timeout') && error.phase === 'total';
+  if (isSignalboxError(error, 'timeout')) return error.phase === 'total';
+  return ownFailures.some((code) => isSignalboxError(error, code));
 }
 
 /** Lets identical calls share one request while it is in flight. It is the innermost layer of calls that want it. */

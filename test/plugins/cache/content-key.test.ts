@@ -34,6 +34,8 @@ const answering: Readonly<Record<string, readonly [unknown, unknown]>> = {
   route: [{ only: ['a'] }, { ignore: ['b'] }],
   requires: [{}, { noTraining: false }],
   raw: [false, true],
+  // Another target may answer, and concurrent calls with less must not end one with more.
+  maxUsd: [10, 20],
 };
 
 /** The same for each option that cannot. */
@@ -79,6 +81,7 @@ describe('the key of an answer', () => {
       requires: { noTraining: false },
       providerOptions: { a: { mood: 'good' } },
       onUnsupported: 'error',
+      maxUsd: 10,
     };
     const same: Readonly<Record<string, unknown>> = {
       ...{ tags: { user: '1' }, userId: '1', signal: new AbortController().signal },

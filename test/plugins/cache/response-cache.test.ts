@@ -229,6 +229,30 @@ describe('identical calls at the same time', () => {
     expect((await router.complete('t', 'hi')).text).toBe('fine');
   });
 
+  it('do not share what only one of them may not do', async () => {
+    const guard: Plugin = {
+      name: 'guard',
+      onRequest: (request, { tags }) =>
+        tags.user === 'eve' ? { block: { rule: 'no-eve' } } : request,
+    };
+    const { router, a } = setUp({
+      script: { text: 'fine', firstTokenDelayMs: 10 },
+      inside: [guard],
+      routing: { budgets: { user: { by: 'user', requests: 1, per: 'hour' } } },
+    });
+    const ask = (user: string, prompt = 'hi') =>
+      router.complete('t', prompt, { tags: { user } }).then(
+        ({ text }) => text,
+        (error) => error.code,
+      );
+    await ask('ann', 'something else');
+    const asked = ['eve', 'ann', 'bob', 'cid'].map((user) => ask(user));
+    expect(await Promise.all(asked)).toEqual(['policy_blocked', 'budget_exceeded', 'fine', 'fine']);
+    expect(a.calls).toHaveLength(2);
+    // A hit is not counted.
+    expect(await Promise.all([ask('ann'), ask('bob')])).toEqual(['fine', 'fine']);
+  });
+
   it('share nothing with cacheResponse: false', async () => {
     const { router, a } = setUp();
     await Promise.all([1, 2].map(() => router.complete('t', 'hi', { cacheResponse: false })));

@@ -30,7 +30,7 @@ type Entry = {
   readonly ttlMs: number;
 };
 
-/** Key, map and entry, in bytes, besides the answer. Measured: 480. */
+/** Key, map and entry, in bytes, besides the answer: 380 measured. */
 const entryOverhead = 512;
 
 const count = z.int().positive();

@@ -65,6 +65,8 @@ describe.concurrent('examples', () => {
     expect(code, stderr || stdout).toBe(0);
     expect(stdout).toMatch(/^ {2}100 answered, 0 lost\. [1-9]\d* of them/m);
     expect(stdout).toMatch(/✓ equal$/m);
+    expect(stdout).toMatch(/budget used up +frontier {2}cheaper targets answer/);
+    expect(stdout).toMatch(/^ {2}budget frontier: \$0\.0[789]\d+ of \$0\.10000 spent, until/m);
     for (const incident of ['circuit opens', 'circuit closes', 'rate limited', 'stalled ↷']) {
       expect(stdout).toContain(incident);
     }

@@ -11,6 +11,7 @@ export default defineConfig({
     'ai-sdk': 'src/ai-sdk.ts',
     compatible: 'src/compatible.ts',
     config: 'src/config.ts',
+    cache: 'src/cache.ts',
     store: 'src/store.ts',
     reports: 'src/reports.ts',
     testing: 'src/testing.ts',

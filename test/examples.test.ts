@@ -45,6 +45,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^answered by openai.*\nversion 2, from file routing\.yaml: \d+ changes\nanswered by anthropic.*\n2:10 provider "antropic" is not configured; did you mean "anthropic"\?\nanswered by anthropic/m,
   '14-a-customers-own-key.ts':
     /^acme: openai\/\S+\nask initech for another key of openai\ninitech: anthropic\/\S+: auth\n(?:.*\n)*acme: openai\/\S+\nhooli: anthropic\/\S+: auth\n2 keys, 1 of them unavailable$/m,
+  '17-response-cache.ts':
+    /^ten at once: 1 request\nagain: cached true, \$0, saved true\nanother tenant: cached false\na stream of the same answer\n2 requests for 13 calls, saved: true$/m,
   '10-who-may-serve.ts':
     /^public: openai\/\S+ \(no rule\)\nhealth: google\/\S+ \(rule "health data"\)\nno target may serve it:\n(?:.*\n)+.*requires\.regions has "mars"$/m,
   '15-budgets.ts':

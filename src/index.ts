@@ -94,14 +94,17 @@ export type {
   Images,
 } from './protocol/other-tasks.ts';
 export type {
+  AuditHead,
   PartsHook,
   Plugin,
   PluginAnswer,
   PluginAttempt,
   PluginAttemptResult,
   PluginCall,
+  PluginCallEnd,
   PluginParts,
   PluginRequest,
+  PluginRouter,
   PolicyVerdict,
   ToolCallDecision,
 } from './protocol/plugin.ts';

@@ -19,6 +19,7 @@ const eventNames = {
   cost: true,
   'call-end': true,
   'policy-verdict': true,
+  'audit-head': true,
   feedback: true,
   'circuit-open': true,
   'circuit-half-open': true,

@@ -60,6 +60,7 @@ expectType<
     | 'cost'
     | 'call-end'
     | 'policy-verdict'
+    | 'audit-head'
     | 'feedback'
     | 'circuit-open'
     | 'circuit-half-open'

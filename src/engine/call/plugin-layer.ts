@@ -5,6 +5,7 @@ import type {
   Plugin,
   PluginAnswer,
   PluginCall,
+  PluginCallEnd,
   PluginParts,
   PluginRequest,
 } from '../../protocol/plugin.ts';
@@ -12,7 +13,7 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { invalidOutput } from '../answer/answer-check.ts';
 import { textOf } from '../core/collected.ts';
 import type { LayerAttempt } from '../core/engine.ts';
-import { type Scope, untilEnded } from '../core/scope.ts';
+import { type Scope, setAlarm, untilEnded } from '../core/scope.ts';
 
 /** Runs what is inside of a layer. */
 export type Next = (options?: {
@@ -22,6 +23,9 @@ export type Next = (options?: {
 type ToolCallHook = NonNullable<Plugin['onToolCall']>;
 
 type PluginPart = PluginParts[number];
+
+/** How long an `onEnd` may take once its call was aborted, or is over time. */
+const lateEndMs = 5000;
 
 function isContent(part: PluginPart): boolean {
   return (
@@ -122,6 +126,23 @@ export class PluginLayer {
     const parts = content.map((part): PluginPart => ({ type: 'part-end', part }));
     const seen = [...(await filter.parts(parts)), ...(await filter.end())];
     return seen.flatMap((part) => (part.type === 'part-end' ? part.part : []));
+  }
+
+  /** @throws SignalboxError when the plugin fails, or the call ends meanwhile */
+  async ended(end: PluginCallEnd): Promise<void> {
+    const { onEnd } = this.plugin;
+    if (onEnd === undefined) return;
+    const run = () => onEnd.call(this.plugin, end, this.call);
+    if (this.#scope.reason === undefined) return this.#hook(run, undefined);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const stop = setAlarm(this.call.runtime, lateEndMs, resolve);
+    try {
+      await Promise.race([run(), late]);
+    } catch (error) {
+      if (this.plugin.failOpen !== true) throw this.#failed(error);
+    } finally {
+      stop();
+    }
   }
 
   /** What is inside of this layer, wrapped; `onAnswer` gets each whole answer and returns it as it looks outside. */

@@ -12,8 +12,10 @@ import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.t
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import { testPlugin } from '../../src/testing/plugin-contract.ts';
 import { recordEvents } from '../../src/testing/record-events.ts';
+import { createRandom } from '../simulation/virtual-time.ts';
 import { mapText } from '../support/plugins.ts';
 import { vectorsAndImages } from '../support/vectors-and-images.ts';
+import { killAuditors } from './audit-kills.ts';
 
 const key = 'a key of at least sixteen bytes';
 const directory = mkdtempSync(join(tmpdir(), 'audit-'));
@@ -382,7 +384,8 @@ describe('an audit log in a file', () => {
   it('emits its head every 1,000 lines and at the end', async () => {
     const log = inMemory({ key });
     const { router, events } = setUp(log.options);
-    for (let call = 0; call < 1005; call++) await router.complete('t', 'hi');
+    await Promise.all(Array.from({ length: 990 }, () => router.complete('t', 'hi')));
+    for (let call = 0; call < 15; call++) await router.complete('t', 'hi');
     await router.close();
     expect(events.of('audit-head').map(({ lines }) => lines)).toEqual([1000, 1006]);
     expect(events.of('audit-head')[0]).toMatchObject({ policy: 'audit', callId: null });
@@ -462,6 +465,12 @@ describe('an audit log in a file', () => {
       ),
     ).toHaveLength(40);
     expect(verified().problems).toEqual([]);
+  });
+
+  it('loses no line of an answer by kill -9', { timeout: 300_000 }, async () => {
+    const { violations, lines } = await killAuditors(file, 3, 300, createRandom(3));
+    expect(violations).toEqual([]);
+    expect(lines).toBeGreaterThan(100);
   });
 
   it.skipIf(!existsSync('/dev/full'))('fails calls while the disk is full', async () => {

@@ -1,3 +1,4 @@
+import { Spending } from '../../budgets/spending.ts';
 import { checkCallOptions, findTier } from '../../config/check.ts';
 import { splitTarget } from '../../config/cross-check.ts';
 import {
@@ -33,8 +34,11 @@ type Messages = string | readonly Message[];
 export type CallContext = {
   readonly config: ResolvedConfig;
   readonly plugins: readonly Plugin[];
-  /** The call that a plugin makes them for. */
-  readonly within?: Pick<Call, 'requires' | 'watchers'> & { readonly parent: string };
+  /** The call that a plugin makes them for, and what that one spends. */
+  readonly within?: Pick<Call, 'requires' | 'watchers'> & {
+    readonly parent: string;
+    readonly spending: Spending | undefined;
+  };
 };
 
 /** Data must not switch off a plugin: a rule that sends calls to an exempt tier does not exempt them. */
@@ -65,6 +69,16 @@ function setOptions<Options extends CallOptions>(options: Options): Options & Se
     ...(timeouts !== undefined && { timeouts: withoutUndefined(timeouts) }),
     ...(retry !== undefined && { retry: withoutUndefined(retry) }),
   } as Options & SetTags;
+}
+
+/** What the call may spend, with what is left of a call on whose behalf it is made. */
+function spendingOf(
+  { budgets }: ResolvedConfig,
+  { maxUsd }: CallOptions,
+  parent: Spending | undefined,
+): { readonly spending?: Spending } {
+  if (budgets.length === 0 && maxUsd === undefined && parent === undefined) return {};
+  return { spending: new Spending(maxUsd, parent) };
 }
 
 /** Reads a call to its end. */
@@ -189,6 +203,7 @@ export class Calls {
       options,
       task,
       tags,
+      ...spendingOf(config, options, within?.spending),
       mode,
       plugins: plugins.filter((each) => appliesTo(each, [called, tier])),
       watchers: within?.watchers.filter((each) => appliesTo(each, [called, tier])) ?? [],
@@ -198,14 +213,14 @@ export class Calls {
 
   /** What makes the calls of a plugin: they end with its call, and pass the plugins inside of it. */
   #makerFor(
-    { id: parent, config, requires, drill }: Call,
+    { id: parent, config, requires, drill, spending }: Call,
     scope: Scope,
     inside: readonly Plugin[],
     watchers: readonly Plugin[],
   ): CallMaker {
     // The last one makes the fault of a drill, which takes calls for itself.
     const plugins = drill === undefined ? inside : inside.slice(0, -1);
-    const context = { config, plugins, within: { requires, watchers, parent } };
+    const context = { config, plugins, within: { requires, watchers, parent, spending } };
     const withinScope = <Options extends Pick<CallOptions, 'signal' | 'timeouts'>>(
       options: Options | undefined,
     ) => {
@@ -225,6 +240,7 @@ export class Calls {
           ...call,
           id: this.#engine.runtime.createId('call'),
           tier: this.#tierOf(call, target),
+          ...(spending !== undefined && { spending: new Spending(undefined, spending) }),
           options: withinScope({ ...call.options, route: {} }),
           tags: { ...config.tags, ...call.called.tags, ...withoutUndefined(tags ?? {}) },
           mode: 'complete',

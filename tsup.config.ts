@@ -14,6 +14,7 @@ export default defineConfig({
     cache: 'src/cache.ts',
     store: 'src/store.ts',
     reports: 'src/reports.ts',
+    policies: 'src/policies.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli.ts',
   },

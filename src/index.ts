@@ -96,6 +96,7 @@ export type {
   Images,
 } from './protocol/other-tasks.ts';
 export type {
+  AuditHead,
   NextOptions,
   PartsHook,
   Plugin,
@@ -103,8 +104,11 @@ export type {
   PluginAttempt,
   PluginAttemptResult,
   PluginCall,
+  PluginCallEnd,
   PluginParts,
   PluginRequest,
+  PluginRouter,
+  PolicyVerdict,
   ToolCallDecision,
 } from './protocol/plugin.ts';
 export type {

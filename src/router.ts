@@ -20,6 +20,7 @@ import type { ConfigSource, FollowOptions } from './protocol/config-source.ts';
 import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
+import type { AuditHead, Plugin } from './protocol/plugin.ts';
 import type { Feedback, Router } from './protocol/router.ts';
 import { systemRuntime } from './runtime.ts';
 import { createEmitter } from './telemetry/emitter.ts';
@@ -64,6 +65,15 @@ function openRouter(config: RouterConfig<string, string, string>) {
   const calls = new Calls(engine, (call) => drills.drilled(call));
   const layers = [...(plugins ?? [])];
   const context = () => ({ config: configuration.current, plugins: layers });
+  for (const plugin of layers) plugin.onCreate?.({ plugins: layers, auditHead: emitHead(plugin) });
+
+  function emitHead({ name: policy }: Plugin) {
+    return ({ lines, head }: AuditHead): void => {
+      const { tags } = configuration.current;
+      const common = { at: Math.round(runtime.now()), callId: null, tier: null, tags } as const;
+      emitter.emit({ type: 'audit-head', ...common, policy, lines, head });
+    };
+  }
 
   async function close(options?: { readonly drainMs?: number }): Promise<void> {
     const drainMs = drainMsOf(options);

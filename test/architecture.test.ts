@@ -60,7 +60,7 @@ const allowed: Record<string, readonly string[]> = {
   apps: [...rank1, 'router'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
-    ...[...rank1, 'router', 'apps/config-source', 'apps/reports'],
+    ...[...rank1, 'router', 'apps/config-source', 'apps/reports', 'plugins/policies'],
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],
   // Reports what is wrong with a document before there is a router.

@@ -11,10 +11,12 @@ const hooks = [
   'wrapAttempt',
   'accept',
   'onToolCall',
+  'onCreate',
+  'onEnd',
   'close',
 ] as const;
 
-const pluginKeys: readonly string[] = ['name', 'exceptTiers', 'failOpen', ...hooks];
+const pluginKeys: readonly string[] = ['name', 'exceptTiers', 'failOpen', 'redacts', ...hooks];
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
@@ -46,9 +48,10 @@ function problemsOf(plugin: object, index: number, tiers: readonly string[]): re
       problems.push({ path, message: `there is no tier ${quoted(name)}`, hint });
     }
   }
-  const failOpen = get('failOpen');
-  if (failOpen !== undefined && typeof failOpen !== 'boolean') {
-    problems.push(problem('failOpen', 'must be true or false'));
+  for (const key of ['failOpen', 'redacts']) {
+    const value = get(key);
+    if (value === undefined || typeof value === 'boolean') continue;
+    problems.push(problem(key, 'must be true or false'));
   }
   for (const hook of hooks) {
     const value = get(hook);

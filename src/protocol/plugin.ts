@@ -1,4 +1,4 @@
-import type { Attempt } from './attempt.ts';
+import type { Attempt, ErrorSummary } from './attempt.ts';
 import type { CallDefaults, CallOptions, TargetId } from './call-options.ts';
 import type { Completion, FinishReason, TagOptions, Tags } from './completion.ts';
 import type { Json } from './json.ts';
@@ -30,6 +30,53 @@ export type PluginAnswer = Completion & {
 /** A batch of parts of an answer. The last part of an answer is `finish`. */
 export type PluginParts = readonly StreamPart<PluginAnswer>[];
 
+/** What a plugin found or decided. Contains names and numbers only: never text of a request or an answer. */
+export type PolicyVerdict = {
+  /**
+   * `flag`: something was noticed, and passed on. `redact`: something was replaced. `block`: the call was blocked.
+   * `deny`: a tool call was denied.
+   */
+  readonly kind: 'flag' | 'redact' | 'block' | 'deny';
+  /** The rule that decided. */
+  readonly rule?: string | undefined;
+  /** How often each kind of finding occurred, or a score, by name. */
+  readonly counts?: { readonly [name: string]: number } | undefined;
+};
+
+/** How a call ended. */
+export type PluginCallEnd = {
+  readonly status: 'ok' | 'error' | 'aborted';
+  /** The answer as the caller gets it, with status `ok`. */
+  readonly answer?: PluginAnswer;
+  /** Set with the other statuses. */
+  readonly error?: ErrorSummary;
+  /** `call.innermost`. Absent if the call ended before its request had passed all plugins: what they change was not. */
+  readonly innermost?: PluginCall['innermost'];
+  /** What the plugins reported, in order. `policy` is the plugin's name. */
+  readonly verdicts: readonly (PolicyVerdict & { readonly policy: string })[];
+  /** Every attempt and every skipped target, in order. */
+  readonly trail: readonly Attempt[];
+  readonly durationMs: number;
+  /** US dollars billed for the whole call. `null` if a price is unknown. */
+  readonly usd: number | null;
+};
+
+/** The state of an audit log: with it, a log that was cut before it, or changed, is found. */
+export type AuditHead = {
+  /** Lines written so far. */
+  readonly lines: number;
+  /** The head, for `signalbox audit verify --head`. Contains no content. */
+  readonly head: string;
+};
+
+/** A router, as its plugins see it when it is created. */
+export interface PluginRouter {
+  /** All plugins, the outermost first. */
+  readonly plugins: readonly Plugin[];
+  /** Emits `audit-head` with the plugin's name. */
+  auditHead(head: AuditHead): void;
+}
+
 /** One call, as one plugin sees it. Every hook receives the same object, so it can be the key of a `WeakMap`. */
 export interface PluginCall {
   /** The `callId` of the call's events. */
@@ -59,6 +106,8 @@ export interface PluginCall {
   readonly innermost: { readonly request: PluginRequest; readonly answer?: PluginAnswer };
   /** Id of the fire drill that the call is part of. */
   readonly drill?: string;
+  /** Id of the call that a plugin made this one for, with `ask`, `embed` or `fork`. */
+  readonly parent?: string;
   /** Aborts if the call ends early: by its caller, its deadline, or `router.close`. */
   readonly signal: AbortSignal;
   /** Milliseconds until the call's deadline. */
@@ -68,6 +117,11 @@ export interface PluginCall {
    * time.
    */
   readonly runtime: Runtime;
+  /**
+   * Emits `policy-verdict` with the plugin's name. What `onRequest` blocks and `onToolCall` denies is emitted without
+   * it.
+   */
+  verdict(verdict: PolicyVerdict): void;
   /**
    * Makes another call as part of this one. It passes only the inner plugins, so it cannot recurse, and is aborted when
    * this call ends. Its tags come from its tier and `options`.
@@ -174,6 +228,17 @@ export interface Plugin {
    */
   readonly failOpen?: boolean | undefined;
   /**
+   * Declares that the plugin removes personal data: everything inside it sees requests and answers without.
+   * @default false
+   */
+  readonly redacts?: boolean | undefined;
+  /**
+   * Called when a router is created with the plugin, before any call. Opens nothing: a router may be created only to be
+   * checked.
+   * @throws SignalboxError `config`, which `createRouter` throws
+   */
+  onCreate?(router: PluginRouter): void;
+  /**
    * Called when a call enters the plugin. Returns the request, changed or not, or blocks the call: it then fails with
    * `policy_blocked`, and `policy` is the plugin's name. Also called with the messages that ask for a repair
    * (`request.isRepair`); only the returned messages are used.
@@ -181,7 +246,9 @@ export interface Plugin {
   onRequest?(
     request: PluginRequest,
     call: PluginCall,
-  ): MaybePromise<PluginRequest | { readonly block: { readonly rule: string } }>;
+  ): MaybePromise<
+    PluginRequest | { readonly block: Omit<PolicyVerdict, 'kind'> & { readonly rule: string } }
+  >;
   /**
    * Wraps everything inside the plugin. Call `next()` at most once to run it, or yield an answer from elsewhere, such
    * as a cache. An answer must end with `finish`.
@@ -217,6 +284,12 @@ export interface Plugin {
   ): MaybePromise<boolean | { readonly reason: string }>;
   /** A tool call leaves the layer. Its parts are held back until this has decided. Called once for each tool call. */
   onToolCall?(toolCall: ToolCallPart, call: PluginCall): MaybePromise<ToolCallDecision>;
+  /**
+   * Called once when a call has ended, before its caller gets the answer or the error: also when another plugin blocked
+   * it, or it failed, was aborted, or its reader left. Also for calls that the plugins inside make. It is waited for. One
+   * that throws fails the call, unless it was aborted.
+   */
+  onEnd?(end: PluginCallEnd, call: PluginCall): MaybePromise<void>;
   /** Called when the router is closed and all calls have ended. */
   close?(): MaybePromise<void>;
 }

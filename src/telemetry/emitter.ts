@@ -20,6 +20,8 @@ const eventNames = {
   'budget-warning': true,
   'budget-exceeded': true,
   'call-end': true,
+  'policy-verdict': true,
+  'audit-head': true,
   feedback: true,
   'circuit-open': true,
   'circuit-half-open': true,

@@ -1,5 +1,6 @@
 import { nodeVersionProblem } from '../../internal/node-version.ts';
 import { version } from '../../internal/version.ts';
+import { auditCommand } from './audit-command.ts';
 import { checkCommand } from './check-command.ts';
 import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
@@ -14,6 +15,7 @@ const help = `signalbox: an LLM router inside your process
   signalbox explain <file> --tier <name>   show which targets a call would try
   signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
   signalbox report <events> --by <name>    show costs, times and failures
+  signalbox audit verify <file>…           find what was changed in an audit log
   signalbox <command> --help
   signalbox --help                         print this text
   signalbox --version                      print the version
@@ -29,6 +31,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['explain', explainCommand],
   ['drill', drillCommand],
   ['report', reportCommand],
+  ['audit', auditCommand],
 ]);
 
 /** Runs the command in the arguments. Never throws and prints nothing. */

@@ -1,18 +1,21 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
-import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.ts';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type {
   Plugin,
   PluginAnswer,
   PluginCall,
+  PluginCallEnd,
   PluginParts,
   PluginRequest,
+  PolicyVerdict,
 } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { textOf } from '../core/collected.ts';
 import type { Call, CallLayers, Engine, LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
+import { Trail } from '../core/trail.ts';
 import { configuredFor } from './configured.ts';
 import { type Next, PluginLayer, withContent } from './plugin-layer.ts';
 import type { CallAccount, CallRun } from './running-call.ts';
@@ -25,8 +28,13 @@ export interface CallMaker {
   fork(call: Call, options: Parameters<PluginCall['fork']>[0]): Promise<PluginAnswer>;
 }
 
-/** Makes a {@link CallMaker} for the layers inside of one. */
-export type MakeCalls = (call: Call, scope: Scope, plugins: readonly Plugin[]) => CallMaker;
+/** Makes a {@link CallMaker} for the layers inside of one. `watchers` are those outside. */
+export type MakeCalls = (
+  call: Call,
+  scope: Scope,
+  plugins: readonly Plugin[],
+  watchers: readonly Plugin[],
+) => CallMaker;
 
 /** What can be ended. */
 type Ending = { end(reason: unknown): Promise<void> };
@@ -34,31 +42,41 @@ type Ending = { end(reason: unknown): Promise<void> };
 /** The request and the answer as the innermost layer sees them. */
 type Innermost = { request: PluginRequest; answer?: PluginAnswer };
 
+/** What all layers of a call share. */
+type Shared = {
+  readonly engine: Engine;
+  readonly call: Call;
+  readonly scope: Scope;
+  readonly innermost: Innermost;
+  readonly verdicts: PluginCallEnd['verdicts'][number][];
+  readonly configured: () => PluginCall['configured'];
+};
+
 /** One call, as one plugin sees it. */
 class LayerCall implements PluginCall {
   request: PluginRequest;
   readonly innermost: Innermost;
   declare readonly drill?: string;
+  declare readonly parent?: string;
+  readonly #policy: string;
   readonly #engine: Engine;
   readonly #call: Call;
   readonly #scope: Scope;
+  readonly #verdicts: Shared['verdicts'];
   readonly #maker: CallMaker;
   readonly #configured: () => PluginCall['configured'];
 
-  constructor(
-    engine: Engine,
-    call: Call,
-    scope: Scope,
-    innermost: Innermost,
-    maker: CallMaker,
-    configured: () => PluginCall['configured'],
-  ) {
+  constructor({ name }: Plugin, shared: Shared, maker: CallMaker) {
+    const { engine, call, scope, innermost, verdicts, configured } = shared;
+    this.#policy = name;
     this.request = call.task.request;
     this.innermost = innermost;
     if (call.drill !== undefined) this.drill = call.drill;
+    if (call.parent !== undefined) this.parent = call.parent;
     this.#engine = engine;
     this.#call = call;
     this.#scope = scope;
+    this.#verdicts = verdicts;
     this.#maker = maker;
     this.#configured = configured;
   }
@@ -95,6 +113,13 @@ class LayerCall implements PluginCall {
     return this.#scope.remainingMs();
   }
 
+  verdict({ kind, rule, counts }: PolicyVerdict): void {
+    const found = { kind, ...(rule !== undefined && { rule }), ...(counts && { counts }) };
+    const verdict = { policy: this.#policy, ...found };
+    this.#verdicts.push(verdict);
+    new Trail(this.#engine, this.#call).emit('policy-verdict', verdict);
+  }
+
   ask(...question: Parameters<PluginCall['ask']>) {
     return this.#maker.ask(...question);
   }
@@ -125,9 +150,15 @@ function callWith(call: Call, request: PluginRequest): Call {
 export class Layers implements CallLayers {
   readonly #layers: readonly PluginLayer[];
   readonly #outer: Call;
+  readonly #engine: Engine;
   readonly #scope: Scope;
   readonly #innermost: Innermost;
   readonly #shares: SingleFlight;
+  readonly #verdicts: Shared['verdicts'] = [];
+  /** The layers that are still to be called at the end, the innermost last. */
+  readonly #toEnd: PluginLayer[];
+  /** Whether the request has passed all layers. */
+  #hasEntered = false;
   /** What runs inside, and ends with the call. */
   readonly #running: Ending[] = [];
   /** Answers of the call's own, with what the caller's checks made of them. Others are checked when they leave. */
@@ -139,21 +170,29 @@ export class Layers implements CallLayers {
     scope: Scope,
     { makeCalls, shares }: { readonly makeCalls: MakeCalls; readonly shares: SingleFlight },
   ) {
-    const { plugins } = call;
+    const { plugins, watchers } = call;
     this.#outer = call;
+    this.#engine = engine;
     this.#scope = scope;
     this.#shares = shares;
-    this.#innermost = { request: call.task.request };
-    let configured: PluginCall['configured'] | undefined;
-    const configuredOf = () => {
-      configured ??= configuredFor(engine, call, (target) => this.exclusion(target));
-      return configured;
+    const innermost = { request: call.task.request };
+    this.#innermost = innermost;
+    let made: PluginCall['configured'] | undefined;
+    const configured = () => {
+      made ??= configuredFor(engine, call, (target) => this.exclusion(target));
+      return made;
     };
-    this.#layers = plugins.map((plugin, index) => {
-      const maker = makeCalls(call, scope, plugins.slice(index + 1));
-      const seen = new LayerCall(engine, call, scope, this.#innermost, maker, configuredOf);
-      return new PluginLayer(plugin, seen, scope);
-    });
+    const shared = { engine, call, scope, innermost, verdicts: this.#verdicts, configured };
+    const layerOf = (plugin: Plugin, inside: readonly Plugin[], outside: readonly Plugin[]) => {
+      const maker = makeCalls(call, scope, inside, outside);
+      return new PluginLayer(plugin, new LayerCall(plugin, shared, maker), scope);
+    };
+    this.#layers = plugins.map((plugin, index) =>
+      layerOf(plugin, plugins.slice(index + 1), [...watchers, ...plugins.slice(0, index)]),
+    );
+    // The calls that a watcher makes are not watched, or they would have no end.
+    const watching = watchers.map((plugin) => layerOf(plugin, [], []));
+    this.#toEnd = [...watching, ...this.#layers].filter(({ plugin }) => plugin.onEnd !== undefined);
   }
 
   /**
@@ -197,13 +236,19 @@ export class Layers implements CallLayers {
       if (answer === undefined) {
         throw new SignalboxError('plugin_failed', 'the plugins ended the call without an answer');
       }
+      if (this.#toEnd.length > 0) {
+        await this.#end(readerLeft());
+        await this.#callOnEnd({ status: 'ok', answer }, trail);
+      }
     } catch (raw) {
       answer = undefined;
       await this.#end(raw);
       failure = await this.#asSeen(raw, [...trail.lines]);
+      failure = await this.#callOnEndOfFailure(failure, trail);
       throw failure;
     } finally {
       await this.#end(readerLeft());
+      if (answer === undefined) await this.#callOnEndOfFailure(readerLeft(), trail);
       account.close(answer ?? failure ?? readerLeft());
     }
     yield [{ type: 'finish', completion: answer }];
@@ -272,6 +317,40 @@ export class Layers implements CallLayers {
     await Promise.all(this.#running.splice(0).map((running) => running.end(reason)));
   }
 
+  async #callOnEnd(
+    outcome: Pick<PluginCallEnd, 'status' | 'answer' | 'error'>,
+    trail: CallAccount['trail'],
+  ): Promise<void> {
+    for (let layer = this.#toEnd.pop(); layer !== undefined; layer = this.#toEnd.pop()) {
+      await layer.ended({
+        ...outcome,
+        ...(this.#hasEntered && { innermost: this.#innermost }),
+        verdicts: [...this.#verdicts],
+        trail: [...trail.lines],
+        durationMs: this.#engine.runtime.now() - this.#scope.startedAt,
+        usd: trail.hasUnknownCost ? null : trail.usd,
+      });
+    }
+  }
+
+  /** Returns what the call fails with: a plugin that cannot record it is the failure, unless the call was aborted. */
+  async #callOnEndOfFailure(
+    failure: SignalboxError,
+    trail: CallAccount['trail'],
+  ): Promise<SignalboxError> {
+    let seen = failure;
+    while (this.#toEnd.length > 0) {
+      const isAborted = seen.code === 'aborted' || seen.code === 'closed';
+      try {
+        const status = isAborted ? 'aborted' : 'error';
+        await this.#callOnEnd({ status, error: summarizeError(seen) }, trail);
+      } catch (raw) {
+        if (!isAborted) seen = await this.#asSeen(raw, [...trail.lines]);
+      }
+    }
+    return seen;
+  }
+
   /** The request enters the layers. Returns the call as its attempts make it. */
   async #enter(): Promise<Call> {
     let request = this.#outer.task.request;
@@ -280,6 +359,7 @@ export class Layers implements CallLayers {
       (layer.call as LayerCall).request = request;
     }
     this.#innermost.request = request;
+    this.#hasEntered = true;
     return { ...callWith(this.#outer, request), layers: this };
   }
 

@@ -6,6 +6,7 @@ import type {
   Plugin,
   PluginAnswer,
   PluginCall,
+  PluginCallEnd,
   PluginParts,
   PluginRequest,
 } from '../../protocol/plugin.ts';
@@ -13,7 +14,7 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { invalidOutput } from '../answer/answer-check.ts';
 import { textOf } from '../core/collected.ts';
 import type { LayerAttempt } from '../core/engine.ts';
-import { type Scope, untilEnded } from '../core/scope.ts';
+import { type Scope, setAlarm, untilEnded } from '../core/scope.ts';
 
 /** Runs what is inside of a layer. */
 export type Next = (options?: Pick<NextOptions, 'signal'>) => AsyncIterable<PluginParts>;
@@ -24,6 +25,9 @@ type Share = (text: string, next: Next) => AsyncIterable<PluginParts>;
 type ToolCallHook = NonNullable<Plugin['onToolCall']>;
 
 type PluginPart = PluginParts[number];
+
+/** How long an `onEnd` may take once its call was aborted, or is over time. */
+const lateEndMs = 5000;
 
 function isContent(part: PluginPart): boolean {
   return (
@@ -90,6 +94,7 @@ export class PluginLayer {
     const result = await this.#hook(() => onRequest.call(this.plugin, request, this.call), request);
     if (!('block' in result)) return result;
     const { rule } = result.block;
+    this.call.verdict({ ...result.block, kind: 'block' });
     const message = `plugin "${name}" blocked the request (rule "${rule}")`;
     throw new SignalboxError('policy_blocked', message, { policy: name, rule });
   }
@@ -123,6 +128,23 @@ export class PluginLayer {
     const parts = content.map((part): PluginPart => ({ type: 'part-end', part }));
     const seen = [...(await filter.parts(parts)), ...(await filter.end())];
     return seen.flatMap((part) => (part.type === 'part-end' ? part.part : []));
+  }
+
+  /** @throws SignalboxError when the plugin fails, or the call ends meanwhile */
+  async ended(end: PluginCallEnd): Promise<void> {
+    const { onEnd } = this.plugin;
+    if (onEnd === undefined) return;
+    const run = () => onEnd.call(this.plugin, end, this.call);
+    if (this.#scope.reason === undefined) return this.#hook(run, undefined);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const stop = setAlarm(this.call.runtime, lateEndMs, resolve);
+    try {
+      await Promise.race([run(), late]);
+    } catch (error) {
+      if (this.plugin.failOpen !== true) throw this.#failed(error);
+    } finally {
+      stop();
+    }
   }
 
   /** What is inside of this layer, wrapped; `onAnswer` gets each whole answer and returns it as it looks outside. */
@@ -322,6 +344,7 @@ export class PluginLayer {
     );
     if (decision === 'allow') return toolCall;
     if ('deny' in decision) {
+      this.call.verdict({ kind: 'deny', rule: decision.deny });
       return { ...toolCall, denied: { plugin: this.plugin.name, rule: decision.deny } };
     }
     const { rawInput: _, invalid: _invalid, ...rest } = toolCall;

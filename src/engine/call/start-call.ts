@@ -36,6 +36,10 @@ function isShared({ kind, options, tier }: Call): boolean {
   return kind === 'chat' && (options.singleFlight ?? tier.singleFlight);
 }
 
+function hasLayers({ plugins, watchers }: Call): boolean {
+  return plugins.length > 0 || watchers.length > 0;
+}
+
 function ignore(): void {}
 
 /** Starts the calls of one router: each with its scope, its layers, and the request it may share. */
@@ -76,7 +80,7 @@ export class CallStarter {
     const ends = { signal: call.options.signal, totalMs: totalMsOf(call), leaving };
     return this.#open(call, ends, (scope, onClose) => {
       const isJoined = isShared(call);
-      if (isJoined && call.plugins.length === 0) return this.#joined(call, scope, onClose);
+      if (isJoined && !hasLayers(call)) return this.#joined(call, scope, onClose);
       return this.#run(call, scope, onClose, isJoined ? this.#flights : undefined);
     });
   }
@@ -121,7 +125,7 @@ export class CallStarter {
     const drilled = this.#drilled(call) ?? { engine: this.#engine, call };
     const { engine } = drilled;
     const account = new WholeCallAccount(engine, drilled.call, scope, onClose);
-    if (drilled.call.plugins.length === 0) return runCall(engine, call, scope, account);
+    if (!hasLayers(drilled.call)) return runCall(engine, call, scope, account);
     const layers = new Layers(engine, drilled.call, scope, {
       makeCalls: this.#makeCalls,
       shares: this.#shares,

@@ -102,6 +102,7 @@ export type {
   PluginCall,
   PluginParts,
   PluginRequest,
+  PolicyVerdict,
   ToolCallDecision,
 } from './protocol/plugin.ts';
 export type {

@@ -4,6 +4,7 @@ import type { ConfigChange, ConfigProblem } from './config-source.ts';
 import type { PlannedFallbacks, PlannedTarget, TierOrder } from './decision.ts';
 import type { DrillFault } from './drill.ts';
 import type { ErrorCode } from './error-code.ts';
+import type { PolicyVerdict } from './plugin.ts';
 import type { Cost, Usage } from './usage.ts';
 
 /** Fields of every event of a call. No event contains prompts, answers or keys. */
@@ -133,6 +134,12 @@ type Payloads<TierName extends string> = {
     readonly usd: number | null;
     readonly error?: ErrorSummary;
   };
+  /** A plugin reported what it found or decided. Has no text of the request or the answer. */
+  'policy-verdict': OfCall<TierName> &
+    PolicyVerdict & {
+      /** The plugin's name. */
+      readonly policy: string;
+    };
   /** `router.feedback` received a score for the answer of a call. Emitted for each. */
   feedback: OfCall<TierName> & {
     /** The target that answered. */

@@ -30,6 +30,19 @@ export type PluginAnswer = Completion & {
 /** A batch of parts of an answer. The last part of an answer is `finish`. */
 export type PluginParts = readonly StreamPart<PluginAnswer>[];
 
+/** What a plugin found or decided. Contains names and numbers only: never text of a request or an answer. */
+export type PolicyVerdict = {
+  /**
+   * `flag`: something was noticed, and passed on. `redact`: something was replaced. `block`: the call was blocked.
+   * `deny`: a tool call was denied.
+   */
+  readonly kind: 'flag' | 'redact' | 'block' | 'deny';
+  /** The rule that decided. */
+  readonly rule?: string | undefined;
+  /** How often each kind of finding occurred, or a score, by name. */
+  readonly counts?: { readonly [name: string]: number } | undefined;
+};
+
 /** One call, as one plugin sees it. Every hook receives the same object, so it can be the key of a `WeakMap`. */
 export interface PluginCall {
   /** The `callId` of the call's events. */
@@ -58,6 +71,11 @@ export interface PluginCall {
    * time.
    */
   readonly runtime: Runtime;
+  /**
+   * Emits `policy-verdict` with the plugin's name. What `onRequest` blocks and `onToolCall` denies is emitted without
+   * it.
+   */
+  verdict(verdict: PolicyVerdict): void;
   /**
    * Makes another call as part of this one. It passes only the inner plugins, so it cannot recurse, and is aborted when
    * this call ends. Its tags come from its tier and `options`.
@@ -160,7 +178,9 @@ export interface Plugin {
   onRequest?(
     request: PluginRequest,
     call: PluginCall,
-  ): MaybePromise<PluginRequest | { readonly block: { readonly rule: string } }>;
+  ): MaybePromise<
+    PluginRequest | { readonly block: Omit<PolicyVerdict, 'kind'> & { readonly rule: string } }
+  >;
   /**
    * Wraps everything inside the plugin. Call `next()` at most once to run it, or yield an answer from elsewhere, such
    * as a cache. An answer must end with `finish`. `signal` replaces the call's signal for everything inside: for an

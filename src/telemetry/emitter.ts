@@ -18,6 +18,7 @@ const eventNames = {
   'first-token': true,
   cost: true,
   'call-end': true,
+  'policy-verdict': true,
   feedback: true,
   'circuit-open': true,
   'circuit-half-open': true,

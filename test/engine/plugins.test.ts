@@ -510,6 +510,48 @@ describe('accept', () => {
   });
 });
 
+describe('verdicts', () => {
+  it('are events of the call, with the name of the plugin', async () => {
+    const watcher: Plugin = {
+      name: 'watcher',
+      onRequest(request, call) {
+        call.verdict({ kind: 'flag', rule: 'long', counts: { words: 2 } });
+        return request;
+      },
+    };
+    const { router, events } = setUp([watcher]);
+    const { callId } = await router.complete('t', 'hi there', { tags: { user: 'ann' } });
+    expect(events.of('policy-verdict')).toEqual([
+      {
+        ...{ type: 'policy-verdict', at: expect.any(Number), callId, tier: 't' },
+        ...{ tags: { user: 'ann' }, policy: 'watcher' },
+        ...{ kind: 'flag', rule: 'long', counts: { words: 2 } },
+      },
+    ]);
+  });
+
+  it('are emitted for what is blocked and denied', async () => {
+    const pay = { id: '1', name: 'pay', input: {} };
+    const guard: Plugin = {
+      name: 'guard',
+      onRequest: (request, { tier }) =>
+        tier === 'bare' ? { block: { rule: 'not-here', counts: { score: 3 } } } : request,
+      onToolCall: () => ({ deny: 'too-much' }),
+    };
+    const { router, events } = setUp([guard], { a: { toolCalls: [pay] } });
+    const tools = [{ name: 'pay', inputSchema: z.object({}) }];
+    await failureOf(router.complete('bare', 'hi'));
+    await router.complete('t', 'hi', { tools });
+    await read(router.stream('t', 'hi', { tools }));
+    const deny = { policy: 'guard', kind: 'deny', rule: 'too-much' };
+    expect(events.of('policy-verdict')).toMatchObject([
+      { policy: 'guard', kind: 'block', rule: 'not-here', counts: { score: 3 }, tier: 'bare' },
+      deny,
+      deny,
+    ]);
+  });
+});
+
 describe('onToolCall', () => {
   const tools = [{ name: 'pay', inputSchema: z.object({ usd: z.number() }) }] as const;
   const pays = {

@@ -59,6 +59,7 @@ expectType<
     | 'first-token'
     | 'cost'
     | 'call-end'
+    | 'policy-verdict'
     | 'feedback'
     | 'circuit-open'
     | 'circuit-half-open'

@@ -7,12 +7,14 @@ import type {
   PluginCall,
   PluginParts,
   PluginRequest,
+  PolicyVerdict,
 } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { textOf } from '../core/collected.ts';
 import type { Call, CallLayers, Engine, LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
+import { Trail } from '../core/trail.ts';
 import { type Next, PluginLayer, withContent } from './plugin-layer.ts';
 import type { CallAccount, CallRun } from './running-call.ts';
 
@@ -37,12 +39,21 @@ class LayerCall implements PluginCall {
   request: PluginRequest;
   readonly innermost: Innermost;
   declare readonly drill?: string;
+  readonly #policy: string;
   readonly #engine: Engine;
   readonly #call: Call;
   readonly #scope: Scope;
   readonly #maker: CallMaker;
 
-  constructor(engine: Engine, call: Call, scope: Scope, innermost: Innermost, maker: CallMaker) {
+  constructor(
+    { name }: Plugin,
+    engine: Engine,
+    call: Call,
+    scope: Scope,
+    innermost: Innermost,
+    maker: CallMaker,
+  ) {
+    this.#policy = name;
     this.request = call.task.request;
     this.innermost = innermost;
     if (call.drill !== undefined) this.drill = call.drill;
@@ -79,6 +90,12 @@ class LayerCall implements PluginCall {
 
   remainingMs(): number {
     return this.#scope.remainingMs();
+  }
+
+  verdict({ kind, rule, counts }: PolicyVerdict): void {
+    const verdict = { kind, ...(rule !== undefined && { rule }), ...(counts && { counts }) };
+    const trail = new Trail(this.#engine, this.#call);
+    trail.emit('policy-verdict', { policy: this.#policy, ...verdict });
   }
 
   ask(...question: Parameters<PluginCall['ask']>) {
@@ -125,7 +142,7 @@ export class Layers implements CallLayers {
     this.#innermost = { request: call.task.request };
     this.#layers = plugins.map((plugin, index) => {
       const maker = makeCalls(call, scope, plugins.slice(index + 1));
-      const seen = new LayerCall(engine, call, scope, this.#innermost, maker);
+      const seen = new LayerCall(plugin, engine, call, scope, this.#innermost, maker);
       return new PluginLayer(plugin, seen, scope);
     });
   }

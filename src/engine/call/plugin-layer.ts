@@ -88,6 +88,7 @@ export class PluginLayer {
     const result = await this.#hook(() => onRequest.call(this.plugin, request, this.call), request);
     if (!('block' in result)) return result;
     const { rule } = result.block;
+    this.call.verdict({ ...result.block, kind: 'block' });
     const message = `plugin "${name}" blocked the request (rule "${rule}")`;
     throw new SignalboxError('policy_blocked', message, { policy: name, rule });
   }
@@ -314,6 +315,7 @@ export class PluginLayer {
     );
     if (decision === 'allow') return toolCall;
     if ('deny' in decision) {
+      this.call.verdict({ kind: 'deny', rule: decision.deny });
       return { ...toolCall, denied: { plugin: this.plugin.name, rule: decision.deny } };
     }
     const { rawInput: _, invalid: _invalid, ...rest } = toolCall;

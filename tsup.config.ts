@@ -12,6 +12,7 @@ export default defineConfig({
     compatible: 'src/compatible.ts',
     config: 'src/config.ts',
     store: 'src/store.ts',
+    policies: 'src/policies.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli.ts',
   },

@@ -344,6 +344,7 @@ const toolKeys = [
   'description',
   'inputSchema',
   'strict',
+  'destructive',
   'cache',
 ] as const satisfies readonly (keyof Tool)[];
 

@@ -1,4 +1,8 @@
 export {
+  type DetectInjectionOptions,
+  detectInjection,
+} from './plugins/policies/injection/detect-injection.ts';
+export {
   type GuardToolsOptions,
   guardTools,
   type ToolRule,

@@ -43,6 +43,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
   '08-test-with-the-fake.ts': /pass 1\n.*fail 0$/m,
   '09-config-file.ts':
     /^answered by openai.*\nversion 2, from file routing\.yaml: \d+ changes\nanswered by anthropic.*\n2:10 provider "antropic" is not configured; did you mean "anthropic"\?\nanswered by anthropic/m,
+  '20-policies.ts':
+    /^tools: deny \(destructive\)\n0 tool calls to run\ninjection: block \(\S+\)\nnothing was sent: plugin "injection" blocked/m,
   '14-a-customers-own-key.ts':
     /^acme: openai\/\S+\nask initech for another key of openai\ninitech: anthropic\/\S+: auth\n(?:.*\n)*acme: openai\/\S+\nhooli: anthropic\/\S+: auth\n2 keys, 1 of them unavailable$/m,
   '10-who-may-serve.ts':

@@ -1,6 +1,8 @@
 export { isSignalboxError, SignalboxError, type SignalboxErrorOptions } from './errors.ts';
 export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
+export type { BudgetPeriod, BudgetSettings, BudgetState, BudgetUnit } from './protocol/budget.ts';
 export type {
+  CacheResponse,
   CallDefaults,
   CallOptions,
   Priority,
@@ -94,6 +96,7 @@ export type {
   Images,
 } from './protocol/other-tasks.ts';
 export type {
+  NextOptions,
   PartsHook,
   Plugin,
   PluginAnswer,
@@ -145,6 +148,15 @@ export type {
   StandardSchema,
 } from './protocol/standard-schema.ts';
 export type {
+  Claim,
+  Counter,
+  CounterState,
+  Eventually,
+  Reservation,
+  Store,
+  StoredDocument,
+} from './protocol/store.ts';
+export type {
   Strategy,
   StrategyCandidate,
   StrategyContext,
@@ -164,3 +176,4 @@ export {
   type SerializedAttempt,
   type SerializedError,
 } from './telemetry/error-serializer.ts';
+export { type LogEntry, type LogLevel, toLogEntry } from './telemetry/log-entry.ts';

@@ -3,7 +3,7 @@ import { type Level, type Rule, rulesByFirstWord, type TextSource } from './rule
 import { continues, type Words, wordsOf } from './words.ts';
 
 /** A sign of an injection. */
-export type InjectionSign = { readonly rule: string; readonly level: Level };
+type InjectionSign = { readonly rule: string; readonly level: Level };
 
 export type InjectionScore = {
   /** 0 without a sign. A strong sign counts 1, a medium one 0.75, a weak one 0.25; all weak ones together at most 0.5. */

@@ -1,3 +1,12 @@
 export { type AuditLogOptions, auditLog } from './plugins/policies/audit/audit-log.ts';
 export type { AuditContent } from './plugins/policies/audit/audit-record.ts';
 export type { WriteLines } from './plugins/policies/audit/audit-writer.ts';
+export {
+  type DetectInjectionOptions,
+  detectInjection,
+} from './plugins/policies/injection/detect-injection.ts';
+export {
+  type GuardToolsOptions,
+  guardTools,
+  type ToolRule,
+} from './plugins/policies/tools/guard-tools.ts';

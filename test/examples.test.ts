@@ -45,6 +45,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^answered by openai.*\nversion 2, from file routing\.yaml: \d+ changes\nanswered by anthropic.*\n2:10 provider "antropic" is not configured; did you mean "anthropic"\?\nanswered by anthropic/m,
   '18-audit-log.ts':
     /^policy_blocked\nann: ok openai\/\S+\nbob: error password\n3 lines, intact\n\/audit\.jsonl:3 was changed, or the line before it\n1 problems in 3 lines$/m,
+  '19-policies.ts':
+    /^tools: deny \(destructive\)\n0 tool calls to run\ninjection: block \(\S+\)\nnothing was sent: plugin "injection" blocked/m,
   '14-a-customers-own-key.ts':
     /^acme: openai\/\S+\nask initech for another key of openai\ninitech: anthropic\/\S+: auth\n(?:.*\n)*acme: openai\/\S+\nhooli: anthropic\/\S+: auth\n2 keys, 1 of them unavailable$/m,
   '17-response-cache.ts':

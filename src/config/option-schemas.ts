@@ -50,6 +50,7 @@ export const callOptionsSchema = once(() => {
           description: z.string().optional(),
           inputSchema: schema,
           strict: z.boolean().optional(),
+          destructive: z.boolean().optional(),
           cache: cacheHint.optional(),
         }),
       )

@@ -347,6 +347,7 @@ const toolKeys = [
   'description',
   'inputSchema',
   'strict',
+  'destructive',
   'cache',
 ] as const satisfies readonly (keyof Tool)[];
 

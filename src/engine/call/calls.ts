@@ -24,7 +24,7 @@ import { chatTask } from '../tasks/chat.ts';
 import { imageTask, toImages } from '../tasks/image.ts';
 import { createCompletionStream } from './completion-stream.ts';
 import { embedValues } from './embed-values.ts';
-import type { CallMaker } from './layers.ts';
+import type { CallMaker } from './layer-call.ts';
 import { type Routed, routeByRule } from './route-by-rule.ts';
 import { CallStarter, type Drilled } from './start-call.ts';
 

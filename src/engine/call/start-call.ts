@@ -3,7 +3,8 @@ import type { PluginParts } from '../../protocol/plugin.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import { type CallScope, openScope, type Scope } from '../core/scope.ts';
 import { hasKeysByTags } from './configured.ts';
-import { Layers, type MakeCalls } from './layers.ts';
+import type { MakeCalls } from './layer-call.ts';
+import { Layers } from './layers.ts';
 import type { Next } from './plugin-layer.ts';
 import { runCall } from './run-call.ts';
 import {

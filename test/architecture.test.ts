@@ -47,6 +47,7 @@ const allowed: Record<string, readonly string[]> = {
   ),
   router: [...rooms2, 'config', 'engine'],
   stores: rooms2,
+  plugins: rooms2,
   apps: [...rank1, 'router'],
   // A document names the providers of a command by their functions.
   'apps/cli': [

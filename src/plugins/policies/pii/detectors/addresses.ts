@@ -6,7 +6,7 @@ const version6 =
   /(?<![\p{L}\p{N}_:.])[0-9a-f:]{2,39}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?(?![\p{L}\p{N}_])/giu;
 /** Words before a number that is a version or a section. */
 const versionWords =
-  /(?:\bv|version|versions|release|build|firmware|driver|sdk|section|chapter|clause|figure|table|§|[<>=~^]=?)\.?[\s:=/]{0,3}$/i;
+  /(?:\bv|version|versions|release|build|firmware|driver|sdk|section|chapter|clause|figure|table|§|[<>~^]=?|==|(?<!\/)[a-z]\/)\.?[\s:=/]{0,3}$/i;
 const addressWords =
   /(?:\bip\b|\bipv[46]\b|address|host|server|client|peer|from|gateway|dns|ping)/i;
 /** A netmask, or the address of every machine: nobody's. */

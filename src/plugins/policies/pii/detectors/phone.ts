@@ -1,5 +1,5 @@
 import type { CountryCode, PhoneNumber } from 'libphonenumber-js';
-import { type Detector, follows, matches, notInWord } from './detector.ts';
+import { type Detector, type Found, follows, notInWord } from './detector.ts';
 
 /** The part of `libphonenumber-js/max` that is used here. */
 export type PhoneLibrary = {
@@ -22,7 +22,7 @@ const extension = /\s?(?:x|ext\.?|#)\s?\d{1,6}$/i;
 const label =
   '(?:tele)?(?:phone|fono?|fon)|tel[eé]fono|t[eé]l(?:[eé]phone)?|mobile?|m[oó]vil|cell(?:ular|ulare)?|fax|desk|handy|rufnummer|whatsapp|sms|portable|contact';
 const labelBefore = new RegExp(
-  String.raw`(?:(?<!\p{L})(?:${label})(?:[\s_-]?(?:number|num|no|nr|nummer))?\.?["']?(?:\s?(?:is|at|on|[:=#]))?["'\s]{0,4}|(?:call|text|ring|reach|dial|message|answering|registered)(?: (?:me|us|him|her|them))?(?: back)?(?: (?:at|on|under))?[\s:]{1,3})$`,
+  String.raw`(?:(?<!\p{L})(?:${label})(?:[\s_-]?(?:number|num|no|nr|nummer))?\.?["']?(?:\s?(?:is|at|on|[:=#]))?["'\s]{0,4}|my number(?: is)?[\s:]{1,3}|(?:call|text|ring|reach|dial|message|answering|registered)(?: (?:me|us|him|her|them))?(?: back)?(?: (?:at|on|under))?[\s:]{1,3})$`,
   'iu',
 );
 const labelAfter = /^[\s-]{0,3}\(?(?:office|fax|mobile|cell|phone|work|home)\b/i;
@@ -35,6 +35,23 @@ function isDate(text: string): boolean {
     ) ||
     /^(?:19|20)\d{2}\s?[-\u2013/]\s?(?:19|20)\d{2}$/.test(text)
   );
+}
+
+/** Numbers between spaces; more of them are a table. */
+const maxWords = 9;
+
+/** Written like a phone number, and not like a row of numbers. */
+function isWritten(number: string): boolean {
+  return /^\+|\d[-.]\d{3}[-.]\d|\)/.test(number);
+}
+
+/** Next to a word such as "phone", any number of a usual length is one. */
+function isLabelled(text: string, match: string, start: number): boolean {
+  const number = match.replace(extension, '');
+  const { length } = number.replace(/\D/g, '');
+  if (length < 7 || length > 15 || isDate(number)) return false;
+  const end = start + match.length;
+  return follows(text, start, labelBefore, 40) || labelAfter.test(text.slice(end, end + 12));
 }
 
 /** Numbers of phones that are valid in one of the regions, or written with a country code. */
@@ -52,14 +69,10 @@ export function phoneDetector(library: PhoneLibrary, regions: readonly CountryCo
     return !national.startsWith('0') || digits.startsWith('0') || national === digits;
   }
 
-  function isPhone(text: string, match: string, start: number): boolean {
+  function isPhone(match: string): boolean {
     const number = match.replace(extension, '');
     const digits = number.replace(/\D/g, '');
     if (digits.length < 7 || digits.length > 17 || isDate(number)) return false;
-    const isLabelled =
-      follows(text, start, labelBefore, 40) ||
-      labelAfter.test(text.slice(start + match.length, start + match.length + 12));
-    if (isLabelled && digits.length <= 15) return true;
     if (/^\+|^00[1-9]/.test(number)) {
       const written = number.replace(/\(0\)/, '').replace(/\D/g, '').replace(/^00/, '');
       const phone = library.parsePhoneNumberFromString(`+${written}`, { extract: false });
@@ -69,7 +82,7 @@ export function phoneDetector(library: PhoneLibrary, regions: readonly CountryCo
     if (hasAmerican && /^(?:1[-. ])?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}$/.test(number))
       return true;
     const groups = number.match(/\d+/g) ?? [];
-    if (groups.length < 2 || groups.length > 6) return false;
+    if (groups.length > 6 || (groups.length === 1 && !/^0\d{9}/.test(number))) return false;
     if (groups.some((group, index) => group.length === 1 && index > 0)) return false;
     // Thousands, a decimal number, a ZIP code with a further number.
     if (
@@ -80,5 +93,26 @@ export function phoneDetector(library: PhoneLibrary, regions: readonly CountryCo
       return false;
     return regions.some((region) => isValidIn(number, digits, region));
   }
-  return (text) => matches(text, candidates, (match, start) => isPhone(text, match, start));
+  /** The number in a run of digits, which may begin or end with other numbers. */
+  function phoneIn(text: string, run: string, start: number): Found | undefined {
+    const end = start + run.length;
+    if (isPhone(run)) return { start, end };
+    const words = run.split(' ');
+    for (let dropped = 1; dropped < words.length && words.length <= maxWords; dropped += 1) {
+      const first = words.slice(0, -dropped).join(' ');
+      if (isWritten(first) && isPhone(first)) return { start, end: start + first.length };
+      const last = words.slice(dropped).join(' ');
+      if (isWritten(last) && isPhone(last)) return { start: end - last.length, end };
+    }
+    return isLabelled(text, run, start) ? { start, end } : undefined;
+  }
+
+  return (text) => {
+    const found: Found[] = [];
+    for (const { 0: run, index } of text.matchAll(candidates)) {
+      const phone = phoneIn(text, run, index);
+      if (phone !== undefined) found.push(phone);
+    }
+    return found;
+  };
 }

@@ -9,6 +9,10 @@ const domainShape = /^(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8
 /** `icon@2x.png` is the name of an image. */
 const imageScale = /^\dx\./;
 
+/** A file that is named for an address. */
+const fileType =
+  /(\.\p{L}{2,24})\.(?:txt|pdf|docx?|csv|xlsx?|pptx?|png|jpe?g|json|xml|html?|eml|msg|vcf)$/iu;
+
 /** The address around the `@` from `at` to `after`. */
 function addressAround(text: string, at: number, after: number): Found | undefined {
   let start = at;
@@ -17,7 +21,7 @@ function addressAround(text: string, at: number, after: number): Found | undefin
   if (start === at) return undefined;
   let end = after;
   while (end < text.length && end - after < maxDomain && domain.test(text.charAt(end))) end += 1;
-  const host = domainShape.exec(text.slice(after, end))?.[0];
+  const host = domainShape.exec(text.slice(after, end))?.[0].replace(fileType, '$1');
   if (host === undefined || imageScale.test(host)) return undefined;
   // The address of a repository, such as git@example.com:team/project.
   if (text.slice(start, at) === 'git' && text[after + host.length] === ':') return undefined;

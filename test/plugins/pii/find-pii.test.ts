@@ -133,7 +133,7 @@ describe('a hostile text', () => {
       'phone ',
       'phone: 1 ',
       'ghp_',
-      'a'.repeat(40) + ' ',
+      `${'a'.repeat(40)} `,
       'aws secret ',
     ],
   ])('takes time that is linear in its length: %s', { timeout: 20_000 }, (part) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Placeholders } from '../../../src/plugins/policies/pii/placeholders.ts';
+import { Placeholders, placeholderLabels } from '../../../src/plugins/policies/pii/placeholders.ts';
 import { oneOf, seeded } from '../../support/personal-data.ts';
 
 const values = [
@@ -10,7 +10,7 @@ const values = [
 ] as const;
 
 function known(): Placeholders {
-  const placeholders = new Placeholders(['email', 'birth-date', 'person']);
+  const placeholders = new Placeholders(placeholderLabels(['email', 'birth-date', 'person']));
   for (const [value, kind] of values) placeholders.for(value, kind);
   return placeholders;
 }
@@ -27,7 +27,7 @@ describe('placeholders', () => {
   });
 
   it('are none that the text contains already', () => {
-    const placeholders = new Placeholders(['email']);
+    const placeholders = new Placeholders(placeholderLabels(['email']));
     placeholders.reserve('The docs say <EMAIL_1> and <email 2>.');
     expect(placeholders.for('ada@x.org', 'email')).toBe('<EMAIL_3>');
     const text = 'The docs say <EMAIL_1>, <email 2>, <EMAIL_3>.';
@@ -197,7 +197,9 @@ describe('a text in pieces', () => {
   it('is held back by at most 32 characters', () => {
     const random = seeded(8);
     // None of the texts contains its placeholder, so nothing changes their length.
-    const placeholders = new Placeholders(['email', 'birth-date', 'person', 'iban']);
+    const placeholders = new Placeholders(
+      placeholderLabels(['email', 'birth-date', 'person', 'iban']),
+    );
     placeholders.for('GB82WEST12345698765432', 'iban');
     for (let round = 0; round < 500; round += 1) {
       const text = randomText(random);

@@ -163,6 +163,15 @@ function isExact(text: string, index: number, { label, number, end }: Core): boo
   return text.slice(index, end).replace('\\_', '_') === `${label}_${number}`;
 }
 
+/** Whether a text has the first letters of a label, as far as it goes. */
+function startsLike(text: string, index: number, label: string): boolean {
+  const end = Math.min(text.length - index, label.length, 2);
+  for (let at = 1; at < end; at += 1) {
+    if (text.charCodeAt(index + at) !== label.charCodeAt(at)) return false;
+  }
+  return text.charCodeAt(index) === label.charCodeAt(0);
+}
+
 /**
  * Reads the placeholder that starts at an index. `before` is the text before it; `isLast` is whether the text is whole.
  * Returns `unclear` if that depends on what follows.
@@ -177,8 +186,11 @@ export function readPlaceholder(
     isJson,
   }: { readonly before: string; readonly isLast: boolean; readonly isJson: boolean },
 ): PlaceholderMatch | Unclear | undefined {
+  const isBare = /[A-Z]/.test(text.charAt(index));
+  // Most capital letters start a word.
+  if (isBare && !labels.some((label) => startsLike(text, index, label))) return undefined;
   const reader = new Reader(text, index, isLast);
-  const opened = reader.oneOf(index, isJson ? jsonOpeners : openers);
+  const opened = isBare ? undefined : reader.oneOf(index, isJson ? jsonOpeners : openers);
   if (opened === 'unclear') return 'unclear';
   const start = opened === undefined ? index : reader.skip(opened, junk, maxJunk);
   if (opened === undefined) {

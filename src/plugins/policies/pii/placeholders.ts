@@ -22,6 +22,15 @@ function isWhole(text: string, start: number, end: number): boolean {
   return !goesOn(start, start - 1) && !goesOn(end - 1, end);
 }
 
+/** The labels of kinds, and a pattern of what a placeholder may start with. */
+export type PlaceholderLabels = { readonly labels: readonly string[]; readonly starts: RegExp };
+
+/** Made once for all calls. */
+export function placeholderLabels(kinds: readonly string[]): PlaceholderLabels {
+  const labels = [...new Set(kinds.map(labelOf))];
+  return { labels, starts: startsOf(labels) };
+}
+
 /** The placeholders of one call. */
 export class Placeholders {
   readonly #byValue = new Map<string, string>();
@@ -33,13 +42,17 @@ export class Placeholders {
   /** Lengths of the values by their first characters. */
   readonly #lengths = new Map<string, number[]>();
   readonly #firstCodes = new Set<number>();
-  #labels: readonly string[];
-  #starts: RegExp;
+  #known: PlaceholderLabels;
 
-  /** `kinds` are all kinds that may be found. */
-  constructor(kinds: readonly string[]) {
-    this.#labels = kinds.map(labelOf);
-    this.#starts = startsOf(this.#labels);
+  constructor(known: PlaceholderLabels) {
+    this.#known = known;
+  }
+
+  /** Learns the labels of more kinds. */
+  learn(kinds: readonly string[]): void {
+    const { labels } = this.#known;
+    const more = kinds.filter((kind) => !labels.includes(labelOf(kind)));
+    if (more.length > 0) this.#known = placeholderLabels([...labels, ...more]);
   }
 
   get isEmpty(): boolean {
@@ -59,10 +72,7 @@ export class Placeholders {
     const known = this.#byValue.get(value);
     if (known !== undefined) return known;
     const label = labelOf(kind);
-    if (!this.#labels.includes(label)) {
-      this.#labels = [...this.#labels, label];
-      this.#starts = startsOf(this.#labels);
-    }
+    this.learn([kind]);
     let number = (this.#last.get(label) ?? 0) + 1;
     while (this.#taken.has(`${label}_${number}`)) number += 1;
     this.#last.set(label, number);
@@ -142,14 +152,14 @@ export class Placeholders {
     reading: { readonly before: string; readonly isLast: boolean; readonly isJson: boolean },
     find: (name: string) => string | undefined,
   ): { readonly text: string; readonly read: number } {
-    const starts = this.#starts;
+    const { starts, labels } = this.#known;
     let out = '';
     let from = 0;
     starts.lastIndex = 0;
     for (let start = starts.exec(text); start !== null; start = starts.exec(text)) {
       const { index } = start;
       const before = (reading.before + text.slice(Math.max(0, index - 3), index)).slice(-3);
-      const match = readPlaceholder(text, index, this.#labels, { ...reading, before });
+      const match = readPlaceholder(text, index, labels, { ...reading, before });
       if (match === undefined) continue;
       if (match === 'unclear') return { text: out + text.slice(from, index), read: index };
       const value = find(`${match.label}_${match.number}`);

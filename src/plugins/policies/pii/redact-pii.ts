@@ -3,7 +3,7 @@ import { closest } from '../../../internal/closest.ts';
 import { quoted } from '../../../internal/quoted.ts';
 import type { Plugin, PluginCall, PluginRequest } from '../../../protocol/plugin.ts';
 import { type PiiKind, type PiiSpan, piiFinder, piiKinds } from './find-pii.ts';
-import { maxKindLength, Placeholders } from './placeholders.ts';
+import { maxKindLength, Placeholders, placeholderLabels } from './placeholders.ts';
 import { mapTexts } from './request-texts.ts';
 import { restoredParts } from './restored-parts.ts';
 
@@ -133,6 +133,7 @@ export function redactPii(options: RedactPiiOptions): Plugin {
     kind,
     pattern: new RegExp(pattern, pattern.flags.replace(/[gy]/g, '').concat('g')),
   }));
+  const labels = placeholderLabels([...kinds, ...patterns.map(({ kind }) => kind)]);
   const ofCalls = new WeakMap<PluginCall, Placeholders>();
 
   function findCustom(text: string): readonly PiiSpan[] {
@@ -162,12 +163,10 @@ export function redactPii(options: RedactPiiOptions): Plugin {
   }
 
   function placeholdersOf(call: PluginCall, spans: Spans): Placeholders {
-    const known = ofCalls.get(call);
-    if (known !== undefined) return known;
-    const found = [...spans.values()].flat().map(({ kind }) => kind);
-    const all = new Set([...kinds, ...patterns.map(({ kind }) => kind), ...found]);
-    const placeholders = new Placeholders([...all]);
+    const placeholders = ofCalls.get(call) ?? new Placeholders(labels);
     ofCalls.set(call, placeholders);
+    if (detect !== undefined)
+      placeholders.learn([...spans.values()].flat().map(({ kind }) => kind));
     return placeholders;
   }
 
@@ -216,7 +215,7 @@ export function redactPii(options: RedactPiiOptions): Plugin {
   return {
     ...plugin,
     onParts(call) {
-      const placeholders = ofCalls.get(call) ?? new Placeholders([]);
+      const placeholders = ofCalls.get(call) ?? new Placeholders(labels);
       return restoredParts(placeholders, call.options.schema === undefined ? 'text' : 'json');
     },
   };

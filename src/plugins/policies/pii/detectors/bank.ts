@@ -102,12 +102,13 @@ function remainder97(iban: string): number {
   return remainder;
 }
 
+const ibanStarts = new RegExp(`${notInWord}[A-Za-z]{2}\\d{2}(?=[ \\u00a0-]?[A-Za-z0-9])`, 'gu');
+
 /** IBANs, with or without spaces. */
 export const findIbans: Detector = (text) => {
   const found: Found[] = [];
-  const starts = /(?<![\p{N}])(?<!(?<!\\)[\p{L}_])[A-Za-z]{2}\d{2}(?=[ \u00a0-]?[A-Za-z0-9])/gu;
-  for (const { 0: head, index } of text.matchAll(starts)) {
-    const length = ibanLengths[head.slice(0, 2).toUpperCase()];
+  for (const { start: index } of matches(text, ibanStarts)) {
+    const length = ibanLengths[text.slice(index, index + 2).toUpperCase()];
     if (length === undefined) continue;
     let iban = '';
     let end = index;

@@ -1,5 +1,6 @@
-import type { Detector, Found } from './detector.ts';
+import { type Detector, type Found, matches } from './detector.ts';
 
+const signs = /@|%40/g;
 const local = /[\p{L}\p{N}._%+'&-]/u;
 const edge = /[\p{L}\p{N}_+]/u;
 const domain = /[\p{L}\p{N}.-]/u;
@@ -29,11 +30,5 @@ function addressAround(text: string, at: number, after: number): Found | undefin
 }
 
 /** E-mail addresses, also with the `@` of a URL's query, `%40`. */
-export const findEmails: Detector = (text) => {
-  const found: Found[] = [];
-  for (const { 0: sign, index } of text.matchAll(/@|%40/g)) {
-    const address = addressAround(text, index, index + sign.length);
-    if (address !== undefined) found.push(address);
-  }
-  return found;
-};
+export const findEmails: Detector = (text) =>
+  matches(text, signs).flatMap(({ start, end }) => addressAround(text, start, end) ?? []);

@@ -1,5 +1,5 @@
 import type { CountryCode, PhoneNumber } from 'libphonenumber-js';
-import { type Detector, type Found, follows, notInWord } from './detector.ts';
+import { type Detector, type Found, follows, matches, notInWord } from './detector.ts';
 
 /** The part of `libphonenumber-js/max` that is used here. */
 export type PhoneLibrary = {
@@ -107,12 +107,8 @@ export function phoneDetector(library: PhoneLibrary, regions: readonly CountryCo
     return isLabelled(text, run, start) ? { start, end } : undefined;
   }
 
-  return (text) => {
-    const found: Found[] = [];
-    for (const { 0: run, index } of text.matchAll(candidates)) {
-      const phone = phoneIn(text, run, index);
-      if (phone !== undefined) found.push(phone);
-    }
-    return found;
-  };
+  return (text) =>
+    matches(text, candidates).flatMap(
+      ({ start, end }) => phoneIn(text, text.slice(start, end), start) ?? [],
+    );
 }

@@ -79,11 +79,12 @@ export const findSecrets: Detector = (text) => [
   ...matches(text, named, (_, start) => follows(text, start, names)),
 ];
 
+const authorities = /(?<=[a-z0-9]:\/\/)[^\s/?#"'<>`\\]{1,256}/gi;
 const userInfo = /^[^\s/?#"'<>`\\]{1,256}@/;
 
 /** User and password, or a token, in a URL. */
 export const findCredentials: Detector = (text) =>
-  matches(text, /(?<=[a-z0-9]:\/\/)[^\s/?#"'<>`\\]{1,256}/gi).flatMap(({ start, end }) => {
+  matches(text, authorities).flatMap(({ start, end }) => {
     const authority = text.slice(start, end);
     if (!userInfo.test(authority)) return [];
     const at = authority.lastIndexOf('@');

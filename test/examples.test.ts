@@ -49,6 +49,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^public: openai\/\S+ \(no rule\)\nhealth: google\/\S+ \(rule "health data"\)\nno target may serve it:\n(?:.*\n)+.*requires\.regions has "mars"$/m,
   '13-feedback.ts':
     /^feedback: openai\/\S+ 0\.4 \(edited\)\nfirst openai\/\S+, in the end anthropic\/\S+\nopenai\/\S+: its quality is 0\.4, and requires\.minQuality is 0\.7\ndemoted too: openai\/\S+, anthropic/m,
+  '20-redact-pii.ts':
+    /^sent: Reply to Ada \(customer <CUSTOMER_1>, <EMAIL_1>, <PHONE_1>\)\.\nread: Dear Ada, we will write to ada@example\.com and call \*\*030 9018200\*\*\.$/m,
   '11-choose-and-check.ts':
     /^priority: openai.*\nround-robin: .*\nleast-busy: .*\ncheapest: .*\nfastest: .*\nweighted: \d+ of 10\nbalanced: .*\nchecked: invalid_output, then anthropic\/\S+: \{ "city": "Lisbon" \}\n0 may take an image: lacks vision$/m,
   '12-follow-sources.ts':

@@ -57,7 +57,7 @@ async function measure(text: string): Promise<readonly [number, number, number]>
 const table: Record<string, object> = {};
 for (const [name, text] of Object.entries(texts)) {
   for (let warm = 0; warm < 5; warm += 1) await measure(text);
-  const results = [];
+  const results: (readonly number[])[] = [];
   for (let round = 0; round < rounds; round += 1) results.push(await measure(text));
   const kB = text.length / 1_000;
   const column = (index: number) => results.map((result) => (result[index] ?? 0) / kB);

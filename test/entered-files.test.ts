@@ -53,6 +53,7 @@ it('enters few files for a call, and none of a feature that the call does not us
   const entered = await enteredBy();
   expect(entered).toContain('engine/call/run-call.ts');
   expect(entered.filter((file) => unused.includes(file))).toEqual([]);
+  expect(entered.filter((file) => file.startsWith('plugins/'))).toEqual([]);
   // With the estimate of tokens: this vendor reports a limit in tokens.
   expect(entered.length).toBeLessThanOrEqual(71);
 });

@@ -72,7 +72,7 @@ const iban: Draw = (random) => {
   const [country, bban] = oneOf(random, [
     ['DE', characters(random, 18, decimal)],
     ['GB', characters(random, 4, upper) + characters(random, 14, decimal)],
-    ['FR', characters(random, 10, decimal) + characters(random, 11, decimal + upper) + '07'],
+    ['FR', `${characters(random, 10, decimal)}${characters(random, 11, decimal + upper)}07`],
     ['NL', characters(random, 4, upper) + characters(random, 10, decimal)],
     ['NO', characters(random, 11, decimal)],
     ['MT', characters(random, 4, upper) + characters(random, 23, decimal)],

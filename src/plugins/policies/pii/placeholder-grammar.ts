@@ -11,7 +11,7 @@ export type PlaceholderMatch = {
 };
 
 /** No placeholder is longer: so many characters of a stream are held back at most. */
-export const maxPlaceholderLength = 32;
+const maxPlaceholderLength = 32;
 
 const openers = [
   '<',

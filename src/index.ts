@@ -2,6 +2,7 @@ export { isSignalboxError, SignalboxError, type SignalboxErrorOptions } from './
 export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
 export type { BudgetPeriod, BudgetSettings, BudgetState, BudgetUnit } from './protocol/budget.ts';
 export type {
+  CacheResponse,
   CallDefaults,
   CallOptions,
   Priority,
@@ -95,6 +96,7 @@ export type {
   Images,
 } from './protocol/other-tasks.ts';
 export type {
+  NextOptions,
   PartsHook,
   Plugin,
   PluginAnswer,
@@ -173,3 +175,4 @@ export {
   type SerializedAttempt,
   type SerializedError,
 } from './telemetry/error-serializer.ts';
+export { type LogEntry, type LogLevel, toLogEntry } from './telemetry/log-entry.ts';

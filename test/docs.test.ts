@@ -247,10 +247,10 @@ describe('docs/command-line.md', () => {
   });
 
   it('has a row for every option and every code', async () => {
-    const documented = ['Check', 'Explain'].map((title) =>
+    const documented = ['Check', 'Explain', 'Report'].map((title) =>
       rowsOf(page, title).flatMap(([names = '']) => names.replaceAll('`', '').split(', ')),
     );
-    for (const [index, command] of ['check', 'explain'].entries()) {
+    for (const [index, command] of ['check', 'explain', 'report'].entries()) {
       const { output } = await runCommand([command, '--help']);
       const options = [...output.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, name]) => name);
       expect(options.length).toBeGreaterThan(2);

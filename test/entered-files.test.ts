@@ -10,6 +10,7 @@ const unused = [
   'engine/call/layers.ts',
   'engine/call/plugin-layer.ts',
   'engine/call/single-flight.ts',
+  'engine/call/configured.ts',
   'engine/call/completion-stream.ts',
   'routing/strategies/cheapest.ts',
   'config/validators.ts',

@@ -158,6 +158,10 @@ type Payloads<TierName extends string> = {
     readonly firstTokenMs?: number;
     /** US dollars billed for the whole call. `null` if a price is unknown. */
     readonly usd: number | null;
+    /** The plugin `responseCache` answered. */
+    readonly cached?: true;
+    /** US dollars that the cached answer cost when it was made. `null` if the price was unknown. */
+    readonly savedUsd?: number | null;
     readonly error?: ErrorSummary;
   };
   /** `router.feedback` received a score for the answer of a call. Emitted for each. */

@@ -1,5 +1,5 @@
 import type { Attempt } from './attempt.ts';
-import type { CallOptions, TargetId } from './call-options.ts';
+import type { CallDefaults, CallOptions, TargetId } from './call-options.ts';
 import type { Completion, FinishReason, TagOptions, Tags } from './completion.ts';
 import type { Json, JsonSchema } from './json.ts';
 import type { Message, NormalMessage, ToolCallPart } from './message.ts';
@@ -44,6 +44,16 @@ export interface PluginCall {
   readonly options: Readonly<CallOptions>;
   /** The request as this plugin's `onRequest` returned it. */
   readonly request: PluginRequest;
+  /** What the configuration decides about the answer, besides `request` and `options`. */
+  readonly configured: {
+    /**
+     * The same text means: the same targets with the same options may answer, for the same requirements, and no plugin
+     * excludes another one of them. If the key of a provider depends on tags, they are part of it. For keys of caches.
+     */
+    readonly key: string;
+    /** The targets of the tier and of those that it falls back to, with the call options of the configuration. */
+    readonly targets: readonly { readonly target: string; readonly options: CallDefaults }[];
+  };
   /**
    * The request as it is sent, after all inner plugins, and the complete answer as the vendor returned it. On a cache
    * hit it is the cached answer. `answer` is absent until it is complete.
@@ -115,6 +125,17 @@ export interface PluginAttempt {
   readonly ended: Promise<PluginAttemptResult>;
 }
 
+/** How a plugin runs what is inside it. */
+export type NextOptions = {
+  /** Replaces the call's signal for everything inside: for an answer that several calls share. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Concurrent calls that pass the same text share one run of what is inside the plugin. The first call runs it, and the
+   * completion of the others is marked with `shared`. It ends early when all of them have left.
+   */
+  readonly share?: string | undefined;
+};
+
 /** Processes the parts of one answer. Created for each answer, so its fields can store state. */
 export interface PartsHook {
   /** Returns the parts to pass on. It may add, change, hold back or drop parts. */
@@ -165,12 +186,11 @@ export interface Plugin {
   ): MaybePromise<PluginRequest | { readonly block: { readonly rule: string } }>;
   /**
    * Wraps everything inside the plugin. Call `next()` at most once to run it, or yield an answer from elsewhere, such
-   * as a cache. An answer must end with `finish`. `signal` replaces the call's signal for everything inside: for an
-   * answer that several calls share.
+   * as a cache. An answer must end with `finish`.
    */
   wrapCall?(
     call: PluginCall,
-    next: (options?: { readonly signal?: AbortSignal | undefined }) => AsyncIterable<PluginParts>,
+    next: (options?: NextOptions) => AsyncIterable<PluginParts>,
   ): AsyncIterable<PluginParts>;
   /**
    * Called when parts leave the plugin, cached parts included. For `complete` and for `schema`, they are whole parts.

@@ -13,8 +13,10 @@ import { textOf } from '../core/collected.ts';
 import type { Call, CallLayers, Engine, LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
+import { configuredFor } from './configured.ts';
 import { type Next, PluginLayer, withContent } from './plugin-layer.ts';
 import type { CallAccount, CallRun } from './running-call.ts';
+import type { SingleFlight } from './single-flight.ts';
 
 /** Makes calls on behalf of another one, through `plugins`. */
 export interface CallMaker {
@@ -41,8 +43,16 @@ class LayerCall implements PluginCall {
   readonly #call: Call;
   readonly #scope: Scope;
   readonly #maker: CallMaker;
+  readonly #configured: () => PluginCall['configured'];
 
-  constructor(engine: Engine, call: Call, scope: Scope, innermost: Innermost, maker: CallMaker) {
+  constructor(
+    engine: Engine,
+    call: Call,
+    scope: Scope,
+    innermost: Innermost,
+    maker: CallMaker,
+    configured: () => PluginCall['configured'],
+  ) {
     this.request = call.task.request;
     this.innermost = innermost;
     if (call.drill !== undefined) this.drill = call.drill;
@@ -50,6 +60,7 @@ class LayerCall implements PluginCall {
     this.#call = call;
     this.#scope = scope;
     this.#maker = maker;
+    this.#configured = configured;
   }
 
   get id() {
@@ -69,6 +80,9 @@ class LayerCall implements PluginCall {
   }
   get options() {
     return this.#call.options;
+  }
+  get configured() {
+    return this.#configured();
   }
   get signal() {
     return this.#scope.signal;
@@ -113,19 +127,31 @@ export class Layers implements CallLayers {
   readonly #outer: Call;
   readonly #scope: Scope;
   readonly #innermost: Innermost;
+  readonly #shares: SingleFlight;
   /** What runs inside, and ends with the call. */
   readonly #running: Ending[] = [];
   /** Answers of the call's own, with what the caller's checks made of them. Others are checked when they leave. */
   readonly #checked = new WeakMap<object, WholeCompletion>();
 
-  constructor(engine: Engine, call: Call, scope: Scope, makeCalls: MakeCalls) {
+  constructor(
+    engine: Engine,
+    call: Call,
+    scope: Scope,
+    { makeCalls, shares }: { readonly makeCalls: MakeCalls; readonly shares: SingleFlight },
+  ) {
     const { plugins } = call;
     this.#outer = call;
     this.#scope = scope;
+    this.#shares = shares;
     this.#innermost = { request: call.task.request };
+    let configured: PluginCall['configured'] | undefined;
+    const configuredOf = () => {
+      configured ??= configuredFor(engine, call, (target) => this.exclusion(target));
+      return configured;
+    };
     this.#layers = plugins.map((plugin, index) => {
       const maker = makeCalls(call, scope, plugins.slice(index + 1));
-      const seen = new LayerCall(engine, call, scope, this.#innermost, maker);
+      const seen = new LayerCall(engine, call, scope, this.#innermost, maker, configuredOf);
       return new PluginLayer(plugin, seen, scope);
     });
   }
@@ -146,7 +172,11 @@ export class Layers implements CallLayers {
       const call = await this.#enter();
       let next: Next = (options) => this.#innermostParts(run(call, options));
       for (const layer of this.#layers.toReversed()) {
-        next = layer.around(next, (each) => this.#viewOutside(layer, each));
+        const share = (text: string, inside: Next): AsyncIterable<PluginParts> => {
+          const key = JSON.stringify([layer.plugin.name, text]);
+          return this.add(this.#shares.join(key, inside)).parts(this.#outer.tags, this.#scope);
+        };
+        next = layer.around(next, share, (each) => this.#viewOutside(layer, each));
       }
       const parts = next()[Symbol.asyncIterator]();
       try {

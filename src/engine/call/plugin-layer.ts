@@ -1,6 +1,7 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { Part, ToolCallPart } from '../../protocol/message.ts';
 import type {
+  NextOptions,
   PartsHook,
   Plugin,
   PluginAnswer,
@@ -15,9 +16,10 @@ import type { LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 
 /** Runs what is inside of a layer. */
-export type Next = (options?: {
-  readonly signal?: AbortSignal | undefined;
-}) => AsyncIterable<PluginParts>;
+export type Next = (options?: Pick<NextOptions, 'signal'>) => AsyncIterable<PluginParts>;
+
+/** Runs it once for all calls that share it under a text. */
+type Share = (text: string, next: Next) => AsyncIterable<PluginParts>;
 
 type ToolCallHook = NonNullable<Plugin['onToolCall']>;
 
@@ -124,8 +126,12 @@ export class PluginLayer {
   }
 
   /** What is inside of this layer, wrapped; `onAnswer` gets each whole answer and returns it as it looks outside. */
-  around(next: Next, onAnswer: (answer: PluginAnswer) => Promise<PluginAnswer>): Next {
-    return (options) => this.#outgoing(this.#wrapped(next, options), onAnswer);
+  around(
+    next: Next,
+    share: Share,
+    onAnswer: (answer: PluginAnswer) => Promise<PluginAnswer>,
+  ): Next {
+    return (options) => this.#outgoing(this.#wrapped(next, share, options), onAnswer);
   }
 
   /** An attempt, wrapped. */
@@ -140,19 +146,21 @@ export class PluginLayer {
     return this.#wrap(wrap, send, (error) => isSignalboxError(error));
   }
 
-  #wrapped(next: Next, options: Parameters<Next>[0]): AsyncIterable<PluginParts> {
+  #wrapped(next: Next, share: Share, options: Parameters<Next>[0]): AsyncIterable<PluginParts> {
     const { wrapCall } = this.plugin;
     if (wrapCall === undefined) return next(options);
     // `next` takes options, which a plugin may set: its own signal replaces that of the layers outside.
     let chosen = options;
+    let shared: string | undefined;
     const wrap = (run: () => AsyncIterable<PluginParts>) =>
       wrapCall.call(this.plugin, this.call, (set) => {
         chosen = set?.signal === undefined ? options : set;
+        shared = set?.share;
         return run();
       });
     return this.#wrap(
       wrap,
-      () => next(chosen),
+      () => (shared === undefined ? next(chosen) : share(shared, next)),
       () => false,
     );
   }

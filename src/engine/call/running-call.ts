@@ -189,7 +189,10 @@ export class WholeCallAccount implements CallAccount {
       this.#keepForFeedback(outcome);
       const { firstTokenMs } = outcome.latency;
       const timing = firstTokenMs === undefined ? {} : { firstTokenMs };
-      trail.emit('call-end', { ...common, ...timing, status: 'ok', target: outcome.target });
+      const { savedUsd = null } = outcome.cost;
+      const saving = outcome.cached === true ? { cached: true as const, savedUsd } : {};
+      const { target } = outcome;
+      trail.emit('call-end', { ...common, ...timing, ...saving, status: 'ok', target });
       return;
     }
     const isAborted = outcome.code === 'aborted' || outcome.code === 'closed';

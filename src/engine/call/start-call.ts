@@ -1,9 +1,8 @@
 import { defaults } from '../../config/defaults.ts';
-import { targetsOf } from '../../config/resolve.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
-import { tiersOf } from '../chain/plan-call.ts';
-import { type Call, type Engine, providerOf } from '../core/engine.ts';
+import type { Call, Engine } from '../core/engine.ts';
 import { type CallScope, openScope, type Scope } from '../core/scope.ts';
+import { hasKeysByTags } from './configured.ts';
 import { Layers, type MakeCalls } from './layers.ts';
 import type { Next } from './plugin-layer.ts';
 import { runCall } from './run-call.ts';
@@ -37,13 +36,6 @@ function isShared({ kind, options, tier }: Call): boolean {
   return kind === 'chat' && (options.singleFlight ?? tier.singleFlight);
 }
 
-/** Whether the key of a target depends on the call's tags: a customer's answer is not paid with another's key. */
-function hasKeysByTags(engine: Engine, { config, tier }: Call): boolean {
-  return tiersOf(config, tier)
-    .flatMap(targetsOf)
-    .some((target) => providerOf(engine, target).keyFor !== undefined);
-}
-
 function ignore(): void {}
 
 /** Starts the calls of one router: each with its scope, its layers, and the request it may share. */
@@ -53,6 +45,8 @@ export class CallStarter {
   readonly #makeCalls: MakeCalls;
   readonly #inFlight: InFlight;
   readonly #flights = new SingleFlight();
+  /** What plugins share. */
+  readonly #shares = new SingleFlight();
   readonly #keyOf = createCallKey();
 
   /** `drilled` returns how a call runs that a fire drill takes; `makeCalls` makes the calls of plugins. */
@@ -128,7 +122,10 @@ export class CallStarter {
     const { engine } = drilled;
     const account = new WholeCallAccount(engine, drilled.call, scope, onClose);
     if (drilled.call.plugins.length === 0) return runCall(engine, call, scope, account);
-    const layers = new Layers(engine, drilled.call, scope, this.#makeCalls);
+    const layers = new Layers(engine, drilled.call, scope, {
+      makeCalls: this.#makeCalls,
+      shares: this.#shares,
+    });
     return layers.run(account, (inner, options) => {
       const next: Next = (set) =>
         this.#inside({ engine, call: inner }, scope, account, layers, set);
@@ -185,7 +182,13 @@ export class CallStarter {
   /** What makes calls identical. */
   #keyFor(call: Call): string {
     const { config, called, tier, rule, requires, mode, task, options } = call;
-    const { signal: _signal, tags: _tags, singleFlight: _, ...compared } = options;
+    const {
+      signal: _signal,
+      tags: _tags,
+      singleFlight: _,
+      cacheResponse: _cacheResponse,
+      ...compared
+    } = options;
     // Tags are not compared, but a rule may send calls elsewhere by them.
     const where = [called.name, tier.name, rule, requires];
     const payer = hasKeysByTags(this.#engine, call) ? call.tags : undefined;

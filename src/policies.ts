@@ -10,3 +10,5 @@ export {
   guardTools,
   type ToolRule,
 } from './plugins/policies/tools/guard-tools.ts';
+export type { PiiKind, PiiSpan } from './plugins/policies/pii/find-pii.ts';
+export { type RedactPiiOptions, redactPii } from './plugins/policies/pii/redact-pii.ts';

@@ -57,6 +57,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^ann: anthropic.*\nann: anthropic.*\nann: over budget "user", answer with 402\nbob: anthropic.*\nsearch: openai\/\S+, because over budget "search"\nuser ann: 2 of 2 requests$/m,
   '13-feedback.ts':
     /^feedback: openai\/\S+ 0\.4 \(edited\)\nfirst openai\/\S+, in the end anthropic\/\S+\nopenai\/\S+: its quality is 0\.4, and requires\.minQuality is 0\.7\ndemoted too: openai\/\S+, anthropic/m,
+  '20-redact-pii.ts':
+    /^sent: Reply to Ada \(customer <CUSTOMER_1>, <EMAIL_1>, <PHONE_1>\)\.\nread: Dear Ada, we will write to ada@example\.com and call \*\*030 9018200\*\*\.$/m,
   '16-reports.ts':
     /^anthropic\/\S+: 3 attempts, 0 failed, \$0\.00\d+\n(?:.*\n)*chat: 1 calls, \$0\.00\d+ each, quality 0\.9\n(?:.*\n)*CSV: 2 lines, 25 columns\nfeature +requests .*\n(?:.*\n)*chat +1 +0 /m,
   '11-choose-and-check.ts':

@@ -1,7 +1,7 @@
 import type { Attempt, ErrorSummary } from './attempt.ts';
 import type { CallDefaults, CallOptions, TargetId } from './call-options.ts';
 import type { Completion, FinishReason, TagOptions, Tags } from './completion.ts';
-import type { Json } from './json.ts';
+import type { Json, JsonSchema } from './json.ts';
 import type { Message, NormalMessage, ToolCallPart } from './message.ts';
 import type { Embeddings, EmbedOptions } from './other-tasks.ts';
 import type { NormalTool } from './request.ts';
@@ -16,6 +16,8 @@ export type PluginRequest =
       /** The system prompt of the call. A system prompt from the configuration is not included. */
       readonly system?: string | undefined;
       readonly tools?: readonly NormalTool[] | undefined;
+      /** The `schema` of the call, as it is sent. The answer is validated against the caller's. */
+      readonly schema?: JsonSchema | undefined;
       /** Set if `messages` contain only the messages that ask the model to repair its answer. */
       readonly isRepair?: true | undefined;
     }

@@ -270,7 +270,7 @@ export class AuditFile implements AuditSink {
     this.#file = undefined;
     // Its number must not be used again while it is synced.
     if (this.#syncing === undefined) closeSync(file);
-    else this.#syncing.then(ignore, ignore).then(() => closeSync(file));
+    else void this.#syncing.then(ignore, ignore).then(() => closeSync(file));
   }
 }
 

@@ -168,12 +168,19 @@ export type {
 export type {
   ByteStream,
   CompletionStream,
+  Included,
   ProviderPart,
   ReadableFormat,
+  ReadableOptions,
   StreamPart,
 } from './protocol/stream-part.ts';
 export type { Cost, Price, Usage } from './protocol/usage.ts';
 export { createRouter, defineConfig } from './router.ts';
+export {
+  type ErrorResponse,
+  errorResponse,
+  type PublicError,
+} from './telemetry/error-response.ts';
 export {
   errorSerializer,
   type SerializedAttempt,

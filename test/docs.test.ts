@@ -11,7 +11,10 @@ import { callOptionsSchema } from '../src/config/option-schemas.ts';
 import { routingSchema } from '../src/config/schema.ts';
 import { loadConfig } from '../src/config.ts';
 import { failureTable } from '../src/engine/failures/decide.ts';
+import { SignalboxError } from '../src/errors.ts';
 import { retryBudgetRules } from '../src/limits/request-budgets.ts';
+import type { ErrorCode } from '../src/protocol/error-code.ts';
+import { errorResponse } from '../src/telemetry/error-response.ts';
 import { checkFences } from './docs/check-fences.ts';
 import { anchorsOf, fencesOf, linksOf, pages, readPage, root, rowsOf } from './docs/markdown.ts';
 
@@ -39,7 +42,7 @@ describe('the code in the docs', () => {
 
   it('has a language, and skips type checks only for fragments', () => {
     const others = fences.filter(
-      ({ info }) => !['ts', 'sh', 'text', 'json', 'yaml'].includes(info),
+      ({ info }) => !['ts', 'js', 'sh', 'text', 'json', 'yaml'].includes(info),
     );
     expect(others.filter(({ info }) => info !== 'ts no-check')).toEqual([]);
     expect(others.length).toBeLessThanOrEqual(4);
@@ -186,6 +189,20 @@ describe('docs/errors.md', () => {
     const documented = rows.map(([name, value]) => [name, value]);
     const expected = Object.entries(retryBudgetRules).map(([name, value]) => [name, String(value)]);
     expect(documented).toEqual(expect.arrayContaining(expected));
+  });
+});
+
+describe('docs/http.md', () => {
+  it('has a row for every error code, with its status', () => {
+    const codes = unionMembers('src/protocol/error-code.ts', /^ {2}\| '(\w+)'$/gm);
+    const expected = codes.map((code) => {
+      const error = new SignalboxError(code as ErrorCode, '', { resetsAt: 0 });
+      return [code, String(errorResponse(error).status)];
+    });
+    const documented = rowsOf('docs/http.md', 'Status codes').slice(2);
+    expect(documented.map(([code, status]) => [code, status]).toSorted()).toEqual(
+      [...new Map(expected.map((row) => [row[0], row])).values()].toSorted(),
+    );
   });
 });
 

@@ -141,7 +141,7 @@ export class Calls {
     return createCompletionStream(async (leaving) => {
       const call = this.openChat(context(), 'stream', tier, messages, options);
       return this.#starter.start(call, leaving);
-    });
+    }, this.#engine.runtime);
   }
 
   embed(

@@ -227,6 +227,17 @@ describe('redactPii in requests', () => {
     expect(text).toBe('Hello Ada Lovelace of C-1234');
   });
 
+  it('reports how many of each kind it replaced, and nothing of them', async () => {
+    const { router } = setUp();
+    const verdicts: unknown[] = [];
+    router.on('policy-verdict', ({ policy, kind, counts }) => {
+      verdicts.push({ policy, kind, counts });
+    });
+    await router.complete('t', `${prompt} Again: ada@x.org.`);
+    await router.complete('t', 'nothing');
+    expect(verdicts).toEqual([{ policy: 'pii', kind: 'redact', counts: { email: 3 } }]);
+  });
+
   it('replaces all of what overlapping spans cover', async () => {
     const { router, a } = setUp({ pii: { custom: { contact: /Ada <ada|org, Lond/ } } });
     await router.complete('t', 'Write to Ada <ada@x.org, London> please');

@@ -100,6 +100,7 @@ export type {
   PluginAttempt,
   PluginAttemptResult,
   PluginCall,
+  PluginListeners,
   PluginParts,
   PluginRequest,
   ToolCallDecision,

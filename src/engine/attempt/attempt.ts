@@ -309,7 +309,9 @@ export class RunningAttempt {
 
   readonly #sendInLayers = (context: AttemptContext): AsyncIterable<readonly ProviderPart[]> => {
     const { prepared } = this.#request;
-    const { target, call } = this.plan;
+    const { target, call, options, provider } = this.plan;
+    const { wire, platform, priceList } = provider;
+    const vendor = platform ?? priceList;
     const send = () => prepared.send(context);
     if (call.layers === undefined) return send();
     this.#ended = Promise.withResolvers();
@@ -320,6 +322,10 @@ export class RunningAttempt {
         model: target.model,
         ...keyLabel(target),
         attempt: this.#attempt ?? 0,
+        ...(vendor !== undefined && { vendor }),
+        wire,
+        transfer: context.transfer,
+        options,
         signal: context.signal,
         connected: () => context.watch.connected(),
         ended: this.#ended.promise,

@@ -7,6 +7,7 @@ import {
   targetsOf,
 } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
+import { currentContext } from '../../internal/async-context.ts';
 import { withoutUndefined } from '../../internal/own.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { CallOptions } from '../../protocol/call-options.ts';
@@ -113,16 +114,20 @@ export class Calls {
     return await collect(this.#starter.start(call));
   }
 
-  /** Nothing happens before the first read; the configuration is that of then. */
+  /**
+   * Nothing happens before the first read; the configuration is that of then. With plugins, all of it runs in the async
+   * context of this call, whoever reads it: a trace continues where the stream was made.
+   */
   stream(
     context: () => CallContext,
     tier: string,
     messages: Messages,
     options: CallOptions | undefined,
   ): CompletionStream {
+    const inContext = context().plugins.length === 0 ? undefined : currentContext();
     return createCompletionStream(async (leaving) => {
       const call = this.openChat(context(), 'stream', tier, messages, options);
-      return this.#starter.start(call, leaving);
+      return this.#starter.start(call, { leaving, inContext });
     });
   }
 

@@ -11,6 +11,7 @@ export default defineConfig({
     'ai-sdk': 'src/ai-sdk.ts',
     compatible: 'src/compatible.ts',
     config: 'src/config.ts',
+    otel: 'src/otel.ts',
     store: 'src/store.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli.ts',

@@ -47,6 +47,7 @@ const allowed: Record<string, readonly string[]> = {
   ),
   router: [...rooms2, 'config', 'engine'],
   stores: rooms2,
+  plugins: rooms2,
   apps: [...rank1, 'router'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
@@ -68,7 +69,8 @@ const root = join(import.meta.dirname, '..', 'src');
 /** The room of a path below `src`; entry points have none and may import what they name. */
 function roomOf(path: string): string | undefined {
   const [first = '', second = ''] = path.split('/');
-  if (['adapters', 'wires', 'engine', 'apps'].includes(first)) return `${first}/${second}`;
+  if (['adapters', 'wires', 'engine', 'apps', 'plugins'].includes(first))
+    return `${first}/${second}`;
   if (path.includes('/')) return first;
   const name = first.replace(/\.ts$/, '');
   return Object.hasOwn(allowed, name) && !entries.includes(name) ? name : undefined;
@@ -165,6 +167,14 @@ describe('architecture', () => {
         );
       expect(eager, file.path).toEqual([]);
     }
+  });
+
+  it('names OpenTelemetry in its plugin only', () => {
+    const users = files.filter(({ text }) =>
+      importsOf(text).some((name) => name.startsWith('@opentelemetry/')),
+    );
+    expect(users.length).toBeGreaterThan(0);
+    for (const { path } of users) expect(path).toMatch(/^plugins\/otel\//);
   });
 
   it.each(files.map((file) => [file.path, file] as const))('%s holds one idea', (_, file) => {

@@ -20,6 +20,9 @@ export type SignalboxErrorOptions = {
   readonly policy?: string | undefined;
   readonly rule?: string | undefined;
   readonly vendorSpecific?: boolean | undefined;
+  readonly budget?: string | undefined;
+  readonly by?: string | undefined;
+  readonly resetsAt?: number | undefined;
   readonly partial?: PartialAnswer | undefined;
   readonly problems?: readonly ConfigProblem[] | undefined;
   readonly trail?: readonly Attempt[] | undefined;
@@ -58,6 +61,12 @@ export class SignalboxError extends Error {
    * unknown one, so that another vendor may accept it. With code `invalid_request` or `request_too_large`.
    */
   declare readonly vendorSpecific?: boolean;
+  /** The budget that leaves no room, with code `budget_exceeded`; `maxUsd` for the option of the call. */
+  declare readonly budget?: string;
+  /** The value of the budget's `by` tag. */
+  declare readonly by?: string;
+  /** Epoch milliseconds at which the budget is available again. Absent for `maxUsd`. */
+  declare readonly resetsAt?: number;
   /** The content received before a stream broke off. */
   declare readonly partial?: PartialAnswer;
   /** The first 100 problems of a configuration or of call options, with code `config`. */
@@ -80,6 +89,9 @@ export class SignalboxError extends Error {
     if (options.policy !== undefined) this.policy = options.policy;
     if (options.rule !== undefined) this.rule = options.rule;
     if (options.vendorSpecific === true) this.vendorSpecific = true;
+    if (options.budget !== undefined) this.budget = options.budget;
+    if (options.by !== undefined) this.by = options.by;
+    if (options.resetsAt !== undefined) this.resetsAt = options.resetsAt;
     if (options.partial !== undefined) this.partial = options.partial;
     if (options.problems !== undefined) this.problems = options.problems;
     if (options.errors !== undefined) this.errors = options.errors;
@@ -112,6 +124,9 @@ function copyOf(error: SignalboxError, { message, ...options }: ChangedFields): 
     policy: error.policy,
     rule: error.rule,
     vendorSpecific: error.vendorSpecific,
+    budget: error.budget,
+    by: error.by,
+    resetsAt: error.resetsAt,
     partial: error.partial,
     problems: error.problems,
     trail: error.trail,
@@ -148,5 +163,8 @@ export function summarizeError(error: SignalboxError): ErrorSummary {
     ...(error.phase !== undefined && { phase: error.phase }),
     ...(error.policy !== undefined && { policy: error.policy }),
     ...(error.rule !== undefined && { rule: error.rule }),
+    ...(error.budget !== undefined && { budget: error.budget }),
+    ...(error.by !== undefined && { by: error.by }),
+    ...(error.resetsAt !== undefined && { resetsAt: error.resetsAt }),
   };
 }

@@ -1,5 +1,6 @@
 export { isSignalboxError, SignalboxError, type SignalboxErrorOptions } from './errors.ts';
 export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
+export type { BudgetPeriod, BudgetSettings, BudgetState, BudgetUnit } from './protocol/budget.ts';
 export type {
   CallDefaults,
   CallOptions,
@@ -144,6 +145,15 @@ export type {
   StandardResult,
   StandardSchema,
 } from './protocol/standard-schema.ts';
+export type {
+  Claim,
+  Counter,
+  CounterState,
+  Eventually,
+  Reservation,
+  Store,
+  StoredDocument,
+} from './protocol/store.ts';
 export type {
   Strategy,
   StrategyCandidate,

@@ -1,1 +1,2 @@
-export { type OpenTelemetryOptions, openTelemetry } from './plugins/otel/open-telemetry.ts';
+export { openTelemetry } from './plugins/otel/open-telemetry.ts';
+export type { OpenTelemetryOptions } from './plugins/otel/telemetry.ts';

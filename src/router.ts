@@ -1,5 +1,5 @@
 import { drainMsOf, providerProblems } from './config/check.ts';
-import { pluginProblems, strategyProblems } from './config/check-extensions.ts';
+import { pluginProblems, storeProblems, strategyProblems } from './config/check-extensions.ts';
 import { checkedRuntime, runtimeProblems } from './config/check-runtime.ts';
 import { configError } from './config/problems.ts';
 import { resolveConfig } from './config/resolve.ts';
@@ -39,6 +39,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     runtime: ownRuntime = systemRuntime,
     plugins,
     strategies,
+    store,
     ...routing
   } = config;
   const problems = [
@@ -46,6 +47,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     ...runtimeProblems(ownRuntime),
     ...pluginProblems(plugins, Object.keys(routing.tiers ?? {})),
     ...strategyProblems(strategies),
+    ...storeProblems(store),
   ];
   const known = {
     providers: Object.keys(providers ?? {}),
@@ -57,7 +59,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     () => Math.round(runtime.now()),
     () => configuration.current.tags,
   );
-  const engine = createEngine(runtime, new Map(Object.entries(providers)), emitter);
+  const engine = createEngine(runtime, new Map(Object.entries(providers)), emitter, store);
   const configuration = new Configuration(engine, known, first);
   const drills = createDrills(engine);
   const calls = new Calls(engine, (call) => drills.drilled(call));

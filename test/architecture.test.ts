@@ -4,7 +4,16 @@ import { describe, expect, it } from 'vitest';
 
 const words = ['protocol', 'internal'];
 const rank1 = [...words, 'errors', 'runtime'];
-const rank2 = ['routing', 'health', 'limits', 'pricing', 'telemetry', 'transport', 'validation'];
+const rank2 = [
+  'routing',
+  'health',
+  'limits',
+  'budgets',
+  'pricing',
+  'telemetry',
+  'transport',
+  'validation',
+];
 const rooms2 = [...rank1, ...rank2];
 const openai = [...rooms2, 'wires/common', 'wires/openai-shared'];
 const adapters = [...rooms2, 'wires', 'adapters/common', 'adapters/openai-shared'];

@@ -120,6 +120,7 @@ describe('docs/configuration.md', () => {
       'providers',
       'strategies',
       'plugins',
+      'store',
       'runtime',
       ...Object.keys(routingSchema.shape),
     ],

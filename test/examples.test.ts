@@ -47,6 +47,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^acme: openai\/\S+\nask initech for another key of openai\ninitech: anthropic\/\S+: auth\n(?:.*\n)*acme: openai\/\S+\nhooli: anthropic\/\S+: auth\n2 keys, 1 of them unavailable$/m,
   '10-who-may-serve.ts':
     /^public: openai\/\S+ \(no rule\)\nhealth: google\/\S+ \(rule "health data"\)\nno target may serve it:\n(?:.*\n)+.*requires\.regions has "mars"$/m,
+  '15-budgets.ts':
+    /^ann: anthropic.*\nann: anthropic.*\nann: over budget "user", answer with 402\nbob: anthropic.*\nsearch: openai\/\S+, because over budget "search"\nuser ann: 2 of 2 requests$/m,
   '13-feedback.ts':
     /^feedback: openai\/\S+ 0\.4 \(edited\)\nfirst openai\/\S+, in the end anthropic\/\S+\nopenai\/\S+: its quality is 0\.4, and requires\.minQuality is 0\.7\ndemoted too: openai\/\S+, anthropic/m,
   '11-choose-and-check.ts':
@@ -61,6 +63,8 @@ describe.concurrent('examples', () => {
     expect(code, stderr || stdout).toBe(0);
     expect(stdout).toMatch(/^ {2}100 answered, 0 lost\. [1-9]\d* of them/m);
     expect(stdout).toMatch(/✓ equal$/m);
+    expect(stdout).toMatch(/budget used up +frontier {2}cheaper targets answer/);
+    expect(stdout).toMatch(/^ {2}budget frontier: \$0\.0[789]\d+ of \$0\.10000 spent, until/m);
     for (const incident of ['circuit opens', 'circuit closes', 'rate limited', 'stalled ↷']) {
       expect(stdout).toContain(incident);
     }

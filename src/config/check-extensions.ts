@@ -1,4 +1,5 @@
 import { quoted } from '../internal/quoted.ts';
+import type { Store } from '../protocol/store.ts';
 import { builtInStrategies } from '../routing/strategy.ts';
 import { listenableNames } from '../telemetry/emitter.ts';
 import type { Problem } from './problems.ts';
@@ -97,6 +98,23 @@ export function pluginProblems(plugins: unknown, tiers: readonly string[]): read
     const message = `${quoted(name)} is taken: names of plugins must be unique`;
     return [...problems, { path: ['plugins', index, 'name'], message }];
   });
+}
+
+const storeMethods = [
+  'reserve',
+  'settle',
+  'read',
+  'list',
+  'watch',
+] as const satisfies readonly (keyof Store)[];
+
+/** What is wrong with the `store` of a router. */
+export function storeProblems(store: unknown): readonly Problem[] {
+  const isStore =
+    store === undefined ||
+    (isObject(store) &&
+      storeMethods.every((method) => typeof Reflect.get(store, method) === 'function'));
+  return isStore ? [] : [{ path: ['store'], message: 'must be a store, such as fileStore()' }];
 }
 
 /** What is wrong with the `strategies` of a router. */

@@ -31,6 +31,10 @@ export const defaults = {
   maxQueue: 1_000,
   /** A short answer. Replaced by the target's actual usage after its first answer. */
   outputTokens: 256,
+  /** Reserved under a budget for a model whose limit is unknown, unless the call has one. Most models have 8,192 or more. */
+  mostOutputTokens: 32_768,
+  /** Reserved under a budget for each image: the largest one of the highest quality at OpenAI has about as many tokens. */
+  mostImageTokens: 6_240,
   /** Over all targets. Bounds a call, whatever the counts per target add up to. */
   maxAttempts: 6,
   /** A model usually fixes its mistake after one hint. A second hint is rarely worth its cost. */

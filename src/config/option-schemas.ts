@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { once } from '../internal/once.ts';
+import { callUsd } from './budget-schema.ts';
 import {
   cacheHint,
   callDefaults,
@@ -22,6 +23,7 @@ const sharedOptions = once(() => ({
   retry: retry.optional(),
   route: route.optional(),
   requires: requires.optional(),
+  maxUsd: callUsd.optional(),
 }));
 
 /**

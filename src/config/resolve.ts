@@ -1,7 +1,9 @@
 import type * as z from 'zod';
+import { Budget } from '../budgets/budget.ts';
 import type { CircuitPolicy } from '../health/circuit.ts';
 import { dataFlaws } from '../internal/caller-data.ts';
 import { positionsIn } from '../internal/document-positions.ts';
+import { layered } from '../internal/own.ts';
 import type { CallDefaults, RetrySettings, Timeouts } from '../protocol/call-options.ts';
 import type { Tags } from '../protocol/completion.ts';
 import type {
@@ -91,6 +93,7 @@ type ResolvedRule = {
 export type ResolvedConfig = {
   readonly tiers: ReadonlyMap<string, ResolvedTier>;
   readonly providerLimits: Readonly<Record<string, Limits>>;
+  readonly budgets: readonly Budget[];
   readonly tags: Tags;
   /** The validated data that it was made from. */
   readonly input: RoutingInput;
@@ -142,16 +145,6 @@ function callDefaultsOf(settings: Partial<TierInput & TargetInput>): CallDefault
     ...options
   } = settings;
   return options as CallDefaults;
-}
-
-/** Merges settings; later layers override earlier ones. `undefined` counts as not set. */
-function layered<Settings extends object>(
-  ...layers: readonly (Settings | undefined)[]
-): Partial<Settings> {
-  const entries = layers.flatMap((layer) => Object.entries(layer ?? {}));
-  return Object.fromEntries(
-    entries.filter(([, value]) => value !== undefined),
-  ) as Partial<Settings>;
 }
 
 /** What the target says of its model. */
@@ -395,6 +388,7 @@ export function resolveConfig(
   return {
     tiers: new Map(tiers),
     providerLimits: layered(input.providerLimits) as Readonly<Record<string, Limits>>,
+    budgets: Object.entries(input.budgets ?? {}).map(([name, each]) => new Budget(name, each)),
     tags: layered(input.tags) as Tags,
     input,
     rules: (input.rules ?? []).map(resolveRule),

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ModelCapability } from '../protocol/config.ts';
 import type { Tool } from '../protocol/request.ts';
 import { isHours, isTimeZone } from '../routing/rules.ts';
+import { budgetKeys, budgets } from './budget-schema.ts';
 import type { Home } from './habits.ts';
 import { jsonSchemaProblem, patternProblem } from './validators.ts';
 
@@ -310,6 +311,7 @@ export const routingSchema = z.strictObject({
   prices: prices.optional(),
   pricesDate: date.optional(),
   providerLimits: z.record(z.string(), limits.optional()).optional(),
+  budgets: budgets.optional(),
   tags: tags.optional(),
 });
 
@@ -336,6 +338,7 @@ const groups = new Map<PropertyKey | undefined, object>([
   ['requires', requires.shape],
   ['compliance', compliance.shape],
   ['when', conditions.shape],
+  ['unknownPrice', { usdPerMillion: true }],
   ['inputTokens', conditions.shape.inputTokens.unwrap().shape],
 ]);
 
@@ -359,10 +362,10 @@ export function knownCallKeys(shape: object, path: readonly PropertyKey[]): read
 }
 
 /** The options of a router that `reconfigure` cannot replace. */
-const routerKeys = ['providers', 'runtime', 'strategies', 'plugins'];
+const routerKeys = ['providers', 'runtime', 'strategies', 'plugins', 'store'];
 
 /** Options that only a call has. */
-const callKeys = ['tools', 'schema', 'signal', 'validate', 'route', 'raw'];
+const callKeys = ['tools', 'schema', 'signal', 'validate', 'route', 'raw', 'maxUsd'];
 
 /** Where each option belongs. */
 export const homes: readonly Home[] = [
@@ -371,7 +374,10 @@ export const homes: readonly Home[] = [
   { what: 'a call', keys: callKeys },
   { what: 'a target', keys: ['target', ...Object.keys(modelFacts), 'family', 'prices'] },
   { what: 'a tier', keys: [...Object.keys(tierSettings), 'targets', 'fallbackTier'] },
-  { what: 'the router', keys: [...routerKeys, 'providerLimits', 'prices', 'defaults', 'tiers'] },
+  {
+    what: 'the router',
+    keys: [...routerKeys, 'providerLimits', 'prices', 'budgets', 'defaults', 'tiers'],
+  },
 ];
 
 /** The configuration options to suggest for an unknown one at the path. */
@@ -385,6 +391,7 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (part === 'targets' && path.length === 4) return Object.keys(targetObject.shape);
   if (root === 'rules' && path.length === 2) return Object.keys(ruleSchema.shape);
   if (root === 'prices') return Object.keys(price.shape);
+  if (root === 'budgets' && path.length === 2) return budgetKeys;
   if (root === 'providerLimits') return Object.keys(limits.shape);
   return groupKeys(path);
 }

@@ -20,3 +20,13 @@ export function withoutUndefined<Fields extends object>(fields: Fields): Defined
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as Defined<Fields>;
 }
+
+/** Merges settings; later layers override earlier ones. `undefined` counts as not set. */
+export function layered<Settings extends object>(
+  ...layers: readonly (Settings | undefined)[]
+): Partial<Settings> {
+  const entries = layers.flatMap((layer) => Object.entries(layer ?? {}));
+  return Object.fromEntries(
+    entries.filter(([, value]) => value !== undefined),
+  ) as Partial<Settings>;
+}

@@ -1,5 +1,6 @@
 import type { Cost, Usage } from '../protocol/usage.ts';
 import {
+  nanoAtLeast,
   type RateCard,
   residencyRatio,
   scale,
@@ -84,6 +85,56 @@ export function priceUsage(options: {
     },
     priced: exact ? 'exact' : 'estimated',
   };
+}
+
+/**
+ * The most nano-dollars that a request may cost: all of its input at the most expensive rate for input, such as that of
+ * cache writes. Without web searches, which are not known before.
+ */
+export function ceilingOf(options: {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly hasAudio: boolean;
+  readonly card: RateCard;
+  readonly serviceTier?: string | undefined;
+}): number {
+  const { card, serviceTier, inputTokens, outputTokens, hasAudio } = options;
+  const { above, rates } = stepOf(card, inputTokens);
+  const most = highestRates(rates);
+  const tokens =
+    BigInt(inputTokens) * (hasAudio ? most.inputOrAudio : most.input) +
+    BigInt(outputTokens) * most.output;
+  const { listed } = card;
+  if (listed === undefined || serviceTier === undefined) {
+    return nanoAtLeast(tokens + card.perRequest);
+  }
+  const { ratio } = tierPrice({ ...listed, serviceTier, longContext: above > 0, cached: true });
+  // A vendor may answer a request for a cheaper tier in the standard one.
+  return nanoAtLeast(highest([tokens, scale(tokens, ratio)]) + card.perRequest);
+}
+
+type HighestRates = Readonly<Record<'input' | 'inputOrAudio' | 'output', bigint>>;
+
+const knownRates = new WeakMap<TokenRates, HighestRates>();
+
+/** The most expensive rate of each kind; worked out once for each row of a price list. */
+function highestRates(rates: TokenRates): HighestRates {
+  let known = knownRates.get(rates);
+  if (known === undefined) {
+    const { cachedInput, cacheWrite, cacheWriteByTtl, audioInput, output, reasoning } = rates;
+    const input = highest([rates.input, cachedInput, cacheWrite, ...cacheWriteByTtl.values()]);
+    known = {
+      input,
+      inputOrAudio: highest([input, audioInput]),
+      output: highest([output, reasoning]),
+    };
+    knownRates.set(rates, known);
+  }
+  return known;
+}
+
+function highest(rates: readonly bigint[]): bigint {
+  return rates.reduce((most, rate) => (rate > most ? rate : most), 0n);
 }
 
 type CacheWrite = { readonly ttl?: string; readonly tokens: number };

@@ -1,7 +1,7 @@
 import type { ModelInfo, ModelPrice, PriceCalculation, Provider } from '@pydantic/genai-prices';
 import type { PriceList } from '../protocol/description.ts';
 import type { Price, Usage } from '../protocol/usage.ts';
-import { type PricedUsage, priceUsage, unknownCost } from './price-usage.ts';
+import { ceilingOf, type PricedUsage, priceUsage, unknownCost } from './price-usage.ts';
 import { cardOfListed, cardOfPrice, type RateCard, usdPerMillion } from './rate-card.ts';
 import { listedName, publicLists, supplementRow } from './supplement.ts';
 
@@ -25,6 +25,14 @@ type PricedAnswer = {
   readonly serviceTier?: string | null | undefined;
 };
 
+/** The most that a request and its answer may have. */
+type RequestSize = {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly hasAudio: boolean;
+  readonly serviceTier?: string | undefined;
+};
+
 export interface Pricing {
   /**
    * Loads the public price list once, if `target` needs it; without a target, always. Returns `undefined` when there is
@@ -38,6 +46,11 @@ export interface Pricing {
    * `usd` is `null` when the price is unknown. Before `load`, all prices of the public list are unknown.
    */
   price(target: PricedTarget, answer: PricedAnswer): PricedUsage;
+  /**
+   * The most nano-dollars that a request with these tokens may cost, its cache writes included. `undefined` when the price
+   * is unknown.
+   */
+  ceiling(target: PricedTarget, request: RequestSize): number | undefined;
   /** The standard price of a short request, for comparing targets. `undefined` when it is unknown. */
   standardPrice(target: PricedTarget): Price | undefined;
   /** In tokens. `undefined` when the public list is not loaded or does not contain the model. */
@@ -87,6 +100,11 @@ export function createPricing(options: {
       const card = cardFor(target, servedModel);
       const isPriced = card !== undefined && !(card.isInputOnly && usage.outputTokens > 0);
       return isPriced ? priceUsage({ usage, card, serviceTier }) : unknownCost;
+    },
+    ceiling(target, request) {
+      const card = cardFor(target);
+      const isPriced = card !== undefined && !(card.isInputOnly && request.outputTokens > 0);
+      return isPriced ? ceilingOf({ ...request, card }) : undefined;
     },
     standardPrice(target) {
       const rates = cardFor(target)?.steps[0].rates;

@@ -365,6 +365,11 @@ export function toNano(lines: readonly bigint[]): number[] {
   });
 }
 
+/** The least whole number of nano-dollars that is no less. */
+export function nanoAtLeast(amount: bigint): number {
+  return Number((amount + attoPerNano - 1n) / attoPerNano);
+}
+
 /** Nano-dollars as US dollars: the double nearest to the decimal. */
 export function usdOf(nano: number): number {
   return nano / nanoPerUsd;

@@ -16,6 +16,12 @@ export type ErrorSummary = {
   readonly policy?: string;
   /** Name of the plugin's rule. */
   readonly rule?: string;
+  /** The budget that leaves no room, with code `budget_exceeded`. */
+  readonly budget?: string;
+  /** The value of the budget's `by` tag. */
+  readonly by?: string;
+  /** Epoch milliseconds at which the budget is available again. */
+  readonly resetsAt?: number;
 };
 
 /** One line of the trail: an attempt of one target, or why the target was skipped. */

@@ -118,6 +118,12 @@ export type CallOptions<
   readonly route?: Route<Provider> | undefined;
   /** What a target must be to serve the call, besides what its tier requires. */
   readonly requires?: Requires | undefined;
+  /**
+   * US dollars that all attempts of the call may cost together, those of calls that plugins make for it included. Then it
+   * fails with `budget_exceeded`. A target of unknown price is not used.
+   * @default no limit
+   */
+  readonly maxUsd?: number | undefined;
   /** Checks the complete answer. A rejected answer is `invalid_output`, and so is an exception. */
   readonly validate?:
     | ((

@@ -1,3 +1,4 @@
+import type { BudgetSettings } from './budget.ts';
 import type { CallDefaults, RetrySettings, TargetId, Timeouts } from './call-options.ts';
 import type { TagOptions } from './completion.ts';
 import type { AttemptErrorCode } from './error-code.ts';
@@ -7,6 +8,7 @@ import type { Capability, Provider } from './provider.ts';
 import type { Compliance, Requires } from './requires.ts';
 import type { RuleConditions } from './rule-conditions.ts';
 import type { Runtime } from './runtime.ts';
+import type { Store } from './store.ts';
 import type { Strategy } from './strategy.ts';
 import type { Price } from './usage.ts';
 
@@ -285,6 +287,8 @@ export type RoutingConfig<
         readonly [Name in NoInfer<ProviderName>]?: Limits | undefined;
       }
     | undefined;
+  /** By name: how much calls may spend. `docs/budgets.md` describes them. */
+  readonly budgets?: Readonly<Record<string, BudgetSettings>> | undefined;
   /** Merged into every call's tags. */
   readonly tags?: TagOptions | undefined;
 };
@@ -301,6 +305,12 @@ export type RouterConfig<
   readonly strategies?: Readonly<Record<StrategyName, Strategy>> | undefined;
   /** Plugins around every call, the outermost first. */
   readonly plugins?: readonly Plugin[] | undefined;
+  /**
+   * Where the router keeps what its budgets have spent. The router does not close it. Routers with the same store share
+   * their budgets, by name.
+   * @default in memory, forgotten with the process
+   */
+  readonly store?: Store | undefined;
   /** Clock, timers and randomness. For tests: `fakeRuntime()` from `signalbox/testing`. @default the system's */
   readonly runtime?: Runtime | undefined;
 };

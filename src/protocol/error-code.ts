@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'budget_exceeded'
   | 'policy_blocked'
   | 'plugin_failed'
+  | 'store_failed'
   | 'closed';
 
 /** Codes of failed attempts: the rows of the failure table. */
@@ -37,6 +38,7 @@ export type AttemptErrorCode = Exclude<
   | 'budget_exceeded'
   | 'policy_blocked'
   | 'plugin_failed'
+  | 'store_failed'
   | 'closed'
 >;
 

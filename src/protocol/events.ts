@@ -1,4 +1,5 @@
 import type { ErrorSummary, Verdict } from './attempt.ts';
+import type { BudgetUnit } from './budget.ts';
 import type { Tags } from './completion.ts';
 import type { ConfigChange, ConfigProblem } from './config-source.ts';
 import type { PlannedFallbacks, PlannedTarget, TierOrder } from './decision.ts';
@@ -35,6 +36,20 @@ type OfRouter = {
   readonly callId: null;
   readonly tier: null;
   readonly tags: Tags;
+};
+
+/** One cap of a budget. Amounts are in its unit. */
+type OfBudget = {
+  /** Name of the budget; `maxUsd` for the option of the call. */
+  readonly budget: string;
+  /** The value of its `by` tag. */
+  readonly by?: string;
+  readonly unit: BudgetUnit;
+  readonly limit: number;
+  /** What was billed. */
+  readonly settled: number;
+  /** Epoch milliseconds. Absent for `maxUsd`. */
+  readonly resetsAt?: number;
 };
 
 type Skip = { readonly target: string; readonly key?: number; readonly reason: string };
@@ -123,6 +138,18 @@ type Payloads<TierName extends string> = {
     readonly breakdown: Cost['breakdown'];
     readonly priced: Cost['priced'];
   };
+  /** A budget is spent to one of the shares in its `warnAt`: once for each share, value of `by` and window. */
+  'budget-warning': OfCall<TierName> & OfBudget & { readonly share: number };
+  /**
+   * A cap leaves no room. `rejected`: the call fails. `cut`: an answer is ended, and the call fails. `passed-over`: the
+   * target is skipped. `limited`: the vendor gets a lower `maxOutputTokens`. `warned`: it is only spent, under
+   * `onExceeded: 'warn'`; once for each value of `by` and window.
+   */
+  'budget-exceeded': OfCall<TierName> &
+    OfBudget & {
+      readonly target: string;
+      readonly action: 'rejected' | 'cut' | 'passed-over' | 'limited' | 'warned';
+    };
   'call-end': OfCall<TierName> & {
     readonly status: 'ok' | 'error' | 'aborted';
     /** The target that answered. */
@@ -229,6 +256,15 @@ type Payloads<TierName extends string> = {
     readonly error: ErrorSummary;
     /** The first 100 problems of the document. */
     readonly problems: readonly ConfigProblem[];
+  };
+  /**
+   * The store did not record what was spent: the answer stands, and the budgets lack its cost. A store that fails before
+   * an attempt fails the call with `store_failed`.
+   */
+  'store-error': OfRouter & {
+    /** The name of the store. */
+    readonly store: string;
+    readonly error: unknown;
   };
   /** A listener threw or rejected. This does not affect the call. */
   'listener-error': OfRouter & {

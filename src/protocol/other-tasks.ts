@@ -43,6 +43,7 @@ type SharedOptions<Provider extends string> = Pick<
   | 'retry'
   | 'route'
   | 'requires'
+  | 'maxUsd'
   | 'providerOptions'
   | 'userId'
   | 'onUnsupported'

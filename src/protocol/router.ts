@@ -1,3 +1,4 @@
+import type { BudgetState } from './budget.ts';
 import type { CallOptions, TargetId } from './call-options.ts';
 import type { Completion, ObjectOf, ToolCallOf } from './completion.ts';
 import type { RoutingConfig } from './config.ts';
@@ -147,6 +148,11 @@ export type Snapshot = {
   readonly at: number;
   /** By `provider/model`. */
   readonly targets: Readonly<Record<string, TargetSnapshot>>;
+  /**
+   * The caps of the budgets, at most 1,000. Of a budget with `by`: the values that have spent something in the current
+   * window. From a store outside of the process they may be as of the snapshot before. Absent without budgets.
+   */
+  readonly budgets?: readonly BudgetState[];
   /** The date of the configured `prices`. Absent if it is unknown. */
   readonly pricesDate?: string;
   /** The price lists in use: the first one that has a model applies. The public list is among them once it is loaded. */
@@ -307,7 +313,7 @@ export interface Router<
   snapshot(): Snapshot;
 
   /**
-   * Replaces tiers, defaults, prices, limits and tags. Running calls finish with the previous configuration; their
+   * Replaces tiers, defaults, prices, limits, budgets and tags. Running calls finish with the previous configuration; their
    * attempts in flight count against changed limits. Health and statistics of remaining targets are kept. Providers
    * cannot be replaced.
    * @throws SignalboxError `config` if the configuration is invalid. Nothing changes then.

@@ -17,6 +17,8 @@ const eventNames = {
   hedge: true,
   'first-token': true,
   cost: true,
+  'budget-warning': true,
+  'budget-exceeded': true,
   'call-end': true,
   feedback: true,
   'circuit-open': true,
@@ -33,6 +35,7 @@ const eventNames = {
   'target-demote-end': true,
   'config-change': true,
   'config-rejected': true,
+  'store-error': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;
 

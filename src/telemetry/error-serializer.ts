@@ -26,6 +26,7 @@ export type SerializedError = {
   readonly phase?: string;
   readonly policy?: string;
   readonly rule?: string;
+  readonly budget?: string;
   /** US dollars billed for all attempts. `null` if a price is unknown. Absent if nothing was billed. */
   readonly cost?: number | null;
   readonly attempts?: readonly SerializedAttempt[];
@@ -90,11 +91,23 @@ function costOf(trail: readonly Attempt[]): number | null | undefined {
 }
 
 function serializeOurs(error: SignalboxError, bytes: number): SerializedError {
-  const { code, tier, target, status, retryAfterMs, requestId, phase, policy, rule, trail } = error;
+  const {
+    code,
+    tier,
+    target,
+    status,
+    retryAfterMs,
+    requestId,
+    phase,
+    policy,
+    rule,
+    budget,
+    trail,
+  } = error;
   const entry: SerializedError = {
     type: 'SignalboxError',
     message: clipped(error.message, Math.min(longest.message, Math.floor(bytes / 3))),
-    ...only({ code, tier, target, status, retryAfterMs, requestId, phase, policy, rule }),
+    ...only({ code, tier, target, status, retryAfterMs, requestId, phase, policy, rule, budget }),
     ...only({ cost: costOf(trail) }),
   };
   const attempts: SerializedAttempt[] = [];

@@ -296,7 +296,7 @@ describe('an invalid tool call before the first visible part', () => {
       const { router } = setUp({ a: [calls('search'), 'Fine.'] });
       const stream = router.stream('t', 'a long question', { tools, transfer });
       const { trail } = await stream.completion;
-      expect(trail[0]?.usage).toMatchObject({ inputTokens: 3, estimated: true });
+      expect(trail[0]?.usage).toMatchObject({ inputTokens: 15, estimated: true });
       expect(trail[0]?.cost).toBeGreaterThan(0);
     },
   );

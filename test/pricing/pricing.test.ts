@@ -179,3 +179,38 @@ test('prices an embedding model by its input, and not an unexpected output', asy
   const odd = { ...usage, outputTokens: 1 };
   expect(pricing.price(target, { usage: odd })).toMatchObject({ usd: null, priced: 'unknown' });
 });
+
+describe('the ceiling of a request', () => {
+  const size = { inputTokens: 1_000, outputTokens: 100, hasAudio: false };
+  const claude: PricedTarget = {
+    target: 'anthropic/claude-sonnet-4-5',
+    model: 'claude-sonnet-4-5',
+    priceList: 'anthropic',
+  };
+
+  test('is exact for a plain price', async () => {
+    const pricing = createPricing({ now, prices: { 'x/m': { input: 1, output: 5 } } });
+    expect(pricing.ceiling({ target: 'x/m', model: 'm' }, size)).toBe(1_500_000);
+    expect(pricing.ceiling({ target: 'x/other', model: 'other' }, size)).toBeUndefined();
+  });
+
+  test('is no less than what any such usage costs', async () => {
+    const pricing = await loadedPricing();
+    const usages: Partial<Usage>[] = [
+      {},
+      { cachedInputTokens: 800 },
+      { cacheWriteTokens: 1_000 },
+      { cacheWriteTokens: 1_000, cacheWriteTokensByTtl: { '1h': 1_000 } },
+      { reasoningTokens: 100 },
+    ];
+    for (const target of [gpt4o, claude]) {
+      for (const serviceTier of [undefined, 'flex', 'priority', 'fast']) {
+        const ceiling = pricing.ceiling(target, { ...size, serviceTier }) ?? 0;
+        for (const more of usages) {
+          const { usd } = pricing.price(target, { usage: { ...usage, ...more }, serviceTier });
+          expect(Math.round((usd ?? 0) * 1e9)).toBeLessThanOrEqual(ceiling);
+        }
+      }
+    }
+  });
+});

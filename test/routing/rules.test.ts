@@ -205,14 +205,16 @@ describe('a rule implied by an earlier one', () => {
   it('never matches a call that the earlier one does not', () => {
     let implied = 0;
     fc.assert(
-      fc.property(conditions, conditions, anyFacts, (own, other, given) => {
+      fc.property(conditions, conditions, fc.boolean(), anyFacts, (any, other, isBoth, given) => {
+        // Two independent conditions rarely imply each other.
+        const own = isBoth ? { ...any, ...other } : any;
         if (!implies(own, other, tiers)) return;
         implied += 1;
         if (matches(own, given)) expect(matches(other, given)).toBe(true);
       }),
       { numRuns: 5_000 },
     );
-    expect(implied).toBeGreaterThan(20);
+    expect(implied).toBeGreaterThan(1_000);
   });
 
   it.each<[string, RuleConditions, RuleConditions]>([

@@ -74,6 +74,9 @@ expectType<
     | 'target-demote-end'
     | 'config-change'
     | 'config-rejected'
+    | 'budget-warning'
+    | 'budget-exceeded'
+    | 'store-error'
     | 'listener-error'
   >
 >(true);

@@ -4,16 +4,13 @@ import { rootKeywordsOf } from '../../internal/schema-root.ts';
 import type { CallOptions, Validation } from '../../protocol/call-options.ts';
 import type { Completion, FinishReason, Warning } from '../../protocol/completion.ts';
 import type { Json, JsonSchema } from '../../protocol/json.ts';
-import type { NormalMessage, ToolCallPart } from '../../protocol/message.ts';
+import type { ToolCallPart } from '../../protocol/message.ts';
 import type { ToolChoice } from '../../protocol/request.ts';
 import type { StandardSchema } from '../../protocol/standard-schema.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
-import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
-import type { Collected } from '../core/collected.ts';
 import { checkAgainst, isStandardSchema, toJsonSchema, validatorOf } from '../core/json-schema.ts';
 import type { AnsweredRequest, WholeCompletion } from '../core/task.ts';
-import { estimateUsage } from '../core/token-estimate.ts';
 import { textProblem } from './text-validators.ts';
 
 /** What the caller expects of an answer; made once for all attempts of a call. */
@@ -435,12 +432,6 @@ export class AnswerCheck {
     }
     const { task, layers } = this.#plan.call;
     return layers === undefined ? task.check(completion) : layers.check(completion);
-  }
-
-  /** The usage of a stream that was ended here: its vendor bills it, but had no time to report the usage. */
-  estimate(messages: readonly NormalMessage[], collected: Collected): Usage | undefined {
-    if (this.invalidCall === undefined) return undefined;
-    return estimateUsage(messages, collected.partial(this.#plan.target.id).content);
   }
 
   #problemOf(name: string): SignalboxError | undefined {

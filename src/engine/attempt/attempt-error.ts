@@ -5,6 +5,8 @@ import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type { Provider } from '../../protocol/provider.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { targetLabel } from '../core/engine.ts';
+import type { AttemptStream } from './attempt-stream.ts';
+import type { Timing } from './attempt-timeouts.ts';
 
 /** Between the words of an identifier; a prompt has spaces there. */
 const separators = /[-_.]+/g;
@@ -66,4 +68,21 @@ export function attemptError(
     message: `${targetLabel(target)}: ${raw.message}${rejectedKey(raw, provider, target)}`,
     requestId: isEcho ? undefined : requestId,
   });
+}
+
+/** Whether the attempt was ended on our side: the vendor may have gone on. */
+export function endedByUs({ code, phase }: SignalboxError): boolean {
+  if (code === 'timeout') return phase === 'total' || phase === 'pace' || phase === 'throughput';
+  return code === 'aborted' || code === 'closed' || code === 'budget_exceeded';
+}
+
+/** Whether the failure counts against the target: not a timeout that the call has shortened, nor a process that stood still. */
+export function isTargetsFault(
+  { code, phase }: SignalboxError,
+  timing: Timing | undefined,
+  stream: AttemptStream | undefined,
+): boolean {
+  if (code === 'timeout') return timing?.isShortened(phase) !== true;
+  const isLost = code === 'connection' || code === 'stream_interrupted';
+  return !(isLost && stream?.stoodStill === true);
 }

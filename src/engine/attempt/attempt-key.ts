@@ -3,6 +3,7 @@ import type { ResolvedTarget } from '../../config/resolve.ts';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { targetLabel } from '../core/engine.ts';
+import type { OwnKey } from '../core/own-key.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -15,6 +16,21 @@ export function prepareKey(
 ): Promise<void> | undefined {
   const { connectMs = defaults.connectMs } = { ...call.tier.timeouts, ...call.options.timeouts };
   return ownKey?.prepare({ runtime, scope, connectMs });
+}
+
+/** The key of the attempt. @throws SignalboxError when there is none */
+export function takeKey({ scope }: Run, { target }: AttemptPlan, ownKey: OwnKey) {
+  try {
+    return ownKey.take();
+  } catch (error) {
+    throw noKey(target, error, scope.reason);
+  }
+}
+
+/** Whether the vendor has not just rejected the key. */
+export function maySendKey({ engine }: Run, { target }: AttemptPlan, fingerprint: string): boolean {
+  const { untils } = engine.registry.provider(target.provider).key(fingerprint);
+  return (untils.credential ?? 0) <= engine.runtime.now();
 }
 
 /** The vendor has just rejected the key. */

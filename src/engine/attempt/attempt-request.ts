@@ -2,20 +2,31 @@ import { defaults } from '../../config/defaults.ts';
 import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
 import type { NormalMessage, TextPart } from '../../protocol/message.ts';
-import type { PreparedCall, Provider } from '../../protocol/provider.ts';
+import type { PluginAttemptResult } from '../../protocol/plugin.ts';
+import type { AttemptContext, PreparedCall, Provider } from '../../protocol/provider.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Usage } from '../../protocol/usage.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import type { Collected } from '../core/collected.ts';
-import type { Loading } from '../core/engine.ts';
-import { capabilitiesOf, targetLabel } from '../core/engine.ts';
+import {
+  type Admission,
+  capabilitiesOf,
+  keyLabel,
+  type Loading,
+  targetLabel,
+} from '../core/engine.ts';
+import { requestTokens } from '../core/expected-cost.ts';
 import { untilEnded } from '../core/scope.ts';
+import { inputTokensOf } from '../core/token-estimate.ts';
 import type { AttemptParts } from './attempt-stream.ts';
 import type { Continuation, Interruption, Run } from './run.ts';
 
 /** What one attempt sends. */
 export type AttemptRequest = {
   readonly prepared: PreparedCall;
-  /** The turns that are sent. */
+  /** What is sent besides the call's own messages. */
+  readonly turns: readonly NormalMessage[];
+  /** All that is sent. */
   readonly messages: readonly NormalMessage[];
   /** What the answer continues. */
   readonly continuation?: Continuation;
@@ -37,8 +48,12 @@ const droppedCodes: readonly string[] = ['dropped-param', 'dropped-part'];
  * Puts the request into the vendor's format. Nothing is sent yet.
  * @throws SignalboxError `unsupported` when the target would have to drop something and `onUnsupported` forbids that
  */
-export function prepareAttempt(plan: AttemptPlan, repair: readonly NormalMessage[]): PreparedCall {
-  const { call, target, provider, options } = plan;
+export function prepareAttempt(
+  plan: AttemptPlan,
+  repair: readonly NormalMessage[],
+  options: AttemptPlan['options'] = plan.options,
+): PreparedCall {
+  const { call, target, provider } = plan;
   const made = call.task.prepare(provider, { target, options, repair });
   const prepared = plan.isOutputLowered && call.kind === 'chat' ? withLowered(plan, made) : made;
   const onUnsupported = options.onUnsupported ?? defaults.onUnsupported;
@@ -49,6 +64,67 @@ export function prepareAttempt(plan: AttemptPlan, repair: readonly NormalMessage
     `lacks ${dropped.param ?? 'something in the request'}: ${dropped.message}`,
     { target: target.id },
   );
+}
+
+/** Why it is not sent: while a retry waited for its delay, the target may have been isolated or its circuit opened. */
+export function refusalOf({ engine, call, chain }: Run, plan: AttemptPlan): string | undefined {
+  const { target, state, tries } = plan;
+  if (engine.registry.isolated.has(target.id)) return 'isolated';
+  if (tries <= 1) return undefined;
+  const isOptional = call.tier.whenAllOpen === 'fail-fast' || chain.othersFree(plan, 'connection');
+  return isOptional ? state.circuit.check()?.reason : undefined;
+}
+
+/** What was used so far, for a vendor that has not reported it. */
+export function estimatedUsage(
+  { call, options }: AttemptPlan,
+  { turns }: AttemptRequest,
+  collected: Collected,
+): Usage {
+  const ofTurns = turns.length === 0 ? 0 : inputTokensOf(turns);
+  return collected.estimate(requestTokens(call.task, options.system) + ofTurns);
+}
+
+/** Sends the request through the plugins. `ended` resolves with the line of the attempt in the trail. */
+export function sendInLayers(
+  { target, call, options, provider }: AttemptPlan,
+  prepared: PreparedCall,
+  context: AttemptContext,
+  known: { readonly attempt: number; readonly ended: Promise<PluginAttemptResult> },
+): AsyncIterable<readonly ProviderPart[]> {
+  const send = () => prepared.send(context);
+  if (call.layers === undefined) return send();
+  const { wire, platform, priceList } = provider;
+  const vendor = platform ?? priceList;
+  return call.layers.send(
+    {
+      target: target.id,
+      provider: target.provider,
+      model: target.model,
+      ...keyLabel(target),
+      ...known,
+      ...(vendor !== undefined && { vendor }),
+      wire,
+      transfer: context.transfer,
+      options,
+      signal: context.signal,
+      connected: () => context.watch.connected(),
+    },
+    send,
+  );
+}
+
+export type Lowered = NonNullable<Extract<Admission, { type: 'reserved' }>['lowered']>;
+
+/** The same request with less room for its answer. */
+export function withLessOutput(
+  request: AttemptRequest,
+  plan: AttemptPlan,
+  { maxOutputTokens, warning }: Lowered,
+): AttemptRequest {
+  const prepared = prepareAttempt(plan, request.turns, { ...plan.options, maxOutputTokens });
+  const warnings = [...prepared.warnings, warning];
+  return { ...request, prepared: { warnings, send: (context) => prepared.send(context) } };
 }
 
 async function load(run: Run, plan: AttemptPlan, work: Promise<unknown>): Promise<void> {

@@ -181,6 +181,11 @@ export class AttemptStream implements AttemptParts {
     return waiting.promise;
   }
 
+  /** Ends it with that failure, after the parts that have arrived. */
+  cut(reason: SignalboxError): void {
+    if (!this.#isOver) void this.#cutShort(reason);
+  }
+
   leave(): void {
     this.#end();
     this.#answer(undefined);

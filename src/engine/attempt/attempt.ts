@@ -10,25 +10,30 @@ import { AnswerCheck } from '../answer/answer-check.ts';
 import { toCompletion } from '../answer/to-completion.ts';
 import type { AttemptPlan } from '../core/attempt-plan.ts';
 import { type Collected, createCollected } from '../core/collected.ts';
-import { keyLabel, type Slot, targetLabel } from '../core/engine.ts';
+import { type Admission, keyLabel, type Slot, targetLabel } from '../core/engine.ts';
 import type { OwnKey } from '../core/own-key.ts';
 import type { WholeCompletion } from '../core/task.ts';
-import { estimateUsage } from '../core/token-estimate.ts';
 import { failureOf, type Payload } from '../core/trail.ts';
 import type { Decision } from '../failures/decide.ts';
 import { isQueueRejection, notSent } from '../failures/queue-rejection.ts';
 import { AttemptCost } from './attempt-cost.ts';
-import { attemptError, repeatsPrompt } from './attempt-error.ts';
-import { keyStillRejected, noKey, prepareKey } from './attempt-key.ts';
-import { type AttemptRequest, joinedTo } from './attempt-request.ts';
+import { attemptError, endedByUs, isTargetsFault } from './attempt-error.ts';
+import { keyStillRejected, maySendKey, noKey, prepareKey, takeKey } from './attempt-key.ts';
+import {
+  type AttemptRequest,
+  estimatedUsage,
+  joinedTo,
+  refusalOf,
+  sendInLayers,
+  withLessOutput,
+} from './attempt-request.ts';
 import { type AttemptParts, AttemptStream } from './attempt-stream.ts';
 import { type Timing, timingOf } from './attempt-timeouts.ts';
+import { enterPaid } from './enter-paid.ts';
 import { Grant, type RenewableKey } from './grant.ts';
+import { noteNewNames } from './new-names.ts';
 import type { Run } from './run.ts';
 import { WatchedParts } from './watched-parts.ts';
-
-/** Most new names in one answer. Each is compared with the whole prompt; the others are new in the next answer, too. */
-const maxNewNames = 8;
 
 /** What the trail and the events have of an attempt. */
 type Recorded = Pick<
@@ -48,8 +53,10 @@ export class RunningAttempt {
   /** Whether its answer continues that of another target. */
   readonly continues: boolean;
   readonly answerCheck: AnswerCheck;
+  /** Set when it was not sent, because it does not fit into a budget. */
+  refused: Extract<Admission, { type: 'refused' }> | undefined;
   readonly #run: Run;
-  readonly #request: AttemptRequest;
+  #request: AttemptRequest;
   readonly #cost: AttemptCost;
   /** When it left the queue: the wait before is not the target's. */
   #startedAt: number;
@@ -65,13 +72,13 @@ export class RunningAttempt {
   /** While its tier limits how slow an answer may be. */
   #watched: WatchedParts | undefined;
   #isCommitted = false;
-  #newNames = 0;
+  #noteNewName: ReturnType<typeof noteNewNames> | undefined;
   #stream: AttemptStream | undefined;
   /** For the plugins, while there are any. */
   #ended: PromiseWithResolvers<PluginAttemptResult> | undefined;
 
   constructor(run: Run, plan: AttemptPlan, request: AttemptRequest) {
-    const { engine, trail } = run;
+    const { engine } = run;
     this.plan = plan;
     this.collected = createCollected(request.continuation, plan.maxAnswerBytes);
     this.continues = request.continuation !== undefined;
@@ -79,7 +86,7 @@ export class RunningAttempt {
     this.#run = run;
     this.#request = request;
     this.#startedAt = engine.runtime.now();
-    this.#cost = new AttemptCost(engine, plan, trail);
+    this.#cost = new AttemptCost(run, plan);
   }
 
   /** Whether the vendor got a key that may be another one now, such as one that a function returned. */
@@ -95,7 +102,7 @@ export class RunningAttempt {
   /** Waits for its key and its turn, then yields the parts in order. Leaving early closes the socket. */
   start(): AttemptParts | Promise<AttemptParts> {
     const { ownKey } = this.plan;
-    if (ownKey === undefined) return this.#enter();
+    if (ownKey === undefined) return this.#enter(false);
     const preparing = prepareKey(this.#run, this.plan);
     if (preparing === undefined) return this.#enterWith(ownKey);
     return preparing.then(() => this.#enterWith(ownKey));
@@ -103,40 +110,31 @@ export class RunningAttempt {
 
   /** @throws SignalboxError when there is no key, or when the vendor has just rejected it */
   #enterWith(ownKey: OwnKey): AttemptParts | Promise<AttemptParts> {
-    const { engine, scope } = this.#run;
-    const { target } = this.plan;
-    try {
-      this.#callKey = ownKey.take();
-    } catch (error) {
-      throw noKey(target, error, scope.reason);
-    }
+    this.#callKey = takeKey(this.#run, this.plan, ownKey);
     const { fingerprint } = this.#callKey;
-    const { untils } = engine.registry.provider(target.provider).key(fingerprint);
-    const wasSent = (untils.credential ?? 0) <= engine.runtime.now();
+    const wasSent = maySendKey(this.#run, this.plan, fingerprint);
     this.#renewableKey = { fingerprint, isSeen: true, wasSent };
-    if (!wasSent) throw noKey(target, keyStillRejected(), undefined);
-    return this.#enter();
+    if (!wasSent) throw noKey(this.plan.target, keyStillRejected(), undefined);
+    return this.#enter(false);
   }
 
-  #enter(): AttemptParts | Promise<AttemptParts> {
+  #enter(hasWaited: boolean): AttemptParts | Promise<AttemptParts> {
     const { engine, scope } = this.#run;
-    const refusal = this.#refusal();
+    const refusal = refusalOf(this.#run, this.plan);
     if (refusal !== undefined) throw notSent(targetLabel(this.plan.target), refusal);
     const entered = engine.limits.enter(this.plan, scope);
     // Not awaited without need: the circuit must be entered in the turn in which it was checked.
-    if (!(entered instanceof Promise)) return this.#start(entered);
-    const queuedAt = engine.runtime.now();
-    return entered.then((slot) => this.#startAfterWait(slot, engine.runtime.now() - queuedAt));
+    if (!(entered instanceof Promise)) return this.#pay(entered, hasWaited, hasWaited);
+    return entered.then((slot) => this.#pay(slot, hasWaited, true));
   }
 
   /** Makes the completion of a whole answer and checks it. Bills it, whatever the checks say. */
   conclude(): WholeCompletion | Promise<WholeCompletion> {
     const { collected, answerCheck } = this;
-    const usage = collected.usage() ?? estimateUsage(this.#request.messages, collected.content);
+    const usage = collected.usage() ?? estimatedUsage(this.plan, this.#request, this.collected);
     const cost = this.#cost.bill(usage, collected);
-    return cost instanceof Promise
-      ? cost.then((known) => answerCheck.check(this.#completion(usage, known)))
-      : answerCheck.check(this.#completion(usage, cost));
+    const check = (known: Completion['cost']) => answerCheck.check(this.#completion(usage, known));
+    return cost instanceof Promise ? cost.then(check) : check(cost);
   }
 
   /** Records a success. Returns the completion. */
@@ -160,13 +158,22 @@ export class RunningAttempt {
 
   /** Records a failure of the target, and bills what the vendor reported. `decided` follows. */
   async fail(raw: SignalboxError): Promise<SignalboxError> {
+    try {
+      return await this.#failed(raw);
+    } finally {
+      const released = this.#cost.release();
+      if (released !== undefined) await released;
+    }
+  }
+
+  async #failed(raw: SignalboxError): Promise<SignalboxError> {
     // It was still in the queue: nothing was sent, and the target is not at fault.
     if (this.#attempt === undefined) return raw;
     const { collected, answerCheck } = this;
     const { messages } = this.#request;
     const error = attemptError(raw, collected.requestId, this.plan, messages);
     const isWhole = collected.finish !== undefined;
-    const fault = this.#isTargetsFault(error) ? 'target' : 'call';
+    const fault = isTargetsFault(error, this.#timing, this.#stream) ? 'target' : 'call';
     this.#grant?.failed(error, {
       ...this.#ending(),
       isSlow: this.#slowness() !== undefined,
@@ -175,16 +182,16 @@ export class RunningAttempt {
       renewableKey: this.#renewableKey,
     });
     this.#grant = undefined;
-    const usage = collected.usage() ?? answerCheck.estimate(messages, collected);
+    // The vendor bills what it has generated, but had no time to report it.
+    const isLeft =
+      answerCheck.invalidCall !== undefined || (collected.hasStarted && endedByUs(error));
+    const usage =
+      collected.usage() ??
+      (isLeft ? estimatedUsage(this.plan, this.#request, this.collected) : undefined);
     const isUnbilled = this.#cost.billed === undefined && usage !== undefined;
     if (isUnbilled) await this.#cost.bill(usage, collected);
-    return error;
-  }
-
-  #isTargetsFault({ code, phase }: SignalboxError): boolean {
-    if (code === 'timeout') return this.#timing?.isShortened(phase) !== true;
-    const isLost = code === 'connection' || code === 'stream_interrupted';
-    return !(isLost && this.#stream?.stoodStill === true);
+    if (error.code !== 'budget_exceeded' || !collected.hasStarted) return error;
+    return error.with({ partial: collected.partial(this.plan.target.id) });
   }
 
   /** Records the failure's line, with what was decided. */
@@ -193,9 +200,15 @@ export class RunningAttempt {
     const startedAt = this.#startedAt;
     // The function had no other key: the vendor's 401 is the error already.
     const isRepeated = this.plan.hasRenewedKey && this.#renewableKey?.wasSent === false;
+    if (this.refused?.next !== undefined) {
+      const label = { target: this.plan.target.id, ...keyLabel(this.plan.target) };
+      this.#run.trail.skip(label, `over budget "${error.budget}"`);
+      return;
+    }
     if (this.#attempt === undefined) {
       const failure = failureOf(error, decision.verdict, error.message);
-      const outcome = isQueueRejection(error) ? 'skipped' : failure.outcome;
+      const isSkipped = isQueueRejection(error) || error.code === 'budget_exceeded';
+      const outcome = isSkipped ? 'skipped' : failure.outcome;
       const reason = state.describe(failure.reason);
       this.#record(
         {
@@ -227,20 +240,30 @@ export class RunningAttempt {
     });
   }
 
-  /** Why it is not sent: while a retry waited for its delay, the target may have been isolated or its circuit opened. */
-  #refusal(): string | undefined {
-    const { engine, call, chain } = this.#run;
-    const { target, state, tries } = this.plan;
-    if (engine.registry.isolated.has(target.id)) return 'isolated';
-    if (tries <= 1) return undefined;
-    const isOptional =
-      call.tier.whenAllOpen === 'fail-fast' || chain.othersFree(this.plan, 'connection');
-    return isOptional ? state.circuit.check()?.reason : undefined;
+  /** Reserves what it may cost, before anything is sent. */
+  #pay(slot: Slot, hasWaited: boolean, hasPaused: boolean): AttemptParts | Promise<AttemptParts> {
+    if (this.plan.call.spending === undefined) return this.#go(slot, hasPaused);
+    return enterPaid(slot, () => this.#cost.reserve(this.#request.turns, hasWaited), {
+      go: (lowered, afterPause) => {
+        if (lowered !== undefined) {
+          this.#request = withLessOutput(this.#request, this.plan, lowered);
+        }
+        return () => this.#go(slot, hasPaused || afterPause);
+      },
+      again: () => this.#enter(true),
+      refused: (admission) => {
+        this.refused = admission;
+      },
+    });
   }
 
-  #startAfterWait(slot: Slot, queuedMs: number): AttemptParts {
-    const { call, trail, chain } = this.#run;
-    this.#queuedMs = queuedMs;
+  #go(slot: Slot, afterPause: boolean): AttemptParts {
+    return afterPause ? this.#startAfterWait(slot) : this.#start(slot);
+  }
+
+  #startAfterWait(slot: Slot): AttemptParts {
+    const { engine, call, trail, chain } = this.#run;
+    this.#queuedMs = engine.runtime.now() - this.#startedAt;
     // Meanwhile a hedge may have taken the last attempt, or another call the circuit's probe.
     const isOneTooMany = trail.attempts >= call.tier.maxAttempts;
     const reason = isOneTooMany ? 'maxAttempts reached' : chain.unavailability(this.plan)?.reason;
@@ -271,7 +294,10 @@ export class RunningAttempt {
       ...(this.#callKey !== undefined && { callKey: this.#callKey }),
       send: call.layers === undefined ? (context) => prepared.send(context) : this.#sendInLayers,
       onLimits: (limits) => grant.reported(limits),
-      onUnknownName: this.#noteUnknownName,
+      onUnknownName: (reported, name) => {
+        this.#noteNewName ??= noteNewNames(this.#run, this.plan, this.#request.messages);
+        this.#noteNewName(reported, name);
+      },
       mayUse: (fingerprint) => {
         const provider = engine.registry.provider(target.provider);
         const isSeen = fingerprint !== undefined;
@@ -308,46 +334,10 @@ export class RunningAttempt {
   }
 
   readonly #sendInLayers = (context: AttemptContext): AsyncIterable<readonly ProviderPart[]> => {
-    const { prepared } = this.#request;
-    const { target, call, options, provider } = this.plan;
-    const { wire, platform, priceList } = provider;
-    const vendor = platform ?? priceList;
-    const send = () => prepared.send(context);
-    if (call.layers === undefined) return send();
     this.#ended = Promise.withResolvers();
-    return call.layers.send(
-      {
-        target: target.id,
-        provider: target.provider,
-        model: target.model,
-        ...keyLabel(target),
-        attempt: this.#attempt ?? 0,
-        ...(vendor !== undefined && { vendor }),
-        wire,
-        transfer: context.transfer,
-        options,
-        signal: context.signal,
-        connected: () => context.watch.connected(),
-        ended: this.#ended.promise,
-      },
-      send,
-    );
-  };
-
-  readonly #noteUnknownName = (reported: string, name: string): void => {
-    const { target, options } = this.plan;
-    const { unknownNames } = this.#run.engine.registry.target(target.id);
-    if (!unknownNames.isNew(reported)) {
-      unknownNames.add(reported);
-      return;
-    }
-    if (++this.#newNames > maxNewNames) return;
-    // The vendor chose the name.
-    const isEcho = repeatsPrompt(name, this.#request.messages, options.system);
-    const path = isEcho ? '?' : reported;
-    const isNew = unknownNames.isNew(path);
-    unknownNames.add(path);
-    if (isNew) this.#emit('shape-changed', { target: target.id, path });
+    const { promise: ended } = this.#ended;
+    const attempt = this.#attempt ?? 0;
+    return sendInLayers(this.plan, this.#request.prepared, context, { attempt, ended });
   };
 
   readonly #see = (part: ProviderPart): void => {
@@ -355,6 +345,11 @@ export class RunningAttempt {
     const { engine, onFirstToken } = this.#run;
     this.answerCheck.see(part);
     collected.add(part);
+    this.#cost.see(
+      part,
+      () => collected.usage() ?? estimatedUsage(this.plan, this.#request, this.collected),
+      (error) => this.#stream?.cut(error),
+    );
     if (this.#firstTokenMs === undefined && (collected.hasStarted || part.type === 'finish')) {
       this.#firstTokenMs = engine.runtime.now() - this.#startedAt;
       const target = this.plan.target.id;

@@ -115,7 +115,10 @@ export class Grant {
     const settled = this.#permit.settle(isFailure ? 'failure' : outcome);
     this.#trail.emitCircuit(plan, settled, isSlow && !isFailure ? 'timeout' : error.code);
     const isCallEnd =
-      error.code === 'aborted' || error.code === 'closed' || error.phase === 'total';
+      error.code === 'aborted' ||
+      error.code === 'closed' ||
+      error.code === 'budget_exceeded' ||
+      error.phase === 'total';
     let isTargetLimited = false;
     if (!isCallEnd) {
       const attempt = { sent: this.#sent, emptyUntil: this.#emptyUntil, renewableKey };

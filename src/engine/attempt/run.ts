@@ -31,6 +31,8 @@ export type Run = {
   readonly scope: Scope;
   readonly trail: Trail;
   readonly chain: Chain;
+  /** It starts now or not at all. */
+  readonly isHedge?: true;
   /** Called at the first token of the attempt. */
   readonly onFirstToken?: () => void;
   /** Set once an answer was interrupted after the reader had seen a part of it. */

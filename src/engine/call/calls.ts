@@ -1,3 +1,4 @@
+import { Spending } from '../../budgets/spending.ts';
 import { checkCallOptions, findTier } from '../../config/check.ts';
 import { splitTarget } from '../../config/cross-check.ts';
 import {
@@ -37,6 +38,8 @@ export type CallContext = {
   readonly plugins: readonly Plugin[];
   /** What a call on whose behalf they are made requires. */
   readonly requires?: readonly Requires[];
+  /** What it spends. */
+  readonly spending?: Spending | undefined;
 };
 
 /** What a call is for, as the user gave it. */
@@ -62,6 +65,16 @@ function setOptions<Options extends CallOptions>(options: Options): Options & Se
     ...(timeouts !== undefined && { timeouts: withoutUndefined(timeouts) }),
     ...(retry !== undefined && { retry: withoutUndefined(retry) }),
   } as Options & SetTags;
+}
+
+/** What the call may spend, with what is left of a call on whose behalf it is made. */
+function spendingOf(
+  { budgets }: ResolvedConfig,
+  { maxUsd }: CallOptions,
+  parent: Spending | undefined,
+): { readonly spending?: Spending } {
+  if (budgets.length === 0 && maxUsd === undefined && parent === undefined) return {};
+  return { spending: new Spending(maxUsd, parent) };
 }
 
 /** Reads a call to its end. */
@@ -160,7 +173,7 @@ export class Calls {
 
   /** Checks and normalizes what the user gave, once. */
   #open<Options extends CallOptions>(
-    { config, plugins, requires: inherited = [] }: CallContext,
+    { config, plugins, requires: inherited = [], spending }: CallContext,
     { kind, mode, ...question }: Question<Options>,
   ): Call {
     const called = findTier(config, question.tier);
@@ -190,6 +203,7 @@ export class Calls {
       options,
       task,
       tags,
+      ...spendingOf(config, options, spending),
       mode,
       // Data must not switch off a plugin: a rule that sends calls to an exempt tier does not exempt them.
       plugins: plugins.filter(
@@ -201,10 +215,14 @@ export class Calls {
   }
 
   /** What makes the calls of a plugin: they end with its call, and pass the plugins inside of it. */
-  #makerFor({ config, requires, drill }: Call, scope: Scope, inside: readonly Plugin[]): CallMaker {
+  #makerFor(
+    { config, requires, drill, spending }: Call,
+    scope: Scope,
+    inside: readonly Plugin[],
+  ): CallMaker {
     // The last one makes the fault of a drill, which takes calls for itself.
     const plugins = drill === undefined ? inside : inside.slice(0, -1);
-    const context = { config, plugins, requires };
+    const context = { config, plugins, requires, spending };
     const within = <Options extends Pick<CallOptions, 'signal' | 'timeouts'>>(
       options: Options | undefined,
     ) => {
@@ -223,6 +241,7 @@ export class Calls {
           ...call,
           id: this.#engine.runtime.createId('call'),
           tier: this.#tierOf(call, target),
+          ...(spending !== undefined && { spending: new Spending(undefined, spending) }),
           options: within({ ...call.options, route: {} }),
           tags: { ...config.tags, ...call.called.tags, ...withoutUndefined(tags ?? {}) },
           mode: 'complete',

@@ -42,7 +42,7 @@ class Leg {
   #cut: SignalboxError | undefined;
   #isOver = false;
 
-  constructor(run: Run, plan: AttemptPlan) {
+  constructor(run: Run, plan: AttemptPlan, isHedge?: true) {
     const { promise, resolve } = Promise.withResolvers<'started' | 'failed'>();
     const onFirstToken = (): void => {
       if (this.#cut === undefined) this.rival?.cutFor(this);
@@ -56,7 +56,8 @@ class Leg {
     this.lead = promise;
     this.#run = run;
     this.#scope = scopeWithin(run.engine.runtime, run.scope);
-    this.tried = tryTarget({ ...run, onFirstToken, scope: this.#scope }, plan);
+    const own = { ...run, onFirstToken, scope: this.#scope };
+    this.tried = tryTarget(isHedge ? { ...own, isHedge } : own, plan);
     this.tried.then(
       ({ verdict }) => (verdict === 'done' ? resolve('started') : onFailed()),
       onFailed,
@@ -135,6 +136,15 @@ export function tryHedged(run: Run, plan: AttemptPlan): Promise<Tried> {
   return tryBoth(run, plan, { afterMs, maxExtra: hedge.maxExtra });
 }
 
+/** Whether the budgets have room for a hedge, which waits for none. */
+async function hasRoom(run: Run, plan: AttemptPlan): Promise<boolean> {
+  const spare = run.chain.spare(plan);
+  if (spare === undefined) return false;
+  // Its price must be known.
+  await loadFor(run, spare)?.catch(() => undefined);
+  return run.engine.budgets.hasRoom(spare);
+}
+
 async function tryBoth(
   run: Run,
   plan: AttemptPlan,
@@ -149,13 +159,14 @@ async function tryBoth(
   const first = new Leg(run, plan);
   const late = await isLate(run, first, afterMs);
   budget.note(late);
-  if (!late || !chain.hasSpare(plan) || !budget.take(() => engine.retryBudget.take())) {
+  const mayHedge = late && (call.spending === undefined || (await hasRoom(run, plan)));
+  if (!mayHedge || !chain.hasSpare(plan) || !budget.take(() => engine.retryBudget.take())) {
     return first.tried;
   }
   const spare = chain.takeSpare(plan);
   if (spare === undefined) return first.tried;
   trail.emit('hedge', { from: plan.target.id, to: spare.target.id, afterMs });
-  const second = new Leg(run, spare);
+  const second = new Leg(run, spare, true);
   first.rival = second;
   second.rival = first;
   const tried = await race(first, second);

@@ -90,7 +90,8 @@ async function decideOn(
   if (rejectsPrefill(attempt, error)) plan.rejectedPrefill = true;
   // The prefilled turn was rejected, not the request: the answer restarts.
   const restarts = plan.rejectedPrefill && attempt.continues && situation.attemptsLeft > 0;
-  const decision = restarts ? retryAtOnce(situation) : decide(error, situation);
+  const usual = restarts ? retryAtOnce(situation) : decide(error, situation);
+  const decision: Decision = attempt.refused?.next === undefined ? usual : { verdict: 'next' };
   attempt.decided(error, decision);
   if (decision.verdict === 'retry') {
     plan.hasRenewedKey ||= error.code === 'auth';
@@ -126,6 +127,7 @@ function requestFor(run: Run, plan: AttemptPlan): AttemptRequest {
   const { messages } = run.call.task;
   const request = (turns: readonly NormalMessage[]) => ({
     prepared: prepareAttempt(plan, turns),
+    turns,
     messages: [...messages, ...turns],
   });
   const continuation = continuationFor(run, plan);
@@ -176,6 +178,12 @@ function passOverUnloaded(run: Run, plan: AttemptPlan, error: SignalboxError): T
   return next;
 }
 
+/** An answer that was interrupted before, and that no budget lets go on. */
+function withSeen({ interruption }: Run, error: SignalboxError): SignalboxError {
+  const isSet = error.code !== 'budget_exceeded' || error.partial !== undefined;
+  return isSet ? error : error.with({ partial: interruption?.partial });
+}
+
 /**
  * Tries one target until it commits to an answer, or until the failure table decides to go on.
  *
@@ -222,7 +230,8 @@ export async function tryTarget(run: Run, plan: AttemptPlan): Promise<Tried> {
           if (failure === undefined) return false;
           const { attempt, error } = failure;
           plan.isWaiting = false;
-          if (isQueueRejection(error)) plan.tries -= 1;
+          // It was not sent.
+          if (isQueueRejection(error) || attempt.refused !== undefined) plan.tries -= 1;
           decision = await decideOn(run, attempt, error);
           if (decision.verdict !== 'retry') return false;
           request = requestFor(run, plan);
@@ -236,10 +245,13 @@ export async function tryTarget(run: Run, plan: AttemptPlan): Promise<Tried> {
   } catch (thrown) {
     if (failure === undefined || decision === undefined || decision.verdict === 'retry')
       throw thrown;
-    const { error, raw } = failure;
+    const { attempt, error, raw } = failure;
     // A call that ended fails with its own reason.
-    if (decision.verdict === 'stop') throw scope.reason === undefined ? error : asError(raw);
-    chain.failed(plan, error);
+    if (decision.verdict === 'stop') {
+      throw scope.reason === undefined ? withSeen(run, error) : asError(raw);
+    }
+    if (attempt.refused?.next === undefined) chain.failed(plan, error);
+    else chain.passedOver(plan, error, attempt.refused.next);
     return next;
   }
 }

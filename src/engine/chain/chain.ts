@@ -51,6 +51,10 @@ export class Chain {
   /** Set by a prompt that was too long: only a larger window can take it. */
   #refusedWindows: RefusedWindows | undefined;
   #isFirstRejection = true;
+  /** Why the latest target was passed over that does not fit into a budget. */
+  #lastOverBudget: SignalboxError | undefined;
+  /** The targets passed over that may fit once open reservations are settled. */
+  #roomLater: readonly AttemptPlan[] = [];
   /** Absent when the tier lists none. */
   readonly #fallbacks: Fallbacks | undefined;
 
@@ -91,7 +95,7 @@ export class Chain {
       this.#trail.skip({ target: target.id, ...keyLabel(target) }, reason);
     }
     const target = this.#takeLater() ?? (await this.#secondChance()) ?? this.#takeLeastBad();
-    return target && this.#plans.of(target);
+    return target === undefined ? this.#takeOverBudget() : this.#plans.of(target);
   }
 
   /** Why the target must not be tried; `undefined` when it is healthy, or the least bad one. */
@@ -164,6 +168,12 @@ export class Chain {
     return this.#unstarted() > 0 && this.#spareFor(target) !== undefined;
   }
 
+  /** The other target that would be taken. */
+  spare({ target }: AttemptPlan): AttemptPlan | undefined {
+    const spare = this.#spareFor(target);
+    return spare && this.#plans.of(spare);
+  }
+
   /** Takes that other target from the chain; preferably one of another provider. */
   takeSpare({ target }: AttemptPlan): AttemptPlan | undefined {
     const spare = this.#spareFor(target);
@@ -210,6 +220,14 @@ export class Chain {
     this.#preferFallbacks(target, error);
   }
 
+  /** The target was passed over, because it does not fit into a budget. Nothing was sent. */
+  passedOver(plan: AttemptPlan, error: SignalboxError, next: 'never' | 'later'): void {
+    plan.isWaiting = false;
+    this.#lastOverBudget = error;
+    if (next === 'later') this.#roomLater = [...this.#roomLater, plan];
+    this.#dropOtherKeys(plan.target);
+  }
+
   /** The target is tried again, from the start. */
   again({ target }: AttemptPlan): void {
     this.#steps.unshift({ try: target });
@@ -219,6 +237,8 @@ export class Chain {
   exhausted(partial?: PartialAnswer): SignalboxError {
     const { called, rule } = this.#call;
     const { errors, lines } = this.#trail;
+    const over = this.#lastOverBudget;
+    if (over !== undefined && errors.length === 0) return over.with({ partial });
     const passedOver = lines
       .filter((line) => line.outcome === 'skipped' && line.error === undefined)
       .map((line) => `${line.target}: passed over, ${line.reason ?? 'unavailable'}`);
@@ -292,6 +312,14 @@ export class Chain {
       this.#plans.isTried(target) &&
       isReservedForUntried(this.#unstarted(), this.untried(this.#plans.of(target)))
     );
+  }
+
+  /** When nothing else is left, a target waits for the open reservations in its way; once. */
+  #takeOverBudget(): AttemptPlan | undefined {
+    const plan = this.#roomLater.find(({ isLastResort }) => !isLastResort);
+    if (plan === undefined || this.#unstarted() <= 0) return undefined;
+    plan.isLastResort = true;
+    return plan;
   }
 
   #postpone(target: ResolvedTarget, reason: string): string {

@@ -82,6 +82,8 @@ export class AttemptPlan implements LimitedAttempt {
   repair: readonly NormalMessage[] = [];
   /** It rejected a prefilled turn, so its answer starts from the beginning. */
   rejectedPrefill = false;
+  /** Nothing else is left to try: it may wait for room in a budget that passes over targets. */
+  isLastResort = false;
   /** The function for its key was asked again after a 401. */
   hasRenewedKey = false;
   /** Unless the key depends on the call's tags. */

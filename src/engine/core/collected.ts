@@ -11,7 +11,7 @@ import {
   maxAnswerParts,
   memoryBoundOf,
 } from '../../transport/answer-bound.ts';
-import { estimateTokens } from './token-estimate.ts';
+import { charactersPerToken, estimateTokens } from './token-estimate.ts';
 
 type Finish = Extract<ProviderPart, { type: 'finish' }>;
 
@@ -32,6 +32,8 @@ export interface Collected {
   readonly isText: boolean;
   /** What the vendor reported, at the end or before. */
   usage(): Usage | undefined;
+  /** Estimated, for a vendor that reported none; the answer that it continues is not counted. */
+  estimate(inputTokens: number): Usage;
   partial(target: string): PartialAnswer;
 }
 
@@ -46,6 +48,8 @@ class CollectedParts implements Collected {
   isText = true;
   /** The text of the current part, which only an interrupted answer leaves unfinished. */
   #openText: string;
+  /** Characters of other unfinished parts. */
+  #openCharacters = 0;
   readonly #before: readonly Part[];
   readonly #meter: AnswerMeter;
   #early: Usage | undefined;
@@ -89,11 +93,17 @@ class CollectedParts implements Collected {
       case 'part-end':
         this.isText &&= part.part.type === 'text' || part.part.type === 'reasoning';
         if (part.part.type === 'text' || part.part.type === 'refusal') this.#openText = '';
+        else this.#openCharacters = 0;
         this.content.push(part.part);
         this.hasStarted = true;
         break;
       case 'tool-call-start':
         this.isText = false;
+        this.hasStarted = true;
+        break;
+      case 'reasoning-delta':
+      case 'tool-call-delta':
+        this.#openCharacters += part.delta.length;
         this.hasStarted = true;
         break;
       case 'vectors':
@@ -112,14 +122,18 @@ class CollectedParts implements Collected {
     const early = this.#early;
     if (this.finish?.usage !== undefined || early === undefined) return this.finish?.usage;
     // The vendor reported its input and was cut off: the output is what we saw.
-    const seen = estimateTokens(this.#all()) - estimateTokens(this.#before);
-    const outputTokens = Math.max(early.outputTokens, seen);
+    const outputTokens = Math.max(early.outputTokens, this.#seenTokens());
     return {
       ...early,
       outputTokens,
       totalTokens: early.inputTokens + outputTokens,
       estimated: true,
     };
+  }
+
+  estimate(inputTokens: number): Usage {
+    const outputTokens = this.#seenTokens();
+    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
   }
 
   partial(target: string): PartialAnswer {
@@ -136,6 +150,11 @@ class CollectedParts implements Collected {
       const message = `more than ${maxWarnings} warnings: the rest is left out`;
       this.warnings.push({ code: 'compat', message });
     }
+  }
+
+  #seenTokens(): number {
+    const whole = estimateTokens(this.#all()) - estimateTokens(this.#before);
+    return whole + Math.ceil(this.#openCharacters / charactersPerToken);
   }
 
   #all(): readonly Part[] {

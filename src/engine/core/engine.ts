@@ -1,20 +1,25 @@
+import type { Spending } from '../../budgets/spending.ts';
 import type { ResolvedConfig, ResolvedTarget, ResolvedTier } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { Departure, Load } from '../../limits/gate.ts';
 import type { RetryBudget } from '../../limits/request-budgets.ts';
-import type { Pricing } from '../../pricing/pricing.ts';
+import type { PricedTarget, Pricing } from '../../pricing/pricing.ts';
+import type { BudgetState } from '../../protocol/budget.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
-import type { Tags } from '../../protocol/completion.ts';
+import type { Tags, Warning } from '../../protocol/completion.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
+import type { RouterEvents } from '../../protocol/events.ts';
 import type { NormalMessage } from '../../protocol/message.ts';
 import type { Plugin, PluginAttempt } from '../../protocol/plugin.ts';
 import type { Capability, Provider, RateLimit } from '../../protocol/provider.ts';
 import type { Requires } from '../../protocol/requires.ts';
 import type { LimitsSnapshot } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
+import type { Eventually } from '../../protocol/store.ts';
 import type { Strategy } from '../../protocol/strategy.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
+import type { Usage } from '../../protocol/usage.ts';
 import type { Unavailable } from '../../routing/candidate.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
 import type { AnsweredCalls } from '../../telemetry/statistics.ts';
@@ -66,6 +71,79 @@ export interface LimitKeeper {
   prune(names: ConfiguredNames): void;
 }
 
+/** A call and one of its targets, as far as money goes. */
+export type SpendingPlan = LimitedAttempt & {
+  readonly tags: Tags;
+  readonly priced: PricedTarget;
+  /** The most tokens that the model answers with; `undefined` when unknown. */
+  readonly outputLimit: number | undefined;
+  /** Nothing else is left to try. */
+  readonly isLastResort: boolean;
+};
+
+type BudgetEvent = 'budget-warning' | 'budget-exceeded';
+
+/** An attempt, as far as money goes. */
+export type SpendingAttempt = {
+  readonly plan: SpendingPlan;
+  /** What is sent besides the call's own messages: of a repair, or the text to continue. */
+  readonly turns: readonly NormalMessage[];
+  readonly scope: Scope;
+  readonly emit: <Name extends BudgetEvent>(
+    type: Name,
+    payload: Omit<RouterEvents[Name], 'type' | 'at' | 'callId' | 'tier' | 'tags'>,
+  ) => void;
+  /** It is a hedge, which starts now or not at all. */
+  readonly isHedge: boolean;
+  /** It has waited for room already: its turn has come. */
+  readonly hasWaited: boolean;
+};
+
+/** The reservation of an attempt, until it is settled; once. */
+export interface Reserved {
+  /** Characters of the answer at which `progress` is to be asked next. */
+  readonly nextCheck: number;
+  /**
+   * What has been used so far, after `characters` of the answer. Reserves more where that is needed. `cut` when there is
+   * no room for it.
+   */
+  progress(usage: Usage, characters: number): Eventually<'go on' | 'cut'>;
+  /** Counts what was billed, or nothing. Never throws or rejects. */
+  settle(billed?: { readonly usage: Usage; readonly usd: number | null }): Eventually<void>;
+  /** The error of an answer that was cut. */
+  cutError(): SignalboxError;
+}
+
+/** Whether an attempt may spend what it may cost. */
+export type Admission =
+  /** Nothing limits it. */
+  | { readonly type: 'free' }
+  /** `lowered`: the most output that there is room for, which the vendor must be sent. */
+  | {
+      readonly type: 'reserved';
+      readonly reserved: Reserved;
+      readonly lowered?: { readonly maxOutputTokens: number; readonly warning: Warning };
+    }
+  /** Only open reservations are in its way. `room` resolves when it is worth to try again. */
+  | { readonly type: 'wait'; readonly room: () => Promise<void> }
+  /** `next`: another target may fit; `later` when this one may, once open reservations are settled. */
+  | {
+      readonly type: 'refused';
+      readonly error: SignalboxError;
+      readonly next?: 'never' | 'later';
+    };
+
+/** The budgets of the router, and the `maxUsd` of its calls. Not used by a call that has neither. */
+export interface BudgetKeeper {
+  /** Reserves the most that the attempt may cost. @throws SignalboxError `store_failed` */
+  reserve(attempt: SpendingAttempt): Eventually<Admission>;
+  /** Whether a hedge would fit now. Reserves nothing. */
+  hasRoom(plan: SpendingPlan): Eventually<boolean>;
+  snapshot(config: ResolvedConfig): readonly BudgetState[];
+  /** A configuration is in use from now on. */
+  configure(config: ResolvedConfig): void;
+}
+
 /** Loads the vendors' SDKs, each once. */
 export interface Loading {
   /**
@@ -82,6 +160,7 @@ export type Engine = {
   readonly registry: TargetRegistry;
   readonly retryBudget: RetryBudget;
   readonly limits: LimitKeeper;
+  readonly budgets: BudgetKeeper;
   /** Retained while their calls are in flight. */
   readonly configs: LiveConfigs;
   readonly pricing: Pricing;
@@ -114,6 +193,8 @@ export type Call = {
   /** The whole call, when it is one of several batches. */
   readonly whole?: Call;
   readonly tags: Tags;
+  /** Absent when nothing limits what it spends. */
+  readonly spending?: Spending;
   /** `complete` commits to an answer when it is whole; `stream` with its first visible part. */
   readonly mode: 'complete' | 'stream';
   /** The plugins that apply to the call, the outermost first. */

@@ -126,6 +126,7 @@ export class Configuration {
 
   #use(config: ResolvedConfig): void {
     this.#engine.limits.configure(config);
+    this.#engine.budgets.configure(config);
     this.#engine.configs.configure(config);
   }
 

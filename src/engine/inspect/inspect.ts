@@ -199,6 +199,7 @@ export function takeSnapshot(
     at: engine.runtime.now(),
     targets: Object.fromEntries(targets),
     ...(config.input.pricesDate !== undefined && { pricesDate: config.input.pricesDate }),
+    ...(config.budgets.length > 0 && { budgets: engine.budgets.snapshot(config) }),
     priceLists: [...ownLists, ...engine.pricing.lists()],
     retryBudget: engine.retryBudget.tokens(),
     callsInFlight,

@@ -160,6 +160,41 @@ describe('tags', () => {
   });
 });
 
+describe('budgets', () => {
+  it('are counted, and noted on the span, without the value of their tag', async () => {
+    const telemetry = startTelemetry();
+    const router = createRouter({
+      providers: { a: fakeProvider({ text: 'x', usage: { inputTokens: 60, outputTokens: 1 } }) },
+      tiers: { t: ['a/one'] },
+      budgets: { user: { by: 'user', requests: 1, per: 'day', warnAt: [0.5] } },
+      plugins: [telemetry.plugin],
+    });
+    const tags = { user: canary };
+    await router.complete('t', 'x', { tags });
+    await router.complete('t', 'x', { tags }).catch(() => undefined);
+    const points = await telemetry.points();
+    const budget = { 'signalbox.budget': 'user', 'signalbox.budget.unit': 'requests' };
+    expect(points['signalbox.budget.warnings']?.map(({ attributes }) => attributes)).toContainEqual(
+      {
+        ...budget,
+        'signalbox.tier': 't',
+        'signalbox.budget.share': 0.5,
+      },
+    );
+    expect(points['signalbox.budget.exceeded']).toEqual([
+      {
+        attributes: { ...budget, 'signalbox.tier': 't', 'signalbox.budget.action': 'rejected' },
+        value: 1,
+      },
+    ]);
+    expect(JSON.stringify(points)).not.toContain(canary);
+    const [, , refused] = telemetry.spans;
+    expect(refused?.events.map(({ name }) => name)).toEqual(['signalbox.budget.exceeded']);
+    expect(refused?.attributes['error.type']).toBe('budget_exceeded');
+    await router.close();
+  });
+});
+
 describe('the answer of a plugin', () => {
   it('has a span of the call, and none of an attempt', async () => {
     const telemetry = startTelemetry();

@@ -51,6 +51,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^ann: anthropic.*\nann: anthropic.*\nann: over budget "user", answer with 402\nbob: anthropic.*\nsearch: openai\/\S+, because over budget "search"\nuser ann: 2 of 2 requests$/m,
   '13-feedback.ts':
     /^feedback: openai\/\S+ 0\.4 \(edited\)\nfirst openai\/\S+, in the end anthropic\/\S+\nopenai\/\S+: its quality is 0\.4, and requires\.minQuality is 0\.7\ndemoted too: openai\/\S+, anthropic/m,
+  '16-opentelemetry.ts':
+    /^POST \/search\n {2}signalbox fast.* {2}signalbox\.failover.*\n(?: {4}chat gpt-5\.4-mini {2}connection\n)+ {4}chat claude-haiku-4-5 {2}\d+ tokens\n(?:.*\n)*signalbox_cost_total\{.*\} 0\.\d+/m,
   '11-choose-and-check.ts':
     /^priority: openai.*\nround-robin: .*\nleast-busy: .*\ncheapest: .*\nfastest: .*\nweighted: \d+ of 10\nbalanced: .*\nchecked: invalid_output, then anthropic\/\S+: \{ "city": "Lisbon" \}\n0 may take an image: lacks vision$/m,
   '12-follow-sources.ts':

@@ -86,6 +86,19 @@ async function collect(parts: AsyncIterator<PluginParts, void>): Promise<WholeCo
   throw new SignalboxError('stream_interrupted', 'the call ended without an answer');
 }
 
+/** Whether a plugin does more than listen. */
+function isLayer(plugin: Plugin): boolean {
+  return (
+    plugin.wrapCall !== undefined ||
+    plugin.wrapAttempt !== undefined ||
+    plugin.onRequest !== undefined ||
+    plugin.onParts !== undefined ||
+    plugin.eligible !== undefined ||
+    plugin.accept !== undefined ||
+    plugin.onToolCall !== undefined
+  );
+}
+
 /** The calls of one router. */
 export class Calls {
   readonly #engine: Engine;
@@ -207,9 +220,10 @@ export class Calls {
       mode,
       // Data must not switch off a plugin: a rule that sends calls to an exempt tier does not exempt them.
       plugins: plugins.filter(
-        ({ exceptTiers }) =>
-          exceptTiers === undefined ||
-          [called, tier].some(({ name }) => !exceptTiers.includes(name)),
+        (plugin) =>
+          isLayer(plugin) &&
+          (plugin.exceptTiers === undefined ||
+            [called, tier].some(({ name }) => plugin.exceptTiers?.includes(name) !== true)),
       ),
     };
   }

@@ -42,10 +42,19 @@ function checkOptions(options: object): void {
 export function openTelemetry(options: OpenTelemetryOptions = {}): Plugin {
   checkOptions(options);
   const telemetry = new Telemetry(options);
+  const wrapCall: NonNullable<Plugin['wrapCall']> = (call, next) => telemetry.inCall(call.id, next);
+  const wrapAttempt: NonNullable<Plugin['wrapAttempt']> = (attempt, next) =>
+    telemetry.send(attempt, next);
   return {
     name: 'otel',
-    wrapCall: (call, next) => telemetry.inCall(call.id, next),
-    wrapAttempt: (attempt, next) => telemetry.send(attempt, next),
+    // Without an SDK the plugin has no hooks and is no layer, so that it costs next to nothing. A type cannot say that a
+    // property is sometimes absent.
+    get wrapCall() {
+      return (telemetry.isIdle ? undefined : wrapCall) as typeof wrapCall;
+    },
+    get wrapAttempt() {
+      return (telemetry.isIdle ? undefined : wrapAttempt) as typeof wrapAttempt;
+    },
     close: () => telemetry.close(),
     on: {
       'call-start': (event) => telemetry.callStarted(event),

@@ -1,8 +1,10 @@
 import {
   type Attributes,
   context,
+  createNoopMeter,
   type MeterProvider,
   metrics as metricsApi,
+  ProxyTracerProvider,
   type TracerProvider,
   trace,
 } from '@opentelemetry/api';
@@ -71,6 +73,10 @@ export function hasMethod(value: unknown, name: string): value is object {
   );
 }
 
+/** What the API returns as long as no SDK is registered. */
+const noTracerProvider = new ProxyTracerProvider().getDelegate();
+const noMeter = createNoopMeter();
+
 /** Spans and metrics of one router. */
 export class Telemetry {
   readonly #options: OpenTelemetryOptions;
@@ -83,6 +89,16 @@ export class Telemetry {
   constructor(options: OpenTelemetryOptions) {
     this.#options = options;
     this.#legacyNames = options.legacyNames === true;
+  }
+
+  /** Whether nothing records: no SDK was given, and none is registered. */
+  get isIdle(): boolean {
+    const { tracerProvider, meterProvider } = this.#options;
+    if (tracerProvider !== undefined || meterProvider !== undefined) return false;
+    const traces = trace.getTracerProvider();
+    const isUntraced =
+      traces instanceof ProxyTracerProvider && traces.getDelegate() === noTracerProvider;
+    return isUntraced && metricsApi.getMeterProvider().getMeter(scope.name) === noMeter;
   }
 
   get #tracer() {
@@ -107,6 +123,7 @@ export class Telemetry {
   }
 
   callStarted(event: RouterEvents['call-start']): void {
+    if (this.isIdle) return;
     const { callId, kind } = event;
     const call = startCallSpan(this.#tracer, event);
     const maps = { attempts: new Map(), tags: new Map() };
@@ -147,9 +164,9 @@ export class Telemetry {
 
   attemptStarted(event: RouterEvents['attempt-start']): void {
     const { callId, attempt, target } = event;
-    this.#circuitSeen(target);
     const call = this.#calls.get(callId);
     if (call === undefined) return;
+    this.#circuitSeen(target);
     call.tags.set(attempt, this.tagsOf(event));
     // Of an attempt that passes this plugin, more is known when it is sent.
     if (!call.isWrapped) this.#openUnseen(call, event);

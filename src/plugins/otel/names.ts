@@ -93,7 +93,7 @@ export const spanEvents = {
 } as const;
 
 /** Bucket boundaries of durations, in seconds, by the conventions: 0.01 * 2^n. */
-export const secondsBuckets = Array.from({ length: 14 }, (_, power) => 2 ** power / 100);
+const secondsBuckets = Array.from({ length: 14 }, (_, power) => 2 ** power / 100);
 
 /** Bucket boundaries of the former histogram of tokens: 4^n. */
 const tokenBuckets = Array.from({ length: 14 }, (_, power) => 4 ** power);

@@ -21,7 +21,9 @@ const isInstalled = spawnSync('prometheus', ['--version']).status === 0;
 if (!isInstalled) {
   const how = 'apt-get install -y --no-install-recommends prometheus';
   if (process.env.REQUIRE_PROMETHEUS) throw new Error(`prometheus is not installed: ${how}`);
-  console.warn(`\n!!! SKIPPED: no prometheus here, so no query of docs/observability is run. ${how}\n`);
+  console.warn(
+    `\n!!! SKIPPED: no prometheus here, so no query of docs/observability is run. ${how}\n`,
+  );
 }
 
 type Query = { readonly name: string; readonly expr: string };
@@ -40,7 +42,9 @@ function queries(): readonly Query[] {
   return [...ofBoard, ...ofRules].map(({ name, expr }) => ({
     name,
     expr: expr
-      .replaceAll(/\$__rate_interval|\[(5m|15m|1h)\]/g, (all: string) => (all[0] === '[' ? '[1m]' : '1m'))
+      .replaceAll(/\$__rate_interval|\[(5m|15m|1h)\]/g, (all: string) =>
+        all[0] === '[' ? '[1m]' : '1m',
+      )
       .replace(/\s(>|==) [\d.]+\s*$/, ''),
   }));
 }
@@ -87,70 +91,78 @@ it.skipIf(!isInstalled)('has alerts that Prometheus accepts', async () => {
   expect(stdout).toContain('SUCCESS: 7 rules found');
 });
 
-it.skipIf(!isInstalled)('has values for each query, in a Prometheus that scraped a router', async () => {
-  const reader = new PrometheusExporter({ preventServerStart: true });
-  const traffic = makeTraffic(new MeterProvider({ readers: [reader] }));
-  const server = createServer(async (_, response) => {
-    await traffic.once();
-    const { resourceMetrics } = await reader.collect();
-    response.setHeader('content-type', 'text/plain; version=0.0.4');
-    response.end(new PrometheusSerializer().serialize(resourceMetrics));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const spare = createServer().listen(0, '127.0.0.1');
-  await once(spare, 'listening');
-  const portOf = (each: typeof server) => (each.address() as AddressInfo).port;
-  const port = portOf(spare);
-  spare.close();
-  const directory = mkdtempSync(join(tmpdir(), 'signalbox-prometheus-'));
-  const config = join(directory, 'prometheus.yml');
-  const targets = [`127.0.0.1:${portOf(server)}`];
-  const scrape = { job_name: 'app', static_configs: [{ targets }] };
-  writeFileSync(
-    config,
-    JSON.stringify({
-      global: { scrape_interval: '1s' },
-      rule_files: [rulesPath],
-      scrape_configs: [scrape],
-    }),
-  );
-  const child = spawn(
-    'prometheus',
-    [
-      `--config.file=${config}`,
-      `--storage.tsdb.path=${join(directory, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    { stdio: 'ignore' },
-  );
-  const exited = once(child, 'exit');
-  try {
-    let empty: readonly Query[] = queries();
-    expect(empty.length).toBeGreaterThan(20);
-    for (let second = 0; second < 60 && empty.length > 0; second += 1) {
-      await setTimeout(1_000);
-      const missing: Query[] = [];
-      for (const each of empty) if (!(await hasValue(port, each.expr))) missing.push(each);
-      empty = missing;
+it.skipIf(!isInstalled)(
+  'has values for each query, in a Prometheus that scraped a router',
+  async () => {
+    const reader = new PrometheusExporter({ preventServerStart: true });
+    const traffic = makeTraffic(new MeterProvider({ readers: [reader] }));
+    const server = createServer(async (_, response) => {
+      await traffic.once();
+      const { resourceMetrics } = await reader.collect();
+      response.setHeader('content-type', 'text/plain; version=0.0.4');
+      response.end(new PrometheusSerializer().serialize(resourceMetrics));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const spare = createServer().listen(0, '127.0.0.1');
+    await once(spare, 'listening');
+    const portOf = (each: typeof server) => (each.address() as AddressInfo).port;
+    const port = portOf(spare);
+    spare.close();
+    const directory = mkdtempSync(join(tmpdir(), 'signalbox-prometheus-'));
+    const config = join(directory, 'prometheus.yml');
+    const targets = [`127.0.0.1:${portOf(server)}`];
+    const scrape = { job_name: 'app', static_configs: [{ targets }] };
+    writeFileSync(
+      config,
+      JSON.stringify({
+        global: { scrape_interval: '1s' },
+        rule_files: [rulesPath],
+        scrape_configs: [scrape],
+      }),
+    );
+    const child = spawn(
+      'prometheus',
+      [
+        `--config.file=${config}`,
+        `--storage.tsdb.path=${join(directory, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ],
+      { stdio: 'ignore' },
+    );
+    const exited = once(child, 'exit');
+    try {
+      let empty: readonly Query[] = queries();
+      expect(empty.length).toBeGreaterThan(20);
+      for (let second = 0; second < 60 && empty.length > 0; second += 1) {
+        await setTimeout(1_000);
+        const missing: Query[] = [];
+        for (const each of empty) if (!(await hasValue(port, each.expr))) missing.push(each);
+        empty = missing;
+      }
+      expect(empty).toEqual([]);
+    } finally {
+      child.kill();
+      await exited;
+      server.closeAllConnections();
+      server.close();
+      await traffic.router.close();
+      rmSync(directory, { recursive: true, force: true });
     }
-    expect(empty).toEqual([]);
-  } finally {
-    child.kill();
-    await exited;
-    server.closeAllConnections();
-    server.close();
-    await traffic.router.close();
-    rmSync(directory, { recursive: true, force: true });
-  }
-});
+  },
+);
+
+type Answer = {
+  readonly status: string;
+  readonly error?: string;
+  readonly data?: { readonly result: readonly { readonly value: readonly [number, string] }[] };
+};
 
 /** Whether the query has a series with a number. */
 async function hasValue(port: number, expr: string): Promise<boolean> {
   const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`;
   const response = await fetch(url).catch(() => undefined);
   if (response === undefined) return false;
-  const { status, error, data } = await response.json();
+  const { status, error, data } = (await response.json()) as Answer;
   if (status === 'error' && response.status === 400) throw new Error(`${expr}: ${error}`);
-  const values: readonly { value: readonly [number, string] }[] = data?.result ?? [];
-  return values.some(({ value }) => Number.isFinite(Number(value[1])));
+  return (data?.result ?? []).some(({ value }) => Number.isFinite(Number(value[1])));
 }

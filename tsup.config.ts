@@ -12,6 +12,7 @@ export default defineConfig({
     compatible: 'src/compatible.ts',
     config: 'src/config.ts',
     cache: 'src/cache.ts',
+    otel: 'src/otel.ts',
     store: 'src/store.ts',
     reports: 'src/reports.ts',
     policies: 'src/policies.ts',

@@ -105,6 +105,7 @@ export type {
   PluginAttemptResult,
   PluginCall,
   PluginCallEnd,
+  PluginListeners,
   PluginParts,
   PluginRequest,
   PluginRouter,

@@ -12,6 +12,7 @@ import { createDrills } from './engine/inspect/drills.ts';
 import { takeFeedback } from './engine/inspect/feedback.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
 import { demoteTarget, isolateTarget } from './engine/inspect/isolate.ts';
+import { addListeners } from './engine/inspect/plugin-listeners.ts';
 import { SignalboxError } from './errors.ts';
 import { nodeVersionProblem } from './internal/node-version.ts';
 import type { CallOptions, TargetId } from './protocol/call-options.ts';
@@ -64,6 +65,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
   const drills = createDrills(engine);
   const calls = new Calls(engine, (call) => drills.drilled(call));
   const layers = [...(plugins ?? [])];
+  for (const plugin of layers) addListeners(emitter, plugin);
   const context = () => ({ config: configuration.current, plugins: layers });
   for (const plugin of layers) plugin.onCreate?.({ plugins: layers, auditHead: emitHead(plugin) });
 

@@ -180,6 +180,14 @@ describe('architecture', () => {
     }
   });
 
+  it('names OpenTelemetry in its plugin only', () => {
+    const users = files.filter(({ text }) =>
+      importsOf(text).some((name) => name.startsWith('@opentelemetry/')),
+    );
+    expect(users.length).toBeGreaterThan(0);
+    for (const { path } of users) expect(path).toMatch(/^plugins\/otel\//);
+  });
+
   it.each(files.map((file) => [file.path, file] as const))('%s holds one idea', (_, file) => {
     expect(linesOfCode(file.text)).toBeLessThanOrEqual(maxLinesOfCode);
   });

@@ -329,6 +329,7 @@ describe('docs/architecture.md', () => {
     const kinds: Record<string, readonly string[]> = {
       'src/engine/': inside('engine'),
       'src/apps/': inside('apps'),
+      'src/plugins/': inside('plugins'),
       'src/wires/': ['src/wires/<wire>/'],
       'src/adapters/': ['src/adapters/<vendor or wire>/'],
     };

@@ -64,3 +64,9 @@ it('counts no tokens for a call without limits', async () => {
   expect(entered).toContain('engine/call/run-call.ts');
   expect(entered.filter((file) => /tokens?/.test(file))).toEqual([]);
 });
+
+it('enters nothing of OpenTelemetry without its plugin', async () => {
+  const entered = await enteredBy();
+  const own = (file: string) => file.startsWith('plugins/') || file === 'internal/async-context.ts';
+  expect(entered.filter(own)).toEqual([]);
+});

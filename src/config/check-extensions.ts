@@ -1,6 +1,7 @@
 import { quoted } from '../internal/quoted.ts';
 import type { Store } from '../protocol/store.ts';
 import { builtInStrategies } from '../routing/strategy.ts';
+import { listenableNames } from '../telemetry/emitter.ts';
 import type { Problem } from './problems.ts';
 
 const hooks = [
@@ -16,7 +17,7 @@ const hooks = [
   'close',
 ] as const;
 
-const pluginKeys: readonly string[] = ['name', 'exceptTiers', 'failOpen', 'redacts', ...hooks];
+const pluginKeys: readonly string[] = ['name', 'exceptTiers', 'failOpen', 'on', 'redacts', ...hooks];
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
@@ -24,6 +25,22 @@ function isObject(value: unknown): value is object {
 
 function isListOfStrings(value: unknown): boolean {
   return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+/** What is wrong with the listeners of a plugin. */
+function listenerProblems(listeners: unknown, path: readonly (string | number)[]): Problem[] {
+  if (listeners === undefined) return [];
+  if (!isObject(listeners) || Array.isArray(listeners)) {
+    return [{ path, message: 'must be an object of listeners by event' }];
+  }
+  return Object.entries(listeners).flatMap(([name, listener]): Problem[] => {
+    if (!listenableNames.includes(name)) {
+      const hint = { name, known: listenableNames, otherwise: 'list' } as const;
+      return [{ path: [...path, name], message: 'is no event', hint }];
+    }
+    if (listener === undefined || typeof listener === 'function') return [];
+    return [{ path: [...path, name], message: 'must be a function' }];
+  });
 }
 
 function problemsOf(plugin: object, index: number, tiers: readonly string[]): readonly Problem[] {
@@ -59,6 +76,7 @@ function problemsOf(plugin: object, index: number, tiers: readonly string[]): re
       problems.push(problem(hook, 'must be a function'));
     }
   }
+  problems.push(...listenerProblems(get('on'), ['plugins', index, 'on']));
   // A plugin that is an object literal with a misspelt hook would silently do nothing.
   for (const key of Object.keys(plugin)) {
     if (pluginKeys.includes(key) || !/^(on|wrap)[A-Z]/.test(key)) continue;

@@ -63,7 +63,10 @@ export type Unavailability = 'limited' | 'exhausted' | 'credential' | 'model';
 
 /** The payload of each event, without its name. */
 type Payloads<TierName extends string> = {
-  'call-start': OfCall<TierName> & { readonly mode: 'complete' | 'stream' };
+  'call-start': OfCall<TierName> & {
+    readonly kind: 'chat' | 'embed' | 'image';
+    readonly mode: 'complete' | 'stream';
+  };
   /** The call was planned. Has what the decision depended on, so that it can be computed again without the prompt. */
   'route-plan': OfCall<TierName> & {
     /** The rule that matched. */

@@ -1,10 +1,11 @@
 import type { Attempt, ErrorSummary } from './attempt.ts';
 import type { CallDefaults, CallOptions, TargetId } from './call-options.ts';
 import type { Completion, FinishReason, TagOptions, Tags } from './completion.ts';
+import type { EventName, EventOf } from './events.ts';
 import type { Json, JsonSchema } from './json.ts';
-import type { Message, NormalMessage, ToolCallPart } from './message.ts';
+import type { Message, NormalMessage, ToolCallPart, Wire } from './message.ts';
 import type { Embeddings, EmbedOptions } from './other-tasks.ts';
-import type { NormalTool } from './request.ts';
+import type { NormalTool, Transfer } from './request.ts';
 import type { Runtime } from './runtime.ts';
 import type { ProviderPart, StreamPart } from './stream-part.ts';
 
@@ -168,8 +169,14 @@ export interface PluginAttempt {
   readonly model: string;
   /** Position of the key in the provider's pool, from 1. Absent without a pool. */
   readonly key?: number;
-  /** Number of the attempt within the call, from 1. */
+  /** Number of the attempt within the call, from 1, as in its events. */
   readonly attempt: number;
+  /** The vendor or its platform, such as `openai`, `x-ai` or `vertex`: the name in price lists. Absent if it is in none. */
+  readonly vendor?: string;
+  readonly wire: Wire;
+  readonly transfer: Transfer;
+  /** The options that apply: the call's over those of the target and the tier. */
+  readonly options: Readonly<CallDefaults>;
   /** Aborts when the attempt must end, for any reason. */
   readonly signal: AbortSignal;
   readonly call: PluginCall;
@@ -202,6 +209,11 @@ export interface PartsHook {
 
 /** The decision about a tool call. A denied call is not in `toolCalls`; its part in `content` has `denied`. */
 export type ToolCallDecision = 'allow' | { readonly replace: Json } | { readonly deny: string };
+
+/** Listeners by the name of their event; `'*'` receives every event. */
+export type PluginListeners = {
+  readonly [Name in EventName | '*']?: ((event: EventOf<Name>) => unknown) | undefined;
+};
 
 type MaybePromise<Value> = Value | Promise<Value>;
 
@@ -292,6 +304,12 @@ export interface Plugin {
    * that throws fails the call, unless it was aborted.
    */
   onEnd?(end: PluginCallEnd, call: PluginCall): MaybePromise<void>;
+  /**
+   * Listeners for the router's events, registered when the router is made, in place of `router.on`. They are called
+   * synchronously, also for calls that plugins make, but not for calls of `exceptTiers`. One that throws affects no call
+   * and is reported as `listener-error`. Events without a listener are not even created, so name only those you need.
+   */
+  readonly on?: PluginListeners | undefined;
   /** Called when the router is closed and all calls have ended. */
   close?(): MaybePromise<void>;
 }

@@ -41,6 +41,9 @@ const eventNames = {
   'listener-error': true,
 } as const satisfies Record<EventName, true>;
 
+/** The names that can be listened to. */
+export const listenableNames: readonly string[] = ['*', ...Object.keys(eventNames)];
+
 type Listener = (event: RouterEvent) => unknown;
 
 type Registration = {

@@ -1000,6 +1000,21 @@ describe('the plugins of a configuration', () => {
       [{ name: 'x', accept: true }],
       'plugins[0].accept: must be a function',
     ],
+    [
+      'a listener for an unknown event',
+      [{ name: 'x', on: { failovers: () => 1 } }],
+      'plugins[0].on.failovers: is no event; did you mean "failover"?',
+    ],
+    [
+      'a listener that is no function',
+      [{ name: 'x', on: { retry: true } }],
+      'plugins[0].on.retry: must be a function',
+    ],
+    [
+      'listeners that are no object',
+      [{ name: 'x', on: [] }],
+      'plugins[0].on: must be an object of listeners by event',
+    ],
     ['a misspelt hook', [{ name: 'x', onRequests: () => 1 }], 'did you mean "onRequest"?'],
     [
       'exceptTiers that is no list',

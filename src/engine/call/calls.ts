@@ -8,6 +8,7 @@ import {
   targetsOf,
 } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
+import { currentContext } from '../../internal/async-context.ts';
 import { withoutUndefined } from '../../internal/own.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { CallOptions } from '../../protocol/call-options.ts';
@@ -90,6 +91,20 @@ async function collect(parts: AsyncIterator<PluginParts, void>): Promise<WholeCo
   throw new SignalboxError('stream_interrupted', 'the call ended without an answer');
 }
 
+/** Whether a plugin does more than listen. */
+function isLayer(plugin: Plugin): boolean {
+  return (
+    plugin.wrapCall !== undefined ||
+    plugin.wrapAttempt !== undefined ||
+    plugin.onRequest !== undefined ||
+    plugin.onParts !== undefined ||
+    plugin.eligible !== undefined ||
+    plugin.accept !== undefined ||
+    plugin.onToolCall !== undefined ||
+    plugin.onEnd !== undefined
+  );
+}
+
 /** The calls of one router. */
 export class Calls {
   readonly #engine: Engine;
@@ -131,16 +146,20 @@ export class Calls {
     return await collect(this.#starter.start(call));
   }
 
-  /** Nothing happens before the first read; the configuration is that of then. */
+  /**
+   * Nothing happens before the first read; the configuration is that of then. With plugins, all of it runs in the async
+   * context of this call, whoever reads it: a trace continues where the stream was made.
+   */
   stream(
     context: () => CallContext,
     tier: string,
     messages: Messages,
     options: CallOptions | undefined,
   ): CompletionStream {
+    const inContext = context().plugins.length === 0 ? undefined : currentContext();
     return createCompletionStream(async (leaving) => {
       const call = this.openChat(context(), 'stream', tier, messages, options);
-      return this.#starter.start(call, leaving);
+      return this.#starter.start(call, { leaving, inContext });
     }, this.#engine.runtime);
   }
 
@@ -205,7 +224,7 @@ export class Calls {
       tags,
       ...spendingOf(config, options, within?.spending),
       mode,
-      plugins: plugins.filter((each) => appliesTo(each, [called, tier])),
+      plugins: plugins.filter((each) => isLayer(each) && appliesTo(each, [called, tier])),
       watchers: within?.watchers.filter((each) => appliesTo(each, [called, tier])) ?? [],
       ...(within !== undefined && { parent: within.parent }),
     };

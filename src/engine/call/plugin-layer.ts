@@ -1,4 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { currentContext, type InContext } from '../../internal/async-context.ts';
 import type { Part, ToolCallPart } from '../../protocol/message.ts';
 import type {
   NextOptions,
@@ -198,9 +199,7 @@ export class PluginLayer {
     const next = (): AsyncIterable<Batch> => {
       if (hasStarted) throw new Error('next() was called twice');
       hasStarted = true;
-      // Loaded here, because only wrap hooks need it.
-      const { AsyncLocalStorage } = process.getBuiltinModule('node:async_hooks');
-      return this.#marked(inside, AsyncLocalStorage.snapshot());
+      return this.#marked(inside, currentContext());
     };
     try {
       for await (const batch of wrap(next)) {
@@ -215,10 +214,7 @@ export class PluginLayer {
   }
 
   /** What is inside: read in the async context in which `next()` was called, its errors marked. */
-  #marked<Batch>(
-    inside: () => AsyncIterable<Batch>,
-    inContext: <Result>(run: () => Result) => Result,
-  ): AsyncIterable<Batch> {
+  #marked<Batch>(inside: () => AsyncIterable<Batch>, inContext: InContext): AsyncIterable<Batch> {
     const mark = (error: unknown): never => {
       if (typeof error === 'object' && error !== null) this.#passing.add(error);
       throw error;

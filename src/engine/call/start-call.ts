@@ -1,4 +1,5 @@
 import { defaults } from '../../config/defaults.ts';
+import type { InContext } from '../../internal/async-context.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import { type CallScope, openScope, type Scope } from '../core/scope.ts';
@@ -21,12 +22,18 @@ import { createCallKey, SingleFlight } from './single-flight.ts';
 /** A call of a fire drill: the engine and the call as they run then. */
 export type Drilled = { readonly engine: Engine; readonly call: Call };
 
-/** What ends a call. */
-type Ends = {
-  readonly signal: AbortSignal | undefined;
-  readonly totalMs: number;
+/** What the reader of a stream says about itself. */
+type Reader = {
   /** Aborts when the reader leaves while it waits for a part. */
   readonly leaving?: AbortSignal | undefined;
+  /** The async context in which the stream was made. @default that of each read */
+  readonly inContext?: InContext | undefined;
+};
+
+/** What ends a call, and who reads it. */
+type Ends = Reader & {
+  readonly signal: AbortSignal | undefined;
+  readonly totalMs: number;
 };
 
 function totalMsOf({ options, tier }: Call): number {
@@ -73,12 +80,11 @@ export class CallStarter {
   }
 
   /**
-   * Starts a call. What is returned must be read, at least to its first part. `leaving` aborts when the reader leaves while
-   * it waits for a part.
+   * Starts a call. What is returned must be read, at least to its first part.
    * @throws SignalboxError `closed` once the router is
    */
-  start(call: Call, leaving?: AbortSignal): RunningCall {
-    const ends = { signal: call.options.signal, totalMs: totalMsOf(call), leaving };
+  start(call: Call, reader: Reader = {}): RunningCall {
+    const ends = { signal: call.options.signal, totalMs: totalMsOf(call), ...reader };
     return this.#open(call, ends, (scope, onClose) => {
       const isJoined = isShared(call);
       if (isJoined && !hasLayers(call)) return this.#joined(call, scope, onClose);
@@ -89,7 +95,7 @@ export class CallStarter {
   /** Runs a call under a scope, in flight until it has closed. */
   #open(
     call: Call,
-    { signal, totalMs, leaving }: Ends,
+    { signal, totalMs, leaving, inContext }: Ends,
     run: (scope: CallScope, onClose: () => void) => CallRun,
   ): RunningCall {
     const { configs, runtime } = this.#engine;
@@ -107,10 +113,11 @@ export class CallStarter {
       this.#inFlight.leave(entry);
       configs.release(call.config);
     };
-    const running = new RunningCall(run(scope, onClose), scope, () => {
+    const onUnread = (): void => {
       scope.close();
       onClose();
-    });
+    };
+    const running = new RunningCall(run(scope, onClose), scope, onUnread, inContext);
     try {
       this.#inFlight.enter(entry);
     } catch (error) {

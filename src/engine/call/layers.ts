@@ -115,6 +115,8 @@ export class Layers implements CallLayers {
   readonly #innermost: Innermost;
   /** What runs inside, and ends with the call. */
   readonly #running: Ending[] = [];
+  /** Why the call has ended: a plugin that goes on must not start anything. */
+  #over: { readonly reason: unknown } | undefined;
   /** Answers of the call's own, with what the caller's checks made of them. Others are checked when they leave. */
   readonly #checked = new WeakMap<object, WholeCompletion>();
 
@@ -144,7 +146,10 @@ export class Layers implements CallLayers {
     let failure: SignalboxError | undefined;
     try {
       const call = await this.#enter();
-      let next: Next = (options) => this.#innermostParts(run(call, options));
+      let next: Next = (options) => {
+        if (this.#over !== undefined) throw this.#over.reason;
+        return this.#innermostParts(run(call, options));
+      };
       for (const layer of this.#layers.toReversed()) {
         next = layer.around(next, (each) => this.#viewOutside(layer, each));
       }
@@ -239,6 +244,7 @@ export class Layers implements CallLayers {
 
   /** Ends what still runs inside, so that all of it is recorded before the call's end. */
   async #end(reason: unknown): Promise<void> {
+    this.#over ??= { reason };
     await Promise.all(this.#running.splice(0).map((running) => running.end(reason)));
   }
 

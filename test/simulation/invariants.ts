@@ -84,7 +84,7 @@ function malformedCalls(run: Run): string[] {
 }
 
 /** How much later than at once a store may have settled what an attempt has spent. */
-export function storeLatencyMs({ budgets }: Run): number {
+function storeLatencyMs({ budgets }: Run): number {
   return 4 * (budgets?.storeMs ?? 0);
 }
 

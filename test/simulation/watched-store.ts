@@ -10,7 +10,7 @@ type Claims = Parameters<Store['reserve']>[1];
 type Granted = { readonly callId: string; claims: Claims; settles: number };
 
 /** What was settled under one counter. */
-export type Spent = {
+type Spent = {
   readonly key: string;
   readonly isRolling: boolean;
   /** Something was reserved under it after its window, when nothing limits it any more. */

@@ -90,7 +90,7 @@ export type World = {
 };
 
 /** What vendors bill. */
-export type Billing = {
+type Billing = {
   /** Input tokens of the first request; of each other one, one more than of the one before. */
   readonly inputTokens: number;
   /** Output tokens besides the answer, by vendor. */

@@ -96,7 +96,6 @@ export type {
   Images,
 } from './protocol/other-tasks.ts';
 export type {
-  AuditHead,
   NextOptions,
   PartsHook,
   Plugin,
@@ -109,7 +108,6 @@ export type {
   PluginParts,
   PluginRequest,
   PluginRouter,
-  PolicyVerdict,
   ToolCallDecision,
 } from './protocol/plugin.ts';
 export type {
@@ -176,6 +174,7 @@ export type {
   StreamPart,
 } from './protocol/stream-part.ts';
 export type { Cost, Price, Usage } from './protocol/usage.ts';
+export type { AuditHead, PolicyVerdict } from './protocol/verdict.ts';
 export { createRouter, defineConfig } from './router.ts';
 export {
   type ErrorResponse,

@@ -5,10 +5,10 @@ export {
   type DetectInjectionOptions,
   detectInjection,
 } from './plugins/policies/injection/detect-injection.ts';
+export type { PiiKind, PiiSpan } from './plugins/policies/pii/find-pii.ts';
+export { type RedactPiiOptions, redactPii } from './plugins/policies/pii/redact-pii.ts';
 export {
   type GuardToolsOptions,
   guardTools,
   type ToolRule,
 } from './plugins/policies/tools/guard-tools.ts';
-export type { PiiKind, PiiSpan } from './plugins/policies/pii/find-pii.ts';
-export { type RedactPiiOptions, redactPii } from './plugins/policies/pii/redact-pii.ts';

@@ -21,8 +21,9 @@ import type { ConfigSource, FollowOptions } from './protocol/config-source.ts';
 import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
-import type { AuditHead, Plugin } from './protocol/plugin.ts';
+import type { Plugin } from './protocol/plugin.ts';
 import type { Feedback, Router } from './protocol/router.ts';
+import type { AuditHead } from './protocol/verdict.ts';
 import { systemRuntime } from './runtime.ts';
 import { createEmitter } from './telemetry/emitter.ts';
 

@@ -17,7 +17,14 @@ const hooks = [
   'close',
 ] as const;
 
-const pluginKeys: readonly string[] = ['name', 'exceptTiers', 'failOpen', 'on', 'redacts', ...hooks];
+const pluginKeys: readonly string[] = [
+  'name',
+  'exceptTiers',
+  'failOpen',
+  'on',
+  'redacts',
+  ...hooks,
+];
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;

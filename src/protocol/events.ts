@@ -5,8 +5,8 @@ import type { ConfigChange, ConfigProblem } from './config-source.ts';
 import type { PlannedFallbacks, PlannedTarget, TierOrder } from './decision.ts';
 import type { DrillFault } from './drill.ts';
 import type { ErrorCode } from './error-code.ts';
-import type { AuditHead, PolicyVerdict } from './plugin.ts';
 import type { Cost, Usage } from './usage.ts';
+import type { AuditHead, PolicyVerdict } from './verdict.ts';
 
 /** Fields of every event of a call. No event contains prompts, answers or keys. */
 type OfCall<TierName extends string> = {

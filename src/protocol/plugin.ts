@@ -8,6 +8,7 @@ import type { Embeddings, EmbedOptions } from './other-tasks.ts';
 import type { NormalTool, Transfer } from './request.ts';
 import type { Runtime } from './runtime.ts';
 import type { ProviderPart, StreamPart } from './stream-part.ts';
+import type { AuditHead, PolicyVerdict } from './verdict.ts';
 
 /** The request of a call, as a plugin receives it. */
 export type PluginRequest =
@@ -33,19 +34,6 @@ export type PluginAnswer = Completion & {
 /** A batch of parts of an answer. The last part of an answer is `finish`. */
 export type PluginParts = readonly StreamPart<PluginAnswer>[];
 
-/** What a plugin found or decided. Contains names and numbers only: never text of a request or an answer. */
-export type PolicyVerdict = {
-  /**
-   * `flag`: something was noticed, and passed on. `redact`: something was replaced. `block`: the call was blocked.
-   * `deny`: a tool call was denied.
-   */
-  readonly kind: 'flag' | 'redact' | 'block' | 'deny';
-  /** The rule that decided. */
-  readonly rule?: string | undefined;
-  /** How often each kind of finding occurred, or a score, by name. */
-  readonly counts?: { readonly [name: string]: number } | undefined;
-};
-
 /** How a call ended. */
 export type PluginCallEnd = {
   readonly status: 'ok' | 'error' | 'aborted';
@@ -62,14 +50,6 @@ export type PluginCallEnd = {
   readonly durationMs: number;
   /** US dollars billed for the whole call. `null` if a price is unknown. */
   readonly usd: number | null;
-};
-
-/** The state of an audit log: with it, a log that was cut before it, or changed, is found. */
-export type AuditHead = {
-  /** Lines written so far. */
-  readonly lines: number;
-  /** The head, for `signalbox audit verify --head`. Contains no content. */
-  readonly head: string;
 };
 
 /** A router, as its plugins see it when it is created. */

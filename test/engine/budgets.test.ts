@@ -359,6 +359,7 @@ describe('a stream', () => {
       })(),
     );
     expect(error).toMatchObject({ code: 'budget_exceeded', budget: 'team', target: 'a/m' });
+    expect(error.message).toMatch(/^a\/m: over budget "team": the answer was cut; it resets at /);
     expect(error.partial?.text).toBe(text);
     expect(fakes.a?.calls[0]?.outcome).toBe('aborted');
     const { settled } = checked.sums(runtime.now());

@@ -884,6 +884,25 @@ describe('calls on behalf of a call', () => {
     expect(runtime.pending).toBe(0);
   });
 
+  it('send nothing and emit nothing for a layer that goes on after the call has ended', async () => {
+    const late: Plugin = {
+      name: 'late',
+      async *wrapCall(call, next) {
+        await call.ask('bare', 'hello?').catch(() => undefined);
+        yield* next();
+      },
+    };
+    const { router, a, runtime, events } = setUp([late], { a: { hang: true }, time: 'manual' });
+    const failing = failureOf(router.complete('t', 'hi', { timeouts: { totalMs: 500 } }));
+    await runtime.advance(500);
+    expect(await failing).toMatchObject({ code: 'timeout', phase: 'total' });
+    await runtime.advance(0);
+    expect(a.calls).toMatchObject([{ outcome: 'aborted' }]);
+    const own = events.of('call-end').find(({ error }) => error?.code === 'timeout')?.callId;
+    const types = events.events.filter(({ callId }) => callId === own).map(({ type }) => type);
+    expect(types).toEqual(['call-start', 'call-end']);
+  });
+
   it('fork the request of the layer to another target', async () => {
     const forked: string[] = [];
     const shadow: Plugin = {

@@ -7,6 +7,7 @@ import {
   type SignalboxError,
 } from '../../src/index.ts';
 import { answerSchema, promptOf } from './answers.ts';
+import { type BudgetPlan, longPromptOf } from './budgets.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { CallPlan } from './world.ts';
 
@@ -16,6 +17,8 @@ export type Outcome = {
   readonly startedAt: number;
   endedAt: number;
   completion?: Completion;
+  /** Vectors were returned. */
+  hasEmbedded?: true;
   error?: SignalboxError;
   /** A thrown value that is not a `SignalboxError`. */
   strayError?: unknown;
@@ -30,10 +33,11 @@ async function readStream(
   router: Router,
   time: VirtualTime,
   outcome: Outcome,
+  prompt: string,
   options: object,
 ): Promise<void> {
   const { plan } = outcome;
-  const stream = router.stream(plan.tier, promptOf(plan.number), options);
+  const stream = router.stream(plan.tier, prompt, options);
   let parts = 0;
   for await (const part of stream) {
     if (plan.leaveAfter === parts) {
@@ -53,7 +57,10 @@ export async function makeCall(
   router: Router,
   time: VirtualTime,
   plan: CallPlan,
-  requires?: Requires,
+  {
+    requires,
+    budgets,
+  }: { readonly requires?: Requires | undefined; readonly budgets?: BudgetPlan | undefined },
 ): Promise<Outcome> {
   await time.sleep(plan.atMs);
   const controller = new AbortController();
@@ -71,20 +78,30 @@ export async function makeCall(
     hasLeft: false,
     listeners: 0,
   };
-  const options = {
+  const payer = budgets?.payers.get(plan.number);
+  const short = promptOf(plan.number);
+  const prompt = budgets === undefined ? short : longPromptOf(short);
+  const shared = {
     signal,
-    transfer: plan.transfer,
     priority: plan.priority,
-    singleFlight: plan.singleFlight,
-    tags: { plan: String(plan.number) },
+    tags: { plan: String(plan.number), ...payer?.tags },
+    ...(payer?.maxUsd !== undefined && { maxUsd: payer.maxUsd }),
     ...(plan.totalMs !== undefined && { timeouts: { totalMs: plan.totalMs } }),
     ...(requires !== undefined && { requires }),
+  };
+  const options = {
+    ...shared,
+    transfer: plan.transfer,
+    singleFlight: plan.singleFlight,
     ...(plan.wantsObject && { schema: answerSchema }),
   };
   try {
-    if (plan.mode === 'stream') await readStream(router, time, outcome, options);
+    if (payer?.isEmbedding === true) {
+      await router.embed('vectors', [prompt, 'next'], shared);
+      outcome.hasEmbedded = true;
+    } else if (plan.mode === 'stream') await readStream(router, time, outcome, prompt, options);
     else {
-      outcome.completion = await router.complete(plan.tier, promptOf(plan.number), options);
+      outcome.completion = await router.complete(plan.tier, prompt, options);
       outcome.seen = outcome.completion.text;
     }
   } catch (error) {

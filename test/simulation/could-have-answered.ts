@@ -33,9 +33,9 @@ function isHealthy(run: Run, plan: VendorPlan, fromMs: number, toMs: number): bo
   });
 }
 
-/** Limits, and requirements of the calls. */
-function hasLimits({ world, policy }: Run): boolean {
-  if (policy !== undefined) return true;
+/** Limits, budgets, and requirements of the calls. */
+function hasLimits({ world, policy, budgets }: Run): boolean {
+  if (policy !== undefined || budgets !== undefined) return true;
   return Object.values(world.tiers).some(
     ({ limits, targets }) =>
       limits !== undefined ||

@@ -1,5 +1,6 @@
 import type { RouterEvent } from '../../src/index.ts';
 import { correctAnswer, correctObject, promptOf } from './answers.ts';
+import { budgetViolationsIn } from './budget-invariants.ts';
 import type { Outcome } from './caller.ts';
 import { neverTriedIn, unansweredIn } from './could-have-answered.ts';
 import { initialConcurrency } from './incidents.ts';
@@ -82,6 +83,11 @@ function malformedCalls(run: Run): string[] {
   return violations;
 }
 
+/** How much later than at once a store may have settled what an attempt has spent. */
+function storeLatencyMs({ budgets }: Run): number {
+  return 4 * (budgets?.storeMs ?? 0);
+}
+
 /** Calls with more attempts than allowed, or longer than their deadline. */
 function exceededBounds(run: Run): string[] {
   const violations: string[] = [];
@@ -95,8 +101,10 @@ function exceededBounds(run: Run): string[] {
   for (const { plan, startedAt, endedAt } of run.outcomes) {
     const totalMs = plan.totalMs ?? run.world.tiers[plan.tier]?.timeouts?.totalMs ?? 0;
     // A slow reader may still read what arrived in time, and a frozen process notices the end late.
-    const lateMs = run.world.incidents.freeze?.forMs ?? 0;
-    if (plan.readMs === 0 && endedAt - startedAt > totalMs + lateMs) {
+    const lateMs = (run.world.incidents.freeze?.forMs ?? 0) + storeLatencyMs(run);
+    // A plugin that asks while the answer arrives is a slow reader.
+    const isSlow = plan.readMs > 0 || run.budgets?.asks === 'meanwhile';
+    if (!isSlow && endedAt - startedAt > totalMs + lateMs) {
       violations.push(`call ${plan.number} took ${endedAt - startedAt} ms, ${totalMs} allowed`);
     }
   }
@@ -104,10 +112,13 @@ function exceededBounds(run: Run): string[] {
 }
 
 /** Billed usage that is not in exactly one `cost` event, and `cost` events for anything else. */
-function wronglyBilled({ events, ledger }: Run): string[] {
-  const costs = events.filter(isType('cost'));
+function wronglyBilled({ events, ledger, world }: Run): string[] {
+  const all = events.filter(isType('cost'));
   const violations: string[] = [];
-  const idOf = ({ usage }: EventOf<'cost'>): number => usage.inputTokens - 10_000;
+  const idOf = ({ usage }: EventOf<'cost'>): number =>
+    usage.inputTokens - world.billing.inputTokens;
+  const costs = all.filter((cost) => ledger[idOf(cost)] !== undefined);
+  const estimates = all.filter((cost) => ledger[idOf(cost)] === undefined);
   for (const { id, billed, target } of ledger) {
     const own = costs.filter((cost) => idOf(cost) === id);
     if (billed === undefined) {
@@ -121,11 +132,24 @@ function wronglyBilled({ events, ledger }: Run): string[] {
     if (reported < billed.outputTokens)
       violations.push(`request ${id} (${target}) is reported as cheaper than billed`);
   }
-  for (const cost of costs) {
-    if (ledger[idOf(cost)] === undefined)
-      violations.push(`a cost event of ${cost.target} belongs to no request`);
+  // An answer that was left is estimated if its vendor has not reported anything.
+  const left = ledger.filter(({ billed, hasAnswered }) => billed === undefined && hasAnswered);
+  const leftAt = new Map<string, number>();
+  for (const entry of left) {
+    const target = targetOf(entry);
+    leftAt.set(target, (leftAt.get(target) ?? 0) + 1);
+  }
+  for (const { target, usage } of estimates) {
+    const count = leftAt.get(target) ?? 0;
+    leftAt.set(target, count - 1);
+    if (count <= 0 || usage.estimated !== true)
+      violations.push(`a cost event of ${target} belongs to no request`);
   }
   return violations;
+}
+
+function targetOf({ target }: Entry): string {
+  return target.split('#')[0] ?? target;
 }
 
 /** What is left when the last call has settled. */
@@ -147,8 +171,9 @@ function leftBehind(run: Run): string[] {
   const violations: string[] = strays.map((stray) => `an unhandled rejection: ${String(stray)}`);
   if (quiet === undefined) return violations;
   if (pendingAfterClose > 0) violations.push(`${pendingAfterClose} timers outlive the router`);
-  // The copy of a call may take longer than the call.
-  if (policy?.forkTo === undefined) violations.push(...notQuiet(quiet));
+  // The copy of a call may take longer than the call, and so may a store that settles what was aborted.
+  const isLate = policy?.forkTo !== undefined || run.budgets?.storeMs !== undefined;
+  if (!isLate) violations.push(...notQuiet(quiet));
   for (const { plan, listeners } of outcomes) {
     if (listeners > 0)
       violations.push(`call ${plan.number} left ${listeners} listeners on its signal`);
@@ -197,9 +222,10 @@ function wronglyWithheld({ events, world, outcomes }: Run): string[] {
 }
 
 /** Requests beyond the concurrency of a provider, whose limit changed meanwhile, and waiting calls that it forgot. */
-function exceededLimits({ world, ledger, beganAt, queuedAfterChange }: Run): string[] {
+function exceededLimits({ world, ledger, beganAt, queuedAfterChange, budgets }: Run): string[] {
   const { changes } = world.incidents;
-  if (changes === undefined) return [];
+  // A slot is taken while the store answers.
+  if (changes === undefined || budgets?.storeMs !== undefined) return [];
   const { provider, list } = changes;
   const own = ledger.filter(({ vendor }) => vendor === provider);
   const limitAt = (at: number): number => {
@@ -242,9 +268,9 @@ function overlap(a: Entry, b: Entry): boolean {
 }
 
 /** Half-open circuits that are probed by several requests at a time. */
-function crowdedProbes({ events, world, ledger, policy }: Run): string[] {
+function crowdedProbes({ events, world, ledger, policy, budgets }: Run): string[] {
   // Drilled calls have a circuit of their own.
-  if (policy?.drillAtMs !== undefined) return [];
+  if ((policy?.drillAtMs ?? budgets?.drillAtMs) !== undefined) return [];
   const tiers = Object.values(world.tiers);
   // `try-least-bad` sends requests regardless of the circuit.
   if (tiers.some(({ whenAllOpen }) => whenAllOpen !== 'fail-fast')) return [];
@@ -271,9 +297,9 @@ function crowdedProbes({ events, world, ledger, policy }: Run): string[] {
 }
 
 /** Calls that send another request to a target before its Retry-After has passed. */
-function retriedTooSoon({ ledger, world, policy }: Run): string[] {
+function retriedTooSoon({ ledger, world, policy, budgets }: Run): string[] {
   // The copy of a call is another call.
-  if (policy?.forkTo !== undefined) return [];
+  if (policy?.forkTo !== undefined || budgets?.asks !== undefined) return [];
   const isPatient = Object.values(world.tiers).every(
     ({ whenAllOpen }) => whenAllOpen === 'fail-fast',
   );
@@ -313,7 +339,8 @@ function uselessAttempts(run: Run): string[] {
         const end = events
           .filter(isType('attempt-end'))
           .find(({ attempt, target }) => attempt === start.attempt && target === start.target);
-        const continues = start.target !== winner && start.at < at && (end?.at ?? at) > at;
+        const continues =
+          start.target !== winner && start.at < at && (end?.at ?? at) > at + storeLatencyMs(run);
         return continues ? [`${id}: ${start.target} continues although ${winner} has started`] : [];
       }),
     ),
@@ -336,6 +363,7 @@ export function violationsIn(run: Run): readonly string[] {
     ...missingTrailLines(run),
     ...uselessAttempts(run),
     ...routingViolationsIn(run),
+    ...budgetViolationsIn(run),
     ...unansweredIn(run),
     ...neverTriedIn(run),
   ];

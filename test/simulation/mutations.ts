@@ -1,8 +1,12 @@
+import type { Focus } from './simulate.ts';
+
 /** A mistake to plant in the engine, as a replacement in one of its files, to see whether the simulation finds it. */
 export type Mutation = {
   readonly name: string;
   /** Takes more than 100 seeds to be found. */
   readonly isRare?: true;
+  /** What every world must have to find it soon. */
+  readonly focus?: Focus;
   readonly file: string;
   readonly search: string;
   readonly replace: string;
@@ -175,5 +179,55 @@ export const mutations: readonly Mutation[] = [
     file: 'engine/call/hedge.ts',
     search: '    this.#run.chain.again(this.plan);\n',
     replace: '',
+  },
+  {
+    name: 'the reservation of an attempt that was not billed is not released',
+    focus: 'budgets',
+    file: 'engine/attempt/attempt-cost.ts',
+    search: '    return reserved?.settle();',
+    replace: '    return reserved && undefined;',
+  },
+  {
+    name: 'the reservation of a failed attempt that was billed is settled twice',
+    focus: 'budgets',
+    file: 'engine/attempt/attempt-cost.ts',
+    search: '    this.#reserved = undefined;\n    const settled',
+    replace: '    const settled',
+  },
+  {
+    name: 'a hedge reserves nothing',
+    focus: 'budgets',
+    file: 'engine/attempt/attempt-cost.ts',
+    search: '    return after(engine.budgets.reserve(attempt)',
+    replace:
+      "    if (isHedge) return { type: 'free' };\n    return after(engine.budgets.reserve(attempt)",
+  },
+  {
+    name: 'an attempt that starts at midnight counts for the day before',
+    focus: 'budgets',
+    file: 'budgets/windows.ts',
+    search: 'now >= span.start && now < span.end',
+    replace: 'now >= span.start && now <= span.end',
+  },
+  {
+    name: 'a day on which the clock changes has 24 hours',
+    focus: 'budgets',
+    file: 'budgets/windows.ts',
+    search: 'return { start: boundary(by), end: boundary(by + 1) };',
+    replace: 'return { start: boundary(by), end: boundary(by) + 24 * hourMs };',
+  },
+  {
+    name: 'a call that only open reservations keep out is refused',
+    focus: 'budgets',
+    file: 'engine/limits/budget-keeper.ts',
+    search: 'const mayWait = mayFitLater && state.reserved > 0 &&',
+    replace: 'const mayWait = mayFitLater && state.reserved < 0 &&',
+  },
+  {
+    name: 'a call that waits for room is not woken',
+    focus: 'budgets',
+    file: 'budgets/waiting.ts',
+    search: '      isFirst = false;\n      waiter.wake();\n',
+    replace: '      isFirst = false;\n',
   },
 ];

@@ -25,8 +25,11 @@ async function plant({ file, search, replace }: Mutation): Promise<string> {
   return copy;
 }
 
-function outputOf(copy: string, seeds: number): Promise<string> {
-  const command = ['--no-warnings', 'test/simulation/run.ts', '--seeds', String(seeds)];
+function outputOf(copy: string, { focus }: Mutation, seeds: number): Promise<string> {
+  const command = [
+    ...['--no-warnings', 'test/simulation/run.ts', '--seeds', String(seeds)],
+    ...(focus === undefined ? [] : [`--${focus}`]),
+  ];
   return new Promise((resolve) => {
     execFile(process.execPath, command, { cwd: copy }, (_, stdout, stderr) =>
       resolve(stdout + stderr),
@@ -41,7 +44,7 @@ export async function seedsToFind(
 ): Promise<{ readonly seeds: number; readonly violation: string } | undefined> {
   const copy = await plant(mutation);
   try {
-    const output = await outputOf(copy, maxSeeds);
+    const output = await outputOf(copy, mutation, maxSeeds);
     const [, seeds] = /^found after (\d+) seeds$/m.exec(output) ?? [];
     if (seeds !== undefined)
       return { seeds: Number(seeds), violation: output.split('\n')[0] ?? '' };

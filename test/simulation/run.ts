@@ -2,8 +2,9 @@
  * Runs many seeds, or a single one with its log: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
  * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found. With
  * `--documents 10000` it lets a router follow so many random configuration documents. With `--policies` every world has
- * random requirements, rules, strategies and fallbacks. With `--kills 1000` it kills so many processes that use a file store,
- * with `--audit-kills 20` so many that write up to 10,000 lines of an audit log.
+ * random requirements, rules, strategies and fallbacks, with `--budgets` random budgets. With `--kills 1000` it kills so many
+ * processes that use a file store, and as many whose router does; with `--audit-kills 20` so many that write up to 10,000
+ * lines of an audit log. With `--storm 100` it runs 1,000 concurrent calls on a small budget for each of so many seeds.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,17 +25,19 @@ const { values } = parseArgs({
     mutations: { type: 'boolean', default: false },
     documents: { type: 'string' },
     policies: { type: 'boolean', default: false },
+    budgets: { type: 'boolean', default: false },
     kills: { type: 'string' },
     'audit-kills': { type: 'string' },
+    storm: { type: 'string' },
   },
 });
 
-const share = values.policies ? 'every' : 'some';
+const focus = values.policies ? 'policies' : values.budgets ? 'budgets' : undefined;
 
 async function runOne(seed: number): Promise<void> {
-  const run = await runWorld(seed, share);
+  const run = await runWorld(seed, focus);
   console.log(logOf(run));
-  const violations = await simulate(seed, share);
+  const violations = await simulate(seed, focus);
   console.log(violations.length === 0 ? 'no violations' : violations.join('\n'));
   process.exitCode = violations.length === 0 ? 0 : 1;
 }
@@ -42,10 +45,10 @@ async function runOne(seed: number): Promise<void> {
 async function runMany(from: number, count: number): Promise<void> {
   const startedAt = performance.now();
   for (let seed = from; seed < from + count; seed++) {
-    const violations = await simulate(seed, share);
+    const violations = await simulate(seed, focus);
     if (violations.length === 0) continue;
     console.log(
-      `${violations.join('\n')}\nreproduce with: npm run simulate -- ${values.policies ? '--policies ' : ''}--seed ${seed}`,
+      `${violations.join('\n')}\nreproduce with: npm run simulate -- ${focus === undefined ? '' : `--${focus} `}--seed ${seed}`,
     );
     console.log(`found after ${seed - from + 1} seeds`);
     process.exitCode = 1;
@@ -77,9 +80,18 @@ async function runKills(seed: number, count: number): Promise<void> {
   // The copies of the engine that mutations are inserted into have no stores' tests.
   const { killMany } = await import('../stores/kill-worlds.ts');
   const directory = mkdtempSync(join(tmpdir(), 'kills-'));
-  const { violations, spent } = await killMany(join(directory, 'state'), count, createRandom(seed));
+  const path = join(directory, 'state');
+  const { violations: found, spent } = await killMany(path, count, createRandom(seed));
+  const violations = [...found];
   for (const violation of violations) console.log(violation);
   console.log(`${count} kills, ${spent} changes, ${violations.length} violations`);
+  const { killRouters } = await import('../stores/router-kills.ts');
+  const routers = await killRouters(join(directory, 'routers'), count, createRandom(seed));
+  violations.push(...routers.violations);
+  for (const violation of routers.violations) console.log(violation);
+  console.log(
+    `${count} kills of routers, ${routers.requests} requests, ${routers.violations.length} violations`,
+  );
   if (violations.length === 0) rmSync(directory, { recursive: true });
   else process.exitCode = 1;
 }
@@ -95,7 +107,33 @@ async function runAuditKills(seed: number, count: number): Promise<void> {
   else process.exitCode = 1;
 }
 
-if (values.kills !== undefined) await runKills(Number(values.from), Number(values.kills));
+async function runStorms(from: number, count: number): Promise<void> {
+  const { storm } = await import('./storm.ts');
+  const counts = new Map<string, number>();
+  for (const isHidden of [false, true]) {
+    const storms = [];
+    for (let seed = from; seed < from + count; seed++) {
+      const made = await storm(seed, 1_000, { isHidden });
+      for (const violation of made.violations) console.log(`seed ${seed}: ${violation}`);
+      if (made.violations.length > 0) process.exitCode = 1;
+      for (const [name, times] of made.counts) counts.set(name, (counts.get(name) ?? 0) + times);
+      storms.push(made);
+    }
+    const over = storms.map(({ spentUsd }) => Math.max(0, spentUsd - 1));
+    const least = (values: readonly number[]) => Math.min(...values).toFixed(4);
+    const most = (values: readonly number[]) => Math.max(...values).toFixed(4);
+    const spent = storms.map(({ spentUsd }) => spentUsd);
+    console.log(
+      `${isHidden ? 'with hidden reasoning' : 'usage within reservations'}: spent ${least(spent)} to ${most(spent)} of 1 USD, ` +
+        `refused from ${least(storms.map(({ refusedAt }) => refusedAt))} of the cap on, ` +
+        `at most ${most(over)} over, ${most(storms.map(({ excessUsd }) => excessUsd))} billed beyond reservations`,
+    );
+  }
+  console.log(Object.fromEntries(counts));
+}
+
+if (values.storm !== undefined) await runStorms(Number(values.from), Number(values.storm));
+else if (values.kills !== undefined) await runKills(Number(values.from), Number(values.kills));
 else if (values['audit-kills'] !== undefined) {
   await runAuditKills(Number(values.from), Number(values['audit-kills']));
 } else if (values.documents !== undefined) {

@@ -8,16 +8,28 @@ import {
   type Snapshot,
 } from '../../src/index.ts';
 import { answerSchema, promptOf } from './answers.ts';
+import {
+  askingPlugin,
+  type BudgetPlan,
+  type Budgets,
+  budgetPlanOf,
+  payingCallOf,
+  worldWithBudgets,
+} from './budgets.ts';
 import { makeCall, type Outcome } from './caller.ts';
 import { createDice } from './dice.ts';
 import { type Change, limitsAfter, tiersWithout } from './incidents.ts';
 import { violationsIn } from './invariants.ts';
 import { pluginsOf } from './plugins.ts';
-import { forkingPlugin, type Policy, type PolicyShare, policyOf, tiersUnder } from './policies.ts';
+import { forkingPlugin, type Policy, policyOf, tiersUnder } from './policies.ts';
 import { routingViolationsIn } from './routing-invariants.ts';
 import { createVendor, type Entry, type Ledger } from './vendor.ts';
 import { virtualTime } from './virtual-time.ts';
+import { type WatchedStore, watchedStore } from './watched-store.ts';
 import { type CallPlan, createWorld, type World } from './world.ts';
+
+/** What every world has that otherwise only some have. */
+export type Focus = 'policies' | 'budgets';
 
 /** Everything that happened in one run. */
 export type Run = {
@@ -26,6 +38,11 @@ export type Run = {
   readonly plugins: readonly Plugin[];
   /** Who may serve which call; `undefined` when anyone may. */
   readonly policy: Policy | undefined;
+  /** `undefined` where there are none. */
+  readonly budgets: BudgetPlan | undefined;
+  readonly store: WatchedStore | undefined;
+  /** The budgets of each call, by its number. */
+  readonly budgetsOf: ReadonlyMap<string, Budgets>;
   readonly beganAt: number;
   readonly events: readonly RouterEvent[];
   readonly ledger: Ledger;
@@ -58,6 +75,9 @@ type Explained = {
 
 const price = { input: 1, output: 10 };
 
+/** A call that waits for room looks at least that often whether there is some. */
+const reviewMs = 1_500;
+
 /** Half of the worlds in which every one has a policy replace it. */
 function reconfigured(world: World, seed: number): World {
   if (world.incidents.changes !== undefined) return { ...world, reconfigureAtMs: undefined };
@@ -66,10 +86,14 @@ function reconfigured(world: World, seed: number): World {
 }
 
 /** Runs the world of a seed on the real router. The same seed produces the same run. */
-export async function runWorld(seed: number, share: PolicyShare = 'some'): Promise<Run> {
+export async function runWorld(seed: number, focus?: Focus): Promise<Run> {
   const plain = createWorld(seed);
-  const made = share === 'every' ? reconfigured(plain, seed) : plain;
-  const policy = policyOf(createDice(-seed), made, share);
+  const changing = focus === 'policies' ? reconfigured(plain, seed) : plain;
+  const policy = policyOf(createDice(-seed), changing, focus === 'policies' ? 'every' : 'some');
+  const moneyDice = createDice(seed * 13 + 7);
+  const hasBudgets = moneyDice.chance(0.15) ? focus !== 'policies' : focus === 'budgets';
+  const budgets = hasBudgets ? budgetPlanOf(moneyDice, changing, policy) : undefined;
+  const made = budgets === undefined ? changing : worldWithBudgets(moneyDice, changing, budgets);
   // As the tiers are at first.
   const world =
     policy === undefined ? made : { ...made, tiers: tiersUnder(policy.routing, made.tiers) };
@@ -77,8 +101,10 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
   const plugins = [
     ...pluginsOf(createDice(seed * 2 + 2)),
     ...(policy?.forkTo === undefined ? [] : [forkingPlugin(policy.forkTo)]),
+    ...(budgets?.asks === undefined ? [] : [askingPlugin(budgets.asks)]),
   ];
-  const time = virtualTime(seed);
+  const time = virtualTime(seed, budgets?.beganAt);
+  const store = budgets === undefined ? undefined : watchedStore(time, budgets.storeMs);
   const beganAt = time.now();
   const ledger: Ledger = [];
   const events: RouterEvent[] = [];
@@ -94,9 +120,12 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
       policy?.prices ??
       Object.fromEntries(
         world.vendors.flatMap(({ name }) =>
-          ['m1', 'm2'].map((model) => [`${name}/${model}`, price]),
+          ['m1', 'm2', 'e1']
+            .map((model) => `${name}/${model}`)
+            .flatMap((target) => (budgets?.unpriced.has(target) ? [] : [[target, price]])),
         ),
       ),
+    ...(budgets !== undefined && { budgets: budgets.budgets }),
     ...(policy !== undefined && { rules: policy.routing.rules }),
   };
   const next =
@@ -106,7 +135,7 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
   const vendors = world.vendors.map((plan) => [
     plan.name,
     {
-      ...createVendor(plan, world.incidents, time, ledger),
+      ...createVendor(plan, world, time, ledger),
       compliance: policy?.compliance[plan.name],
     },
   ]);
@@ -115,8 +144,22 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
     providers: Object.fromEntries(vendors),
     runtime: time,
     plugins,
+    ...(store !== undefined && { store: store.store }),
   });
-  router.on('*', (event) => void events.push(event));
+  let budgetsNow = budgets?.budgets ?? {};
+  let routingNow: typeof routing = routing;
+  /** Replaces the configuration, except for the budgets. */
+  function reroute(replaced: typeof routing): void {
+    routingNow = { ...replaced, budgets: budgetsNow };
+    router.reconfigure(routingNow);
+  }
+  const budgetsOf = new Map<string, Budgets>();
+  router.on('*', (event) => {
+    events.push(event);
+    const number = payingCallOf(event) ?? '';
+    if (event.type === 'call-start' && !budgetsOf.has(number)) budgetsOf.set(number, budgetsNow);
+    store?.seen(event, budgetsOf.get(number) ?? budgetsNow);
+  });
 
   let scheduled = 0;
   function later(ms: number | undefined, run: () => unknown): void {
@@ -130,7 +173,11 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
   let reconfiguredAt: number | undefined;
   later(world.reconfigureAtMs, () => {
     reconfiguredAt = time.now();
-    router.reconfigure(next);
+    reroute(next);
+  });
+  later(budgets?.changeAtMs, () => {
+    budgetsNow = budgets?.later ?? {};
+    reroute(routingNow);
   });
   later(world.closeAtMs, () => router.close());
   const { freeze, changes } = world.incidents;
@@ -139,7 +186,7 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
   for (const change of changes?.list ?? []) {
     const { provider } = changes ?? { provider: '' };
     later(change.atMs, () =>
-      router.reconfigure({
+      reroute({
         ...routing,
         tiers: change.dropsTargets ? tiersWithout(world.tiers, provider) : world.tiers,
         providerLimits: limitsAfter(world.providerLimits, provider, change),
@@ -154,7 +201,7 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
       queuedAfterChange.push({ change, queued, open: ledger.filter(isOpen).length });
     });
   }
-  later(policy?.drillAtMs, () => {
+  later(policy?.drillAtMs ?? budgets?.drillAtMs, () => {
     if (world.closeAtMs !== undefined) return;
     scheduled += 1;
     const drill = router.drill({ tier: 'main', fault: 'cut', share: 0.5, forMs: 20_000 });
@@ -179,9 +226,16 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
 
   let quiet: Run['quiet'];
   for (const plan of world.calls) {
-    void makeCall(router, time, plan, policy?.callRequires.get(plan.number)).then((outcome) => {
+    const requires = policy?.callRequires.get(plan.number);
+    void makeCall(router, time, plan, { requires, budgets }).then((outcome) => {
+      const waitedMs = time.now() - (store?.settledAt ?? time.now());
+      const waits = outcome.error?.message.includes('waited for room') === true;
+      if (waits && store?.open() === 0 && waitedMs > reviewMs) {
+        store.violations.push(`call ${plan.number} waited for room that there was`);
+      }
       if (outcomes.push(outcome) < world.calls.length) return;
-      quiet = { pending: time.pending - scheduled, snapshot: router.snapshot() };
+      const pending = time.pending - scheduled - (store?.pending ?? 0);
+      quiet = { pending, snapshot: router.snapshot() };
     });
   }
   await time.run();
@@ -192,6 +246,9 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
     world,
     plugins,
     policy,
+    budgets,
+    store,
+    budgetsOf,
     beganAt,
     events,
     ledger,
@@ -206,10 +263,7 @@ export async function runWorld(seed: number, share: PolicyShare = 'some'): Promi
 }
 
 /** Runs a seed, and returns its violations. Where every world has a policy, only those of it: who may serve, and the rules. */
-export async function simulate(
-  seed: number,
-  share: PolicyShare = 'some',
-): Promise<readonly string[]> {
-  const run = await runWorld(seed, share);
-  return share === 'every' ? routingViolationsIn(run) : violationsIn(run);
+export async function simulate(seed: number, focus?: Focus): Promise<readonly string[]> {
+  const run = await runWorld(seed, focus);
+  return focus === 'policies' ? routingViolationsIn(run) : violationsIn(run);
 }

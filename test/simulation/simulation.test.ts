@@ -19,9 +19,24 @@ describe('the simulation', () => {
 
   it('sends no call where it must not go, and explains each by its rule', async () => {
     for (let seed = 1; seed <= 150; seed++) {
-      const violations = await simulate(seed, 'every');
+      const violations = await simulate(seed, 'policies');
       expect(violations, `npm run simulate -- --policies --seed ${seed}`).toEqual([]);
     }
+  }, 300_000);
+
+  it('lets no attempt escape a budget, and counts each in its window', async () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 150; seed++) {
+      const violations = await simulate(seed, 'budgets');
+      expect(violations, `npm run simulate -- --budgets --seed ${seed}`).toEqual([]);
+      if (seed > 75) continue;
+      for (const event of (await runWorld(seed, 'budgets')).events) {
+        if (event.type === 'budget-exceeded') seen.add(event.action);
+        if (event.type === 'budget-warning') seen.add(event.type);
+      }
+    }
+    const kinds = ['budget-warning', 'cut', 'limited', 'passed-over', 'rejected', 'warned'];
+    expect([...seen].sort()).toEqual(kinds);
   }, 300_000);
 
   it('produces the same run for the same seed', async () => {

@@ -2,6 +2,7 @@ import {
   type AttemptContext,
   type AttemptErrorCode,
   type Capability,
+  type EmbeddingRequest,
   type Provider,
   type ProviderPart,
   type ProviderRequest,
@@ -10,9 +11,9 @@ import {
 } from '../../src/index.ts';
 import { inBatches, inUnevenBatches } from '../support/batches.ts';
 import { correctAnswer, correctObject, numberIn } from './answers.ts';
-import { type Incidents, ownFault } from './incidents.ts';
+import { ownFault } from './incidents.ts';
 import type { VirtualTime } from './virtual-time.ts';
-import type { Trouble, VendorPlan } from './world.ts';
+import type { Trouble, VendorPlan, World } from './world.ts';
 
 /** A vendor's record of one request. */
 export type Entry = {
@@ -27,6 +28,8 @@ export type Entry = {
   notBefore: number | undefined;
   /** The usage that it reported last, which it bills. */
   billed: Usage | undefined;
+  /** Whether it has sent some of an answer. */
+  hasAnswered: boolean;
 };
 
 /** All requests of all vendors. */
@@ -67,7 +70,7 @@ function textIn(message: ProviderRequest['messages'][number] | undefined): strin
 /** A vendor of the simulation. It streams the correct answer, except while it has trouble. */
 export function createVendor(
   plan: VendorPlan,
-  { ownFaults, freeze }: Incidents,
+  { incidents: { ownFaults, freeze }, billing }: Pick<World, 'incidents' | 'billing'>,
   time: VirtualTime,
   ledger: Ledger,
 ): Provider {
@@ -118,11 +121,11 @@ export function createVendor(
     return whole.slice(begun.length);
   }
 
-  async function* answer(
-    request: ProviderRequest,
+  /** Waits as long as the trouble says, or fails. Returns how to wait on. */
+  async function begin(
     context: AttemptContext,
     entry: Entry,
-  ): AsyncGenerator<ProviderPart, void> {
+  ): Promise<(ms: number) => Promise<void>> {
     const { signal, watch } = context;
     // A freeze is of the router's process: the vendor goes on, and what it sent arrives at the end.
     let due = entry.at;
@@ -144,15 +147,41 @@ export function createVendor(
     const own = ownFaults[entry.call];
     if (own?.vendor === plan.name) throw ownFault(own.fault);
     count(context);
+    return pause;
+  }
+
+  function usageOf({ id }: Entry, outputTokens: number): Usage {
+    // Unique, so that a cost event can be matched to its request.
+    const inputTokens = billing.inputTokens + id;
+    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+  }
+
+  async function* embed(
+    request: EmbeddingRequest,
+    context: AttemptContext,
+    entry: Entry,
+  ): AsyncGenerator<ProviderPart, void> {
+    const pause = await begin(context, entry);
+    if (entry.trouble === 'stall') await pause(withoutEnd);
+    if (entry.trouble === 'cut' || entry.trouble === 'truncated') return;
+    yield { type: 'open', servedModel: request.model };
+    yield { type: 'vectors', vectors: request.values.map(() => [1, 0]) };
+    entry.hasAnswered = true;
+    entry.billed = usageOf(entry, 0);
+    yield { type: 'finish', finishReason: 'stop', usage: entry.billed };
+  }
+
+  async function* answer(
+    request: ProviderRequest,
+    context: AttemptContext,
+    entry: Entry,
+  ): AsyncGenerator<ProviderPart, void> {
+    const { watch } = context;
+    const pause = await begin(context, entry);
+    const { trouble } = entry;
     const text = textFor(request, entry.call, trouble);
     const words = text.match(/\s*\S+/g) ?? [];
-    // Unique, so that a cost event can be matched to its request.
-    const inputTokens = 10_000 + entry.id;
-    const usage = (outputTokens: number): Usage => ({
-      inputTokens,
-      outputTokens,
-      totalTokens: inputTokens + outputTokens,
-    });
+    const usage = (outputTokens: number): Usage => usageOf(entry, outputTokens);
     yield { type: 'open', servedModel: request.model };
     if (plan.reportsUsageEarly) {
       entry.billed = usage(1);
@@ -168,15 +197,16 @@ export function createVendor(
       }
       if (at > 0) await pause(plan.chunkMs);
       watch.bytes();
+      entry.hasAnswered = true;
       yield { type: 'text-delta', delta: words.slice(at, at + perChunk).join('') };
     }
     yield { type: 'part-end', part: { type: 'text', text } };
-    entry.billed = usage(words.length);
-    yield { type: 'finish', finishReason: 'stop', usage: usage(words.length) };
+    entry.billed = usage(words.length + (billing.hidden[plan.name] ?? 0));
+    yield { type: 'finish', finishReason: 'stop', usage: entry.billed };
   }
 
   async function* send(
-    request: ProviderRequest,
+    request: ProviderRequest | EmbeddingRequest,
     context: AttemptContext,
   ): AsyncGenerator<ProviderPart, void> {
     context.signal.throwIfAborted();
@@ -186,16 +216,19 @@ export function createVendor(
       id: ledger.length,
       vendor: plan.name,
       target: `${plan.name}/${request.model}${key === undefined ? '' : `#${key + 1}`}`,
-      call: numberIn(request.messages.map(textIn).join(' ')),
+      call: numberIn(
+        'values' in request ? request.values.join(' ') : request.messages.map(textIn).join(' '),
+      ),
       at: time.now(),
       trouble: troubleNow(),
       endedAt: undefined,
       notBefore: undefined,
       billed: undefined,
+      hasAnswered: false,
     };
     ledger.push(entry);
     try {
-      yield* answer(request, context, entry);
+      yield* 'values' in request ? embed(request, context, entry) : answer(request, context, entry);
     } finally {
       entry.endedAt = time.now();
     }
@@ -205,7 +238,8 @@ export function createVendor(
   return {
     wire: `simulated ${plan.name}`,
     keyCount: plan.keys,
-    capabilities: () => new Set(['tools', 'structured-output', ...prefill]),
+    capabilities: (model) =>
+      new Set(model === 'e1' ? ['embeddings'] : ['tools', 'structured-output', ...prefill]),
     preload: async () => undefined,
     prepare: (request) => ({
       warnings: [],
@@ -213,6 +247,10 @@ export function createVendor(
         const parts = send(request, context);
         return unevenVendors.includes(plan.name) ? inUnevenBatches(parts) : inBatches(parts);
       },
+    }),
+    prepareEmbedding: (request) => ({
+      warnings: [],
+      send: (context) => inBatches(send(request, context)),
     }),
   };
 }

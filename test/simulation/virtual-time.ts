@@ -65,10 +65,10 @@ function createHeap() {
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export function virtualTime(seed: number): VirtualTime {
+export function virtualTime(seed: number, beganAt: number = Date.UTC(2026, 0, 1)): VirtualTime {
   const heap = createHeap();
   const issued = new Map<string, number>();
-  let now = Date.UTC(2026, 0, 1);
+  let now = beganAt;
   let order = 0;
   let pending = 0;
 

@@ -86,6 +86,15 @@ export type World = {
   readonly reconfigureAtMs: number | undefined;
   readonly closeAtMs: number | undefined;
   readonly incidents: Incidents;
+  readonly billing: Billing;
+};
+
+/** What vendors bill. */
+type Billing = {
+  /** Input tokens of the first request; of each other one, one more than of the one before. */
+  readonly inputTokens: number;
+  /** Output tokens besides the answer, by vendor. */
+  readonly hidden: Readonly<Record<string, number>>;
 };
 
 const runMs = 90_000;
@@ -210,6 +219,7 @@ function plainWorld(seed: number): World {
     reconfigureAtMs: dice.chance(0.05) ? dice.between(0, runMs) : undefined,
     closeAtMs: dice.chance(0.05) ? dice.between(0, runMs) : undefined,
     incidents: noIncidents,
+    billing: { inputTokens: 10_000, hidden: {} },
   };
 }
 

@@ -21,6 +21,7 @@ import { type Counter, fileStore, type Store } from '../../src/store.ts';
 import { openFileStore } from '../../src/stores/file-store.ts';
 import { createRandom } from '../simulation/virtual-time.ts';
 import { killMany } from './kill-worlds.ts';
+import { killRouters } from './router-kills.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'stores-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -125,6 +126,12 @@ describe('a file store', () => {
     const { violations, spent: changes } = await killMany(path, 30, createRandom(1));
     expect(violations).toEqual([]);
     expect(changes).toBeGreaterThan(100);
+  });
+
+  it('has what a killed router has billed, once', { timeout: 300_000 }, async () => {
+    const { violations, requests } = await killRouters(path, 2, createRandom(1));
+    expect(violations).toEqual([]);
+    expect(requests).toBeGreaterThan(50);
   });
 
   it('is written again when it has grown, and stays small', async () => {

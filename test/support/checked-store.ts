@@ -6,7 +6,10 @@ export function checkedStore({ slow = false }: { readonly slow?: boolean } = {})
   const inner = new MemoryStore('checked');
   /** Times that each reservation was settled. */
   const settles = new Map<string, number>();
+  /** What was reserved last, by id and by key. */
+  const reserved = new Map<string, ReadonlyMap<string, number>>();
   let peak = 0;
+  let excess = 0;
   let fails: 'reserve' | 'settle' | undefined;
   const given = <Value>(value: Value): Eventually<Value> =>
     slow ? Promise.resolve().then(() => value) : value;
@@ -20,6 +23,9 @@ export function checkedStore({ slow = false }: { readonly slow?: boolean } = {})
       failing('reserve');
       const made = inner.reserve(id, claims, time);
       if (made.ok && !settles.has(id)) settles.set(id, 0);
+      if (made.ok) {
+        reserved.set(id, new Map(claims.map(({ counter, amount }) => [counter.key, amount])));
+      }
       for (const { settled, reserved } of inner.list('', { now: time.now, max: 100 })) {
         peak = Math.max(peak, settled + reserved);
       }
@@ -28,6 +34,9 @@ export function checkedStore({ slow = false }: { readonly slow?: boolean } = {})
     settle(id, used, now) {
       settles.set(id, (settles.get(id) ?? 0) + 1);
       failing('settle');
+      for (const { counter, amount } of used) {
+        excess += Math.max(0, amount - (reserved.get(id)?.get(counter.key) ?? 0));
+      }
       return given(inner.settle(id, used, now));
     },
     read: (counters, now) => given(inner.read(counters, now)),
@@ -48,6 +57,10 @@ export function checkedStore({ slow = false }: { readonly slow?: boolean } = {})
     /** The most that was settled and reserved under one counter. */
     get peak() {
       return peak;
+    },
+    /** What was settled beyond what was reserved for it, of all counters. */
+    get excess() {
+      return excess;
     },
     /** Of all counters. */
     sums(now: number) {

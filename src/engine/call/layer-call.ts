@@ -4,8 +4,8 @@ import type {
   PluginCall,
   PluginCallEnd,
   PluginRequest,
-  PolicyVerdict,
 } from '../../protocol/plugin.ts';
+import type { PolicyVerdict } from '../../protocol/verdict.ts';
 import type { Call, Engine } from '../core/engine.ts';
 import type { Scope } from '../core/scope.ts';
 import { Trail } from '../core/trail.ts';

@@ -8,7 +8,6 @@ import type {
   PluginCallEnd,
   PluginParts,
   PluginRequest,
-  PolicyVerdict,
 } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { textOf } from '../core/collected.ts';
@@ -39,6 +38,8 @@ export class Layers implements CallLayers {
   #hasEntered = false;
   /** What runs inside, and ends with the call. */
   readonly #running: Ending[] = [];
+  /** Why the call has ended: a plugin that goes on must not start anything. */
+  #over: { readonly reason: unknown } | undefined;
   /** Answers of the call's own, with what the caller's checks made of them. Others are checked when they leave. */
   readonly #checked = new WeakMap<object, WholeCompletion>();
 
@@ -87,7 +88,10 @@ export class Layers implements CallLayers {
     let failure: SignalboxError | undefined;
     try {
       const call = await this.#enter();
-      let next: Next = (options) => this.#innermostParts(run(call, options));
+      let next: Next = (options) => {
+        if (this.#over !== undefined) throw this.#over.reason;
+        return this.#innermostParts(run(call, options));
+      };
       for (const layer of this.#layers.toReversed()) {
         const share = (text: string, inside: Next): AsyncIterable<PluginParts> => {
           const key = JSON.stringify([layer.plugin.name, text]);
@@ -192,6 +196,7 @@ export class Layers implements CallLayers {
 
   /** Ends what still runs inside, so that all of it is recorded before the call's end. */
   async #end(reason: unknown): Promise<void> {
+    this.#over ??= { reason };
     await Promise.all(this.#running.splice(0).map((running) => running.end(reason)));
   }
 

@@ -182,18 +182,24 @@ class Keeper implements BudgetKeeper, ReservationKeeper {
     emit('budget-exceeded', eventOf(cap, state.settled, plan.target.id, action));
   }
 
-  errorOf(plan: SpendingPlan, refused: Refused | undefined, what: string): SignalboxError {
+  errorOf(target: string, refused: Refused | undefined, what: string): SignalboxError {
     const name = refused === undefined ? { budget: 'maxUsd' } : nameOf(refused.cap);
     const { resetsAt } = name;
     const until = resetsAt === undefined ? '' : `; it resets at ${timestamp(resetsAt)}`;
-    const message = `${targetLabel(plan.target)}: over budget "${name.budget}": ${what}${until}`;
+    const message = `over budget "${name.budget}": ${what}${until}`;
     return new SignalboxError('budget_exceeded', message, {
-      target: plan.target.id,
+      target,
       ...name,
       ...(resetsAt !== undefined && {
         retryAfterMs: Math.max(0, Math.ceil(resetsAt - this.now())),
       }),
     });
+  }
+
+  /** The error of an attempt that was not sent. */
+  #notSent({ target }: SpendingPlan, refused: Refused, what: string): SignalboxError {
+    const error = this.errorOf(target.id, refused, what);
+    return error.with({ message: `${targetLabel(target)}: ${error.message}` });
   }
 
   /** The caps of its call, then those of the budgets that its tags match. */
@@ -215,7 +221,7 @@ class Keeper implements BudgetKeeper, ReservationKeeper {
     const refused = { cap, state: { settled: 0, reserved: 0 } };
     const what = 'the price is unknown; set prices, or unknownPrice of the budget';
     this.emitExceeded(attempt, refused, 'passed-over');
-    return { type: 'refused', error: this.errorOf(attempt.plan, refused, what), next: 'never' };
+    return { type: 'refused', error: this.#notSent(attempt.plan, refused, what), next: 'never' };
   }
 
   #reserve(
@@ -288,7 +294,7 @@ class Keeper implements BudgetKeeper, ReservationKeeper {
     const mayWait = mayFitLater && state.reserved > 0 && plan.call.spending?.isAwaited !== true;
     if (isPassedOver) {
       this.emitExceeded(attempt, refused, 'passed-over');
-      const error = this.errorOf(plan, refused, describe(cap, state, amount));
+      const error = this.#notSent(plan, refused, describe(cap, state, amount));
       return { type: 'refused', error, next: mayFitLater ? 'later' : 'never' };
     }
     if (mayWait) {
@@ -302,7 +308,7 @@ class Keeper implements BudgetKeeper, ReservationKeeper {
       return { type: 'wait', room };
     }
     this.emitExceeded(attempt, refused, isDowngrade ? 'passed-over' : 'rejected');
-    const error = this.errorOf(plan, refused, describe(cap, state, amount));
+    const error = this.#notSent(plan, refused, describe(cap, state, amount));
     return { type: 'refused', error, ...(isDowngrade && { next: 'never' }) };
   }
 }

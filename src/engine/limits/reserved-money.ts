@@ -4,7 +4,7 @@ import { after, isPending } from '../../internal/eventually.ts';
 import type { RouterEvents } from '../../protocol/events.ts';
 import type { Eventually } from '../../protocol/store.ts';
 import type { Usage } from '../../protocol/usage.ts';
-import type { Reserved, SpendingAttempt, SpendingPlan } from '../core/engine.ts';
+import type { Reserved, SpendingAttempt } from '../core/engine.ts';
 import type { AttemptBound } from './attempt-bound.ts';
 import type { BudgetWarnings } from './budget-warnings.ts';
 
@@ -23,7 +23,8 @@ export interface ReservationKeeper {
     action: RouterEvents['budget-exceeded']['action'],
   ): void;
   emitStoreError(error: unknown): void;
-  errorOf(plan: SpendingPlan, refused: Refused | undefined, what: string): SignalboxError;
+  /** The error of an attempt, without the name of its target in the message. */
+  errorOf(target: string, refused: Refused | undefined, what: string): SignalboxError;
 }
 
 /** The reservation of one attempt. */
@@ -93,8 +94,8 @@ export class ReservedMoney implements Reserved {
   }
 
   cutError(): SignalboxError {
-    const { plan } = this.#attempt;
-    return this.#keeper.errorOf(plan, this.#exceeded, 'the answer was cut');
+    const { id } = this.#attempt.plan.target;
+    return this.#keeper.errorOf(id, this.#exceeded, 'the answer was cut');
   }
 
   settle(billed?: { readonly usage: Usage; readonly usd: number | null }): Eventually<void> {

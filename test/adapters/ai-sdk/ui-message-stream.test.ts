@@ -8,7 +8,12 @@ import {
 } from 'ai';
 import { describe, expect, it } from 'vitest';
 import { toUIMessageStream } from '../../../src/adapters/ai-sdk/ui-message-stream.ts';
-import { type CallOptions, createRouter, type Provider, type ProviderPart } from '../../../src/index.ts';
+import {
+  type CallOptions,
+  createRouter,
+  type Provider,
+  type ProviderPart,
+} from '../../../src/index.ts';
 import { openai } from '../../../src/openai.ts';
 import { type FakeScript, fakeProvider } from '../../../src/testing/fake-provider.ts';
 import { simulateProviders } from '../../../src/testing.ts';

@@ -20,6 +20,7 @@ const sections: readonly Section[] = [
   { title: 'CPU time after an idle period', file: 'quiet.ts', nodeArgs: ['--expose-gc'] },
   { title: 'router overhead', file: 'share.ts' },
   { title: 'a budget', file: 'budgets.ts' },
+  { title: 'what tracing adds', file: 'otel.ts' },
   { title: 'bytes and promises', file: 'allocations.ts', nodeArgs: largeSemiSpace },
   { title: 'imports', file: 'imports.ts' },
   { title: '5,000 streams of 50 chunks in flight', file: 'streams.ts', nodeArgs: ['--expose-gc'] },

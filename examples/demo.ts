@@ -1,5 +1,6 @@
 import { type Completion, createRouter, isSignalboxError } from 'signalbox';
 import { fileSource, loadConfig } from 'signalbox/config';
+import { memoryStore } from 'signalbox/store';
 import { routingFile } from './demo/routing-file.ts';
 import {
   paint,
@@ -19,7 +20,12 @@ import { close, providers } from './providers.ts';
 const allSimulated = realVendors.length === 0;
 
 const tiers = ['fast', 'cheap-summarize', 'frontier-reasoning'] as const;
-const router = createRouter({ providers, ...(await loadConfig(routingFile.path, { tiers })) });
+const router = createRouter({
+  providers,
+  // A service would keep what is spent in fileStore().
+  store: memoryStore(),
+  ...(await loadConfig(routingFile.path, { tiers })),
+});
 await router.follow(fileSource(routingFile.path));
 
 const tally = createTally();
@@ -38,7 +44,9 @@ router.on('rate-limited', ({ target, until, at }) => {
   const more = `skipped for ${seconds(until - at)}`;
   printNotice(['bold', 'yellow'], '◌', 'rate limited', target, more);
 });
-
+router.once('budget-exceeded', ({ budget }) => {
+  printNotice(['bold', 'magenta'], '$', 'budget used up', budget, 'cheaper targets answer');
+});
 router.on('config-change', ({ source, version, changes }) => {
   const paths = [...new Set(changes.map(({ path }) => path.replace(/\[.*/, '')))];
   const more = `version ${version}, changed: ${paths.join(', ')}`;

@@ -4,4 +4,8 @@ export {
   type AiSdkSettings,
   fromAiSdk,
 } from './adapters/ai-sdk/index.ts';
+export {
+  type AnswerUIMessageChunk,
+  toUIMessageStream,
+} from './adapters/ai-sdk/ui-message-stream.ts';
 export type { ProviderSettings } from './adapters/common/settings.ts';

@@ -2,6 +2,7 @@ export { isSignalboxError, SignalboxError, type SignalboxErrorOptions } from './
 export type { Attempt, ErrorSummary, Verdict } from './protocol/attempt.ts';
 export type { BudgetPeriod, BudgetSettings, BudgetState, BudgetUnit } from './protocol/budget.ts';
 export type {
+  CacheResponse,
   CallDefaults,
   CallOptions,
   Priority,
@@ -95,14 +96,20 @@ export type {
   Images,
 } from './protocol/other-tasks.ts';
 export type {
+  AuditHead,
+  NextOptions,
   PartsHook,
   Plugin,
   PluginAnswer,
   PluginAttempt,
   PluginAttemptResult,
   PluginCall,
+  PluginCallEnd,
+  PluginListeners,
   PluginParts,
   PluginRequest,
+  PluginRouter,
+  PolicyVerdict,
   ToolCallDecision,
 } from './protocol/plugin.ts';
 export type {
@@ -162,14 +169,22 @@ export type {
 export type {
   ByteStream,
   CompletionStream,
+  Included,
   ProviderPart,
   ReadableFormat,
+  ReadableOptions,
   StreamPart,
 } from './protocol/stream-part.ts';
 export type { Cost, Price, Usage } from './protocol/usage.ts';
 export { createRouter, defineConfig } from './router.ts';
 export {
+  type ErrorResponse,
+  errorResponse,
+  type PublicError,
+} from './telemetry/error-response.ts';
+export {
   errorSerializer,
   type SerializedAttempt,
   type SerializedError,
 } from './telemetry/error-serializer.ts';
+export { type LogEntry, type LogLevel, toLogEntry } from './telemetry/log-entry.ts';

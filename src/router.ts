@@ -12,6 +12,7 @@ import { createDrills } from './engine/inspect/drills.ts';
 import { takeFeedback } from './engine/inspect/feedback.ts';
 import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
 import { demoteTarget, isolateTarget } from './engine/inspect/isolate.ts';
+import { addListeners } from './engine/inspect/plugin-listeners.ts';
 import { SignalboxError } from './errors.ts';
 import { nodeVersionProblem } from './internal/node-version.ts';
 import type { CallOptions, TargetId } from './protocol/call-options.ts';
@@ -20,6 +21,7 @@ import type { ConfigSource, FollowOptions } from './protocol/config-source.ts';
 import type { DrillOptions } from './protocol/drill.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
+import type { AuditHead, Plugin } from './protocol/plugin.ts';
 import type { Feedback, Router } from './protocol/router.ts';
 import { systemRuntime } from './runtime.ts';
 import { createEmitter } from './telemetry/emitter.ts';
@@ -63,7 +65,17 @@ function openRouter(config: RouterConfig<string, string, string>) {
   const drills = createDrills(engine);
   const calls = new Calls(engine, (call) => drills.drilled(call));
   const layers = [...(plugins ?? [])];
+  for (const plugin of layers) addListeners(emitter, plugin);
   const context = () => ({ config: configuration.current, plugins: layers });
+  for (const plugin of layers) plugin.onCreate?.({ plugins: layers, auditHead: emitHead(plugin) });
+
+  function emitHead({ name: policy }: Plugin) {
+    return ({ lines, head }: AuditHead): void => {
+      const { tags } = configuration.current;
+      const common = { at: Math.round(runtime.now()), callId: null, tier: null, tags } as const;
+      emitter.emit({ type: 'audit-head', ...common, policy, lines, head });
+    };
+  }
 
   async function close(options?: { readonly drainMs?: number }): Promise<void> {
     const drainMs = drainMsOf(options);

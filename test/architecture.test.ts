@@ -56,14 +56,17 @@ const allowed: Record<string, readonly string[]> = {
   ),
   router: [...rooms2, 'config', 'engine'],
   stores: rooms2,
+  plugins: rooms2,
   apps: [...rank1, 'router'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
-    ...[...rank1, 'router', 'apps/config-source'],
+    ...[...rank1, 'router', 'apps/config-source', 'apps/reports', 'plugins/policies'],
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
+  // Reads events, from a router or a file.
+  'apps/reports': rank1,
   testing: [...rank1, 'pricing', 'wires', 'router'],
 };
 
@@ -77,7 +80,8 @@ const root = join(import.meta.dirname, '..', 'src');
 /** The room of a path below `src`; entry points have none and may import what they name. */
 function roomOf(path: string): string | undefined {
   const [first = '', second = ''] = path.split('/');
-  if (['adapters', 'wires', 'engine', 'apps'].includes(first)) return `${first}/${second}`;
+  if (['adapters', 'wires', 'engine', 'plugins', 'apps'].includes(first))
+    return `${first}/${second}`;
   if (path.includes('/')) return first;
   const name = first.replace(/\.ts$/, '');
   return Object.hasOwn(allowed, name) && !entries.includes(name) ? name : undefined;
@@ -174,6 +178,14 @@ describe('architecture', () => {
         );
       expect(eager, file.path).toEqual([]);
     }
+  });
+
+  it('names OpenTelemetry in its plugin only', () => {
+    const users = files.filter(({ text }) =>
+      importsOf(text).some((name) => name.startsWith('@opentelemetry/')),
+    );
+    expect(users.length).toBeGreaterThan(0);
+    for (const { path } of users) expect(path).toMatch(/^plugins\/otel\//);
   });
 
   it.each(files.map((file) => [file.path, file] as const))('%s holds one idea', (_, file) => {

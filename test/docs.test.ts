@@ -11,7 +11,10 @@ import { callOptionsSchema } from '../src/config/option-schemas.ts';
 import { routingSchema } from '../src/config/schema.ts';
 import { loadConfig } from '../src/config.ts';
 import { failureTable } from '../src/engine/failures/decide.ts';
+import { SignalboxError } from '../src/errors.ts';
 import { retryBudgetRules } from '../src/limits/request-budgets.ts';
+import type { ErrorCode } from '../src/protocol/error-code.ts';
+import { errorResponse } from '../src/telemetry/error-response.ts';
 import { checkFences } from './docs/check-fences.ts';
 import { anchorsOf, fencesOf, linksOf, pages, readPage, root, rowsOf } from './docs/markdown.ts';
 
@@ -39,7 +42,7 @@ describe('the code in the docs', () => {
 
   it('has a language, and skips type checks only for fragments', () => {
     const others = fences.filter(
-      ({ info }) => !['ts', 'sh', 'text', 'json', 'yaml'].includes(info),
+      ({ info }) => !['ts', 'js', 'sh', 'text', 'json', 'yaml'].includes(info),
     );
     expect(others.filter(({ info }) => info !== 'ts no-check')).toEqual([]);
     expect(others.length).toBeLessThanOrEqual(4);
@@ -189,6 +192,20 @@ describe('docs/errors.md', () => {
   });
 });
 
+describe('docs/http.md', () => {
+  it('has a row for every error code, with its status', () => {
+    const codes = unionMembers('src/protocol/error-code.ts', /^ {2}\| '(\w+)'$/gm);
+    const expected = codes.map((code) => {
+      const error = new SignalboxError(code as ErrorCode, '', { resetsAt: 0 });
+      return [code, String(errorResponse(error).status)];
+    });
+    const documented = rowsOf('docs/http.md', 'Status codes').slice(2);
+    expect(documented.map(([code, status]) => [code, status]).toSorted()).toEqual(
+      [...new Map(expected.map((row) => [row[0], row])).values()].toSorted(),
+    );
+  });
+});
+
 /** Runs a fence against the sources in a child process. Rejects if it throws. */
 async function run(code: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-fence-'));
@@ -247,10 +264,10 @@ describe('docs/command-line.md', () => {
   });
 
   it('has a row for every option and every code', async () => {
-    const documented = ['Check', 'Explain'].map((title) =>
+    const documented = ['Check', 'Explain', 'Report'].map((title) =>
       rowsOf(page, title).flatMap(([names = '']) => names.replaceAll('`', '').split(', ')),
     );
-    for (const [index, command] of ['check', 'explain'].entries()) {
+    for (const [index, command] of ['check', 'explain', 'report'].entries()) {
       const { output } = await runCommand([command, '--help']);
       const options = [...output.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, name]) => name);
       expect(options.length).toBeGreaterThan(2);
@@ -312,6 +329,7 @@ describe('docs/architecture.md', () => {
     const kinds: Record<string, readonly string[]> = {
       'src/engine/': inside('engine'),
       'src/apps/': inside('apps'),
+      'src/plugins/': inside('plugins'),
       'src/wires/': ['src/wires/<wire>/'],
       'src/adapters/': ['src/adapters/<vendor or wire>/'],
     };

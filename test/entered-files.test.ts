@@ -10,6 +10,7 @@ const unused = [
   'engine/call/layers.ts',
   'engine/call/plugin-layer.ts',
   'engine/call/single-flight.ts',
+  'engine/call/configured.ts',
   'engine/call/completion-stream.ts',
   'routing/strategies/cheapest.ts',
   'config/validators.ts',
@@ -53,6 +54,7 @@ it('enters few files for a call, and none of a feature that the call does not us
   const entered = await enteredBy();
   expect(entered).toContain('engine/call/run-call.ts');
   expect(entered.filter((file) => unused.includes(file))).toEqual([]);
+  expect(entered.filter((file) => file.startsWith('plugins/'))).toEqual([]);
   // With the estimate of tokens: this vendor reports a limit in tokens.
   expect(entered.length).toBeLessThanOrEqual(71);
 });
@@ -61,4 +63,10 @@ it('counts no tokens for a call without limits', async () => {
   const entered = await enteredBy('compatible');
   expect(entered).toContain('engine/call/run-call.ts');
   expect(entered.filter((file) => /tokens?/.test(file))).toEqual([]);
+});
+
+it('enters nothing of OpenTelemetry without its plugin', async () => {
+  const entered = await enteredBy();
+  const own = (file: string) => file.startsWith('plugins/') || file === 'internal/async-context.ts';
+  expect(entered.filter(own)).toEqual([]);
 });

@@ -43,14 +43,26 @@ const keyLines: Readonly<Record<string, RegExp>> = {
   '08-test-with-the-fake.ts': /pass 1\n.*fail 0$/m,
   '09-config-file.ts':
     /^answered by openai.*\nversion 2, from file routing\.yaml: \d+ changes\nanswered by anthropic.*\n2:10 provider "antropic" is not configured; did you mean "anthropic"\?\nanswered by anthropic/m,
+  '18-audit-log.ts':
+    /^policy_blocked\nann: ok openai\/\S+\nbob: error password\n3 lines, intact\n\/audit\.jsonl:3 was changed, or the line before it\n1 problems in 3 lines$/m,
+  '19-policies.ts':
+    /^tools: deny \(destructive\)\n0 tool calls to run\ninjection: block \(\S+\)\nnothing was sent: plugin "injection" blocked/m,
   '14-a-customers-own-key.ts':
     /^acme: openai\/\S+\nask initech for another key of openai\ninitech: anthropic\/\S+: auth\n(?:.*\n)*acme: openai\/\S+\nhooli: anthropic\/\S+: auth\n2 keys, 1 of them unavailable$/m,
+  '17-response-cache.ts':
+    /^ten at once: 1 request\nagain: cached true, \$0, saved true\nanother tenant: cached false\na stream of the same answer\n2 requests for 13 calls, saved: true$/m,
   '10-who-may-serve.ts':
     /^public: openai\/\S+ \(no rule\)\nhealth: google\/\S+ \(rule "health data"\)\nno target may serve it:\n(?:.*\n)+.*requires\.regions has "mars"$/m,
   '15-budgets.ts':
     /^ann: anthropic.*\nann: anthropic.*\nann: over budget "user", answer with 402\nbob: anthropic.*\nsearch: openai\/\S+, because over budget "search"\nuser ann: 2 of 2 requests$/m,
   '13-feedback.ts':
     /^feedback: openai\/\S+ 0\.4 \(edited\)\nfirst openai\/\S+, in the end anthropic\/\S+\nopenai\/\S+: its quality is 0\.4, and requires\.minQuality is 0\.7\ndemoted too: openai\/\S+, anthropic/m,
+  '20-redact-pii.ts':
+    /^sent: Reply to Ada \(customer <CUSTOMER_1>, <EMAIL_1>, <PHONE_1>\)\.\nread: Dear Ada, we will write to ada@example\.com and call \*\*030 9018200\*\*\.$/m,
+  '16-reports.ts':
+    /^anthropic\/\S+: 3 attempts, 0 failed, \$0\.00\d+\n(?:.*\n)*chat: 1 calls, \$0\.00\d+ each, quality 0\.9\n(?:.*\n)*CSV: 2 lines, 25 columns\nfeature +requests .*\n(?:.*\n)*chat +1 +0 /m,
+  '21-opentelemetry.ts':
+    /^POST \/search\n {2}signalbox fast.* {2}signalbox\.failover.*\n(?: {4}chat gpt-5\.4-mini {2}connection\n)+ {4}chat claude-haiku-4-5 {2}\d+ tokens\n(?:.*\n)*signalbox_cost_total\{.*\} 0\.\d+/m,
   '11-choose-and-check.ts':
     /^priority: openai.*\nround-robin: .*\nleast-busy: .*\ncheapest: .*\nfastest: .*\nweighted: \d+ of 10\nbalanced: .*\nchecked: invalid_output, then anthropic\/\S+: \{ "city": "Lisbon" \}\n0 may take an image: lacks vision$/m,
   '12-follow-sources.ts':
@@ -63,6 +75,8 @@ describe.concurrent('examples', () => {
     expect(code, stderr || stdout).toBe(0);
     expect(stdout).toMatch(/^ {2}100 answered, 0 lost\. [1-9]\d* of them/m);
     expect(stdout).toMatch(/✓ equal$/m);
+    expect(stdout).toMatch(/budget used up +frontier {2}cheaper targets answer/);
+    expect(stdout).toMatch(/^ {2}budget frontier: \$0\.0[789]\d+ of \$0\.10000 spent, until/m);
     for (const incident of ['circuit opens', 'circuit closes', 'rate limited', 'stalled ↷']) {
       expect(stdout).toContain(incident);
     }

@@ -58,7 +58,8 @@ const labels: Readonly<Record<string, string>> = {
 
 /** Summarizes one line of the trail. */
 function summarize({ outcome, error, reason, verdict }: Attempt): string {
-  if (outcome === 'skipped') return `${(reason ?? 'unavailable').replace(/( until |, ).*/, '')} ⊘`;
+  if (outcome === 'skipped')
+    return `${(reason ?? 'unavailable').replace(/( until |, | ").*/, '')} ⊘`;
   const label = error?.status ?? labels[error?.phase ?? ''] ?? labels[error?.code ?? ''];
   return `${label ?? error?.code ?? outcome} ${signs[verdict]}`;
 }

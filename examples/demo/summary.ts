@@ -47,6 +47,13 @@ function printTargets({ targets }: Snapshot): void {
   }
 }
 
+function printBudgets({ budgets = [] }: Snapshot): void {
+  for (const { name, settled, limit, resetsAt } of budgets) {
+    const until = new Date(resetsAt).toISOString();
+    print(`  budget ${name}: ${dollars(settled)} of ${dollars(limit)} spent, until ${until}`);
+  }
+}
+
 export function printSummary(result: Result): void {
   const { total, lost, rerouted, durationMs } = result;
   printRule(`${total.requests} requests in ${seconds(durationMs)}`, 'bold');
@@ -56,6 +63,7 @@ export function printSummary(result: Result): void {
   print();
   printTargets(result.snapshot);
   print();
+  printBudgets(result.snapshot);
   const verdict = `  ${total.ok} answered, ${lost} lost.`;
   print(
     `${paint(lost === 0 ? ['bold', 'green'] : ['bold', 'red'], verdict)} ${rerouted} of them by another target than the tier's first.`,

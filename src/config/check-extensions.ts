@@ -1,6 +1,7 @@
 import { quoted } from '../internal/quoted.ts';
 import type { Store } from '../protocol/store.ts';
 import { builtInStrategies } from '../routing/strategy.ts';
+import { listenableNames } from '../telemetry/emitter.ts';
 import type { Problem } from './problems.ts';
 
 const hooks = [
@@ -11,10 +12,12 @@ const hooks = [
   'wrapAttempt',
   'accept',
   'onToolCall',
+  'onCreate',
+  'onEnd',
   'close',
 ] as const;
 
-const pluginKeys: readonly string[] = ['name', 'exceptTiers', 'failOpen', ...hooks];
+const pluginKeys: readonly string[] = ['name', 'exceptTiers', 'failOpen', 'on', 'redacts', ...hooks];
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
@@ -22,6 +25,22 @@ function isObject(value: unknown): value is object {
 
 function isListOfStrings(value: unknown): boolean {
   return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+/** What is wrong with the listeners of a plugin. */
+function listenerProblems(listeners: unknown, path: readonly (string | number)[]): Problem[] {
+  if (listeners === undefined) return [];
+  if (!isObject(listeners) || Array.isArray(listeners)) {
+    return [{ path, message: 'must be an object of listeners by event' }];
+  }
+  return Object.entries(listeners).flatMap(([name, listener]): Problem[] => {
+    if (!listenableNames.includes(name)) {
+      const hint = { name, known: listenableNames, otherwise: 'list' } as const;
+      return [{ path: [...path, name], message: 'is no event', hint }];
+    }
+    if (listener === undefined || typeof listener === 'function') return [];
+    return [{ path: [...path, name], message: 'must be a function' }];
+  });
 }
 
 function problemsOf(plugin: object, index: number, tiers: readonly string[]): readonly Problem[] {
@@ -46,9 +65,10 @@ function problemsOf(plugin: object, index: number, tiers: readonly string[]): re
       problems.push({ path, message: `there is no tier ${quoted(name)}`, hint });
     }
   }
-  const failOpen = get('failOpen');
-  if (failOpen !== undefined && typeof failOpen !== 'boolean') {
-    problems.push(problem('failOpen', 'must be true or false'));
+  for (const key of ['failOpen', 'redacts']) {
+    const value = get(key);
+    if (value === undefined || typeof value === 'boolean') continue;
+    problems.push(problem(key, 'must be true or false'));
   }
   for (const hook of hooks) {
     const value = get(hook);
@@ -56,6 +76,7 @@ function problemsOf(plugin: object, index: number, tiers: readonly string[]): re
       problems.push(problem(hook, 'must be a function'));
     }
   }
+  problems.push(...listenerProblems(get('on'), ['plugins', index, 'on']));
   // A plugin that is an object literal with a misspelt hook would silently do nothing.
   for (const key of Object.keys(plugin)) {
     if (pluginKeys.includes(key) || !/^(on|wrap)[A-Z]/.test(key)) continue;

@@ -15,6 +15,10 @@ import {
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
+const cacheResponse = once(() =>
+  z.union([z.boolean(), z.strictObject({ ttlMs: z.number().positive() })]),
+);
+
 /** The options of every kind of call. */
 const sharedOptions = once(() => ({
   tags: tags.optional(),
@@ -46,6 +50,7 @@ export const callOptionsSchema = once(() => {
           description: z.string().optional(),
           inputSchema: schema,
           strict: z.boolean().optional(),
+          destructive: z.boolean().optional(),
           cache: cacheHint.optional(),
         }),
       )
@@ -53,6 +58,7 @@ export const callOptionsSchema = once(() => {
     schema: schema.optional(),
     validate: z.custom(isFunction, 'must be a function').optional(),
     singleFlight: z.boolean().optional(),
+    cacheResponse: cacheResponse().optional(),
     raw: z.boolean().optional(),
   });
 });
@@ -69,6 +75,7 @@ const otherOptions = once(() => ({
 export const embedOptionsSchema = once(() =>
   z.strictObject({
     ...otherOptions(),
+    cacheResponse: cacheResponse().optional(),
     dimensions: positive.optional(),
     concurrency: positive.optional(),
   }),

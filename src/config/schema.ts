@@ -347,6 +347,7 @@ const toolKeys = [
   'description',
   'inputSchema',
   'strict',
+  'destructive',
   'cache',
 ] as const satisfies readonly (keyof Tool)[];
 
@@ -365,7 +366,10 @@ export function knownCallKeys(shape: object, path: readonly PropertyKey[]): read
 const routerKeys = ['providers', 'runtime', 'strategies', 'plugins', 'store'];
 
 /** Options that only a call has. */
-const callKeys = ['tools', 'schema', 'signal', 'validate', 'route', 'raw', 'maxUsd'];
+const callKeys = [
+  ...['tools', 'schema', 'signal', 'validate', 'route', 'raw', 'maxUsd'],
+  'cacheResponse',
+];
 
 /** Where each option belongs. */
 export const homes: readonly Home[] = [

@@ -81,6 +81,9 @@ export type CallDefaults<Provider extends string = string> = Sampling & {
   readonly repairAttempts?: number | undefined;
 };
 
+/** Whether the plugin `responseCache` may answer the call and keep its answer; or for how many milliseconds. */
+export type CacheResponse = boolean | { readonly ttlMs: number };
+
 /** Result of `validate`: `true` or `undefined` accepts the answer, `false` or a reason rejects it. */
 export type Validation = boolean | string | undefined;
 
@@ -136,6 +139,12 @@ export type CallOptions<
    * @default false
    */
   readonly singleFlight?: boolean | undefined;
+  /**
+   * For the plugin `responseCache`: `false` neither reads nor keeps an answer, `true` also caches calls with tools or a
+   * temperature above 0. `ttlMs` is the maximum age of the answer, in milliseconds. No effect without the plugin.
+   * @default cached if the call has no tools and no explicit temperature above 0
+   */
+  readonly cacheResponse?: CacheResponse | undefined;
   /** Keeps the vendor's response in `completion.raw`. @default false */
   readonly raw?: boolean | undefined;
 };

@@ -111,6 +111,12 @@ export type Completion<
   readonly tags: Tags;
   /** With `singleFlight`: the request of another call answered this one, and the cost was billed there. */
   readonly shared?: true;
+  /**
+   * Answered by the plugin `responseCache`: from an entry, or (with `shared`) by the request of an identical concurrent
+   * call. `cost` is 0, with what was saved in `savedUsd`; `trail` is empty; `id`, `usage` and `requestId` are those of
+   * the answer when it was made.
+   */
+  readonly cached?: true;
   /** The vendor's response, or the list of its events for a stream. Only with `raw: true`. */
   readonly raw?: unknown;
 };

@@ -5,6 +5,7 @@ import type { ConfigChange, ConfigProblem } from './config-source.ts';
 import type { PlannedFallbacks, PlannedTarget, TierOrder } from './decision.ts';
 import type { DrillFault } from './drill.ts';
 import type { ErrorCode } from './error-code.ts';
+import type { AuditHead, PolicyVerdict } from './plugin.ts';
 import type { Cost, Usage } from './usage.ts';
 
 /** Fields of every event of a call. No event contains prompts, answers or keys. */
@@ -62,7 +63,10 @@ export type Unavailability = 'limited' | 'exhausted' | 'credential' | 'model';
 
 /** The payload of each event, without its name. */
 type Payloads<TierName extends string> = {
-  'call-start': OfCall<TierName> & { readonly mode: 'complete' | 'stream' };
+  'call-start': OfCall<TierName> & {
+    readonly kind: 'chat' | 'embed' | 'image';
+    readonly mode: 'complete' | 'stream';
+  };
   /** The call was planned. Has what the decision depended on, so that it can be computed again without the prompt. */
   'route-plan': OfCall<TierName> & {
     /** The rule that matched. */
@@ -158,8 +162,18 @@ type Payloads<TierName extends string> = {
     readonly firstTokenMs?: number;
     /** US dollars billed for the whole call. `null` if a price is unknown. */
     readonly usd: number | null;
+    /** The plugin `responseCache` answered. */
+    readonly cached?: true;
+    /** US dollars that the cached answer cost when it was made. `null` if the price was unknown. */
+    readonly savedUsd?: number | null;
     readonly error?: ErrorSummary;
   };
+  /** A plugin reported what it found or decided. Has no text of the request or the answer. */
+  'policy-verdict': OfCall<TierName> &
+    PolicyVerdict & {
+      /** The plugin's name. */
+      readonly policy: string;
+    };
   /** `router.feedback` received a score for the answer of a call. Emitted for each. */
   feedback: OfCall<TierName> & {
     /** The target that answered. */
@@ -222,6 +236,12 @@ type Payloads<TierName extends string> = {
     readonly passed: boolean;
     readonly reasons: readonly string[];
   };
+  /** The state of an audit log: every 1,000 lines, when its file is full, and when the router is closed. */
+  'audit-head': OfRouter &
+    AuditHead & {
+      /** The plugin's name. */
+      readonly policy: string;
+    };
   /** `isolate` took the target out of service. */
   'target-isolate': OfRouter & { readonly target: string };
   /** All handles of the target's isolation were restored: it is in service again. */

@@ -1,5 +1,5 @@
 import type { Attempt } from './attempt.ts';
-import type { CallOptions } from './call-options.ts';
+import type { CacheResponse, CallOptions } from './call-options.ts';
 import type { Tags, Warning } from './completion.ts';
 import type { Json } from './json.ts';
 import type { ImagePart } from './message.ts';
@@ -52,6 +52,8 @@ type SharedOptions<Provider extends string> = Pick<
 
 /** Options of `router.embed`. */
 export type EmbedOptions<Provider extends string = string> = SharedOptions<Provider> & {
+  /** For the plugin `responseCache`: see `CallOptions`. */
+  readonly cacheResponse?: CacheResponse | undefined;
   /** Length of the vectors, for models that support it. @default the model's */
   readonly dimensions?: number | undefined;
   /** Concurrent requests, if the values do not fit into one. @default 4 */
@@ -90,6 +92,8 @@ export type Embeddings<Tier extends string = string> = SharedResult<Tier> & {
   readonly vectors: readonly (readonly number[])[];
   /** Length of the vectors. */
   readonly dimensions: number;
+  /** All batches were answered by the plugin `responseCache`. */
+  readonly cached?: true;
 };
 
 /** Result of `router.image`. */

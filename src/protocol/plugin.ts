@@ -1,10 +1,11 @@
-import type { Attempt } from './attempt.ts';
-import type { CallOptions, TargetId } from './call-options.ts';
+import type { Attempt, ErrorSummary } from './attempt.ts';
+import type { CallDefaults, CallOptions, TargetId } from './call-options.ts';
 import type { Completion, FinishReason, TagOptions, Tags } from './completion.ts';
-import type { Json } from './json.ts';
-import type { Message, NormalMessage, ToolCallPart } from './message.ts';
+import type { EventName, EventOf } from './events.ts';
+import type { Json, JsonSchema } from './json.ts';
+import type { Message, NormalMessage, ToolCallPart, Wire } from './message.ts';
 import type { Embeddings, EmbedOptions } from './other-tasks.ts';
-import type { NormalTool } from './request.ts';
+import type { NormalTool, Transfer } from './request.ts';
 import type { Runtime } from './runtime.ts';
 import type { ProviderPart, StreamPart } from './stream-part.ts';
 
@@ -16,6 +17,8 @@ export type PluginRequest =
       /** The system prompt of the call. A system prompt from the configuration is not included. */
       readonly system?: string | undefined;
       readonly tools?: readonly NormalTool[] | undefined;
+      /** The `schema` of the call, as it is sent. The answer is validated against the caller's. */
+      readonly schema?: JsonSchema | undefined;
       /** Set if `messages` contain only the messages that ask the model to repair its answer. */
       readonly isRepair?: true | undefined;
     }
@@ -30,6 +33,53 @@ export type PluginAnswer = Completion & {
 /** A batch of parts of an answer. The last part of an answer is `finish`. */
 export type PluginParts = readonly StreamPart<PluginAnswer>[];
 
+/** What a plugin found or decided. Contains names and numbers only: never text of a request or an answer. */
+export type PolicyVerdict = {
+  /**
+   * `flag`: something was noticed, and passed on. `redact`: something was replaced. `block`: the call was blocked.
+   * `deny`: a tool call was denied.
+   */
+  readonly kind: 'flag' | 'redact' | 'block' | 'deny';
+  /** The rule that decided. */
+  readonly rule?: string | undefined;
+  /** How often each kind of finding occurred, or a score, by name. */
+  readonly counts?: { readonly [name: string]: number } | undefined;
+};
+
+/** How a call ended. */
+export type PluginCallEnd = {
+  readonly status: 'ok' | 'error' | 'aborted';
+  /** The answer as the caller gets it, with status `ok`. */
+  readonly answer?: PluginAnswer;
+  /** Set with the other statuses. */
+  readonly error?: ErrorSummary;
+  /** `call.innermost`. Absent if the call ended before its request had passed all plugins: what they change was not. */
+  readonly innermost?: PluginCall['innermost'];
+  /** What the plugins reported, in order. `policy` is the plugin's name. */
+  readonly verdicts: readonly (PolicyVerdict & { readonly policy: string })[];
+  /** Every attempt and every skipped target, in order. */
+  readonly trail: readonly Attempt[];
+  readonly durationMs: number;
+  /** US dollars billed for the whole call. `null` if a price is unknown. */
+  readonly usd: number | null;
+};
+
+/** The state of an audit log: with it, a log that was cut before it, or changed, is found. */
+export type AuditHead = {
+  /** Lines written so far. */
+  readonly lines: number;
+  /** The head, for `signalbox audit verify --head`. Contains no content. */
+  readonly head: string;
+};
+
+/** A router, as its plugins see it when it is created. */
+export interface PluginRouter {
+  /** All plugins, the outermost first. */
+  readonly plugins: readonly Plugin[];
+  /** Emits `audit-head` with the plugin's name. */
+  auditHead(head: AuditHead): void;
+}
+
 /** One call, as one plugin sees it. Every hook receives the same object, so it can be the key of a `WeakMap`. */
 export interface PluginCall {
   /** The `callId` of the call's events. */
@@ -42,6 +92,16 @@ export interface PluginCall {
   readonly options: Readonly<CallOptions>;
   /** The request as this plugin's `onRequest` returned it. */
   readonly request: PluginRequest;
+  /** What the configuration decides about the answer, besides `request` and `options`. */
+  readonly configured: {
+    /**
+     * The same text means: the same targets with the same options may answer, for the same requirements, and no plugin
+     * excludes another one of them. If the key of a provider depends on tags, they are part of it. For keys of caches.
+     */
+    readonly key: string;
+    /** The targets of the tier and of those that it falls back to, with the call options of the configuration. */
+    readonly targets: readonly { readonly target: string; readonly options: CallDefaults }[];
+  };
   /**
    * The request as it is sent, after all inner plugins, and the complete answer as the vendor returned it. On a cache
    * hit it is the cached answer. `answer` is absent until it is complete.
@@ -49,6 +109,8 @@ export interface PluginCall {
   readonly innermost: { readonly request: PluginRequest; readonly answer?: PluginAnswer };
   /** Id of the fire drill that the call is part of. */
   readonly drill?: string;
+  /** Id of the call that a plugin made this one for, with `ask`, `embed` or `fork`. */
+  readonly parent?: string;
   /** Aborts if the call ends early: by its caller, its deadline, or `router.close`. */
   readonly signal: AbortSignal;
   /** Milliseconds until the call's deadline. */
@@ -58,6 +120,11 @@ export interface PluginCall {
    * time.
    */
   readonly runtime: Runtime;
+  /**
+   * Emits `policy-verdict` with the plugin's name. What `onRequest` blocks and `onToolCall` denies is emitted without
+   * it.
+   */
+  verdict(verdict: PolicyVerdict): void;
   /**
    * Makes another call as part of this one. It passes only the inner plugins, so it cannot recurse, and is aborted when
    * this call ends. Its tags come from its tier and `options`.
@@ -102,8 +169,14 @@ export interface PluginAttempt {
   readonly model: string;
   /** Position of the key in the provider's pool, from 1. Absent without a pool. */
   readonly key?: number;
-  /** Number of the attempt within the call, from 1. */
+  /** Number of the attempt within the call, from 1, as in its events. */
   readonly attempt: number;
+  /** The vendor or its platform, such as `openai`, `x-ai` or `vertex`: the name in price lists. Absent if it is in none. */
+  readonly vendor?: string;
+  readonly wire: Wire;
+  readonly transfer: Transfer;
+  /** The options that apply: the call's over those of the target and the tier. */
+  readonly options: Readonly<CallDefaults>;
   /** Aborts when the attempt must end, for any reason. */
   readonly signal: AbortSignal;
   readonly call: PluginCall;
@@ -112,6 +185,17 @@ export interface PluginAttempt {
   /** Resolves when the attempt has ended and the router has decided its verdict. Never rejects. */
   readonly ended: Promise<PluginAttemptResult>;
 }
+
+/** How a plugin runs what is inside it. */
+export type NextOptions = {
+  /** Replaces the call's signal for everything inside: for an answer that several calls share. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Concurrent calls that pass the same text share one run of what is inside the plugin. The first call runs it, and the
+   * completion of the others is marked with `shared`. It ends early when all of them have left.
+   */
+  readonly share?: string | undefined;
+};
 
 /** Processes the parts of one answer. Created for each answer, so its fields can store state. */
 export interface PartsHook {
@@ -125,6 +209,11 @@ export interface PartsHook {
 
 /** The decision about a tool call. A denied call is not in `toolCalls`; its part in `content` has `denied`. */
 export type ToolCallDecision = 'allow' | { readonly replace: Json } | { readonly deny: string };
+
+/** Listeners by the name of their event; `'*'` receives every event. */
+export type PluginListeners = {
+  readonly [Name in EventName | '*']?: ((event: EventOf<Name>) => unknown) | undefined;
+};
 
 type MaybePromise<Value> = Value | Promise<Value>;
 
@@ -153,6 +242,17 @@ export interface Plugin {
    */
   readonly failOpen?: boolean | undefined;
   /**
+   * Declares that the plugin removes personal data: everything inside it sees requests and answers without.
+   * @default false
+   */
+  readonly redacts?: boolean | undefined;
+  /**
+   * Called when a router is created with the plugin, before any call. Opens nothing: a router may be created only to be
+   * checked.
+   * @throws SignalboxError `config`, which `createRouter` throws
+   */
+  onCreate?(router: PluginRouter): void;
+  /**
    * Called when a call enters the plugin. Returns the request, changed or not, or blocks the call: it then fails with
    * `policy_blocked`, and `policy` is the plugin's name. Also called with the messages that ask for a repair
    * (`request.isRepair`); only the returned messages are used.
@@ -160,15 +260,16 @@ export interface Plugin {
   onRequest?(
     request: PluginRequest,
     call: PluginCall,
-  ): MaybePromise<PluginRequest | { readonly block: { readonly rule: string } }>;
+  ): MaybePromise<
+    PluginRequest | { readonly block: Omit<PolicyVerdict, 'kind'> & { readonly rule: string } }
+  >;
   /**
    * Wraps everything inside the plugin. Call `next()` at most once to run it, or yield an answer from elsewhere, such
-   * as a cache. An answer must end with `finish`. `signal` replaces the call's signal for everything inside: for an
-   * answer that several calls share.
+   * as a cache. An answer must end with `finish`.
    */
   wrapCall?(
     call: PluginCall,
-    next: (options?: { readonly signal?: AbortSignal | undefined }) => AsyncIterable<PluginParts>,
+    next: (options?: NextOptions) => AsyncIterable<PluginParts>,
   ): AsyncIterable<PluginParts>;
   /**
    * Called when parts leave the plugin, cached parts included. For `complete` and for `schema`, they are whole parts.
@@ -197,6 +298,18 @@ export interface Plugin {
   ): MaybePromise<boolean | { readonly reason: string }>;
   /** A tool call leaves the layer. Its parts are held back until this has decided. Called once for each tool call. */
   onToolCall?(toolCall: ToolCallPart, call: PluginCall): MaybePromise<ToolCallDecision>;
+  /**
+   * Called once when a call has ended, before its caller gets the answer or the error: also when another plugin blocked
+   * it, or it failed, was aborted, or its reader left. Also for calls that the plugins inside make. It is waited for. One
+   * that throws fails the call, unless it was aborted.
+   */
+  onEnd?(end: PluginCallEnd, call: PluginCall): MaybePromise<void>;
+  /**
+   * Listeners for the router's events, registered when the router is made, in place of `router.on`. They are called
+   * synchronously, also for calls that plugins make, but not for calls of `exceptTiers`. One that throws affects no call
+   * and is reported as `listener-error`. Events without a listener are not even created, so name only those you need.
+   */
+  readonly on?: PluginListeners | undefined;
   /** Called when the router is closed and all calls have ended. */
   close?(): MaybePromise<void>;
 }

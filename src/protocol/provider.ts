@@ -108,6 +108,8 @@ export interface Provider {
   readonly wire: Wire;
   /** The vendor's name in price lists, such as `openai`. Absent if the vendor is in none. */
   readonly priceList?: string | undefined;
+  /** The cloud that serves the models, for traces, if `priceList` is that of their vendor: `vertex`. */
+  readonly platform?: string | undefined;
   /**
    * Number of keys in the pool. The router tracks the health of each key and selects one for each attempt.
    * @default 1

@@ -12,6 +12,11 @@ export type Tool<
   readonly inputSchema: Input;
   /** Asks the vendor to enforce the schema, if it supports that. @default false */
   readonly strict?: boolean | undefined;
+  /**
+   * Running it cannot be undone. Not sent to the vendor: `guardTools` denies such a call unless it is allowed.
+   * @default false
+   */
+  readonly destructive?: boolean | undefined;
   readonly cache?: CacheHint | undefined;
 };
 

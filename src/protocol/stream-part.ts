@@ -83,22 +83,52 @@ export type ProviderPart =
       readonly raw?: unknown;
     };
 
-/** Format of `toReadableStream`: only the text, or every part as a server-sent event. */
-export type ReadableFormat = 'text' | 'sse';
+/** Format of `toReadableStream`: only the text, every part as a server-sent event, or every part as a line of JSON. */
+export type ReadableFormat = 'text' | 'sse' | 'json';
+
+/** What a readable stream of parts can show besides the answer. */
+export type Included = 'cost' | 'trail' | 'tags' | 'opaque';
+
+export type ReadableOptions = {
+  /**
+   * What `'sse'` and `'json'` show besides the answer. `cost`: usage and US dollars. `trail`: attempts, targets that
+   * failed, times, warnings and the vendor's ids. `tags`: the tags of the call. `opaque`: replay data in parts, and raw
+   * responses.
+   * @default none
+   */
+  readonly include?: readonly Included[] | undefined;
+  /**
+   * Milliseconds without a part after which `'sse'` sends a comment, so that proxies keep the connection open.
+   * @default 15_000
+   */
+  readonly heartbeatMs?: number | undefined;
+};
 
 /** A stream of bytes, for functions of the web and for those of Node, whose types differ in programs with the DOM library. */
 export type ByteStream = ReadableStream<Uint8Array> & NodeReadableStream<Uint8Array>;
 
 /** A streamed answer. Read it once: by iterating it, by `textStream`, by `toReadableStream`, or by `completion`. */
 export interface CompletionStream<Answer = Completion> extends AsyncIterable<StreamPart<Answer>> {
+  /**
+   * Resolves when a target commits to an answer, and rejects with the error of the call if none does: before the first
+   * byte of a response is sent. Access starts the call and reads up to that point; the parts are kept for the reader.
+   * Never causes an unhandled rejection. After a `restart` it is still the first target.
+   */
+  readonly started: Promise<{ readonly target: string; readonly model: string }>;
   /** The deltas of the text. Fails at a `restart`, because text cannot be retracted. */
   readonly textStream: AsyncIterable<string>;
   /**
-   * UTF-8 bytes for a web `Response`: the text, or with `'sse'` every part as a server-sent event with JSON data,
-   * including reasoning and tool calls. Canceling it closes the vendor's socket.
+   * UTF-8 bytes for a web `Response`. Canceling it closes the vendor's socket.
+   *
+   * - `'text'`: the deltas of the text. Fails when the call fails.
+   * - `'sse'`: every part as a server-sent event with JSON data, including reasoning and tool calls. A failure is an event
+   *   `error` with `code` and `message`, and then the end: it never fails. An `EventSource` does not reconnect.
+   * - `'json'`: the same as lines of JSON.
+   *
    * @default 'text'
+   * @throws SignalboxError `config` for an unknown format or option
    */
-  toReadableStream(format?: ReadableFormat): ByteStream;
+  toReadableStream(format?: ReadableFormat, options?: ReadableOptions): ByteStream;
   /** Resolves with the complete answer. Never causes an unhandled rejection. */
   readonly completion: Promise<Answer>;
 }

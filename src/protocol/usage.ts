@@ -38,6 +38,8 @@ export type Cost = {
   readonly priced: 'exact' | 'estimated' | 'unknown';
   /** `usd` plus the cost of the call's failed attempts. */
   readonly attemptsUsd: number;
+  /** Only of cached answers: US dollars that the answer cost when it was made. `null` if the price was unknown. */
+  readonly savedUsd?: number | null;
 };
 
 /** US dollars per million tokens. @default `input` for `cachedInput` and `cacheWrite` */

@@ -5,16 +5,14 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
 import { SignalboxError } from '../errors.ts';
+import { fileProblemOf, realPath, writeAt } from '../internal/local-file.ts';
 import type { Change, Journal } from '../internal/memory-store.ts';
+import { LockProblem, lockForProcess, type ProcessLock } from '../internal/process-lock.ts';
 import { changeLine, completeLine, header, LogDamage, NewerLog, readLog } from './log-format.ts';
-import { lockForProcess, type ProcessLock } from './process-lock.ts';
 
 /** Where the changes come from when the file is written again, and go to when it is read. */
 interface Source {
@@ -27,35 +25,6 @@ const fileMode = 0o600;
 
 /** Lines are written together up to this size in bytes. */
 const chunkBytes = 1 << 20;
-
-/** What to do about an error of the system. */
-const remedies: Readonly<Record<string, string>> = {
-  ENOENT: 'its directory does not exist; create it, or check that its volume is mounted',
-  ENOTDIR: 'a part of its path is not a directory',
-  EISDIR: 'it is a directory; use the path of a file',
-  EACCES: 'this process may not read and write there; change the owner or the mode',
-  EPERM: 'this process may not read and write there; change the owner or the mode',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full; make space',
-  EDQUOT: 'the disk quota is used up; make space',
-  EFBIG: 'the file would exceed the size that the system allows; raise it',
-  EMFILE: 'this process has too many open files; raise the limit',
-};
-
-/** Writes all bytes at the position. What an error leaves there is overwritten by the next write. */
-function writeAt(file: number, bytes: Buffer, position: number): void {
-  let written = 0;
-  while (written < bytes.length) {
-    written += writeSync(file, bytes, written, bytes.length - written, position + written);
-  }
-}
-
-/** The path without symbolic links, or two of them would have two locks. */
-function realPath(path: string): string {
-  const absolute = resolve(path);
-  if (existsSync(absolute)) return realpathSync(absolute);
-  return join(realpathSync(dirname(absolute)), basename(absolute));
-}
 
 /**
  * A file of changes, each on a line that is written when the change is made. When it has grown by `growthBytes` and by
@@ -76,7 +45,7 @@ export class FileJournal implements Journal {
   constructor(path: string, growthBytes: number) {
     this.#path = attempt(path, 'open', () => realPath(path));
     this.#growthBytes = growthBytes;
-    this.#lock = lockForProcess(`${this.#path}.lock`, this.#path);
+    this.#lock = attempt(path, 'lock', () => lockForProcess(`${this.#path}.lock`, this.#path));
   }
 
   /**
@@ -194,11 +163,8 @@ function attempt<Value>(path: string, what: string, act: () => Value): Value {
   try {
     return act();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    const remedy = remedies[code] ?? 'see the cause';
-    throw new SignalboxError('config', `fileStore: cannot ${what} ${path}: ${remedy} (${code})`, {
-      cause: error,
-    });
+    const problem = error instanceof LockProblem ? error.message : fileProblemOf(what, path, error);
+    throw new SignalboxError('config', `fileStore: ${problem}`, { cause: error });
   }
 }
 

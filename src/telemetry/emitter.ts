@@ -20,6 +20,8 @@ const eventNames = {
   'budget-warning': true,
   'budget-exceeded': true,
   'call-end': true,
+  'policy-verdict': true,
+  'audit-head': true,
   feedback: true,
   'circuit-open': true,
   'circuit-half-open': true,
@@ -38,6 +40,9 @@ const eventNames = {
   'store-error': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;
+
+/** The names that can be listened to. */
+export const listenableNames: readonly string[] = ['*', ...Object.keys(eventNames)];
 
 type Listener = (event: RouterEvent) => unknown;
 

@@ -138,6 +138,24 @@ const cases: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
     if (!(failure instanceof Error)) return;
     assert.ok(!failure.message.includes(secret), 'no message may quote the prompt');
   },
+  async 'has no listener that fails'(bench) {
+    const chunks = pieces(bench.answer, 3);
+    const { router, runtime } = setUp(bench, [
+      { error: 'overloaded' },
+      { chunks },
+      { chunks, cutAfter: 2 },
+      { chunks },
+      { error: 'rate_limited' },
+    ]);
+    const failures: unknown[] = [];
+    router.on('listener-error', ({ error }) => failures.push(error));
+    await router.complete('t', bench.prompt);
+    await readAll(router.stream('t', bench.prompt));
+    await router.complete('t', bench.prompt).catch(() => undefined);
+    await runtime.settle();
+    await router.close();
+    assert.deepEqual(failures, [], 'no listener in "on" may throw or reject');
+  },
   async 'can be closed'(bench) {
     const { router, made } = setUp(bench, bench.answer);
     await router.complete('t', bench.prompt);

@@ -6,7 +6,8 @@ import { createRouter, isSignalboxError } from '../../src/index.ts';
 import { fakeProvider } from '../../src/testing/fake-provider.ts';
 
 const providers = { a: fakeProvider() };
-const router = createRouter({ providers, tiers: { t: ['a/m'] } });
+const prices = { 'a/m': { input: 1, output: 1 } };
+const router = createRouter({ providers, tiers: { t: ['a/m'] }, prices });
 
 async function messageOf(run: () => unknown): Promise<string> {
   try {

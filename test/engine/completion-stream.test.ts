@@ -3,12 +3,21 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCompletionStream } from '../../src/engine/call/completion-stream.ts';
 import { SignalboxError } from '../../src/errors.ts';
 import type { StreamPart } from '../../src/protocol/stream-part.ts';
+import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 
-type Answer = { readonly text: string };
+const completion = {
+  target: 'a/1',
+  model: { requested: '1', served: '1' },
+  content: [],
+  text: 'ab',
+  toolCalls: [],
+  trail: [],
+};
+type Answer = typeof completion;
 type Part = StreamPart<Answer>;
 
 const text = (delta: string): Part => ({ type: 'text-delta', delta });
-const finish: Part = { type: 'finish', completion: { text: 'ab' } };
+const finish: Part = { type: 'finish', completion };
 const answer: readonly Part[] = [
   { type: 'start', target: 'a/1', model: '1' },
   text('a'),
@@ -26,6 +35,7 @@ const failure = new SignalboxError('stream_interrupted', 'broke off');
 
 /** A source that counts its reads, throws errors, and hangs at 'hang' until the reader leaves. */
 function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
+  const runtime = fakeRuntime();
   const state = { starts: 0, pulled: 0, closed: false };
   async function* source(leaving: AbortSignal) {
     state.starts += 1;
@@ -43,8 +53,8 @@ function sourceOf(...parts: readonly (Part | Error | 'hang')[]) {
       state.closed = true;
     }
   }
-  const stream = createCompletionStream<Answer>(async (leaving) => source(leaving));
-  return { stream, state };
+  const stream = createCompletionStream<Answer>(async (leaving) => source(leaving), runtime);
+  return { stream, state, runtime };
 }
 
 async function readAll<Each>(parts: AsyncIterable<Each>): Promise<readonly Each[]> {
@@ -101,7 +111,7 @@ describe('a stream', () => {
   test('yields its parts in order and resolves its completion at the end', async () => {
     const { stream, state } = sourceOf(...answer);
     expect(await readAll(stream)).toEqual(answer);
-    expect(await stream.completion).toEqual({ text: 'ab' });
+    expect(await stream.completion).toEqual(completion);
     expect(state).toEqual({ starts: 1, pulled: 5, closed: true });
   });
 
@@ -137,6 +147,9 @@ describe('a stream', () => {
       code: 'config',
     });
     await stream.toReadableStream().cancel();
+    const events = stream.toReadableStream('sse').getReader();
+    await events.read();
+    await events.cancel();
     expect(await first.next()).toEqual({ done: false, value: answer[1] });
   });
 
@@ -173,7 +186,7 @@ describe('a reader that leaves', () => {
   test('at finish still gets the completion', async () => {
     const { stream } = sourceOf(...answer);
     for await (const part of stream) if (part.type === 'finish') break;
-    expect(await stream.completion).toEqual({ text: 'ab' });
+    expect(await stream.completion).toEqual(completion);
   });
 
   test('by throwing closes the source', async () => {
@@ -189,7 +202,7 @@ describe('a reader that leaves', () => {
 describe('completion', () => {
   test('reads the stream when nothing else does', async () => {
     const { stream, state } = sourceOf(...answer);
-    expect(await stream.completion).toEqual({ text: 'ab' });
+    expect(await stream.completion).toEqual(completion);
     expect(state.starts).toBe(1);
   });
 
@@ -209,10 +222,10 @@ describe('completion', () => {
   test('keeps every part for a reader that starts while it is reading', async () => {
     for (let turns = 0; turns < 8; turns++) {
       const { stream, state } = sourceOf(...answer);
-      const completion = stream.completion;
+      const whole = stream.completion;
       for (let turn = 0; turn < turns; turn++) await Promise.resolve();
       expect(await readAll(stream)).toEqual(answer);
-      expect(await completion).toEqual({ text: 'ab' });
+      expect(await whole).toEqual(completion);
       expect(state.starts).toBe(1);
     }
   });
@@ -234,11 +247,118 @@ describe('completion', () => {
   });
 });
 
+describe('started', () => {
+  const target = { target: 'a/1', model: '1' };
+
+  test('starts the stream, resolves at the commit and reads no further', async () => {
+    const { stream, state } = sourceOf(...answer);
+    const started = stream.started;
+    expect(await started).toEqual(target);
+    await nextTurn();
+    expect(state).toMatchObject({ starts: 1, pulled: 1 });
+    expect(stream.started).toBe(started);
+  });
+
+  test('keeps the parts for every kind of reader', async () => {
+    const parts = sourceOf(...answer);
+    await parts.stream.started;
+    expect(await readAll(parts.stream)).toEqual(answer);
+    const texts = sourceOf(...answer);
+    await texts.stream.started;
+    expect(await readAll(texts.stream.textStream)).toEqual(['a', 'b']);
+    const bytes = sourceOf(...answer);
+    await bytes.stream.started;
+    expect(await new Response(bytes.stream.toReadableStream()).text()).toBe('ab');
+    const whole = sourceOf(...answer);
+    await whole.stream.started;
+    expect(await whole.stream.completion).toEqual(completion);
+    expect(await readAll(whole.stream)).toEqual(answer);
+  });
+
+  test('keeps the parts for a reader that starts while it is waiting', async () => {
+    for (let turns = 0; turns < 8; turns++) {
+      const { stream, state } = sourceOf(...answer);
+      const { started, completion: whole } = stream;
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      expect(await readAll(stream)).toEqual(answer);
+      expect(await started).toEqual(target);
+      expect(await whole).toEqual(completion);
+      expect(state.starts).toBe(1);
+    }
+  });
+
+  test('resolves while a reader is reading, and after it has read', async () => {
+    const { stream } = sourceOf(...answer);
+    const reader = stream[Symbol.asyncIterator]();
+    const reading = reader.next();
+    expect(await stream.started).toEqual(target);
+    await reading;
+    const read = sourceOf(...answer);
+    await readAll(read.stream);
+    expect(await read.stream.started).toEqual(target);
+  });
+
+  test('resolves for an answer without a start', async () => {
+    expect(await sourceOf(text('ab'), finish).stream.started).toEqual(target);
+  });
+
+  test('names the first target after a restart', async () => {
+    const other: Part = { type: 'start', target: 'b/1', model: '1' };
+    const { stream } = sourceOf(...answer.slice(0, 2), restart, other, finish);
+    await readAll(stream);
+    expect(await stream.started).toEqual(target);
+  });
+
+  test('rejects with the error of a call that fails before the commit', async () => {
+    const { stream } = sourceOf(failure);
+    await expect(stream.started).rejects.toBe(failure);
+    await expect(readAll(stream)).rejects.toBe(failure);
+    await expect(stream.completion).rejects.toBe(failure);
+  });
+
+  test('does not reject for a failure after the commit', async () => {
+    const { stream } = sourceOf(...answer.slice(0, 2), failure);
+    expect(await stream.started).toEqual(target);
+    await expect(readAll(stream)).rejects.toBe(failure);
+    expect(await stream.started).toEqual(target);
+  });
+
+  test('rejects when the reader leaves before the commit', async () => {
+    const { stream, state } = sourceOf('hang', ...answer);
+    const { started } = stream;
+    await nextTurn();
+    await stream.toReadableStream().cancel();
+    await expect(started).rejects.toMatchObject({ code: 'aborted' });
+    expect(state.closed).toBe(true);
+  });
+
+  test('causes no unhandled rejection', async () => {
+    const { stream, state } = sourceOf(failure);
+    void stream.started;
+    await nextTurn();
+    expect(state.closed).toBe(true);
+  });
+
+  test('does not delay a reader that leaves during a read', async () => {
+    const { stream, state } = sourceOf(...answer.slice(0, 2), 'hang');
+    await stream.started;
+    const reader = stream[Symbol.asyncIterator]();
+    await reader.next();
+    await reader.next();
+    const waiting = reader.next();
+    waiting.catch(() => undefined);
+    await nextTurn();
+    await reader.return?.();
+    expect(state.closed).toBe(true);
+    expect(await reader.next()).toEqual({ done: true, value: undefined });
+  });
+});
+
 describe('textStream', () => {
   test('yields only the text', async () => {
     const { stream } = sourceOf(...answer);
     expect(await readAll(stream.textStream)).toEqual(['a', 'b']);
-    expect(await stream.completion).toEqual({ text: 'ab' });
+    expect(await stream.completion).toEqual(completion);
   });
 
   test('fails at a restart, because text cannot be retracted, and closes the source', async () => {
@@ -256,7 +376,7 @@ describe('textStream', () => {
   test('does not affect a reader of parts at a restart', async () => {
     const { stream } = sourceOf(text('x'), restart, ...answer);
     expect(await readAll(stream)).toEqual([text('x'), restart, ...answer]);
-    expect(await stream.completion).toEqual({ text: 'ab' });
+    expect(await stream.completion).toEqual(completion);
   });
 });
 
@@ -266,13 +386,18 @@ describe('toReadableStream', () => {
     expect(await new Response(stream.toReadableStream()).text()).toBe('é😀');
   });
 
-  test("encodes every part as an event with 'sse'", async () => {
-    const { stream } = sourceOf(...answer);
-    const body = await new Response(stream.toReadableStream('sse')).text();
-    const events = body.split('\n\n').slice(0, -1);
-    expect(events).toEqual(
-      answer.map((part) => `event: ${part.type}\ndata: ${JSON.stringify(part)}`),
-    );
+  test('rejects an unknown format and unknown options', () => {
+    const { stream, state } = sourceOf(...answer);
+    const calls = [
+      () => stream.toReadableStream('xml' as 'sse'),
+      () => stream.toReadableStream('sse', { include: ['costs' as 'cost'] }),
+      () => stream.toReadableStream('sse', { heartbeatMs: 0 }),
+      () => stream.toReadableStream('sse', { heartbeatMs: Number.NaN }),
+    ];
+    for (const call of calls) {
+      expect(call).toThrow(expect.objectContaining({ code: 'config' }));
+    }
+    expect(state.starts).toBe(0);
   });
 
   test('reads nothing ahead', async () => {

@@ -5,16 +5,16 @@ import {
   type ErrorCode,
   isSignalboxError,
   type Plugin,
-  type Provider,
-  type ProviderPart,
+  SignalboxError,
   type StreamPart,
 } from '../../src/index.ts';
-import type { PluginCall, PluginParts } from '../../src/protocol/plugin.ts';
+import type { PluginCall, PluginCallEnd, PluginParts } from '../../src/protocol/plugin.ts';
 import { createRouter } from '../../src/router.ts';
 import { type FakeScript, fakeProvider } from '../../src/testing/fake-provider.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import { recordEvents } from '../../src/testing/record-events.ts';
 import { hideName } from '../support/plugins.ts';
+import { vectorsAndImages } from '../support/vectors-and-images.ts';
 
 const price = { input: 1, output: 1 };
 
@@ -62,35 +62,6 @@ async function failureOf(call: Promise<unknown>) {
 
 const prompts = (fake: { readonly calls: readonly { readonly request: object }[] }): string =>
   JSON.stringify(fake.calls.map(({ request }) => request));
-
-/** A provider of vectors and images only. */
-function vectorsAndImages() {
-  const requests: unknown[] = [];
-  const answering = (...parts: readonly ProviderPart[]) => ({
-    warnings: [],
-    async *send() {
-      yield [...parts, { type: 'finish', finishReason: 'stop' } as const];
-    },
-  });
-  const provider: Provider = {
-    wire: 'mine',
-    capabilities: () => new Set(),
-    preload: async () => undefined,
-    prepare() {
-      throw new Error('answers no prompts');
-    },
-    prepareEmbedding({ values }) {
-      requests.push(values);
-      return answering({ type: 'vectors', vectors: values.map(() => [1]) });
-    },
-    prepareImage({ prompt }) {
-      requests.push(prompt);
-      const source = { data: new Uint8Array([1]), mediaType: 'image/png' };
-      return answering({ type: 'part-end', part: { type: 'image', source } });
-    },
-  };
-  return { provider, requests };
-}
 
 /** A plugin that writes down in which order its hooks run. */
 function tracing(name: string, log: string[]): Plugin {
@@ -316,7 +287,7 @@ describe('a plugin that redacts', () => {
   });
 });
 
-/** Replays whole answers of the same prompt. */
+/** Replays whole answers of the same prompt, whatever the schema is. */
 function cache(): Plugin & { readonly hits: () => number } {
   const kept = new Map<string, PluginParts>();
   let hits = 0;
@@ -324,7 +295,7 @@ function cache(): Plugin & { readonly hits: () => number } {
     name: 'cache',
     hits: () => hits,
     async *wrapCall(call, next) {
-      const key = JSON.stringify(call.request);
+      const key = JSON.stringify({ ...call.request, schema: undefined });
       const known = kept.get(key);
       if (known !== undefined) {
         hits += 1;
@@ -507,6 +478,195 @@ describe('accept', () => {
     const error = await failureOf(read(router.stream('t', 'hi')));
     expect(error).toMatchObject({ code: 'invalid_output' });
     expect(error.message).toContain('plugin "never" rejected it');
+  });
+});
+
+describe('verdicts', () => {
+  it('are events of the call, with the name of the plugin', async () => {
+    const watcher: Plugin = {
+      name: 'watcher',
+      onRequest(request, call) {
+        call.verdict({ kind: 'flag', rule: 'long', counts: { words: 2 } });
+        return request;
+      },
+    };
+    const { router, events } = setUp([watcher]);
+    const { callId } = await router.complete('t', 'hi there', { tags: { user: 'ann' } });
+    expect(events.of('policy-verdict')).toEqual([
+      {
+        ...{ type: 'policy-verdict', at: expect.any(Number), callId, tier: 't' },
+        ...{ tags: { user: 'ann' }, policy: 'watcher' },
+        ...{ kind: 'flag', rule: 'long', counts: { words: 2 } },
+      },
+    ]);
+  });
+
+  it('are emitted for what is blocked and denied', async () => {
+    const pay = { id: '1', name: 'pay', input: {} };
+    const guard: Plugin = {
+      name: 'guard',
+      onRequest: (request, { tier }) =>
+        tier === 'bare' ? { block: { rule: 'not-here', counts: { score: 3 } } } : request,
+      onToolCall: () => ({ deny: 'too-much' }),
+    };
+    const { router, events } = setUp([guard], { a: { toolCalls: [pay] } });
+    const tools = [{ name: 'pay', inputSchema: z.object({}) }];
+    await failureOf(router.complete('bare', 'hi'));
+    await router.complete('t', 'hi', { tools });
+    await read(router.stream('t', 'hi', { tools }));
+    const deny = { policy: 'guard', kind: 'deny', rule: 'too-much' };
+    expect(events.of('policy-verdict')).toMatchObject([
+      { policy: 'guard', kind: 'block', rule: 'not-here', counts: { score: 3 }, tier: 'bare' },
+      deny,
+      deny,
+    ]);
+  });
+});
+
+describe('onEnd', () => {
+  type Ended = PluginCallEnd & { readonly tier: string; readonly parent: string | undefined };
+
+  function recorder(name: string, ended: Ended[], more: Partial<Plugin> = {}): Plugin {
+    return {
+      name,
+      onEnd: (end, { tier, parent }) => void ended.push({ ...end, tier, parent }),
+      ...more,
+    };
+  }
+
+  it('gets the answer and what it cost, before the caller does', async () => {
+    const ended: Ended[] = [];
+    const { router } = setUp([recorder('log', ended)], { a: { error: 'overloaded' } });
+    const answer = await router.complete('t', 'hi').then((completion) => {
+      expect(ended).toHaveLength(1);
+      return completion;
+    });
+    expect(ended[0]).toMatchObject({ status: 'ok', usd: answer.cost.attemptsUsd, verdicts: [] });
+    expect(ended[0]?.answer?.text).toBe('spare');
+    expect(ended[0]?.trail).toEqual(answer.trail);
+  });
+
+  it.each([
+    ['outside', 0],
+    ['inside', 1],
+  ])('is called for a call that is blocked by a plugin %s of it', async (_, index) => {
+    const ended: Ended[] = [];
+    const plugins: Plugin[] = [recorder('log', ended)];
+    plugins.splice(index, 0, { name: 'guard', onRequest: () => ({ block: { rule: 'no' } }) });
+    const { router } = setUp(plugins);
+    await failureOf(router.complete('t', 'hi'));
+    expect(ended).toMatchObject([
+      {
+        status: 'error',
+        error: { code: 'policy_blocked', policy: 'guard', rule: 'no' },
+        verdicts: [{ policy: 'guard', kind: 'block', rule: 'no' }],
+      },
+    ]);
+    expect(ended[0]).not.toHaveProperty('innermost');
+  });
+
+  it('is called once when the call fails, is aborted, or its reader leaves', async () => {
+    const ended: Ended[] = [];
+    const error = new SignalboxError('invalid_request', 'bad request');
+    const failing = setUp([recorder('log', ended)], { a: { error }, b: { error } });
+    await failureOf(failing.router.complete('t', 'hi'));
+    const hanging = setUp([recorder('log', ended)], { a: { chunks: ['x', 'y'], stallAfter: 1 } });
+    const caller = new AbortController();
+    const call = hanging.router.complete('t', 'hi', { signal: caller.signal });
+    caller.abort();
+    await failureOf(call);
+    const left = setUp([recorder('log', ended)], { a: { chunks: ['x', 'y', 'z'] } });
+    for await (const part of left.router.stream('t', 'hi')) if (part.type === 'text-delta') break;
+    await left.router.close();
+    expect(ended.map(({ status, error: { code } = {} }) => [status, code])).toEqual([
+      ['error', 'invalid_request'],
+      ['aborted', 'aborted'],
+      ['aborted', 'aborted'],
+    ]);
+  });
+
+  it('is called for the calls of the plugins inside, and of those outside', async () => {
+    const ended: Ended[] = [];
+    const asks = (name: string): Plugin => ({
+      name,
+      async onRequest(request, call) {
+        await call.ask('bare', 'is this fine?');
+        return request;
+      },
+    });
+    const { router } = setUp([asks('outer'), recorder('log', ended), asks('inner')]);
+    const { callId } = await router.complete('t', 'hi');
+    // The question of `outer` passes `inner`, which asks too.
+    expect(ended.map(({ tier }) => tier)).toEqual(['bare', 'bare', 'bare', 't']);
+    expect(ended.map(({ parent }) => parent)).toEqual(
+      [expect.not.stringMatching(callId), callId, callId, undefined].map((each, index) =>
+        index === 0 ? expect.any(String) : each,
+      ),
+    );
+  });
+
+  it('does not watch the calls that it makes itself', async () => {
+    const ended: Ended[] = [];
+    const asking = recorder('log', ended);
+    const { router } = setUp([
+      {
+        ...asking,
+        async onEnd(end, call) {
+          await asking.onEnd?.(end, call);
+          if (call.parent === undefined) await call.ask('bare', 'sum it up');
+        },
+      },
+    ]);
+    await router.complete('t', 'hi');
+    expect(ended).toHaveLength(1);
+  });
+
+  it('fails the call when it throws, unless it fails open', async () => {
+    const full = (): never => {
+      throw new Error('disk full');
+    };
+    const closed = setUp([{ name: 'log', onEnd: full }]);
+    const failure = await failureOf(closed.router.complete('t', 'hi'));
+    expect(failure).toMatchObject({ code: 'plugin_failed', policy: 'log' });
+    expect(closed.events.of('call-end')).toMatchObject([
+      { status: 'error', error: { code: 'plugin_failed' } },
+    ]);
+    const open = setUp([{ name: 'log', onEnd: full, failOpen: true }]);
+    expect((await open.router.complete('t', 'hi')).text).toBe('fine');
+  });
+
+  it('does not hold an aborted call for ever', async () => {
+    const { router, runtime } = setUp(
+      [{ name: 'log', onEnd: () => new Promise(() => undefined) }],
+      {
+        a: { chunks: ['x'], stallAfter: 0 },
+      },
+    );
+    const caller = new AbortController();
+    const call = failureOf(router.complete('t', 'hi', { signal: caller.signal }));
+    await runtime.settle();
+    caller.abort();
+    expect(await call).toMatchObject({ code: 'aborted' });
+  });
+});
+
+describe('onCreate', () => {
+  it('sees the plugins, and emits heads', () => {
+    const seen: unknown[] = [];
+    const log: Plugin = {
+      name: 'log',
+      onCreate({ plugins, auditHead }) {
+        seen.push(plugins.map(({ name }) => name));
+        queueMicrotask(() => auditHead({ lines: 2, head: '2:ab' }));
+      },
+    };
+    const { events } = setUp([log, { name: 'other' }]);
+    expect(seen).toEqual([['log', 'other']]);
+    return Promise.resolve().then(() => {
+      expect(events.of('audit-head')).toMatchObject([
+        { policy: 'log', lines: 2, head: '2:ab', callId: null, tier: null },
+      ]);
+    });
   });
 });
 
@@ -858,6 +1018,21 @@ describe('the plugins of a configuration', () => {
       'a hook that is no function',
       [{ name: 'x', accept: true }],
       'plugins[0].accept: must be a function',
+    ],
+    [
+      'a listener for an unknown event',
+      [{ name: 'x', on: { failovers: () => 1 } }],
+      'plugins[0].on.failovers: is no event; did you mean "failover"?',
+    ],
+    [
+      'a listener that is no function',
+      [{ name: 'x', on: { retry: true } }],
+      'plugins[0].on.retry: must be a function',
+    ],
+    [
+      'listeners that are no object',
+      [{ name: 'x', on: [] }],
+      'plugins[0].on: must be an object of listeners by event',
     ],
     ['a misspelt hook', [{ name: 'x', onRequests: () => 1 }], 'did you mean "onRequest"?'],
     [

@@ -2,8 +2,9 @@
  * Runs many seeds, or a single one with its log: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
  * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found. With
  * `--documents 10000` it lets a router follow so many random configuration documents. With `--policies` every world has
- * random requirements, rules, strategies and fallbacks, with `--budgets` random budgets. With `--kills 1000` it kills so many processes that use a file store, and as many whose
- * router does. With `--storm 100` it runs 1,000 concurrent calls on a small budget for each of so many seeds.
+ * random requirements, rules, strategies and fallbacks, with `--budgets` random budgets. With `--kills 1000` it kills so many
+ * processes that use a file store, and as many whose router does, with `--audit-kills 20` so many that write up to 10,000
+ * lines of an audit log. With `--storm 100` it runs 1,000 concurrent calls on a small budget for each of so many seeds.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     budgets: { type: 'boolean', default: false },
     kills: { type: 'string' },
     storm: { type: 'string' },
+    'audit-kills': { type: 'string' },
   },
 });
 
@@ -119,9 +121,22 @@ async function runStorms(from: number, count: number): Promise<void> {
   console.log(Object.fromEntries(counts));
 }
 
+async function runAuditKills(seed: number, count: number): Promise<void> {
+  const { killAuditors } = await import('../policies/audit-kills.ts');
+  const directory = mkdtempSync(join(tmpdir(), 'audit-kills-'));
+  const file = join(directory, 'audit.jsonl');
+  const { violations, lines } = await killAuditors(file, count, 10_000, createRandom(seed));
+  for (const violation of violations) console.log(violation);
+  console.log(`${count} kills, ${lines} lines, ${violations.length} violations`);
+  if (violations.length === 0) rmSync(directory, { recursive: true });
+  else process.exitCode = 1;
+}
+
 if (values.storm !== undefined) await runStorms(Number(values.from), Number(values.storm));
 else if (values.kills !== undefined) await runKills(Number(values.from), Number(values.kills));
-else if (values.documents !== undefined) {
+else if (values['audit-kills'] !== undefined) {
+  await runAuditKills(Number(values.from), Number(values['audit-kills']));
+} else if (values.documents !== undefined) {
   await runDocuments(Number(values.from), Number(values.documents));
 } else if (values.seed !== undefined) await runOne(Number(values.seed));
 else if (values.mutations) await runMutations(Number(values.seeds));

@@ -85,7 +85,7 @@ describe('the lock of a file store', () => {
     symlinkSync(path, link);
     for (const name of [path, link]) {
       expect(problemOf(() => fileStore(name))).toBe(
-        `fileStore: ${path} is open in this process already (lock ${path}.lock); use that store for all routers, or close it first`,
+        `fileStore: ${path} is open in this process already (lock ${path}.lock); use that one for all routers, or close it first`,
       );
     }
     await store.close();
@@ -100,7 +100,7 @@ describe('the lock of a file store', () => {
     other.kill('SIGKILL');
     await once(other, 'close');
     expect(problem).toBe(
-      `fileStore: ${path} is in use by process ${other.pid} (lock ${path}.lock); end that process, or use another path: a file store belongs to one process`,
+      `fileStore: ${path} is in use by process ${other.pid} (lock ${path}.lock); end that process, or use another path: it belongs to one process`,
     );
     await fileStore(path).close();
   });

@@ -6,6 +6,7 @@ import { Session } from 'node:inspector/promises';
 import { openaiCompatible } from '../../src/compatible.ts';
 import { createRouter } from '../../src/index.ts';
 import { openai } from '../../src/openai.ts';
+import '../../src/policies.ts';
 import { simulateProviders } from '../../src/testing.ts';
 
 const root = new URL('../../src/', import.meta.url).href;

@@ -2,7 +2,7 @@ import type { Part } from '../../src/protocol/message.ts';
 import type { PartsHook, Plugin, PluginParts } from '../../src/protocol/plugin.ts';
 
 /** Every string in a value of parts, replaced. */
-function mapText<Value>(value: Value, map: (text: string) => string): Value {
+export function mapText<Value>(value: Value, map: (text: string) => string): Value {
   return JSON.parse(JSON.stringify(value), (key, each: unknown) =>
     typeof each === 'string' && key !== 'type' && key !== 'id' && key !== 'name' ? map(each) : each,
   );

@@ -56,6 +56,11 @@ describe('testPlugin', () => {
       () => ({ name: 'p', onRequest: (request) => ({ block: { rule: JSON.stringify(request) } }) }),
       'says nothing of the prompt in its errors',
     ],
+    [
+      'has a listener that throws',
+      () => ({ name: 'p', on: { retry: () => Promise.reject(new Error('no')) } }),
+      'has no listener that fails',
+    ],
     ['cannot be closed twice', () => ({ name: 'p', close: once }), 'can be closed'],
   ])('fails a plugin that %s', async (_, plugin, name) => {
     expect(await failedBy(plugin)).toContain(name);

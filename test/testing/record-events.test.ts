@@ -5,7 +5,7 @@ import { recordEvents } from '../../src/testing/record-events.ts';
 
 const common = { at: 1, callId: 'call_1', tier: 'fast', tags: { feature: 'search' } };
 
-const start: RouterEvent = { type: 'call-start', ...common, mode: 'complete' };
+const start: RouterEvent = { type: 'call-start', ...common, kind: 'chat', mode: 'complete' };
 const cost = (usd: number | null, tags: Record<string, string> = {}): RouterEvent => ({
   type: 'cost',
   ...common,

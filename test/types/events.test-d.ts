@@ -59,6 +59,8 @@ expectType<
     | 'first-token'
     | 'cost'
     | 'call-end'
+    | 'policy-verdict'
+    | 'audit-head'
     | 'feedback'
     | 'circuit-open'
     | 'circuit-half-open'

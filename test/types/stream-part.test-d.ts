@@ -55,6 +55,19 @@ expectType<Equal<(typeof stream)['textStream'], AsyncIterable<string>>>(true);
 expectType<Equal<ReturnType<(typeof stream)['toReadableStream']>, ByteStream>>(true);
 const bytes: ReadableStream<Uint8Array> = stream.toReadableStream();
 void bytes;
-stream.toReadableStream('sse');
+stream.toReadableStream('sse', {
+  include: ['cost', 'trail', 'tags', 'opaque'],
+  heartbeatMs: 1_000,
+});
+stream.toReadableStream('json', { include: [] });
 // @ts-expect-error
-stream.toReadableStream('json');
+stream.toReadableStream('xml');
+// @ts-expect-error
+stream.toReadableStream('sse', { include: ['costs'] });
+// @ts-expect-error
+stream.toReadableStream('sse', { include: 'cost' });
+// @ts-expect-error
+stream.toReadableStream('sse', { heartbeat: 1_000 });
+
+const { target, model } = await stream.started;
+expectType<Equal<typeof target | typeof model, string>>(true);

@@ -175,6 +175,7 @@ export function vertex(settings: VertexSettings): Provider {
       preload: async () => void (await (token === undefined ? loadNodeSdk() : loadWebSdk())),
       exchange: exchangeWith,
     }),
+    platform: 'vertex',
     ...vertexEmbeddings({ sender, exchange: exchangeWith }),
     ...providerFieldsOf(settings),
   };

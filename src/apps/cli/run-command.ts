@@ -1,9 +1,11 @@
 import { nodeVersionProblem } from '../../internal/node-version.ts';
 import { version } from '../../internal/version.ts';
+import { auditCommand } from './audit-command.ts';
 import { checkCommand } from './check-command.ts';
 import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
 import { explainCommand } from './explain-command.ts';
+import { reportCommand } from './report-command.ts';
 import { noTerminal, type Terminal } from './terminal.ts';
 import { isUsageProblem } from './usage-problem.ts';
 
@@ -12,12 +14,15 @@ const help = `signalbox: an LLM router inside your process
   signalbox check <file>                   find mistakes in a configuration
   signalbox explain <file> --tier <name>   show which targets a call would try
   signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
+  signalbox report <events> --by <name>    show costs, times and failures
+  signalbox audit verify <file>…           find what was changed in an audit log
   signalbox <command> --help
   signalbox --help                         print this text
   signalbox --version                      print the version
 
 <file>: a YAML or JSON file with providers, or a module that exports a
-configuration or a router`;
+configuration or a router
+<events>: a file with the router's events, one line of JSON each`;
 
 type Command = (args: readonly string[], terminal: Terminal) => Promise<CommandResult>;
 
@@ -25,6 +30,8 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['check', checkCommand],
   ['explain', explainCommand],
   ['drill', drillCommand],
+  ['report', reportCommand],
+  ['audit', auditCommand],
 ]);
 
 /** Runs the command in the arguments. Never throws and prints nothing. */

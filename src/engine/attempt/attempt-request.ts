@@ -87,13 +87,15 @@ export function estimatedUsage(
 
 /** Sends the request through the plugins. `ended` resolves with the line of the attempt in the trail. */
 export function sendInLayers(
-  { target, call }: AttemptPlan,
+  { target, call, options, provider }: AttemptPlan,
   prepared: PreparedCall,
   context: AttemptContext,
   known: { readonly attempt: number; readonly ended: Promise<PluginAttemptResult> },
 ): AsyncIterable<readonly ProviderPart[]> {
   const send = () => prepared.send(context);
   if (call.layers === undefined) return send();
+  const { wire, platform, priceList } = provider;
+  const vendor = platform ?? priceList;
   return call.layers.send(
     {
       target: target.id,
@@ -101,6 +103,10 @@ export function sendInLayers(
       model: target.model,
       ...keyLabel(target),
       ...known,
+      ...(vendor !== undefined && { vendor }),
+      wire,
+      transfer: context.transfer,
+      options,
       signal: context.signal,
       connected: () => context.watch.connected(),
     },

@@ -8,6 +8,7 @@ import {
   targetsOf,
 } from '../../config/resolve.ts';
 import { SignalboxError } from '../../errors.ts';
+import { currentContext } from '../../internal/async-context.ts';
 import { withoutUndefined } from '../../internal/own.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { CallOptions } from '../../protocol/call-options.ts';
@@ -15,7 +16,6 @@ import type { Completion } from '../../protocol/completion.ts';
 import type { Message } from '../../protocol/message.ts';
 import type { Embeddings, EmbedOptions, ImageOptions, Images } from '../../protocol/other-tasks.ts';
 import type { Plugin, PluginParts } from '../../protocol/plugin.ts';
-import type { Requires } from '../../protocol/requires.ts';
 import type { CompletionStream } from '../../protocol/stream-part.ts';
 import { builtInStrategies } from '../../routing/strategy.ts';
 import type { Call, Engine, SetTags } from '../core/engine.ts';
@@ -25,7 +25,7 @@ import { chatTask } from '../tasks/chat.ts';
 import { imageTask, toImages } from '../tasks/image.ts';
 import { createCompletionStream } from './completion-stream.ts';
 import { embedValues } from './embed-values.ts';
-import type { CallMaker } from './layers.ts';
+import type { CallMaker } from './layer-call.ts';
 import { type Routed, routeByRule } from './route-by-rule.ts';
 import { CallStarter, type Drilled } from './start-call.ts';
 
@@ -35,11 +35,17 @@ type Messages = string | readonly Message[];
 export type CallContext = {
   readonly config: ResolvedConfig;
   readonly plugins: readonly Plugin[];
-  /** What a call on whose behalf they are made requires. */
-  readonly requires?: readonly Requires[];
-  /** What it spends. */
-  readonly spending?: Spending | undefined;
+  /** The call that a plugin makes them for, and what that one spends. */
+  readonly within?: Pick<Call, 'requires' | 'watchers'> & {
+    readonly parent: string;
+    readonly spending: Spending | undefined;
+  };
 };
+
+/** Data must not switch off a plugin: a rule that sends calls to an exempt tier does not exempt them. */
+function appliesTo({ exceptTiers }: Plugin, tiers: readonly ResolvedTier[]): boolean {
+  return exceptTiers === undefined || tiers.some(({ name }) => !exceptTiers.includes(name));
+}
 
 /** What a call is for, as the user gave it. */
 type Question<Options> = {
@@ -85,6 +91,20 @@ async function collect(parts: AsyncIterator<PluginParts, void>): Promise<WholeCo
   throw new SignalboxError('stream_interrupted', 'the call ended without an answer');
 }
 
+/** Whether a plugin does more than listen. */
+function isLayer(plugin: Plugin): boolean {
+  return (
+    plugin.wrapCall !== undefined ||
+    plugin.wrapAttempt !== undefined ||
+    plugin.onRequest !== undefined ||
+    plugin.onParts !== undefined ||
+    plugin.eligible !== undefined ||
+    plugin.accept !== undefined ||
+    plugin.onToolCall !== undefined ||
+    plugin.onEnd !== undefined
+  );
+}
+
 /** The calls of one router. */
 export class Calls {
   readonly #engine: Engine;
@@ -93,8 +113,8 @@ export class Calls {
   /** `drilled` returns how a call runs that a fire drill takes. */
   constructor(engine: Engine, drilled: (call: Call) => Drilled | undefined) {
     this.#engine = engine;
-    this.#starter = new CallStarter(engine, drilled, (call, scope, plugins) =>
-      this.#makerFor(call, scope, plugins),
+    this.#starter = new CallStarter(engine, drilled, (call, scope, ...around) =>
+      this.#makerFor(call, scope, ...around),
     );
   }
 
@@ -126,17 +146,21 @@ export class Calls {
     return await collect(this.#starter.start(call));
   }
 
-  /** Nothing happens before the first read; the configuration is that of then. */
+  /**
+   * Nothing happens before the first read; the configuration is that of then. With plugins, all of it runs in the async
+   * context of this call, whoever reads it: a trace continues where the stream was made.
+   */
   stream(
     context: () => CallContext,
     tier: string,
     messages: Messages,
     options: CallOptions | undefined,
   ): CompletionStream {
+    const inContext = context().plugins.length === 0 ? undefined : currentContext();
     return createCompletionStream(async (leaving) => {
       const call = this.openChat(context(), 'stream', tier, messages, options);
-      return this.#starter.start(call, leaving);
-    });
+      return this.#starter.start(call, { leaving, inContext });
+    }, this.#engine.runtime);
   }
 
   embed(
@@ -168,7 +192,7 @@ export class Calls {
 
   /** Checks and normalizes what the user gave, once. */
   #open<Options extends CallOptions>(
-    { config, plugins, requires: inherited = [], spending }: CallContext,
+    { config, plugins, within }: CallContext,
     { kind, mode, ...question }: Question<Options>,
   ): Call {
     const called = findTier(config, question.tier);
@@ -194,31 +218,29 @@ export class Calls {
       called,
       tier,
       ...(rule !== undefined && { rule }),
-      requires: [...inherited, ...requires.filter((each) => each !== undefined)],
+      requires: [...(within?.requires ?? []), ...requires.filter((each) => each !== undefined)],
       options,
       task,
       tags,
-      ...spendingOf(config, options, spending),
+      ...spendingOf(config, options, within?.spending),
       mode,
-      // Data must not switch off a plugin: a rule that sends calls to an exempt tier does not exempt them.
-      plugins: plugins.filter(
-        ({ exceptTiers }) =>
-          exceptTiers === undefined ||
-          [called, tier].some(({ name }) => !exceptTiers.includes(name)),
-      ),
+      plugins: plugins.filter((each) => isLayer(each) && appliesTo(each, [called, tier])),
+      watchers: within?.watchers.filter((each) => appliesTo(each, [called, tier])) ?? [],
+      ...(within !== undefined && { parent: within.parent }),
     };
   }
 
   /** What makes the calls of a plugin: they end with its call, and pass the plugins inside of it. */
   #makerFor(
-    { config, requires, drill, spending }: Call,
+    { id: parent, config, requires, drill, spending }: Call,
     scope: Scope,
     inside: readonly Plugin[],
+    watchers: readonly Plugin[],
   ): CallMaker {
     // The last one makes the fault of a drill, which takes calls for itself.
     const plugins = drill === undefined ? inside : inside.slice(0, -1);
-    const context = { config, plugins, requires, spending };
-    const within = <Options extends Pick<CallOptions, 'signal' | 'timeouts'>>(
+    const context = { config, plugins, within: { requires, watchers, parent, spending } };
+    const withinScope = <Options extends Pick<CallOptions, 'signal' | 'timeouts'>>(
       options: Options | undefined,
     ) => {
       const signals = [scope.signal, options?.signal].filter((each) => each !== undefined);
@@ -229,18 +251,21 @@ export class Calls {
     };
     return {
       ask: async (tier, messages, options) =>
-        this.complete(context, tier, messages, within(options)),
-      embed: async (tier, values, options) => this.embed(context, tier, values, within(options)),
+        this.complete(context, tier, messages, withinScope(options)),
+      embed: async (tier, values, options) =>
+        this.embed(context, tier, values, withinScope(options)),
       fork: async ({ rule: _rule, drill: _drill, ...call }, { target, tags }) => {
         const fork = {
           ...call,
           id: this.#engine.runtime.createId('call'),
           tier: this.#tierOf(call, target),
           ...(spending !== undefined && { spending: new Spending(undefined, spending) }),
-          options: within({ ...call.options, route: {} }),
+          options: withinScope({ ...call.options, route: {} }),
           tags: { ...config.tags, ...call.called.tags, ...withoutUndefined(tags ?? {}) },
           mode: 'complete',
           plugins,
+          watchers,
+          parent,
         } as const;
         return collect(this.#starter.start(fork));
       },

@@ -1,14 +1,23 @@
 import { SignalboxError } from '../../errors.ts';
+import { quoted } from '../../internal/quoted.ts';
+import type { Runtime } from '../../protocol/runtime.ts';
 import type {
   ByteStream,
   CompletionStream,
   ReadableFormat,
+  ReadableOptions,
   StreamPart,
 } from '../../protocol/stream-part.ts';
+import { checkReadableOptions, toEvents, toLines } from './readable-parts.ts';
 
 function left(): SignalboxError {
   return new SignalboxError('aborted', 'the reader left before the answer was whole');
 }
+
+/** What the stream reads of an answer. */
+type Answered = { readonly target: string; readonly model: { readonly requested: string } };
+
+type Started = { readonly target: string; readonly model: string };
 
 type Step<Answer> = IteratorResult<StreamPart<Answer>, void>;
 
@@ -23,11 +32,14 @@ type Source<Answer> = {
 };
 
 /** See {@link createCompletionStream}. */
-class LazyStream<Answer> implements CompletionStream<Answer> {
+class LazyStream<Answer extends Answered> implements CompletionStream<Answer> {
   readonly #start: (leaving: AbortSignal) => Promise<Source<Answer>>;
+  readonly #runtime: Runtime;
   readonly #leaving = new AbortController();
   readonly #answer = Promise.withResolvers<Answer>();
-  readonly textStream: AsyncIterable<string> = { [Symbol.asyncIterator]: () => this.#text() };
+  readonly textStream: AsyncIterable<string> = {
+    [Symbol.asyncIterator]: () => this.#text(this),
+  };
   #opening: Promise<Source<Answer>> | undefined;
   #source: Source<Answer> | undefined;
   /** The current batch, and the index of its next part. */
@@ -40,12 +52,19 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   #hasReader = false;
   #hasLeft = false;
   #hasFailed = false;
-  /** Parts that were read for `completion` before a reader came. */
+  /** Of the first target that committed. */
+  #startedBy: Started | undefined;
+  /** Made on access: most streams are read without it. */
+  #started: PromiseWithResolvers<Started> | undefined;
+  /** Parts that were read for `started` or `completion` before a reader came. */
   readonly #kept: StreamPart<Answer>[] = [];
   #draining: Promise<void> | undefined;
+  /** Whether the draining is for `completion`: to the end, not to the start of the answer. */
+  #drainsWhole = false;
 
-  constructor(start: (leaving: AbortSignal) => Promise<Source<Answer>>) {
+  constructor(start: (leaving: AbortSignal) => Promise<Source<Answer>>, runtime: Runtime) {
     this.#start = start;
+    this.#runtime = runtime;
     this.#answer.promise.catch(() => undefined);
   }
 
@@ -82,12 +101,24 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
 
   #took(next: Step<Answer>): Step<Answer> {
     this.#settle();
-    if (next.done !== true && next.value.type === 'finish') {
-      this.#isWhole = true;
-      this.#answer.resolve(next.value.completion);
-    }
+    if (next.done !== true) this.#note(next.value);
     if (next.done === true && !this.#isWhole) this.#answer.reject(left());
     return next;
+  }
+
+  #note(part: StreamPart<Answer>): void {
+    if (part.type === 'finish') {
+      this.#isWhole = true;
+      this.#answer.resolve(part.completion);
+    }
+    if (this.#startedBy !== undefined) return;
+    if (part.type === 'start') this.#startedBy = { target: part.target, model: part.model };
+    // An answer that a plugin made need not have a start.
+    else if (part.type === 'finish') {
+      const { target, model } = part.completion;
+      this.#startedBy = { target, model: model.requested };
+    } else return;
+    this.#started?.resolve(this.#startedBy);
   }
 
   #failed(error: unknown): unknown {
@@ -111,17 +142,23 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   }
 
   async #drain(): Promise<void> {
-    while (!this.#hasReader) {
+    while (!this.#hasReader && (this.#drainsWhole || this.#startedBy === undefined)) {
       const next = await this.#pull();
       if (next.done === true) return;
       this.#kept.push(next.value);
     }
   }
 
-  /** Claims the stream; the kept parts come first, then the failure if there was one. */
+  /** Reads ahead of the reader, which may come later. */
+  #keep(): void {
+    if (this.#hasReader) return;
+    this.#draining =
+      this.#draining === undefined ? this.#drain() : this.#draining.then(() => this.#drain());
+    this.#draining.catch(() => undefined);
+  }
+
+  /** The kept parts come first, then the failure if there was one. */
   async *#readKept(): AsyncGenerator<StreamPart<Answer>, void> {
-    if (this.#hasReader) throw new SignalboxError('config', 'this stream is being read already');
-    this.#hasReader = true;
     try {
       await this.#draining?.catch(() => undefined);
       yield* this.#kept.splice(0);
@@ -137,27 +174,34 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
   [Symbol.asyncIterator](): AsyncIterableIterator<StreamPart<Answer>, void> {
     let kept: AsyncGenerator<StreamPart<Answer>, void> | undefined;
     let hasBegun = false;
+    let hasReturned = false;
     // Not a generator, which would double the promises for each part.
     return {
       [Symbol.asyncIterator]() {
         return this;
       },
       next: () => {
-        if (!hasBegun && (this.#hasReader || this.#draining !== undefined)) kept = this.#readKept();
-        if (!hasBegun) this.#hasReader ||= kept === undefined;
-        hasBegun = true;
+        if (hasReturned) return Promise.resolve(over);
+        if (!hasBegun) {
+          const message = 'this stream is being read already';
+          if (this.#hasReader) return Promise.reject(new SignalboxError('config', message));
+          this.#hasReader = true;
+          hasBegun = true;
+          if (this.#draining !== undefined) kept = this.#readKept();
+        }
         return kept === undefined ? this.#pull() : kept.next();
       },
       return: async () => {
-        if (kept !== undefined) return kept.return();
+        hasReturned = true;
+        // Not the generator's own, which would wait for a pending read.
         if (hasBegun) await this.#leave();
-        return { done: true, value: undefined };
+        return over;
       },
     };
   }
 
-  async *#text(): AsyncGenerator<string, void> {
-    for await (const part of this) {
+  async *#text(parts: AsyncIterable<StreamPart<Answer>>): AsyncGenerator<string, void> {
+    for await (const part of parts) {
       if (part.type === 'text-delta') yield part.delta;
       if (part.type === 'restart') {
         throw new SignalboxError(
@@ -169,24 +213,40 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     }
   }
 
-  async *#events(): AsyncGenerator<string, void> {
-    for await (const part of this) yield `event: ${part.type}\ndata: ${JSON.stringify(part)}\n\n`;
+  #chunks(
+    format: ReadableFormat,
+    options: ReadableOptions,
+    reader: AsyncIterableIterator<StreamPart<Answer>, void>,
+  ): AsyncGenerator<string, void> {
+    checkReadableOptions(options);
+    switch (format) {
+      case 'text':
+        return this.#text(reader);
+      case 'sse':
+        return toEvents(reader, options, this.#runtime);
+      case 'json':
+        return toLines(reader, options);
+      default: {
+        const message = `toReadableStream(): unknown format ${quoted(format satisfies never)}; use "text", "sse" or "json"`;
+        throw new SignalboxError('config', message);
+      }
+    }
   }
 
-  toReadableStream(format: ReadableFormat = 'text'): ByteStream {
-    const chunks = format === 'text' ? this.#text() : this.#events();
+  toReadableStream(format: ReadableFormat = 'text', options: ReadableOptions = {}): ByteStream {
+    const reader = this[Symbol.asyncIterator]();
+    const chunks = this.#chunks(format, options, reader);
     const encoder = new TextEncoder();
-    let isReader = false;
     return new ReadableStream(
       {
         pull: async (controller) => {
-          isReader = true;
           const next = await chunks.next();
           if (next.done === true) controller.close();
           else controller.enqueue(encoder.encode(next.value));
         },
         cancel: async () => {
-          if (isReader || !this.#hasReader) await this.#leave();
+          await reader.return?.();
+          if (!this.#hasReader) await this.#leave();
         },
       },
       // Nothing is pulled before the first read.
@@ -194,22 +254,35 @@ class LazyStream<Answer> implements CompletionStream<Answer> {
     );
   }
 
+  get started(): Promise<Started> {
+    if (this.#started !== undefined) return this.#started.promise;
+    const started = Promise.withResolvers<Started>();
+    this.#started = started;
+    started.promise.catch(() => undefined);
+    if (this.#startedBy !== undefined) started.resolve(this.#startedBy);
+    else if (this.#draining === undefined) this.#keep();
+    // Without effect once it has started.
+    this.#answer.promise.catch(started.reject);
+    return started.promise;
+  }
+
   get completion(): Promise<Answer> {
-    if (!this.#hasReader && this.#draining === undefined) {
-      this.#draining = this.#drain();
-      this.#draining.catch(() => undefined);
+    if (!this.#drainsWhole) {
+      this.#drainsWhole = true;
+      this.#keep();
     }
     return this.#answer.promise;
   }
 }
 
 /**
- * A stream over `start()`, which is called at the first read. Awaiting `completion` alone reads the answer too; its parts
- * are kept for a later reader, so the order of the two does not matter. `leaving` aborts when the reader leaves during a
- * read: the source's `return()` alone would wait for that read.
+ * A stream over `start()`, which is called at the first read. Awaiting `started` or `completion` alone reads the answer
+ * too; its parts are kept for a later reader, so the order does not matter. `leaving` aborts when the reader leaves
+ * during a read: the source's `return()` alone would wait for that read.
  */
-export function createCompletionStream<Answer>(
+export function createCompletionStream<Answer extends Answered>(
   start: (leaving: AbortSignal) => Promise<Source<Answer>>,
+  runtime: Runtime,
 ): CompletionStream<Answer> {
-  return new LazyStream(start);
+  return new LazyStream(start, runtime);
 }

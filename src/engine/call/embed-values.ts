@@ -45,6 +45,13 @@ function sumUsage(batches: readonly WholeCompletion[]): Usage {
   };
 }
 
+/** What the cached batches saved; nothing without any. */
+function savedBy(costs: readonly Cost[]): Pick<Cost, 'savedUsd'> {
+  const saved = costs.map(({ savedUsd }) => savedUsd).filter((usd) => usd !== undefined);
+  if (saved.length === 0) return {};
+  return { savedUsd: saved.includes(null) ? null : addUsd(saved.filter((usd) => usd !== null)) };
+}
+
 const certainty = ['exact', 'estimated', 'unknown'] as const satisfies readonly Cost['priced'][];
 
 function sumCost(batches: readonly WholeCompletion[]): Cost {
@@ -61,6 +68,7 @@ function sumCost(batches: readonly WholeCompletion[]): Cost {
     },
     priced: certainty[worst] ?? 'unknown',
     attemptsUsd: addUsd(costs.map(({ attemptsUsd }) => attemptsUsd)),
+    ...savedBy(costs),
   };
 }
 
@@ -96,6 +104,7 @@ function toEmbeddings(
     trail: [...unused.map(unusedLine), ...batches.flatMap((batch) => batch.trail)],
     warnings: batches.flatMap((batch) => batch.warnings),
     tags: last.tags,
+    ...(batches.every(({ cached }) => cached) && { cached: true }),
   };
 }
 

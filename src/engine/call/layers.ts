@@ -1,118 +1,42 @@
 import type { ResolvedTarget } from '../../config/resolve.ts';
-import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.ts';
 import type { NormalMessage, Part } from '../../protocol/message.ts';
 import type {
   Plugin,
   PluginAnswer,
   PluginCall,
+  PluginCallEnd,
   PluginParts,
   PluginRequest,
+  PolicyVerdict,
 } from '../../protocol/plugin.ts';
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { textOf } from '../core/collected.ts';
 import type { Call, CallLayers, Engine, LayerAttempt } from '../core/engine.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
+import { configuredFor } from './configured.ts';
+import { callWith, type Innermost, LayerCall, type MakeCalls, type Shared } from './layer-call.ts';
 import { type Next, PluginLayer, withContent } from './plugin-layer.ts';
 import type { CallAccount, CallRun } from './running-call.ts';
-
-/** Makes calls on behalf of another one, through `plugins`. */
-export interface CallMaker {
-  ask: PluginCall['ask'];
-  embed: PluginCall['embed'];
-  fork(call: Call, options: Parameters<PluginCall['fork']>[0]): Promise<PluginAnswer>;
-}
-
-/** Makes a {@link CallMaker} for the layers inside of one. */
-export type MakeCalls = (call: Call, scope: Scope, plugins: readonly Plugin[]) => CallMaker;
+import type { SingleFlight } from './single-flight.ts';
 
 /** What can be ended. */
 type Ending = { end(reason: unknown): Promise<void> };
-
-/** The request and the answer as the innermost layer sees them. */
-type Innermost = { request: PluginRequest; answer?: PluginAnswer };
-
-/** One call, as one plugin sees it. */
-class LayerCall implements PluginCall {
-  request: PluginRequest;
-  readonly innermost: Innermost;
-  declare readonly drill?: string;
-  readonly #engine: Engine;
-  readonly #call: Call;
-  readonly #scope: Scope;
-  readonly #maker: CallMaker;
-
-  constructor(engine: Engine, call: Call, scope: Scope, innermost: Innermost, maker: CallMaker) {
-    this.request = call.task.request;
-    this.innermost = innermost;
-    if (call.drill !== undefined) this.drill = call.drill;
-    this.#engine = engine;
-    this.#call = call;
-    this.#scope = scope;
-    this.#maker = maker;
-  }
-
-  get id() {
-    return this.#call.id;
-  }
-  get kind() {
-    return this.#call.kind;
-  }
-  get tier() {
-    return this.#call.called.name;
-  }
-  get mode() {
-    return this.#call.mode;
-  }
-  get tags() {
-    return this.#call.tags;
-  }
-  get options() {
-    return this.#call.options;
-  }
-  get signal() {
-    return this.#scope.signal;
-  }
-  get runtime() {
-    return this.#engine.runtime;
-  }
-
-  remainingMs(): number {
-    return this.#scope.remainingMs();
-  }
-
-  ask(...question: Parameters<PluginCall['ask']>) {
-    return this.#maker.ask(...question);
-  }
-
-  embed(...values: Parameters<PluginCall['embed']>) {
-    return this.#maker.embed(...values);
-  }
-
-  fork(options: Parameters<PluginCall['fork']>[0]) {
-    return this.#maker.fork(callWith(this.#call, this.request), options);
-  }
-}
-
-/** The call with another request. */
-function callWith(call: Call, request: PluginRequest): Call {
-  if (request === call.task.request) return call;
-  const task = call.task.withRequest(request);
-  const { system: _, ...options } = call.options;
-  const system = request.kind === 'chat' ? request.system : call.options.system;
-  return {
-    ...call,
-    task,
-    options: system === undefined ? options : { ...options, system },
-  };
-}
 
 /** All plugins around one call. The first is the outermost. */
 export class Layers implements CallLayers {
   readonly #layers: readonly PluginLayer[];
   readonly #outer: Call;
+  readonly #engine: Engine;
   readonly #scope: Scope;
   readonly #innermost: Innermost;
+  readonly #shares: SingleFlight;
+  readonly #verdicts: Shared['verdicts'] = [];
+  /** The layers that are still to be called at the end, the innermost last. */
+  readonly #toEnd: PluginLayer[];
+  /** Whether the request has passed all layers. */
+  #hasEntered = false;
   /** What runs inside, and ends with the call. */
   readonly #running: Ending[] = [];
   /** Why the call has ended: a plugin that goes on must not start anything. */
@@ -120,16 +44,35 @@ export class Layers implements CallLayers {
   /** Answers of the call's own, with what the caller's checks made of them. Others are checked when they leave. */
   readonly #checked = new WeakMap<object, WholeCompletion>();
 
-  constructor(engine: Engine, call: Call, scope: Scope, makeCalls: MakeCalls) {
-    const { plugins } = call;
+  constructor(
+    engine: Engine,
+    call: Call,
+    scope: Scope,
+    { makeCalls, shares }: { readonly makeCalls: MakeCalls; readonly shares: SingleFlight },
+  ) {
+    const { plugins, watchers } = call;
     this.#outer = call;
+    this.#engine = engine;
     this.#scope = scope;
-    this.#innermost = { request: call.task.request };
-    this.#layers = plugins.map((plugin, index) => {
-      const maker = makeCalls(call, scope, plugins.slice(index + 1));
-      const seen = new LayerCall(engine, call, scope, this.#innermost, maker);
-      return new PluginLayer(plugin, seen, scope);
-    });
+    this.#shares = shares;
+    const innermost = { request: call.task.request };
+    this.#innermost = innermost;
+    let made: PluginCall['configured'] | undefined;
+    const configured = () => {
+      made ??= configuredFor(engine, call, (target) => this.exclusion(target));
+      return made;
+    };
+    const shared = { engine, call, scope, innermost, verdicts: this.#verdicts, configured };
+    const layerOf = (plugin: Plugin, inside: readonly Plugin[], outside: readonly Plugin[]) => {
+      const maker = makeCalls(call, scope, inside, outside);
+      return new PluginLayer(plugin, new LayerCall(plugin, shared, maker), scope);
+    };
+    this.#layers = plugins.map((plugin, index) =>
+      layerOf(plugin, plugins.slice(index + 1), [...watchers, ...plugins.slice(0, index)]),
+    );
+    // The calls that a watcher makes are not watched, or they would have no end.
+    const watching = watchers.map((plugin) => layerOf(plugin, [], []));
+    this.#toEnd = [...watching, ...this.#layers].filter(({ plugin }) => plugin.onEnd !== undefined);
   }
 
   /**
@@ -151,7 +94,11 @@ export class Layers implements CallLayers {
         return this.#innermostParts(run(call, options));
       };
       for (const layer of this.#layers.toReversed()) {
-        next = layer.around(next, (each) => this.#viewOutside(layer, each));
+        const share = (text: string, inside: Next): AsyncIterable<PluginParts> => {
+          const key = JSON.stringify([layer.plugin.name, text]);
+          return this.add(this.#shares.join(key, inside)).parts(this.#outer.tags, this.#scope);
+        };
+        next = layer.around(next, share, (each) => this.#viewOutside(layer, each));
       }
       const parts = next()[Symbol.asyncIterator]();
       try {
@@ -172,13 +119,19 @@ export class Layers implements CallLayers {
       if (answer === undefined) {
         throw new SignalboxError('plugin_failed', 'the plugins ended the call without an answer');
       }
+      if (this.#toEnd.length > 0) {
+        await this.#end(readerLeft());
+        await this.#callOnEnd({ status: 'ok', answer }, trail);
+      }
     } catch (raw) {
       answer = undefined;
       await this.#end(raw);
       failure = await this.#asSeen(raw, [...trail.lines]);
+      failure = await this.#callOnEndOfFailure(failure, trail);
       throw failure;
     } finally {
       await this.#end(readerLeft());
+      if (answer === undefined) await this.#callOnEndOfFailure(readerLeft(), trail);
       account.close(answer ?? failure ?? readerLeft());
     }
     yield [{ type: 'finish', completion: answer }];
@@ -248,6 +201,40 @@ export class Layers implements CallLayers {
     await Promise.all(this.#running.splice(0).map((running) => running.end(reason)));
   }
 
+  async #callOnEnd(
+    outcome: Pick<PluginCallEnd, 'status' | 'answer' | 'error'>,
+    trail: CallAccount['trail'],
+  ): Promise<void> {
+    for (let layer = this.#toEnd.pop(); layer !== undefined; layer = this.#toEnd.pop()) {
+      await layer.ended({
+        ...outcome,
+        ...(this.#hasEntered && { innermost: this.#innermost }),
+        verdicts: [...this.#verdicts],
+        trail: [...trail.lines],
+        durationMs: this.#engine.runtime.now() - this.#scope.startedAt,
+        usd: trail.hasUnknownCost ? null : trail.usd,
+      });
+    }
+  }
+
+  /** Returns what the call fails with: a plugin that cannot record it is the failure, unless the call was aborted. */
+  async #callOnEndOfFailure(
+    failure: SignalboxError,
+    trail: CallAccount['trail'],
+  ): Promise<SignalboxError> {
+    let seen = failure;
+    while (this.#toEnd.length > 0) {
+      const isAborted = seen.code === 'aborted' || seen.code === 'closed';
+      try {
+        const status = isAborted ? 'aborted' : 'error';
+        await this.#callOnEnd({ status, error: summarizeError(seen) }, trail);
+      } catch (raw) {
+        if (!isAborted) seen = await this.#asSeen(raw, [...trail.lines]);
+      }
+    }
+    return seen;
+  }
+
   /** The request enters the layers. Returns the call as its attempts make it. */
   async #enter(): Promise<Call> {
     let request = this.#outer.task.request;
@@ -256,6 +243,7 @@ export class Layers implements CallLayers {
       (layer.call as LayerCall).request = request;
     }
     this.#innermost.request = request;
+    this.#hasEntered = true;
     return { ...callWith(this.#outer, request), layers: this };
   }
 

@@ -1,10 +1,13 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
+import { currentContext, type InContext } from '../../internal/async-context.ts';
 import type { Part, ToolCallPart } from '../../protocol/message.ts';
 import type {
+  NextOptions,
   PartsHook,
   Plugin,
   PluginAnswer,
   PluginCall,
+  PluginCallEnd,
   PluginParts,
   PluginRequest,
 } from '../../protocol/plugin.ts';
@@ -12,16 +15,20 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { invalidOutput } from '../answer/answer-check.ts';
 import { textOf } from '../core/collected.ts';
 import type { LayerAttempt } from '../core/engine.ts';
-import { type Scope, untilEnded } from '../core/scope.ts';
+import { type Scope, setAlarm, untilEnded } from '../core/scope.ts';
 
 /** Runs what is inside of a layer. */
-export type Next = (options?: {
-  readonly signal?: AbortSignal | undefined;
-}) => AsyncIterable<PluginParts>;
+export type Next = (options?: Pick<NextOptions, 'signal'>) => AsyncIterable<PluginParts>;
+
+/** Runs it once for all calls that share it under a text. */
+type Share = (text: string, next: Next) => AsyncIterable<PluginParts>;
 
 type ToolCallHook = NonNullable<Plugin['onToolCall']>;
 
 type PluginPart = PluginParts[number];
+
+/** How long an `onEnd` may take once its call was aborted, or is over time. */
+const lateEndMs = 5000;
 
 function isContent(part: PluginPart): boolean {
   return (
@@ -88,6 +95,7 @@ export class PluginLayer {
     const result = await this.#hook(() => onRequest.call(this.plugin, request, this.call), request);
     if (!('block' in result)) return result;
     const { rule } = result.block;
+    this.call.verdict({ ...result.block, kind: 'block' });
     const message = `plugin "${name}" blocked the request (rule "${rule}")`;
     throw new SignalboxError('policy_blocked', message, { policy: name, rule });
   }
@@ -123,9 +131,30 @@ export class PluginLayer {
     return seen.flatMap((part) => (part.type === 'part-end' ? part.part : []));
   }
 
+  /** @throws SignalboxError when the plugin fails, or the call ends meanwhile */
+  async ended(end: PluginCallEnd): Promise<void> {
+    const { onEnd } = this.plugin;
+    if (onEnd === undefined) return;
+    const run = () => onEnd.call(this.plugin, end, this.call);
+    if (this.#scope.reason === undefined) return this.#hook(run, undefined);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const stop = setAlarm(this.call.runtime, lateEndMs, resolve);
+    try {
+      await Promise.race([run(), late]);
+    } catch (error) {
+      if (this.plugin.failOpen !== true) throw this.#failed(error);
+    } finally {
+      stop();
+    }
+  }
+
   /** What is inside of this layer, wrapped; `onAnswer` gets each whole answer and returns it as it looks outside. */
-  around(next: Next, onAnswer: (answer: PluginAnswer) => Promise<PluginAnswer>): Next {
-    return (options) => this.#outgoing(this.#wrapped(next, options), onAnswer);
+  around(
+    next: Next,
+    share: Share,
+    onAnswer: (answer: PluginAnswer) => Promise<PluginAnswer>,
+  ): Next {
+    return (options) => this.#outgoing(this.#wrapped(next, share, options), onAnswer);
   }
 
   /** An attempt, wrapped. */
@@ -140,19 +169,21 @@ export class PluginLayer {
     return this.#wrap(wrap, send, (error) => isSignalboxError(error));
   }
 
-  #wrapped(next: Next, options: Parameters<Next>[0]): AsyncIterable<PluginParts> {
+  #wrapped(next: Next, share: Share, options: Parameters<Next>[0]): AsyncIterable<PluginParts> {
     const { wrapCall } = this.plugin;
     if (wrapCall === undefined) return next(options);
     // `next` takes options, which a plugin may set: its own signal replaces that of the layers outside.
     let chosen = options;
+    let shared: string | undefined;
     const wrap = (run: () => AsyncIterable<PluginParts>) =>
       wrapCall.call(this.plugin, this.call, (set) => {
         chosen = set?.signal === undefined ? options : set;
+        shared = set?.share;
         return run();
       });
     return this.#wrap(
       wrap,
-      () => next(chosen),
+      () => (shared === undefined ? next(chosen) : share(shared, next)),
       () => false,
     );
   }
@@ -168,9 +199,7 @@ export class PluginLayer {
     const next = (): AsyncIterable<Batch> => {
       if (hasStarted) throw new Error('next() was called twice');
       hasStarted = true;
-      // Loaded here, because only wrap hooks need it.
-      const { AsyncLocalStorage } = process.getBuiltinModule('node:async_hooks');
-      return this.#marked(inside, AsyncLocalStorage.snapshot());
+      return this.#marked(inside, currentContext());
     };
     try {
       for await (const batch of wrap(next)) {
@@ -185,10 +214,7 @@ export class PluginLayer {
   }
 
   /** What is inside: read in the async context in which `next()` was called, its errors marked. */
-  #marked<Batch>(
-    inside: () => AsyncIterable<Batch>,
-    inContext: <Result>(run: () => Result) => Result,
-  ): AsyncIterable<Batch> {
+  #marked<Batch>(inside: () => AsyncIterable<Batch>, inContext: InContext): AsyncIterable<Batch> {
     const mark = (error: unknown): never => {
       if (typeof error === 'object' && error !== null) this.#passing.add(error);
       throw error;
@@ -314,6 +340,7 @@ export class PluginLayer {
     );
     if (decision === 'allow') return toolCall;
     if ('deny' in decision) {
+      this.call.verdict({ kind: 'deny', rule: decision.deny });
       return { ...toolCall, denied: { plugin: this.plugin.name, rule: decision.deny } };
     }
     const { rawInput: _, invalid: _invalid, ...rest } = toolCall;

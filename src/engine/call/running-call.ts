@@ -1,4 +1,5 @@
 import { isSignalboxError, SignalboxError, summarizeError } from '../../errors.ts';
+import type { InContext } from '../../internal/async-context.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
@@ -13,6 +14,7 @@ export type CallRun = AsyncGenerator<PluginParts, void>;
 export class RunningCall implements AsyncIterableIterator<PluginParts, void> {
   readonly #run: CallRun;
   readonly #onUnread: () => void;
+  readonly #inContext: InContext | undefined;
   /** A generator that was not started runs none of its clean-up. */
   #isStarted = false;
   #ending: Promise<void> | undefined;
@@ -20,9 +22,10 @@ export class RunningCall implements AsyncIterableIterator<PluginParts, void> {
   #failure: { readonly error: unknown } | undefined;
 
   /** `onUnread` is called when the call ends before its first read. */
-  constructor(run: CallRun, scope: Scope, onUnread: () => void) {
+  constructor(run: CallRun, scope: Scope, onUnread: () => void, inContext?: InContext) {
     this.#run = run;
     this.#onUnread = onUnread;
+    this.#inContext = inContext;
     scope.listen(() => void this.end(scope.reason));
   }
 
@@ -30,6 +33,7 @@ export class RunningCall implements AsyncIterableIterator<PluginParts, void> {
   next(): Promise<IteratorResult<PluginParts, void>> {
     if (this.#ending !== undefined) return this.#ending.then(() => this.#failed());
     this.#isStarted = true;
+    if (this.#inContext !== undefined) return this.#inContext(() => this.#run.next());
     return this.#run.next();
   }
 
@@ -165,7 +169,8 @@ export class WholeCallAccount implements CallAccount {
   }
 
   open(): void {
-    this.trail.emit('call-start', { mode: this.#call.mode });
+    const { kind, mode } = this.#call;
+    this.trail.emit('call-start', { kind, mode });
   }
 
   close(outcome: Completion | SignalboxError): void {
@@ -189,7 +194,10 @@ export class WholeCallAccount implements CallAccount {
       this.#keepForFeedback(outcome);
       const { firstTokenMs } = outcome.latency;
       const timing = firstTokenMs === undefined ? {} : { firstTokenMs };
-      trail.emit('call-end', { ...common, ...timing, status: 'ok', target: outcome.target });
+      const { savedUsd = null } = outcome.cost;
+      const saving = outcome.cached === true ? { cached: true as const, savedUsd } : {};
+      const { target } = outcome;
+      trail.emit('call-end', { ...common, ...timing, ...saving, status: 'ok', target });
       return;
     }
     const isAborted = outcome.code === 'aborted' || outcome.code === 'closed';

@@ -2,6 +2,7 @@ import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
 import { type Scope, untilEnded } from '../core/scope.ts';
+import { createIdentities } from './configured.ts';
 import type { Next } from './plugin-layer.ts';
 
 /** One request in flight, and the calls that share it. */
@@ -17,17 +18,6 @@ type Flight = {
   /** Resolves when there is something new, and is replaced. */
   news: PromiseWithResolvers<void>;
 };
-
-/** Objects are the same when they are identical. */
-function createIdentities() {
-  const known = new WeakMap<object, string>();
-  let count = 0;
-  return (value: object): string => {
-    const identity = known.get(value) ?? `#${++count}`;
-    known.set(value, identity);
-    return identity;
-  };
-}
 
 /**
  * What makes calls identical: the request and the options by value; functions, schemas and configurations by identity.
@@ -100,7 +90,7 @@ export class Membership {
         if (batch.length > 0) {
           at += batch.length;
           yield this.#isJoined ? batch.map((part) => forJoined(part, tags)) : batch;
-        } else if (at === 0 && this.#isJoined && isDeadline(flight.error)) {
+        } else if (at === 0 && this.#isJoined && isEndOfStarter(flight.error)) {
           this.#enterAgain();
         } else if (flight.error !== undefined) throw flight.error;
         else return;
@@ -118,7 +108,7 @@ export class Membership {
     if (flight.members === 0) await flight.over;
   }
 
-  /** The request ended at the deadline of the call that started it, which is not that of this one. */
+  /** The request ended with the call that started it, which this one need not do. */
   #enterAgain(): void {
     this.#leave(this.#flight);
     const { flight, isJoined } = this.#enter();
@@ -129,8 +119,15 @@ export class Membership {
 
 type Entered = { readonly flight: Flight; readonly isJoined: boolean };
 
-function isDeadline(error: unknown): boolean {
-  return isSignalboxError(error, 'timeout') && error.phase === 'total';
+/**
+ * What only the call that started the request has: its abort, which plugins inside may pass on, its budget, what its tags
+ * may not do, its deadline.
+ */
+const ownFailures = ['aborted', 'budget_exceeded', 'policy_blocked'] as const;
+
+function isEndOfStarter(error: unknown): boolean {
+  if (isSignalboxError(error, 'timeout')) return error.phase === 'total';
+  return ownFailures.some((code) => isSignalboxError(error, code));
 }
 
 /** Lets identical calls share one request while it is in flight. It is the innermost layer of calls that want it. */

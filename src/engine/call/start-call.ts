@@ -1,10 +1,11 @@
 import { defaults } from '../../config/defaults.ts';
-import { targetsOf } from '../../config/resolve.ts';
+import type { InContext } from '../../internal/async-context.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
-import { tiersOf } from '../chain/plan-call.ts';
-import { type Call, type Engine, providerOf } from '../core/engine.ts';
+import type { Call, Engine } from '../core/engine.ts';
 import { type CallScope, openScope, type Scope } from '../core/scope.ts';
-import { Layers, type MakeCalls } from './layers.ts';
+import { hasKeysByTags } from './configured.ts';
+import type { MakeCalls } from './layer-call.ts';
+import { Layers } from './layers.ts';
 import type { Next } from './plugin-layer.ts';
 import { runCall } from './run-call.ts';
 import {
@@ -21,12 +22,18 @@ import { createCallKey, SingleFlight } from './single-flight.ts';
 /** A call of a fire drill: the engine and the call as they run then. */
 export type Drilled = { readonly engine: Engine; readonly call: Call };
 
-/** What ends a call. */
-type Ends = {
-  readonly signal: AbortSignal | undefined;
-  readonly totalMs: number;
+/** What the reader of a stream says about itself. */
+type Reader = {
   /** Aborts when the reader leaves while it waits for a part. */
   readonly leaving?: AbortSignal | undefined;
+  /** The async context in which the stream was made. @default that of each read */
+  readonly inContext?: InContext | undefined;
+};
+
+/** What ends a call, and who reads it. */
+type Ends = Reader & {
+  readonly signal: AbortSignal | undefined;
+  readonly totalMs: number;
 };
 
 function totalMsOf({ options, tier }: Call): number {
@@ -37,11 +44,8 @@ function isShared({ kind, options, tier }: Call): boolean {
   return kind === 'chat' && (options.singleFlight ?? tier.singleFlight);
 }
 
-/** Whether the key of a target depends on the call's tags: a customer's answer is not paid with another's key. */
-function hasKeysByTags(engine: Engine, { config, tier }: Call): boolean {
-  return tiersOf(config, tier)
-    .flatMap(targetsOf)
-    .some((target) => providerOf(engine, target).keyFor !== undefined);
+function hasLayers({ plugins, watchers }: Call): boolean {
+  return plugins.length > 0 || watchers.length > 0;
 }
 
 function ignore(): void {}
@@ -53,6 +57,8 @@ export class CallStarter {
   readonly #makeCalls: MakeCalls;
   readonly #inFlight: InFlight;
   readonly #flights = new SingleFlight();
+  /** What plugins share. */
+  readonly #shares = new SingleFlight();
   readonly #keyOf = createCallKey();
 
   /** `drilled` returns how a call runs that a fire drill takes; `makeCalls` makes the calls of plugins. */
@@ -74,15 +80,14 @@ export class CallStarter {
   }
 
   /**
-   * Starts a call. What is returned must be read, at least to its first part. `leaving` aborts when the reader leaves while
-   * it waits for a part.
+   * Starts a call. What is returned must be read, at least to its first part.
    * @throws SignalboxError `closed` once the router is
    */
-  start(call: Call, leaving?: AbortSignal): RunningCall {
-    const ends = { signal: call.options.signal, totalMs: totalMsOf(call), leaving };
+  start(call: Call, reader: Reader = {}): RunningCall {
+    const ends = { signal: call.options.signal, totalMs: totalMsOf(call), ...reader };
     return this.#open(call, ends, (scope, onClose) => {
       const isJoined = isShared(call);
-      if (isJoined && call.plugins.length === 0) return this.#joined(call, scope, onClose);
+      if (isJoined && !hasLayers(call)) return this.#joined(call, scope, onClose);
       return this.#run(call, scope, onClose, isJoined ? this.#flights : undefined);
     });
   }
@@ -90,7 +95,7 @@ export class CallStarter {
   /** Runs a call under a scope, in flight until it has closed. */
   #open(
     call: Call,
-    { signal, totalMs, leaving }: Ends,
+    { signal, totalMs, leaving, inContext }: Ends,
     run: (scope: CallScope, onClose: () => void) => CallRun,
   ): RunningCall {
     const { configs, runtime } = this.#engine;
@@ -108,10 +113,11 @@ export class CallStarter {
       this.#inFlight.leave(entry);
       configs.release(call.config);
     };
-    const running = new RunningCall(run(scope, onClose), scope, () => {
+    const onUnread = (): void => {
       scope.close();
       onClose();
-    });
+    };
+    const running = new RunningCall(run(scope, onClose), scope, onUnread, inContext);
     try {
       this.#inFlight.enter(entry);
     } catch (error) {
@@ -127,8 +133,11 @@ export class CallStarter {
     const drilled = this.#drilled(call) ?? { engine: this.#engine, call };
     const { engine } = drilled;
     const account = new WholeCallAccount(engine, drilled.call, scope, onClose);
-    if (drilled.call.plugins.length === 0) return runCall(engine, call, scope, account);
-    const layers = new Layers(engine, drilled.call, scope, this.#makeCalls);
+    if (!hasLayers(drilled.call)) return runCall(engine, call, scope, account);
+    const layers = new Layers(engine, drilled.call, scope, {
+      makeCalls: this.#makeCalls,
+      shares: this.#shares,
+    });
     return layers.run(account, (inner, options) => {
       const next: Next = (set) =>
         this.#inside({ engine, call: inner }, scope, account, layers, set);
@@ -185,7 +194,13 @@ export class CallStarter {
   /** What makes calls identical. */
   #keyFor(call: Call): string {
     const { config, called, tier, rule, requires, mode, task, options } = call;
-    const { signal: _signal, tags: _tags, singleFlight: _, ...compared } = options;
+    const {
+      signal: _signal,
+      tags: _tags,
+      singleFlight: _,
+      cacheResponse: _cacheResponse,
+      ...compared
+    } = options;
     // Tags are not compared, but a rule may send calls elsewhere by them.
     const where = [called.name, tier.name, rule, requires];
     const payer = hasKeysByTags(this.#engine, call) ? call.tags : undefined;

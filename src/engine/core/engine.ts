@@ -199,6 +199,10 @@ export type Call = {
   readonly mode: 'complete' | 'stream';
   /** The plugins that apply to the call, the outermost first. */
   readonly plugins: readonly Plugin[];
+  /** Plugins whose `onEnd` is called too: those outside of the one that made the call. */
+  readonly watchers: readonly Plugin[];
+  /** The id of the call that a plugin made this one for. */
+  readonly parent?: string;
   /** Set while the call runs, if there are plugins. */
   readonly layers?: CallLayers;
   /** The fire drill that the call is part of. */

@@ -2,6 +2,7 @@ import { defaults } from '../../config/defaults.ts';
 import type { ResolvedTier } from '../../config/resolve.ts';
 import { own } from '../../internal/own.ts';
 import type { CallDefaults, CallOptions } from '../../protocol/call-options.ts';
+import type { JsonSchema } from '../../protocol/json.ts';
 import type { Message, NormalMessage } from '../../protocol/message.ts';
 import type { NormalTool, ProviderRequest } from '../../protocol/request.ts';
 import { needsOf } from '../../routing/plan.ts';
@@ -15,6 +16,8 @@ type Chat = {
   readonly messages: readonly NormalMessage[];
   readonly tools: readonly NormalTool[] | undefined;
   readonly output: OutputCheck;
+  /** The schema of the answer as it is sent. */
+  readonly schema: JsonSchema | undefined;
 };
 
 const requestKeys = [
@@ -46,7 +49,7 @@ const noTools: ReadonlySet<string> = new Set();
 
 /** The request as the target's adapter gets it; the turns of a repair show a model its own mistake. */
 function requestFor(
-  { messages, tools, output }: Chat,
+  { messages, tools, schema }: Chat,
   { target, options, repair }: TargetRequest,
 ): ProviderRequest {
   const system: readonly NormalMessage[] =
@@ -62,15 +65,13 @@ function requestFor(
     ...(target.key !== undefined && { key: target.key }),
     messages: [...system, ...messages, ...repair],
     ...(tools !== undefined && tools.length > 0 && { tools }),
-    ...(output.schema !== undefined && {
-      output: { name: 'answer', schema: output.schema.plain },
-    }),
+    ...(schema !== undefined && { output: { name: 'answer', schema } }),
     ...(extraBody !== undefined && { extraBody }),
   };
 }
 
 function taskOf(chat: Chat): Task {
-  const { messages, tools, options, output } = chat;
+  const { messages, tools, options, output, schema } = chat;
   checkToolChoice(options.toolChoice, tools);
   const toolNames = tools === undefined ? noTools : new Set(tools.map(({ name }) => name));
   return {
@@ -79,11 +80,18 @@ function taskOf(chat: Chat): Task {
       messages,
       ...(options.system !== undefined && { system: options.system }),
       ...(tools !== undefined && { tools }),
+      ...(schema !== undefined && { schema }),
     },
     withRequest(request) {
       if (request.kind !== 'chat') throw otherKind('chat', request);
       const normal = normalizeMessages(request.messages as readonly Message[]);
-      return taskOf({ ...chat, messages: normal, tools: normalizeTools(request.tools) });
+      const normalTools = normalizeTools(request.tools);
+      return taskOf({
+        ...chat,
+        messages: normal,
+        tools: normalTools,
+        schema: request.schema ?? chat.schema,
+      });
     },
     messages,
     needs: needsOf(messages, { tools, schema: options.schema }),
@@ -108,10 +116,12 @@ export function chatTask(
   }: Pick<ResolvedTier, 'fallbackOn' | 'fallbacks' | 'validators'>,
 ): Task {
   const codes = fallbacks === undefined ? fallbackOn : [...fallbackOn, ...Object.keys(fallbacks)];
+  const output = outputCheck(options, codes, validators);
   return taskOf({
     options,
     messages: normalizeMessages(messages),
     tools: normalizeTools(options.tools),
-    output: outputCheck(options, codes, validators),
+    output,
+    schema: output.schema?.plain,
   });
 }

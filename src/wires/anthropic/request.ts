@@ -95,7 +95,7 @@ function toolSchema(tool: NormalTool, strict: boolean, warnings: Warning[]): Jso
 
 /** Converts a tool. Its schema is enforced only if it sets `strict`. */
 function toTool(tool: NormalTool, spec: ClaudeModelSpec, warnings: Warning[]): JsonObject {
-  const { name, description, inputSchema, strict, cache, ...rest } = tool;
+  const { name, description, inputSchema, strict, cache, destructive: _, ...rest } = tool;
   rest satisfies Record<string, never>;
   const enforced = strict === true && spec.structuredOutput && !isRecursive(inputSchema);
   if (strict === true && !enforced) {

@@ -35,7 +35,8 @@ function relaxed(param: string, paths: readonly string[], warnings: Warning[]): 
 
 /** Converts a tool. The API has no equivalent of `strict` and `cache`. */
 function toDeclaration(tool: NormalTool, warnings: Warning[]): JsonObject {
-  const { name, description, inputSchema, strict: _strict, cache: _cache, ...rest } = tool;
+  const { name, description, inputSchema, strict: _strict, cache: _cache, ...more } = tool;
+  const { destructive: _destructive, ...rest } = more;
   rest satisfies Record<string, never>;
   const root = withObjectRoot(inputSchema);
   const { schema, relaxed: paths } = relaxSchema(root.schema, 'gemini');

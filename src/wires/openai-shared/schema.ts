@@ -80,7 +80,8 @@ export function adaptTool(tool: NormalTool): {
   };
   readonly warnings: readonly Warning[];
 } {
-  const { name, description, inputSchema, strict: wantsStrict, cache: _cache, ...rest } = tool;
+  const { name, description, inputSchema, strict: wantsStrict, cache: _cache, ...more } = tool;
+  const { destructive: _destructive, ...rest } = more;
   rest satisfies Record<string, never>;
   const root = withObjectRoot(inputSchema);
   const strictForm = relaxSchema(root.schema, 'openai');

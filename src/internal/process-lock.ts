@@ -1,12 +1,13 @@
-import { SignalboxError } from '../errors.ts';
-
 /** Result codes of SQLite. */
 const busy = 5;
 const notADatabase = 26;
 
 export type ProcessLock = { release(): void };
 
-/** Locks end with their last reference, so a store that nobody holds any more would lose its lock. */
+/** Why there is no lock, and what to do. */
+export class LockProblem extends Error {}
+
+/** Locks end with their last reference: without, a resource that is not referenced any more would lose its lock. */
 const held = new Set<ProcessLock>();
 
 function resultCodeOf(error: unknown): unknown {
@@ -19,16 +20,13 @@ function resultCodeOf(error: unknown): unknown {
  * A lock that the system takes back when its process ends, however it ends: the write lock of an SQLite database without
  * content. A number in a file would not do, since containers share numbers of processes and systems use them again. The
  * database's `user_version` is the number of the holder, for messages.
- * @throws SignalboxError `config` when another process has it, or when it cannot be made
+ * @throws LockProblem when another process has it, or when it cannot be made
  */
 export function lockForProcess(path: string, resource: string): ProcessLock {
   // Loaded on use: it prints a warning in versions of Node in which it is experimental.
   const sqlite = process.getBuiltinModule('node:sqlite');
   if (sqlite === undefined) {
-    throw new SignalboxError(
-      'config',
-      `fileStore: ${resource} needs node:sqlite for its lock, which this runtime lacks`,
-    );
+    throw new LockProblem(`${resource} needs node:sqlite for its lock, which this runtime lacks`);
   }
   let database: InstanceType<typeof sqlite.DatabaseSync> | undefined;
   try {
@@ -40,7 +38,7 @@ export function lockForProcess(path: string, resource: string): ProcessLock {
     const holder =
       code === busy ? database?.prepare('PRAGMA user_version').get()?.user_version : undefined;
     database?.close();
-    throw new SignalboxError('config', lockProblem(path, resource, code, holder), { cause: error });
+    throw new LockProblem(lockProblem(path, resource, code, holder), { cause: error });
   }
   const locked = database;
   const lock: ProcessLock = {
@@ -55,13 +53,13 @@ export function lockForProcess(path: string, resource: string): ProcessLock {
 
 function lockProblem(path: string, resource: string, code: unknown, holder: unknown): string {
   if (code === busy && holder === process.pid) {
-    return `fileStore: ${resource} is open in this process already (lock ${path}); use that store for all routers, or close it first`;
+    return `${resource} is open in this process already (lock ${path}); use that one for all routers, or close it first`;
   }
   if (code === busy) {
-    return `fileStore: ${resource} is in use by process ${String(holder)} (lock ${path}); end that process, or use another path: a file store belongs to one process`;
+    return `${resource} is in use by process ${String(holder)} (lock ${path}); end that process, or use another path: it belongs to one process`;
   }
   if (code === notADatabase) {
-    return `fileStore: the lock ${path} is damaged; delete it, which loses nothing`;
+    return `the lock ${path} is damaged; delete it, which loses nothing`;
   }
-  return `fileStore: cannot make the lock ${path}; check that its directory can be written to and has space`;
+  return `cannot make the lock ${path}; check that its directory can be written to and has space`;
 }

@@ -1,0 +1,1 @@
+export { type ResponseCacheOptions, responseCache } from './plugins/cache/response-cache.ts';

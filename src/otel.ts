@@ -1,0 +1,2 @@
+export { openTelemetry } from './plugins/otel/open-telemetry.ts';
+export type { OpenTelemetryOptions } from './plugins/otel/telemetry.ts';

@@ -38,7 +38,7 @@ class Line {
     this.#store = store;
     this.#runtime = runtime;
     this.#cap = cap;
-    const review = (): void => this.#review();
+    const review = (): void => this.review();
     this.#unwatch =
       cap instanceof CallCap ? cap.watch(review) : store.watch(cap.counter.key, review);
     void this.#keepReviewing();
@@ -51,7 +51,7 @@ class Line {
   add(waiter: Waiter): void {
     this.#waiters = [...this.#waiters, waiter];
     // Room may have become free since it was refused.
-    this.#review();
+    this.review();
   }
 
   remove(waiter: Waiter): void {
@@ -67,19 +67,19 @@ class Line {
     const { signal } = this.#over;
     while (!signal.aborted) {
       await this.#runtime.sleep(reviewMs, signal).catch(() => undefined);
-      if (!signal.aborted) this.#review();
+      if (!signal.aborted) this.review();
     }
   }
 
   /** Reads the state once for all changes that are reported meanwhile. */
-  #review(): void {
+  review(): void {
     this.#hasChanged = true;
     if (this.#isReviewing) return;
     this.#isReviewing = true;
     void this.#readAndWake().then(() => {
       this.#isReviewing = false;
       // Reported after the state was read.
-      if (this.#hasChanged && !this.isEmpty) this.#review();
+      if (this.#hasChanged && !this.isEmpty) this.review();
     });
   }
 
@@ -127,6 +127,11 @@ export class Lines {
   /** Whether others wait for room under the cap: they come first. */
   isWaitedFor(cap: AnyCap): boolean {
     return this.#lines.has(keyOf(cap));
+  }
+
+  /** An attempt that was woken has not taken the room: the next ones may. */
+  passOn(caps: readonly AnyCap[]): void {
+    for (const cap of caps) this.#lines.get(keyOf(cap))?.review();
   }
 
   /** Resolves when it is worth to try again. Rejects with the reason as soon as the scope ends. */

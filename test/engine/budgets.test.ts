@@ -337,6 +337,23 @@ describe('an answer without maxOutputTokens', () => {
   });
 });
 
+describe('calls that wait', () => {
+  it('do not wait for one that was woken and refused by another budget', async () => {
+    const usage = { inputTokens: 1, outputTokens: 10 };
+    const { complete, fails, runtime, expectQuiet } = setUp(
+      { a: { chunks: ['fine'], usage } },
+      { money: { usd: 0.15, per: 'day' }, few: { requests: 1, per: 'day' } },
+    );
+    const startedAt = runtime.now();
+    const first = complete();
+    const errors = await Promise.all(many(5, () => fails()));
+    await first;
+    expect(errors.map(({ budget }) => budget)).toEqual(many(5, () => 'few'));
+    expect(runtime.now() - startedAt).toBeLessThan(1_000);
+    expectQuiet();
+  });
+});
+
 describe('a stream', () => {
   const long = {
     chunks: many(400, () => 'word word word word '),

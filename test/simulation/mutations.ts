@@ -29,9 +29,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a cost event is emitted twice',
     file: 'engine/attempt/attempt-cost.ts',
-    search: "    this.#trail.emit('cost', {",
+    search: "    trail.emit('cost', {",
     replace:
-      "    this.#trail.emit('cost', { ...cost, target: priced.target, usage }, tags);\n    this.#trail.emit('cost', {",
+      "    trail.emit('cost', { ...cost, target: priced.target, usage }, tags);\n    trail.emit('cost', {",
   },
   {
     name: 'the cost of a failed attempt is not recorded',
@@ -41,6 +41,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'an answer without a finish counts as complete',
+    isRare: true,
     file: 'engine/attempt/attempt-stream.ts',
     search: '      this.#onFailure(ended);',
     replace: "      void ended;\n      this.#take([{ type: 'finish', finishReason: 'stop' }]);",
@@ -99,6 +100,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a continued answer loses its beginning',
+    isRare: true,
     file: 'engine/attempt/attempt-request.ts',
     search: 'text: before + rest',
     replace: 'text: rest',
@@ -124,8 +126,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'calls of plugins need not meet what the call requires',
     file: 'engine/call/calls.ts',
-    search: 'const context = { config, plugins, requires };',
-    replace: 'const context = { config, plugins, requires: requires.slice(requires.length) };',
+    search: 'const context = { config, plugins, requires, spending };',
+    replace:
+      'const context = { config, plugins, requires: requires.slice(requires.length), spending };',
   },
   {
     name: 'retries use up the attempts of an untried target',

@@ -22,7 +22,12 @@ type Spent = {
   excess: number;
 };
 
-type Refused = { readonly amount: number; readonly limit: number; readonly settled: number };
+type Refused = {
+  readonly at: number;
+  readonly amount: number;
+  readonly limit: number;
+  readonly settled: number;
+};
 
 /** The store of a world's budgets, and what the router did with it. */
 export type WatchedStore = {
@@ -120,7 +125,7 @@ export function watchedStore(time: VirtualTime, latencyMs: number | undefined): 
         if (!result.ok) {
           const { counter, amount, limit } = claims[result.refused] ?? {};
           if (counter === undefined || amount === undefined || limit === undefined) return result;
-          refusals.set(`${callId} ${counter.key}`, { amount, limit, ...result.state });
+          refusals.set(`${callId} ${counter.key}`, { at: at.now, amount, limit, ...result.state });
           return result;
         }
         if (known === undefined) {
@@ -193,7 +198,9 @@ export function watchedStore(time: VirtualTime, latencyMs: number | undefined): 
       // The calls of plugins do not wait for the call that waits for them.
       if (event.tags.asker !== undefined || event.tags.plan === undefined) return;
       const start = `${event.callId} ${JSON.stringify(['budget', event.budget]).slice(0, -1)},`;
-      for (const [name, { amount, limit, settled }] of refusals) {
+      for (const [name, { at, amount, limit, settled }] of refusals) {
+        // An older one, as of a window that has ended, is not why it is refused now.
+        if (at < time.now() - 2 * (latencyMs ?? 0)) continue;
         if (!name.startsWith(start) || !name.includes(`,"${event.unit}",`)) continue;
         if (settled + amount > limit) return;
         violations.push(`${name} was refused with ${settled} of ${limit} settled for ${amount}`);

@@ -96,7 +96,12 @@ class Keeper implements BudgetKeeper, ReservationKeeper {
       const state = { settled: 0, reserved: Number.POSITIVE_INFINITY };
       return this.#decide(attempt, bound, bound.outputTokens, { cap: ahead, state });
     }
-    return this.guarded(() => this.#reserve(attempt, caps, bound, bound.outputTokens, 0));
+    const admitted = this.guarded(() => this.#reserve(attempt, caps, bound, bound.outputTokens, 0));
+    if (!attempt.hasWaited) return admitted;
+    return after(admitted, (admission) => {
+      if (admission.type !== 'reserved') this.#lines.passOn(caps);
+      return admission;
+    });
   }
 
   hasRoom(plan: SpendingPlan): Eventually<boolean> {

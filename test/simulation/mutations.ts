@@ -126,9 +126,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'calls of plugins need not meet what the call requires',
     file: 'engine/call/calls.ts',
-    search: 'const context = { config, plugins, requires, spending };',
-    replace:
-      'const context = { config, plugins, requires: requires.slice(requires.length), spending };',
+    search: 'within: { requires, watchers, parent, spending }',
+    replace: 'within: { requires: requires.slice(requires.length), watchers, parent, spending }',
   },
   {
     name: 'retries use up the attempts of an untried target',

@@ -180,6 +180,13 @@ describe('signalbox audit verify', () => {
     });
   });
 
+  it('says that the key is missing, and exits with 1', async () => {
+    write();
+    const { exitCode, output } = await runCommand(['audit', 'verify', ...paths]);
+    expect(exitCode).toBe(1);
+    expect(output).toContain(':1 is damaged, or not a line of a log without a key: set --key-file');
+  });
+
   it.each<[readonly string[], RegExp]>([
     [[], /the only action is verify/],
     [['verify'], /a file is required/],

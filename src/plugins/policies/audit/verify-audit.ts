@@ -118,7 +118,10 @@ class Verification {
   #readLine(bytes: Buffer): void {
     const line = this.#chain.read(bytes);
     if (line === undefined) {
-      this.#report('is damaged, or not a line of a log with this key');
+      const key = this.#chain.isKeyed
+        ? 'with this key'
+        : 'without a key: set --key-file if it has one';
+      this.#report(`is damaged, or not a line of a log ${key}`);
       this.#previousMac = undefined;
       this.head = { ...this.head, lines: this.head.lines + 1 };
       return;

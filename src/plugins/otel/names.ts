@@ -75,6 +75,9 @@ export const own = {
   unit: 'signalbox.budget.unit',
   action: 'signalbox.budget.action',
   share: 'signalbox.budget.share',
+  policy: 'signalbox.policy',
+  policyKind: 'signalbox.policy.kind',
+  rule: 'signalbox.policy.rule',
   /** Before the name of a tag. */
   tag: 'signalbox.tag.',
 } as const;
@@ -90,6 +93,7 @@ export const spanEvents = {
   rateLimited: 'signalbox.rate_limited',
   budgetWarning: 'signalbox.budget.warning',
   budgetExceeded: 'signalbox.budget.exceeded',
+  policyVerdict: 'signalbox.policy.verdict',
 } as const;
 
 /** Bucket boundaries of durations, in seconds, by the conventions: 0.01 * 2^n. */

@@ -122,6 +122,14 @@ function decisions(telemetry: Telemetry): PluginListeners {
       telemetry.noted(event, spanEvents.budgetExceeded, attributes);
       count('budgetExceeded', event, attributes);
     },
+    'policy-verdict'(event) {
+      const { policy, kind, rule } = event;
+      telemetry.noted(event, spanEvents.policyVerdict, {
+        [own.policy]: policy,
+        [own.policyKind]: kind,
+        ...(rule !== undefined && { [own.rule]: rule }),
+      });
+    },
     'rate-limited'(event) {
       const attributes = { [own.target]: event.target, [own.limit]: event.kind };
       telemetry.noted(event, spanEvents.rateLimited, attributes);

@@ -137,6 +137,34 @@ describe('the spans of a call', () => {
     bench.checkTree();
   });
 
+  it('have events for what policies decided, also when they block the call', async () => {
+    const blocking: Plugin = {
+      name: 'guard',
+      onRequest(request, call) {
+        call.verdict({ kind: 'flag', rule: 'odd', counts: { words: 3 } });
+        return call.tags.user === 'eve' ? { block: { rule: 'no-eve' } } : request;
+      },
+    };
+    const bench = setUp({ a: { text: 'ok', usage } }, {}, [blocking]);
+    await bench.router.complete('t', 'hi');
+    await bench.router.complete('t', 'hi', { tags: { user: 'eve' } }).catch(() => undefined);
+    const verdict = (kind: string, rule: string) => [
+      'signalbox.policy.verdict',
+      {
+        'signalbox.policy': 'guard',
+        'signalbox.policy.kind': kind,
+        'signalbox.policy.rule': rule,
+      },
+    ];
+    const noted = bench.calls.map(({ events }) =>
+      events.map(({ name, attributes }) => [name, attributes]),
+    );
+    expect(noted).toEqual([
+      [verdict('flag', 'odd')],
+      [verdict('flag', 'odd'), verdict('block', 'no-eve')],
+    ]);
+  });
+
   it('have events for retries and the changes of circuits', async () => {
     const bench = setUp(
       { a: [{ error: 'overloaded' }, { error: 'overloaded' }, { text: 'ok', usage }] },

@@ -68,11 +68,13 @@ export function prepareAttempt(
 
 /** Why it is not sent: while a retry waited for its delay, the target may have been isolated or its circuit opened. */
 export function refusalOf({ engine, call, chain }: Run, plan: AttemptPlan): string | undefined {
-  const { target, state, tries } = plan;
+  const { target, tries } = plan;
   if (engine.registry.isolated.has(target.id)) return 'isolated';
   if (tries <= 1) return undefined;
   const isOptional = call.tier.whenAllOpen === 'fail-fast' || chain.othersFree(plan, 'connection');
-  return isOptional ? state.circuit.check()?.reason : undefined;
+  // The state that the chain asks, which is another one after a fork's target was pruned: the two must agree, or the chain
+  // would hand out for ever what is refused here.
+  return isOptional ? engine.registry.target(target.id).circuit.check()?.reason : undefined;
 }
 
 /** What was used so far, for a vendor that has not reported it. */

@@ -23,7 +23,11 @@ function eventsOf({ events }: Run, number: number): readonly RouterEvent[] {
 }
 
 /** What decides whether two calls may have the same answer. */
-function identityOf({ redacts, cache, askers }: LayerPlan, { plan }: Outcome): string {
+function identityOf(
+  { redacts, cache, askers }: LayerPlan,
+  { plan }: Outcome,
+  hasTenants = cache?.hasTenants === true,
+): string {
   const asker = askers.get(plan.number);
   return JSON.stringify([
     plan.tier,
@@ -32,7 +36,7 @@ function identityOf({ redacts, cache, askers }: LayerPlan, { plan }: Outcome): s
     asker?.question,
     redacts ? asker?.addresses.length : asker?.addresses,
     !plan.wantsObject && asker?.offersTools,
-    cache?.hasTenants === true ? asker?.tenant : undefined,
+    hasTenants ? asker?.tenant : undefined,
   ]);
 }
 
@@ -50,7 +54,11 @@ function wronglyCached(run: Run, layers: LayerPlan): string[] {
       violations.push(`call ${number} got a cached answer that it did not want`);
     const identity = identityOf(layers, outcome);
     const isTwin = run.outcomes.some((other) => {
-      if (other === outcome || identityOf(layers, other) !== identity) return false;
+      // Who sets singleFlight shares requests with other tenants too.
+      const isOpen = completion.shared === true && plan.singleFlight && other.plan.singleFlight;
+      const own = isOpen ? identityOf(layers, outcome, false) : identity;
+      const theirs = identityOf(layers, other, isOpen ? false : undefined);
+      if (other === outcome || theirs !== own) return false;
       const before = eventsOf(run, other.plan.number);
       const hasAnswer = before.some(
         (event) => event.type === 'attempt-end' && event.outcome === 'ok',
@@ -60,8 +68,8 @@ function wronglyCached(run: Run, layers: LayerPlan): string[] {
       return hasAnswer && last > outcome.startedAt - ttlMs && other.startedAt <= outcome.endedAt;
     });
     if (!isTwin) violations.push(`call ${number} got the answer of a call that is not the same`);
-    const own = eventsOf(run, number);
-    const isSent = own.some(({ type }) => type === 'attempt-start' || type === 'cost');
+    const sent = eventsOf(run, number);
+    const isSent = sent.some(({ type }) => type === 'attempt-start' || type === 'cost');
     if (completion.shared !== true && isSent)
       violations.push(`a request was sent for call ${number}, which got a cached answer`);
     if (completion.cost.usd !== 0 || completion.cost.attemptsUsd !== 0)

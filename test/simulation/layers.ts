@@ -65,9 +65,16 @@ export function layerPlanOf(dice: Dice, world: World): LayerPlan {
   };
 }
 
-/** The world in which vendors cut answers short at first. */
+/** The world in which vendors cut answers short at first, and many ask at once, in the same way. */
 export function worldWithLayers(dice: Dice, world: World): World {
-  return { ...world, shortUntilMs: dice.chance(0.4) ? dice.between(5_000, 60_000) : 0 };
+  const shortUntilMs = dice.chance(0.4) ? dice.between(5_000, 60_000) : 0;
+  const [first] = world.calls;
+  if (first === undefined || dice.chance(0.5)) return { ...world, shortUntilMs };
+  const { atMs, tier, mode, transfer } = first;
+  const calls = world.calls.map((call) =>
+    dice.chance(0.6) ? { ...call, atMs, tier, mode, transfer } : call,
+  );
+  return { ...world, shortUntilMs, calls };
 }
 
 export function layersOf({ redacts, cache, guard }: LayerPlan): readonly Plugin[] {

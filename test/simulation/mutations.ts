@@ -244,7 +244,6 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a continuation has what the caller has read',
     focus: 'plugins',
-    isRare: true,
     file: 'plugins/policies/pii/redact-pii.ts',
     search: '    redacts: true,\n',
     replace:
@@ -310,7 +309,6 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'calls with tools are cached although they do not ask for it',
     focus: 'plugins',
-    isRare: true,
     file: 'plugins/cache/response-cache.ts',
     search: 'return isVarying(call) ? undefined : { ttlMs: undefined };',
     replace: 'return { ttlMs: undefined };',

@@ -6,8 +6,9 @@ import {
   type Router,
   type SignalboxError,
 } from '../../src/index.ts';
-import { answerSchema, promptOf } from './answers.ts';
+import { addressedSchema, answerSchema, promptOf } from './answers.ts';
 import { type BudgetPlan, longPromptOf } from './budgets.ts';
+import { type LayerPlan, tools } from './layers.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { CallPlan } from './world.ts';
 
@@ -24,6 +25,8 @@ export type Outcome = {
   strayError?: unknown;
   /** The text that the reader has at the end. */
   seen: string;
+  /** The tools that its stream told the reader to call, also before a restart. */
+  readonly toolNames: string[];
   hasLeft: boolean;
   /** Listeners left on the caller's signal. */
   listeners: number;
@@ -47,6 +50,10 @@ async function readStream(
     parts += 1;
     if (part.type === 'restart') outcome.seen = '';
     if (part.type === 'text-delta') outcome.seen += part.delta;
+    if (part.type === 'tool-call-start') outcome.toolNames.push(part.name);
+    if (part.type === 'part-end' && part.part.type === 'tool-call') {
+      if (part.part.denied === undefined) outcome.toolNames.push(part.part.name);
+    }
     if (part.type === 'finish') outcome.completion = part.completion;
     if (plan.readMs > 0) await time.sleep(plan.readMs);
   }
@@ -60,7 +67,12 @@ export async function makeCall(
   {
     requires,
     budgets,
-  }: { readonly requires?: Requires | undefined; readonly budgets?: BudgetPlan | undefined },
+    layers,
+  }: {
+    readonly requires?: Requires | undefined;
+    readonly budgets?: BudgetPlan | undefined;
+    readonly layers?: LayerPlan | undefined;
+  },
 ): Promise<Outcome> {
   await time.sleep(plan.atMs);
   const controller = new AbortController();
@@ -75,16 +87,19 @@ export async function makeCall(
     startedAt,
     endedAt: startedAt,
     seen: '',
+    toolNames: [],
     hasLeft: false,
     listeners: 0,
   };
   const payer = budgets?.payers.get(plan.number);
-  const short = promptOf(plan.number);
+  const asker = layers?.askers.get(plan.number);
+  const { addresses = [], tenant, cacheResponse } = asker ?? {};
+  const short = promptOf(asker?.question ?? plan.number, addresses);
   const prompt = budgets === undefined ? short : longPromptOf(short);
   const shared = {
     signal,
     priority: plan.priority,
-    tags: { plan: String(plan.number), ...payer?.tags },
+    tags: { plan: String(plan.number), ...(tenant !== undefined && { tenant }), ...payer?.tags },
     ...(payer?.maxUsd !== undefined && { maxUsd: payer.maxUsd }),
     ...(plan.totalMs !== undefined && { timeouts: { totalMs: plan.totalMs } }),
     ...(requires !== undefined && { requires }),
@@ -93,7 +108,9 @@ export async function makeCall(
     ...shared,
     transfer: plan.transfer,
     singleFlight: plan.singleFlight,
-    ...(plan.wantsObject && { schema: answerSchema }),
+    ...(cacheResponse !== undefined && { cacheResponse }),
+    ...(asker?.offersTools === true && !plan.wantsObject && { tools }),
+    ...(plan.wantsObject && { schema: addresses.length > 0 ? addressedSchema : answerSchema }),
   };
   try {
     if (payer?.isEmbedding === true) {

@@ -4,6 +4,8 @@ import { budgetViolationsIn } from './budget-invariants.ts';
 import type { Outcome } from './caller.ts';
 import { neverTriedIn, unansweredIn } from './could-have-answered.ts';
 import { initialConcurrency } from './incidents.ts';
+import { layerViolationsIn } from './layer-invariants.ts';
+import { mayShare } from './layers.ts';
 import { routingViolationsIn } from './routing-invariants.ts';
 import type { Run } from './simulate.ts';
 import type { Entry } from './vendor.ts';
@@ -28,13 +30,17 @@ const isType =
     event.type === type;
 
 /** Answers that are not the correct, complete one. */
-function wrongAnswers({ outcomes }: Run): string[] {
+function wrongAnswers({ outcomes, layers }: Run): string[] {
   return outcomes.flatMap(({ plan, completion, seen, hasLeft }) => {
     const violations: string[] = [];
     const { number, wantsObject } = plan;
-    const expected = wantsObject ? JSON.stringify(correctObject(number)) : correctAnswer(number);
+    const { question = number, addresses = [] } = layers?.askers.get(number) ?? {};
+    const expected = wantsObject
+      ? JSON.stringify(correctObject(question, addresses))
+      : correctAnswer(question, addresses);
+    const isShort = completion?.finishReason === 'length';
     if (completion !== undefined) {
-      if (completion.text !== expected) {
+      if (completion.text !== expected && !isShort) {
         violations.push(`call ${number}: "${completion.text}" is returned as a complete answer`);
       }
       if (!hasLeft && seen !== completion.text) {
@@ -67,11 +73,13 @@ function malformedCalls(run: Run): string[] {
     const starts = events.filter(isType('attempt-start'));
     const [end, ...more] = events.filter(isType('call-end'));
     if (types[0] !== 'call-start') violations.push(`${id} begins with ${types[0]}`);
-    if (types.at(-1) !== 'call-end' || more.length > 0)
+    // A request that calls share goes on when the one that started it has ended.
+    const goesOn = mayShare(run.layers, Number(events[0]?.tags.plan)) && types.includes('call-end');
+    if ((types.at(-1) !== 'call-end' && !goesOn) || more.length > 0)
       violations.push(`${id} does not have exactly one end, at the end`);
     if (types.filter((type) => type === 'call-start').length > 1)
       violations.push(`${id} begins twice`);
-    if (end !== undefined && end.attempts !== starts.length) {
+    if (end !== undefined && end.attempts !== starts.length && !goesOn) {
       violations.push(`${id} reports ${end.attempts} attempts and started ${starts.length}`);
     }
     for (const { attempt, target } of starts) {
@@ -299,9 +307,11 @@ function crowdedProbes({ events, world, ledger, policy, budgets }: Run): string[
 }
 
 /** Calls that send another request to a target before its Retry-After has passed. */
-function retriedTooSoon({ ledger, world, policy, budgets }: Run): string[] {
+function retriedTooSoon({ ledger, world, policy, budgets, layers }: Run): string[] {
   // The copy of a call is another call.
   if (policy?.forkTo !== undefined || budgets?.asks !== undefined) return [];
+  // Calls that ask the same are not told apart.
+  if (layers?.cache !== undefined) return [];
   const isPatient = Object.values(world.tiers).every(
     ({ whenAllOpen }) => whenAllOpen === 'fail-fast',
   );
@@ -323,7 +333,8 @@ function missingTrailLines(run: Run): string[] {
   const calls = byCall(run);
   return run.outcomes.flatMap(({ plan, completion, error }: Outcome) => {
     const trail = completion?.trail ?? error?.trail;
-    if (trail === undefined || plan.singleFlight) return [];
+    const isShared = plan.singleFlight || mayShare(run.layers, plan.number);
+    if (trail === undefined || isShared) return [];
     const own = [...calls.values()].find((events) => events[0]?.tags.plan === String(plan.number));
     const attempts = (own ?? []).filter(isType('attempt-start')).length;
     const lines = trail.filter(({ outcome }) => outcome !== 'skipped');
@@ -366,6 +377,7 @@ export function violationsIn(run: Run): readonly string[] {
     ...uselessAttempts(run),
     ...routingViolationsIn(run),
     ...budgetViolationsIn(run),
+    ...layerViolationsIn(run),
     ...unansweredIn(run),
     ...neverTriedIn(run),
   ];

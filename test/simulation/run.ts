@@ -2,7 +2,8 @@
  * Runs many seeds, or a single one with its log: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
  * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found. With
  * `--documents 10000` it lets a router follow so many random configuration documents. With `--policies` every world has
- * random requirements, rules, strategies and fallbacks, with `--budgets` random budgets. With `--kills 1000` it kills so many
+ * random requirements, rules, strategies and fallbacks, with `--budgets` random budgets, with `--plugins` plugins that
+ * redact, cache and guard. With `--kills 1000` it kills so many
  * processes that use a file store, and as many whose router does; with `--audit-kills 20` so many that write up to 10,000
  * lines of an audit log. With `--storm 100` it runs 1,000 concurrent calls on a small budget for each of so many seeds.
  */
@@ -26,13 +27,14 @@ const { values } = parseArgs({
     documents: { type: 'string' },
     policies: { type: 'boolean', default: false },
     budgets: { type: 'boolean', default: false },
+    plugins: { type: 'boolean', default: false },
     kills: { type: 'string' },
     'audit-kills': { type: 'string' },
     storm: { type: 'string' },
   },
 });
 
-const focus = values.policies ? 'policies' : values.budgets ? 'budgets' : undefined;
+const focus = (['policies', 'budgets', 'plugins'] as const).find((name) => values[name]);
 
 async function runOne(seed: number): Promise<void> {
   const run = await runWorld(seed, focus);

@@ -20,6 +20,7 @@ import { makeCall, type Outcome } from './caller.ts';
 import { createDice } from './dice.ts';
 import { type Change, limitsAfter, tiersWithout } from './incidents.ts';
 import { violationsIn } from './invariants.ts';
+import { type LayerPlan, layerPlanOf, layersOf, worldWithLayers } from './layers.ts';
 import { pluginsOf } from './plugins.ts';
 import { forkingPlugin, type Policy, policyOf, tiersUnder } from './policies.ts';
 import { routingViolationsIn } from './routing-invariants.ts';
@@ -29,7 +30,7 @@ import { type WatchedStore, watchedStore } from './watched-store.ts';
 import { type CallPlan, createWorld, type World } from './world.ts';
 
 /** What every world has that otherwise only some have. */
-export type Focus = 'policies' | 'budgets';
+export type Focus = 'policies' | 'budgets' | 'plugins';
 
 /** Everything that happened in one run. */
 export type Run = {
@@ -41,6 +42,8 @@ export type Run = {
   /** `undefined` where there are none. */
   readonly budgets: BudgetPlan | undefined;
   readonly store: WatchedStore | undefined;
+  /** Plugins that redact, cache or guard, and the calls that they are about. `undefined` where there are none. */
+  readonly layers: LayerPlan | undefined;
   /** The budgets of each call, by its number. */
   readonly budgetsOf: ReadonlyMap<string, Budgets>;
   readonly beganAt: number;
@@ -89,17 +92,29 @@ function reconfigured(world: World, seed: number): World {
 export async function runWorld(seed: number, focus?: Focus): Promise<Run> {
   const plain = createWorld(seed);
   const changing = focus === 'policies' ? reconfigured(plain, seed) : plain;
-  const policy = policyOf(createDice(-seed), changing, focus === 'policies' ? 'every' : 'some');
+  const policy =
+    focus === 'plugins'
+      ? undefined
+      : policyOf(createDice(-seed), changing, focus === 'policies' ? 'every' : 'some');
   const moneyDice = createDice(seed * 13 + 7);
-  const hasBudgets = moneyDice.chance(0.15) ? focus !== 'policies' : focus === 'budgets';
+  const hasBudgets =
+    moneyDice.chance(0.15) && focus !== 'plugins' ? focus !== 'policies' : focus === 'budgets';
   const budgets = hasBudgets ? budgetPlanOf(moneyDice, changing, policy) : undefined;
-  const made = budgets === undefined ? changing : worldWithBudgets(moneyDice, changing, budgets);
+  const layerDice = createDice(seed * 19 + 11);
+  // Who may serve and who pays is about calls that are sent.
+  const mayHaveLayers = policy === undefined && budgets === undefined;
+  const hasLayers = mayHaveLayers && (layerDice.chance(0.2) || focus === 'plugins');
+  const layers = hasLayers ? layerPlanOf(layerDice, changing) : undefined;
+  const layered = layers === undefined ? changing : worldWithLayers(layerDice, changing);
+  const made = budgets === undefined ? layered : worldWithBudgets(moneyDice, layered, budgets);
   // As the tiers are at first.
   const world =
     policy === undefined ? made : { ...made, tiers: tiersUnder(policy.routing, made.tiers) };
   // Dice of their own, so that plugins change nothing else about the world of a seed.
+  const around = pluginsOf(createDice(seed * 2 + 2));
+  const inner = layers === undefined ? [] : layersOf(layers);
   const plugins = [
-    ...pluginsOf(createDice(seed * 2 + 2)),
+    ...(layerDice.chance(0.5) ? [...around, ...inner] : [...inner, ...around]),
     ...(policy?.forkTo === undefined ? [] : [forkingPlugin(policy.forkTo)]),
     ...(budgets?.asks === undefined ? [] : [askingPlugin(budgets.asks)]),
   ];
@@ -227,7 +242,7 @@ export async function runWorld(seed: number, focus?: Focus): Promise<Run> {
   let quiet: Run['quiet'];
   for (const plan of world.calls) {
     const requires = policy?.callRequires.get(plan.number);
-    void makeCall(router, time, plan, { requires, budgets }).then((outcome) => {
+    void makeCall(router, time, plan, { requires, budgets, layers }).then((outcome) => {
       const waitedMs = time.now() - (store?.settledAt ?? time.now());
       const waits = outcome.error?.message.includes('waited for room') === true;
       // In a freeze all that it waits for comes late.
@@ -250,6 +265,7 @@ export async function runWorld(seed: number, focus?: Focus): Promise<Run> {
     policy,
     budgets,
     store,
+    layers,
     budgetsOf,
     beganAt,
     events,

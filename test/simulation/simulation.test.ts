@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { violationsIn } from './invariants.ts';
 import { runWorld, simulate } from './simulate.ts';
 
 /** `npm run simulate` runs ten times as many. */
@@ -37,6 +38,24 @@ describe('the simulation', () => {
     }
     const kinds = ['budget-warning', 'cut', 'limited', 'passed-over', 'rejected', 'warned'];
     expect([...seen].sort()).toEqual(kinds);
+  }, 300_000);
+
+  it('redacts, caches and guards, whatever happens to a call', async () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 150; seed++) {
+      const run = await runWorld(seed, 'plugins');
+      expect(violationsIn(run), `npm run simulate -- --plugins --seed ${seed}`).toEqual([]);
+      for (const { completion } of run.outcomes) {
+        if (completion?.cached === true)
+          seen.add(completion.shared === true ? 'a shared answer' : 'an answer from the cache');
+        if (completion?.content.some((part) => part.type === 'tool-call' && part.denied))
+          seen.add('a denied tool call');
+        if (completion?.finishReason === 'length') seen.add('an answer that was cut');
+      }
+      if (run.ledger.some(({ sent }) => sent.includes('<EMAIL_2>'))) seen.add('placeholders');
+    }
+    const kinds = ['a denied tool call', 'a shared answer', 'an answer from the cache'];
+    expect([...seen].sort()).toEqual([...kinds, 'an answer that was cut', 'placeholders']);
   }, 300_000);
 
   it('produces the same run for the same seed', async () => {

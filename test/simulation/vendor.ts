@@ -10,8 +10,9 @@ import {
   type Usage,
 } from '../../src/index.ts';
 import { inBatches, inUnevenBatches } from '../support/batches.ts';
-import { correctAnswer, correctObject, numberIn } from './answers.ts';
+import { addressesIn, correctAnswer, correctObject, numberIn } from './answers.ts';
 import { ownFault } from './incidents.ts';
+import { toolNames } from './layers.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { Trouble, VendorPlan, World } from './world.ts';
 
@@ -21,6 +22,8 @@ export type Entry = {
   readonly vendor: string;
   readonly target: string;
   readonly call: number;
+  /** What a vendor can read of it. */
+  readonly sent: string;
   readonly at: number;
   readonly trouble: Trouble | undefined;
   endedAt: number | undefined;
@@ -67,10 +70,18 @@ function textIn(message: ProviderRequest['messages'][number] | undefined): strin
   return (message?.content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
+function promptIn(request: ProviderRequest | EmbeddingRequest): string {
+  return 'values' in request ? request.values.join(' ') : request.messages.map(textIn).join(' ');
+}
+
 /** A vendor of the simulation. It streams the correct answer, except while it has trouble. */
 export function createVendor(
   plan: VendorPlan,
-  { incidents: { ownFaults, freeze }, billing }: Pick<World, 'incidents' | 'billing'>,
+  {
+    incidents: { ownFaults, freeze },
+    billing,
+    shortUntilMs,
+  }: Pick<World, 'incidents' | 'billing' | 'shortUntilMs'>,
   time: VirtualTime,
   ledger: Ledger,
 ): Provider {
@@ -109,10 +120,13 @@ export function createVendor(
   /** The text to send: the whole answer, or the rest after a prefill. */
   function textFor(request: ProviderRequest, number: number, trouble: Trouble | undefined): string {
     const last = request.messages.at(-1);
+    const addresses = addressesIn(promptIn(request));
     if (request.output !== undefined) {
-      return trouble === 'bad-output' ? '{"call":' : JSON.stringify(correctObject(number));
+      const object = JSON.stringify(correctObject(number, addresses));
+      if (trouble !== 'bad-output') return object;
+      return addresses.length === 0 ? '{"call":' : JSON.stringify({ call: addresses[0] });
     }
-    const whole = correctAnswer(number);
+    const whole = correctAnswer(number, addresses);
     if (last?.role !== 'assistant') return whole;
     const begun = textIn(last);
     if (plan.prefill !== 'yes' || !whole.startsWith(begun)) {
@@ -171,6 +185,19 @@ export function createVendor(
     yield { type: 'finish', finishReason: 'stop', usage: entry.billed };
   }
 
+  function* toolCalls(request: ProviderRequest, { id }: Entry): Generator<ProviderPart, void> {
+    const [to = 'nobody'] = addressesIn(promptIn(request));
+    for (const name of toolNames) {
+      const call = { id: `${name} ${id}`, name };
+      const json = JSON.stringify({ to });
+      const half = Math.floor(json.length / 2);
+      yield { type: 'tool-call-start', ...call };
+      yield { type: 'tool-call-delta', id: call.id, delta: json.slice(0, half) };
+      yield { type: 'tool-call-delta', id: call.id, delta: json.slice(half) };
+      yield { type: 'part-end', part: { type: 'tool-call', ...call, input: { to } } };
+    }
+  }
+
   async function* answer(
     request: ProviderRequest,
     context: AttemptContext,
@@ -180,7 +207,8 @@ export function createVendor(
     const pause = await begin(context, entry);
     const { trouble } = entry;
     const text = textFor(request, entry.call, trouble);
-    const words = text.match(/\s*\S+/g) ?? [];
+    // An address, or what stands in its place, arrives in pieces.
+    const words = text.match(/\s*[^\s_@]+|[_@]/g) ?? [];
     const usage = (outputTokens: number): Usage => usageOf(entry, outputTokens);
     yield { type: 'open', servedModel: request.model };
     if (plan.reportsUsageEarly) {
@@ -189,7 +217,10 @@ export function createVendor(
     }
     const perChunk = context.transfer === 'unary' ? words.length : plan.wordsPerChunk;
     const half = Math.max(1, Math.floor(words.length / 2));
+    const isShort = request.output === undefined && time.now() - beganAt < shortUntilMs;
+    let sent = '';
     for (let at = 0; at < words.length; at += perChunk) {
+      if (isShort && at >= half) break;
       if (at > 0 && at >= half) {
         if (trouble === 'stall') await pause(withoutEnd);
         if (trouble === 'cut') throw new SignalboxError('stream_interrupted', 'simulated: cut');
@@ -198,11 +229,16 @@ export function createVendor(
       if (at > 0) await pause(plan.chunkMs);
       watch.bytes();
       entry.hasAnswered = true;
-      yield { type: 'text-delta', delta: words.slice(at, at + perChunk).join('') };
+      const delta = words.slice(at, at + perChunk).join('');
+      sent += delta;
+      yield { type: 'text-delta', delta };
     }
-    yield { type: 'part-end', part: { type: 'text', text } };
+    yield { type: 'part-end', part: { type: 'text', text: sent } };
+    const isCalling = !isShort && (request.tools?.length ?? 0) > 0;
+    if (isCalling) yield* toolCalls(request, entry);
     entry.billed = usage(words.length + (billing.hidden[plan.name] ?? 0));
-    yield { type: 'finish', finishReason: 'stop', usage: entry.billed };
+    const finishReason = isShort ? 'length' : isCalling ? 'tool_calls' : 'stop';
+    yield { type: 'finish', finishReason, usage: entry.billed };
   }
 
   async function* send(
@@ -216,9 +252,8 @@ export function createVendor(
       id: ledger.length,
       vendor: plan.name,
       target: `${plan.name}/${request.model}${key === undefined ? '' : `#${key + 1}`}`,
-      call: numberIn(
-        'values' in request ? request.values.join(' ') : request.messages.map(textIn).join(' '),
-      ),
+      call: numberIn(promptIn(request)),
+      sent: JSON.stringify('values' in request ? request.values : request.messages),
       at: time.now(),
       trouble: troubleNow(),
       endedAt: undefined,

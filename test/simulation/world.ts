@@ -87,6 +87,8 @@ export type World = {
   readonly closeAtMs: number | undefined;
   readonly incidents: Incidents;
   readonly billing: Billing;
+  /** Until then, since the start, vendors end answers in the middle, for their length. */
+  readonly shortUntilMs: number;
 };
 
 /** What vendors bill. */
@@ -220,6 +222,7 @@ function plainWorld(seed: number): World {
     closeAtMs: dice.chance(0.05) ? dice.between(0, runMs) : undefined,
     incidents: noIncidents,
     billing: { inputTokens: 10_000, hidden: {} },
+    shortUntilMs: 0,
   };
 }
 

@@ -49,7 +49,9 @@ export function toHit(bytes: Uint8Array, call: PluginCall, startedAt: number): P
     ...answer,
     text: joined(content, 'text'),
     reasoningText: joined(content, 'reasoning'),
-    toolCalls: content.filter((part) => part.type === 'tool-call'),
+    toolCalls: content.flatMap((part) =>
+      part.type === 'tool-call' && part.denied === undefined ? [part] : [],
+    ),
     object: undefined,
     cost: {
       usd: 0,

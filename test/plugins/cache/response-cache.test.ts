@@ -203,6 +203,26 @@ describe('identical calls at the same time', () => {
     expect(router.snapshot().callsInFlight).toBe(0);
   });
 
+  it.each(['complete', 'stream'] as const)(
+    'do not get a tool call to run that a plugin inside denied: %s',
+    async (mode) => {
+      const guard: Plugin = { name: 'guard', onToolCall: () => ({ deny: 'no' }) };
+      const { router, a } = setUp({ inside: [guard], script: { toolCalls: [{ name: 'f' }] } });
+      const options = { tools: [{ name: 'f', inputSchema: {} }], cacheResponse: true };
+      const ask = () =>
+        mode === 'complete'
+          ? router.complete('t', 'hi', options)
+          : router.stream('t', 'hi', options).completion;
+      const answers = await Promise.all([ask(), ask()]);
+      expect(a.calls).toHaveLength(1);
+      expect(answers.map(({ shared }) => shared)).toEqual([undefined, true]);
+      for (const { content, toolCalls } of answers) {
+        expect(content).toMatchObject([{ denied: { plugin: 'guard', rule: 'no' } }]);
+        expect(toolCalls).toEqual([]);
+      }
+    },
+  );
+
   it('end the request when all of them leave', async () => {
     const { router, runtime, a } = setUp({ script: { hang: true }, time: 'manual' });
     const leaving = new AbortController();

@@ -18,6 +18,11 @@ describe('the simulation', () => {
     300_000,
   );
 
+  it('ends a fork whose target was dropped while another fork opened its circuit', async () => {
+    // It had no end before, and filled the memory.
+    expect(await simulate(28_264)).toEqual([]);
+  });
+
   it('sends no call where it must not go, and explains each by its rule', async () => {
     for (let seed = 1; seed <= 150; seed++) {
       const violations = await simulate(seed, 'policies');

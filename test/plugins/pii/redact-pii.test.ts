@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Plugin, Provider, ProviderPart, StreamPart } from '../../../src/index.ts';
+import type { Plugin, StreamPart } from '../../../src/index.ts';
 import { isSignalboxError } from '../../../src/index.ts';
 import { type RedactPiiOptions, redactPii } from '../../../src/policies.ts';
 import type { PluginParts } from '../../../src/protocol/plugin.ts';
@@ -8,6 +8,7 @@ import { createRouter } from '../../../src/router.ts';
 import { type FakeScript, fakeProvider } from '../../../src/testing/fake-provider.ts';
 import { fakeRuntime } from '../../../src/testing/fake-runtime.ts';
 import { testPlugin } from '../../../src/testing/plugin-contract.ts';
+import { vectorsAndImages } from '../../support/vectors-and-images.ts';
 
 type Setting = {
   readonly a?: FakeScript;
@@ -145,30 +146,7 @@ describe('redactPii in requests', () => {
   });
 
   it('replaces the values of embed and the prompt of image', async () => {
-    const requests: unknown[] = [];
-    const answering = (...parts: readonly ProviderPart[]) => ({
-      warnings: [],
-      async *send() {
-        yield [...parts, { type: 'finish', finishReason: 'stop' } as const];
-      },
-    });
-    const provider: Provider = {
-      wire: 'mine',
-      capabilities: () => new Set(),
-      preload: async () => undefined,
-      prepare() {
-        throw new Error('answers no prompts');
-      },
-      prepareEmbedding({ values }) {
-        requests.push(values);
-        return answering({ type: 'vectors', vectors: values.map(() => [1]) });
-      },
-      prepareImage({ prompt: text }) {
-        requests.push(text);
-        const source = { data: new Uint8Array([1]), mediaType: 'image/png' };
-        return answering({ type: 'part-end', part: { type: 'image', source } });
-      },
-    };
+    const { provider, requests } = vectorsAndImages();
     const router = createRouter({
       providers: { p: provider },
       tiers: { t: ['p/m'] },

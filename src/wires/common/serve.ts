@@ -26,6 +26,7 @@ export type ClientRequest = {
     | 'seed'
     | 'reasoning'
     | 'userId'
+    | 'cache'
   >;
   readonly stream: boolean;
 };

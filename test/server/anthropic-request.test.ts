@@ -10,6 +10,8 @@ const read = (fields: object) =>
 const readContent = (content: unknown, role = 'user') =>
   read({ messages: [{ role, content }] }).messages;
 
+const deep: unknown = JSON.parse(`${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`);
+
 function problemOf(fields: object): RequestProblem {
   try {
     read(fields);
@@ -245,12 +247,13 @@ describe('a request of a client of Anthropic', () => {
     [{ tools: [{ name: 'f' }] }, 'tools[0].input_schema', /is required/],
     [{ tool_choice: { type: 'all' } }, 'tool_choice.type', /one of auto, any, tool, none/],
     [{ tool_choice: { type: 'tool' } }, 'tool_choice.name', /is required/],
+    [{ tools: [{ name: 'f', input_schema: deep }] }, 'tools[0].input_schema', /too deeply/],
     [{ stop_sequences: 'END' }, 'stop_sequences', /must be a list/],
     [{ metadata: { user_id: 1 } }, 'metadata.user_id', /must be a string/],
     [{ output_config: { effort: 'huge' } }, 'output_config.effort', /one of low/],
     [{ output_config: { format: { type: 'xml' } } }, 'output_config.format.type', /json_schema/],
     [{ thinking: { type: 'enabled', budget_tokens: -1 } }, 'thinking.budget_tokens', /integer/],
-  ])('%j is rejected at %s', (fields, path, message) => {
+  ])('$1 is rejected if it is wrong', (fields, path, message) => {
     const problem = problemOf(fields);
     expect(problem.path).toBe(path);
     expect(problem.message).toMatch(message);

@@ -1,4 +1,3 @@
-import type { Json } from '../../protocol/json.ts';
 import type {
   CacheHint,
   FilePart,
@@ -11,10 +10,10 @@ import type {
   ToolCallPart,
   ToolResultPart,
 } from '../../protocol/message.ts';
-import type { ClientField } from '../common/client-field.ts';
 import { decodeOpaque } from '../common/client-opaque.ts';
 import type { RequestProblem } from '../common/serve.ts';
 import { readCallReplay } from './call-replay.ts';
+import type { ClientField } from './client-field.ts';
 
 /** What the blocks so far say about later ones. */
 type Conversation = {
@@ -103,8 +102,7 @@ function toolCallPart(block: ClientField, { names, replay }: Conversation): Tool
   const name = block.at('name').name();
   names.set(id, name);
   const opaque = replay.get(id);
-  // A body is JSON.
-  const input = block.at('input').object() as Json;
+  const input = block.at('input').json();
   return { type: 'tool-call', id, name, input, ...(opaque !== undefined && { opaque }) };
 }
 

@@ -1,8 +1,8 @@
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import type { Effort, Reasoning, Tool, ToolChoice } from '../../protocol/request.ts';
-import { ClientField } from '../common/client-field.ts';
 import type { ClientRequest } from '../common/serve.ts';
 import { cacheHint, clientMessages } from './client-content.ts';
+import { ClientField } from './client-field.ts';
 
 const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const satisfies readonly Effort[];
 
@@ -22,7 +22,7 @@ function toolOf(tool: ClientField): Tool<string, JsonSchema> {
   return {
     name: tool.at('name').name(),
     ...(description !== undefined && { description }),
-    inputSchema: tool.at('input_schema').object(),
+    inputSchema: tool.at('input_schema').json(),
     ...(strict !== undefined && { strict }),
     ...cacheHint(tool),
   };
@@ -66,7 +66,7 @@ function schemaOf(body: ClientField): JsonSchema | undefined {
     body.at('output_format').maybe((field) => field);
   if (format === undefined) return undefined;
   format.at('type').oneOf(['json_schema']);
-  return format.at('schema').object();
+  return format.at('schema').json();
 }
 
 function userIdOf(metadata: ClientField): string | undefined {

@@ -1,7 +1,8 @@
 import { own } from '../../internal/own.ts';
-import type { JsonObject } from '../../protocol/json.ts';
-import { isObject } from './read.ts';
-import { RequestProblem } from './serve.ts';
+import { shallowJson } from '../../internal/vendor-data.ts';
+import type { Json, JsonObject } from '../../protocol/json.ts';
+import { isObject } from '../common/read.ts';
+import { RequestProblem } from '../common/serve.ts';
 
 /** More elements of a list are no request of a client. */
 const maxElements = 100_000;
@@ -22,7 +23,7 @@ export class ClientField {
   }
 
   problem(message: string): RequestProblem {
-    return new RequestProblem(this.path, message);
+    return new RequestProblem(this.path, `${this.path}: ${message}`);
   }
 
   at(name: string): ClientField {
@@ -37,6 +38,14 @@ export class ClientField {
 
   object(): JsonObject {
     return isObject(this.value) ? this.value : this.#wrong('an object');
+  }
+
+  /** An object that is not nested too deeply for what reads it. */
+  json(): { readonly [key: string]: Json } {
+    // A body is JSON.
+    const value = shallowJson(this.object()) as { readonly [key: string]: Json } | undefined;
+    if (value === undefined) throw this.problem('is nested too deeply');
+    return value;
   }
 
   elements(): readonly ClientField[] {

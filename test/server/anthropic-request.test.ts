@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Opaque } from '../../src/protocol/message.ts';
-import { messagesServed } from '../../src/wires/anthropic/serve.ts';
+import { servedMessages } from '../../src/wires/anthropic/serve.ts';
 import { encodeOpaque } from '../../src/wires/common/client-opaque.ts';
 import { RequestProblem } from '../../src/wires/common/serve.ts';
 
 const user = { role: 'user', content: 'Hi' };
 const read = (fields: object) =>
-  messagesServed.read({ model: 'fast', max_tokens: 100, messages: [user], ...fields });
+  servedMessages.read({ model: 'fast', max_tokens: 100, messages: [user], ...fields });
 const readContent = (content: unknown, role = 'user') =>
   read({ messages: [{ role, content }] }).messages;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../src/protocol/json.ts';
-import { messagesServed } from '../../src/wires/anthropic/serve.ts';
+import { servedMessages } from '../../src/wires/anthropic/serve.ts';
 import { objectOf } from '../../src/wires/common/read.ts';
 import type { AnswerEnd, PartToWrite } from '../../src/wires/common/serve.ts';
 import type { Frame, Turn } from '../../src/wires/common/write.ts';
@@ -46,7 +46,7 @@ function short(frames: readonly Frame[]): readonly string[] {
 }
 
 function written(parts: readonly PartToWrite[], last = end) {
-  const writer = messagesServed.writer(turn, { model: 'fast' });
+  const writer = servedMessages.writer(turn, { model: 'fast' });
   const start = writer.start();
   const each = parts.map((part) => writer.write(part));
   const rest = writer.finish(last);
@@ -180,7 +180,7 @@ describe('the writer of Anthropic messages', () => {
   });
 
   it('writes a failure as an event, in the envelope of an error response', () => {
-    const writer = messagesServed.writer(turn, { model: 'fast' });
+    const writer = servedMessages.writer(turn, { model: 'fast' });
     const error = { kind: 'overloaded', message: 'busy' } as const;
     const data: JsonObject = {
       type: 'error',
@@ -188,6 +188,6 @@ describe('the writer of Anthropic messages', () => {
       request_id: 'req_7',
     };
     expect(writer.fail(error)).toEqual([{ event: 'error', data, role: 'finish' }]);
-    expect(messagesServed.errorBody(error, turn)).toEqual(data);
+    expect(servedMessages.errorBody(error, turn)).toEqual(data);
   });
 });

@@ -16,7 +16,7 @@ beforeEach(() => served.simulators.reset());
 
 describe.each(vendorNames)("the AI SDK's Anthropic, with %s behind the handler", (name) => {
   const simulator = () => served.vendor(name).simulator;
-  const lastBody = () => JSON.stringify(simulator().log.at(-1)?.request.body);
+  const lastBody = () => JSON.stringify(simulator().log.at(-1)?.body);
   const model = () => provider(name);
 
   it('generates text', async () => {
@@ -68,9 +68,7 @@ describe.each(vendorNames)("the AI SDK's Anthropic, with %s behind the handler",
       providerOptions: { anthropic: { thinking: { type: 'adaptive' as const } } },
     };
     const text =
-      verb === 'generates'
-        ? (await generateText(options)).text
-        : await streamText(options).text;
+      verb === 'generates' ? (await generateText(options)).text : await streamText(options).text;
     expect(text).toBe('Take a coat.');
     expect([...cities].sort()).toEqual(['Oslo', 'Rome']);
     const replay = {

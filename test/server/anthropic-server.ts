@@ -25,7 +25,7 @@ export async function serveVendors(): Promise<Served> {
   const router: Router = createRouter({
     providers: Object.fromEntries(vendors.map(({ name, provider }) => [name, provider])),
     tiers: Object.fromEntries(vendors.map(({ name, model }) => [name, [`${name}/${model}`]])),
-    retry: { attempts: 0 },
+    defaults: { retry: { attempts: 0 } },
   });
   const sha256 = createHash('sha256').update(clientKey).digest('hex');
   const handler = createHandler(router, { authenticate: apiKeys([{ sha256, subject: 'ci' }]) });

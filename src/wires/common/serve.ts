@@ -100,7 +100,7 @@ export interface ServedWire {
   errorBody(error: VendorError, turn: Turn): JsonObject;
   /** The status of an error response. @default the error's */
   statusOf?(error: VendorError): number | undefined;
-  /** The header with the id of a request, besides `x-request-id`. */
+  /** The header with the id of a request. @default 'x-request-id' */
   readonly requestIdHeader?: string;
   /** What keeps an idle stream open. @default a comment */
   readonly heartbeat?: string;

@@ -239,6 +239,7 @@ describe('a request of a client of Anthropic', () => {
       'messages[0].content[0].source.type',
       /a source of this type is not supported/,
     ],
+    [{ thread: { type: 'create' } }, 'thread', /send the whole history/],
     [{ max_tokens: 0 }, 'max_tokens', /integer of at least 1/],
     [{ temperature: 'hot' }, 'temperature', /must be a number/],
     [{ stream: 'yes' }, 'stream', /true or false/],

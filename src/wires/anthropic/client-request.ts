@@ -82,6 +82,8 @@ function userIdOf(metadata: ClientField): string | undefined {
  */
 export function readMessageRequest(json: JsonObject): ClientRequest {
   const body = new ClientField('', json);
+  const thread = body.at('thread');
+  if (!thread.isAbsent) throw thread.problem('conversations are not kept: send the whole history');
   const choice = body.at('tool_choice');
   return {
     model: body.at('model').name(),

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../protocol/json.ts';
+import { objectOf } from '../common/read.ts';
 import type { AnswerEnd, ServedWire } from '../common/serve.ts';
 import type { Frame, Turn, VendorError } from '../common/write.ts';
 import { MessageWriter } from './answer-writer.ts';
@@ -38,8 +39,13 @@ function clientError(error: VendorError): VendorError {
   };
 }
 
+/** Makes clients send the whole conversation instead of what is new. */
+const withoutThread = { error_code: 'thread_unsupported_request', unsupported: ['thread'] };
+
 function clientErrorBody(error: VendorError, turn: Turn): JsonObject {
-  return errorBody(clientError(error), turn);
+  const body = errorBody(clientError(error), turn);
+  if (error.param !== 'thread') return body;
+  return { ...body, error: { ...objectOf(body.error), details: withoutThread } };
 }
 
 /** Anthropic's Messages API, for its clients. */

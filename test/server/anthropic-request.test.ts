@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../src/protocol/json.ts';
 import type { Opaque } from '../../src/protocol/message.ts';
 import { servedMessages } from '../../src/wires/anthropic/serve.ts';
 import { encodeOpaque } from '../../src/wires/common/client-opaque.ts';
 import { RequestProblem } from '../../src/wires/common/serve.ts';
+import { createRandom } from '../simulation/virtual-time.ts';
 
 const user = { role: 'user', content: 'Hi' };
 const read = (fields: object) =>
   servedMessages.read({ model: 'fast', max_tokens: 100, messages: [user], ...fields });
 const readContent = (content: unknown, role = 'user') =>
   read({ messages: [{ role, content }] }).messages;
+
+const image = (url: string) => ({ type: 'image', source: { type: 'url', url } });
 
 const deep: unknown = JSON.parse(`${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`);
 
@@ -30,6 +34,42 @@ const opaque: Opaque = {
   data: 'c2lnbmF0dXJl',
 };
 const signature = encodeOpaque(opaque) ?? '';
+
+const cached = { cache_control: { type: 'ephemeral', ttl: '5m' } };
+
+/** A request with a field of each kind. */
+const full: JsonObject = {
+  model: 'fast',
+  max_tokens: 100,
+  stream: true,
+  temperature: 1,
+  stop_sequences: ['END'],
+  system: [{ type: 'text', text: 'S', ...cached }],
+  thinking: { type: 'enabled', budget_tokens: 2000, display: 'summarized' },
+  output_config: { effort: 'high', format: { type: 'json_schema', schema: { type: 'object' } } },
+  metadata: { user_id: 'u' },
+  tools: [{ type: 'custom', name: 'f', input_schema: { type: 'object' }, ...cached }],
+  tool_choice: { type: 'tool', name: 'f', disable_parallel_tool_use: true },
+  messages: [
+    { role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'https://x/y' } }] },
+    {
+      role: 'assistant',
+      content: [
+        { type: 'thinking', thinking: 'hm', signature },
+        { type: 'redacted_thinking', data: `call:${signature}:a` },
+        { type: 'tool_use', id: 'a', name: 'f', input: { x: 1 } },
+      ],
+    },
+    {
+      role: 'user',
+      content: [
+        { type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: 'r' }] },
+        { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'd' } },
+        { type: 'search_result', title: 't', source: 's', content: [{ type: 'text', text: 'x' }] },
+      ],
+    },
+  ],
+};
 
 describe('a request of a client of Anthropic', () => {
   it('is read with all of its settings', () => {
@@ -239,6 +279,11 @@ describe('a request of a client of Anthropic', () => {
       'messages[0].content[0].source.type',
       /a source of this type is not supported/,
     ],
+    [
+      { messages: [{ role: 'user', content: [image('file:///etc/passwd')] }] },
+      'messages[0].content[0].source.url',
+      /a URL with https:/,
+    ],
     [{ thread: { type: 'create' } }, 'thread', /send the whole history/],
     [{ max_tokens: 0 }, 'max_tokens', /integer of at least 1/],
     [{ temperature: 'hot' }, 'temperature', /must be a number/],
@@ -259,4 +304,35 @@ describe('a request of a client of Anthropic', () => {
     expect(problem.path).toBe(path);
     expect(problem.message).toMatch(message);
   });
+
+  it('is read or rejected, whatever is in it', () => {
+    const random = createRandom(11);
+    const junk = [null, 0, -1, 1.5, '', 'x', true, [], {}, [[]], [null], { type: 'text' }, deep];
+    let rejected = 0;
+    for (let round = 0; round < 2_000; round++) {
+      const mutated = structuredClone(full);
+      const places = placesIn(mutated);
+      const { owner, name } = places[Math.floor(random() * places.length)] ?? never();
+      owner[name] = junk[Math.floor(random() * junk.length)];
+      try {
+        servedMessages.read(mutated);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RequestProblem);
+        rejected++;
+      }
+    }
+    expect(rejected).toBeGreaterThan(500);
+  });
 });
+
+type Place = { readonly owner: Record<string, unknown>; readonly name: string };
+
+function placesIn(value: unknown): readonly Place[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const owner = value as Record<string, unknown>;
+  return Object.keys(owner).flatMap((name) => [{ owner, name }, ...placesIn(owner[name])]);
+}
+
+function never(): never {
+  throw new Error('the request is empty');
+}

@@ -212,12 +212,28 @@ describe.each(vendorNames)('the SDK of Anthropic, with %s behind the handler', (
   it.each<[SimulatedErrorKind, new (...args: never) => Error, string]>([
     ['rate_limited', Anthropic.RateLimitError, 'rate_limit_error'],
     ['overloaded', Anthropic.OverloadedError, 'overloaded_error'],
+    ['context_length', Anthropic.BadRequestError, 'invalid_request_error'],
     ['invalid_request', Anthropic.BadRequestError, 'invalid_request_error'],
+    ['server_error', Anthropic.InternalServerError, 'api_error'],
   ])('gets an error of its own class for %s', async (kind, errorClass, type) => {
-    simulator().fault({ type: 'status', kind, retryAfterSeconds: 7 }, { times: 5 });
-    const error: unknown = await client.messages.create(base).catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(errorClass);
-    expect(error).toMatchObject({ type, requestID: expect.stringMatching(/^req_\w+$/) });
+    // A router of its own: the others must not wait for the limit.
+    const fresh = await serveVendors();
+    try {
+      fresh.vendor(name).simulator.fault({ type: 'status', kind, retryAfterSeconds: 700 });
+      const call = fresh.client().messages.create(base);
+      const error: unknown = await call.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(errorClass);
+      expect(error).toMatchObject({ type, requestID: expect.stringMatching(/^req_\w+$/) });
+      const isLimit = kind === 'rate_limited' || kind === 'overloaded';
+      if (isLimit)
+        expect(
+          Number(error instanceof Anthropic.APIError && error.headers?.get('retry-after')),
+        ).toBeGreaterThan(600);
+      if (kind === 'context_length')
+        expect(error).toMatchObject({ apiMessage: expect.stringMatching(/^prompt is too long/) });
+    } finally {
+      await fresh.close();
+    }
   });
 });
 
@@ -279,6 +295,30 @@ describe('the handler for clients of Anthropic', () => {
     const error = await failure(client.messages.create({ ...base, model: 'gpt-nothing' }));
     expect(error).toBeInstanceOf(Anthropic.NotFoundError);
     expect(error).toMatchObject({ type: 'not_found_error' });
+  });
+
+  it('sends pings while the model is silent', async () => {
+    const fresh = await serveVendors({ heartbeatMs: 20 });
+    try {
+      fresh.vendor('anthropic').simulator.fault({ type: 'slow-first-token', ms: 200 });
+      const response = await fetch(`${fresh.baseURL}/v1/messages`, {
+        method: 'POST',
+        headers: { 'x-api-key': fresh.clientKey, 'content-type': 'application/json' },
+        body: JSON.stringify({ ...base, stream: true }),
+      });
+      const events = (await response.text()).match(/^event: .*$/gm) ?? [];
+      expect(events.slice(0, 3)).toEqual(['event: message_start', 'event: ping', 'event: ping']);
+      expect(events.at(-1)).toBe('event: message_stop');
+    } finally {
+      await fresh.close();
+    }
+  });
+
+  it('rejects a body that is too large', async () => {
+    const messages = [{ role: 'user' as const, content: 'a'.repeat(5_000_000) }];
+    const error = await failure(client.messages.create({ ...base, messages }));
+    expect(error).toBeInstanceOf(Anthropic.APIError);
+    expect(error).toMatchObject({ status: 413, type: 'request_too_large' });
   });
 
   it('forwards no header of a client', async () => {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Anthropic from '@anthropic-ai/sdk';
 import { createRouter, type Router } from '../../src/index.ts';
-import { apiKeys, createHandler, toNodeListener } from '../../src/server.ts';
+import { apiKeys, createHandler, type HandlerOptions, toNodeListener } from '../../src/server.ts';
 import { type SimulatedProviders, simulateProviders } from '../../src/testing.ts';
 import { type Vendor, vendorsOf } from '../support/vendors.ts';
 
@@ -19,7 +19,7 @@ export type Served = {
   readonly close: () => Promise<void>;
 };
 
-export async function serveVendors(): Promise<Served> {
+export async function serveVendors(options: Partial<HandlerOptions> = {}): Promise<Served> {
   const simulators = await simulateProviders();
   const vendors = vendorsOf(simulators);
   const router: Router = createRouter({
@@ -28,7 +28,10 @@ export async function serveVendors(): Promise<Served> {
     defaults: { retry: { attempts: 0 } },
   });
   const sha256 = createHash('sha256').update(clientKey).digest('hex');
-  const handler = createHandler(router, { authenticate: apiKeys([{ sha256, subject: 'ci' }]) });
+  const handler = createHandler(router, {
+    authenticate: apiKeys([{ sha256, subject: 'ci' }]),
+    ...options,
+  });
   const server = createServer(toNodeListener(handler));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -42,8 +45,7 @@ export async function serveVendors(): Promise<Served> {
       if (vendor === undefined) throw new Error(`no vendor ${wanted}`);
       return vendor;
     },
-    client: (options = {}) =>
-      new Anthropic({ apiKey: clientKey, baseURL, maxRetries: 0, ...options }),
+    client: (more = {}) => new Anthropic({ apiKey: clientKey, baseURL, maxRetries: 0, ...more }),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

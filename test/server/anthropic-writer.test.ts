@@ -1,9 +1,11 @@
+import { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../src/protocol/json.ts';
 import { servedMessages } from '../../src/wires/anthropic/serve.ts';
 import { objectOf } from '../../src/wires/common/read.ts';
 import type { AnswerEnd, PartToWrite } from '../../src/wires/common/serve.ts';
 import type { Frame, Turn } from '../../src/wires/common/write.ts';
+import { createRandom } from '../simulation/virtual-time.ts';
 
 const request = {
   wire: 'anthropic',
@@ -190,4 +192,46 @@ describe('the writer of Anthropic messages', () => {
     expect(writer.fail(error)).toEqual([{ event: 'error', data, role: 'finish' }]);
     expect(servedMessages.errorBody(error, turn)).toEqual(data);
   });
+
+  it('writes events that the SDK puts together to the body', async () => {
+    const random = createRandom(7);
+    for (let round = 0; round < 60; round++) {
+      const { frames, body } = written(randomParts(random));
+      const lines = frames.map(({ data }) => `${JSON.stringify(data)}\n`).join('');
+      const stream = new Blob([lines]).stream();
+      const message = await MessageStream.fromReadableStream(stream).finalMessage();
+      expect(JSON.parse(JSON.stringify(message)).content).toEqual(body.content);
+      const starts = frames.filter(({ event }) => event === 'content_block_start');
+      expect(starts.map(({ data }) => objectOf(data).index)).toEqual([...starts.keys()]);
+    }
+  });
 });
+
+/** Parts in an order in which some vendor could send them: the arguments of several calls take turns. */
+function randomParts(random: () => number): readonly PartToWrite[] {
+  const parts: PartToWrite[] = [];
+  const open = new Map<string, number>();
+  const below = (limit: number) => Math.floor(random() * limit);
+  const close = (key: string, length: number) => {
+    const rest = length === 0 ? [input(key, '{}')] : [input(key, '"]}')];
+    const value = length === 0 ? {} : { x: ['a'.repeat(length - 1)] };
+    open.delete(key);
+    parts.push(...rest, callEnd(key, value, below(2) === 0 ? 'sb1.x' : undefined));
+  };
+  for (let step = below(25); step > 0; step--) {
+    const kind = below(6);
+    const [key = '', length = 0] = [...open].at(below(open.size)) ?? [];
+    if (kind === 0) parts.push({ type: 'text', delta: 'text' });
+    else if (kind === 1) parts.push({ type: 'reasoning', delta: 'hm' });
+    else if (kind === 2) parts.push({ type: 'reasoning-end', opaque: 'sig' });
+    else if (kind === 3) {
+      open.set(`call_${step}`, 0);
+      parts.push(call(`call_${step}`, 'f'));
+    } else if (key !== '' && kind === 4) {
+      open.set(key, length + 1);
+      parts.push(input(key, length === 0 ? '{"x":["' : 'a'));
+    } else if (key !== '') close(key, length);
+  }
+  for (const [key, length] of open) close(key, length);
+  return parts;
+}

@@ -7,7 +7,7 @@ import type { EmbedOptions, ImageOptions } from '../../protocol/other-tasks.ts';
 import type { ModelWarning, ProviderOptions } from './specification.ts';
 
 /** The options that the AI SDK has no word for. Those that it has are set there. */
-export const optionNames = {
+const optionNames = {
   language: [
     'tags',
     'timeouts',

@@ -19,7 +19,7 @@ import type {
 } from './specification.ts';
 
 /**
- * A tier as an embedding model of the AI SDK (7), for `embed` and `embedMany`. All values are one call of the router, which
+ * A tier as an embedding model of the AI SDK (7), for `embed` and `embedMany`. All values are one `router.embed`, which
  * divides them by the vendor's limit.
  *
  * @throws SignalboxError `config` for an unknown option
@@ -79,7 +79,7 @@ function base64Of({ source }: ImagePart): readonly string[] {
 }
 
 /**
- * A tier as an image model of the AI SDK (7), for `generateImage`. Each image is one call of the router, unless
+ * A tier as an image model of the AI SDK (7), for `generateImage`. Each image is one `router.image`, unless
  * `maxImagesPerCall` is set there. Editing images is not supported.
  *
  * @throws SignalboxError `config` for an unknown option

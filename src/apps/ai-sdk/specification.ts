@@ -3,7 +3,7 @@
  * types of this package need none of the AI SDK's: what a model returns is assignable to them, and they to what it takes.
  */
 
-export type JsonValue = string | number | boolean | null | JsonValue[] | JsonRecord;
+type JsonValue = string | number | boolean | null | JsonValue[] | JsonRecord;
 export type JsonRecord = { [key: string]: JsonValue | undefined };
 
 /** Of an answer, by provider. The key of tiers is `signalbox`. */
@@ -14,7 +14,7 @@ export type ProviderOptions = Readonly<Record<string, Readonly<Record<string, un
 
 type Documented = { readonly providerOptions?: ProviderOptions | undefined };
 
-export type FileData =
+type FileData =
   | { readonly type: 'data'; readonly data: Uint8Array | string }
   | { readonly type: 'url'; readonly url: URL }
   | { readonly type: 'reference'; readonly reference: Readonly<Record<string, string>> }
@@ -26,10 +26,10 @@ export type PromptFile = Documented & {
   readonly mediaType: string;
   readonly filename?: string | undefined;
 };
-export type PromptText = Documented & { readonly type: 'text'; readonly text: string };
+type PromptText = Documented & { readonly type: 'text'; readonly text: string };
 type PromptCustom = Documented & { readonly type: 'custom' };
 
-export type PromptToolOutput = Documented &
+type PromptToolOutput = Documented &
   (
     | { readonly type: 'text' | 'error-text'; readonly value: string }
     | { readonly type: 'json' | 'error-json'; readonly value: unknown }
@@ -186,7 +186,7 @@ export type ModelFinishReason = {
   raw: string | undefined;
 };
 
-export type GenerateResult = {
+type GenerateResult = {
   content: Content[];
   /** The JSON of a structured answer, without what the model wrote around it. */
   structuredOutputText?: string;
@@ -233,7 +233,7 @@ export interface TierModel<Tier extends string = string> {
   doStream(options: LanguageModelCall): Promise<{ stream: ReadableStream<ModelStreamPart> }>;
 }
 
-export type EmbeddingModelCall = {
+type EmbeddingModelCall = {
   readonly values: readonly string[];
   readonly dimensions?: number | undefined;
   readonly abortSignal?: AbortSignal | undefined;

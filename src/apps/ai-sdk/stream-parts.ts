@@ -1,5 +1,5 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
-import type { Part } from '../../protocol/message.ts';
+import type { Part, ReasoningPart, RefusalPart, TextPart } from '../../protocol/message.ts';
 import type { StreamPart } from '../../protocol/stream-part.ts';
 import {
   citationsOf,
@@ -107,25 +107,26 @@ class Answer {
   }
 
   *#end(part: Part): Generator<ModelStreamPart, void> {
-    if (part.type === 'text') {
-      const id = yield* this.#opened('text');
-      const cited = citationsOf(part, this.#nextId);
-      yield { type: 'text-end', id, ...cited, ...replayOf(part.opaque) };
-      delete this.#open.text;
-      for (const { source } of cited.citations ?? []) yield source;
-    } else if (part.type === 'reasoning') {
-      yield {
-        type: 'reasoning-end',
-        id: yield* this.#opened('reasoning'),
-        ...replayOf(part.opaque),
-      };
-      delete this.#open.reasoning;
-    } else if (part.type === 'refusal') {
-      yield* this.#closeAll();
-    } else {
-      if (part.type === 'tool-call') yield { type: 'tool-input-end', id: part.id };
-      yield* otherContentOf(part);
+    if (part.type === 'text' || part.type === 'reasoning' || part.type === 'refusal') {
+      return yield* this.#endBlock(part);
     }
+    if (part.type === 'tool-call') yield { type: 'tool-input-end', id: part.id };
+    yield* otherContentOf(part);
+  }
+
+  *#endBlock(part: TextPart | ReasoningPart | RefusalPart): Generator<ModelStreamPart, void> {
+    const block = part.type === 'reasoning' ? 'reasoning' : 'text';
+    // A part without deltas comes as a whole.
+    if (this.#open[block] === undefined && part.text !== '') yield* this.#delta(block, part.text);
+    const id = yield* this.#opened(block);
+    delete this.#open[block];
+    if (part.type === 'reasoning') {
+      return yield { type: 'reasoning-end', id, ...replayOf(part.opaque) };
+    }
+    const text: TextPart = part.type === 'text' ? part : { type: 'text', text: part.text };
+    const cited = citationsOf(text, this.#nextId);
+    yield { type: 'text-end', id, ...cited, ...replayOf(text.opaque) };
+    for (const { source } of cited.citations ?? []) yield source;
   }
 
   *#closeAll(): Generator<ModelStreamPart, void> {

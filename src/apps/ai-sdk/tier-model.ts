@@ -52,18 +52,11 @@ function toolChoiceOf(choice: LanguageModelCall['toolChoice']): ToolChoice | und
   return choice.type === 'tool' ? { name: choice.toolName } : choice.type;
 }
 
-function schemaOf(
-  format: LanguageModelCall['responseFormat'],
-  warnings: ModelWarning[],
-): JsonSchema | undefined {
+/** Without a schema, any object: vendors have no other JSON without one. */
+function schemaOf(format: LanguageModelCall['responseFormat']): JsonSchema | undefined {
   if (format?.type !== 'json') return undefined;
-  const { schema, description } = format;
-  if (schema !== undefined) {
-    return { ...(description !== undefined && { description }), ...schema };
-  }
-  const details = 'Without a schema, vendors are not asked for JSON. Ask for it in the prompt.';
-  warnings.push({ type: 'unsupported', feature: 'responseFormat without schema', details });
-  return undefined;
+  const { schema = { type: 'object' }, description } = format;
+  return { ...(description !== undefined && { description }), ...schema };
 }
 
 function reasoningOf(
@@ -113,7 +106,7 @@ function toCall(call: LanguageModelCall, defaults: TierModelOptions): Call {
       reasoning: reasoningOf(reasoning, configured.reasoning),
       tools: offered,
       toolChoice: offered === undefined ? undefined : toolChoiceOf(toolChoice),
-      schema: schemaOf(responseFormat, warnings),
+      schema: schemaOf(responseFormat),
     },
     warnings,
   };

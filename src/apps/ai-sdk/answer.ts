@@ -3,6 +3,7 @@ import type { Completion, FinishReason, Warning } from '../../protocol/completio
 import type { Citation, Media, Opaque, Part, TextPart } from '../../protocol/message.ts';
 import type { Embeddings, Images } from '../../protocol/other-tasks.ts';
 import type { Usage } from '../../protocol/usage.ts';
+import { systemRuntime } from '../../runtime.ts';
 import { finishReasons } from './finish-reasons.ts';
 import type {
   CitedSource,
@@ -94,14 +95,12 @@ function sourceOf({ url, title, source }: Citation, id: string): Source {
   return { type: 'source', sourceType: 'document', id, mediaType, title: title ?? source ?? id };
 }
 
-export function citationsOf(
-  { citations }: TextPart,
-  nextId: () => string,
-): { citations?: CitedSource[] } {
+export function citationsOf({ citations }: TextPart): { citations?: CitedSource[] } {
   if (citations === undefined || citations.length === 0) return {};
   return {
     citations: citations.map((citation) => ({
-      source: sourceOf(citation, nextId()),
+      // Unique in a run of several steps.
+      source: sourceOf(citation, systemRuntime.createId('source')),
       ...(citation.start !== undefined && { startIndex: citation.start }),
       ...(citation.end !== undefined && { endIndex: citation.end }),
       ...(citation.citedText !== undefined && { citedText: citation.citedText }),
@@ -109,7 +108,10 @@ export function citationsOf(
   };
 }
 
-function fileOf({ ...source }: Media): readonly Content[] {
+/** The content of the AI SDK that a part of an answer is, besides text and reasoning. */
+export type OtherContent = Exclude<Content, { type: 'text' | 'reasoning' }>;
+
+function fileOf(source: Media): readonly OtherContent[] {
   if ('data' in source) {
     const { data, mediaType } = source;
     return [{ type: 'file', mediaType, data: { type: 'data', data } }];
@@ -118,9 +120,6 @@ function fileOf({ ...source }: Media): readonly Content[] {
   const { url, mediaType = 'application/octet-stream' } = source;
   return [{ type: 'file', mediaType, data: { type: 'url', url: new URL(url) } }];
 }
-
-/** The content of the AI SDK that a part of an answer is, besides text and reasoning. */
-export type OtherContent = Exclude<Content, { type: 'text' | 'reasoning' }>;
 
 export function otherContentOf(part: Part): readonly OtherContent[] {
   switch (part.type) {
@@ -142,7 +141,7 @@ export function otherContentOf(part: Part): readonly OtherContent[] {
     case 'image':
     case 'audio':
     case 'file':
-      return fileOf(part.source) as readonly OtherContent[];
+      return fileOf(part.source);
     case 'text':
     case 'refusal':
     case 'reasoning':
@@ -153,24 +152,14 @@ export function otherContentOf(part: Part): readonly OtherContent[] {
   }
 }
 
-/** The ids of the sources of one answer. */
-export function createIds(): () => string {
-  let count = 0;
-  return () => {
-    count += 1;
-    return String(count);
-  };
-}
-
 export function contentOf(parts: readonly Part[]): Content[] {
-  const nextId = createIds();
   return parts.flatMap((part): readonly Content[] => {
     if (part.type === 'refusal') return [{ type: 'text', text: part.text }];
     if (part.type === 'reasoning') {
       return [{ type: 'reasoning', text: part.text, ...replayOf(part.opaque) }];
     }
     if (part.type !== 'text') return otherContentOf(part);
-    const cited = citationsOf(part, nextId);
+    const cited = citationsOf(part);
     const text: Content = { type: 'text', text: part.text, ...cited, ...replayOf(part.opaque) };
     return [text, ...(cited.citations ?? []).map(({ source }) => source)];
   });

@@ -3,7 +3,6 @@ import type { Part, ReasoningPart, RefusalPart, TextPart } from '../../protocol/
 import type { StreamPart } from '../../protocol/stream-part.ts';
 import {
   citationsOf,
-  createIds,
   failureOf,
   finishReasonOf,
   jsonOf,
@@ -30,7 +29,7 @@ function cannotRestart(tier: string, { from, error }: Restart): SignalboxError {
 /** Converts the parts of one answer. */
 class Answer {
   #open: { [Name in Block]?: string } = {};
-  readonly #nextId = createIds();
+  #count = 0;
   /** Something that cannot be taken back was yielded. */
   hasContent = false;
 
@@ -100,7 +99,8 @@ class Answer {
   *#opened(block: Block): Generator<ModelStreamPart, string> {
     const open = this.#open[block];
     if (open !== undefined) return open;
-    const id = this.#nextId();
+    this.#count += 1;
+    const id = String(this.#count);
     this.#open[block] = id;
     yield { type: `${block}-start`, id };
     return id;
@@ -124,7 +124,7 @@ class Answer {
       return yield { type: 'reasoning-end', id, ...replayOf(part.opaque) };
     }
     const text: TextPart = part.type === 'text' ? part : { type: 'text', text: part.text };
-    const cited = citationsOf(text, this.#nextId);
+    const cited = citationsOf(text);
     yield { type: 'text-end', id, ...cited, ...replayOf(text.opaque) };
     for (const { source } of cited.citations ?? []) yield source;
   }

@@ -59,6 +59,12 @@ async function reportProgress({ mcpReq }: ServerContext, ended: AbortSignal): Pr
   }
 }
 
+/** Aborts when the client cancels the call. Over HTTP also when it leaves: one of 2025 cannot cancel without a session. */
+function signalOf({ mcpReq, http }: ServerContext): AbortSignal {
+  const connection = http?.req?.signal;
+  return connection === undefined ? mcpReq.signal : AbortSignal.any([mcpReq.signal, connection]);
+}
+
 /** JSON Schema of an object, as tools have it. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): { type: 'object' } {
   return z.toJSONSchema(schema, { io }) as { type: 'object' };
@@ -118,9 +124,8 @@ export function createMcpServer<Tier extends string>(
   server.setRequestHandler('tools/call', async ({ params }, context) => {
     const ended = new AbortController();
     void reportProgress(context, ended.signal);
-    const { signal } = context.mcpReq;
     try {
-      const toolContext = { router: anyRouter, shown, tags, signal };
+      const toolContext = { router: anyRouter, shown, tags, signal: signalOf(context) };
       return await callTool(params.name, params.arguments ?? {}, await tiersNow(), toolContext);
     } finally {
       ended.abort();

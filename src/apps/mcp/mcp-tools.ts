@@ -108,7 +108,12 @@ function offered(
   definitions: ReadonlyMap<string, ToolDefinition>,
   { allowed, pins }: Plan,
 ): readonly (readonly [ToolDefinition, string])[] {
-  for (const name of allowed) if (!definitions.has(name)) throw missing(name, definitions);
+  for (const name of allowed) {
+    if (!definitions.has(name)) throw missing(name, definitions);
+    if (pins !== undefined && !pins.has(name)) {
+      throw config(`allow has ${shownName(name)}, which has no hash in pins`);
+    }
+  }
   if (pins === undefined) return [...definitions.values()].map((each) => [each, hashOf(each)]);
   return [...pins].map(([name, pin]) => {
     const definition = definitions.get(name);

@@ -38,7 +38,7 @@ function searchServer() {
 }
 
 function contextOf(signal = new AbortController().signal) {
-  return { toolCallId: 'call_1', step: 0, signal };
+  return { runId: 'run_1', toolCallId: 'call_1', step: 0, signal };
 }
 
 function toolNamed(tools: readonly McpTool[], name: string): McpTool {
@@ -306,7 +306,7 @@ describe('the result of a tool', () => {
     expect(await outputOf({ content: [], structuredContent: { sum: 4 } })).toEqual({ sum: 4 });
     const text = { type: 'text', text: 'four' } as const;
     expect(await outputOf({ content: [text], structuredContent: { sum: 4 } })).toBe('four');
-    expect(await outputOf({})).toEqual([]);
+    expect(await outputOf({})).toBeNull();
   });
 
   it('is a failure that the model reads, if the tool failed or the result is too large', async () => {
@@ -412,7 +412,7 @@ describe('a router with the tools of an MCP server', () => {
       type: 'tool-result' as const,
       id,
       name,
-      output: (await toolNamed(runnable, name).execute(input, contextOf())) ?? null,
+      output: (await toolNamed(runnable, name).execute(input, contextOf())) as Json,
     });
     const first = await router.complete('fast', messages, { tools });
     messages.push({ role: 'assistant', content: first.content });

@@ -70,14 +70,17 @@ async function serve(router: Router, tiers: readonly string[] | undefined, outpu
     transport,
     onerror: (error) => void process.stderr.write(`signalbox mcp: ${error.message}\n`),
   });
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const end = (): void => ended.resolve();
   const closed = transport.onclose;
   transport.onclose = () => {
     closed?.();
-    resolve();
+    end();
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  await promise;
+  // The transports of early versions go on when their input ends.
+  process.stdin.once('end', end).once('close', end);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
+  await ended.promise;
   await handle.close();
 }
 

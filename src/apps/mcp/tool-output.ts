@@ -46,7 +46,7 @@ function partOf(block: ContentBlock): OutputPart {
 
 /** The result without what is not for a model, such as `_meta`. */
 function shownOf({ content = [], structuredContent }: CallResult): ToolOutput {
-  if (content.length === 0 && structuredContent !== undefined) return structuredContent as Json;
+  if (content.length === 0) return (structuredContent ?? null) as Json;
   const parts = content.map(partOf);
   const [first] = parts;
   return parts.length === 1 && first?.type === 'text' ? first.text : parts;
@@ -65,7 +65,7 @@ function messageOf({ content = [] }: CallResult): string {
 export function toolOutputOf(result: CallResult, maxBytes: number): ToolOutput {
   if (result.isError === true) throw new ToolError(messageOf(result));
   const output = shownOf(result);
-  const size = Buffer.byteLength(JSON.stringify(output) ?? '');
+  const size = Buffer.byteLength(JSON.stringify(output));
   if (size <= maxBytes) return output;
   throw new ToolError(`The result has ${size} bytes, more than the ${maxBytes} that are allowed.`);
 }

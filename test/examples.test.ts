@@ -63,6 +63,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^anthropic\/\S+: 3 attempts, 0 failed, \$0\.00\d+\n(?:.*\n)*chat: 1 calls, \$0\.00\d+ each, quality 0\.9\n(?:.*\n)*CSV: 2 lines, 25 columns\nfeature +requests .*\n(?:.*\n)*chat +1 +0 /m,
   '21-opentelemetry.ts':
     /^POST \/search\n {2}signalbox fast.* {2}signalbox\.failover.*\n(?: {4}chat gpt-5\.4-mini {2}connection\n)+ {4}chat claude-haiku-4-5 {2}\d+ tokens\n(?:.*\n)*signalbox_cost_total\{.*\} 0\.\d+/m,
+  '27-mcp.ts':
+    /^delete_index: asks first\nsearch: runs at once\nrefused: the MCP server has changed the description .* "search": .*sha256-\S+ by sha256-\S+\nanswered by openai\/\S+$/m,
   '11-choose-and-check.ts':
     /^priority: openai.*\nround-robin: .*\nleast-busy: .*\ncheapest: .*\nfastest: .*\nweighted: \d+ of 10\nbalanced: .*\nchecked: invalid_output, then anthropic\/\S+: \{ "city": "Lisbon" \}\n0 may take an image: lacks vision$/m,
   '12-follow-sources.ts':

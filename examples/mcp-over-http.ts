@@ -27,10 +27,6 @@ const authenticate = requireBearerAuth({
   },
 });
 
-const handler = createMcpHandler(({ authInfo }) =>
-  createMcpServer(router, { tiers: ['chat'], tags: { subject: authInfo?.clientId } }),
-);
-
 async function answer(request: Request): Promise<Response> {
   // A web page can send requests to servers on this computer.
   const rejected =
@@ -38,7 +34,13 @@ async function answer(request: Request): Promise<Response> {
     originValidationResponse(request, localhostAllowedOrigins());
   if (rejected) return rejected;
   const authInfo = await authenticate(request);
-  return authInfo instanceof Response ? authInfo : handler.fetch(request, { authInfo });
+  if (authInfo instanceof Response) return authInfo;
+  const { signal } = request;
+  const tags = { subject: authInfo.clientId };
+  const handler = createMcpHandler(() =>
+    createMcpServer(router, { tiers: ['chat'], tags, signal }),
+  );
+  return handler.fetch(request, { authInfo });
 }
 
 export const server = createAdaptorServer({ fetch: answer });

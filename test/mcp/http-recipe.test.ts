@@ -76,10 +76,10 @@ describe.each(eras)('MCP over HTTP, a client of the protocol of %s', (_, mode) =
     const client = await connectTo('right', mode);
     const input = { tier: 'chat', prompt: 'hi' };
     const left = expect(client.callTool({ name: 'complete', arguments: input })).rejects.toThrow();
-    await vi.waitFor(() => expect(vendors.openai.openRequests).toBe(1));
+    await expect.poll(() => vendors.openai.openRequests).toBe(1);
     await client.close();
     await left;
-    await vi.waitFor(() => expect(vendors.openai.log.at(-1)?.aborted).toBe(true));
+    await expect.poll(() => vendors.openai.log.at(-1)?.aborted).toBe(true);
   });
 });
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type SimulatedProviders,
   simulateProviders,
@@ -94,11 +94,11 @@ describe('signalbox mcp', { timeout: 120_000 }, () => {
 
     vendors.openai.fault({ type: 'silence' });
     const call = client.callTool({ name: 'complete', arguments: input }).catch(() => undefined);
-    await vi.waitFor(() => expect(vendors.openai.openRequests).toBe(1));
+    await expect.poll(() => vendors.openai.openRequests).toBe(1);
     await client.close();
     await call;
-    await vi.waitFor(() => expect(vendors.openai.log.at(-1)?.aborted).toBe(true));
-    await vi.waitFor(() => expect(stderr).toContain('the router is closed'));
+    await expect.poll(() => vendors.openai.log.at(-1)?.aborted).toBe(true);
+    await expect.poll(() => stderr).toContain('the router is closed');
     expect(stderr).toContain('noise on standard output');
     expect(problems).toEqual([]);
   });

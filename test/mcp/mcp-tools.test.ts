@@ -5,6 +5,7 @@ import * as z from 'zod';
 import {
   createRouter,
   isSignalboxError,
+  type Json,
   type Message,
   type ToolCallPart,
 } from '../../src/index.ts';
@@ -366,7 +367,7 @@ describe('a call of a tool', () => {
     await started;
     abort.abort(new Error('stop'));
     await expect(call).rejects.toThrow('stop');
-    await vi.waitFor(() => expect(cancelled).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(cancelled).toHaveBeenCalledOnce(), 60_000);
     await client.close();
   });
 
@@ -377,7 +378,7 @@ describe('a call of a tool', () => {
     expect(tool?.timeoutMs).toBe(50);
     const error = await failureOf(Promise.resolve(tool?.execute({}, contextOf())));
     expect(error).toMatchObject({ code: 'REQUEST_TIMEOUT' });
-    await vi.waitFor(() => expect(cancelled).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(cancelled).toHaveBeenCalledOnce(), 60_000);
     await client.close();
   });
 });

@@ -29,10 +29,15 @@ export async function connect(server: McpServer, options: ClientOptions = {}): P
 }
 
 /** A client of a handler of HTTP requests, without a socket. */
-export function connectByHttp(makeServer: () => McpServer, mode: Era): Promise<Client> {
-  const handler = createMcpHandler(makeServer);
+export function connectByHttp(
+  makeServer: (signal: AbortSignal) => McpServer,
+  mode: Era,
+): Promise<Client> {
   const transport = new StreamableHTTPClientTransport(new URL('http://localhost/mcp'), {
-    fetch: (url, init) => handler.fetch(new Request(url, init)),
+    fetch: (url, init) => {
+      const request = new Request(url, init);
+      return createMcpHandler(() => makeServer(request.signal)).fetch(request);
+    },
   });
   return connected(transport, { versionNegotiation: { mode } });
 }

@@ -18,6 +18,11 @@ export type McpServerOptions<Tier extends string = string> = {
   readonly tiers?: readonly Tier[] | undefined;
   /** Tags of each call, such as `subject` for the budget of a client. */
   readonly tags?: TagOptions | undefined;
+  /**
+   * Aborts the calls of this server. Over HTTP: the signal of the request, so that a call ends when its client leaves. A
+   * client that cancels a call aborts it without this.
+   */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** Milliseconds between reports of progress, which keep a client from giving up on a long answer. */
@@ -59,12 +64,6 @@ async function reportProgress({ mcpReq }: ServerContext, ended: AbortSignal): Pr
   }
 }
 
-/** Aborts when the client cancels the call. Over HTTP also when it leaves: one of 2025 cannot cancel without a session. */
-function signalOf({ mcpReq, http }: ServerContext): AbortSignal {
-  const connection = http?.req?.signal;
-  return connection === undefined ? mcpReq.signal : AbortSignal.any([mcpReq.signal, connection]);
-}
-
 /** JSON Schema of an object, as tools have it. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): { type: 'object' } {
   return z.toJSONSchema(schema, { io }) as { type: 'object' };
@@ -98,7 +97,7 @@ export function createMcpServer<Tier extends string>(
   router: Pick<Router<Tier>, 'complete' | 'explain' | 'snapshot' | 'describe'>,
   options: McpServerOptions<Tier> = {},
 ): McpServer {
-  const { tiers: shown, tags } = options;
+  const { tiers: shown, tags, signal: closed } = options;
   checkTiers(shown);
   // Clients name tiers as strings, which the schemas of the tools check.
   const anyRouter = router as unknown as Router;
@@ -124,8 +123,10 @@ export function createMcpServer<Tier extends string>(
   server.setRequestHandler('tools/call', async ({ params }, context) => {
     const ended = new AbortController();
     void reportProgress(context, ended.signal);
+    const { signal: cancelled } = context.mcpReq;
+    const signal = closed === undefined ? cancelled : AbortSignal.any([cancelled, closed]);
     try {
-      const toolContext = { router: anyRouter, shown, tags, signal: signalOf(context) };
+      const toolContext = { router: anyRouter, shown, tags, signal };
       return await callTool(params.name, params.arguments ?? {}, await tiersNow(), toolContext);
     } finally {
       ended.abort();

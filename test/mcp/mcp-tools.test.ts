@@ -2,6 +2,8 @@ import type { Client } from '@modelcontextprotocol/client';
 import { fromJsonSchema, McpServer } from '@modelcontextprotocol/server';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
+import type { ToolContext } from '../../src/apps/agents/tool.ts';
+import { isToolError } from '../../src/apps/agents/tool-error.ts';
 import {
   createRouter,
   isSignalboxError,
@@ -38,8 +40,9 @@ function searchServer() {
   return { server, search, calls };
 }
 
-function contextOf(signal = new AbortController().signal) {
-  return { runId: 'run_1', toolCallId: 'call_1', step: 0, signal };
+function contextOf(signal = new AbortController().signal): ToolContext {
+  const context = { runId: 'run_1', toolCallId: 'call_1', step: 0, signal };
+  return context;
 }
 
 function toolNamed(tools: readonly McpTool[], name: string): McpTool {
@@ -313,7 +316,8 @@ describe('the result of a tool', () => {
   it('is a failure that the model reads, if the tool failed or the result is too large', async () => {
     const text = { type: 'text', text: 'no such index' } as const;
     const failure = await failureOf(outputOf({ content: [text], isError: true }));
-    expect(failure).toMatchObject({ name: 'ToolError', message: 'no such index' });
+    expect(isToolError(failure)).toBe(true);
+    expect(failure).toMatchObject({ message: 'no such index' });
     const large = { type: 'text', text: 'x'.repeat(2_000) } as const;
     const refused = await failureOf(outputOf({ content: [large] }, 1_000));
     expect(refused).toMatchObject({

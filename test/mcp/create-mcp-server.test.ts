@@ -20,7 +20,12 @@ beforeAll(async () => {
   router = createRouter({
     providers: { openai: openai({ baseURL: vendors.openai.baseURL, apiKey: 'sk-secret-key' }) },
     tiers: {
-      fast: { targets: ['openai/gpt-5.4-mini'], retry: { attempts: 0 } },
+      fast: {
+        targets: ['openai/gpt-5.4-mini'],
+        retry: { attempts: 0 },
+        // So that no timeout closes a socket.
+        timeouts: { firstTokenMs: 600_000 },
+      },
       smart: ['openai/gpt-5.4'],
     },
     budgets: { subject: { by: 'subject', usd: 1_000, per: 'day' } },

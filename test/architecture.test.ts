@@ -69,6 +69,8 @@ const allowed: Record<string, readonly string[]> = {
   'apps/config-source': [...rank1, 'config'],
   // Validates the inputs of tools with plain JSON Schema, which the engine leaves to its callers.
   'apps/agents': [...rank1, 'validation'],
+  // Speaks the wires of vendors to clients.
+  'apps/server': [...rank1, 'router', 'telemetry', 'wires'],
   // Tools of MCP servers are tools for agents.
   'apps/mcp': [...rank1, 'router', 'apps/agents'],
   // Reads events, from a router or a file.

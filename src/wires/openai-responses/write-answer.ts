@@ -92,7 +92,8 @@ export class ResponseWriter implements AnswerWriter {
     const frames: readonly Frame[] = [
       {
         event: 'error',
-        data: { type: 'error', error: { type, code, message, param } },
+        // The fields of the public reference, and the object that the vendor sends.
+        data: { type: 'error', code, message, param, error: { type, code, message, param } },
         role: 'finish',
       },
       {

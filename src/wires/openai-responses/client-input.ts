@@ -1,5 +1,3 @@
-import { shallowJson } from '../../internal/vendor-data.ts';
-import type { Json } from '../../protocol/json.ts';
 import type {
   FilePart,
   ImagePart,
@@ -13,6 +11,7 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ClientField } from '../common/client-field.ts';
+import { toolInputOf } from '../common/client-fields.ts';
 import { decodeOpaque } from '../common/client-opaque.ts';
 import type { RequestProblem } from '../common/serve.ts';
 import { readCallData } from './call-data.ts';
@@ -57,7 +56,7 @@ class InputReader {
   #call(item: ClientField): void {
     const id = item.at('call_id').name();
     const name = item.at('name').name();
-    const call: Call = { type: 'tool-call', id, name, ...inputOf(item.at('arguments').text()) };
+    const call: Call = { type: 'tool-call', id, name, ...toolInputOf(item.at('arguments').text()) };
     this.#calls.set(id, call);
     this.#add('assistant', [call]);
   }
@@ -121,17 +120,6 @@ function checkReference(item: ClientField): void {
 function reasoningText(parts: ClientField): string {
   const texts = parts.maybe((field) => field.elements().map((each) => each.at('text').text()));
   return texts?.join('\n\n') ?? '';
-}
-
-/** Arguments that are not JSON were the model's mistake: vendors are told so. */
-function inputOf(text: string): Pick<ToolCallPart, 'input' | 'rawInput' | 'invalid'> {
-  try {
-    const input = shallowJson(JSON.parse(text === '' ? '{}' : text) as Json);
-    if (input !== undefined) return { input };
-  } catch {
-    // Below.
-  }
-  return { input: {}, rawInput: text, invalid: true };
 }
 
 function answerPart(part: ClientField): TextPart | RefusalPart {

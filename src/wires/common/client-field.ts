@@ -22,7 +22,7 @@ export class ClientField {
   }
 
   problem(message: string): RequestProblem {
-    return new RequestProblem(this.path, message);
+    return new RequestProblem(this.path, `${this.path}: ${message}`);
   }
 
   at(name: string): ClientField {

@@ -65,6 +65,8 @@ const allowed: Record<string, readonly string[]> = {
   ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
+  // Speaks the wires of vendors to clients.
+  'apps/server': [...rank1, 'router', 'telemetry', 'wires'],
   // Reads events, from a router or a file.
   'apps/reports': rank1,
   testing: [...rank1, 'pricing', 'wires', 'router'],

@@ -24,7 +24,7 @@ const apis = ['responses', 'chat'] as const;
 
 describe.each(vendorNames)("the AI SDK's OpenAI, with %s behind the handler", (name) => {
   const simulator = () => served.simulatorOf(name);
-  const lastBody = () => JSON.stringify(simulator().log.at(-1)?.request.body);
+  const lastBody = () => JSON.stringify(simulator().log.at(-1)?.body);
 
   test.each(apis)('generates and streams text over %s', async (api) => {
     const text = 'Hello, how are you today?';

@@ -24,7 +24,7 @@ export async function serveResponses(): Promise<ResponseServer> {
   const router: Router = createRouter({
     providers: Object.fromEntries(vendors.map(({ name, provider }) => [name, provider])),
     tiers: Object.fromEntries(vendors.map(({ name, model }) => [name, [`${name}/${model}`]])),
-    retry: { attempts: 0 },
+    defaults: { retry: { attempts: 0 } },
   });
   const apiKey = 'sk-client-0123456789abcdef';
   const sha256 = createHash('sha256').update(apiKey).digest('hex');

@@ -123,3 +123,19 @@ describe.each(vendorNames)("the AI SDK's OpenAI, with %s behind the handler", (n
     expect(errors).toHaveLength(1);
   });
 });
+
+test('tells clients that refer to stored text what to set', async () => {
+  served.simulators.anthropic.answer({
+    text: 'Let me see.',
+    reasoning: 'They want the weather.',
+    toolCalls: [{ name: 'weather', input: { city: 'Oslo' } }],
+  });
+  const call = generateText({
+    model: provider.responses('anthropic'),
+    prompt: 'Weather?',
+    tools: { weather: tool({ inputSchema: z.object({}), execute: () => 'It snows.' }) },
+    stopWhen: isStepCount(3),
+    maxRetries: 0,
+  });
+  await expect(call).rejects.toThrow(/input\[\d\]\.id: .*"store": false/);
+});

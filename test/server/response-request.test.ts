@@ -4,6 +4,7 @@ import type { Opaque } from '../../src/protocol/message.ts';
 import { encodeOpaque } from '../../src/wires/common/client-opaque.ts';
 import { RequestProblem } from '../../src/wires/common/serve.ts';
 import { servedResponses } from '../../src/wires/openai-responses/serve.ts';
+import { createDice } from '../simulation/dice.ts';
 
 const read = (fields: JsonObject) => servedResponses.read({ model: 'smart', ...fields });
 
@@ -291,5 +292,47 @@ describe('a request of the Responses API', () => {
     ];
     const input = [user, ...Array.from({ length: 20_000 }, (_, index) => call(index)).flat()];
     expect(read({ input }).messages).toHaveLength(40_001);
+  });
+
+  test('reads or refuses whatever is in a body, and never fails in another way', () => {
+    const dice = createDice(7);
+    const whole: JsonObject = {
+      model: 'smart',
+      instructions: 'x',
+      input: [
+        { role: 'user', content: [{ type: 'input_text', text: 'x' }] },
+        {
+          type: 'reasoning',
+          summary: [{ type: 'summary_text', text: 'x' }],
+          encrypted_content: '~',
+        },
+        { type: 'function_call', call_id: 'a', name: 'f', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'a', output: [{ type: 'input_text', text: 'x' }] },
+      ],
+      tools: [{ type: 'function', name: 'f', parameters: {} }],
+      tool_choice: { type: 'function', name: 'f' },
+      text: { format: { type: 'json_schema', schema: {} } },
+      reasoning: { effort: 'low', summary: 'auto' },
+      stream: true,
+    };
+    const odd = [null, 0, -1, '', 'x', [], [null], {}, { type: 'x' }, true, '__proto__'];
+    const mutated = (value: unknown): unknown => {
+      if (dice.chance(0.06)) return dice.oneOf<unknown>(odd);
+      if (Array.isArray(value)) return value.map(mutated);
+      if (typeof value !== 'object' || value === null) return value;
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, mutated(each)]));
+    };
+    let accepted = 0;
+    for (let count = 0; count < 2_000; count++) {
+      const body = mutated(whole);
+      if (typeof body !== 'object' || body === null || Array.isArray(body)) continue;
+      try {
+        servedResponses.read({ ...body });
+        accepted += 1;
+      } catch (error) {
+        expect(error).toBeInstanceOf(RequestProblem);
+      }
+    }
+    expect(accepted).toBeGreaterThan(100);
   });
 });

@@ -102,7 +102,7 @@ function event<const Type extends string, Shape extends z.core.$ZodLooseShape>(
   return z.strictObject({ type: z.literal(type), sequence_number: count, ...shape });
 }
 
-export const eventSchema = z.discriminatedUnion('type', [
+const eventSchema = z.discriminatedUnion('type', [
   event('response.created', { response: responseSchema }),
   event('response.in_progress', { response: responseSchema }),
   event('response.completed', { response: responseSchema }),

@@ -44,6 +44,6 @@ const nothing: Endpoint = { method: 'GET', wire };
 export function endpointAt(path: string): Endpoint {
   const endpoint = endpoints.get(path);
   if (endpoint !== undefined) return endpoint;
-  if (path.startsWith('/responses/')) return storedResponse;
+  if (path.startsWith('/responses/resp_')) return storedResponse;
   return path.startsWith('/models/') ? model : nothing;
 }

@@ -11,7 +11,7 @@ import {
   type OutputItem,
   ReasoningItem,
   type ResponseAnswer,
-} from './output-items.ts';
+} from './write-items.ts';
 
 type Outcome = {
   readonly status: 'completed' | 'incomplete' | 'failed';

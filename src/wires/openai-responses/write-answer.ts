@@ -7,6 +7,7 @@ import { openaiErrorObject } from '../openai-shared/write.ts';
 import { callData } from './call-data.ts';
 import {
   CallItem,
+  type Draft,
   MessageItem,
   type OutputItem,
   ReasoningItem,
@@ -89,7 +90,7 @@ export class ResponseWriter implements AnswerWriter {
       error: { code: code ?? type, message },
       output: this.#output(),
     };
-    const frames: readonly Frame[] = [
+    const drafts: readonly Draft[] = [
       {
         event: 'error',
         // The fields of the public reference, and the object that the vendor sends.
@@ -102,7 +103,7 @@ export class ResponseWriter implements AnswerWriter {
         role: 'finish',
       },
     ];
-    return frames.map((frame) => this.#numbered(frame));
+    return drafts.map((draft) => this.#numbered(draft));
   }
 
   body(): JsonObject {
@@ -201,7 +202,7 @@ export class ResponseWriter implements AnswerWriter {
   #take(): readonly Frame[] {
     const frames: Frame[] = [];
     for (let item = this.#items[this.#written]; item; item = this.#items[this.#written]) {
-      for (const frame of item.take()) frames.push(this.#numbered(frame));
+      for (const draft of item.take()) frames.push(this.#numbered(draft));
       if (item.done === undefined) break;
       this.#written++;
     }
@@ -212,9 +213,9 @@ export class ResponseWriter implements AnswerWriter {
     return this.#items.flatMap(({ done }) => (done === undefined ? [] : [done]));
   }
 
-  #numbered(frame: Frame): Frame {
-    const data = { ...objectOf(frame.data), sequence_number: this.#sequence++ };
-    return { ...frame, data };
+  #numbered(draft: Draft): Frame {
+    draft.data.sequence_number = this.#sequence++;
+    return draft;
   }
 }
 

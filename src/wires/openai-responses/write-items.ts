@@ -1,6 +1,9 @@
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import type { Frame } from '../common/write.ts';
 
+/** An event that has no number yet. */
+export type Draft = Frame & { readonly data: Record<string, unknown> };
+
 export type ResponseAnswer = {
   /** `body` makes no events. */
   readonly form: 'frames' | 'body';
@@ -21,7 +24,7 @@ export abstract class OutputItem {
   protected readonly answer: ResponseAnswer;
   /** The finished item, once it has ended. */
   done: JsonObject | undefined;
-  #frames: Frame[] = [];
+  #drafts: Draft[] = [];
 
   constructor(outputIndex: number, answer: ResponseAnswer) {
     this.outputIndex = outputIndex;
@@ -36,10 +39,10 @@ export abstract class OutputItem {
   }
 
   /** The events that have not been taken. */
-  take(): readonly Frame[] {
-    const frames = this.#frames;
-    this.#frames = [];
-    return frames;
+  take(): readonly Draft[] {
+    const drafts = this.#drafts;
+    this.#drafts = [];
+    return drafts;
   }
 
   protected open(item: JsonObject): void {
@@ -48,7 +51,7 @@ export abstract class OutputItem {
 
   protected add(type: string, fields: JsonObject): void {
     if (this.answer.form === 'body') return;
-    this.#frames.push({ event: type, data: { type, ...fields }, role: 'content' });
+    this.#drafts.push({ event: type, data: { type, ...fields }, role: 'content' });
   }
 
   /** Adds the events before the last one and returns the finished item. */

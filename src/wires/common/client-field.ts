@@ -56,6 +56,13 @@ export class ClientField {
     return text === '' ? this.#wrong('a string that is not empty') : text;
   }
 
+  /** The address of a file that a vendor is to load, or a `data:` URL. */
+  url(): string {
+    const url = this.text();
+    const isWeb = /^(?:https?:\/\/|data:)/i.test(url.slice(0, 10));
+    return isWeb ? url : this.#wrong('a URL with https:, http: or data:');
+  }
+
   number(): number {
     return typeof this.value === 'number' ? this.value : this.#wrong('a number');
   }

@@ -1,7 +1,6 @@
 import type {
   FilePart,
   ImagePart,
-  Media,
   Message,
   Opaque,
   Part,
@@ -101,7 +100,7 @@ class InputReader {
       this.#push(message);
       this.#last = message;
     }
-    this.#last?.content.push(...parts);
+    for (const part of parts) this.#last?.content.push(part);
   }
 }
 
@@ -165,12 +164,6 @@ function refuseUpload(part: ClientField): void {
   if (!id.isAbsent) throw id.problem('files are not stored here: send the data, or a URL');
 }
 
-function urlOf(field: ClientField): Media {
-  const url = field.name();
-  if (/^(https?|data):/i.test(url)) return { url };
-  throw field.problem('must be a URL that begins with https: or data:');
-}
-
 const details = { auto: 'auto', low: 'low', high: 'high', original: 'high' } as const;
 
 function imagePart(part: ClientField): ImagePart {
@@ -180,7 +173,7 @@ function imagePart(part: ClientField): ImagePart {
     .maybe((field) => field.oneOf(['auto', 'low', 'high', 'original']));
   return {
     type: 'image',
-    source: urlOf(part.at('image_url')),
+    source: { url: part.at('image_url').url() },
     ...(detail !== undefined && { detail: details[detail] }),
   };
 }
@@ -189,8 +182,12 @@ function filePart(part: ClientField): FilePart {
   refuseUpload(part);
   const url = part.at('file_url');
   const filename = part.at('filename').maybe((field) => field.text());
-  const source = urlOf(url.isAbsent ? part.at('file_data') : url);
-  return { type: 'file', source, ...(filename !== undefined && { filename }) };
+  const source = url.isAbsent ? part.at('file_data') : url;
+  return {
+    type: 'file',
+    source: { url: source.url() },
+    ...(filename !== undefined && { filename }),
+  };
 }
 
 /** @throws RequestProblem */

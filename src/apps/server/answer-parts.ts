@@ -10,6 +10,9 @@ import type { UsageToWrite } from '../../wires/common/write.ts';
 /** What a client gets instead of the calls, if a plugin denied all of them. */
 const denied = 'A tool call was not allowed.';
 
+/** What it gets where the model refused without words. */
+const refused = 'The model refused to answer.';
+
 function usageToWrite(usage: Usage): UsageToWrite {
   return {
     inputTokens: usage.inputTokens,
@@ -30,6 +33,7 @@ export class AnswerParts {
   /** The keys of the calls that have started. */
   readonly #started = new Set<string>();
   #deniedCount = 0;
+  #hasRefused = false;
   /** Whether the text or reasoning that ends next came as deltas. */
   #hasText = false;
   #hasReasoning = false;
@@ -69,6 +73,7 @@ export class AnswerParts {
       case 'text':
       case 'refusal': {
         const isWritten = this.#hasText || part.text === '';
+        this.#hasRefused ||= part.type === 'refusal';
         this.#hasText = false;
         return isWritten ? none : [{ type: part.type, delta: part.text }];
       }
@@ -86,8 +91,10 @@ export class AnswerParts {
   }
 
   /** What follows the last part. */
-  rest(): readonly PartToWrite[] {
-    return this.#isDenied ? [{ type: 'refusal', delta: denied }] : none;
+  rest({ finishReason, text }: Completion): readonly PartToWrite[] {
+    if (this.#isDenied) return [{ type: 'refusal', delta: denied }];
+    const isSilent = finishReason === 'refusal' && text === '' && !this.#hasRefused;
+    return isSilent ? [{ type: 'refusal', delta: refused }] : none;
   }
 
   end({ finishReason, usage, serviceTier }: Completion): AnswerEnd {

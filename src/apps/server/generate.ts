@@ -80,7 +80,7 @@ class AnswerEvents implements EventSource {
     let text = this.#written(this.#parts.of(part));
     if (part.type !== 'finish') return text;
     this.#isOver = true;
-    text += this.#written(this.#parts.rest());
+    text += this.#written(this.#parts.rest(part.completion));
     return text + this.#encoded(this.#writer.finish(this.#parts.end(part.completion)));
   }
 
@@ -149,7 +149,7 @@ async function whole(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply> {
   for (const part of completion.content) {
     for (const each of parts.whole(part)) writer.write(each);
   }
-  for (const each of parts.rest()) writer.write(each);
+  for (const each of parts.rest(completion)) writer.write(each);
   writer.finish(parts.end(completion));
   return jsonReply(writer.body(), exposed(ask, completion));
 }

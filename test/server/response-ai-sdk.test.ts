@@ -2,28 +2,23 @@ import { createOpenAI, type OpenAIProvider } from '@ai-sdk/openai';
 import { generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { clientKey, HandlerServer } from '../support/served.ts';
 import { vendorNames } from '../support/vendors.ts';
-import {
-  type ResponseServer,
-  reasoningSignature,
-  replayed,
-  serveResponses,
-} from './response-server.ts';
+import { reasoningSignature, replayed } from './replayed.ts';
 
-let served: ResponseServer;
+let served: HandlerServer;
 let provider: OpenAIProvider;
 beforeAll(async () => {
-  served = await serveResponses();
-  const { baseURL, apiKey } = served;
-  provider = createOpenAI({ baseURL, apiKey });
+  served = await HandlerServer.start();
+  provider = createOpenAI({ baseURL: served.url, apiKey: clientKey });
 });
 afterAll(() => served.close());
-beforeEach(() => served.simulators.reset());
+beforeEach(() => void served.serve());
 
 const apis = ['responses', 'chat'] as const;
 
 describe.each(vendorNames)("the AI SDK's OpenAI, with %s behind the handler", (name) => {
-  const simulator = () => served.simulatorOf(name);
+  const simulator = () => served.vendor(name).simulator;
   const lastBody = () => JSON.stringify(simulator().log.at(-1)?.body);
 
   test.each(apis)('generates and streams text over %s', async (api) => {

@@ -3,20 +3,16 @@ import { tool } from '@langchain/core/tools';
 import { ChatOpenAI } from '@langchain/openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { clientKey, HandlerServer } from '../support/served.ts';
 import { vendorNames } from '../support/vendors.ts';
-import {
-  type ResponseServer,
-  reasoningSignature,
-  replayed,
-  serveResponses,
-} from './response-server.ts';
+import { reasoningSignature, replayed } from './replayed.ts';
 
-let served: ResponseServer;
+let served: HandlerServer;
 beforeAll(async () => {
-  served = await serveResponses();
+  served = await HandlerServer.start();
 });
 afterAll(() => served.close());
-beforeEach(() => served.simulators.reset());
+beforeEach(() => void served.serve());
 
 const weather = tool(({ city }: { city: string }) => `It snows in ${city}.`, {
   name: 'weather',
@@ -25,12 +21,12 @@ const weather = tool(({ city }: { city: string }) => `It snows in ${city}.`, {
 });
 
 describe.each(vendorNames)('LangChain on Responses, with %s behind the handler', (name) => {
-  const simulator = () => served.simulatorOf(name);
+  const simulator = () => served.vendor(name).simulator;
   const model = (settings: object = {}) =>
     new ChatOpenAI({
       model: name,
-      apiKey: served.apiKey,
-      configuration: { baseURL: served.baseURL },
+      apiKey: clientKey,
+      configuration: { baseURL: served.url },
       useResponsesApi: true,
       maxRetries: 0,
       ...settings,

@@ -290,8 +290,8 @@ describe('a request of the Responses API', () => {
       { type: 'function_call', call_id: `c${index}`, name: 'f', arguments: '{}' },
       { type: 'function_call_output', call_id: `c${index}`, output: 'x' },
     ];
-    const input = [user, ...Array.from({ length: 20_000 }, (_, index) => call(index)).flat()];
-    expect(read({ input }).messages).toHaveLength(40_001);
+    const input = [user, ...Array.from({ length: 4_000 }, (_, index) => call(index)).flat()];
+    expect(read({ input }).messages).toHaveLength(8_001);
   });
 
   test('reads or refuses whatever is in a body, and never fails in another way', () => {
@@ -323,7 +323,7 @@ describe('a request of the Responses API', () => {
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, mutated(each)]));
     };
     let accepted = 0;
-    for (let count = 0; count < 2_000; count++) {
+    for (let count = 0; count < 600; count++) {
       const body = mutated(whole);
       if (typeof body !== 'object' || body === null || Array.isArray(body)) continue;
       try {

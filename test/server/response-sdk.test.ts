@@ -4,14 +4,10 @@ import { zodTextFormat } from 'openai/helpers/zod';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { SimulatedErrorKind } from '../../src/testing.ts';
+import { clientKey, HandlerServer } from '../support/served.ts';
 import { vendorNames } from '../support/vendors.ts';
+import { reasoningSignature, replayed } from './replayed.ts';
 import { checkedEvents, responseSchema } from './response-schema.ts';
-import {
-  type ResponseServer,
-  reasoningSignature,
-  replayed,
-  serveResponses,
-} from './response-server.ts';
 
 type Input = OpenAI.Responses.ResponseInputItem;
 
@@ -32,14 +28,14 @@ const weather: OpenAI.Responses.FunctionTool = {
   },
 };
 
-let served: ResponseServer;
+let served: HandlerServer;
 let client: OpenAI;
 beforeAll(async () => {
-  served = await serveResponses();
-  client = served.client;
+  served = await HandlerServer.start();
+  client = served.openai();
 });
 afterAll(() => served.close());
-beforeEach(() => served.simulators.reset());
+beforeEach(() => void served.serve());
 
 async function failureOf(call: Promise<unknown>): Promise<unknown> {
   return await call.then(
@@ -65,7 +61,7 @@ async function eventsOf(body: OpenAI.Responses.ResponseCreateParamsStreaming) {
 
 describe.each(vendorNames)('the SDK of OpenAI on Responses, with %s behind the handler', (name) => {
   const base = { model: name, input: 'Hi' };
-  const simulator = () => served.simulatorOf(name);
+  const simulator = () => served.vendor(name).simulator;
   const lastBody = () => JSON.stringify(simulator().log.at(-1)?.body);
 
   test('gets a response', async () => {
@@ -232,9 +228,9 @@ describe.each(vendorNames)('the SDK of OpenAI on Responses, with %s behind the h
     expect(error).toBeInstanceOf(OpenAI.APIError);
 
     simulator().fault({ type: 'cut', afterEvents: 8 });
-    const response = await fetch(`${served.baseURL}/responses`, {
+    const response = await fetch(`${served.url}/responses`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${served.apiKey}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${clientKey}`, 'content-type': 'application/json' },
       body: JSON.stringify({ ...base, stream: true }),
     });
     const lines = (await response.text()).split('\n').filter((line) => line.startsWith('data: '));
@@ -249,6 +245,16 @@ describe.each(vendorNames)('the SDK of OpenAI on Responses, with %s behind the h
     expect(await failureOf(stream.finalResponse())).toBeInstanceOf(OpenAI.APIUserAbortError);
     for (let tries = 0; simulator().openRequests > 0 && tries < 100; tries++) await sleep(5);
     expect(simulator().openRequests).toBe(0);
+  });
+
+  test.each<[SimulatedErrorKind, new (...args: never) => Error, string]>([
+    ['overloaded', OpenAI.InternalServerError, 'server_is_overloaded'],
+    ['rate_limited', OpenAI.RateLimitError, 'rate_limit_exceeded'],
+  ])('gets an error of its own class for %s', async (kind, errorClass, code) => {
+    simulator().fault({ type: 'status', kind }, { times: 5 });
+    const error = await failureOf(client.responses.create(base));
+    expect(error).toBeInstanceOf(errorClass);
+    expect(error).toMatchObject({ code, requestID: expect.stringMatching(/^req_\w+$/) });
   });
 });
 
@@ -310,10 +316,10 @@ describe('the handler for clients of the Responses API', () => {
       toolCalls: [{ name: 'shell', input: { command: ['ls'] } }],
     });
     const request = (input: readonly unknown[]) =>
-      fetch(`${served.baseURL}/responses`, {
+      fetch(`${served.url}/responses`, {
         method: 'POST',
         headers: {
-          authorization: `Bearer ${served.apiKey}`,
+          authorization: `Bearer ${clientKey}`,
           'content-type': 'application/json',
           accept: 'text/event-stream',
           originator: 'agent',
@@ -373,18 +379,5 @@ describe('the handler for clients of the Responses API', () => {
     ]);
     const body = JSON.stringify(served.simulators.anthropic.log.at(-1)?.body);
     expect(body).toContain(reasoningSignature);
-  });
-});
-
-// At the end, because a target that is rate limited is not asked again for a while.
-describe.each(vendorNames)('an error of %s', (name) => {
-  test.each<[SimulatedErrorKind, new (...args: never) => Error, string]>([
-    ['overloaded', OpenAI.InternalServerError, 'server_is_overloaded'],
-    ['rate_limited', OpenAI.RateLimitError, 'rate_limit_exceeded'],
-  ])('is an error of the class for %s', async (kind, errorClass, code) => {
-    served.simulatorOf(name).fault({ type: 'status', kind }, { times: 5 });
-    const error = await failureOf(client.responses.create({ model: name, input: 'Hi' }));
-    expect(error).toBeInstanceOf(errorClass);
-    expect(error).toMatchObject({ code, requestID: expect.stringMatching(/^req_\w+$/) });
   });
 });

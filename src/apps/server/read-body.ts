@@ -1,6 +1,7 @@
 import { shallowJson } from '../../internal/vendor-data.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { systemRuntime } from '../../runtime.ts';
+import { parseClientJson } from '../../wires/common/client-json.ts';
 import { isObject } from '../../wires/common/read.ts';
 import type { Exchange } from './exchange.ts';
 import { HttpProblem } from './problems.ts';
@@ -18,6 +19,10 @@ function tooLarge({ maxBodyBytes }: BodyLimits): HttpProblem {
 
 function unreadable(status: number, message: string): HttpProblem {
   return new HttpProblem(status, 'invalid_request', message);
+}
+
+function tooDeep(): HttpProblem {
+  return unreadable(400, 'The request body is nested too deep.');
 }
 
 /** Fails for bodies that are not JSON in UTF-8. A form of another site cannot send this type without being asked for. */
@@ -78,12 +83,15 @@ function parsed(bytes: Uint8Array): unknown {
   } catch {
     throw unreadable(400, 'The request body is not UTF-8.');
   }
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = parseClientJson(text);
   } catch {
     // The parser's message quotes the body.
     throw unreadable(400, 'The request body is not valid JSON.');
   }
+  if (value === undefined) throw tooDeep();
+  return value;
 }
 
 /**
@@ -91,13 +99,10 @@ function parsed(bytes: Uint8Array): unknown {
  * @throws HttpProblem
  */
 export async function readBody(exchange: Exchange, limits: BodyLimits): Promise<JsonObject> {
-  let value = exchange.parsedBody;
-  if (value === undefined) {
-    checkHeaders(exchange, limits);
-    value = parsed(await inTime(exchange, limits));
-  }
-  if (!isObject(value)) throw unreadable(400, 'The request body must be a JSON object.');
-  const body = shallowJson(value);
-  if (body === undefined) throw unreadable(400, 'The request body is nested too deep.');
+  const { parsedBody } = exchange;
+  if (parsedBody === undefined) checkHeaders(exchange, limits);
+  else if (shallowJson(parsedBody) === undefined) throw tooDeep();
+  const body = parsedBody ?? parsed(await inTime(exchange, limits));
+  if (!isObject(body)) throw unreadable(400, 'The request body must be a JSON object.');
   return body;
 }

@@ -1,7 +1,7 @@
 import { own } from '../../internal/own.ts';
-import { shallowJson } from '../../internal/vendor-data.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import type { ImagePart, ToolCallPart } from '../../protocol/message.ts';
+import { parseClientJson } from './client-json.ts';
 import { isObject } from './read.ts';
 import { RequestProblem } from './serve.ts';
 
@@ -81,8 +81,8 @@ export function toolInputOf(
 ): Pick<ToolCallPart, 'input'> | Pick<ToolCallPart, 'input' | 'rawInput' | 'invalid'> {
   if (text.trim() === '') return { input: {} };
   try {
-    const input: Json | undefined = shallowJson(JSON.parse(text));
-    if (input !== undefined) return { input };
+    const input = parseClientJson(text);
+    if (input !== undefined) return { input: input as Json };
   } catch {
     // The model's mistake, not the client's.
   }

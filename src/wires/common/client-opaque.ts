@@ -1,5 +1,5 @@
-import { shallowJson } from '../../internal/vendor-data.ts';
 import type { Opaque } from '../../protocol/message.ts';
+import { parseClientJson } from './client-json.ts';
 import { isObject, listOf, textOf } from './read.ts';
 
 /** Tells our replay data from a vendor's, and its format from a later one. */
@@ -21,7 +21,7 @@ const reasoningFields: readonly string[] = ['reasoning_content', 'reasoning'];
 
 function parsed(data: string): unknown {
   try {
-    return shallowJson(JSON.parse(data));
+    return parseClientJson(data);
   } catch {
     return undefined;
   }

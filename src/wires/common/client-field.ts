@@ -1,5 +1,6 @@
 import { own } from '../../internal/own.ts';
-import type { JsonObject } from '../../protocol/json.ts';
+import { shallowJson } from '../../internal/vendor-data.ts';
+import type { Json, JsonObject } from '../../protocol/json.ts';
 import { isObject } from './read.ts';
 import { RequestProblem } from './serve.ts';
 
@@ -37,6 +38,14 @@ export class ClientField {
 
   object(): JsonObject {
     return isObject(this.value) ? this.value : this.#wrong('an object');
+  }
+
+  /** An object that is not nested too deeply for what reads it. */
+  json(): { readonly [key: string]: Json } {
+    // A body is JSON.
+    const value = shallowJson(this.object()) as { readonly [key: string]: Json } | undefined;
+    if (value === undefined) throw this.problem('is nested too deeply');
+    return value;
   }
 
   elements(): readonly ClientField[] {

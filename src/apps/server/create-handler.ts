@@ -137,9 +137,8 @@ function createResponder(router: ServedRouter, settings: Settings): Respond {
     try {
       const access = await authenticated(settings, exchange);
       if (endpoint.answer === undefined) {
-        throw new HttpProblem(404, 'invalid_request', 'There is nothing at this path.', {
-          code: 'not_found',
-        });
+        const message = endpoint.absence ?? 'There is nothing at this path.';
+        throw new HttpProblem(404, 'invalid_request', message, { code: 'not_found' });
       }
       checkMethod(exchange, endpoint);
       const body = endpoint.method === 'POST' ? await readBody(exchange, settings) : {};

@@ -1,6 +1,7 @@
 import { servedMessages } from '../../wires/anthropic/serve.ts';
 import type { ServedWire } from '../../wires/common/serve.ts';
 import { servedChat } from '../../wires/openai-chat/serve.ts';
+import { servedResponses } from '../../wires/openai-responses/serve.ts';
 import type { Ask } from './ask.ts';
 import { createEmbeddings, createImages, listModels, retrieveModel } from './endpoints.ts';
 import type { Exchange, Reply } from './exchange.ts';
@@ -16,6 +17,8 @@ export type Endpoint = {
   /** The wire of its errors. */
   readonly wire: ErrorWire;
   readonly answer?: (ask: Ask) => Promise<Reply>;
+  /** Why nothing answers, if that is more than an unknown path. */
+  readonly absence?: string;
 };
 
 function generates(wire: ServedWire): Endpoint {
@@ -27,6 +30,7 @@ const wire = servedChat;
 /** By path. The wires that clients speak are rows. */
 const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ['/chat/completions', generates(servedChat)],
+  ['/responses', generates(servedResponses)],
   ['/embeddings', { method: 'POST', wire, answer: createEmbeddings }],
   ['/images/generations', { method: 'POST', wire, answer: createImages }],
   ['/models', { method: 'GET', wire, answer: listModels }],
@@ -41,6 +45,12 @@ const messagesEndpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoin
 
 const model: Endpoint = { method: 'GET', wire, answer: retrieveModel };
 
+const storedResponse: Endpoint = {
+  method: 'GET',
+  wire: servedResponses,
+  absence: 'Responses are not stored here: keep the output, and send it with the next input.',
+};
+
 const messagesModel: Endpoint = {
   method: 'GET',
   wire: servedMessages,
@@ -54,5 +64,6 @@ export function endpointAt(path: string, { header }: Pick<Exchange, 'header'>): 
     const nothing: Endpoint = { method: 'GET', wire: servedMessages };
     return messagesEndpoints.get(path) ?? (isModel ? messagesModel : nothing);
   }
+  if (path.startsWith('/responses/resp_')) return storedResponse;
   return endpoints.get(path) ?? (isModel ? model : { method: 'GET', wire });
 }

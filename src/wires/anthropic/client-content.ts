@@ -10,10 +10,10 @@ import type {
   ToolCallPart,
   ToolResultPart,
 } from '../../protocol/message.ts';
+import type { ClientField } from '../common/client-field.ts';
 import { decodeOpaque } from '../common/client-opaque.ts';
 import type { RequestProblem } from '../common/serve.ts';
 import { readCallReplay } from './call-replay.ts';
-import type { ClientField } from './client-field.ts';
 
 /** What the blocks so far say about later ones. */
 type Conversation = {

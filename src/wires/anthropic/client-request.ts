@@ -1,8 +1,8 @@
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
 import type { Effort, Reasoning, Tool, ToolChoice } from '../../protocol/request.ts';
+import { ClientField } from '../common/client-field.ts';
 import type { ClientRequest } from '../common/serve.ts';
 import { cacheHint, clientMessages } from './client-content.ts';
-import { ClientField } from './client-field.ts';
 
 const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const satisfies readonly Effort[];
 

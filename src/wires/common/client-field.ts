@@ -1,8 +1,8 @@
 import { own } from '../../internal/own.ts';
 import { shallowJson } from '../../internal/vendor-data.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
-import { isObject } from '../common/read.ts';
-import { RequestProblem } from '../common/serve.ts';
+import { isObject } from './read.ts';
+import { RequestProblem } from './serve.ts';
 
 /** More elements of a list are no request of a client. */
 const maxElements = 100_000;

@@ -14,6 +14,7 @@ import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
 import { demoteTarget, isolateTarget } from './engine/inspect/isolate.ts';
 import { addListeners } from './engine/inspect/plugin-listeners.ts';
 import { SignalboxError } from './errors.ts';
+import { emitterFor } from './internal/app-events.ts';
 import { nodeVersionProblem } from './internal/node-version.ts';
 import type { CallOptions, TargetId } from './protocol/call-options.ts';
 import type { RouterConfig } from './protocol/config.ts';
@@ -133,6 +134,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
       await Promise.all([...loading, engine.pricing.load()]);
       checkKeys(engine);
     },
+    ...emitterFor(emitter.emit),
     close,
     [Symbol.asyncDispose]: () => close(),
   };

@@ -60,11 +60,14 @@ const allowed: Record<string, readonly string[]> = {
   apps: [...rank1, 'router'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
-    ...[...rank1, 'router', 'apps/config-source', 'apps/reports', 'plugins/policies'],
+    ...[...rank1, 'router', 'apps/config-source', 'apps/evals', 'apps/reports'],
+    'plugins/policies',
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
+  // Suites are documents, and answers may be JSON of a schema.
+  'apps/evals': [...rank1, 'config', 'validation', 'apps/config-source'],
   // Reads events, from a router or a file.
   'apps/reports': rank1,
   testing: [...rank1, 'pricing', 'wires', 'router'],

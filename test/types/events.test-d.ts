@@ -78,6 +78,7 @@ expectType<
     | 'config-rejected'
     | 'budget-warning'
     | 'budget-exceeded'
+    | 'eval-end'
     | 'store-error'
     | 'listener-error'
   >

@@ -6,7 +6,7 @@ export {
   type Evals,
   type EvalsOptions,
 } from './apps/evals/create-evals.ts';
-export type { SuiteEstimate, TargetEstimate } from './apps/evals/estimate.ts';
+export type { SuiteEstimate, SuitePower, TargetEstimate } from './apps/evals/estimate.ts';
 export type { EvalAnswer, EvalCase } from './apps/evals/eval-case.ts';
 export {
   type JudgeOptions,

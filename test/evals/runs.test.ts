@@ -1,10 +1,17 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { responseCache } from '../../src/cache.ts';
 import { createEvals, type EvalReport, exact, judge, type Suite } from '../../src/evals.ts';
 import { createRouter, type RouterEvent } from '../../src/index.ts';
-import { responseCache } from '../../src/cache.ts';
 import { type FakeScript, fakeProvider, fakeRuntime } from '../../src/testing.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'signalbox-evals-'));
@@ -24,7 +31,11 @@ function askedNumber(request: { readonly messages: readonly unknown[] }): number
 const right: FakeScript = (request) => String(askedNumber(request) * 2);
 
 const doubles = (count: number): Suite['cases'] =>
-  Array.from({ length: count }, (_, n) => ({ id: `n${n}`, prompt: `double ${n}`, expected: 2 * n }));
+  Array.from({ length: count }, (_, n) => ({
+    id: `n${n}`,
+    prompt: `double ${n}`,
+    expected: 2 * n,
+  }));
 
 type World = {
   readonly suite?: Partial<Suite>;
@@ -35,7 +46,14 @@ type World = {
   readonly time?: 'manual' | 'auto';
 };
 
-function open({ suite = {}, script = right, other = right, results = newFolder(), time = 'manual', ...more }: World) {
+function open({
+  suite = {},
+  script = right,
+  other = right,
+  results = newFolder(),
+  time = 'manual',
+  ...more
+}: World) {
   const runtime = fakeRuntime({ time });
   const providers = {
     a: fakeProvider(script, { runtime }),
@@ -64,7 +82,9 @@ const targetsOf = ({ reports }: EvalReport) => reports[0]?.result.targets ?? [];
 
 /** The only log below a directory of results. */
 function logOf(results: string): string {
-  const [name = ''] = readdirSync(join(results, 'doubles')).filter((each) => each.endsWith('.jsonl'));
+  const [name = ''] = readdirSync(join(results, 'doubles')).filter((each) =>
+    each.endsWith('.jsonl'),
+  );
   return join(results, 'doubles', name);
 }
 
@@ -93,7 +113,10 @@ describe('a run', () => {
       { target: 'a/x', suite: 'doubles', score: 1, scored: 40, failures: 0, state: 'unknown' },
       { target: 'b/x' },
     ]);
-    const billed = events.reduce((sum, each) => sum + (each.type === 'cost' ? (each.usd ?? 0) : 0), 0);
+    const billed = events.reduce(
+      (sum, each) => sum + (each.type === 'cost' ? (each.usd ?? 0) : 0),
+      0,
+    );
     expect(report.usd).toBeCloseTo(billed, 12);
   });
 
@@ -110,7 +133,13 @@ describe('a run', () => {
   it('is left out by fire drills, unless one is made for it', async () => {
     const { router, evals } = open({ time: 'auto' });
     const drill = (tag?: Record<string, string>) =>
-      router.drill({ tier: 'fast', fault: 'server_error', share: 1, forMs: 1e9, ...(tag && { tag }) });
+      router.drill({
+        tier: 'fast',
+        fault: 'server_error',
+        share: 1,
+        forMs: 1e9,
+        ...(tag && { tag }),
+      });
     const general = drill();
     expect(targetsOf(await evals.run())).toMatchObject([{ scored: 20 }, { scored: 20 }]);
     expect((await general.stop()).calls.drilled).toBe(0);
@@ -161,7 +190,9 @@ describe('a run', () => {
     const { evals, runtime } = open({
       time: 'auto',
       script: (request, attempt) =>
-        attempt <= 6 ? { error: 'rate_limited', status: 429, retryAfterMs: 20_000 } : String(askedNumber(request) * 2),
+        attempt <= 6
+          ? { error: 'rate_limited', status: 429, retryAfterMs: 20_000 }
+          : String(askedNumber(request) * 2),
     });
     const before = runtime.now();
     const report = await evals.run({ targets: ['a/x'] });
@@ -172,7 +203,9 @@ describe('a run', () => {
   it('runs some targets only, and names one that no tier has', async () => {
     const { evals } = open({});
     expect(targetsOf(await evals.run({ targets: ['b/x'] }))).toMatchObject([{ target: 'b/x' }]);
-    await expect(evals.run({ targets: ['c/x'] })).rejects.toThrow(/no tier of the suites has "c\/x"/);
+    await expect(evals.run({ targets: ['c/x'] })).rejects.toThrow(
+      /no tier of the suites has "c\/x"/,
+    );
     const { evals: lost } = open({ suite: { tier: 'fats' } });
     await expect(lost.run()).rejects.toThrow(/there is no tier "fats"; there is "fast", "smart"/);
   });
@@ -281,7 +314,10 @@ describe('money', () => {
   });
 
   it('refuses maxUsd for a target of unknown price', async () => {
-    const router = createRouter({ providers: { a: fakeProvider(right) }, tiers: { fast: ['a/x'] } });
+    const router = createRouter({
+      providers: { a: fakeProvider(right) },
+      tiers: { fast: ['a/x'] },
+    });
     const evals = createEvals(router, {
       suites: [{ name: 'doubles', tier: 'fast', cases: doubles(2), scorers: [exact] }],
       results: newFolder(),
@@ -309,14 +345,19 @@ describe('a judge', () => {
     expect(world.providers.a.calls).toHaveLength(1);
     expect(world.providers.grader.calls).toHaveLength(10 + 2);
     cutLog(world.results, 8);
-    const next = open({ results: world.results, suite: { scorers, cases: [...asked, ...labelled(10, 1)] } });
+    const next = open({
+      results: world.results,
+      suite: { scorers, cases: [...asked, ...labelled(10, 1)] },
+    });
     await next.evals.run();
     expect(next.providers.grader.calls).toHaveLength(10 + 2 - 7);
   });
 
   it('is refused if it agrees with too few of them', async () => {
     const world = open({ suite: { scorers, cases: [...asked, ...labelled(10, 3)] } });
-    await expect(world.evals.run()).rejects.toThrow(/judge agrees with only 7 of 10 labelled cases/);
+    await expect(world.evals.run()).rejects.toThrow(
+      /judge agrees with only 7 of 10 labelled cases/,
+    );
     expect(world.providers.a.calls).toHaveLength(0);
   });
 
@@ -329,7 +370,10 @@ describe('a judge', () => {
       reason: expect.stringMatching(/agreement of its judge/),
     });
     const baseline = join(newFolder(), 'baseline.json');
-    const runs = world.evals.updateBaseline(reports.map(({ result }) => result), { baseline });
+    const runs = world.evals.updateBaseline(
+      reports.map(({ result }) => result),
+      { baseline },
+    );
     expect(runs).toMatchObject([{ runs: 0 }, { runs: 0 }]);
   });
 });

@@ -194,7 +194,9 @@ describe('judge', () => {
     const { asked, context } = judging(() => 'pass');
     expect(await score(answerOf('a'), caseOf(undefined), context)).toBe(true);
     expect(asked).toHaveLength(1);
-    expect(await score(answerOf('a'), caseOf(undefined), judging(() => 'fail').context)).toBe(false);
+    expect(await score(answerOf('a'), caseOf(undefined), judging(() => 'fail').context)).toBe(
+      false,
+    );
   });
 
   it('passes the answer on as data, whatever it says', async () => {

@@ -62,9 +62,15 @@ describe('a suite in code', () => {
   });
 
   it('refuses two cases of the same id or content', async () => {
-    const cases = [{ id: 'x', prompt: 'a', expected: 1 }, { id: 'x', prompt: 'b', expected: 1 }];
+    const cases = [
+      { id: 'x', prompt: 'a', expected: 1 },
+      { id: 'x', prompt: 'b', expected: 1 },
+    ];
     expect(await messageOf(suiteOf({ cases }))).toMatch(/cases\[1\]: has the id x of cases\[0\]/);
-    const twice = [{ prompt: 'a', expected: 1 }, { prompt: 'a', expected: 1 }];
+    const twice = [
+      { prompt: 'a', expected: 1 },
+      { prompt: 'a', expected: 1 },
+    ];
     expect(await messageOf(suiteOf({ cases: twice }))).toMatch(/is the same case as cases\[0\]/);
   });
 
@@ -77,7 +83,10 @@ describe('a suite in code', () => {
 
 describe('a suite in a file', () => {
   it('has scorers by name, and cases in a file beside it', async () => {
-    write('cases.csv', 'id,prompt,expected,weight,tags.lang\none,"1, and\n0?",1,2,en\ntwo,2?,2,,\n');
+    write(
+      'cases.csv',
+      'id,prompt,expected,weight,tags.lang\none,"1, and\n0?",1,2,en\ntwo,2?,2,,\n',
+    );
     const path = write(
       'suite.yaml',
       'name: sums\ntier: fast\nfile: cases.csv\nsamples: 2\nscorers: [exact, { numeric: { tolerance: 0.5, weight: 3 } }]\n',
@@ -102,7 +111,8 @@ describe('a suite in a file', () => {
       write('c.jsonl', '\n{ "id": "one", "prompt": "1?", "expected": 1 }\n'),
     ];
     const loaded = await Promise.all(files.map((file) => loadSuite(suiteOf({ file }))));
-    for (const suite of loaded) expect(suite).toMatchObject({ cases: [{ id: 'one', expected: 1 }] });
+    for (const suite of loaded)
+      expect(suite).toMatchObject({ cases: [{ id: 'one', expected: 1 }] });
     expect(new Set(loaded.map(({ fingerprint }) => fingerprint)).size).toBe(1);
   });
 
@@ -123,16 +133,22 @@ describe('a suite in a file', () => {
 
   it('names the line of a bad case', async () => {
     const file = write('bad.jsonl', '{ "prompt": "a", "expected": 1 }\n{ "prompt": 2 }\n');
-    expect(await messageOf(suiteOf({ file }))).toMatch(/prompt \(bad\.jsonl:2:1\): must be a string/);
+    expect(await messageOf(suiteOf({ file }))).toMatch(
+      /prompt \(bad\.jsonl:2:1\): must be a string/,
+    );
     const cut = write('cut.jsonl', '{ "prompt": "a"\n');
     expect(await messageOf(suiteOf({ file: cut }))).toMatch(/cut\.jsonl:1:16 is not valid JSON/);
     const column = write('column.csv', 'id,promt\na,b\n');
-    expect(await messageOf(suiteOf({ file: column }))).toMatch(/column\.csv:1 has a column "promt"/);
+    expect(await messageOf(suiteOf({ file: column }))).toMatch(
+      /column\.csv:1 has a column "promt"/,
+    );
     const cells = write('cells.csv', 'id,prompt,expected\na,b,c\nd,e,f,g\n');
     expect(await messageOf(suiteOf({ file: cells }))).toMatch(/cells\.csv:3 has 4 cells/);
     const weight = write('weight.csv', 'prompt,expected,weight\na,b,heavy\n');
     expect(await messageOf(suiteOf({ file: weight }))).toMatch(/weight \(weight\.csv:2:1\)/);
-    expect(await messageOf(suiteOf({ file: 'none.csv' }))).toMatch(/none\.csv cannot be read \(ENOENT\)/);
+    expect(await messageOf(suiteOf({ file: 'none.csv' }))).toMatch(
+      /none\.csv cannot be read \(ENOENT\)/,
+    );
     const empty = write('empty.csv', 'prompt\n');
     expect(await messageOf(suiteOf({ file: empty }))).toMatch(/empty\.csv has no cases/);
   });

@@ -1,6 +1,6 @@
 import type { RunReport } from '../evals/compare-run.ts';
 import type { EvalReport } from '../evals/create-evals.ts';
-import type { SuiteEstimate } from '../evals/estimate.ts';
+import type { SuiteEstimate, SuitePower } from '../evals/estimate.ts';
 import type { RunResult } from '../evals/run-result.ts';
 import {
   failureCount,
@@ -134,10 +134,18 @@ function timeText(ms: number | undefined): string {
   return minutes >= 1 ? `${minutes.toFixed(1)} min` : `${Math.ceil(ms / 1_000)} s`;
 }
 
+/** What a suite can see, in words. */
+function powerText({ inOneRun, inFourRuns }: SuitePower, terminal: Terminal): readonly string[] {
+  const drop = (share: number | undefined): string =>
+    share === undefined ? 'none' : `${Math.ceil(share * 100)} points`;
+  const text = `smallest drop that is found in 9 of 10 times: ${drop(inOneRun)} in one run, ${drop(inFourRuns)} within four runs`;
+  return wrap(text, terminal.columns);
+}
+
 /** Formats what a run would take. */
 export function formatEstimates(estimates: readonly SuiteEstimate[], terminal: Terminal): string {
   return estimates
-    .map(({ suite, goesOn, targets, judges, usd, ms }) => {
+    .map(({ suite, goesOn, targets, judges, usd, ms, sees }) => {
       const title =
         goesOn === undefined ? `suite ${suite}` : `suite ${suite}, goes on with ${goesOn}`;
       const rows = targets.map((each) => [
@@ -153,7 +161,11 @@ export function formatEstimates(estimates: readonly SuiteEstimate[], terminal: T
       return [
         styled('bold', wrap(title, terminal.columns).join('\n'), terminal),
         [styled('dim', head, terminal), ...body].join('\n'),
-        [...judged, `together: ${usdText(usd)}, ${timeText(ms)}`].join('\n'),
+        [
+          ...judged,
+          `together: ${usdText(usd)}, ${timeText(ms)}`,
+          ...powerText(sees, terminal),
+        ].join('\n'),
       ].join('\n\n');
     })
     .join('\n\n');

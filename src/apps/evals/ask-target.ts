@@ -33,7 +33,9 @@ type Question = {
   readonly signal: AbortSignal;
 };
 
-function answerOf(completion: Completion): Omit<AnswerRecord, 'type' | 'target' | 'case' | 'sample'> {
+function answerOf(
+  completion: Completion,
+): Omit<AnswerRecord, 'type' | 'target' | 'case' | 'sample'> {
   const { model, text, object, toolCalls, finishReason, trail, usage, cost, latency } = completion;
   return {
     model: model.served,
@@ -82,7 +84,12 @@ export async function askTarget(
   for (let waits = 0; ; waits += 1) {
     try {
       const answer = answerOf(await completed(router, suite.tier, testCase, options));
-      return { type: 'answer', ...of, ...answer, usd: answer.usd === null ? null : answer.usd + usd };
+      return {
+        type: 'answer',
+        ...of,
+        ...answer,
+        usd: answer.usd === null ? null : answer.usd + usd,
+      };
     } catch (error) {
       if (!isSignalboxError(error) || isEnding(error) || error.code === 'config') throw error;
       usd += error.trail.reduce((sum, { cost }) => sum + (cost ?? 0), 0);

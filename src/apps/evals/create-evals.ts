@@ -276,7 +276,12 @@ export function createEvals<
     async estimate(runOptions = {}) {
       const prepared = await prepare(runOptions);
       return prepared.map((each) =>
-        each.estimator.estimate(casesLeft(each), concurrency, each.unfinished?.header.run),
+        each.estimator.estimate(
+          casesLeft(each),
+          concurrency,
+          each.unfinished?.header.run,
+          suites.length,
+        ),
       );
     },
     async results() {

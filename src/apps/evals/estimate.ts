@@ -2,7 +2,8 @@ import { estimateTokenCount } from 'tokenx';
 import type { Description, TargetDescription } from '../../protocol/description.ts';
 import type { Snapshot } from '../../protocol/router.ts';
 import type { AskedCase, LoadedSuite } from './loaded-suite.ts';
-import type { RunResult, TargetResult } from './run-result.ts';
+import type { JudgeResult, RunResult, TargetResult } from './run-result.ts';
+import { smallestDrop } from './statistics/power.ts';
 
 /** What a run would take for one target. */
 export type TargetEstimate = {
@@ -29,7 +30,18 @@ export type SuiteEstimate = {
   readonly usd: number | null;
   /** Milliseconds: targets are asked at the same time. Absent if it is unknown. */
   readonly ms?: number;
+  /** What the suite can see. */
+  readonly sees: SuitePower;
 };
+
+/**
+ * The smallest drop of the mean score, from 0 to 1, that is found in nine of ten times: in one run, and within four.
+ * Absent if it sees none. It is computed from the latest results, or else for 90 % right answers, of which 2 % differ by
+ * chance; judges are wrong as often as on their labelled cases, or else in 10 %.
+ */
+export type SuitePower = { readonly inOneRun?: number; readonly inFourRuns?: number };
+
+const assumed = { accuracy: 0.9, noise: 0.02, judgeErrors: 0.1 } as const;
 
 /** Tokens of an answer of which nothing is known: two paragraphs. */
 const unknownOutputTokens = 300;
@@ -54,6 +66,7 @@ export class Estimator {
   readonly #firstTargets: ReadonlyMap<string, TargetDescription | undefined>;
   readonly #snapshot: Snapshot;
   readonly #previous: readonly TargetResult[];
+  readonly #judges: readonly JudgeResult[];
   readonly #suite: LoadedSuite;
 
   constructor(
@@ -68,6 +81,7 @@ export class Estimator {
     this.#prices = new Map(all.map((each) => [each.target, each]));
     this.#firstTargets = new Map(tiers.map(({ name, targets }) => [name, targets[0]]));
     this.#previous = results.flatMap(({ targets }) => targets);
+    this.#judges = results.flatMap(({ judges = [] }) => judges);
   }
 
   /** The latest result of the target with answers. */
@@ -138,11 +152,30 @@ export class Estimator {
     };
   }
 
+  #power(suites: number): SuitePower {
+    const { scorers, cases, samples, minEffect } = this.#suite;
+    const means = this.#previous.flatMap(({ score }) => score?.mean ?? []).slice(-5);
+    const mean = means.reduce((sum, each) => sum + each, 0) / means.length;
+    const agreement = this.#judges.at(-1)?.agreement ?? 1 - assumed.judgeErrors;
+    const isJudged = scorers.some(({ kind }) => kind === 'judge');
+    const design = {
+      ...{ cases: cases.length, samples, minEffect, suites, noise: assumed.noise },
+      accuracy: means.length === 0 ? assumed.accuracy : mean,
+      judgeErrors: isJudged ? 1 - agreement : 0,
+    };
+    const [inOneRun, inFourRuns] = [smallestDrop(design, 1), smallestDrop(design, 4)];
+    return {
+      ...(inOneRun !== undefined && { inOneRun }),
+      ...(inFourRuns !== undefined && { inFourRuns }),
+    };
+  }
+
   /** `left` are the cases that each target has still to be asked, once for each sample. */
   estimate(
     left: ReadonlyMap<string, readonly AskedCase[]>,
     concurrency: number,
     goesOn: string | undefined,
+    suites: number,
   ): SuiteEstimate {
     const targets = [...left].map(([target, cases]) => this.#target(target, cases, concurrency));
     let calls = 0;
@@ -167,6 +200,7 @@ export class Estimator {
       judges: { calls, usd: judgesUsd },
       usd,
       ...(isTimed && { ms: Math.max(0, ...times) }),
+      sees: this.#power(suites),
     };
   }
 }

@@ -163,7 +163,9 @@ export class RunDirectory {
 
   /** The name of the latest run, finished or not. */
   latestRun(): string | undefined {
-    return this.#names().findLast((name) => name.endsWith(logEnd))?.slice(0, -logEnd.length);
+    return this.#names()
+      .findLast((name) => name.endsWith(logEnd))
+      ?.slice(0, -logEnd.length);
   }
 
   /** The latest run without a result. */

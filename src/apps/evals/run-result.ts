@@ -8,7 +8,7 @@ export type JudgeResult = {
   readonly labelled: number;
   /** Share of them that it graded as the label says. Absent without any. */
   readonly agreement?: number;
-  /** The share that agrees beyond chance: Cohen's kappa. Absent without any. */
+  /** The share that agrees beyond chance: Cohen's kappa. Absent if all have the same grade. */
   readonly kappa?: number;
   /** Whether its scores count: measured on enough labelled cases. Otherwise the run reports and fails nothing. */
   readonly counts: boolean;

@@ -10,6 +10,7 @@ import type {
 } from './run-record.ts';
 import type { CaseResult, JudgeResult, RunResult, TargetResult } from './run-result.ts';
 import { scoreInterval } from './statistics/intervals.ts';
+import { judgeAgreement } from './statistics/judge-agreement.ts';
 
 /** Fewer labelled cases say little: with 9 of 10, the agreement may be anything from 60 to 98 %. */
 export const minLabelled = 10;
@@ -123,13 +124,10 @@ function targetResult(suite: LoadedSuite, target: string, records: TargetRecords
   };
 }
 
-/** Agreement beyond chance (Cohen 1960), of grades that are each a pass or not. */
-function kappaOf(labels: readonly LabelRecord[], agreement: number): number {
-  const passes = (pick: (record: LabelRecord) => number): number =>
-    labels.filter((each) => pick(each) >= 0.5).length / labels.length;
-  const [graded, given] = [passes(({ score }) => score), passes(({ label }) => label)];
-  const byChance = graded * given + (1 - graded) * (1 - given);
-  return byChance === 1 ? 1 : (agreement - byChance) / (1 - byChance);
+/** A grade as one of three: a verdict that depends on the order agrees with no label but 0.5. */
+function gradeOf(score: number): string {
+  if (score === 0.5) return 'neither';
+  return score > 0.5 ? 'pass' : 'fail';
 }
 
 /** How the judges of a suite agree with its labelled cases. */
@@ -144,11 +142,15 @@ export function judgeResults(
       const labels = all.filter(({ scorer }) => scorer === name);
       const labelled = labels.length;
       if (labelled === 0) return { name, labelled, counts: false };
-      const agreed = labels.filter(({ score, label }) => Math.abs(score - label) < 0.5).length;
-      const agreement = agreed / labelled;
-      const kappa = kappaOf(labels, agreement);
-      const counts = labelled >= minLabelled && agreement >= minAgreement;
-      return { name, labelled, agreement: rounded(agreement), kappa: rounded(kappa), counts };
+      const { accuracy, kappa } = judgeAgreement(
+        labels.map(({ score, label }) => ({ judge: gradeOf(score), label: gradeOf(label) })),
+      );
+      const counts = labelled >= minLabelled && accuracy >= minAgreement;
+      return {
+        ...{ name, labelled, agreement: rounded(accuracy) },
+        ...(kappa !== undefined && { kappa: rounded(kappa) }),
+        counts,
+      };
     });
 }
 

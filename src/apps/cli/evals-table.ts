@@ -21,7 +21,7 @@ const stateStyles: Readonly<Record<string, Style>> = {
 /** Cases that are listed below a regression. */
 const maxCases = 10;
 
-export function scoreText(score: number | undefined): string {
+function scoreText(score: number | undefined): string {
   return score === undefined ? '-' : score.toFixed(3);
 }
 

@@ -44,7 +44,7 @@ export function isFound({ reports, unfinished }: EvalReport): boolean {
 }
 
 /** Hundredths of the score, as a difference of the mean. */
-export function points(effect: number): string {
+function points(effect: number): string {
   const rounded = (Math.abs(effect) * 100).toFixed(1);
   return `${rounded} points`;
 }

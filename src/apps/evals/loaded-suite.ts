@@ -26,7 +26,7 @@ export type LoadedSuite = {
   readonly fingerprint: string;
 };
 
-export const defaultMinEffect = 0.02;
+const defaultMinEffect = 0.02;
 
 /** The same text for the same data, whatever the order of its fields. Functions are left out. */
 function canonical(value: unknown): string {

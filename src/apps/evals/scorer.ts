@@ -10,7 +10,7 @@ export interface ScoreContext {
 }
 
 /** From 0 to 1; `true` is 1. */
-export type Score = number | boolean;
+type Score = number | boolean;
 
 /** Scores an answer: 1 is right. If it throws, the answer is not scored, and counted as a failure. */
 export type ScorerFunction = (

@@ -11,7 +11,7 @@ type CaseOptions = ScorerOptions & {
 
 type JsonRecord = { readonly [key: string]: Json };
 
-export function isRecord(value: unknown): value is JsonRecord {
+function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -52,7 +52,7 @@ function isEqual(left: unknown, right: unknown): boolean {
 }
 
 /** JSON in a text, as in a column of a CSV file, or in a block of Markdown as models write it. */
-export function jsonIn(text: string): unknown {
+function jsonIn(text: string): unknown {
   const block = /^```\w*\n([\s\S]*)\n```$/.exec(text.trim());
   try {
     return JSON.parse(block?.[1] ?? text);

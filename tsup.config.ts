@@ -17,6 +17,7 @@ export default defineConfig({
     reports: 'src/reports.ts',
     policies: 'src/policies.ts',
     evals: 'src/evals.ts',
+    agents: 'src/agents.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli.ts',
   },

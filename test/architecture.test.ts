@@ -58,6 +58,8 @@ const allowed: Record<string, readonly string[]> = {
   stores: rooms2,
   plugins: rooms2,
   apps: [...rank1, 'router'],
+  // An error in a page's stream is the sentence of `errorResponse`.
+  'apps/ai-sdk': [...rank1, 'telemetry'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
     ...[...rank1, 'router', 'apps/config-source', 'apps/evals', 'apps/reports'],
@@ -68,6 +70,8 @@ const allowed: Record<string, readonly string[]> = {
   'apps/config-source': [...rank1, 'config'],
   // Suites are documents, and answers may be JSON of a schema.
   'apps/evals': [...rank1, 'config', 'validation', 'apps/config-source'],
+  // Validates the inputs of tools with plain JSON Schema, which the engine leaves to its callers.
+  'apps/agents': [...rank1, 'validation'],
   // Reads events, from a router or a file.
   'apps/reports': rank1,
   testing: [...rank1, 'pricing', 'wires', 'router'],

@@ -1,7 +1,8 @@
 import { SignalboxError } from '../../errors.ts';
-import { emitOf } from '../../internal/app-events.ts';
+import { emitEvent } from '../../internal/emit-event.ts';
 import { quoted, quotedList } from '../../internal/quoted.ts';
 import { timestamp } from '../../internal/timestamp.ts';
+import type { RouterEvents } from '../../protocol/events.ts';
 import type { Router } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import { systemRuntime } from '../../runtime.ts';
@@ -195,19 +196,23 @@ export function createEvals<
     return { type: 'run', version: 1, run, suite: name, tier, fingerprint, targets, samples };
   }
 
+  /** The routers of other libraries that have the same methods have no such function. */
+  const emit: unknown = Reflect.get(router, emitEvent);
+
   function emitEnd({ result, targets }: RunReport): void {
+    if (typeof emit !== 'function') return;
     for (const each of result.targets) {
       const compared = targets.find(({ target }) => target === each.target);
-      emitOf(router)({
-        type: 'eval-end',
-        ...{ at: now(), callId: null, tier: null, tags: {} },
+      const event: Omit<RouterEvents['eval-end'], 'at'> = {
+        ...{ type: 'eval-end', callId: null, tier: null, tags: {} },
         ...{ suite: result.suite, run: result.run, target: each.target },
         score: each.score?.mean ?? null,
         scored: each.scored,
         failures: Object.values(each.failures).reduce((sum, count) => sum + count, 0),
         usd: each.usd,
         state: compared?.state ?? 'unknown',
-      });
+      };
+      emit.call(router, event);
     }
   }
 

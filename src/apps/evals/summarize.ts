@@ -3,7 +3,6 @@ import type {
   AnswerRecord,
   FailureRecord,
   GivenUpRecord,
-  LabelRecord,
   RunHeader,
   RunRecord,
   ScoreRecord,

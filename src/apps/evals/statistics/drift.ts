@@ -42,7 +42,7 @@ export type ChangedCase = {
 export type DriftEvidence = {
   /** How many of the latest runs were taken together. */
   readonly runs: number;
-  /** How often chance alone would lower the score by as much. */
+  /** How often chance alone would lower the score by as much; 1, untested, for a drop below `minEffect`. */
   readonly pValue: number;
   /** What `pValue` may be at most: this comparison's share of the false alarms of a year. */
   readonly allowed: number;
@@ -108,8 +108,8 @@ export function detectDrift(
   const compare = (from: number, to: number, allowed: number): Comparison => {
     const rows = pairRows(baseline, runs.slice(from, to), options.weights);
     const effect = effectOf(rows);
-    // Most runs of most histories end here, without a test.
-    const pValue = effect >= minEffect || to === runs.length ? permutationTest(rows) : 1;
+    // Most comparisons end here, without a test.
+    const pValue = effect >= minEffect ? permutationTest(rows) : 1;
     return { rows, effect, evidence: { runs: to - from, pValue, allowed } };
   };
   let [latest, changed, start, cleanRuns] = [compare(0, 0, allowedEachRun), false, 0, 0];

@@ -105,8 +105,9 @@ export function detectDrift(
 ): DriftVerdict {
   const { minEffect = 0.02, runsPerYear = 52, yearlyFalseAlarms = 0.01, suites = 1 } = options;
   const allowedEachRun = yearlyFalseAlarms / runsPerYear / suites;
+  const known = baselineRows(baseline, options.weights);
   const compare = (from: number, to: number, allowed: number): Comparison => {
-    const rows = pairRows(baseline, runs.slice(from, to), options.weights);
+    const rows = withRuns(known, runs.slice(from, to));
     const effect = effectOf(rows);
     // Most comparisons end here, without a test.
     const pValue = effect >= minEffect ? permutationTest(rows) : 1;
@@ -154,21 +155,27 @@ function closeness({ evidence }: Comparison): number {
   return evidence.allowed / evidence.pValue;
 }
 
-/** The cases that both the baseline and the runs have scores of. */
-function pairRows(
+type BaselineRow = Omit<Row, 'current'>;
+
+function baselineRows(
   baseline: readonly RunScores[],
-  runs: readonly RunScores[],
   weights: ReadonlyMap<string, number> = new Map(),
-): readonly Row[] {
-  const scoresOf = (id: string, of: readonly RunScores[]): readonly number[] =>
-    of.flatMap((run) => run.get(id) ?? []);
+): readonly BaselineRow[] {
   const ids = new Set(baseline.flatMap((run) => [...run.keys()]));
-  return [...ids]
-    .map((id) => ({
-      ...{ id, baseline: scoresOf(id, baseline), current: scoresOf(id, runs) },
-      weight: weights.get(id) ?? 1,
-    }))
+  return [...ids].map((id) => ({
+    ...{ id, baseline: scoresOf(id, baseline), weight: weights.get(id) ?? 1 },
+  }));
+}
+
+/** The cases that the runs have scores of as well. */
+function withRuns(known: readonly BaselineRow[], runs: readonly RunScores[]): readonly Row[] {
+  return known
+    .map((row) => ({ ...row, current: scoresOf(row.id, runs) }))
     .filter(({ current }) => current.length > 0);
+}
+
+function scoresOf(id: string, runs: readonly RunScores[]): readonly number[] {
+  return runs.flatMap((run) => run.get(id) ?? []);
 }
 
 function meanOf(values: readonly number[]): number {

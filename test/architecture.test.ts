@@ -58,6 +58,8 @@ const allowed: Record<string, readonly string[]> = {
   stores: rooms2,
   plugins: rooms2,
   apps: [...rank1, 'router'],
+  // An error in a page's stream is the sentence of `errorResponse`.
+  'apps/ai-sdk': [...rank1, 'telemetry'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
     ...[...rank1, 'router', 'apps/config-source', 'apps/reports', 'plugins/policies'],
@@ -65,6 +67,8 @@ const allowed: Record<string, readonly string[]> = {
   ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
+  // Validates the inputs of tools with plain JSON Schema, which the engine leaves to its callers.
+  'apps/agents': [...rank1, 'validation'],
   // Reads events, from a router or a file.
   'apps/reports': rank1,
   testing: [...rank1, 'pricing', 'wires', 'router'],

@@ -64,7 +64,7 @@ export type CallToWrite = {
 };
 
 /** Counted like `Usage`: the input includes cached and written tokens, the output includes reasoning. */
-type UsageToWrite = {
+export type UsageToWrite = {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly cachedInputTokens: number;

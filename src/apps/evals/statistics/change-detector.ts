@@ -38,7 +38,7 @@ export type ChangeDetectorOptions = {
   readonly horizon?: number;
 };
 
-export type ChangeReport = {
+type ChangeReport = {
   readonly phase: 'reference' | 'watching' | 'changed';
   /** The share of values that count: the 1s, or those on the watched side of three quarters of the reference. */
   readonly referenceShare: number;

@@ -30,7 +30,7 @@ export type DriftOptions = {
   readonly weights?: ReadonlyMap<string, number>;
 };
 
-export type ChangedCase = {
+type ChangedCase = {
   readonly id: string;
   /** Mean score in the baseline. */
   readonly before: number;
@@ -39,7 +39,7 @@ export type ChangedCase = {
 };
 
 /** How a number of the latest runs, taken together, compare with the baseline. */
-export type DriftEvidence = {
+type DriftEvidence = {
   /** How many of the latest runs were taken together. */
   readonly runs: number;
   /** How often chance alone would lower the score by as much; 1, untested, for a drop below `minEffect`. */

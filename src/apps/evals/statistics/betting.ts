@@ -74,19 +74,7 @@ export function logCapitalAbove(
   mean: number,
   times: number = 1,
 ): number {
-  if (mean <= 0) return Number.POSITIVE_INFINITY;
-  const heaviest = Math.max(...scores.map(({ weight = 1 }) => weight));
-  return logMeanExp(
-    stakes.map(
-      (stake) =>
-        times *
-        sumOf(
-          scores.map(({ score, weight = 1 }) =>
-            Math.log(payoff(score, mean, (stake * weight) / heaviest)),
-          ),
-        ),
-    ),
-  );
+  return logCapital(tallied(scores), mean, times);
 }
 
 /**
@@ -103,10 +91,36 @@ export function meanSequence(
   const needed = -Math.log((1 - confidence) / 2);
   const lowerBound = (side: readonly WeightedScore[]): number => {
     const mean = sumOf(side.map(({ score, weight = 1 }) => score * weight)) / total;
-    return bisect((candidate) => needed - logCapitalAbove(side, candidate), 0, mean);
+    const tally = tallied(side);
+    return bisect((candidate) => needed - logCapital(tally, candidate, 1), 0, mean);
   };
   const upsideDown = scores.map((row) => ({ ...row, score: 1 - row.score }));
   return { low: lowerBound(scores), high: 1 - lowerBound(upsideDown) };
+}
+
+type Tallied = { readonly score: number; readonly weight: number; readonly count: number };
+
+/** Equal scores are bet on once, and counted: most suites have few different ones. The heaviest weighs 1. */
+function tallied(scores: readonly WeightedScore[]): readonly Tallied[] {
+  const heaviest = Math.max(...scores.map(({ weight = 1 }) => weight));
+  const rows = new Map<string, Tallied>();
+  for (const { score, weight = 1 } of scores) {
+    const key = `${score} ${weight}`;
+    const count = (rows.get(key)?.count ?? 0) + 1;
+    rows.set(key, { score, weight: weight / heaviest, count });
+  }
+  return [...rows.values()];
+}
+
+function logCapital(rows: readonly Tallied[], mean: number, times: number): number {
+  if (mean <= 0) return Number.POSITIVE_INFINITY;
+  const logs = stakes.map((stake) => {
+    const growth = rows.map(
+      ({ score, weight, count }) => count * Math.log(payoff(score, mean, stake * weight)),
+    );
+    return times * sumOf(growth);
+  });
+  return logMeanExp(logs);
 }
 
 /** A difference from -1 to 1 as a score from 0 to 1, and back. */

@@ -25,7 +25,7 @@ export type ChangeDetectorOptions = {
    * How many neighbouring values are counted as one, by their mean. Values of the same minute are alike; use so many
    * that the batches are not.
    *
-   * @default 10
+   * @default 5
    */
   readonly batchSize?: number;
   /**
@@ -38,7 +38,7 @@ export type ChangeDetectorOptions = {
   readonly horizon?: number;
 };
 
-export type ChangeReport = {
+type ChangeReport = {
   readonly phase: 'reference' | 'watching' | 'changed';
   /** The share of values that count: the 1s, or those on the watched side of three quarters of the reference. */
   readonly referenceShare: number;
@@ -83,7 +83,7 @@ const passedShare = 0.25;
  * Memory holds the reference while it is taken, and afterwards some thirty numbers.
  */
 export function createChangeDetector(options: ChangeDetectorOptions): ChangeDetector {
-  const { watch, referenceSize = 500, batchSize = 10, falseAlarms = 0.01 } = options;
+  const { watch, referenceSize = 500, batchSize = 5, falseAlarms = 0.01 } = options;
   const { horizon = 100_000, minEffect = watch === 'share' ? 0.02 : 0.05 } = options;
   const isShare = watch === 'share';
   const needed = horizon / batchSize / (falseAlarms * (1 - referencePart));
@@ -142,7 +142,8 @@ export function createChangeDetector(options: ChangeDetectorOptions): ChangeDete
     const rank = Math.ceil(referenceSize * (1 - passedShare));
     state.threshold = sorted[rank - 1] ?? 0;
     const above = isShare ? sumOf(sorted) : referenceSize - rank;
-    const bound = betaQuantile(confidence, above + 1, isShare ? referenceSize - above : rank);
+    const below = isShare ? referenceSize - above : rank;
+    const bound = below === 0 ? 1 : betaQuantile(confidence, above + 1, below);
     state.referenceShare =
       (isShare ? above : sorted.filter((value) => value > state.threshold).length) / referenceSize;
     state.level = Math.min(bound + minEffect, 1);

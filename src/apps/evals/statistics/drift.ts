@@ -30,7 +30,7 @@ export type DriftOptions = {
   readonly weights?: ReadonlyMap<string, number>;
 };
 
-export type ChangedCase = {
+type ChangedCase = {
   readonly id: string;
   /** Mean score in the baseline. */
   readonly before: number;
@@ -39,10 +39,10 @@ export type ChangedCase = {
 };
 
 /** How a number of the latest runs, taken together, compare with the baseline. */
-export type DriftEvidence = {
+type DriftEvidence = {
   /** How many of the latest runs were taken together. */
   readonly runs: number;
-  /** How often chance alone would lower the score by as much. */
+  /** How often chance alone would lower the score by as much; 1, untested, for a drop below `minEffect`. */
   readonly pValue: number;
   /** What `pValue` may be at most: this comparison's share of the false alarms of a year. */
   readonly allowed: number;
@@ -105,11 +105,12 @@ export function detectDrift(
 ): DriftVerdict {
   const { minEffect = 0.02, runsPerYear = 52, yearlyFalseAlarms = 0.01, suites = 1 } = options;
   const allowedEachRun = yearlyFalseAlarms / runsPerYear / suites;
+  const known = baselineRows(baseline, options.weights);
   const compare = (from: number, to: number, allowed: number): Comparison => {
-    const rows = pairRows(baseline, runs.slice(from, to), options.weights);
+    const rows = withRuns(known, runs.slice(from, to));
     const effect = effectOf(rows);
-    // Most runs of most histories end here, without a test.
-    const pValue = effect >= minEffect || to === runs.length ? permutationTest(rows) : 1;
+    // Most comparisons end here, without a test.
+    const pValue = effect >= minEffect ? permutationTest(rows) : 1;
     return { rows, effect, evidence: { runs: to - from, pValue, allowed } };
   };
   let [latest, changed, start, cleanRuns] = [compare(0, 0, allowedEachRun), false, 0, 0];
@@ -154,21 +155,27 @@ function closeness({ evidence }: Comparison): number {
   return evidence.allowed / evidence.pValue;
 }
 
-/** The cases that both the baseline and the runs have scores of. */
-function pairRows(
+type BaselineRow = Omit<Row, 'current'>;
+
+function baselineRows(
   baseline: readonly RunScores[],
-  runs: readonly RunScores[],
   weights: ReadonlyMap<string, number> = new Map(),
-): readonly Row[] {
-  const scoresOf = (id: string, of: readonly RunScores[]): readonly number[] =>
-    of.flatMap((run) => run.get(id) ?? []);
+): readonly BaselineRow[] {
   const ids = new Set(baseline.flatMap((run) => [...run.keys()]));
-  return [...ids]
-    .map((id) => ({
-      ...{ id, baseline: scoresOf(id, baseline), current: scoresOf(id, runs) },
-      weight: weights.get(id) ?? 1,
-    }))
+  return [...ids].map((id) => ({
+    ...{ id, baseline: scoresOf(id, baseline), weight: weights.get(id) ?? 1 },
+  }));
+}
+
+/** The cases that the runs have scores of as well. */
+function withRuns(known: readonly BaselineRow[], runs: readonly RunScores[]): readonly Row[] {
+  return known
+    .map((row) => ({ ...row, current: scoresOf(row.id, runs) }))
     .filter(({ current }) => current.length > 0);
+}
+
+function scoresOf(id: string, runs: readonly RunScores[]): readonly number[] {
+  return runs.flatMap((run) => run.get(id) ?? []);
 }
 
 function meanOf(values: readonly number[]): number {

@@ -30,8 +30,8 @@ export type PairedCase = {
 /** Scores are compared in hundredths, unless a coarser unit fits them all. */
 const finestUnit = 100;
 
-/** The evidence of a case is counted in these steps from 0 to 1. */
-const evidenceUnit = 36;
+/** The most evidence that a case could give, on average, is counted in so many steps. */
+const evidenceSteps = 36;
 
 /** Probabilities below this are left out of sums, and added to the result instead. */
 const negligible = 1e-20;
@@ -54,25 +54,19 @@ const negligible = 1e-20;
  */
 export function permutationTest(cases: readonly PairedCase[]): number {
   const compared = cases.filter(({ baseline, current }) => baseline.length * current.length > 0);
-  const heaviest = Math.max(...compared.map(({ weight = 1 }) => weight));
   const unit = unitOf(compared.flatMap(({ baseline, current }) => [...baseline, ...current]));
-  const inUnits = (score: number): number => Math.round(score * unit);
+  const strata = compared
+    .map((row) => stratumOf(row, unit))
+    .filter(({ values }) => values[0] !== values.at(-1));
+  const largest = sumOf(strata.map((stratum) => largestEvidence(stratum))) / strata.length;
+  const steps = evidenceSteps / largest;
   const known = new Map<string, Evidence>();
   let total: Evidence = { from: 0, shares: Float64Array.of(1), lost: 0 };
   let observed = 0;
-  for (const { baseline, current, weight = 1 } of compared) {
-    const most = (weight / heaviest) * evidenceUnit;
-    const [old, now] = [baseline.map(inUnits), current.map(inUnits)];
-    const all = [...old, ...now].sort((a, b) => a - b);
-    if (all[0] === all.at(-1)) continue;
-    /** The evidence if the current runs have this sum. */
-    const evidenceOf = (sum: number): number => {
-      const drop = ((sumOf(all) - sum) / old.length - sum / now.length) / unit;
-      return Math.round(drop * Math.abs(drop) * most);
-    };
-    observed += evidenceOf(sumOf(now));
-    const key = `${weight}:${now.length}:${all}`;
-    const evidence = known.get(key) ?? evidenceByChance(all, now.length, evidenceOf);
+  for (const stratum of strata) {
+    observed += Math.round(evidenceOf(stratum, stratum.observed) * steps);
+    const key = `${stratum.weight}:${stratum.count}:${stratum.values}`;
+    const evidence = known.get(key) ?? evidenceByChance(stratum, steps);
     known.set(key, evidence);
     total = added(total, evidence);
   }
@@ -80,15 +74,42 @@ export function permutationTest(cases: readonly PairedCase[]): number {
   return Math.min(1, asMuch + total.lost);
 }
 
+/** A case with whole numbers for scores. */
+type Stratum = {
+  /** The scores of all runs, sorted. */
+  readonly values: readonly number[];
+  /** How many of the runs are current, and the sum of their scores. */
+  readonly count: number;
+  readonly observed: number;
+  readonly weight: number;
+};
+
+function stratumOf({ baseline, current, weight = 1 }: PairedCase, unit: number): Stratum {
+  const inUnits = (score: number): number => Math.round(score * unit);
+  const now = current.map(inUnits);
+  const values = [...baseline.map(inUnits), ...now].sort((a, b) => a - b);
+  return { values, count: now.length, observed: sumOf(now), weight };
+}
+
+/** The evidence if the current runs have this sum. */
+function evidenceOf({ values, count, weight }: Stratum, sum: number): number {
+  const drop = (sumOf(values) - sum) / (values.length - count) - sum / count;
+  return weight * drop * Math.abs(drop);
+}
+
+/** Of either sign. It does not depend on which runs are the current ones, so it may choose the steps of the test. */
+function largestEvidence(stratum: Stratum): number {
+  const lowest = sumOf(stratum.values.slice(0, stratum.count));
+  const highest = sumOf(stratum.values.slice(-stratum.count));
+  return Math.max(evidenceOf(stratum, lowest), -evidenceOf(stratum, highest));
+}
+
 /** The distribution of evidence: `shares[i]` is the probability of `from + i`, `lost` that of what was left out. */
 type Evidence = { readonly from: number; readonly shares: Float64Array; readonly lost: number };
 
-/** The distribution if `count` of the values (sorted) are drawn at random: subsets are counted by their sum. */
-function evidenceByChance(
-  values: readonly number[],
-  count: number,
-  evidenceOf: (sum: number) => number,
-): Evidence {
+/** The distribution if the current runs are drawn at random: subsets are counted by their sum. */
+function evidenceByChance(stratum: Stratum, steps: number): Evidence {
+  const { values, count } = stratum;
   const [least = 0, greatest = 0] = [values[0], values.at(-1)];
   const range = (greatest - least) * count;
   const width = range + 1;
@@ -103,15 +124,15 @@ function evidenceByChance(
   }
   const subsets = ways.subarray(count * width);
   const all = sumOf(subsets);
-  const [first, last] = [subsets.findIndex(Boolean), subsets.findLastIndex(Boolean)];
+  const stepsAt = (sum: number): number =>
+    Math.round(evidenceOf(stratum, sum + least * count) * steps);
   // Evidence falls as the sum rises.
-  const from = evidenceOf(last + least * count);
-  const shares = new Float64Array(evidenceOf(first + least * count) - from + 1);
+  const from = stepsAt(subsets.findLastIndex(Boolean));
+  const shares = new Float64Array(stepsAt(subsets.findIndex(Boolean)) - from + 1);
   subsets.forEach((number, sum) => {
-    if (number > 0) {
-      const index = evidenceOf(sum + least * count) - from;
-      shares[index] = (shares[index] ?? 0) + number / all;
-    }
+    if (number === 0) return;
+    const index = stepsAt(sum) - from;
+    shares[index] = (shares[index] ?? 0) + number / all;
   });
   return { from, shares, lost: 0 };
 }

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { untilAborted } from '../../internal/until-aborted.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { RouterEvents } from '../../protocol/events.ts';
 import type { ToolCallPart, ToolResultPart } from '../../protocol/message.ts';
@@ -8,7 +9,6 @@ import type { OpenCall, RunRecord } from './run-record.ts';
 import type { RunPart, ToolStatus } from './run-result.ts';
 import type { RunnableTool } from './tool.ts';
 import { failedResult } from './tool-output.ts';
-import { untilAborted } from './until-aborted.ts';
 import { type ValidInput, validInput } from './valid-input.ts';
 
 type ToolEventName = 'tool-start' | 'tool-end' | 'tool-denied';

@@ -1,6 +1,7 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { emitEvent } from '../../internal/emit-event.ts';
 import { once } from '../../internal/once.ts';
+import { untilAborted } from '../../internal/until-aborted.ts';
 import type { Attempt } from '../../protocol/attempt.ts';
 import type { CallOptions } from '../../protocol/call-options.ts';
 import type { Completion } from '../../protocol/completion.ts';
@@ -12,7 +13,6 @@ import { encodeRecord, type RunRecord } from './run-record.ts';
 import type { RunPart, RunResult } from './run-result.ts';
 import { StepIds } from './step-ids.ts';
 import type { RunnableTool } from './tool.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** The state of a run before one of its steps, for a function that chooses the tier. */
 export type NextStep = {

@@ -7,6 +7,7 @@ import type { Router } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import { systemRuntime } from '../../runtime.ts';
 import { readBaseline, withResult, writeBaseline } from './baseline.ts';
+import { checkEvalsOptions, checkRunOptions } from './check-options.ts';
 import { compareRun, type RunReport } from './compare-run.ts';
 import { Estimator, type SuiteEstimate } from './estimate.ts';
 import { type LoadedSuite, loadSuite } from './loaded-suite.ts';
@@ -119,6 +120,7 @@ export function createEvals<
   // Names of tiers and targets are data here, and checked at run time.
   const router = typedRouter as unknown as Router;
   const { suites, results, concurrency = defaultConcurrency, runtime = systemRuntime } = options;
+  checkEvalsOptions(options);
   if (!Array.isArray(suites) || suites.length === 0) {
     throw new SignalboxError(
       'config',
@@ -218,6 +220,7 @@ export function createEvals<
 
   async function run(runOptions: EvalRunOptions = {}): Promise<EvalReport> {
     const { maxUsd = Number.POSITIVE_INFINITY, signal, onProgress = () => undefined } = runOptions;
+    checkRunOptions(runOptions);
     checkNumber('maxUsd', maxUsd, (each) => each > 0);
     const prepared = await prepare(runOptions);
     const baseline = readBaseline(runOptions.baseline ?? options.baseline);
@@ -226,7 +229,7 @@ export function createEvals<
     let usd = 0;
     for (const each of prepared) {
       const { suite, directory, targets, estimator, earlier } = each;
-      const unpriced = targets.find((target) => !estimator.isPriced(target));
+      const unpriced = estimator.unpriced(targets);
       if (maxUsd !== Number.POSITIVE_INFINITY && unpriced !== undefined) {
         const problem = `maxUsd: the price of ${unpriced} is unknown; set it in "prices", or leave it out`;
         throw new SignalboxError('config', problem);

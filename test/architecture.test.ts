@@ -58,6 +58,8 @@ const allowed: Record<string, readonly string[]> = {
   stores: rooms2,
   plugins: rooms2,
   apps: [...rank1, 'router'],
+  // An error in a page's stream is the sentence of `errorResponse`.
+  'apps/ai-sdk': [...rank1, 'telemetry'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
     ...[...rank1, 'router', 'apps/config-source', 'apps/reports', 'plugins/policies'],

@@ -49,6 +49,11 @@ describe('the package', () => {
     expect(strangers).toEqual([]);
   });
 
+  it("describes models of the AI SDK without the AI SDK's types", () => {
+    expect(readFileSync(join(dist, 'ai-sdk.d.ts'), 'utf8')).toContain('tierModel');
+    expect(packagesIn('ai-sdk.d.ts').filter((each) => !isBuiltin(each))).toEqual([]);
+  });
+
   it('reaches no adapter, plugin or app from its main entry', () => {
     const rooms = new Set(sourcesBehind('index.js').map((source) => source.split('/')[0]));
     expect(rooms).toContain('engine');

@@ -7,7 +7,7 @@ import {
   type UIMessage,
 } from 'ai';
 import { describe, expect, it } from 'vitest';
-import { toUIMessageStream } from '../../../src/adapters/ai-sdk/ui-message-stream.ts';
+import { toUIMessageStream } from '../../../src/apps/ai-sdk/ui-message-stream.ts';
 import {
   type CallOptions,
   createRouter,

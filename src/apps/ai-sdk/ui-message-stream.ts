@@ -3,6 +3,8 @@ import type { Completion, FinishReason } from '../../protocol/completion.ts';
 import type { Citation, Media, Part, ToolCallPart } from '../../protocol/message.ts';
 import type { CompletionStream, StreamPart } from '../../protocol/stream-part.ts';
 import { errorResponse } from '../../telemetry/error-response.ts';
+import { finishReasons } from './finish-reasons.ts';
+import { pulledStream } from './pulled-stream.ts';
 
 type Block = 'text' | 'reasoning';
 
@@ -25,18 +27,6 @@ export type AnswerUIMessageChunk =
     }
   | { type: 'finish'; finishReason: (typeof finishReasons)[FinishReason] }
   | { type: 'error'; errorText: string };
-
-const finishReasons = {
-  stop: 'stop',
-  length: 'length',
-  tool_calls: 'tool-calls',
-  content_filter: 'content-filter',
-  refusal: 'content-filter',
-  context_length: 'length',
-  pause: 'other',
-  error: 'error',
-  other: 'other',
-} as const satisfies Record<FinishReason, string>;
 
 type Answer = Pick<Completion, 'finishReason'>;
 
@@ -164,18 +154,5 @@ export function toUIMessageStream(
 ): ReadableStream<AnswerUIMessageChunk> {
   const reader = stream[Symbol.asyncIterator]();
   const chunks = chunksOf({ [Symbol.asyncIterator]: () => reader });
-  return new ReadableStream<AnswerUIMessageChunk>(
-    {
-      async pull(controller) {
-        const next = await chunks.next();
-        if (next.done === true) controller.close();
-        else controller.enqueue(next.value);
-      },
-      async cancel() {
-        await reader.return?.();
-      },
-    },
-    // Nothing is pulled before the first read.
-    { highWaterMark: 0 },
-  );
+  return pulledStream(chunks, () => reader.return?.());
 }

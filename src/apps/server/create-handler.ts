@@ -2,14 +2,13 @@ import { SignalboxError } from '../../errors.ts';
 import { own } from '../../internal/own.ts';
 import type { Router } from '../../protocol/router.ts';
 import { systemRuntime } from '../../runtime.ts';
-import type { ServedWire } from '../../wires/common/serve.ts';
 import { type Access, type Authenticate, accessProblem, accessTo } from './access.ts';
 import { type Ask, jsonReply, type ServedRouter } from './ask.ts';
 import { clientTags } from './client-tags.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { HttpProblem, shownError } from './problems.ts';
 import { type BodyLimits, readBody } from './read-body.ts';
-import { type Endpoint, endpointAt } from './routes.ts';
+import { type Endpoint, type ErrorWire, endpointAt } from './routes.ts';
 import { toExchange, toResponse } from './web.ts';
 
 export type HandlerOptions = {
@@ -112,14 +111,15 @@ function checkMethod({ method }: Exchange, endpoint: Endpoint): void {
   throw new HttpProblem(405, 'invalid_request', message, { headers });
 }
 
-function errorReply(error: unknown, wire: Pick<ServedWire, 'errorBody'>, ask: PartialAsk): Reply {
+function errorReply(error: unknown, wire: ErrorWire, ask: PartialAsk): Reply {
   const { status, headers, error: shown } = shownError(error);
   const { exchange, path, serial, at } = ask;
   const request = {
     ...{ wire: undefined, method: exchange.method, path, headers: {}, body: {} },
     ...{ model: '', stream: false, key: undefined },
   };
-  return jsonReply(wire.errorBody(shown, { request, serial, at }), headers, status);
+  const body = wire.errorBody(shown, { request, serial, at });
+  return jsonReply(body, headers, wire.statusOf?.(shown) ?? status);
 }
 
 type PartialAsk = Pick<Ask, 'exchange' | 'path' | 'serial' | 'at'>;
@@ -131,15 +131,14 @@ function createResponder(router: ServedRouter, settings: Settings): Respond {
     const at = systemRuntime.now();
     const { path: whole } = exchange;
     const path = whole.startsWith(`${basePath}/`) ? whole.slice(basePath.length) : '';
-    const endpoint = endpointAt(path);
+    const endpoint = endpointAt(path, exchange);
     const ask = { exchange, path, serial, at };
     let reply: Reply;
     try {
       const access = await authenticated(settings, exchange);
       if (endpoint.answer === undefined) {
-        throw new HttpProblem(404, 'invalid_request', 'There is nothing at this path.', {
-          code: 'not_found',
-        });
+        const message = endpoint.absence ?? 'There is nothing at this path.';
+        throw new HttpProblem(404, 'invalid_request', message, { code: 'not_found' });
       }
       checkMethod(exchange, endpoint);
       const body = endpoint.method === 'POST' ? await readBody(exchange, settings) : {};
@@ -152,7 +151,8 @@ function createResponder(router: ServedRouter, settings: Settings): Respond {
     } catch (error) {
       reply = errorReply(error, endpoint.wire, ask);
     }
-    return { ...reply, headers: { ...reply.headers, 'x-request-id': `req_${serial}` } };
+    const { requestIdHeader = 'x-request-id' } = endpoint.wire;
+    return { ...reply, headers: { ...reply.headers, [requestIdHeader]: `req_${serial}` } };
   };
 }
 

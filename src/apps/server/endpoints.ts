@@ -108,25 +108,37 @@ export async function createImages(ask: Ask): Promise<Reply> {
   return jsonReply(reply, exposed(ask, result));
 }
 
-/** The tiers that the key may call. */
-async function modelsOf({ router, access }: Ask): Promise<readonly JsonObject[]> {
+/** The names of the tiers that the key may call. */
+export async function modelsOf({ router, access }: Ask): Promise<readonly string[]> {
   const { tiers } = await router.describe();
   return tiers
-    .filter(({ name }) => access.tiers === undefined || access.tiers.includes(name))
-    .map(({ name }) => ({ id: name, object: 'model', created: 0, owned_by: 'signalbox' }));
+    .map(({ name }) => name)
+    .filter((name) => access.tiers === undefined || access.tiers.includes(name));
+}
+
+/**
+ * The tier in the path of `GET /models/{id}`.
+ * @throws HttpProblem if the key may not call it
+ */
+export async function requestedModel(ask: Ask): Promise<string> {
+  const id = decoded(ask.path.slice('/models/'.length));
+  const model = (await modelsOf(ask)).find((each) => each === id);
+  if (model === undefined) throw unknownModel();
+  return model;
+}
+
+function modelObject(id: string): JsonObject {
+  return { id, object: 'model', created: 0, owned_by: 'signalbox' };
 }
 
 /** `GET /models` */
 export async function listModels(ask: Ask): Promise<Reply> {
-  return jsonReply({ object: 'list', data: await modelsOf(ask) });
+  return jsonReply({ object: 'list', data: (await modelsOf(ask)).map(modelObject) });
 }
 
 /** `GET /models/{id}` */
 export async function retrieveModel(ask: Ask): Promise<Reply> {
-  const id = decoded(ask.path.slice('/models/'.length));
-  const model = (await modelsOf(ask)).find((each) => each.id === id);
-  if (model === undefined) throw unknownModel();
-  return jsonReply(model);
+  return jsonReply(modelObject(await requestedModel(ask)));
 }
 
 function decoded(text: string): string | undefined {

@@ -13,7 +13,7 @@ import { type Ask, checkTier, exposed, jsonReply, turnOf } from './ask.ts';
 import type { EventSource, Reply } from './exchange.ts';
 import { shownError } from './problems.ts';
 
-const heartbeat = ': keep-alive\n\n';
+const comment = ': keep-alive\n\n';
 
 const eventHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -27,13 +27,16 @@ function encode({ event, data }: Frame): string {
   return event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`;
 }
 
+/** What is sent when there was no event for a time. */
+type Idle = Pick<EventSource, 'heartbeat' | 'heartbeatMs'>;
+
 type Reader = AsyncIterator<StreamPart<Completion>, void>;
 
 type Step = IteratorResult<StreamPart<Completion>, void>;
 
 /** An answer as a wire's events, while it arrives. A failure is an event too. */
 class AnswerEvents implements EventSource {
-  readonly heartbeat = heartbeat;
+  readonly heartbeat: string;
   readonly heartbeatMs: number;
   readonly #reader: Reader;
   readonly #writer: AnswerWriter;
@@ -42,11 +45,12 @@ class AnswerEvents implements EventSource {
   #isOver = false;
   #hasBegun = false;
 
-  constructor(reader: Reader, writer: AnswerWriter, first: Promise<Step>, heartbeatMs: number) {
+  constructor(reader: Reader, writer: AnswerWriter, first: Promise<Step>, idle: Idle) {
     this.#reader = reader;
     this.#writer = writer;
     this.#first = first;
-    this.heartbeatMs = heartbeatMs;
+    this.heartbeat = idle.heartbeat;
+    this.heartbeatMs = idle.heartbeatMs;
   }
 
   async next(): Promise<string | undefined> {
@@ -118,6 +122,7 @@ async function firstOrLate(first: Promise<unknown>, ms: number): Promise<void> {
 
 async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply> {
   const { router, exchange, heartbeatMs } = ask;
+  const { heartbeat = comment } = wire;
   const stream = router.stream(asked.model, asked.messages, {
     ...asked.options,
     tags: ask.tags,
@@ -134,7 +139,7 @@ async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply
   return {
     status: 200,
     headers: { ...eventHeaders, ...exposed(ask, shown) },
-    body: new AnswerEvents(reader, writer, first, heartbeatMs),
+    body: new AnswerEvents(reader, writer, first, { heartbeat, heartbeatMs }),
   };
 }
 

@@ -62,7 +62,8 @@ const allowed: Record<string, readonly string[]> = {
   'apps/ai-sdk': [...rank1, 'telemetry'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
-    ...[...rank1, 'router', 'apps/config-source', 'apps/reports', 'plugins/policies'],
+    ...[...rank1, 'router', 'apps/config-source', 'apps/reports', 'apps/server'],
+    'plugins/policies',
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],
   // Reports what is wrong with a document before there is a router.

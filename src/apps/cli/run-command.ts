@@ -6,6 +6,7 @@ import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
 import { explainCommand } from './explain-command.ts';
 import { reportCommand } from './report-command.ts';
+import { serveCommand } from './serve-command.ts';
 import { noTerminal, type Terminal } from './terminal.ts';
 import { isUsageProblem } from './usage-problem.ts';
 
@@ -15,6 +16,7 @@ const help = `signalbox: an LLM router inside your process
   signalbox explain <file> --tier <name>   show which targets a call would try
   signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
   signalbox report <events> --by <name>    show costs, times and failures
+  signalbox serve <file> --port <n>        answer clients of OpenAI and Anthropic
   signalbox audit verify <file>…           find what was changed in an audit log
   signalbox <command> --help
   signalbox --help                         print this text
@@ -31,10 +33,11 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['explain', explainCommand],
   ['drill', drillCommand],
   ['report', reportCommand],
+  ['serve', serveCommand],
   ['audit', auditCommand],
 ]);
 
-/** Runs the command in the arguments. Never throws and prints nothing. */
+/** Runs the command in the arguments. Never throws. Only `serve` prints something itself. */
 export async function runCommand(
   args: readonly string[],
   terminal: Terminal = noTerminal,

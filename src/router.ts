@@ -14,11 +14,13 @@ import { explainCall, takeSnapshot } from './engine/inspect/inspect.ts';
 import { demoteTarget, isolateTarget } from './engine/inspect/isolate.ts';
 import { addListeners } from './engine/inspect/plugin-listeners.ts';
 import { SignalboxError } from './errors.ts';
+import { emitEvent } from './internal/emit-event.ts';
 import { nodeVersionProblem } from './internal/node-version.ts';
 import type { CallOptions, TargetId } from './protocol/call-options.ts';
 import type { RouterConfig } from './protocol/config.ts';
 import type { ConfigSource, FollowOptions } from './protocol/config-source.ts';
 import type { DrillOptions } from './protocol/drill.ts';
+import type { RouterEvent } from './protocol/events.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
 import type { Plugin } from './protocol/plugin.ts';
@@ -135,6 +137,9 @@ function openRouter(config: RouterConfig<string, string, string>) {
     },
     close,
     [Symbol.asyncDispose]: () => close(),
+    [emitEvent](event: Omit<RouterEvent, 'at'>): void {
+      emitter.emit({ ...event, at: Math.round(runtime.now()) } as RouterEvent);
+    },
   };
 }
 

@@ -68,6 +68,8 @@ const allowed: Record<string, readonly string[]> = {
   ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
+  // Validates the inputs of tools with plain JSON Schema, which the engine leaves to its callers.
+  'apps/agents': [...rank1, 'validation'],
   // Speaks the wires of vendors to clients.
   'apps/server': [...rank1, 'router', 'telemetry', 'wires'],
   // Reads events, from a router or a file.

@@ -53,6 +53,17 @@ type OfBudget = {
   readonly resetsAt?: number;
 };
 
+/** One tool call in a run of `runTools`. The event belongs to the call of the router whose answer has it. */
+type OfToolCall = {
+  /** Id of the run: the same in all of its steps, and after it was resumed. */
+  readonly runId: string;
+  /** Index of the step, from 0. */
+  readonly step: number;
+  /** Name of the tool. */
+  readonly tool: string;
+  readonly toolCallId: string;
+};
+
 type Skip = { readonly target: string; readonly key?: number; readonly reason: string };
 
 /** A kind of content in a request. */
@@ -187,6 +198,31 @@ type Payloads<TierName extends string> = {
     /** The reason as your application gave it, up to 1,000 characters. It may be text of a user: the router does not look into it. */
     readonly reason?: string;
   };
+  /** `runTools` starts a tool that the answer of the call asked for. */
+  'tool-start': OfCall<TierName> &
+    OfToolCall & {
+      /** A person approved this call. */
+      readonly approved?: true;
+    };
+  /** The tool has ended, or `runTools` no longer waits for it. */
+  'tool-end': OfCall<TierName> &
+    OfToolCall & {
+      /** `aborted`: the run was. */
+      readonly status: 'ok' | 'error' | 'timeout' | 'aborted';
+      readonly durationMs: number;
+      /** The class of what it threw, and its `code` if it has one. Not the message, which may repeat the input. */
+      readonly error?: { readonly name: string; readonly code?: string };
+    };
+  /** `runTools` does not run a tool call: the model is told that it was denied. */
+  'tool-denied': OfCall<TierName> &
+    OfToolCall & {
+      /** Why: a plugin denied it, nobody can be asked, the answer was no, or `approve` failed. */
+      readonly reason: 'policy' | 'no-approval' | 'not-approved' | 'approve-failed';
+      /** The plugin, with reason `policy`. */
+      readonly policy?: string;
+      /** The plugin's rule. */
+      readonly rule?: string;
+    };
   'circuit-open': OfCall<TierName> & {
     readonly target: string;
     /** Epoch milliseconds. */

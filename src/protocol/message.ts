@@ -101,8 +101,13 @@ export type ToolCallPart<Name extends string = string, Input = Json> = {
   readonly rawInput?: string | undefined;
   readonly invalid?: boolean | undefined;
   readonly opaque?: Opaque | undefined;
-  /** A plugin denied the call. It is not in `toolCalls`; do not run it. */
-  readonly denied?: { readonly plugin: string; readonly rule: string } | undefined;
+  /**
+   * A plugin denied the call. It is not in `toolCalls`; do not run it. With `unlessApproved`, a person may allow this one
+   * call: `runTools` asks.
+   */
+  readonly denied?:
+    | { readonly plugin: string; readonly rule: string; readonly unlessApproved?: true }
+    | undefined;
 };
 export type ToolResultPart = {
   readonly type: 'tool-result';

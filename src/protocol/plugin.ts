@@ -187,8 +187,14 @@ export interface PartsHook {
   end?(): PluginParts | Promise<PluginParts>;
 }
 
-/** The decision about a tool call. A denied call is not in `toolCalls`; its part in `content` has `denied`. */
-export type ToolCallDecision = 'allow' | { readonly replace: Json } | { readonly deny: string };
+/**
+ * The decision about a tool call. A denied call is not in `toolCalls`; its part in `content` has `denied`. With
+ * `unlessApproved`, a caller that asks a person about this one call, as `runTools` does, may still run it.
+ */
+export type ToolCallDecision =
+  | 'allow'
+  | { readonly replace: Json }
+  | { readonly deny: string; readonly unlessApproved?: true };
 
 /** Listeners by the name of their event; `'*'` receives every event. */
 export type PluginListeners = {

@@ -13,7 +13,8 @@ export type Tool<
   /** Asks the vendor to enforce the schema, if it supports that. @default false */
   readonly strict?: boolean | undefined;
   /**
-   * Running it cannot be undone. Not sent to the vendor: `guardTools` denies such a call unless it is allowed.
+   * Running it cannot be undone. Not sent to the vendor: `guardTools` denies such a call unless it is allowed, and
+   * `runTools` asks for approval.
    * @default false
    */
   readonly destructive?: boolean | undefined;

@@ -29,6 +29,8 @@ const levels: Readonly<Partial<Record<EventName, LogLevel>>> = {
   'circuit-open': 'warn',
   'rate-limited': 'warn',
   'shape-changed': 'warn',
+  'tool-start': 'debug',
+  'tool-denied': 'warn',
   'budget-warning': 'warn',
   'budget-exceeded': 'warn',
   'store-error': 'error',
@@ -40,6 +42,7 @@ const levels: Readonly<Partial<Record<EventName, LogLevel>>> = {
 function levelOf(event: RouterEvent): LogLevel {
   if (event.type === 'call-end' && event.status === 'error') return 'error';
   if (event.type === 'attempt-end' && event.outcome === 'error') return 'warn';
+  if (event.type === 'tool-end' && event.status !== 'ok') return 'warn';
   return own(levels, event.type) ?? 'info';
 }
 

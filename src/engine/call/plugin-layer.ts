@@ -341,7 +341,8 @@ export class PluginLayer {
     if (decision === 'allow') return toolCall;
     if ('deny' in decision) {
       this.call.verdict({ kind: 'deny', rule: decision.deny });
-      return { ...toolCall, denied: { plugin: this.plugin.name, rule: decision.deny } };
+      const { deny: rule, ...more } = decision;
+      return { ...toolCall, denied: { plugin: this.plugin.name, rule, ...more } };
     }
     const { rawInput: _, invalid: _invalid, ...rest } = toolCall;
     return { ...rest, input: decision.replace };

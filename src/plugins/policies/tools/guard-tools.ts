@@ -145,7 +145,8 @@ async function fits(toolCall: ToolCallPart, call: PluginCall): Promise<boolean> 
 /**
  * Decides which tool calls of a model reach your application. A denied call is not in `toolCalls`; its part in `content`
  * has `denied: { plugin: 'tools', rule }`. The rules are `denied`, `not-allowed`, `destructive`, `arguments` (they do not
- * fit the tool's schema) and `rate-limit`.
+ * fit the tool's schema) and `rate-limit`. Of these, only `destructive` can be overruled: by the `approve` of `runTools`,
+ * for one call.
  *
  * @throws SignalboxError `config` for bad options
  */
@@ -170,9 +171,13 @@ export function guardTools(options: GuardToolsOptions = {}): Plugin {
     async onToolCall(toolCall, call) {
       const { name } = toolCall;
       const problem = problemOf(name, call);
-      if (problem !== undefined) return { deny: problem };
-      if (!(await fits(toolCall, call))) return { deny: 'arguments' };
-      return rates.take(name, call.runtime.now()) ? 'allow' : { deny: 'rate-limit' };
+      const isDestructive = problem === 'destructive';
+      if (problem !== undefined && !isDestructive) return { deny: problem };
+      const isFit = await fits(toolCall, call);
+      if (!isFit) return { deny: problem ?? 'arguments' };
+      // One that waits for approval counts, because it is not seen here again when it is approved.
+      if (!rates.take(name, call.runtime.now())) return { deny: 'rate-limit' };
+      return isDestructive ? { deny: 'destructive', unlessApproved: true } : 'allow';
     },
   };
 }

@@ -18,6 +18,7 @@ export default defineConfig({
     policies: 'src/policies.ts',
     agents: 'src/agents.ts',
     server: 'src/server.ts',
+    mcp: 'src/mcp.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli.ts',
   },

@@ -5,6 +5,7 @@ import { checkCommand } from './check-command.ts';
 import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
 import { explainCommand } from './explain-command.ts';
+import { mcpCommand } from './mcp-command.ts';
 import { reportCommand } from './report-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { noTerminal, type Terminal } from './terminal.ts';
@@ -18,6 +19,7 @@ const help = `signalbox: an LLM router inside your process
   signalbox report <events> --by <name>    show costs, times and failures
   signalbox serve <file> --port <n>        answer clients of OpenAI and Anthropic
   signalbox audit verify <file>…           find what was changed in an audit log
+  signalbox mcp <file>                     serve a router's tiers as tools over MCP
   signalbox <command> --help
   signalbox --help                         print this text
   signalbox --version                      print the version
@@ -35,9 +37,10 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['report', reportCommand],
   ['serve', serveCommand],
   ['audit', auditCommand],
+  ['mcp', mcpCommand],
 ]);
 
-/** Runs the command in the arguments. Never throws. Only `serve` prints something itself. */
+/** Runs the command in the arguments. Never throws. Only `serve` and `mcp` print something themselves. */
 export async function runCommand(
   args: readonly string[],
   terminal: Terminal = noTerminal,

@@ -2,20 +2,22 @@ import { type AnthropicProvider, createAnthropic } from '@ai-sdk/anthropic';
 import { generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { clientKey, HandlerServer } from '../support/served.ts';
 import { vendorNames } from '../support/vendors.ts';
-import { type Served, serveVendors } from './anthropic-server.ts';
 
-let served: Served;
+let server: HandlerServer;
 let provider: AnthropicProvider;
 beforeAll(async () => {
-  served = await serveVendors();
-  provider = createAnthropic({ baseURL: `${served.baseURL}/v1`, apiKey: served.clientKey });
+  server = await HandlerServer.start();
+  provider = createAnthropic({ baseURL: server.url, apiKey: clientKey });
 });
-afterAll(() => served.close());
-beforeEach(() => served.simulators.reset());
+afterAll(() => server.close());
+beforeEach(() => {
+  server.serve();
+});
 
 describe.each(vendorNames)("the AI SDK's Anthropic, with %s behind the handler", (name) => {
-  const simulator = () => served.vendor(name).simulator;
+  const simulator = () => server.vendor(name).simulator;
   const lastBody = () => JSON.stringify(simulator().log.at(-1)?.body);
   const model = () => provider(name);
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import Anthropic from '@anthropic-ai/sdk';
+import Anthropic, { type ClientOptions } from '@anthropic-ai/sdk';
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
 import { jsonSchemaOutputFormat } from '@anthropic-ai/sdk/helpers/json-schema';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SimulatedErrorKind } from '../../src/testing.ts';
+import { clientKey, HandlerServer } from '../support/served.ts';
 import { vendorNames } from '../support/vendors.ts';
-import { type Served, serveVendors } from './anthropic-server.ts';
 
 const png =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
@@ -23,18 +23,25 @@ const weather = {
 
 const hi: Anthropic.MessageParam[] = [{ role: 'user', content: 'Hi' }];
 
-let served: Served;
+let server: HandlerServer;
 let client: Anthropic;
 beforeAll(async () => {
-  served = await serveVendors();
-  client = served.client();
+  server = await HandlerServer.start();
+  client = clientWith({});
 });
-afterAll(() => served.close());
-beforeEach(() => served.simulators.reset());
+afterAll(() => server.close());
+beforeEach(() => {
+  server.serve();
+});
+
+function clientWith(options: ClientOptions): Anthropic {
+  const baseURL = `http://127.0.0.1:${server.port}`;
+  return new Anthropic({ apiKey: clientKey, baseURL, maxRetries: 0, ...options });
+}
 
 describe.each(vendorNames)('the SDK of Anthropic, with %s behind the handler', (name) => {
   const base = { model: name, max_tokens: 4000, messages: hi };
-  const simulator = () => served.vendor(name).simulator;
+  const simulator = () => server.vendor(name).simulator;
   const lastBody = () => JSON.stringify(simulator().log.at(-1)?.body);
 
   it('gets a message', async () => {
@@ -216,23 +223,17 @@ describe.each(vendorNames)('the SDK of Anthropic, with %s behind the handler', (
     ['invalid_request', Anthropic.BadRequestError, 'invalid_request_error'],
     ['server_error', Anthropic.InternalServerError, 'api_error'],
   ])('gets an error of its own class for %s', async (kind, errorClass, type) => {
-    // A router of its own: the others must not wait for the limit.
-    const fresh = await serveVendors();
-    try {
-      fresh.vendor(name).simulator.fault({ type: 'status', kind, retryAfterSeconds: 700 });
-      const call = fresh.client().messages.create(base);
-      const error: unknown = await call.catch((reason: unknown) => reason);
-      expect(error).toBeInstanceOf(errorClass);
-      expect(error).toMatchObject({ type, requestID: expect.stringMatching(/^req_\w+$/) });
-      const isLimit = kind === 'rate_limited' || kind === 'overloaded';
-      if (isLimit)
-        expect(
-          Number(error instanceof Anthropic.APIError && error.headers?.get('retry-after')),
-        ).toBeGreaterThan(600);
-      if (kind === 'context_length')
-        expect(error).toMatchObject({ apiMessage: expect.stringMatching(/^prompt is too long/) });
-    } finally {
-      await fresh.close();
+    simulator().fault({ type: 'status', kind, retryAfterSeconds: 700 });
+    const call = client.messages.create(base);
+    const error: unknown = await call.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(errorClass);
+    expect(error).toMatchObject({ type, requestID: expect.stringMatching(/^req_\w+$/) });
+    if (kind === 'rate_limited' || kind === 'overloaded') {
+      const headers = error instanceof Anthropic.APIError ? error.headers : undefined;
+      expect(Number(headers?.get('retry-after'))).toBeGreaterThan(600);
+    }
+    if (kind === 'context_length') {
+      expect(error).toMatchObject({ apiMessage: expect.stringMatching(/^prompt is too long/) });
     }
   });
 });
@@ -256,7 +257,7 @@ describe('the handler for clients of Anthropic', () => {
     expect((await count('How is the weather?', [weather])).input_tokens).toBeGreaterThan(
       few.input_tokens,
     );
-    expect(served.simulators.anthropic.log).toEqual([]);
+    expect(server.simulators.anthropic.log).toEqual([]);
   });
 
   it('lists the tiers as models', async () => {
@@ -267,10 +268,10 @@ describe('the handler for clients of Anthropic', () => {
   });
 
   it('accepts the key as x-api-key or as a bearer token, and nothing else', async () => {
-    const headers = { Authorization: null, 'x-api-key': served.clientKey };
-    const other = served.client({ defaultHeaders: headers });
+    const headers = { Authorization: null, 'x-api-key': clientKey };
+    const other = clientWith({ defaultHeaders: headers });
     await expect(other.messages.create(base)).resolves.toMatchObject({ type: 'message' });
-    const stranger = served.client({ apiKey: 'sk-stranger' });
+    const stranger = clientWith({ apiKey: 'sk-stranger' });
     const error = await failure(stranger.messages.create(base));
     expect(error).toBeInstanceOf(Anthropic.AuthenticationError);
     expect(error).toMatchObject({ type: 'authentication_error' });
@@ -298,20 +299,12 @@ describe('the handler for clients of Anthropic', () => {
   });
 
   it('sends pings while the model is silent', async () => {
-    const fresh = await serveVendors({ heartbeatMs: 20 });
-    try {
-      fresh.vendor('anthropic').simulator.fault({ type: 'slow-first-token', ms: 200 });
-      const response = await fetch(`${fresh.baseURL}/v1/messages`, {
-        method: 'POST',
-        headers: { 'x-api-key': fresh.clientKey, 'content-type': 'application/json' },
-        body: JSON.stringify({ ...base, stream: true }),
-      });
-      const events = (await response.text()).match(/^event: .*$/gm) ?? [];
-      expect(events.slice(0, 3)).toEqual(['event: message_start', 'event: ping', 'event: ping']);
-      expect(events.at(-1)).toBe('event: message_stop');
-    } finally {
-      await fresh.close();
-    }
+    server.serve({ heartbeatMs: 20 });
+    server.vendor('anthropic').simulator.fault({ type: 'slow-first-token', ms: 400 });
+    const response = await server.post('/messages', JSON.stringify({ ...base, stream: true }));
+    const events = (await response.text()).match(/^event: .*$/gm) ?? [];
+    expect(events.slice(0, 2)).toEqual(['event: message_start', 'event: ping']);
+    expect(events.at(-1)).toBe('event: message_stop');
   });
 
   it('rejects a body that is too large', async () => {
@@ -325,10 +318,10 @@ describe('the handler for clients of Anthropic', () => {
     const betas = ['context-management-2025-06-27'];
     const headers = { 'x-evil': 'yes', 'anthropic-workspace': 'w' };
     await client.beta.messages.create({ ...base, betas }, { headers });
-    const received = served.simulators.anthropic.log.at(-1)?.headers ?? {};
+    const received = server.simulators.anthropic.log.at(-1)?.headers ?? {};
     expect(Object.keys(received)).not.toContain('x-evil');
     expect(received['anthropic-beta'] ?? '').not.toContain('context-management');
-    expect(JSON.stringify(received)).not.toContain(served.clientKey);
+    expect(JSON.stringify(received)).not.toContain(clientKey);
   });
 
   it('takes what a coding agent sends', async () => {
@@ -352,15 +345,9 @@ describe('the handler for clients of Anthropic', () => {
         ...(index === 39 && { cache_control }),
       })),
     };
-    const response = await fetch(`${served.baseURL}/v1/messages?beta=true`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${served.clientKey}`,
-        'content-type': 'application/json',
-        'anthropic-version': '2023-06-01',
-        'anthropic-beta': 'claude-code-20250219,interleaved-thinking-2025-05-14',
-      },
-      body: JSON.stringify(body),
+    const response = await server.post('/messages?beta=true', JSON.stringify(body), {
+      'anthropic-version': '2023-06-01',
+      'anthropic-beta': 'claude-code-20250219,interleaved-thinking-2025-05-14',
     });
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);

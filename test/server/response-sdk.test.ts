@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
+import { toResponseInputItems } from 'openai/lib/responses/ResponseInputItems';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { SimulatedErrorKind } from '../../src/testing.ts';
@@ -138,11 +139,13 @@ describe.each(vendorNames)('the SDK of OpenAI on Responses, with %s behind the h
         { city: 'Oslo' },
         { city: 'Rome' },
       ]);
-      // Nothing but the output: what the program of any client does.
-      input.push(...(first.output as Input[]));
+      // As programs do: the output as it is, or with the SDK's helper for it.
+      const output =
+        verb === 'create' ? (first.output as Input[]) : toResponseInputItems(first.output);
+      input.push(...output);
       for (const [index, { call_id }] of calls.entries()) {
-        const output = index === 0 ? 'cold' : [{ type: 'input_text' as const, text: 'warm' }];
-        input.push({ type: 'function_call_output', call_id, output });
+        const result = index === 0 ? 'cold' : [{ type: 'input_text' as const, text: 'warm' }];
+        input.push({ type: 'function_call_output', call_id, output: result });
       }
       simulator().answer('Cold and warm.');
       const second = await ask();

@@ -17,6 +17,7 @@ export default defineConfig({
     reports: 'src/reports.ts',
     policies: 'src/policies.ts',
     agents: 'src/agents.ts',
+    mcp: 'src/mcp.ts',
     server: 'src/server.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli.ts',

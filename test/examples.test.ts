@@ -69,6 +69,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^POST \/search\n {2}signalbox fast.* {2}signalbox\.failover.*\n(?: {4}chat gpt-5\.4-mini {2}connection\n)+ {4}chat claude-haiku-4-5 {2}\d+ tokens\n(?:.*\n)*signalbox_cost_total\{.*\} 0\.\d+/m,
   '23-ask-before-deleting.ts':
     /^denied: delete_volume \(no-approval\)\nthe agent: Ask an administrator\.\nvolumes: staging, production\nasks: delete_volume \{ id: 'production' \}\ndenied: delete_volume \(not-approved\)\nafter a no: .*\nvolumes: staging, production$/m,
+  '27-mcp.ts':
+    /^delete_index: asks first\nsearch: runs at once\nrefused: the MCP server has changed the description .* "search": .*sha256-\S+ by sha256-\S+\nanswered by openai\/\S+$/m,
   '11-choose-and-check.ts':
     /^priority: openai.*\nround-robin: .*\nleast-busy: .*\ncheapest: .*\nfastest: .*\nweighted: \d+ of 10\nbalanced: .*\nchecked: invalid_output, then anthropic\/\S+: \{ "city": "Lisbon" \}\n0 may take an image: lacks vision$/m,
   '12-follow-sources.ts':

@@ -5,6 +5,7 @@ import { checkCommand } from './check-command.ts';
 import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
 import { explainCommand } from './explain-command.ts';
+import { mcpCommand } from './mcp-command.ts';
 import { reportCommand } from './report-command.ts';
 import { noTerminal, type Terminal } from './terminal.ts';
 import { isUsageProblem } from './usage-problem.ts';
@@ -16,6 +17,7 @@ const help = `signalbox: an LLM router inside your process
   signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
   signalbox report <events> --by <name>    show costs, times and failures
   signalbox audit verify <file>…           find what was changed in an audit log
+  signalbox mcp <file>                     serve a router's tiers as tools over MCP
   signalbox <command> --help
   signalbox --help                         print this text
   signalbox --version                      print the version
@@ -32,9 +34,10 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['drill', drillCommand],
   ['report', reportCommand],
   ['audit', auditCommand],
+  ['mcp', mcpCommand],
 ]);
 
-/** Runs the command in the arguments. Never throws and prints nothing. */
+/** Runs the command in the arguments. Never throws, and prints nothing but the messages of `mcp`. */
 export async function runCommand(
   args: readonly string[],
   terminal: Terminal = noTerminal,

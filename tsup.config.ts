@@ -16,6 +16,7 @@ export default defineConfig({
     store: 'src/store.ts',
     reports: 'src/reports.ts',
     policies: 'src/policies.ts',
+    evals: 'src/evals.ts',
     agents: 'src/agents.ts',
     server: 'src/server.ts',
     mcp: 'src/mcp.ts',

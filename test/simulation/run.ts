@@ -137,7 +137,7 @@ async function runStorms(from: number, count: number): Promise<void> {
 }
 
 async function runRequests(from: number, count: number): Promise<void> {
-  const { sendMalformed } = await import('../server/malformed.ts');
+  const { sendMalformed } = await import('../server/malformed-requests.ts');
   const { violations, counts, growthMb } = await sendMalformed(from, count);
   for (const violation of violations) console.log(violation);
   const labels = [...counts].toSorted(([one], [other]) => one.localeCompare(other));

@@ -157,7 +157,7 @@ function createResponder(router: ServedRouter, settings: Settings): Respond {
 }
 
 /**
- * Makes an HTTP handler that speaks the APIs of OpenAI over a router: clients call tiers as models. It never throws, and
+ * Makes an HTTP handler that speaks the APIs of OpenAI and Anthropic over a router: clients call tiers as models. It never throws, and
  * never answers without `authenticate`.
  *
  * @throws SignalboxError `config` for invalid options

@@ -81,7 +81,7 @@ async function serve(...args: readonly string[]): Promise<Running> {
       if (found === undefined) throw new Error(log);
       return found;
     },
-    { timeout: 15_000 },
+    { timeout: 30_000 },
   );
   return {
     ...{ child, url, output: () => output, log: () => log },
@@ -163,7 +163,7 @@ describe('signalbox serve', () => {
     expect(log).toMatch(/GET \/v1\/models 200 \d+ ms$/m);
     expect(log).toMatch(/POST \/v1\/chat\/completions 404 \d+ ms$/m);
     expect(log).not.toMatch(/secret|sk-pasted|unused/);
-  }, 30_000);
+  }, 60_000);
 
   it('lets streams finish after a signal, up to a time', async () => {
     const running = await serve('--shutdown-ms', '8000');
@@ -192,7 +192,7 @@ describe('signalbox serve', () => {
     expect(await hurried.stop()).toBe(0);
     await failure;
     await vi.waitFor(() => expect(simulators.compatible.openRequests).toBe(0));
-  }, 30_000);
+  }, 60_000);
 
   it('with keys answers their clients only', async () => {
     const keys = file('keys.json', {
@@ -214,7 +214,7 @@ describe('signalbox serve', () => {
     expect((await fetch(`${local.url}/health`)).status).toBe(200);
     expect(await running.stop()).toBe(0);
     expect(running.log()).not.toContain('sk-team');
-  }, 30_000);
+  }, 60_000);
 
   it('says what is wrong with its arguments', async () => {
     vi.stubEnv('SERVE_TEST_KEY', 'vendor-secret');

@@ -62,13 +62,18 @@ const allowed: Record<string, readonly string[]> = {
   'apps/ai-sdk': [...rank1, 'telemetry'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
-    ...[...rank1, 'router', 'apps/config-source', 'apps/mcp', 'apps/reports', 'plugins/policies'],
+    ...[...rank1, 'router', 'apps/config-source', 'apps/evals', 'apps/mcp', 'apps/reports'],
+    'plugins/policies',
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
+  // Suites are documents, and answers may be JSON of a schema.
+  'apps/evals': [...rank1, 'config', 'validation', 'apps/config-source'],
   // Validates the inputs of tools with plain JSON Schema, which the engine leaves to its callers.
   'apps/agents': [...rank1, 'validation'],
+  // Speaks the wires of vendors to clients.
+  'apps/server': [...rank1, 'router', 'telemetry', 'wires'],
   // Tools of MCP servers are tools for agents.
   'apps/mcp': [...rank1, 'router', 'apps/agents'],
   // Reads events, from a router or a file.

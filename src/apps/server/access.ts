@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash as hashOf, timingSafeEqual } from 'node:crypto';
 import { SignalboxError } from '../../errors.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -91,7 +91,7 @@ export function apiKeys(keys: readonly ApiKey[]): Authenticate {
   const accessOf = (credentials: Credentials): Access | null => {
     const key = keyOf(credentials);
     if (key === undefined) return null;
-    const given = createHash('sha256').update(key).digest();
+    const given = hashOf('sha256', key, 'buffer');
     let found: Access | null = null;
     // All of them, so that the time does not depend on the position.
     for (const { hash, access } of entries) if (timingSafeEqual(hash, given)) found = access;

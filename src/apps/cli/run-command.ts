@@ -20,8 +20,8 @@ const help = `signalbox: an LLM router inside your process
   signalbox report <events> --by <name>    show costs, times and failures
   signalbox serve <file> --port <n>        answer clients of OpenAI and Anthropic
   signalbox evals run <file>               score the answers of every target
-  signalbox audit verify <file>…           find what was changed in an audit log
-  signalbox mcp <file>                     serve a router's tiers as tools over MCP
+  signalbox audit verify <file>…           find changes in an audit log
+  signalbox mcp <file>                     serve tiers as tools over MCP
   signalbox <command> --help
   signalbox --help                         print this text
   signalbox --version                      print the version

@@ -18,7 +18,7 @@ const help = `signalbox: an LLM router inside your process
   signalbox explain <file> --tier <name>   show which targets a call would try
   signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
   signalbox report <events> --by <name>    show costs, times and failures
-  signalbox serve <file> --port <n>        answer clients of OpenAI and Anthropic
+  signalbox serve <file> --port <n>        answer OpenAI and Anthropic clients
   signalbox evals run <file>               score the answers of every target
   signalbox audit verify <file>…           find changes in an audit log
   signalbox mcp <file>                     serve tiers as tools over MCP

@@ -65,7 +65,7 @@ export type ScoreRecord = OfAnswer & {
 };
 
 /** What a judge gave a labelled case. */
-export type LabelRecord = {
+type LabelRecord = {
   readonly type: 'label';
   readonly scorer: string;
   readonly case: string;

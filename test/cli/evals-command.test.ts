@@ -318,6 +318,7 @@ describe('the formats of a report', () => {
             },
           ],
         },
+        sees: {},
         targets: [{ target: 'a/x', baselineRuns: 0, state: 'unknown', reason: hostile, worse: [] }],
       },
     ],

@@ -152,7 +152,8 @@ export class RunningAttempt {
       cost,
       ...(reason !== undefined && { reason }),
     });
-    this.#emit('attempt-end', { ...fields, attempt: this.#attempt ?? 0, usd: cost });
+    const { finishReason } = completion;
+    this.#emit('attempt-end', { ...fields, attempt: this.#attempt ?? 0, finishReason, usd: cost });
     return completion;
   }
 

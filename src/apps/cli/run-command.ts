@@ -17,6 +17,9 @@ const help = `signalbox: an LLM router inside your process
   signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
   signalbox report <events> --by <name>    show costs, times and failures
   signalbox evals run <file>               score the answers of every target
+  signalbox evals compare <file> --current <target> --candidate <target>
+                                           can a cheaper target replace one?
+  signalbox evals watch <file>             run the evaluations on their schedule
   signalbox audit verify <file>…           find what was changed in an audit log
   signalbox <command> --help
   signalbox --help                         print this text

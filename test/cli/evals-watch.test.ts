@@ -162,7 +162,7 @@ describe('signalbox evals watch', () => {
     expect([code, stderr]).toEqual([0, expect.stringMatching(/^next run: \d{4}-/)]);
     const [first] = stdout.split('\n');
     expect(JSON.parse(first ?? '')).toMatchObject({
-      ...{ level: 'info', type: 'eval-end', suite: 'watched', target: 'sim/good', score: 1 },
+      ...{ type: 'eval-end', suite: 'watched', target: 'sim/good', score: 1 },
     });
   });
 

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import { timestamp } from '../../internal/timestamp.ts';
 import type { RouterEvent } from '../../protocol/events.ts';
-import { toLogEntry } from '../../telemetry/log-entry.ts';
 import type { Evals } from '../evals/create-evals.ts';
 import type { CommandResult } from './command-result.ts';
 import { openEvals } from './open-evals.ts';
@@ -74,7 +73,7 @@ async function watchEvals(
       `${timestamp(event.at)} ${event.type} ${text}`,
       Number.MAX_SAFE_INTEGER,
     );
-    notes.print(`${format === 'json' ? JSON.stringify(toLogEntry(event)) : line}\n`);
+    notes.print(`${format === 'json' ? JSON.stringify(event) : line}\n`);
   });
   await evals.start({ maxUsd });
   const nextAt = evals.nextRun();

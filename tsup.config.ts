@@ -18,6 +18,8 @@ export default defineConfig({
     policies: 'src/policies.ts',
     evals: 'src/evals.ts',
     agents: 'src/agents.ts',
+    server: 'src/server.ts',
+    mcp: 'src/mcp.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli.ts',
   },

@@ -62,7 +62,7 @@ const allowed: Record<string, readonly string[]> = {
   'apps/ai-sdk': [...rank1, 'telemetry'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
-    ...[...rank1, 'router', 'apps/config-source', 'apps/evals', 'apps/reports'],
+    ...[...rank1, 'router', 'apps/config-source', 'apps/evals', 'apps/mcp', 'apps/reports'],
     'plugins/policies',
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],
@@ -72,6 +72,10 @@ const allowed: Record<string, readonly string[]> = {
   'apps/evals': [...rank1, 'config', 'validation', 'apps/config-source'],
   // Validates the inputs of tools with plain JSON Schema, which the engine leaves to its callers.
   'apps/agents': [...rank1, 'validation'],
+  // Speaks the wires of vendors to clients.
+  'apps/server': [...rank1, 'router', 'telemetry', 'wires'],
+  // Tools of MCP servers are tools for agents.
+  'apps/mcp': [...rank1, 'router', 'apps/agents'],
   // Reads events, from a router or a file.
   'apps/reports': rank1,
   testing: [...rank1, 'pricing', 'wires', 'router'],
@@ -193,6 +197,14 @@ describe('architecture', () => {
     );
     expect(users.length).toBeGreaterThan(0);
     for (const { path } of users) expect(path).toMatch(/^plugins\/otel\//);
+  });
+
+  it('names the libraries of MCP in their room and its command only', () => {
+    const users = files.filter(({ text }) =>
+      importsOf(text).some((name) => name.startsWith('@modelcontextprotocol/')),
+    );
+    expect(users.length).toBeGreaterThan(0);
+    for (const { path } of users) expect(path).toMatch(/^apps\/(mcp\/|cli\/mcp-command\.ts$)/);
   });
 
   it.each(files.map((file) => [file.path, file] as const))('%s holds one idea', (_, file) => {

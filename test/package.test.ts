@@ -60,4 +60,15 @@ describe('the package', () => {
     for (const room of ['adapters', 'plugins', 'apps', 'testing'])
       expect(rooms).not.toContain(room);
   });
+
+  it('reaches the libraries of MCP from its entry only', () => {
+    const entries = Object.keys(manifest.exports).flatMap((path) => {
+      const { default: file } = manifest.exports[path];
+      return file === undefined ? [] : [file.replace('./dist/', '')];
+    });
+    const users = entries.filter((entry) =>
+      sourcesBehind(entry).some((source) => source.startsWith('apps/mcp/')),
+    );
+    expect(users).toEqual(['mcp.js']);
+  });
 });

@@ -5,6 +5,7 @@ import { checkCommand } from './check-command.ts';
 import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
 import { explainCommand } from './explain-command.ts';
+import { mcpCommand } from './mcp-command.ts';
 import { type Notes, noNotes } from './progress-notes.ts';
 import { reportCommand } from './report-command.ts';
 import { noTerminal, type Terminal } from './terminal.ts';
@@ -21,6 +22,7 @@ const help = `signalbox: an LLM router inside your process
                                            can a cheaper target replace one?
   signalbox evals watch <file>             run the evaluations on their schedule
   signalbox audit verify <file>…           find what was changed in an audit log
+  signalbox mcp <file>                     serve a router's tiers as tools over MCP
   signalbox <command> --help
   signalbox --help                         print this text
   signalbox --version                      print the version
@@ -47,10 +49,11 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['drill', drillCommand],
   ['report', reportCommand],
   ['audit', auditCommand],
+  ['mcp', mcpCommand],
   ['evals', evalsCommand],
 ]);
 
-/** Runs the command in the arguments. Never throws and prints nothing. */
+/** Runs the command in the arguments. Never throws, and prints nothing but the messages of `mcp`. */
 export async function runCommand(
   args: readonly string[],
   terminal: Terminal = noTerminal,

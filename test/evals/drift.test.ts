@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -311,15 +311,5 @@ describe('a schedule', () => {
 
   it('is needed by start', async () => {
     await expect(open().evals.start()).rejects.toThrow('set "schedule"');
-  });
-});
-
-describe('runs', () => {
-  it('wait for each other', async () => {
-    const { evals, folder } = open();
-    const [first, second] = await Promise.all([evals.run(), evals.run()]);
-    expect([first.reports.length, second.reports.length]).toEqual([1, 1]);
-    expect(await evals.results()).toHaveLength(2);
-    expect(existsSync(join(folder, '.drift.json'))).toBe(false);
   });
 });

@@ -95,10 +95,10 @@ export interface Evals {
    * goes on with unfinished runs of the same suites, without asking again what is recorded.
    *
    * Calls have the priority `low` and the tag `eval`, go to one target without failover, and are not cached. Emits
-   * `eval-end` for each target, `drift-detected` and `drift-cleared`. A second run waits for the first one.
+   * `eval-end` for each target, `drift-detected` and `drift-cleared`.
    *
    * @throws SignalboxError `config` that lists what is wrong with a suite, or names a judge that does not agree with the
-   * labelled cases; `aborted`; `closed`
+   * labelled cases, or while the suite runs already; `aborted`; `closed`
    */
   run(options?: EvalRunOptions): Promise<EvalReport>;
   /** What `run` would take, for each suite. Sends nothing. */
@@ -191,8 +191,6 @@ export function createEvals<
   const emit = emitOf(router);
   const drift = new DriftWatch(router, results, onDrift, emit);
   const now = (): number => Math.round(runtime.now());
-  /** The run that was asked for last. */
-  let latestRun: Promise<unknown> = Promise.resolve();
 
   /** All suites, or those of these names. */
   async function load(only?: readonly string[]): Promise<readonly LoadedSuite[]> {
@@ -262,13 +260,6 @@ export function createEvals<
     return { type: 'run', version: 1, run, suite: name, tier, fingerprint, targets, samples };
   }
 
-  /** One after the other. */
-  function run(runOptions: EvalRunOptions = {}): Promise<EvalReport> {
-    const next = latestRun.then(() => runNow(runOptions));
-    latestRun = next.catch(() => undefined);
-    return next;
-  }
-
   async function runScheduled(runOptions: EvalRunOptions): Promise<'go-on' | 'end'> {
     try {
       await run(runOptions);
@@ -282,8 +273,7 @@ export function createEvals<
     return 'go-on';
   }
 
-  async function runNow(runOptions: EvalRunOptions): Promise<EvalReport> {
-    runOptions.signal?.throwIfAborted();
+  async function run(runOptions: EvalRunOptions = {}): Promise<EvalReport> {
     const { maxUsd = Number.POSITIVE_INFINITY, signal, onProgress = () => undefined } = runOptions;
     checkNumber('maxUsd', maxUsd, (each) => each > 0);
     const prepared = await prepare(runOptions);

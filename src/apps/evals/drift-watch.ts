@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SignalboxError } from '../../errors.ts';
 import { fileProblemOf } from '../../internal/local-file.ts';
 import type { TargetId } from '../../protocol/call-options.ts';
+import type { Description } from '../../protocol/description.ts';
 import type { RouterEvents } from '../../protocol/events.ts';
 import type { Demotion, Router, Snapshot } from '../../protocol/router.ts';
 import { minBaselineRuns } from './baseline.ts';
@@ -108,15 +109,16 @@ export class DriftWatch {
       demotion.restore();
     }
     if (this.#onDrift !== 'demote') return;
+    const { tiers } = await this.#router.describe();
+    // Without a wait in between: runs of other suites may end at the same time.
     for (const target of drifted) {
-      if (this.#demotions.has(target) || !(await this.#isSpare(target))) continue;
+      if (this.#demotions.has(target) || !this.#isSpare(target, tiers)) continue;
       this.#demotions.set(target, this.#router.demote(target as TargetId));
     }
   }
 
   /** Whether every tier of the target that has others has a healthy one among them. */
-  async #isSpare(target: string): Promise<boolean> {
-    const { tiers } = await this.#router.describe();
+  #isSpare(target: string, tiers: Description['tiers']): boolean {
     const snapshot = this.#router.snapshot();
     const others = tiers
       .filter(({ targets }) => targets.some((each) => each.target === target))
@@ -132,12 +134,15 @@ export class DriftWatch {
 
   #read(): readonly Drift[] {
     if (!existsSync(this.#path)) return [];
+    let drifted: unknown;
     try {
-      const { drifted } = JSON.parse(readFileSync(this.#path, 'utf8'));
-      return drifted as readonly Drift[];
+      drifted = Reflect.get(Object(JSON.parse(readFileSync(this.#path, 'utf8'))), 'drifted');
     } catch (cause) {
       throw new SignalboxError('config', fileProblemOf('read', this.#path, cause), { cause });
     }
+    if (Array.isArray(drifted)) return drifted as readonly Drift[];
+    const problem = `${this.#path} does not list what has drifted; delete it to start over`;
+    throw new SignalboxError('config', problem);
   }
 
   #write(drifted: readonly Drift[]): void {

@@ -8,6 +8,7 @@ const notes: Notes = {
   kind: process.stderr.isTTY ? 'bar' : 'lines',
   terminal: terminalOf(process.stderr, process.env),
   write: (text) => process.stderr.write(text),
+  print: (text) => process.stdout.write(text),
 };
 const { exitCode, output, problem } = await runCommand(process.argv.slice(2), terminal, notes);
 if (problem !== '') process.stderr.write(`${problem}\n`);

@@ -1,5 +1,11 @@
 export type { RunReport, TargetComparison } from './apps/evals/compare-run.ts';
+export type {
+  CaseDifference,
+  ComparedTarget,
+  TargetsCompared,
+} from './apps/evals/compare-targets.ts';
 export {
+  type CompareOptions,
   createEvals,
   type EvalReport,
   type EvalRunOptions,
@@ -25,3 +31,8 @@ export type {
 } from './apps/evals/scorer.ts';
 export { exact, includes, jsonSchema, matches, numeric, toolCall } from './apps/evals/scorers.ts';
 export { defineSuite, type Suite } from './apps/evals/suite.ts';
+export {
+  type TrafficOptions,
+  type TrafficWatch,
+  watchTraffic,
+} from './apps/evals/watch-traffic.ts';

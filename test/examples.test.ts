@@ -63,6 +63,8 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^anthropic\/\S+: 3 attempts, 0 failed, \$0\.00\d+\n(?:.*\n)*chat: 1 calls, \$0\.00\d+ each, quality 0\.9\n(?:.*\n)*CSV: 2 lines, 25 columns\nfeature +requests .*\n(?:.*\n)*chat +1 +0 /m,
   '24-evals.ts':
     /^a run takes 100 calls\nopenai\/\S+: 0\.5 regressed, 23 cases are worse\nanthropic\/\S+: 1 steady, 0 cases are worse\nthis run cost \$0\.0\d+/m,
+  '29-drift.ts':
+    /^first: openai\/\S+\nopenai\/\S+ lost 50 points, and is demoted\n {2}such as case .*: 1 -> 0\nfirst: anthropic\/\S+\nopenai\/\S+ is restored\nfirst: openai\/\S+\ncan openai\/\S+ replace the other one\? not enough data\n40 cases, about \d+ are needed$/m,
   '22-ai-sdk.ts':
     /^It is 21 degrees and clear in Lisbon\.\ntool-calls: anthropic\/\S+, \d attempts, .*\nstop: anthropic\/\S+, \d attempts, \{"usd":0\.0\d+/m,
   '22-openai-server.ts':

@@ -67,6 +67,12 @@ const documentFields: Readonly<Record<string, Schema>> = {
       results: { type: 'string', default: 'evals/results' },
       baseline: { type: 'string', default: 'evals/baseline.json' },
       concurrency: { type: 'integer', minimum: 1 },
+      schedule: {
+        type: 'string',
+        description: 'A cron expression, such as "0 3 * * 1", for `signalbox evals watch`.',
+      },
+      timeZone: { type: 'string', description: 'Of the schedule, such as "Europe/Berlin".' },
+      onDrift: { enum: ['report', 'demote'], default: 'report' },
     },
   },
 };

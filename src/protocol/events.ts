@@ -1,6 +1,6 @@
 import type { ErrorSummary, Verdict } from './attempt.ts';
 import type { BudgetUnit } from './budget.ts';
-import type { Tags } from './completion.ts';
+import type { FinishReason, Tags } from './completion.ts';
 import type { ConfigChange, ConfigProblem } from './config-source.ts';
 import type { PlannedFallbacks, PlannedTarget, TierOrder } from './decision.ts';
 import type { DrillFault } from './drill.ts';
@@ -19,13 +19,17 @@ type OfCall<TierName extends string> = {
   readonly drill?: string;
 };
 
-/** Fields of every event of a fire drill as a whole. */
-type OfDrill<TierName extends string> = {
+/** Fields of every event of a tier as a whole. */
+type OfTier<TierName extends string> = {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly callId: null;
   readonly tier: TierName;
   readonly tags: Tags;
+};
+
+/** Fields of every event of a fire drill as a whole. */
+type OfDrill<TierName extends string> = OfTier<TierName> & {
   /** Id of the drill. */
   readonly drill: string;
 };
@@ -52,6 +56,70 @@ type OfBudget = {
   /** Epoch milliseconds. Absent for `maxUsd`. */
   readonly resetsAt?: number;
 };
+
+/** From 0 to 1, with 95 % confidence. */
+type Interval = { readonly low: number; readonly high: number };
+
+/** What the runs of an evaluation found. Scores are from 0 to 1. */
+type DriftOfSuite = {
+  readonly source: 'suite';
+  readonly suite: string;
+  /** The run that found it: the time at which it started. */
+  readonly run: string;
+  readonly target: string;
+  /** How far the mean score is below the baseline: 0.05 is five points. */
+  readonly effect: number;
+  /** Of `effect`. */
+  readonly interval: Interval;
+  /** How many of the latest runs were compared together, how often chance alone does that, and what was allowed. */
+  readonly evidence: {
+    readonly runs: number;
+    readonly pValue: number;
+    readonly allowed: number;
+  };
+  /** The cases that lost most, at most ten: their mean score in the baseline, and now. */
+  readonly cases: readonly {
+    readonly id: string;
+    readonly before: number;
+    readonly after: number;
+  }[];
+  /** `demoted`: it gets fewer calls now. */
+  readonly action: 'demoted' | 'reported';
+  /** Why it was not demoted, if it should be: a tier of the target has no other one that is healthy. */
+  readonly reason?: 'last-healthy';
+};
+
+/** What `watchTraffic` found in the answers of a target to calls of a tier. */
+type DriftOfTraffic = {
+  readonly source: 'traffic';
+  readonly target: string;
+  /** What changed: more refusals, longer answers, … */
+  readonly signal: TrafficSignal;
+  /**
+   * The share of answers that count: with the finish reason, or, of numbers such as milliseconds, above `threshold`
+   * (below it, for shorter answers).
+   */
+  readonly before: number;
+  readonly after: number;
+  /** Of `after`. */
+  readonly interval: Interval;
+  /** What three quarters of the first answers did not pass. Absent for shares. */
+  readonly threshold?: number;
+  /** Answers since the reference. */
+  readonly answers: number;
+};
+
+/** What changes in answers without labels. Of tokens, milliseconds and US dollars, those of one attempt. */
+export type TrafficSignal =
+  | 'refusals'
+  | 'invalid-outputs'
+  | 'finish-stop'
+  | 'finish-length'
+  | 'finish-tool-calls'
+  | 'longer-answers'
+  | 'shorter-answers'
+  | 'latency'
+  | 'cost';
 
 /** One tool call in a run of `runTools`. The event belongs to the call of the router whose answer has it. */
 type OfToolCall = {
@@ -114,6 +182,8 @@ type Payloads<TierName extends string> = {
     /** Milliseconds from the start of the attempt to its first token. */
     readonly firstTokenMs?: number;
     readonly error?: ErrorSummary;
+    /** How the answer ended. Absent without one. */
+    readonly finishReason?: FinishReason;
     readonly usage?: Usage;
     /** US dollars billed. `null` if the price is unknown. */
     readonly usd?: number | null;
@@ -326,6 +396,27 @@ type Payloads<TierName extends string> = {
     readonly usd: number | null;
     /** Whether it is worse than its baseline. `unknown`: there is nothing that it can be compared with. */
     readonly state: 'steady' | 'regressed' | 'unknown';
+    /**
+     * The smallest drop of the score that the suite finds in nine of ten times, in one run and within four. Absent if it
+     * finds none.
+     */
+    readonly sees: { readonly inOneRun?: number; readonly inFourRuns?: number };
+  };
+  /** A scheduled evaluation failed. What it recorded is kept: the next one goes on from there. */
+  'eval-failed': OfRouter & { readonly error: ErrorSummary };
+  /** A target answers worse, or differently, than before. */
+  'drift-detected': (OfRouter & DriftOfSuite) | (OfTier<TierName> & DriftOfTraffic);
+  /** A drift that a suite found is over. */
+  'drift-cleared': OfRouter & {
+    readonly suite: string;
+    readonly run: string;
+    readonly target: string;
+    /** How far the mean score is below the baseline now. Absent if there is no baseline any more. */
+    readonly effect?: number;
+    /** `recovered`: two clean runs, or a new baseline. `no-baseline`: its baseline was removed. */
+    readonly reason: 'recovered' | 'no-baseline';
+    /** `restored`: it gets its calls again. */
+    readonly action: 'restored' | 'reported';
   };
   /**
    * The store did not record what was spent: the answer stands, and the budgets lack its cost. A store that fails before

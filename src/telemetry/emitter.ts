@@ -41,6 +41,9 @@ const eventNames = {
   'config-change': true,
   'config-rejected': true,
   'eval-end': true,
+  'eval-failed': true,
+  'drift-detected': true,
+  'drift-cleared': true,
   'store-error': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;

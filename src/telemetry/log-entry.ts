@@ -33,6 +33,8 @@ const levels: Readonly<Partial<Record<EventName, LogLevel>>> = {
   'tool-denied': 'warn',
   'budget-warning': 'warn',
   'budget-exceeded': 'warn',
+  'drift-detected': 'warn',
+  'eval-failed': 'error',
   'store-error': 'error',
   'credential-rejected': 'error',
   'config-rejected': 'error',

@@ -206,7 +206,7 @@ describe('signalbox evals', () => {
       expect(exitCode).toBe(2);
       return problem;
     };
-    expect(await problemOf('walk')).toMatch(/the only action is run/);
+    expect(await problemOf('walk')).toMatch(/the actions are run, compare and watch/);
     expect(await problemOf('run')).toMatch(/a file is required/);
     expect(await problemOf('run', 'a.mjs', '--max-usd', '0')).toMatch(
       /--max-usd: must be a positive/,
@@ -318,6 +318,7 @@ describe('the formats of a report', () => {
             },
           ],
         },
+        sees: {},
         targets: [{ target: 'a/x', baselineRuns: 0, state: 'unknown', reason: hostile, worse: [] }],
       },
     ],
@@ -343,7 +344,12 @@ describe('progress', () => {
   const terminal = { columns: 80, color: 'off' } as const;
   const show = (kind: 'bar' | 'lines') => {
     const written: string[] = [];
-    const notes = new ProgressNotes({ kind, terminal, write: (text) => written.push(text) });
+    const notes = new ProgressNotes({
+      kind,
+      terminal,
+      write: (text) => written.push(text),
+      print: () => undefined,
+    });
     for (let done = 1; done <= 100; done += 1)
       notes.show({ label: 's', done, total: 100, suffix: '$1' });
     notes.end();

@@ -82,6 +82,9 @@ expectType<
     | 'budget-warning'
     | 'budget-exceeded'
     | 'eval-end'
+    | 'eval-failed'
+    | 'drift-detected'
+    | 'drift-cleared'
     | 'store-error'
     | 'listener-error'
   >

@@ -16,6 +16,8 @@ export type EvalsArguments = {
 
 export const evalsHelp = `signalbox evals run <module or file>: ask every target the cases of the suites,
 score the answers, and compare them with the baseline
+signalbox evals compare --help: can a cheaper target replace another one?
+signalbox evals watch --help: run the suites on their schedule
 
   <module or file>      YAML or JSON file with providers and evals, or a module
                         that exports what createEvals returns, as "evals" or
@@ -72,7 +74,9 @@ export function parseEvalsArguments(args: readonly string[]): EvalsArguments | u
   });
   if (values.help === true) return undefined;
   const [action, ...files] = positionals;
-  if (action !== 'run') throw new UsageProblem(`the only action is run\n\n${evalsHelp}`);
+  if (action !== 'run') {
+    throw new UsageProblem(`the actions are run, compare and watch\n\n${evalsHelp}`);
+  }
   const { json, markdown } = values;
   if (json === true && markdown === true) {
     throw new UsageProblem('--json and --markdown exclude each other');

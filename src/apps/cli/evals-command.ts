@@ -4,10 +4,12 @@ import type { EvalReport, Evals } from '../evals/create-evals.ts';
 import type { RunResult } from '../evals/run-result.ts';
 import type { CommandResult } from './command-result.ts';
 import { type EvalsArguments, evalsHelp, parseEvalsArguments } from './evals-arguments.ts';
+import { compareEvalsCommand } from './evals-compare-command.ts';
 import { formatEvalsJunit } from './evals-junit.ts';
 import { formatEvalsMarkdown } from './evals-markdown.ts';
 import { formatEstimates, formatEvals } from './evals-table.ts';
 import { isFound, usdText } from './evals-verdict.ts';
+import { watchEvalsCommand } from './evals-watch-command.ts';
 import { openEvals } from './open-evals.ts';
 import { type Notes, ProgressNotes } from './progress-notes.ts';
 import type { Terminal } from './terminal.ts';
@@ -67,7 +69,8 @@ function formatReport(
 }
 
 /**
- * `signalbox evals run`: runs the suites of a document or a module, and compares the scores with the baseline.
+ * `signalbox evals run`: runs the suites of a document or a module, and compares the scores with the baseline. Other actions
+ * have commands of their own.
  * @throws UsageProblem, or SignalboxError `config`, if they cannot be run
  */
 export async function evalsCommand(
@@ -75,6 +78,9 @@ export async function evalsCommand(
   terminal: Terminal,
   notes: Notes,
 ): Promise<CommandResult> {
+  const [action, ...rest] = args;
+  if (action === 'compare') return await compareEvalsCommand(rest, terminal, notes);
+  if (action === 'watch') return await watchEvalsCommand(rest, notes);
   const parsed = parseEvalsArguments(args);
   if (parsed === undefined) return { exitCode: 0, output: evalsHelp, problem: '' };
   const evals = await openEvals(parsed.file);

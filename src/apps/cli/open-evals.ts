@@ -17,10 +17,13 @@ const sectionSchema = z.strictObject({
   results: z.string().min(1).default('evals/results'),
   baseline: z.string().min(1).default('evals/baseline.json'),
   concurrency: z.int().positive().optional(),
+  schedule: z.string().min(1).optional(),
+  timeZone: z.string().min(1).optional(),
+  onDrift: z.enum(['report', 'demote']).optional(),
 });
 
 function isEvals(value: unknown): value is Evals {
-  const names = ['run', 'estimate', 'results', 'updateBaseline'];
+  const names = ['router', 'run', 'start', 'compare', 'estimate', 'results', 'updateBaseline'];
   return typeof value === 'object' && value !== null && names.every((name) => name in value);
 }
 
@@ -62,6 +65,9 @@ async function openDocument(path: string): Promise<Evals> {
     results: resolve(directory, data.results),
     baseline: resolve(directory, data.baseline),
     concurrency: data.concurrency,
+    schedule: data.schedule,
+    timeZone: data.timeZone,
+    onDrift: data.onDrift,
   });
 }
 

@@ -6,6 +6,8 @@ export type Notes = {
   readonly kind: 'bar' | 'lines';
   readonly terminal: Terminal;
   write(text: string): void;
+  /** Writes output before the command has ended. */
+  print(text: string): void;
 };
 
 /** Nobody reads it. */
@@ -13,6 +15,7 @@ export const noNotes: Notes = {
   kind: 'lines',
   terminal: { columns: 80, color: 'off' },
   write: () => undefined,
+  print: () => undefined,
 };
 
 export type Progress = {

@@ -20,6 +20,9 @@ const help = `signalbox: an LLM router inside your process
   signalbox report <events> --by <name>    show costs, times and failures
   signalbox serve <file> --port <n>        answer OpenAI and Anthropic clients
   signalbox evals run <file>               score the answers of every target
+  signalbox evals compare <file> --current <target> --candidate <target>
+                                           can a cheaper target replace one?
+  signalbox evals watch <file>             run the evaluations on their schedule
   signalbox audit verify <file>…           find changes in an audit log
   signalbox mcp <file>                     serve tiers as tools over MCP
   signalbox <command> --help

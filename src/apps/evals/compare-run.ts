@@ -1,4 +1,5 @@
 import { type Baseline, baselineRuns, latestBaselineRun, minBaselineRuns } from './baseline.ts';
+import type { SuitePower } from './estimate.ts';
 import { isCounted, type RunResult, scoresOf, type TargetResult } from './run-result.ts';
 import { type DriftVerdict, detectDrift } from './statistics/drift.ts';
 
@@ -29,6 +30,8 @@ export type TargetComparison = {
 export type RunReport = {
   readonly result: RunResult;
   readonly targets: readonly TargetComparison[];
+  /** What the suite can see. */
+  readonly sees: SuitePower;
 };
 
 /** Of scores: smaller differences are rounding. */
@@ -64,7 +67,7 @@ export function compareRun(
   earlier: readonly RunResult[],
   baseline: Baseline,
   suites: number,
-): RunReport {
+): Pick<RunReport, 'result' | 'targets'> {
   const targets = result.targets.map((each): TargetComparison => {
     const { target } = each;
     const known = baselineRuns(baseline, result.suite, each);

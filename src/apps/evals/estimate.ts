@@ -164,7 +164,8 @@ export class Estimator {
     };
   }
 
-  #power(suites: number): SuitePower {
+  /** What the suite can see. `suites`: how many share the false alarms. */
+  sees(suites: number): SuitePower {
     const { scorers, cases, samples, minEffect } = this.#suite;
     const means = this.#previous.flatMap(({ score }) => score?.mean ?? []).slice(-5);
     const mean = means.reduce((sum, each) => sum + each, 0) / means.length;
@@ -212,7 +213,7 @@ export class Estimator {
       judges: { calls, usd: judgesUsd },
       usd,
       ...(isTimed && { ms: Math.max(0, ...times) }),
-      sees: this.#power(suites),
+      sees: this.sees(suites),
     };
   }
 }

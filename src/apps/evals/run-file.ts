@@ -189,11 +189,11 @@ export class RunDirectory {
     );
   }
 
-  /** The name of the latest run, finished or not. */
-  latestRun(): string | undefined {
-    return this.#names()
-      .findLast((name) => name.endsWith(logEnd))
-      ?.slice(0, -logEnd.length);
+  /** When the latest run, finished or not, started: epoch milliseconds. `undefined` without any. */
+  latestRunAt(): number | undefined {
+    const name = this.#names().findLast((each) => each.endsWith(logEnd));
+    const at = Date.parse(name?.slice(0, -logEnd.length).replace(/T(\d+)-(\d+)-/, 'T$1:$2:') ?? '');
+    return Number.isNaN(at) ? undefined : at;
   }
 
   /** The latest run without a result. */

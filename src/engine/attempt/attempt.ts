@@ -139,10 +139,9 @@ export class RunningAttempt {
 
   /** Records a success. Returns the completion. */
   succeed(completion: Completion): Completion {
-    const outputTokens = this.#cost.billed?.usage.outputTokens;
     const slowness = this.#slowness();
     const ending = { ...this.#ending(), isSlow: slowness !== undefined };
-    this.#grant?.succeeded(ending, outputTokens);
+    this.#grant?.succeeded(ending, this.#cost.billed?.usage.outputTokens);
     const reason = this.plan.state.describe(slowness);
     const fields = { ...this.#fields(), outcome: 'ok', verdict: 'done' } as const;
     const cost = completion.cost.usd;
@@ -152,7 +151,8 @@ export class RunningAttempt {
       cost,
       ...(reason !== undefined && { reason }),
     });
-    this.#emit('attempt-end', { ...fields, attempt: this.#attempt ?? 0, usd: cost });
+    const { finishReason } = completion;
+    this.#emit('attempt-end', { ...fields, attempt: this.#attempt ?? 0, finishReason, usd: cost });
     return completion;
   }
 

@@ -44,6 +44,8 @@ type ChangeReport = {
   readonly referenceShare: number;
   /** That share since the reference, up to the change. */
   readonly share: number;
+  /** How many values came since the reference, up to the change. */
+  readonly seen: number;
   /** Of `share`, with 95 % confidence, however often it is looked at. */
   readonly interval: Interval;
   /** For numbers: the value that three quarters of the reference do not pass. */
@@ -109,6 +111,7 @@ export function createChangeDetector(options: ChangeDetectorOptions): ChangeDete
         ...{ phase, referenceShare: state.referenceShare },
         ...{
           share: seen === 0 ? 0 : passed / seen,
+          seen,
           interval: shareSequence(passed, seen - passed),
         },
         ...(isShare || level === undefined

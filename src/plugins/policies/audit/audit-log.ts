@@ -10,9 +10,10 @@ import type {
   PluginRouter,
 } from '../../../protocol/plugin.ts';
 import { systemRuntime } from '../../../runtime.ts';
+import type { AuditRecord } from './audit-chain.ts';
 import { AuditChain, headText } from './audit-chain.ts';
 import { AuditFile, type AuditSink } from './audit-file.ts';
-import { type AuditContent, recordOf } from './audit-record.ts';
+import { type AuditContent, eventRecordOf, recordOf } from './audit-record.ts';
 import { AuditWriter, type WriteLines } from './audit-writer.ts';
 
 /** Options of {@link auditLog}: `file` or `write` is required. */
@@ -127,6 +128,12 @@ class AuditLog implements Plugin {
   readonly name: string;
   readonly exceptTiers: readonly string[];
   readonly failOpen: boolean;
+  readonly on: Plugin['on'] = {
+    'drift-detected': (event) => this.#append(() => eventRecordOf(event)),
+    'drift-cleared': (event) => this.#append(() => eventRecordOf(event)),
+    'target-demote': (event) => this.#append(() => eventRecordOf(event)),
+    'target-demote-end': (event) => this.#append(() => eventRecordOf(event)),
+  };
   readonly #content: AuditContent;
   readonly #chain: AuditChain;
   readonly #sink: AuditSink;
@@ -177,9 +184,13 @@ class AuditLog implements Plugin {
 
   async onEnd(end: PluginCallEnd, call: PluginCall): Promise<void> {
     this.#now = () => call.runtime.now();
+    await this.#append(() => recordOf(end, call, this.#content, this.#chain));
+  }
+
+  async #append(recordOfIt: () => AuditRecord): Promise<void> {
     const lost = this.#lost;
     try {
-      const record = recordOf(end, call, this.#content, this.#chain);
+      const record = recordOfIt();
       this.#lost = 0;
       await this.#sink.append(lost === 0 ? record : { ...record, lost });
     } catch (error) {
@@ -211,7 +222,7 @@ class AuditLog implements Plugin {
 /**
  * A plugin that writes one line of JSON for each call: who (tags), what, which target, verdicts, tools, tokens and US
  * dollars. Calls that were blocked, failed, aborted or answered from a cache have lines too, and those that other plugins
- * make. The line is written before the caller gets the result; a call that cannot be recorded fails as `plugin_failed`.
+ * make. So have changes of routing: a target that drifts or recovers in evals, and demotions. The line is written before the caller gets the result; a call that cannot be recorded fails as `plugin_failed`.
  *
  * The file is opened with the first call.
  * @throws SignalboxError `config` for bad options; `createRouter` throws it when `content: 'redacted'` lacks a plugin that

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { timestamp } from '../../../internal/timestamp.ts';
 import type { ErrorSummary } from '../../../protocol/attempt.ts';
 import type { Tags } from '../../../protocol/completion.ts';
+import type { RouterEvents } from '../../../protocol/events.ts';
 import type { Json } from '../../../protocol/json.ts';
 import type { Media, NormalMessage, Part } from '../../../protocol/message.ts';
 import type {
@@ -182,5 +183,24 @@ export function recordOf(
     usd,
     ms: Math.round(durationMs),
     ...(kept !== undefined && { content: kept }),
+  };
+}
+
+/** A change of what calls are routed to, which has no call. */
+type RoutingChange = RouterEvents[
+  | 'drift-detected'
+  | 'drift-cleared'
+  | 'target-demote'
+  | 'target-demote-end'];
+
+/** The record of a change of routing. */
+export function eventRecordOf(event: RoutingChange): AuditRecord {
+  const { type, at, callId: _, tags, tier, ...fields } = event;
+  return {
+    at: timestamp(at),
+    event: type,
+    tags: recordedTags(tags),
+    ...(tier !== null && { tier }),
+    ...(fields as unknown as AuditRecord),
   };
 }

@@ -296,7 +296,7 @@ describe('a request of a client of Anthropic', () => {
     [{ tools: [{ name: 'f', input_schema: deep }] }, 'tools[0].input_schema', /too deeply/],
     [{ stop_sequences: 'END' }, 'stop_sequences', /must be a list/],
     [{ metadata: { user_id: 1 } }, 'metadata.user_id', /must be a string/],
-    [{ output_config: { effort: 'huge' } }, 'output_config.effort', /one of low/],
+    [{ output_config: { effort: 'huge' } }, 'output_config.effort', /one of none, minimal, low/],
     [{ output_config: { format: { type: 'xml' } } }, 'output_config.format.type', /json_schema/],
     [{ thinking: { type: 'enabled', budget_tokens: -1 } }, 'thinking.budget_tokens', /integer/],
   ])('$1 is rejected if it is wrong', (fields, path, message) => {

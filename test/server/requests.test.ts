@@ -172,7 +172,10 @@ describe('a field', () => {
       'messages[0].tool_calls[0].function.arguments',
     ],
     [{ model: 'chat', messages: [{ role: 'tool', content: 'a' }] }, 'messages[0].tool_call_id'],
-    [{ model: 'chat', messages: [{ role: 'tool', tool_call_id: 'x', content: 'a' }] }, 'messages'],
+    [
+      { model: 'chat', messages: [{ role: 'tool', tool_call_id: 'x', content: 'a' }] },
+      'messages[0].tool_call_id',
+    ],
   ])('of the wrong kind is a 400 that names it: %j', async (body, param) => {
     server.serve();
     const answer = await server.post(path, JSON.stringify({ model: 'chat', ...body }));

@@ -2,9 +2,9 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { objectOf } from '../common/read.ts';
 import type { AnswerEnd, ServedWire } from '../common/serve.ts';
 import type { Frame, Turn, VendorError } from '../common/write.ts';
-import { MessageWriter } from './answer-writer.ts';
 import { readMessageRequest } from './client-request.ts';
 import { errorBody, usualStatus } from './error-body.ts';
+import { MessageWriter } from './write-answer.ts';
 
 /** Writes only stop reasons that clients know. */
 class ClientMessageWriter extends MessageWriter {

@@ -1,6 +1,6 @@
 import type { ServedWire } from '../common/serve.ts';
 import { openaiErrorObject } from '../openai-shared/write.ts';
-import { readChatRequest } from './read-request.ts';
+import { readChatRequest } from './client-request.ts';
 import { ChatWriter } from './write-answer.ts';
 
 /** What clients get: OpenAI's fields, and reasoning where most compatible vendors have it. */

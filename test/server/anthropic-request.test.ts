@@ -282,7 +282,7 @@ describe('a request of a client of Anthropic', () => {
     [
       { messages: [{ role: 'user', content: [image('file:///etc/passwd')] }] },
       'messages[0].content[0].source.url',
-      /a URL with https:/,
+      /public web/,
     ],
     [{ thread: { type: 'create' } }, 'thread', /send the whole history/],
     [{ max_tokens: 0 }, 'max_tokens', /integer of at least 1/],

@@ -3,6 +3,7 @@ import { shallowJson } from '../../internal/vendor-data.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import type { Media, ToolCallPart } from '../../protocol/message.ts';
 import { parseClientJson } from './client-json.ts';
+import { publicUrl } from './client-url.ts';
 import { isObject } from './read.ts';
 import { RequestProblem } from './serve.ts';
 
@@ -79,11 +80,12 @@ export class ClientField {
     return text === '' ? this.#wrong('a string that is not empty') : text;
   }
 
-  /** The address of a file that a vendor is to load, or a `data:` URL. */
+  /** A file that a vendor is to load from the web, or a `data:` URL. */
   source(): Media {
-    const url = this.text();
-    const isWeb = /^(?:https?:\/\/|data:)/i.test(url.slice(0, 10));
-    return isWeb ? { url } : this.#wrong('a URL with https:, http: or data:');
+    const text = this.text();
+    if (/^data:/i.test(text.slice(0, 5))) return { url: text };
+    const url = publicUrl(text);
+    return url === undefined ? this.#wrong('a data: URL, or a URL of the public web') : { url };
   }
 
   /** The arguments of a call as its client sends them back: text, which may be no JSON. */

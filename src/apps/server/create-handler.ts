@@ -112,7 +112,7 @@ function checkMethod({ method }: Exchange, endpoint: Endpoint): void {
 }
 
 function errorReply(error: unknown, wire: ErrorWire, ask: PartialAsk): Reply {
-  const { status, headers, error: shown } = shownError(error);
+  const { status, headers, error: shown } = shownError(error, wire.fields);
   const { exchange, path, serial, at } = ask;
   const request = {
     ...{ wire: undefined, method: exchange.method, path, headers: {}, body: {} },

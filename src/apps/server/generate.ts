@@ -27,8 +27,8 @@ function encode({ event, data }: Frame): string {
   return event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`;
 }
 
-/** What is sent when there was no event for a time. */
-type Idle = Pick<EventSource, 'heartbeat' | 'heartbeatMs'>;
+/** What is sent when there was no event for a time, and how errors name the client's fields. */
+type Manner = Pick<EventSource, 'heartbeat' | 'heartbeatMs'> & Pick<ServedWire, 'fields'>;
 
 type Reader = AsyncIterator<StreamPart<Completion>, void>;
 
@@ -38,6 +38,7 @@ type Step = IteratorResult<StreamPart<Completion>, void>;
 class AnswerEvents implements EventSource {
   readonly heartbeat: string;
   readonly heartbeatMs: number;
+  readonly #fields: ServedWire['fields'];
   readonly #reader: Reader;
   readonly #writer: AnswerWriter;
   readonly #parts = new AnswerParts();
@@ -45,12 +46,13 @@ class AnswerEvents implements EventSource {
   #isOver = false;
   #hasBegun = false;
 
-  constructor(reader: Reader, writer: AnswerWriter, first: Promise<Step>, idle: Idle) {
+  constructor(reader: Reader, writer: AnswerWriter, first: Promise<Step>, manner: Manner) {
     this.#reader = reader;
     this.#writer = writer;
     this.#first = first;
-    this.heartbeat = idle.heartbeat;
-    this.heartbeatMs = idle.heartbeatMs;
+    this.heartbeat = manner.heartbeat;
+    this.heartbeatMs = manner.heartbeatMs;
+    this.#fields = manner.fields;
   }
 
   async next(): Promise<string | undefined> {
@@ -102,7 +104,7 @@ class AnswerEvents implements EventSource {
 
   #failed(error: unknown): string {
     this.#isOver = true;
-    return this.#encoded(this.#writer.fail(shownError(error).error));
+    return this.#encoded(this.#writer.fail(shownError(error, this.#fields).error));
   }
 }
 
@@ -122,7 +124,7 @@ async function firstOrLate(first: Promise<unknown>, ms: number): Promise<void> {
 
 async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply> {
   const { router, exchange, heartbeatMs } = ask;
-  const { heartbeat = comment } = wire;
+  const { heartbeat = comment, fields } = wire;
   const stream = router.stream(asked.model, asked.messages, {
     ...asked.options,
     tags: ask.tags,
@@ -139,7 +141,7 @@ async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply
   return {
     status: 200,
     headers: { ...eventHeaders, ...exposed(ask, shown) },
-    body: new AnswerEvents(reader, writer, first, { heartbeat, heartbeatMs }),
+    body: new AnswerEvents(reader, writer, first, { heartbeat, heartbeatMs, fields }),
   };
 }
 

@@ -55,6 +55,23 @@ function schemaOf(body: ClientField): JsonSchema | undefined {
   return format.at('schema').json();
 }
 
+/** What clients call the options that are read here. */
+export const messageFields = {
+  messages: 'messages',
+  tools: 'tools',
+  toolChoice: 'tool_choice',
+  parallelToolCalls: 'tool_choice',
+  schema: 'output_config',
+  maxOutputTokens: 'max_tokens',
+  temperature: 'temperature',
+  topP: 'top_p',
+  topK: 'top_k',
+  stop: 'stop_sequences',
+  reasoning: 'thinking',
+  userId: 'metadata',
+  cache: 'cache_control',
+} as const satisfies Readonly<Partial<Record<'messages' | keyof ClientRequest['options'], string>>>;
+
 /**
  * Reads a request of a client of the Messages API. Unknown fields are ignored: clients send fields of betas.
  * @throws RequestProblem

@@ -27,7 +27,8 @@ for (const [network, bits] of [
 }
 
 /** Names that only an own network resolves. */
-const ownName = /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|lan|home|corp|home\.arpa)$/;
+const ownName =
+  /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|lan|home|corp|home\.arpa)$/;
 
 /** Google gives out the files that were uploaded with the server's own key. */
 const uploads = 'generativelanguage.googleapis.com';

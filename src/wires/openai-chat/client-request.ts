@@ -51,6 +51,28 @@ function numberIn(body: ClientField, name: string): number | undefined {
   return body.at(name).maybe((field) => field.number());
 }
 
+function countIn(body: ClientField, name: string): number | undefined {
+  return body.at(name).maybe((field) => field.count());
+}
+
+/** What clients call the options that are read here. */
+export const chatFields = {
+  messages: 'messages',
+  tools: 'tools',
+  toolChoice: 'tool_choice',
+  parallelToolCalls: 'parallel_tool_calls',
+  schema: 'response_format',
+  maxOutputTokens: 'max_completion_tokens',
+  temperature: 'temperature',
+  topP: 'top_p',
+  frequencyPenalty: 'frequency_penalty',
+  presencePenalty: 'presence_penalty',
+  stop: 'stop',
+  seed: 'seed',
+  reasoning: 'reasoning_effort',
+  userId: 'user',
+} as const satisfies Readonly<Partial<Record<'messages' | keyof ClientRequest['options'], string>>>;
+
 /**
  * Reads a client's request of Chat Completions. Fields that the router has no option for are ignored.
  * @throws RequestProblem
@@ -69,7 +91,7 @@ export function readChatRequest(json: JsonObject): ClientRequest {
       toolChoice: body.at('tool_choice').maybe(toolChoiceOf),
       schema: body.at('response_format').maybe(schemaOf),
       // The newer name wins.
-      maxOutputTokens: numberIn(body, 'max_completion_tokens') ?? numberIn(body, 'max_tokens'),
+      maxOutputTokens: countIn(body, 'max_completion_tokens') ?? countIn(body, 'max_tokens'),
       temperature: numberIn(body, 'temperature'),
       topP: numberIn(body, 'top_p'),
       frequencyPenalty: numberIn(body, 'frequency_penalty'),

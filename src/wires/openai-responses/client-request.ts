@@ -52,6 +52,20 @@ function reasoningOf(reasoning: ClientField): Reasoning {
   };
 }
 
+/** What clients call the options that are read here. */
+export const responseFields = {
+  messages: 'input',
+  tools: 'tools',
+  toolChoice: 'tool_choice',
+  parallelToolCalls: 'parallel_tool_calls',
+  schema: 'text',
+  maxOutputTokens: 'max_output_tokens',
+  temperature: 'temperature',
+  topP: 'top_p',
+  reasoning: 'reasoning',
+  userId: 'safety_identifier',
+} as const satisfies Readonly<Partial<Record<'messages' | keyof ClientRequest['options'], string>>>;
+
 /**
  * Reads a request of a client of the Responses API. Unknown fields are ignored, and so is `store`, which is the default
  * of clients.

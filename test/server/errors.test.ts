@@ -117,12 +117,15 @@ describe('a request that no target of its tier can take', () => {
   });
 
   it('says so if it is too long', async () => {
-    const trail = [
-      {
-        ...{ target: 'a/b', startedAt: 0, durationMs: 0, outcome: 'skipped', verdict: 'next' },
-        reason: 'context window of 200000 tokens is too small',
-      },
-    ] as const;
+    const line = {
+      target: 'a/b',
+      startedAt: 0,
+      durationMs: 0,
+      outcome: 'skipped',
+      reason: 'context window of 200000 tokens is too small',
+      verdict: 'next',
+    } as const;
+    const trail = [line];
     const clients = clientsOf('all_targets_failed', { trail });
     expect(await clients.failureOf('chat')).toMatchObject({ code: 'context_length_exceeded' });
     expect((await clients.failureOf('messages')).message).toContain('prompt is too long');

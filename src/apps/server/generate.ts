@@ -28,7 +28,8 @@ function encode({ event, data }: Frame): string {
 }
 
 /** What is sent when there was no event for a time, and how errors name the client's fields. */
-type Manner = Pick<EventSource, 'heartbeat' | 'heartbeatMs'> & Pick<ServedWire, 'fields'>;
+type Manner = Pick<EventSource, 'heartbeat' | 'heartbeatMs' | 'stallTimeoutMs'> &
+  Pick<ServedWire, 'fields'>;
 
 type Reader = AsyncIterator<StreamPart<Completion>, void>;
 
@@ -38,6 +39,7 @@ type Step = IteratorResult<StreamPart<Completion>, void>;
 class AnswerEvents implements EventSource {
   readonly heartbeat: string;
   readonly heartbeatMs: number;
+  readonly stallTimeoutMs: number;
   readonly #fields: ServedWire['fields'];
   readonly #reader: Reader;
   readonly #writer: AnswerWriter;
@@ -52,6 +54,7 @@ class AnswerEvents implements EventSource {
     this.#first = first;
     this.heartbeat = manner.heartbeat;
     this.heartbeatMs = manner.heartbeatMs;
+    this.stallTimeoutMs = manner.stallTimeoutMs;
     this.#fields = manner.fields;
   }
 
@@ -123,7 +126,7 @@ async function firstOrLate(first: Promise<unknown>, ms: number): Promise<void> {
 }
 
 async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply> {
-  const { router, exchange, heartbeatMs } = ask;
+  const { router, exchange, heartbeatMs, stallTimeoutMs } = ask;
   const { heartbeat = comment, fields } = wire;
   const stream = router.stream(asked.model, asked.messages, {
     ...asked.options,
@@ -141,7 +144,9 @@ async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply
   return {
     status: 200,
     headers: { ...eventHeaders, ...exposed(ask, shown) },
-    body: new AnswerEvents(reader, writer, first, { heartbeat, heartbeatMs, fields }),
+    body: new AnswerEvents(reader, writer, first, {
+      ...{ heartbeat, heartbeatMs, stallTimeoutMs, fields },
+    }),
   };
 }
 

@@ -10,7 +10,7 @@ import type {
 import type { Frame } from '../../wires/common/write.ts';
 import { AnswerParts } from './answer-parts.ts';
 import { type Ask, checkTier, exposed, jsonReply, turnOf } from './ask.ts';
-import type { EventSource, Reply } from './exchange.ts';
+import type { EventSource, Exchange, Reply } from './exchange.ts';
 import { shownError } from './problems.ts';
 
 const comment = ': keep-alive\n\n';
@@ -27,9 +27,10 @@ function encode({ event, data }: Frame): string {
   return event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`;
 }
 
-/** What is sent when there was no event for a time, and how errors name the client's fields. */
-type Manner = Pick<EventSource, 'heartbeat' | 'heartbeatMs' | 'stallTimeoutMs'> &
-  Pick<ServedWire, 'fields'>;
+/** What is sent when there was no event for a time, how errors name fields, and where facts of the answer go. */
+type Surroundings = Pick<EventSource, 'heartbeat' | 'heartbeatMs' | 'stallTimeoutMs'> &
+  Pick<ServedWire, 'fields'> &
+  Pick<Exchange, 'note'>;
 
 type Reader = AsyncIterator<StreamPart<Completion>, void>;
 
@@ -43,19 +44,21 @@ class AnswerEvents implements EventSource {
   readonly #fields: ServedWire['fields'];
   readonly #reader: Reader;
   readonly #writer: AnswerWriter;
+  readonly #note: Exchange['note'];
   readonly #parts = new AnswerParts();
   #first: Promise<Step> | undefined;
   #isOver = false;
   #hasBegun = false;
 
-  constructor(reader: Reader, writer: AnswerWriter, first: Promise<Step>, manner: Manner) {
+  constructor(reader: Reader, writer: AnswerWriter, first: Promise<Step>, around: Surroundings) {
     this.#reader = reader;
     this.#writer = writer;
     this.#first = first;
-    this.heartbeat = manner.heartbeat;
-    this.heartbeatMs = manner.heartbeatMs;
-    this.stallTimeoutMs = manner.stallTimeoutMs;
-    this.#fields = manner.fields;
+    this.heartbeat = around.heartbeat;
+    this.heartbeatMs = around.heartbeatMs;
+    this.stallTimeoutMs = around.stallTimeoutMs;
+    this.#fields = around.fields;
+    this.#note = around.note;
   }
 
   async next(): Promise<string | undefined> {
@@ -89,6 +92,7 @@ class AnswerEvents implements EventSource {
     let text = this.#written(this.#parts.of(part));
     if (part.type !== 'finish') return text;
     this.#isOver = true;
+    this.#note?.({ target: part.completion.target });
     text += this.#written(this.#parts.rest(part.completion));
     return text + this.#encoded(this.#writer.finish(this.#parts.end(part.completion)));
   }
@@ -107,7 +111,9 @@ class AnswerEvents implements EventSource {
 
   #failed(error: unknown): string {
     this.#isOver = true;
-    return this.#encoded(this.#writer.fail(shownError(error, this.#fields).error));
+    const { error: shown } = shownError(error, this.#fields);
+    this.#note?.({ failure: shown.kind });
+    return this.#encoded(this.#writer.fail(shown));
   }
 }
 
@@ -145,7 +151,8 @@ async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply
     status: 200,
     headers: { ...eventHeaders, ...exposed(ask, shown) },
     body: new AnswerEvents(reader, writer, first, {
-      ...{ heartbeat, heartbeatMs, stallTimeoutMs, fields },
+      ...{ heartbeat, heartbeatMs, stallTimeoutMs },
+      ...{ fields, note: exchange.note },
     }),
   };
 }

@@ -51,7 +51,7 @@ const full: JsonObject = {
   tools: [{ type: 'custom', name: 'f', input_schema: { type: 'object' }, ...cached }],
   tool_choice: { type: 'tool', name: 'f', disable_parallel_tool_use: true },
   messages: [
-    { role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'https://x/y' } }] },
+    { role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'https://x.example/y' } }] },
     {
       role: 'assistant',
       content: [
@@ -167,9 +167,9 @@ describe('a request of a client of Anthropic', () => {
     const plain = { data: Buffer.from('hi'), mediaType: 'text/plain' };
     const blocks = [
       { type: 'image', source: png },
-      { type: 'image', source: { type: 'url', url: 'https://x/y.png' } },
+      { type: 'image', source: { type: 'url', url: 'https://x.example/y.png' } },
       { type: 'document', source: pdf, title: 'a.pdf', citations: { enabled: true } },
-      { type: 'document', source: { type: 'url', url: 'https://x/y.pdf' } },
+      { type: 'document', source: { type: 'url', url: 'https://x.example/y.pdf' } },
       { type: 'document', source: text },
       { type: 'document', source: { type: 'content', content: [{ type: 'text', text: 'hi' }] } },
     ];
@@ -178,14 +178,14 @@ describe('a request of a client of Anthropic', () => {
         role: 'user',
         content: [
           { type: 'image', source: { mediaType: 'image/png', data: 'aGk=' } },
-          { type: 'image', source: { url: 'https://x/y.png' } },
+          { type: 'image', source: { url: 'https://x.example/y.png' } },
           {
             type: 'file',
             source: { mediaType: 'application/pdf', data: 'aGk=' },
             filename: 'a.pdf',
             citations: true,
           },
-          { type: 'file', source: { url: 'https://x/y.pdf', mediaType: 'application/pdf' } },
+          { type: 'file', source: { url: 'https://x.example/y.pdf', mediaType: 'application/pdf' } },
           { type: 'file', source: plain },
           { type: 'file', source: plain },
         ],

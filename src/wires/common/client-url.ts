@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+const { BlockList, isIP } = process.getBuiltinModule('node:net');
 
 /** What a client must not have loaded: the machine itself, the networks around it, and the metadata of clouds. */
 const own = new BlockList();

@@ -51,7 +51,10 @@ const full: JsonObject = {
   tools: [{ type: 'custom', name: 'f', input_schema: { type: 'object' }, ...cached }],
   tool_choice: { type: 'tool', name: 'f', disable_parallel_tool_use: true },
   messages: [
-    { role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'https://x.example/y' } }] },
+    {
+      role: 'user',
+      content: [{ type: 'image', source: { type: 'url', url: 'https://x.example/y' } }],
+    },
     {
       role: 'assistant',
       content: [
@@ -185,7 +188,10 @@ describe('a request of a client of Anthropic', () => {
             filename: 'a.pdf',
             citations: true,
           },
-          { type: 'file', source: { url: 'https://x.example/y.pdf', mediaType: 'application/pdf' } },
+          {
+            type: 'file',
+            source: { url: 'https://x.example/y.pdf', mediaType: 'application/pdf' },
+          },
           { type: 'file', source: plain },
           { type: 'file', source: plain },
         ],

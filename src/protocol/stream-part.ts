@@ -7,7 +7,8 @@ import type { Usage } from './usage.ts';
 /** A part of a stream: a union discriminated by `type`. Failures are thrown. */
 export type StreamPart<Answer = Completion> =
   | { readonly type: 'start'; readonly target: string; readonly model: string }
-  | { readonly type: 'text-delta'; readonly delta: string }
+  /** `refusal`: the vendor says that these are the words of a refusal. Many vendors only say so at the end. */
+  | { readonly type: 'text-delta'; readonly delta: string; readonly refusal?: true }
   | { readonly type: 'reasoning-delta'; readonly delta: string }
   | {
       readonly type: 'tool-call-start';
@@ -54,7 +55,7 @@ export type ProviderPart =
   /** Usage that is known before the end, such as Anthropic's input tokens. Billed if the stream is cut. */
   | { readonly type: 'usage'; readonly usage: Usage }
   | { readonly type: 'warning'; readonly warning: Warning }
-  | { readonly type: 'text-delta'; readonly delta: string }
+  | { readonly type: 'text-delta'; readonly delta: string; readonly refusal?: true }
   | { readonly type: 'reasoning-delta'; readonly delta: string }
   | {
       readonly type: 'tool-call-start';

@@ -65,13 +65,32 @@ const rows: Readonly<Record<ErrorCode, Row>> = {
   closed: [503, 'The server is shutting down. Try again.'],
 };
 
-function rowOf(error: SignalboxError): Row {
-  const { code, errors = [], resetsAt, by, retryAfterMs = 0 } = error;
+/** Reasons for which all targets may be passed over before the first attempt, and what the client did then. */
+const passedOver = [
+  { reason: /^context window /, code: 'context_length' },
+  { reason: /^lacks /, code: 'unsupported' },
+] as const;
+
+/** The error behind an `all_targets_failed`: several targets that failed for one reason failed for that one. */
+export function codeBehind({ code, errors = [], trail }: SignalboxError): ErrorCode {
+  if (code !== 'all_targets_failed') return code;
   const [first] = errors;
-  // Several targets that failed for one reason failed for that one.
-  if (code === 'all_targets_failed' && first !== undefined) {
-    if (errors.every((each) => each.code === first.code)) return rowOf(first);
+  if (first !== undefined) {
+    return errors.every((each) => each.code === first.code) ? codeBehind(first) : code;
   }
+  const reasons = trail.map(({ reason = '' }) => reason);
+  const isAll = (pattern: RegExp) =>
+    reasons.length > 0 && reasons.every((each) => pattern.test(each));
+  return passedOver.find(({ reason }) => isAll(reason))?.code ?? code;
+}
+
+function rowOf(error: SignalboxError): Row {
+  const code = codeBehind(error);
+  const {
+    resetsAt,
+    by,
+    retryAfterMs = 0,
+  } = error.code === code ? error : (error.errors?.[0] ?? error);
   if (code === 'budget_exceeded') {
     // Without a time it is the cap of the call, which the same request would exceed again.
     const isFinal = resetsAt === undefined || (by !== undefined && retryAfterMs > maxBudgetWaitMs);
@@ -85,7 +104,8 @@ function rowOf(error: SignalboxError): Row {
  * The HTTP status, headers and JSON body for a failed call. The body has the code, a sentence for users and `retryAfterMs`,
  * so it is safe to send to anyone: log the error itself. Never throws.
  *
- * An `all_targets_failed` whose `errors` all have one code has the status of that code.
+ * An `all_targets_failed` whose `errors` all have one code has the status of that code. If no target could take the
+ * request, it has that of `context_length` or `unsupported`.
  */
 export function errorResponse(error: unknown): ErrorResponse {
   if (!isSignalboxError(error)) {

@@ -1,13 +1,17 @@
 import * as z from 'zod';
 import type { JsonSchema } from '../protocol/json.ts';
 import type { StandardSchema } from '../protocol/standard-schema.ts';
+import { isCheap } from './cheap-pattern.ts';
 import { issueMessage, meantIssues } from './wording.ts';
 
 /** Keywords that constrain objects. */
 const objectKeywords = ['properties', 'required', 'additionalProperties', 'patternProperties'];
 
 /** Keywords whose value is a schema, a list of schemas, or schemas by name. */
-const innerSchemas = ['items', 'prefixItems', 'additionalProperties', 'contains'];
+const innerSchemas = [
+  ...['items', 'prefixItems', 'additionalItems', 'contains'],
+  ...['additionalProperties', 'propertyNames'],
+];
 const alternatives = ['allOf', 'anyOf', 'oneOf'];
 const namedSchemas = ['properties', 'patternProperties', '$defs', 'definitions'];
 
@@ -33,6 +37,19 @@ function withRequired(schema: Record<string, unknown>): Record<string, unknown> 
   return { ...schema, properties: { ...properties, ...added } };
 }
 
+/** Without the patterns that must not be tried on the text of a model. */
+function withoutCostly(schema: Record<string, unknown>): Record<string, unknown> {
+  const { pattern, patternProperties, additionalProperties, ...rest } = schema;
+  const isPlain = patternProperties === undefined || !isRecord(patternProperties);
+  const areCheap = isPlain || Object.keys(patternProperties).every(isCheap);
+  return {
+    ...rest,
+    ...(pattern !== undefined && (typeof pattern !== 'string' || isCheap(pattern)) && { pattern }),
+    ...(areCheap && patternProperties !== undefined && { patternProperties }),
+    ...(areCheap && additionalProperties !== undefined && { additionalProperties }),
+  };
+}
+
 /**
  * The same schema with what zod needs to read it: zod ignores `properties` and `required` without `type`, as branches of
  * a union often are, and `required` without `properties`. All branches of a `oneOf` would match then, which is an error.
@@ -43,12 +60,12 @@ function explicit(schema: unknown, around?: unknown): unknown {
   const isBare = !['type', 'enum', 'const', '$ref'].some((keyword) => keyword in schema);
   const isOfObject = isBare && objectKeywords.some((keyword) => keyword in schema);
   const type = schema.type ?? around ?? (isOfObject ? 'object' : undefined);
-  const result: Record<string, unknown> = { ...schema };
+  const result = withoutCostly(schema);
   if (isOfObject && [type].flat().includes('object')) result.type = type;
   const mapAll = (value: unknown, map: (each: unknown) => unknown): unknown =>
     Array.isArray(value) ? value.map((each) => map(each)) : map(value);
   for (const keyword of innerSchemas) {
-    if (keyword in schema) result[keyword] = mapAll(schema[keyword], (each) => explicit(each));
+    if (keyword in result) result[keyword] = mapAll(result[keyword], (each) => explicit(each));
   }
   for (const keyword of alternatives) {
     if (keyword in schema) {
@@ -56,7 +73,7 @@ function explicit(schema: unknown, around?: unknown): unknown {
     }
   }
   for (const keyword of namedSchemas) {
-    const schemas = schema[keyword];
+    const schemas = result[keyword];
     if (isRecord(schemas)) result[keyword] = mapNamed(schemas, (each) => explicit(each));
   }
   return [result.type].flat().includes('object') ? withRequired(result) : result;
@@ -68,7 +85,7 @@ function dialectOf(schema: JsonSchema): 'draft-7' | 'draft-2020-12' {
 }
 
 /**
- * A validator for plain JSON Schema.
+ * A validator for plain JSON Schema. A `pattern` is only checked if it takes little time whatever the text is.
  * @throws Error for a schema that is not valid or not understood
  */
 export function plainValidator(schema: JsonSchema): StandardSchema {

@@ -51,7 +51,10 @@ const full: JsonObject = {
   tools: [{ type: 'custom', name: 'f', input_schema: { type: 'object' }, ...cached }],
   tool_choice: { type: 'tool', name: 'f', disable_parallel_tool_use: true },
   messages: [
-    { role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'https://x/y' } }] },
+    {
+      role: 'user',
+      content: [{ type: 'image', source: { type: 'url', url: 'https://x.example/y' } }],
+    },
     {
       role: 'assistant',
       content: [
@@ -167,9 +170,9 @@ describe('a request of a client of Anthropic', () => {
     const plain = { data: Buffer.from('hi'), mediaType: 'text/plain' };
     const blocks = [
       { type: 'image', source: png },
-      { type: 'image', source: { type: 'url', url: 'https://x/y.png' } },
+      { type: 'image', source: { type: 'url', url: 'https://x.example/y.png' } },
       { type: 'document', source: pdf, title: 'a.pdf', citations: { enabled: true } },
-      { type: 'document', source: { type: 'url', url: 'https://x/y.pdf' } },
+      { type: 'document', source: { type: 'url', url: 'https://x.example/y.pdf' } },
       { type: 'document', source: text },
       { type: 'document', source: { type: 'content', content: [{ type: 'text', text: 'hi' }] } },
     ];
@@ -178,14 +181,17 @@ describe('a request of a client of Anthropic', () => {
         role: 'user',
         content: [
           { type: 'image', source: { mediaType: 'image/png', data: 'aGk=' } },
-          { type: 'image', source: { url: 'https://x/y.png' } },
+          { type: 'image', source: { url: 'https://x.example/y.png' } },
           {
             type: 'file',
             source: { mediaType: 'application/pdf', data: 'aGk=' },
             filename: 'a.pdf',
             citations: true,
           },
-          { type: 'file', source: { url: 'https://x/y.pdf', mediaType: 'application/pdf' } },
+          {
+            type: 'file',
+            source: { url: 'https://x.example/y.pdf', mediaType: 'application/pdf' },
+          },
           { type: 'file', source: plain },
           { type: 'file', source: plain },
         ],
@@ -282,7 +288,7 @@ describe('a request of a client of Anthropic', () => {
     [
       { messages: [{ role: 'user', content: [image('file:///etc/passwd')] }] },
       'messages[0].content[0].source.url',
-      /a URL with https:/,
+      /public web/,
     ],
     [{ thread: { type: 'create' } }, 'thread', /send the whole history/],
     [{ max_tokens: 0 }, 'max_tokens', /integer of at least 1/],
@@ -296,7 +302,7 @@ describe('a request of a client of Anthropic', () => {
     [{ tools: [{ name: 'f', input_schema: deep }] }, 'tools[0].input_schema', /too deeply/],
     [{ stop_sequences: 'END' }, 'stop_sequences', /must be a list/],
     [{ metadata: { user_id: 1 } }, 'metadata.user_id', /must be a string/],
-    [{ output_config: { effort: 'huge' } }, 'output_config.effort', /one of low/],
+    [{ output_config: { effort: 'huge' } }, 'output_config.effort', /one of none, minimal, low/],
     [{ output_config: { format: { type: 'xml' } } }, 'output_config.format.type', /json_schema/],
     [{ thinking: { type: 'enabled', budget_tokens: -1 } }, 'thinking.budget_tokens', /integer/],
   ])('$1 is rejected if it is wrong', (fields, path, message) => {

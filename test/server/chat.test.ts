@@ -160,6 +160,16 @@ describe.each(vendorNames)('the openai SDK, with %s behind', (name) => {
     expect(choice?.message).toMatchObject({ content: null, refusal });
   });
 
+  it('gets a streamed refusal as one', async () => {
+    server.vendor(name).simulator.answer({ refusal: 'I cannot help.' });
+    const stream = client.chat.completions.stream({ model: name, messages });
+    const [choice] = (await stream.finalChatCompletion()).choices;
+    if (name === 'google') return expect(choice?.finish_reason).toBe('content_filter');
+    const refusal = name === 'anthropic' ? 'The model refused to answer.' : 'I cannot help.';
+    expect(choice?.message.refusal).toBe(refusal);
+    expect(choice?.message.content).toBeFalsy();
+  });
+
   it('gets an error that has a status before the stream starts', async () => {
     const { simulator } = server.vendor(name);
     simulator.fault({ type: 'status', status: 429, retryAfterSeconds: 3_600 });

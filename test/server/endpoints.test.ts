@@ -78,7 +78,7 @@ describe('images', () => {
 
   it.each<[object, string]>([
     [{}, 'prompt'],
-    [{ prompt: 'a', n: 0 }, 'count'],
+    [{ prompt: 'a', n: 0 }, 'n'],
     [{ prompt: 'a', size: 'big' }, 'size'],
     [{ prompt: 'a', response_format: 'url' }, 'response_format'],
     [{ prompt: 'a', stream: true }, 'stream'],

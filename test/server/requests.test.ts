@@ -139,7 +139,7 @@ describe('a field', () => {
       'messages[0].content[0].input_audio.format',
     ],
     [{ ...user('a'), temperature: '1' }, 'temperature'],
-    [{ ...user('a'), max_tokens: -1 }, 'maxOutputTokens'],
+    [{ ...user('a'), max_tokens: -1 }, 'max_tokens'],
     [{ ...user('a'), n: 2 }, 'n'],
     [{ ...user('a'), stream: 'yes' }, 'stream'],
     [{ ...user('a'), stop: [1] }, 'stop[0]'],
@@ -148,7 +148,7 @@ describe('a field', () => {
     [{ ...user('a'), tools: [{ type: 'custom' }] }, 'tools[0].type'],
     [{ ...user('a'), tools: [{ type: 'function', function: { name: 'a b' } }] }, 'tools'],
     [{ ...user('a'), tool_choice: 'sometimes' }, 'tool_choice'],
-    [{ ...user('a'), tool_choice: 'required' }, 'toolChoice'],
+    [{ ...user('a'), tool_choice: 'required' }, 'tool_choice'],
     [{ ...user('a'), response_format: { type: 'xml' } }, 'response_format.type'],
     [{ ...user('a'), response_format: { type: 'json_schema' } }, 'response_format.json_schema'],
     [
@@ -159,7 +159,7 @@ describe('a field', () => {
           json_schema: { name: 'a', schema: { type: 'nonsense' } },
         },
       },
-      'schema',
+      'response_format',
     ],
     [{ ...user('a'), reasoning_effort: 'huge' }, 'reasoning_effort'],
     [
@@ -172,7 +172,10 @@ describe('a field', () => {
       'messages[0].tool_calls[0].function.arguments',
     ],
     [{ model: 'chat', messages: [{ role: 'tool', content: 'a' }] }, 'messages[0].tool_call_id'],
-    [{ model: 'chat', messages: [{ role: 'tool', tool_call_id: 'x', content: 'a' }] }, 'messages'],
+    [
+      { model: 'chat', messages: [{ role: 'tool', tool_call_id: 'x', content: 'a' }] },
+      'messages[0].tool_call_id',
+    ],
   ])('of the wrong kind is a 400 that names it: %j', async (body, param) => {
     server.serve();
     const answer = await server.post(path, JSON.stringify({ model: 'chat', ...body }));

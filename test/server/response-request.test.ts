@@ -276,7 +276,6 @@ describe('a request of the Responses API', () => {
     ['max_output_tokens', /integer/, { input: 'Hi', max_output_tokens: 1.5 }],
     ['temperature', /number/, { input: 'Hi', temperature: 'hot' }],
     ['stream', /true or false/, { input: 'Hi', stream: 'yes' }],
-    ['user', /64/, { input: 'Hi', user: 'u'.repeat(65) }],
     ['instructions', /string/, { input: 'Hi', instructions: ['Hi'] }],
   ])('refuses %s that is not %s', (path, word, fields) => {
     const problem = problemOf(fields);

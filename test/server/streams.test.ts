@@ -55,6 +55,31 @@ describe('a stream', () => {
     expect(text).not.toMatch(/"finish_reason":"|canary|llama|at .*\.ts/);
   });
 
+  it('that is left unread ends its call', async () => {
+    const { handler } = server.serve({ stallTimeoutMs: 50 });
+    const reader = (await handler(request(streamed))).body?.getReader();
+    await reader?.read();
+    await expect(reader?.closed).rejects.toThrow('left unread');
+  });
+
+  it('that a connection leaves unread ends its call', async () => {
+    server.serve({ stallTimeoutMs: 50 });
+    const { compatible } = server.simulators;
+    const chunk = 'x'.repeat(20_000);
+    compatible.answer({ chunks: Array.from({ length: 2_000 }, () => chunk) });
+    const socket = connect(server.port, '127.0.0.1');
+    socket.pause();
+    socket.on('error', () => undefined);
+    socket.write(
+      `POST /v1${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${clientKey}\r\n` +
+        `content-type: application/json\r\ncontent-length: ${streamed.length}\r\n\r\n${streamed}`,
+    );
+    const sent = (): number => compatible.log[0]?.eventsSent ?? 0;
+    await vi.waitFor(() => expect(sent()).toBeGreaterThan(20));
+    await vi.waitFor(() => expect(compatible.openRequests).toBe(0), 4_000);
+    socket.destroy();
+  });
+
   it('that would restart ends with an error instead of a second answer', async () => {
     const { simulators } = server;
     server.serve({

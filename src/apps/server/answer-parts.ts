@@ -43,7 +43,8 @@ export class AnswerParts {
     switch (part.type) {
       case 'text-delta':
         this.#hasText = true;
-        return [{ type: 'text', delta: part.delta }];
+        this.#hasRefused ||= part.refusal === true;
+        return [{ type: part.refusal === true ? 'refusal' : 'text', delta: part.delta }];
       case 'reasoning-delta':
         this.#hasReasoning = true;
         return [{ type: 'reasoning', delta: part.delta }];

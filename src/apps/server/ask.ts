@@ -25,6 +25,7 @@ export type Ask = {
   /** The tags of the calls: the key's, and those of the client that are allowed. */
   readonly tags: Readonly<Record<string, string>>;
   readonly heartbeatMs: number;
+  readonly stallTimeoutMs: number;
   /** Unique in the process. Letters and digits. */
   readonly serial: string;
   /** Epoch milliseconds. */

@@ -22,6 +22,8 @@ export type HandlerOptions = {
   readonly bodyTimeoutMs?: number | undefined;
   /** Milliseconds without an event after which a stream sends a comment. @default 15_000 */
   readonly heartbeatMs?: number | undefined;
+  /** Milliseconds for which a client may leave a stream unread. Then the stream is cut off, and its call ends. @default 300_000 */
+  readonly stallTimeoutMs?: number | undefined;
   /** The names of the tags that clients may set themselves. @default none */
   readonly allowTags?: readonly string[] | undefined;
 };
@@ -46,6 +48,7 @@ type Settings = BodyLimits & {
   readonly authenticate: Authenticate;
   readonly basePath: string;
   readonly heartbeatMs: number;
+  readonly stallTimeoutMs: number;
   readonly allowTags: readonly string[];
 };
 
@@ -59,6 +62,7 @@ const knownOptions = {
   maxBodyBytes: true,
   bodyTimeoutMs: true,
   heartbeatMs: true,
+  stallTimeoutMs: true,
   allowTags: true,
 } as const satisfies Record<keyof HandlerOptions, true>;
 
@@ -72,6 +76,7 @@ function settingsOf(options: HandlerOptions): Settings {
     maxBodyBytes = 4_194_304,
     bodyTimeoutMs = 30_000,
     heartbeatMs = 15_000,
+    stallTimeoutMs = 300_000,
     allowTags = [],
   } = options;
   if (typeof authenticate !== 'function') {
@@ -80,7 +85,8 @@ function settingsOf(options: HandlerOptions): Settings {
   if (typeof basePath !== 'string' || !/^(?:\/[^/?#]+)*$/.test(basePath)) {
     throw wrong("basePath must be a path like '/v1', without a slash at its end");
   }
-  for (const [name, value] of Object.entries({ maxBodyBytes, bodyTimeoutMs, heartbeatMs })) {
+  const numbers = { maxBodyBytes, bodyTimeoutMs, heartbeatMs, stallTimeoutMs };
+  for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isSafeInteger(value) || value <= 0)
       throw wrong(`${name} must be a whole number above 0`);
   }
@@ -91,7 +97,7 @@ function settingsOf(options: HandlerOptions): Settings {
     throw wrong('allowTags must be a list of names');
   }
   if (allowTags.includes('subject')) throw wrong('allowTags must not contain "subject"');
-  return { authenticate, basePath, maxBodyBytes, bodyTimeoutMs, heartbeatMs, allowTags };
+  return { authenticate, basePath, ...numbers, allowTags };
 }
 
 async function authenticated(settings: Settings, exchange: Exchange): Promise<Access> {
@@ -112,7 +118,7 @@ function checkMethod({ method }: Exchange, endpoint: Endpoint): void {
 }
 
 function errorReply(error: unknown, wire: ErrorWire, ask: PartialAsk): Reply {
-  const { status, headers, error: shown } = shownError(error);
+  const { status, headers, error: shown } = shownError(error, wire.fields);
   const { exchange, path, serial, at } = ask;
   const request = {
     ...{ wire: undefined, method: exchange.method, path, headers: {}, body: {} },
@@ -125,7 +131,7 @@ function errorReply(error: unknown, wire: ErrorWire, ask: PartialAsk): Reply {
 type PartialAsk = Pick<Ask, 'exchange' | 'path' | 'serial' | 'at'>;
 
 function createResponder(router: ServedRouter, settings: Settings): Respond {
-  const { basePath, heartbeatMs } = settings;
+  const { basePath, heartbeatMs, stallTimeoutMs } = settings;
   return async (exchange) => {
     const serial = systemRuntime.createId('req').slice('req_'.length);
     const at = systemRuntime.now();
@@ -147,7 +153,15 @@ function createResponder(router: ServedRouter, settings: Settings): Respond {
         ...access.tags,
         subject: access.subject,
       };
-      reply = await endpoint.answer({ ...ask, router, access, body, tags, heartbeatMs });
+      reply = await endpoint.answer({
+        ...ask,
+        router,
+        access,
+        body,
+        tags,
+        heartbeatMs,
+        stallTimeoutMs,
+      });
     } catch (error) {
       reply = errorReply(error, endpoint.wire, ask);
     }

@@ -1,12 +1,6 @@
 import type { JsonObject } from '../../protocol/json.ts';
-import {
-  listAt,
-  optionalNumber,
-  optionalText,
-  textAt,
-  unsupportedAt,
-  wordAt,
-} from '../../wires/common/client-fields.ts';
+import { ClientField } from '../../wires/common/client-field.ts';
+import { userIdOf } from '../../wires/common/client-options.ts';
 import { type Ask, checkTier, exposed, jsonReply } from './ask.ts';
 import type { Reply } from './exchange.ts';
 import { unknownModel } from './problems.ts';
@@ -14,16 +8,16 @@ import { unknownModel } from './problems.ts';
 /** As OpenAI's limit. */
 const maxValues = 2_048;
 
-function valuesAt(input: unknown): readonly string[] {
-  if (typeof input === 'string') return [input];
-  const list = listAt(input, 'input');
+function valuesOf(input: ClientField): readonly string[] {
+  if (typeof input.value === 'string') return [input.value];
+  const list = input.elements();
   if (list.length === 0 || list.length > maxValues) {
-    throw unsupportedAt('input', `must have 1 to ${maxValues} entries`);
+    throw input.problem(`must have 1 to ${maxValues} entries`);
   }
-  if (typeof list[0] !== 'string') {
-    throw unsupportedAt('input', 'must be a string or a list of strings; tokens are not supported');
+  if (typeof list[0]?.value !== 'string') {
+    throw input.problem('must be a string or a list of strings; tokens are not supported');
   }
-  return list.map((each, index) => textAt(each, `input[${index}]`));
+  return list.map((each) => each.text());
 }
 
 /** 32-bit floats, little-endian. */
@@ -35,22 +29,16 @@ function toBase64(vector: readonly number[]): string {
   return bytes.toString('base64');
 }
 
-function optionalUser(body: JsonObject): { readonly userId?: string } {
-  const userId = optionalText(body, 'user');
-  return userId === undefined || userId === '' ? {} : { userId };
-}
-
 /** `POST /embeddings` */
 export async function createEmbeddings(ask: Ask): Promise<Reply> {
-  const { body } = ask;
-  const model = textAt(body.model, 'model');
+  const body = new ClientField(ask.body);
+  const model = body.at('model').name();
   checkTier(ask, model);
-  const values = valuesAt(body.input);
-  const format = wordAt(body.encoding_format ?? 'float', 'encoding_format', ['float', 'base64']);
-  const dimensions = optionalNumber(body, 'dimensions');
+  const values = valuesOf(body.at('input'));
+  const format = body.at('encoding_format').maybe((field) => field.oneOf(['float', 'base64']));
   const result = await ask.router.embed(model, values, {
-    ...(dimensions !== undefined && { dimensions }),
-    ...optionalUser(body),
+    dimensions: body.at('dimensions').maybe((field) => field.count()),
+    userId: body.at('user').maybe(userIdOf),
     tags: ask.tags,
     signal: ask.exchange.signal,
   });
@@ -70,20 +58,19 @@ export async function createEmbeddings(ask: Ask): Promise<Reply> {
 
 /** `POST /images/generations` */
 export async function createImages(ask: Ask): Promise<Reply> {
-  const { body } = ask;
-  const model = textAt(body.model, 'model');
+  const body = new ClientField(ask.body);
+  const model = body.at('model').name();
   checkTier(ask, model);
-  const prompt = textAt(body.prompt, 'prompt');
-  if (body.stream === true) throw unsupportedAt('stream', 'images are not streamed');
-  if (body.response_format === 'url') {
-    throw unsupportedAt('response_format', 'only "b64_json" is supported');
-  }
-  const count = optionalNumber(body, 'n');
-  const size = optionalText(body, 'size');
+  const prompt = body.at('prompt').text();
+  const stream = body.at('stream');
+  if (stream.maybe((field) => field.boolean())) throw stream.problem('images are not streamed');
+  const format = body.at('response_format');
+  if (format.value === 'url') throw format.problem('only "b64_json" is supported');
+  const size = body.at('size').maybe((field) => field.text());
   const result = await ask.router.image(model, prompt, {
-    ...(count !== undefined && { count }),
-    ...(size !== undefined && size !== 'auto' && { size }),
-    ...optionalUser(body),
+    count: body.at('n').maybe((field) => field.count()),
+    size: size === 'auto' ? undefined : size,
+    userId: body.at('user').maybe(userIdOf),
     tags: ask.tags,
     signal: ask.exchange.signal,
   });

@@ -34,6 +34,8 @@ export interface EventSource {
   /** A comment to send when there was no event for `heartbeatMs`. */
   readonly heartbeat: string;
   readonly heartbeatMs: number;
+  /** How long the client may leave what was sent unread. */
+  readonly stallTimeoutMs: number;
 }
 
 export type Reply = {

@@ -27,8 +27,10 @@ function encode({ event, data }: Frame): string {
   return event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`;
 }
 
-/** What is sent when there was no event for a time, and where facts of the answer go. */
-type Surroundings = Pick<EventSource, 'heartbeat' | 'heartbeatMs'> & Pick<Exchange, 'note'>;
+/** What is sent when there was no event for a time, how errors name fields, and where facts of the answer go. */
+type Surroundings = Pick<EventSource, 'heartbeat' | 'heartbeatMs' | 'stallTimeoutMs'> &
+  Pick<ServedWire, 'fields'> &
+  Pick<Exchange, 'note'>;
 
 type Reader = AsyncIterator<StreamPart<Completion>, void>;
 
@@ -38,6 +40,8 @@ type Step = IteratorResult<StreamPart<Completion>, void>;
 class AnswerEvents implements EventSource {
   readonly heartbeat: string;
   readonly heartbeatMs: number;
+  readonly stallTimeoutMs: number;
+  readonly #fields: ServedWire['fields'];
   readonly #reader: Reader;
   readonly #writer: AnswerWriter;
   readonly #note: Exchange['note'];
@@ -52,6 +56,8 @@ class AnswerEvents implements EventSource {
     this.#first = first;
     this.heartbeat = around.heartbeat;
     this.heartbeatMs = around.heartbeatMs;
+    this.stallTimeoutMs = around.stallTimeoutMs;
+    this.#fields = around.fields;
     this.#note = around.note;
   }
 
@@ -105,7 +111,7 @@ class AnswerEvents implements EventSource {
 
   #failed(error: unknown): string {
     this.#isOver = true;
-    const { error: shown } = shownError(error);
+    const { error: shown } = shownError(error, this.#fields);
     this.#note?.({ failure: shown.kind });
     return this.#encoded(this.#writer.fail(shown));
   }
@@ -126,8 +132,8 @@ async function firstOrLate(first: Promise<unknown>, ms: number): Promise<void> {
 }
 
 async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply> {
-  const { router, exchange, heartbeatMs } = ask;
-  const { heartbeat = comment } = wire;
+  const { router, exchange, heartbeatMs, stallTimeoutMs } = ask;
+  const { heartbeat = comment, fields } = wire;
   const stream = router.stream(asked.model, asked.messages, {
     ...asked.options,
     tags: ask.tags,
@@ -144,7 +150,10 @@ async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply
   return {
     status: 200,
     headers: { ...eventHeaders, ...exposed(ask, shown) },
-    body: new AnswerEvents(reader, writer, first, { heartbeat, heartbeatMs, note: exchange.note }),
+    body: new AnswerEvents(reader, writer, first, {
+      ...{ heartbeat, heartbeatMs, stallTimeoutMs },
+      ...{ fields, note: exchange.note },
+    }),
   };
 }
 

@@ -46,10 +46,12 @@ function toExchange(incoming: Incoming, signal: AbortSignal, note: Exchange['not
   };
 }
 
-/** Resolves when the response takes more, or is closed. */
-function drained(response: ServerResponse): Promise<void> {
+/** Resolves when the response takes more, or is closed; it is after `ms`. */
+function drained(response: ServerResponse, ms: number): Promise<void> {
   return new Promise((resolve) => {
+    const cancel = systemRuntime.alarm(ms, () => response.destroy());
     const done = (): void => {
+      cancel();
       response.off('drain', done);
       response.off('close', done);
       resolve();
@@ -75,7 +77,7 @@ async function sendEvents(events: EventSource, response: ServerResponse): Promis
       const text = await events.next();
       if (text === undefined || response.closed) return;
       isSilent = false;
-      if (!response.write(text)) await drained(response);
+      if (!response.write(text)) await drained(response, events.stallTimeoutMs);
     }
   } finally {
     cancelAlarm();

@@ -1,7 +1,8 @@
 import { isSignalboxError } from '../../errors.ts';
+import { own } from '../../internal/own.ts';
 import type { ErrorCode } from '../../protocol/error-code.ts';
-import { errorResponse } from '../../telemetry/error-response.ts';
-import { RequestProblem } from '../../wires/common/serve.ts';
+import { codeBehind, errorResponse } from '../../telemetry/error-response.ts';
+import { type OptionFields, RequestProblem } from '../../wires/common/serve.ts';
 import type { VendorError, VendorErrorKind } from '../../wires/common/write.ts';
 
 /** Why the handler itself answers with an error. */
@@ -57,10 +58,6 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   refusal: 400,
 };
 
-/** The options that come from the client's request. A problem of another one is the program's. */
-const clientOptions =
-  /^(?:messages|tools|toolChoice|parallelToolCalls|schema|maxOutputTokens|temperature|topP|topK|frequencyPenalty|presencePenalty|stop|seed|reasoning|userId|dimensions|count|size|prompt|values|input)\b/;
-
 /** An error as a client gets it: nothing of targets, vendors' words, keys, prompts or stacks. */
 export type ShownError = {
   readonly status: number;
@@ -68,29 +65,35 @@ export type ShownError = {
   readonly error: VendorError;
 };
 
-/** The problem of an option that the client has set, if the error is one. */
-function optionProblem(error: unknown): ShownError | undefined {
+/** The problem of an option that the client has set, if the error is one. That of another option is the program's. */
+function optionProblem(error: unknown, fields: OptionFields): ShownError | undefined {
   if (!isSignalboxError(error, 'config')) return undefined;
   const path = error.problems?.[0]?.path ?? error.message;
-  if (path === 'tier') return shownError(unknownModel());
-  const [option] = clientOptions.exec(path) ?? [];
-  if (option === undefined) return undefined;
+  if (path === 'tier') return shownError(unknownModel(), fields);
+  const [option = ''] = /^\w+/.exec(path) ?? [];
+  const param = own(fields, option);
+  if (param === undefined) return undefined;
   // Not its message, which may quote the request.
-  const message = `The request has an invalid value: ${option}.`;
-  return { status: 400, headers: {}, error: { kind: 'invalid_request', message, param: option } };
+  const message = `The request has an invalid value: ${param}.`;
+  return { status: 400, headers: {}, error: { kind: 'invalid_request', message, param } };
 }
 
-/** The code behind one of several targets that failed for the same reason. */
-function codeOf(error: unknown): ErrorCode | undefined {
-  if (!isSignalboxError(error)) return undefined;
-  const { code, errors = [] } = error;
-  const [first] = errors;
-  if (code !== 'all_targets_failed' || first === undefined) return code;
-  return errors.every((each) => each.code === first.code) ? first.code : code;
+/** How long OpenAI's and Anthropic's clients wait at most for a retry. They ignore a longer time, and do not wait at all. */
+const maxClientWaitSeconds = 60;
+
+/**
+ * Clients of OpenAI and Anthropic repeat a request that failed twice unless they are told not to: each time the router
+ * would try all of its targets again. With a time to wait they may, and where another process may answer.
+ */
+function retryHeaders(code: ErrorCode, retryAfter: string | undefined): ShownError['headers'] {
+  const isSoon = retryAfter !== undefined && Number(retryAfter) <= maxClientWaitSeconds;
+  return isSoon || code === 'closed' || code === 'store_failed'
+    ? {}
+    : { 'x-should-retry': 'false' };
 }
 
 /** Never throws. */
-export function shownError(error: unknown): ShownError {
+export function shownError(error: unknown, fields: OptionFields): ShownError {
   if (error instanceof RequestProblem) {
     const { message, path } = error;
     return {
@@ -103,15 +106,15 @@ export function shownError(error: unknown): ShownError {
     const { status, kind, message, code, headers } = error;
     return { status, headers, error: { kind, status, message, param: null, code } };
   }
-  const ofOption = optionProblem(error);
+  const ofOption = optionProblem(error, fields);
   if (ofOption !== undefined) return ofOption;
   const { status, headers, body } = errorResponse(error);
-  const code = codeOf(error);
+  const code = isSignalboxError(error) ? codeBehind(error) : undefined;
   const shown = (code === undefined ? undefined : statuses[code]) ?? status;
   const retryAfter = headers['retry-after'];
   return {
     status: shown,
-    headers,
+    headers: { ...headers, ...(code !== undefined && retryHeaders(code, retryAfter)) },
     error: {
       kind: (code === undefined ? undefined : kinds[code]) ?? 'server_error',
       status: shown,

@@ -9,7 +9,7 @@ import { generate } from './generate.ts';
 import { countTokens, listMessagesModels, retrieveMessagesModel } from './messages-endpoints.ts';
 
 /** How a wire writes errors. */
-export type ErrorWire = Pick<ServedWire, 'errorBody' | 'statusOf' | 'requestIdHeader'>;
+export type ErrorWire = Pick<ServedWire, 'errorBody' | 'statusOf' | 'requestIdHeader' | 'fields'>;
 
 /** What answers at a path. Without `answer`, nothing does. */
 export type Endpoint = {
@@ -25,7 +25,18 @@ function generates(wire: ServedWire): Endpoint {
   return { method: 'POST', wire, answer: (ask) => generate(ask, wire) };
 }
 
-const wire = servedChat;
+/** The other tasks have options of their own. */
+const wire: ErrorWire = {
+  ...servedChat,
+  fields: {
+    values: 'input',
+    prompt: 'prompt',
+    dimensions: 'dimensions',
+    count: 'n',
+    size: 'size',
+    userId: 'user',
+  },
+};
 
 /** By path. The wires that clients speak are rows. */
 const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([

@@ -20,6 +20,15 @@ function toStream(events: EventSource): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let isSilent = true;
   let cancelAlarm: () => void = () => undefined;
+  let cancelStall: () => void = () => undefined;
+  /** Ends the answer if the next read does not come in time. */
+  const watch = (controller: ReadableStreamDefaultController): void => {
+    cancelStall = systemRuntime.alarm(events.stallTimeoutMs, () => {
+      cancelAlarm();
+      events.cancel();
+      controller.error(new Error('the stream was left unread'));
+    });
+  };
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -31,16 +40,22 @@ function toStream(events: EventSource): ReadableStream<Uint8Array> {
           cancelAlarm = systemRuntime.alarm(events.heartbeatMs, ring);
         };
         cancelAlarm = systemRuntime.alarm(events.heartbeatMs, ring);
+        watch(controller);
       },
       async pull(controller) {
+        cancelStall();
         const text = await events.next();
         isSilent = false;
-        if (text !== undefined) return controller.enqueue(encoder.encode(text));
+        if (text !== undefined) {
+          watch(controller);
+          return controller.enqueue(encoder.encode(text));
+        }
         cancelAlarm();
         controller.close();
       },
       cancel() {
         cancelAlarm();
+        cancelStall();
         events.cancel();
       },
     },

@@ -246,7 +246,7 @@ function createJoiner(text: string): (part: ProviderPart) => readonly ProviderPa
     if (isJoined || isPreamble(part)) return [part];
     if (part.type === 'text-delta') {
       const delta = join(part.delta);
-      return delta === '' ? [] : [{ type: 'text-delta', delta }];
+      return delta === '' ? [] : [{ ...part, delta }];
     }
     isJoined = true;
     if (part.type === 'part-end' && part.part.type === 'text') {

@@ -1,13 +1,9 @@
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
-import type { Effort, Reasoning, Tool, ToolChoice } from '../../protocol/request.ts';
+import type { Reasoning, Tool, ToolChoice } from '../../protocol/request.ts';
 import { ClientField } from '../common/client-field.ts';
+import { effortOf, functionOf, userIdOf } from '../common/client-options.ts';
 import type { ClientRequest } from '../common/serve.ts';
-import { cacheHint, clientMessages } from './client-content.ts';
-
-const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const satisfies readonly Effort[];
-
-/** OpenAI accepts no longer id of a user. */
-const maxUserIdLength = 64;
+import { cacheHint, clientMessages } from './client-messages.ts';
 
 /** The caller's own tools. Those that the vendor runs have another `type`. */
 function toolOf(tool: ClientField): Tool<string, JsonSchema> {
@@ -17,15 +13,7 @@ function toolOf(tool: ClientField): Tool<string, JsonSchema> {
       "tools that Anthropic runs or defines are not supported: use the type 'custom'",
     );
   }
-  const description = tool.at('description').maybe((field) => field.text());
-  const strict = tool.at('strict').maybe((field) => field.boolean());
-  return {
-    name: tool.at('name').name(),
-    ...(description !== undefined && { description }),
-    inputSchema: tool.at('input_schema').json(),
-    ...(strict !== undefined && { strict }),
-    ...cacheHint(tool),
-  };
+  return { ...functionOf(tool, tool.at('input_schema').json()), ...cacheHint(tool) };
 }
 
 function toolChoiceOf(choice: ClientField): ToolChoice {
@@ -41,9 +29,7 @@ function isParallelOf(choice: ClientField): boolean | undefined {
 
 /** The API returns what the model thinks, unless `display` says otherwise. */
 function reasoningOf(body: ClientField): Reasoning | undefined {
-  const effort = body
-    .at('output_config')
-    .maybe((config) => config.at('effort').maybe((field) => field.oneOf(efforts)));
+  const effort = body.at('output_config').maybe((config) => config.at('effort').maybe(effortOf));
   const sent = effort === undefined ? {} : { effort };
   const thinking = body.at('thinking');
   if (thinking.isAbsent) return effort === undefined ? undefined : sent;
@@ -69,19 +55,29 @@ function schemaOf(body: ClientField): JsonSchema | undefined {
   return format.at('schema').json();
 }
 
-function userIdOf(metadata: ClientField): string | undefined {
-  const id = metadata.at('user_id').maybe((field) => field.text());
-  if (id === undefined || id === '') return undefined;
-  if (id.length <= maxUserIdLength) return id;
-  return process.getBuiltinModule('node:crypto').hash('sha256', id);
-}
+/** What clients call the options that are read here. */
+export const messageFields = {
+  messages: 'messages',
+  tools: 'tools',
+  toolChoice: 'tool_choice',
+  parallelToolCalls: 'tool_choice',
+  schema: 'output_config',
+  maxOutputTokens: 'max_tokens',
+  temperature: 'temperature',
+  topP: 'top_p',
+  topK: 'top_k',
+  stop: 'stop_sequences',
+  reasoning: 'thinking',
+  userId: 'metadata',
+  cache: 'cache_control',
+} as const satisfies Readonly<Partial<Record<'messages' | keyof ClientRequest['options'], string>>>;
 
 /**
  * Reads a request of a client of the Messages API. Unknown fields are ignored: clients send fields of betas.
  * @throws RequestProblem
  */
 export function readMessageRequest(json: JsonObject): ClientRequest {
-  const body = new ClientField('', json);
+  const body = new ClientField(json);
   const thread = body.at('thread');
   if (!thread.isAbsent) throw thread.problem('conversations are not kept: send the whole history');
   const choice = body.at('tool_choice');
@@ -100,7 +96,7 @@ export function readMessageRequest(json: JsonObject): ClientRequest {
       topK: body.at('top_k').maybe((field) => field.count()),
       stop: body.at('stop_sequences').maybe((field) => field.elements().map((each) => each.name())),
       reasoning: reasoningOf(body),
-      userId: body.at('metadata').maybe(userIdOf),
+      userId: body.at('metadata').maybe((metadata) => metadata.at('user_id').maybe(userIdOf)),
       ...cacheHint(body),
     },
   };

@@ -2,9 +2,9 @@ import type { JsonObject } from '../../protocol/json.ts';
 import { objectOf } from '../common/read.ts';
 import type { AnswerEnd, ServedWire } from '../common/serve.ts';
 import type { Frame, Turn, VendorError } from '../common/write.ts';
-import { MessageWriter } from './answer-writer.ts';
-import { readMessageRequest } from './client-request.ts';
+import { messageFields, readMessageRequest } from './client-request.ts';
 import { errorBody, usualStatus } from './error-body.ts';
+import { MessageWriter } from './write-answer.ts';
 
 /** Writes only stop reasons that clients know. */
 class ClientMessageWriter extends MessageWriter {
@@ -51,6 +51,7 @@ function clientErrorBody(error: VendorError, turn: Turn): JsonObject {
 /** Anthropic's Messages API, for its clients. */
 export const servedMessages: ServedWire = {
   read: readMessageRequest,
+  fields: messageFields,
   writer: (turn, head) => new ClientMessageWriter(turn, head),
   errorBody: clientErrorBody,
   // Clients know a server that is busy by the vendor's own status.

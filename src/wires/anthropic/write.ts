@@ -13,8 +13,8 @@ import {
   type VendorError,
   type WireWriter,
 } from '../common/write.ts';
-import { MessageWriter } from './answer-writer.ts';
 import { errorBody, usualStatus } from './error-body.ts';
+import { MessageWriter } from './write-answer.ts';
 
 /** The first API version that rejects sampling parameters. */
 const versionWithoutSampling = '2026-10-21';

@@ -1,34 +1,49 @@
 import { own } from '../../internal/own.ts';
 import { shallowJson } from '../../internal/vendor-data.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
+import type { Media, ToolCallPart } from '../../protocol/message.ts';
+import { parseClientJson } from './client-json.ts';
+import { publicUrl } from './client-url.ts';
 import { isObject } from './read.ts';
 import { RequestProblem } from './serve.ts';
 
 /** More elements of a list are no request of a client. */
 const maxElements = 100_000;
 
+/** The place of a field: in another one, or nowhere for the whole body. */
+type Place = { readonly owner: ClientField; readonly name: string | number };
+
 /** A field of a client's request. What reads a value throws `RequestProblem` for any other type. */
 export class ClientField {
-  readonly path: string;
   readonly value: unknown;
+  readonly #place: Place | undefined;
 
-  constructor(path: string, value: unknown) {
-    this.path = path;
+  constructor(value: unknown, place?: Place) {
     this.value = value;
+    this.#place = place;
   }
 
-  /** `null` counts as absent. */
+  /** Such as `messages[0].content`. Empty for the whole body. */
+  get path(): string {
+    if (this.#place === undefined) return '';
+    const { owner, name } = this.#place;
+    const { path } = owner;
+    if (typeof name === 'number') return `${path}[${name}]`;
+    return path === '' ? name : `${path}.${name}`;
+  }
+
+  /** `null` counts as absent, as many clients send it for that. */
   get isAbsent(): boolean {
     return this.value === undefined || this.value === null;
   }
 
   problem(message: string): RequestProblem {
-    return new RequestProblem(this.path, `${this.path}: ${message}`);
+    const { path } = this;
+    return new RequestProblem(path, `${path}: ${message}`);
   }
 
   at(name: string): ClientField {
-    const path = this.path === '' ? name : `${this.path}.${name}`;
-    return new ClientField(path, own(this.object(), name));
+    return new ClientField(own(this.object(), name), { owner: this, name });
   }
 
   /** `undefined` if the field is absent. */
@@ -52,7 +67,7 @@ export class ClientField {
     const { value } = this;
     if (!Array.isArray(value)) return this.#wrong('a list');
     if (value.length > maxElements) throw this.problem(`must have at most ${maxElements} elements`);
-    return value.map((each: unknown, index) => new ClientField(`${this.path}[${index}]`, each));
+    return value.map((each: unknown, name) => new ClientField(each, { owner: this, name }));
   }
 
   text(): string {
@@ -65,11 +80,25 @@ export class ClientField {
     return text === '' ? this.#wrong('a string that is not empty') : text;
   }
 
-  /** The address of a file that a vendor is to load, or a `data:` URL. */
-  url(): string {
-    const url = this.text();
-    const isWeb = /^(?:https?:\/\/|data:)/i.test(url.slice(0, 10));
-    return isWeb ? url : this.#wrong('a URL with https:, http: or data:');
+  /** A file that a vendor is to load from the web, or a `data:` URL. */
+  source(): Media {
+    const text = this.text();
+    if (/^data:/i.test(text.slice(0, 5))) return { url: text };
+    const url = publicUrl(text);
+    return url === undefined ? this.#wrong('a data: URL, or a URL of the public web') : { url };
+  }
+
+  /** The arguments of a call as its client sends them back: text, which may be no JSON. */
+  toolInput(): Pick<ToolCallPart, 'input'> | Pick<ToolCallPart, 'input' | 'rawInput' | 'invalid'> {
+    const text = this.text();
+    if (text.trim() === '') return { input: {} };
+    try {
+      const input = parseClientJson(text);
+      if (input !== undefined) return { input: input as Json };
+    } catch {
+      // The model's mistake, not the client's.
+    }
+    return { input: text, rawInput: text, invalid: true };
   }
 
   number(): number {

@@ -108,10 +108,8 @@ export class PartAssembler {
     }
     if (delta === '') return;
     building.text += delta;
-    this.#addPart({
-      type: type === 'reasoning' ? 'reasoning-delta' : 'text-delta',
-      delta,
-    });
+    if (type === 'refusal') this.#addPart({ type: 'text-delta', delta, refusal: true });
+    else this.#addPart({ type: type === 'reasoning' ? 'reasoning-delta' : 'text-delta', delta });
   }
 
   /**

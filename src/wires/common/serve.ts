@@ -91,10 +91,15 @@ export interface AnswerWriter {
   body(): JsonObject;
 }
 
+/** The client's field behind an option of the router. */
+export type OptionFields = Readonly<Record<string, string>>;
+
 /** The server side of a wire, for clients that are not ours. */
 export interface ServedWire {
   /** @throws RequestProblem */
   read(body: JsonObject): ClientRequest;
+  /** What clients call the options that come from them. */
+  readonly fields: OptionFields;
   writer(turn: Turn, head: AnswerHead): AnswerWriter;
   /** The body of an error response. */
   errorBody(error: VendorError, turn: Turn): JsonObject;

@@ -1,6 +1,6 @@
 import type { ServedWire } from '../common/serve.ts';
 import { openaiErrorObject } from '../openai-shared/write.ts';
-import { readChatRequest } from './read-request.ts';
+import { chatFields, readChatRequest } from './client-request.ts';
 import { ChatWriter } from './write-answer.ts';
 
 /** What clients get: OpenAI's fields, and reasoning where most compatible vendors have it. */
@@ -12,6 +12,7 @@ const dialect = {
 /** Chat Completions, for clients of the HTTP handler. */
 export const servedChat: ServedWire = {
   read: readChatRequest,
+  fields: chatFields,
   writer: (turn, { model }) =>
     new ChatWriter(turn, dialect, {
       form: turn.request.stream ? 'frames' : 'body',

@@ -241,24 +241,29 @@ export class ChatWriter implements AnswerWriter {
   #input({ key, delta }: Extract<PartToWrite, { type: 'tool-input' }>): readonly Frame[] {
     const call = this.#calls.get(key);
     if (call === undefined) return none;
-    if (this.#answer.form === 'body') {
-      call.input += delta;
-      return none;
-    }
+    call.input += delta;
+    if (this.#answer.form === 'body') return none;
     const { index } = call;
     return this.#delta({ tool_calls: [{ index, function: { arguments: delta } }] });
   }
 
-  /** The place of Gemini's signatures, which its clients know to send back. */
-  #endCall({ key, opaque }: Extract<PartToWrite, { type: 'tool-call-end' }>): readonly Frame[] {
+  /** Gemini's signatures have a place, which its clients know to send back. */
+  #endCall({
+    key,
+    input,
+    opaque,
+  }: Extract<PartToWrite, { type: 'tool-call-end' }>): readonly Frame[] {
     const call = this.#calls.get(key);
-    if (call === undefined || opaque === undefined) return none;
-    const extra = signatureFields({ kind: 'thought-signature', data: opaque }) ?? {};
-    call.extra = extra;
-    if (this.#answer.form === 'body') return none;
-    return this.#delta({
-      tool_calls: [{ index: call.index, function: { arguments: '' }, ...extra }],
-    });
+    if (call === undefined) return none;
+    // Vendors may send no arguments for a tool without any. Clients parse them.
+    const rest = call.input === '' ? JSON.stringify(input) : '';
+    call.input += rest;
+    if (opaque !== undefined) {
+      call.extra = signatureFields({ kind: 'thought-signature', data: opaque }) ?? {};
+    }
+    const { index, extra } = call;
+    if (this.#answer.form === 'body' || (rest === '' && opaque === undefined)) return none;
+    return this.#delta({ tool_calls: [{ index, function: { arguments: rest }, ...extra }] });
   }
 }
 

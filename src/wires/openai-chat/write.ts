@@ -100,11 +100,10 @@ function* partsOf({ answer }: AnswerTurn, texts: readonly string[]): Generator<P
   for (const delta of splitText(answer.reasoning ?? '')) yield { type: 'reasoning', delta };
   for (const delta of texts) yield { type: 'text', delta };
   for (const delta of splitText(answer.refusal ?? '')) yield { type: 'refusal', delta };
-  for (const [index, { id, name, input, inputText }] of answer.toolCalls.entries()) {
+  for (const [index, { id, name, inputText }] of answer.toolCalls.entries()) {
     const key = String(index);
     yield { type: 'tool-call', key, id, name };
     for (const delta of splitText(inputText)) yield { type: 'tool-input', key, delta };
-    yield { type: 'tool-call-end', key, input };
   }
 }
 

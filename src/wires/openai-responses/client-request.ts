@@ -1,18 +1,9 @@
 import type { JsonObject, JsonSchema } from '../../protocol/json.ts';
-import type { Effort, Reasoning, Tool, ToolChoice } from '../../protocol/request.ts';
+import type { Reasoning, Tool, ToolChoice } from '../../protocol/request.ts';
 import { ClientField } from '../common/client-field.ts';
+import { effortOf, functionOf, parametersOf, userIdOf } from '../common/client-options.ts';
 import type { ClientRequest } from '../common/serve.ts';
-import { clientMessages, notSupported } from './client-input.ts';
-
-const efforts = [
-  'none',
-  'minimal',
-  'low',
-  'medium',
-  'high',
-  'xhigh',
-  'max',
-] as const satisfies readonly Effort[];
+import { clientMessages, notSupported } from './client-messages.ts';
 
 /** Features of the API that need stored answers or stored prompts, by their fields. */
 const refused = {
@@ -36,14 +27,7 @@ function checkStateless(body: ClientField): void {
 function toolOf(tool: ClientField): Tool<string, JsonSchema> {
   const type = tool.at('type');
   if (type.value !== 'function') throw notSupported(type, 'tool', ': use functions');
-  const description = tool.at('description').maybe((field) => field.text());
-  const strict = tool.at('strict').maybe((field) => field.boolean());
-  return {
-    name: tool.at('name').name(),
-    ...(description !== undefined && { description }),
-    inputSchema: tool.at('parameters').maybe((field) => field.object()) ?? { type: 'object' },
-    ...(strict !== undefined && { strict }),
-  };
+  return functionOf(tool, parametersOf(tool));
 }
 
 function toolChoiceOf(choice: ClientField): ToolChoice {
@@ -56,11 +40,11 @@ function toolChoiceOf(choice: ClientField): ToolChoice {
 function schemaOf(format: ClientField): JsonSchema | undefined {
   const type = format.at('type').oneOf(['text', 'json_schema', 'json_object']);
   if (type === 'text') return undefined;
-  return type === 'json_object' ? { type: 'object' } : format.at('schema').object();
+  return type === 'json_object' ? { type: 'object' } : format.at('schema').json();
 }
 
 function reasoningOf(reasoning: ClientField): Reasoning {
-  const effort = reasoning.at('effort').maybe((field) => field.oneOf(efforts));
+  const effort = reasoning.at('effort').maybe(effortOf);
   const summary = reasoning.at('summary').maybe((field) => field.text());
   return {
     ...(effort !== undefined && { effort }),
@@ -68,16 +52,19 @@ function reasoningOf(reasoning: ClientField): Reasoning {
   };
 }
 
-/** OpenAI accepts no longer id of a user. */
-const maxUserIdLength = 64;
-
-function userIdOf(field: ClientField): string | undefined {
-  const id = field.text();
-  if (id.length > maxUserIdLength) {
-    throw field.problem(`must have at most ${maxUserIdLength} characters`);
-  }
-  return id === '' ? undefined : id;
-}
+/** What clients call the options that are read here. */
+export const responseFields = {
+  messages: 'input',
+  tools: 'tools',
+  toolChoice: 'tool_choice',
+  parallelToolCalls: 'parallel_tool_calls',
+  schema: 'text',
+  maxOutputTokens: 'max_output_tokens',
+  temperature: 'temperature',
+  topP: 'top_p',
+  reasoning: 'reasoning',
+  userId: 'safety_identifier',
+} as const satisfies Readonly<Partial<Record<'messages' | keyof ClientRequest['options'], string>>>;
 
 /**
  * Reads a request of a client of the Responses API. Unknown fields are ignored, and so is `store`, which is the default
@@ -85,7 +72,7 @@ function userIdOf(field: ClientField): string | undefined {
  * @throws RequestProblem
  */
 export function readResponseRequest(json: JsonObject): ClientRequest {
-  const body = new ClientField('', json);
+  const body = new ClientField(json);
   checkStateless(body);
   const tools = body.at('tools').maybe((field) => field.elements().map(toolOf)) ?? [];
   const parallelToolCalls = body.at('parallel_tool_calls').maybe((field) => field.boolean());

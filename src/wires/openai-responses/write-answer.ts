@@ -4,7 +4,7 @@ import { objectOf } from '../common/read.ts';
 import type { AnswerEnd, AnswerWriter, PartToWrite } from '../common/serve.ts';
 import type { Frame, Turn, UsageToWrite, VendorError } from '../common/write.ts';
 import { openaiErrorObject } from '../openai-shared/write.ts';
-import { callData } from './call-data.ts';
+import { callReplay } from './call-replay.ts';
 import {
   CallItem,
   type Draft,
@@ -195,7 +195,7 @@ export class ResponseWriter implements AnswerWriter {
     call?.endWith(input);
     if (call === undefined || opaque === undefined) return;
     this.#endCurrent();
-    this.#endReasoning(callData(opaque, call.callId));
+    this.#endReasoning(callReplay(opaque, call.callId));
   }
 
   /** The events of the items that ended, and of the first that did not. */

@@ -46,7 +46,7 @@ function imagePart(block: ClientField): ImagePart {
 
 function imageSource(source: ClientField): Media {
   const type = source.at('type');
-  if (type.value === 'url') return { url: source.at('url').url() };
+  if (type.value === 'url') return source.at('url').source();
   if (type.value === 'base64') {
     return { data: source.at('data').name(), mediaType: source.at('media_type').name() };
   }
@@ -76,7 +76,7 @@ function documentSource(source: ClientField): Media {
   const type = source.at('type');
   switch (type.value) {
     case 'url':
-      return { url: source.at('url').url(), mediaType: 'application/pdf' };
+      return { ...source.at('url').source(), mediaType: 'application/pdf' };
     case 'base64':
       return { data: source.at('data').name(), mediaType: source.at('media_type').name() };
     case 'text':

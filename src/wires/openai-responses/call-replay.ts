@@ -4,12 +4,12 @@
  */
 const separator = '~';
 
-export function callData(opaque: string, callId: string): string {
+export function callReplay(opaque: string, callId: string): string {
   return `${opaque}${separator}${callId}`;
 }
 
 /** `callId` is undefined if the data is of the reasoning itself. */
-export function readCallData(data: string): {
+export function readCallReplay(data: string): {
   readonly opaque: string;
   readonly callId: string | undefined;
 } {

@@ -10,10 +10,9 @@ import type {
   ToolResultPart,
 } from '../../protocol/message.ts';
 import type { ClientField } from '../common/client-field.ts';
-import { toolInputOf } from '../common/client-fields.ts';
 import { decodeOpaque } from '../common/client-opaque.ts';
 import type { RequestProblem } from '../common/serve.ts';
-import { readCallData } from './call-data.ts';
+import { readCallReplay } from './call-replay.ts';
 
 /** The problem with a type that is not accepted. Its word is shown only if it is like a name: it is the client's. */
 export function notSupported(type: ClientField, kind: string, hint = ''): RequestProblem {
@@ -55,7 +54,7 @@ class InputReader {
   #call(item: ClientField): void {
     const id = item.at('call_id').name();
     const name = item.at('name').name();
-    const call: Call = { type: 'tool-call', id, name, ...toolInputOf(item.at('arguments').text()) };
+    const call: Call = { type: 'tool-call', id, name, ...item.at('arguments').toolInput() };
     this.#calls.set(id, call);
     this.#add('assistant', [call]);
   }
@@ -77,7 +76,7 @@ class InputReader {
 
   #reasoning(item: ClientField): void {
     const data = item.at('encrypted_content').maybe((field) => field.text()) ?? '';
-    const { opaque: encoded, callId } = readCallData(data);
+    const { opaque: encoded, callId } = readCallReplay(data);
     const opaque = decodeOpaque(encoded);
     if (callId !== undefined) {
       const call = this.#calls.get(callId);
@@ -173,7 +172,7 @@ function imagePart(part: ClientField): ImagePart {
     .maybe((field) => field.oneOf(['auto', 'low', 'high', 'original']));
   return {
     type: 'image',
-    source: { url: part.at('image_url').url() },
+    source: part.at('image_url').source(),
     ...(detail !== undefined && { detail: details[detail] }),
   };
 }
@@ -182,10 +181,9 @@ function filePart(part: ClientField): FilePart {
   refuseUpload(part);
   const url = part.at('file_url');
   const filename = part.at('filename').maybe((field) => field.text());
-  const source = url.isAbsent ? part.at('file_data') : url;
   return {
     type: 'file',
-    source: { url: source.url() },
+    source: (url.isAbsent ? part.at('file_data') : url).source(),
     ...(filename !== undefined && { filename }),
   };
 }

@@ -43,7 +43,7 @@ vendors.openai.fault({ type: 'status', kind: 'rate_limited', retryAfterSeconds: 
 const second = await router.complete('smart', 'Hello');
 assert.equal(second.target, 'anthropic/claude-haiku-4-5');
 
-vendors.openai.reset();
+vendors.openai.clear();
 const body = new Response(router.stream('fast', 'Hello').toReadableStream());
 assert.match(await body.text(), /Hello from/);
 

@@ -62,13 +62,20 @@ const allowed: Record<string, readonly string[]> = {
   'apps/ai-sdk': [...rank1, 'telemetry'],
   // A document names the providers of a command by their functions.
   'apps/cli': [
-    ...[...rank1, 'router', 'apps/config-source', 'apps/reports', 'plugins/policies'],
+    ...[...rank1, 'router', 'apps/config-source', 'apps/evals', 'apps/mcp', 'apps/reports'],
+    'plugins/policies',
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],
   // Reports what is wrong with a document before there is a router.
   'apps/config-source': [...rank1, 'config'],
+  // Suites are documents, and answers may be JSON of a schema.
+  'apps/evals': [...rank1, 'config', 'validation', 'apps/config-source'],
   // Validates the inputs of tools with plain JSON Schema, which the engine leaves to its callers.
   'apps/agents': [...rank1, 'validation'],
+  // Speaks the wires of vendors to clients.
+  'apps/server': [...rank1, 'router', 'telemetry', 'wires'],
+  // Tools of MCP servers are tools for agents.
+  'apps/mcp': [...rank1, 'router', 'apps/agents'],
   // Reads events, from a router or a file.
   'apps/reports': rank1,
   testing: [...rank1, 'pricing', 'wires', 'router'],
@@ -190,6 +197,14 @@ describe('architecture', () => {
     );
     expect(users.length).toBeGreaterThan(0);
     for (const { path } of users) expect(path).toMatch(/^plugins\/otel\//);
+  });
+
+  it('names the libraries of MCP in their room and its command only', () => {
+    const users = files.filter(({ text }) =>
+      importsOf(text).some((name) => name.startsWith('@modelcontextprotocol/')),
+    );
+    expect(users.length).toBeGreaterThan(0);
+    for (const { path } of users) expect(path).toMatch(/^apps\/(mcp\/|cli\/mcp-command\.ts$)/);
   });
 
   it.each(files.map((file) => [file.path, file] as const))('%s holds one idea', (_, file) => {

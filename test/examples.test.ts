@@ -61,12 +61,18 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^sent: Reply to Ada \(customer <CUSTOMER_1>, <EMAIL_1>, <PHONE_1>\)\.\nread: Dear Ada, we will write to ada@example\.com and call \*\*030 9018200\*\*\.$/m,
   '16-reports.ts':
     /^anthropic\/\S+: 3 attempts, 0 failed, \$0\.00\d+\n(?:.*\n)*chat: 1 calls, \$0\.00\d+ each, quality 0\.9\n(?:.*\n)*CSV: 2 lines, 25 columns\nfeature +requests .*\n(?:.*\n)*chat +1 +0 /m,
+  '24-evals.ts':
+    /^a run takes 100 calls\nopenai\/\S+: 0\.5 regressed, 23 cases are worse\nanthropic\/\S+: 1 steady, 0 cases are worse\nthis run cost \$0\.0\d+/m,
   '22-ai-sdk.ts':
     /^It is 21 degrees and clear in Lisbon\.\ntool-calls: anthropic\/\S+, \d attempts, .*\nstop: anthropic\/\S+, \d attempts, \{"usd":0\.0\d+/m,
+  '22-openai-server.ts':
+    /^anthropic\/claude-haiku-4-5: .+\nstreamed: .+\nmodels of ann: chat\nsecret: 404 model_not_found$/m,
   '21-opentelemetry.ts':
     /^POST \/search\n {2}signalbox fast.* {2}signalbox\.failover.*\n(?: {4}chat gpt-5\.4-mini {2}connection\n)+ {4}chat claude-haiku-4-5 {2}\d+ tokens\n(?:.*\n)*signalbox_cost_total\{.*\} 0\.\d+/m,
   '23-ask-before-deleting.ts':
     /^denied: delete_volume \(no-approval\)\nthe agent: Ask an administrator\.\nvolumes: staging, production\nasks: delete_volume \{ id: 'production' \}\ndenied: delete_volume \(not-approved\)\nafter a no: .*\nvolumes: staging, production$/m,
+  '27-mcp.ts':
+    /^delete_index: asks first\nsearch: runs at once\nrefused: the MCP server has changed the description .* "search": .*sha256-\S+ by sha256-\S+\nanswered by openai\/\S+$/m,
   '11-choose-and-check.ts':
     /^priority: openai.*\nround-robin: .*\nleast-busy: .*\ncheapest: .*\nfastest: .*\nweighted: \d+ of 10\nbalanced: .*\nchecked: invalid_output, then anthropic\/\S+: \{ "city": "Lisbon" \}\n0 may take an image: lacks vision$/m,
   '12-follow-sources.ts':

@@ -28,7 +28,7 @@ const documentFields: Readonly<Record<string, Schema>> = {
   },
   providers: {
     type: 'object',
-    description: 'For commands only: `signalbox check`, `explain` and `drill`.',
+    description: 'For commands only: `signalbox check`, `explain`, `drill` and `evals`.',
     additionalProperties: {
       type: 'object',
       required: ['type'],
@@ -50,6 +50,23 @@ const documentFields: Readonly<Record<string, Schema>> = {
           },
         },
       },
+    },
+  },
+  evals: {
+    type: 'object',
+    description: 'For commands only: `signalbox evals`. Paths are relative to the document.',
+    additionalProperties: false,
+    required: ['suites'],
+    properties: {
+      suites: {
+        type: 'array',
+        minItems: 1,
+        items: { anyOf: [{ type: 'string' }, { type: 'object' }] },
+        description: 'Suites, or paths of their files.',
+      },
+      results: { type: 'string', default: 'evals/results' },
+      baseline: { type: 'string', default: 'evals/baseline.json' },
+      concurrency: { type: 'integer', minimum: 1 },
     },
   },
 };

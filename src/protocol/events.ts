@@ -310,6 +310,23 @@ type Payloads<TierName extends string> = {
     /** The first 100 problems of the document. */
     readonly problems: readonly ConfigProblem[];
   };
+  /** An evaluation of `signalbox/evals` has finished with a target. */
+  'eval-end': OfRouter & {
+    readonly suite: string;
+    /** The time at which the run started, which names it. */
+    readonly run: string;
+    readonly target: string;
+    /** The mean score of its answers, from 0 to 1. `null` if none was scored. */
+    readonly score: number | null;
+    /** Answers that were scored. */
+    readonly scored: number;
+    /** Calls without an answer that can be scored. */
+    readonly failures: number;
+    /** US dollars of its answers. `null` if a price is unknown. */
+    readonly usd: number | null;
+    /** Whether it is worse than its baseline. `unknown`: there is nothing that it can be compared with. */
+    readonly state: 'steady' | 'regressed' | 'unknown';
+  };
   /**
    * The store did not record what was spent: the answer stands, and the budgets lack its cost. A store that fails before
    * an attempt fails the call with `store_failed`.

@@ -33,6 +33,8 @@ export type Explanation<Tier extends string = string> = {
   readonly rule?: string;
   /** The name of the strategy that ordered them. */
   readonly strategy: string;
+  /** Estimated tokens of the messages, the system prompt and the tools. */
+  readonly inputTokens: number;
   readonly candidates: readonly (PlannedTarget & {
     /** Options that the target does not support, and a model that is probably misspelt. */
     readonly warnings: readonly string[];

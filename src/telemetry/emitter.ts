@@ -40,6 +40,7 @@ const eventNames = {
   'target-demote-end': true,
   'config-change': true,
   'config-rejected': true,
+  'eval-end': true,
   'store-error': true,
   'listener-error': true,
 } as const satisfies Record<EventName, true>;

@@ -43,6 +43,7 @@ function levelOf(event: RouterEvent): LogLevel {
   if (event.type === 'call-end' && event.status === 'error') return 'error';
   if (event.type === 'attempt-end' && event.outcome === 'error') return 'warn';
   if (event.type === 'tool-end' && event.status !== 'ok') return 'warn';
+  if (event.type === 'eval-end' && event.state === 'regressed') return 'warn';
   return own(levels, event.type) ?? 'info';
 }
 

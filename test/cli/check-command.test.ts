@@ -407,7 +407,7 @@ rules:
     ];
     const skipped = [{ target: long, reason: 'its circuit is open', until: 0 }];
     const output = formatExplanation(
-      { tier: 'fast', rule: 'r', strategy: 'balanced', candidates, skipped },
+      { tier: 'fast', rule: 'r', strategy: 'balanced', inputTokens: 3, candidates, skipped },
       noTerminal,
     );
     expect(output).toMatch(/^would be tried +usd +first token +failures +score$/m);

@@ -14,6 +14,7 @@ describe('the JSON Schema of the configuration', () => {
       '$schema',
       'env',
       'providers',
+      'evals',
       ...Object.keys(routingSchema.shape),
     ]);
   });

@@ -41,6 +41,17 @@ describe('explain', () => {
     expect(candidates.map(({ target }) => target)).toEqual(['openai/gpt-4o-mini', 'openai/gpt-4o']);
   });
 
+  it('estimates the tokens of messages, system prompt and tools', async () => {
+    const router = createRouter({ providers, tiers: { t: ['own/m'] } });
+    const tokens = async (options: object) =>
+      (await router.explain('t', 'How is the weather?', options)).inputTokens;
+    const bare = await tokens({});
+    expect(bare).toBeGreaterThan(3);
+    expect(await tokens({ system: 'Answer in one word.' })).toBeGreaterThan(bare);
+    const inputSchema = { type: 'object', properties: { city: { type: 'string' } } };
+    expect(await tokens({ tools: [{ name: 'weather', inputSchema }] })).toBeGreaterThan(bare);
+  });
+
   it('rejects for invalid arguments', async () => {
     const router = createRouter({ providers, tiers: { t: ['own/m'] } });
     await expect(router.explain('t', [])).rejects.toMatchObject({ code: 'config' });

@@ -81,6 +81,7 @@ expectType<
     | 'config-rejected'
     | 'budget-warning'
     | 'budget-exceeded'
+    | 'eval-end'
     | 'store-error'
     | 'listener-error'
   >

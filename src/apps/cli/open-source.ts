@@ -27,7 +27,8 @@ function hasMembers(value: unknown, names: readonly string[]): value is object {
   return typeof value === 'object' && value !== null && names.every((name) => name in value);
 }
 
-async function importModule(path: string): Promise<object> {
+/** @throws UsageProblem when the module cannot be loaded */
+export async function importModule(path: string): Promise<object> {
   try {
     return (await import(pathToFileURL(resolve(path)).href)) as object;
   } catch (error) {

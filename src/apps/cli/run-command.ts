@@ -5,6 +5,8 @@ import { checkCommand } from './check-command.ts';
 import type { CommandResult } from './command-result.ts';
 import { drillCommand } from './drill-command.ts';
 import { explainCommand } from './explain-command.ts';
+import { mcpCommand } from './mcp-command.ts';
+import { type Notes, noNotes } from './progress-notes.ts';
 import { reportCommand } from './report-command.ts';
 import { noTerminal, type Terminal } from './terminal.ts';
 import { isUsageProblem } from './usage-problem.ts';
@@ -15,7 +17,9 @@ const help = `signalbox: an LLM router inside your process
   signalbox explain <file> --tier <name>   show which targets a call would try
   signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
   signalbox report <events> --by <name>    show costs, times and failures
+  signalbox evals run <file>               score the answers of every target
   signalbox audit verify <file>…           find what was changed in an audit log
+  signalbox mcp <file>                     serve a router's tiers as tools over MCP
   signalbox <command> --help
   signalbox --help                         print this text
   signalbox --version                      print the version
@@ -24,7 +28,17 @@ const help = `signalbox: an LLM router inside your process
 configuration or a router
 <events>: a file with the router's events, one line of JSON each`;
 
-type Command = (args: readonly string[], terminal: Terminal) => Promise<CommandResult>;
+type Command = (
+  args: readonly string[],
+  terminal: Terminal,
+  notes: Notes,
+) => Promise<CommandResult>;
+
+/** Loaded on use: it has the apps of a whole suite behind it. */
+async function evalsCommand(...args: Parameters<Command>): Promise<CommandResult> {
+  const command = await import('./evals-command.ts');
+  return await command.evalsCommand(...args);
+}
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ['check', checkCommand],
@@ -32,12 +46,15 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['drill', drillCommand],
   ['report', reportCommand],
   ['audit', auditCommand],
+  ['mcp', mcpCommand],
+  ['evals', evalsCommand],
 ]);
 
-/** Runs the command in the arguments. Never throws and prints nothing. */
+/** Runs the command in the arguments. Never throws, and prints nothing but the messages of `mcp`. */
 export async function runCommand(
   args: readonly string[],
   terminal: Terminal = noTerminal,
+  notes: Notes = noNotes,
 ): Promise<CommandResult> {
   const oldNode = nodeVersionProblem();
   if (oldNode !== undefined) return { exitCode: 2, output: '', problem: oldNode };
@@ -54,7 +71,7 @@ export async function runCommand(
     return { exitCode: 2, output: '', problem };
   }
   try {
-    return await command(rest, terminal);
+    return await command(rest, terminal, notes);
   } catch (error) {
     // The stack is for bugs. A usage problem needs only its message.
     const text = isUsageProblem(error) ? error.message : error instanceof Error && error.stack;

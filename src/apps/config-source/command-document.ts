@@ -18,10 +18,15 @@ export type MakeProviders<Provider> = (
   report: (path: readonly PropertyKey[], message: string) => void,
 ) => Readonly<Record<string, Provider>>;
 
+/** A part of a document that is not the router's. `locate` takes paths in the document. */
+export type EvalsSection = { readonly data: unknown; readonly locate: Locate };
+
 /** A document that defines a whole router, for commands. */
 export type CommandDocument<Provider> = {
   readonly providers: Readonly<Record<string, Provider>>;
   readonly routing: RoutingConfig<string, string>;
+  /** What it says about evaluations, not checked. Absent without any. */
+  readonly evals?: EvalsSection;
 };
 
 function placeOf(locate: Locate | undefined): Placed {
@@ -79,9 +84,17 @@ export async function readCommandDocument<Provider>(
   } else {
     report([], 'must be an object, such as { openai: { type: openai } }; or pass a module');
   }
-  Reflect.deleteProperty(document, 'providers');
-  rememberPositions(document, locate);
+  const evals: unknown = Reflect.get(document, 'evals');
+  // A copy: positions are found by walking the document.
+  const routing = { ...document };
+  Reflect.deleteProperty(routing, 'providers');
+  Reflect.deleteProperty(routing, 'evals');
+  rememberPositions(routing, locate);
   const known = names.length === 0 ? undefined : { providers: names, strategies: new Map() };
-  checkRouting(document, known, problems);
-  return { providers, routing: document as RoutingConfig<string, string> };
+  checkRouting(routing, known, problems);
+  return {
+    providers,
+    routing: routing as RoutingConfig<string, string>,
+    ...(evals !== undefined && { evals: { data: evals, locate } }),
+  };
 }

@@ -27,7 +27,8 @@ export function documentError(message: string) {
   return configError([{ path: [], message }]);
 }
 
-async function parse({ text, format, name }: SourceText): Promise<ParsedDocument> {
+/** Parses a text to a value, and finds what is wrong with it as a text. @throws SignalboxError `config` if it is too long */
+export async function parseText({ text, format, name }: SourceText): Promise<ParsedDocument> {
   if (Buffer.byteLength(text) > maxDocumentBytes) {
     throw documentError(`${name ?? 'the document'} has more than ${maxDocumentBytes} bytes`);
   }
@@ -59,7 +60,7 @@ function checkDocument(document: object, variables: SourceText['variables']): re
 export async function parseObject(
   source: SourceText,
 ): Promise<{ readonly value: object; readonly locate: Locate }> {
-  const { value, problems, locate } = await parse(source);
+  const { value, problems, locate } = await parseText(source);
   if (problems.length > 0) throw configError(problems, undefined, locate);
   if (!isObject(value)) {
     const problem = { path: [], message: 'must be an object with "tiers"' };

@@ -100,6 +100,12 @@ function modalitiesOf(messages: readonly NormalMessage[], { capabilities }: Call
   return (Object.keys(present) as Modality[]).filter((name) => present[name]);
 }
 
+/** Estimated tokens of the messages, the tools and the system prompt: that of the tier's first target. */
+export function plannedTokens({ tier, task, options }: Call): number {
+  const { system = tier.targets[0]?.options.system } = options;
+  return Math.ceil(requestTokens(task, system));
+}
+
 /** The event of a plan, without its `fallbacks`. */
 export function routePlanOf(
   engine: Engine,
@@ -108,12 +114,11 @@ export function routePlanOf(
   record: PlanRecord,
 ): Payload<'route-plan'> {
   const { tiers, candidates, demoted, skipped } = planned;
-  const { rule, tier, task, options } = call;
-  const { system = tier.targets[0]?.options.system } = options;
+  const { rule, tier, task } = call;
   return {
     ...(rule !== undefined && { rule }),
     strategy: tier.strategy.name,
-    inputTokens: Math.ceil(requestTokens(task, system)),
+    inputTokens: plannedTokens(call),
     modalities: modalitiesOf(task.messages, task.needs),
     candidates: candidates.map((target) => ({
       target: target.id,

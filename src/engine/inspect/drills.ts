@@ -1,5 +1,6 @@
 import { type CheckedDrill, checkDrillOptions } from '../../config/drill-options.ts';
 import { SignalboxError } from '../../errors.ts';
+import { evalTag } from '../../internal/eval-tag.ts';
 import { createRetryBudget } from '../../limits/request-budgets.ts';
 import type { Drill, DrillOptions, DrillReport } from '../../protocol/drill.ts';
 import type { RouterEvent, RouterEvents } from '../../protocol/events.ts';
@@ -69,6 +70,8 @@ export function createDrills(engine: Engine): Drills {
 
   function takes({ tier, tag = {}, share = 1 }: CheckedDrill, call: Call): boolean {
     if (call.called.name !== tier) return false;
+    // An evaluation measures targets as they are. A drill for the tag itself is meant.
+    if (Object.hasOwn(call.tags, evalTag) && !Object.hasOwn(tag, evalTag)) return false;
     if (!Object.entries(tag).every(([name, value]) => call.tags[name] === value)) return false;
     return runtime.random() < share;
   }

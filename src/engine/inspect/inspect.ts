@@ -7,7 +7,7 @@ import type { Explanation, Snapshot, TargetSnapshot } from '../../protocol/route
 import { prepareAttempt } from '../attempt/attempt-request.ts';
 import { plannedFallbacks } from '../chain/fallbacks.ts';
 import { loadForPlan, planCall, tiersOf } from '../chain/plan-call.ts';
-import { PlanRecord } from '../chain/plan-record.ts';
+import { PlanRecord, plannedTokens } from '../chain/plan-record.ts';
 import { AttemptPlans } from '../core/attempt-plan.ts';
 import {
   type Call,
@@ -116,6 +116,7 @@ export async function explainCall(engine: Engine, call: Call): Promise<Explanati
     tier: called.name,
     ...(rule !== undefined && { rule }),
     strategy: call.tier.strategy.name,
+    inputTokens: plannedTokens(call),
     candidates,
     ...(demoted.length > 0 && { demoted }),
     skipped,

@@ -26,6 +26,7 @@ export type ClientRequest = {
     | 'seed'
     | 'reasoning'
     | 'userId'
+    | 'cache'
   >;
   readonly stream: boolean;
 };
@@ -97,4 +98,10 @@ export interface ServedWire {
   writer(turn: Turn, head: AnswerHead): AnswerWriter;
   /** The body of an error response. */
   errorBody(error: VendorError, turn: Turn): JsonObject;
+  /** The status of an error response. @default the error's */
+  statusOf?(error: VendorError): number | undefined;
+  /** The header with the id of a request. @default 'x-request-id' */
+  readonly requestIdHeader?: string;
+  /** What keeps an idle stream open. @default a comment */
+  readonly heartbeat?: string;
 }

@@ -114,6 +114,8 @@ export type VendorError = {
   readonly status?: number | undefined;
   readonly code?: string | undefined;
   readonly message?: string | undefined;
+  /** The field of the request at fault. `null` for none. @default the vendor's usual one for `kind` */
+  readonly param?: string | null | undefined;
   readonly retryAfterSeconds?: number | undefined;
 };
 

@@ -32,7 +32,10 @@ function parsed(data: string): JsonObject {
 }
 
 /** The fields of a call with the signature of its replay data, if that has one. */
-export function signatureFields({ kind, data }: Opaque): JsonObject | undefined {
+export function signatureFields({
+  kind,
+  data,
+}: Pick<Opaque, 'kind' | 'data'>): JsonObject | undefined {
   if (kind === 'thought-signature')
     return { extra_content: { google: { thought_signature: data } } };
   if (kind !== 'item') return undefined;

@@ -1,6 +1,6 @@
-import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
+import type { PartToWrite } from '../common/serve.ts';
 import {
   type AnswerTurn,
   type Frame,
@@ -17,26 +17,10 @@ import {
   openaiErrorObject,
   openaiHeaders,
 } from '../openai-shared/write.ts';
-
-/** `other` and `error` are sent only by compatible vendors. */
-const finishWords = {
-  stop: 'stop',
-  length: 'length',
-  tool_calls: 'tool_calls',
-  content_filter: 'content_filter',
-  refusal: 'stop',
-  context_length: 'length',
-  pause: 'stop',
-  error: 'error',
-  other: 'other',
-} as const satisfies Record<FinishReason, string>;
+import { ChatWriter, type WrittenDialect } from './write-answer.ts';
 
 /** What differs between OpenAI and vendors compatible with its wire. */
-type Dialect = {
-  /** Fields that only OpenAI's messages have. */
-  readonly ownFields: JsonObject;
-  /** The field with reasoning. OpenAI has none. */
-  readonly reasoningField: 'reasoning_content' | undefined;
+type Dialect = WrittenDialect & {
   readonly serviceTier: string | undefined;
   readonly headers: WireWriter['headers'];
 };
@@ -100,129 +84,46 @@ function requestedOutput(body: JsonObject): RequestedOutput {
   };
 }
 
-function unary(turn: AnswerTurn, dialect: Dialect): JsonObject {
+function writerFor(turn: AnswerTurn, dialect: Dialect, form: 'frames' | 'body'): ChatWriter {
   const { answer } = turn;
-  return {
-    id: `chatcmpl-${turn.serial}`,
-    object: 'chat.completion',
-    created: Math.floor(turn.at / 1000),
+  return new ChatWriter(turn, dialect, {
+    form,
     model: answer.model,
-    choices: [
-      {
-        index: 0,
-        message: {
-          role: 'assistant',
-          content: answer.text === '' && hasOtherContent(turn) ? null : answer.text,
-          ...dialect.ownFields,
-          ...(answer.refusal !== undefined && { refusal: answer.refusal }),
-          ...reasoningDelta(answer.reasoning, dialect),
-          ...(answer.toolCalls.length > 0 && {
-            tool_calls: answer.toolCalls.map((call, index) => ({
-              id: call.id ?? toolCallId(turn, index),
-              type: 'function',
-              function: { name: call.name, arguments: call.inputText },
-            })),
-          }),
-        },
-        logprobs: null,
-        finish_reason: finishWords[answer.finishReason],
-      },
-    ],
-    usage: usage(turn),
-    ...serviceTier(turn, dialect),
-    system_fingerprint: null,
-  };
+    streamUsage: answer.streamUsage,
+    serviceTier: answer.serviceTier ?? dialect.serviceTier,
+    isWithoutText: hasOtherContent(turn),
+  });
+}
+
+/** The parts of a made-up answer, in the order in which the vendor streams them. */
+function* partsOf({ answer }: AnswerTurn, texts: readonly string[]): Generator<PartToWrite, void> {
+  for (const delta of splitText(answer.reasoning ?? '')) yield { type: 'reasoning', delta };
+  for (const delta of texts) yield { type: 'text', delta };
+  for (const delta of splitText(answer.refusal ?? '')) yield { type: 'refusal', delta };
+  for (const [index, { id, name, input, inputText }] of answer.toolCalls.entries()) {
+    const key = String(index);
+    yield { type: 'tool-call', key, id, name };
+    for (const delta of splitText(inputText)) yield { type: 'tool-input', key, delta };
+    yield { type: 'tool-call-end', key, input };
+  }
+}
+
+function unary(turn: AnswerTurn, dialect: Dialect): JsonObject {
+  const writer = writerFor(turn, dialect, 'body');
+  for (const part of partsOf(turn, [turn.answer.text])) writer.write(part);
+  writer.finish(turn.answer);
+  return writer.body();
 }
 
 function frames(turn: AnswerTurn, dialect: Dialect): readonly Frame[] {
-  const { answer, request } = turn;
-  const isRequested = objectOf(request.body.stream_options).include_usage === true;
-  const withUsage = isRequested || answer.streamUsage === 'always';
-  const chunk = (choices: readonly JsonObject[], total: JsonObject | null): JsonObject => ({
-    id: `chatcmpl-${turn.serial}`,
-    object: 'chat.completion.chunk',
-    created: Math.floor(turn.at / 1000),
-    model: answer.model,
-    ...serviceTier(turn, dialect),
-    system_fingerprint: null,
-    choices,
-    ...(withUsage && { usage: total }),
-  });
-  const delta = (
-    role: Frame['role'],
-    content: JsonObject,
-    finish: string | null = null,
-  ): Frame => ({
-    data: chunk([{ index: 0, delta: content, logprobs: null, finish_reason: finish }], null),
-    role,
-  });
-  const { annotations: _notStreamed, ...ownFields } = dialect.ownFields;
-  const reasoning = dialect.reasoningField === undefined ? '' : (answer.reasoning ?? '');
-  return [
-    delta('preamble', {
-      role: 'assistant',
-      content: hasOtherContent(turn) ? null : '',
-      ...ownFields,
-    }),
-    ...splitText(reasoning).map((text) => delta('content', reasoningDelta(text, dialect))),
-    ...answer.chunks.map((text) => delta('content', { content: text })),
-    ...splitText(answer.refusal ?? '').map((text) => delta('content', { refusal: text })),
-    ...toolCallDeltas(turn).map((call) => delta('content', { tool_calls: [call] })),
-    delta('finish', {}, finishWords[answer.finishReason]),
-    ...(withUsage ? [{ data: chunk([], usage(turn)), role: 'finish' as const }] : []),
-    { data: '[DONE]', role: 'end' },
-  ];
-}
-
-function toolCallDeltas(turn: AnswerTurn): readonly JsonObject[] {
-  return turn.answer.toolCalls.flatMap((call, index) => [
-    {
-      index,
-      id: call.id ?? toolCallId(turn, index),
-      type: 'function',
-      function: { name: call.name, arguments: '' },
-    },
-    ...splitText(call.inputText).map((text) => ({ index, function: { arguments: text } })),
-  ]);
+  const writer = writerFor(turn, dialect, 'frames');
+  const content = [...partsOf(turn, turn.answer.chunks)].flatMap((part) => writer.write(part));
+  return [...writer.start(), ...content, ...writer.finish(turn.answer)];
 }
 
 /** Whether the message has something other than text, so that `content` is null. */
 function hasOtherContent({ answer }: AnswerTurn): boolean {
   return answer.refusal !== undefined || (answer.toolCalls.length > 0 && answer.text === '');
-}
-
-function reasoningDelta(reasoning: string | undefined, { reasoningField }: Dialect): JsonObject {
-  if (reasoning === undefined || reasoningField === undefined) return {};
-  return { [reasoningField]: reasoning };
-}
-
-function serviceTier({ answer }: AnswerTurn, dialect: Dialect): JsonObject {
-  const tier = answer.serviceTier ?? dialect.serviceTier;
-  return tier === undefined ? {} : { service_tier: tier };
-}
-
-function toolCallId(turn: AnswerTurn, index: number): string {
-  return `call_${turn.serial}${index}`;
-}
-
-function usage({ answer }: AnswerTurn): JsonObject {
-  const { usage: counted } = answer;
-  return {
-    prompt_tokens: counted.inputTokens,
-    completion_tokens: counted.outputTokens,
-    total_tokens: counted.inputTokens + counted.outputTokens,
-    prompt_tokens_details: {
-      cached_tokens: counted.cachedInputTokens,
-      cache_write_tokens: counted.cacheWriteTokens,
-      audio_tokens: 0,
-    },
-    completion_tokens_details: {
-      reasoning_tokens: counted.reasoningTokens,
-      audio_tokens: 0,
-      accepted_prediction_tokens: 0,
-      rejected_prediction_tokens: 0,
-    },
-  };
 }
 
 const charactersPerToken = 4;

@@ -1,13 +1,10 @@
-import type { FinishReason } from '../../protocol/completion.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { listOf, objectOf, textOf } from '../common/read.ts';
+import type { PartToWrite } from '../common/serve.ts';
 import {
   type AnswerTurn,
-  type CallToWrite,
-  type Frame,
   type RequestedOutput,
   splitText,
-  type VendorError,
   type WireWriter,
 } from '../common/write.ts';
 import {
@@ -16,23 +13,7 @@ import {
   openaiErrorObject,
   openaiHeaders,
 } from '../openai-shared/write.ts';
-
-type Outcome = {
-  readonly status: 'completed' | 'incomplete' | 'failed';
-  readonly reason?: string;
-};
-
-const outcomes = {
-  stop: { status: 'completed' },
-  length: { status: 'incomplete', reason: 'max_output_tokens' },
-  tool_calls: { status: 'completed' },
-  content_filter: { status: 'incomplete', reason: 'content_filter' },
-  refusal: { status: 'completed' },
-  context_length: { status: 'incomplete', reason: 'max_output_tokens' },
-  pause: { status: 'completed' },
-  error: { status: 'failed' },
-  other: { status: 'incomplete', reason: 'steered' },
-} as const satisfies Record<FinishReason, Outcome>;
+import { ResponseWriter } from './write-answer.ts';
 
 /** The stateless part of OpenAI's Responses API. A failed response has HTTP status 200, as with the vendor. */
 export const openaiResponsesWire: WireWriter = {
@@ -52,13 +33,20 @@ export const openaiResponsesWire: WireWriter = {
     return "Missing required parameter: 'input'.";
   },
   headers: openaiHeaders,
-  unary: (turn) => finished(turn),
-  frames: (turn) =>
-    numbered([
-      ...opening(turn),
-      ...responseItems(turn).flatMap((item) => item.frames),
-      closing(turn),
-    ]),
+  unary: (turn) => {
+    const writer = writerOf(turn, 'body');
+    for (const part of partsOf(turn)) writer.write(part);
+    writer.finish(turn.answer);
+    return writer.body();
+  },
+  frames: (turn) => {
+    const writer = writerOf(turn, 'frames');
+    return [
+      ...writer.start(),
+      ...partsOf(turn).flatMap((part) => writer.write(part)),
+      ...writer.finish(turn.answer),
+    ];
+  },
   error: (error, turn) => {
     const reply = openaiError(error, turn);
     // Unlike Chat Completions, this wire answers 400 instead of 404, with `param` set.
@@ -70,7 +58,7 @@ export const openaiResponsesWire: WireWriter = {
         }
       : reply;
   },
-  errorFrames: (error, turn, sent) => numbered(failure(error, turn), sent),
+  errorFrames: (error, turn, sent) => writerOf(turn, 'frames', sent).fail(error),
   keepAlive: ': keep-alive\n\n',
 };
 
@@ -92,246 +80,41 @@ function requestedOutput(body: JsonObject): RequestedOutput {
   };
 }
 
-function opening(turn: AnswerTurn): readonly Frame[] {
-  const response = { ...skeleton(turn), status: 'in_progress' };
-  return ['response.created', 'response.in_progress'].map((type) => ({
-    event: type,
-    data: { type, response },
-    role: 'preamble',
-  }));
-}
-
-function closing(turn: AnswerTurn): Frame {
-  const type = `response.${outcomes[turn.answer.finishReason].status}`;
-  return { event: type, data: { type, response: finished(turn) }, role: 'finish' };
-}
-
-function failure(error: VendorError, turn: AnswerTurn): readonly Frame[] {
-  const { type, code, message, param } = openaiErrorObject(error);
-  const response = {
-    ...skeleton(turn),
-    status: 'failed',
-    error: { code: code ?? type, message },
-  };
-  return [
-    {
-      event: 'error',
-      data: { type: 'error', error: { type, code, message, param } },
-      role: 'finish',
-    },
-    {
-      event: 'response.failed',
-      data: { type: 'response.failed', response },
-      role: 'finish',
-    },
-  ];
-}
-
-function numbered(frames: readonly Frame[], from = 0): readonly Frame[] {
-  return frames.map((frame, index) => ({
-    ...frame,
-    data: { ...objectOf(frame.data), sequence_number: from + index },
-  }));
-}
-
-function finished(turn: AnswerTurn): JsonObject {
-  const { answer } = turn;
-  const outcome: Outcome = outcomes[answer.finishReason];
-  return {
-    ...skeleton(turn),
-    status: outcome.status,
-    completed_at: outcome.status === 'completed' ? Math.floor(turn.at / 1000) : null,
-    error:
-      outcome.status === 'failed'
-        ? { code: 'server_error', message: 'The model failed to answer (simulated).' }
-        : null,
-    incomplete_details: outcome.reason === undefined ? null : { reason: outcome.reason },
-    output: responseItems(turn).map((item) => item.done),
-    service_tier: answer.serviceTier ?? 'default',
-    usage: outcome.status === 'failed' ? null : usage(turn),
-  };
-}
-
-/** A new response, which echoes the request. */
-function skeleton({ request, answer, serial, at }: AnswerTurn): JsonObject {
-  const { body } = request;
-  const reasoning = objectOf(body.reasoning);
-  return {
-    id: `resp_${serial}`,
-    object: 'response',
-    created_at: Math.floor(at / 1000),
-    status: 'in_progress',
-    background: false,
-    completed_at: null,
-    error: null,
-    frequency_penalty: 0,
-    incomplete_details: null,
-    instructions: body.instructions ?? null,
-    max_output_tokens: body.max_output_tokens ?? null,
-    max_tool_calls: null,
-    model: answer.model,
-    moderation: null,
-    output: [],
-    parallel_tool_calls: body.parallel_tool_calls ?? true,
-    presence_penalty: 0,
-    previous_response_id: null,
-    prompt_cache_key: body.prompt_cache_key ?? null,
-    prompt_cache_retention: null,
-    reasoning: { effort: reasoning.effort ?? null, summary: reasoning.summary ?? null },
-    safety_identifier: body.safety_identifier ?? null,
-    service_tier: 'auto',
-    store: body.store ?? true,
-    temperature: body.temperature ?? 1,
-    text: { format: { type: 'text' }, verbosity: 'medium', ...objectOf(body.text) },
-    tool_choice: body.tool_choice ?? 'auto',
-    tools: body.tools ?? [],
-    top_logprobs: 0,
-    top_p: body.top_p ?? 1,
-    truncation: 'disabled',
-    usage: null,
-    user: null,
-    metadata: body.metadata ?? {},
-  };
-}
-
-function usage({ answer }: AnswerTurn): JsonObject {
-  const { usage: counted } = answer;
-  return {
-    input_tokens: counted.inputTokens,
-    input_tokens_details: {
-      cached_tokens: counted.cachedInputTokens,
-      cache_write_tokens: counted.cacheWriteTokens,
-    },
-    output_tokens: counted.outputTokens,
-    output_tokens_details: { reasoning_tokens: counted.reasoningTokens },
-    total_tokens: counted.inputTokens + counted.outputTokens,
-  };
-}
-
-/** One output item of a response: the events that stream it, and the finished item. */
-type ResponseItem = { readonly frames: readonly Frame[]; readonly done: JsonObject };
-
-/** The output items of an answer: reasoning, message, function calls. */
-function responseItems(turn: AnswerTurn): readonly ResponseItem[] {
-  const { answer } = turn;
-  const builders = [
-    ...(answer.reasoningSignature === undefined ? [] : [reasoningItem]),
-    ...(answer.toolCalls.length > 0 && answer.text === '' ? [] : [messageItem]),
-    ...answer.toolCalls.map(functionCallItem),
-  ];
-  return builders.map((build, outputIndex) => build(turn, outputIndex));
-}
-
-function reasoningItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
-  const { answer, request, serial } = turn;
-  const id = `rs_${serial}`;
-  const wantsSummary = objectOf(request.body.reasoning).summary !== undefined;
-  const text = wantsSummary ? (answer.reasoning ?? '') : '';
-  const item = (summary: readonly JsonObject[], encrypted: string | undefined): JsonObject => ({
-    id,
-    type: 'reasoning',
-    content: [],
-    encrypted_content: encrypted,
-    summary,
-  });
-  const part = (content: string): JsonObject => ({ type: 'summary_text', text: content });
-  const location = { item_id: id, output_index: outputIndex, summary_index: 0 };
-  const done = item(text === '' ? [] : [part(text)], answer.reasoningSignature);
-  const type = 'response.reasoning_summary';
-  const summary =
-    text === ''
-      ? []
-      : [
-          frame(`${type}_part.added`, { ...location, part: part('') }),
-          ...splitText(text).map((delta) => frame(`${type}_text.delta`, { ...location, delta })),
-          frame(`${type}_text.done`, { ...location, text }),
-          frame(`${type}_part.done`, { ...location, part: part(text) }),
-        ];
-  // As with the vendor, the opening item contains an unfinished blob. Only the finished one may be replayed.
-  return surrounded(item([], 'unfinished'), summary, done, outputIndex);
-}
-
-function messageItem(turn: AnswerTurn, outputIndex: number): ResponseItem {
-  const { answer, serial } = turn;
-  const id = `msg_${serial}`;
-  const refused = answer.refusal !== undefined;
-  const text = answer.refusal ?? answer.text;
-  const part = (content: string): JsonObject =>
-    refused
-      ? { type: 'refusal', refusal: content }
-      : { type: 'output_text', annotations: [], logprobs: [], text: content };
-  const item = (status: string, content: readonly JsonObject[]): JsonObject => ({
-    id,
-    type: 'message',
-    status,
-    content,
+function writerOf(turn: AnswerTurn, form: 'frames' | 'body', sent = 0): ResponseWriter {
+  return new ResponseWriter(turn, {
+    form,
+    model: turn.answer.model,
+    sent,
     phase: 'final_answer',
-    role: 'assistant',
+    unfinishedContent: 'unfinished',
   });
-  const location = { content_index: 0, item_id: id, output_index: outputIndex };
-  const name = refused ? 'response.refusal' : 'response.output_text';
-  const extra = refused ? {} : { logprobs: [] };
-  const chunks = refused ? splitText(text) : answer.chunks;
-  const unfinished = answer.finishReason === 'length' || answer.finishReason === 'content_filter';
-  return surrounded(
-    item('in_progress', []),
-    [
-      frame('response.content_part.added', { ...location, part: part('') }),
-      ...chunks.map((delta) => frame(`${name}.delta`, { ...location, delta, ...extra })),
-      frame(`${name}.done`, { ...location, ...(refused ? { refusal: text } : { text }), ...extra }),
-      frame('response.content_part.done', { ...location, part: part(text) }),
-    ],
-    item(unfinished ? 'incomplete' : 'completed', [part(text)]),
-    outputIndex,
-  );
 }
 
-function functionCallItem(
-  call: CallToWrite,
-  index: number,
-): (turn: AnswerTurn, outputIndex: number) => ResponseItem {
-  return (turn, outputIndex) => {
-    const id = `fc_${turn.serial}${index}`;
-    const item = (status: string, inputText: string): JsonObject => ({
-      id,
-      type: 'function_call',
-      status,
-      arguments: inputText,
-      call_id: call.id ?? `call_${turn.serial}${index}`,
-      name: call.name,
+/** The parts of an answer: reasoning, message, function calls. */
+function partsOf({ answer, request }: AnswerTurn): readonly PartToWrite[] {
+  const { reasoning, reasoningSignature, refusal, text, chunks, toolCalls } = answer;
+  const wantsSummary = objectOf(request.body.reasoning).summary !== undefined;
+  const parts: PartToWrite[] = [];
+  if (reasoningSignature !== undefined) {
+    const summary = wantsSummary ? splitText(reasoning ?? '') : [];
+    parts.push(...summary.map((delta) => ({ type: 'reasoning', delta }) as const), {
+      type: 'reasoning-end',
+      opaque: reasoningSignature,
     });
-    const location = { item_id: id, output_index: outputIndex };
-    const { inputText } = call;
-    const type = 'response.function_call_arguments';
-    return surrounded(
-      item('in_progress', ''),
-      [
-        ...splitText(inputText).map((delta) => frame(`${type}.delta`, { ...location, delta })),
-        frame(`${type}.done`, { ...location, arguments: inputText }),
-      ],
-      item('completed', inputText),
-      outputIndex,
-    );
-  };
-}
-
-function surrounded(
-  added: JsonObject,
-  between: readonly Frame[],
-  done: JsonObject,
-  outputIndex: number,
-): ResponseItem {
-  const location = { output_index: outputIndex };
-  return {
-    frames: [
-      frame('response.output_item.added', { ...location, item: added }),
-      ...between,
-      frame('response.output_item.done', { ...location, item: done }),
-    ],
-    done,
-  };
-}
-
-function frame(type: string, fields: JsonObject): Frame {
-  return { event: type, data: { type, ...fields }, role: 'content' };
+  }
+  const type = refusal === undefined ? 'text' : 'refusal';
+  // An answer without calls has a message, even an empty one.
+  if (toolCalls.length === 0 || text !== '') {
+    const deltas = refusal === undefined ? chunks : splitText(refusal);
+    parts.push(...['', ...deltas].map((delta) => ({ type, delta }) as const));
+  }
+  for (const [index, { id, name, input, inputText }] of toolCalls.entries()) {
+    const key = String(index);
+    parts.push({ type: 'tool-call', key, id, name });
+    // Arguments can be an empty text.
+    for (const delta of ['', ...splitText(inputText)])
+      parts.push({ type: 'tool-input', key, delta });
+    parts.push({ type: 'tool-call-end', key, input });
+  }
+  return parts;
 }

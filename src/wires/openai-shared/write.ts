@@ -89,7 +89,7 @@ const errors = {
 } as const satisfies Record<VendorErrorKind, OpenAIError>;
 
 /** The vendor's error object, used in bodies and in streams. */
-export function openaiErrorObject({ kind, code, message }: VendorError): {
+export function openaiErrorObject({ kind, code, message, param }: VendorError): {
   readonly message: string;
   readonly type: string;
   readonly param: string | null;
@@ -99,7 +99,7 @@ export function openaiErrorObject({ kind, code, message }: VendorError): {
   return {
     message: message ?? error.message,
     type: error.type,
-    param: error.param ?? null,
+    param: param === undefined ? (error.param ?? null) : param,
     code: code ?? error.code,
   };
 }

@@ -348,3 +348,15 @@ describe('guardTools', () => {
     expect(ran).toEqual(['write']);
   });
 });
+
+it.each(['constructor', 'toString', '__proto__'])(
+  'does not take the id %s, which the vendor chose, for an approval',
+  async (id) => {
+    const from = setUp([{ toolCalls: [{ id, name: 'drop', input: { id: 'x' } }] }, 'ok']);
+    const { state } = await suspended(from);
+    const { router, runtime, tools, ran } = from;
+    const again = await resumeTools(router, state, { tools, runtime }).result;
+    expect(again).toMatchObject({ status: 'suspended', pending: [{ id }] });
+    expect(ran).toEqual([]);
+  },
+);

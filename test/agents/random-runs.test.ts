@@ -4,6 +4,7 @@ import {
   type Approval,
   defineTool,
   type RunnableTool,
+  type RunResult,
   type RunState,
   resumeTools,
   runTools,
@@ -126,6 +127,12 @@ async function play({ plan, approvals, failures, legs, maxSteps }: World) {
     if (result?.status === 'done') return { ...result, ran, asked };
     if (result?.status === 'max-steps') limit += 1;
     const state: RunState = JSON.parse(JSON.stringify(result?.state ?? run.checkpoint()));
+    const { messages, steps } = state as unknown as RunResult<never, never>;
+    // Its reader left at the last part.
+    const isDone =
+      messages.at(-1)?.role === 'assistant' &&
+      partsIn(messages.slice(-1), 'tool-call').length === 0;
+    if (isDone) return { messages, steps, ran, asked };
     const decided: Record<string, boolean> = {};
     const waiting = result?.status === 'suspended' ? result.pending : [];
     for (const call of waiting) {

@@ -240,6 +240,7 @@ describe('runTools', () => {
         [() => 1, /it is a function/],
         [{ rows: Promise.resolve() }, /rows is a Promise/],
         ['x'.repeat(1_000_001), /1000003 characters/],
+        [[{ type: 'text', text: 'x'.repeat(1_000_001) }], /1000001 characters of text/],
       ];
       for (const [output, message] of outputs) {
         const { sent, record } = await failing(() => output);
@@ -487,6 +488,54 @@ describe('runTools', () => {
     expect(runs).toBe(1);
   });
 
+  describe('of which a step does not end', () => {
+    /** Reads until a part of this type, and leaves. */
+    async function leftAt(type: string, how: 'break' | 'abort') {
+      const answer = { text: 'It is sunny.', chunks: ['It is', ' sunny.'] };
+      const { router, runtime, a } = setUp([answer, answer]);
+      const costs: number[] = [];
+      router.on('cost', ({ usd }) => void costs.push(usd ?? Number.NaN));
+      const controller = new AbortController();
+      const options = { tools: [weather()], runtime, signal: controller.signal };
+      const run = runTools(router, 't', 'go', options);
+      try {
+        for await (const part of run) {
+          if (part.type !== type) continue;
+          if (how === 'break') break;
+          controller.abort();
+        }
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'aborted' });
+      }
+      return { state: run.checkpoint(), costs, run, calls: a.calls };
+    }
+
+    it.each(['break', 'abort'] as const)('counts what was billed after a %s', async (how) => {
+      const { state, costs, run } = await leftAt('text-delta', how);
+      expect(costs).toHaveLength(1);
+      expect(state).toMatchObject({ spentUsd: costs[0], steps: [] });
+      expect(state.spentUsd).toBeGreaterThan(0);
+      await expect(run.result).rejects.toMatchObject({ code: 'aborted' });
+    });
+
+    it('keeps an answer whose reader leaves at its last part', async () => {
+      const { state, costs } = await leftAt('finish', 'break');
+      expect(state).toMatchObject({ spentUsd: costs[0], steps: [{ finishReason: 'stop' }] });
+      expect(state.messages).toHaveLength(2);
+    });
+  });
+
+  it('does not start a tool when a listener of its event aborts the run', async () => {
+    const { router, runtime } = setUp([{ toolCalls: [call('weather')] }, 'ok']);
+    const controller = new AbortController();
+    router.on('tool-start', () => controller.abort());
+    let runs = 0;
+    const options = { tools: [weather(() => ++runs)], runtime, signal: controller.signal };
+    const { result } = runTools(router, 't', 'go', options);
+    await expect(result).rejects.toMatchObject({ code: 'aborted' });
+    expect(runs).toBe(0);
+  });
+
   it('runs tools for the answer that is whole, not for one that restarted', async () => {
     const runtime = fakeRuntime({ time: 'auto' });
     const a = fakeProvider(
@@ -556,6 +605,17 @@ describe('runTools', () => {
     });
     const unknown = runTools(router, (() => 'v') as never, 'go', { tools: [] });
     await expect(unknown.result).rejects.toMatchObject({ code: 'config' });
+  });
+
+  it('does not run a tool with a field that is misspelt, such as "destructive"', async () => {
+    const { router } = setUp([{ toolCalls: [call('weather')] }, 'ok']);
+    let runs = 0;
+    const tools = [weather(() => ++runs, { destructve: true })];
+    await expect(runTools(router, 't', 'go', { tools }).result).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringContaining('did you mean "destructive"?'),
+    });
+    expect(runs).toBe(0);
   });
 
   it('rejects with config for options of calls', async () => {

@@ -183,7 +183,11 @@ describe('a run', () => {
     };
     const { evals } = open({ suite: { scorers: [scorer] } });
     const [a] = targetsOf(await evals.run());
-    expect(a).toMatchObject({ scored: 18, failures: { 'scorer: error': 2 }, score: { mean: 1 } });
+    expect(a).toMatchObject({
+      scored: 18,
+      failures: { 'scorer: RangeError': 1, 'scorer: TypeError': 1 },
+      score: { mean: 1 },
+    });
   });
 
   it('waits for a target that is available again later', async () => {

@@ -74,6 +74,9 @@ describe('numeric', () => {
     ['3.1', { value: 3.14, tolerance: 0.05 }, 1],
     ['3.0', { value: 3.14, tolerance: 0.05 }, 0],
     ['12', '12', 1],
+    ['x = \u22125', -5, 1],
+    ['1e999', 5, 0],
+    ['9'.repeat(400), 5, 0],
   ])('scores %j for %j with %d', (text, expected, score) => {
     expect(numeric(answerOf(text), caseOf(expected))).toBe(score);
   });
@@ -125,6 +128,7 @@ describe('toolCall', () => {
 });
 
 const noCalls: ScoreContext = {
+  signal: new AbortController().signal,
   ask: () => Promise.reject(new Error('no calls')),
   embed: () => Promise.reject(new Error('no calls')),
 };

@@ -142,6 +142,10 @@ describe('a suite in a file', () => {
     expect(await messageOf(suiteOf({ file: column }))).toMatch(
       /column\.csv:1 has a column "promt"/,
     );
+    const twice = write('twice.csv', 'prompt,expected,prompt\na,b,c\n');
+    expect(await messageOf(suiteOf({ file: twice }))).toMatch(
+      /twice\.csv:1 has two columns "prompt"/,
+    );
     const cells = write('cells.csv', 'id,prompt,expected\na,b,c\nd,e,f,g\n');
     expect(await messageOf(suiteOf({ file: cells }))).toMatch(/cells\.csv:3 has 4 cells/);
     const weight = write('weight.csv', 'prompt,expected,weight\na,b,heavy\n');

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { serverPackage } from '../../src/apps/mcp/server-package.ts';
 import { createRouter, type Router } from '../../src/index.ts';
 import { createMcpServer } from '../../src/mcp.ts';
 import { openai } from '../../src/openai.ts';
@@ -35,6 +36,13 @@ beforeEach(() => vendors.reset());
 afterAll(async () => {
   await router.close();
   await vendors.close();
+});
+
+it('names the package that is missing, and how to install it', () => {
+  const resolve = (name: string): string => import.meta.resolve(`${name}-missing`);
+  expect(() => serverPackage(resolve)).toThrow(
+    'createMcpServer() needs the package "@modelcontextprotocol/server"; install it: npm i @modelcontextprotocol/server',
+  );
 });
 
 setFlagsFromString('--expose-gc');

@@ -118,6 +118,21 @@ describe('mcpTools', () => {
     );
     await client.close();
   });
+
+  it('has no option that it does not know: without pins, all tools are offered', async () => {
+    const client = await connect(searchServer().server);
+    for (const [options, message] of [
+      [{ pin: {} }, /"pin" is not an option; did you mean "pins"\?/],
+      [{ allow: 'search' }, /allow must be hashes by names of tools, or a list of names/],
+      [{ pins: null }, /pins must be hashes by names of tools/],
+    ] as const) {
+      await expect(mcpTools(client, options as never)).rejects.toMatchObject({
+        code: 'config',
+        message: expect.stringMatching(message),
+      });
+    }
+    await client.close();
+  });
 });
 
 describe('the hash of a tool', () => {
@@ -304,6 +319,15 @@ describe('the result of a tool', () => {
       { type: 'image', source: { data: 'aGk=', mediaType: 'image/png' } },
       { type: 'text', text: '[application/octet-stream, not shown: e]' },
     ]);
+  });
+
+  it('names images that no vendor can read, which would fail the run', async () => {
+    const image = { type: 'image', data: 'aGk=', mimeType: 'image/png' } as const;
+    for (const odd of [{ mimeType: 'image/svg+xml' }, { data: 'not base64' }, { data: '' }]) {
+      const block = { ...image, ...odd };
+      const shown = `[${block.mimeType}, not shown]`;
+      expect(await outputOf({ content: [block] })).toBe(shown);
+    }
   });
 
   it('is the structured content if there is no other', async () => {

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { untilAborted } from '../../internal/until-aborted.ts';
 import type { FinishReason } from '../../protocol/completion.ts';
 import type { RouterEvents } from '../../protocol/events.ts';
 import type { ToolCallPart, ToolResultPart } from '../../protocol/message.ts';
@@ -8,7 +9,6 @@ import type { OpenCall, RunRecord } from './run-record.ts';
 import type { RunPart, ToolStatus } from './run-result.ts';
 import type { RunnableTool } from './tool.ts';
 import { failedResult } from './tool-output.ts';
-import { untilAborted } from './until-aborted.ts';
 import { type ValidInput, validInput } from './valid-input.ts';
 
 type ToolEventName = 'tool-start' | 'tool-end' | 'tool-denied';
@@ -85,28 +85,25 @@ function errorForEvent(error: unknown) {
 async function* asTheyCome<Value>(
   promises: readonly Promise<Value>[],
 ): AsyncGenerator<Value, void> {
-  const pending = new Map(
-    promises.map((promise, index) => [index, promise.then((value) => ({ index, value }))]),
-  );
-  while (pending.size > 0) {
-    const { index, value } = await Promise.race(pending.values());
-    pending.delete(index);
-    yield value;
+  const places = promises.map(() => Promise.withResolvers<Value>());
+  // A reader that leaves waits for none of the rest.
+  for (const { promise } of places) promise.catch(() => undefined);
+  const next = places.values();
+  for (const promise of promises) {
+    const settle = (): void => next.next().value?.resolve(promise);
+    promise.then(settle, settle);
   }
+  for (const { promise } of places) yield await promise;
 }
 
 /** The tool calls of one answer: decides which of them run, and runs these. */
 export class AnswerCalls {
   readonly #record: RunRecord;
   readonly #context: CallsContext;
-  readonly #approvals: Readonly<Record<string, boolean>>;
+  readonly #approvals: ReadonlyMap<string, boolean>;
 
   /** `approvals`: what was decided on calls that waited, by their ids. */
-  constructor(
-    record: RunRecord,
-    context: CallsContext,
-    approvals: Readonly<Record<string, boolean>> = {},
-  ) {
+  constructor(record: RunRecord, context: CallsContext, approvals: ReadonlyMap<string, boolean>) {
     this.#record = record;
     this.#context = context;
     this.#approvals = approvals;
@@ -186,7 +183,7 @@ export class AnswerCalls {
     const { part } = call;
     const { approve, emit } = this.#context;
     if (call.status === 'pending') {
-      const approved = this.#approvals[part.id];
+      const approved = this.#approvals.get(part.id);
       if (approved === undefined) return { type: 'later' };
       if (approved) return { ...run, approved: true };
       emit('tool-denied', part, { reason: 'not-approved' });

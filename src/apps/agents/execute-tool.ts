@@ -43,6 +43,8 @@ export async function executeTool(
     ended.resolve({ status: 'aborted' });
     controller.abort(runSignal.reason);
   };
+  // A listener of the events may have aborted the run.
+  if (runSignal.aborted) return { status: 'aborted' };
   runSignal.addEventListener('abort', abort, { once: true });
   const onTime = (): void => {
     const text = `The tool did not answer within ${timeoutMs} ms. It may still take effect.`;

@@ -154,7 +154,7 @@ function open(
   return new LazyRun(
     new Run(record, {
       ...{ router, chooseTier, options: callOptions, tools },
-      ...{ approve: ask, approvals: { ...approvals }, runtime },
+      ...{ approve: ask, approvals: new Map(Object.entries(approvals)), runtime },
     }),
   );
 }

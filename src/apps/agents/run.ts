@@ -1,6 +1,7 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { emitEvent } from '../../internal/emit-event.ts';
 import { once } from '../../internal/once.ts';
+import { untilAborted } from '../../internal/until-aborted.ts';
 import type { Attempt } from '../../protocol/attempt.ts';
 import type { CallOptions } from '../../protocol/call-options.ts';
 import type { Completion } from '../../protocol/completion.ts';
@@ -12,7 +13,6 @@ import { encodeRecord, type RunRecord } from './run-record.ts';
 import type { RunPart, RunResult } from './run-result.ts';
 import { StepIds } from './step-ids.ts';
 import type { RunnableTool } from './tool.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** The state of a run before one of its steps, for a function that chooses the tier. */
 export type NextStep = {
@@ -43,7 +43,8 @@ export type RunSettings = {
   readonly options: CallOptions;
   readonly tools: readonly RunnableTool[];
   readonly approve: ((call: ToolCallPart) => unknown) | undefined;
-  readonly approvals: Readonly<Record<string, boolean>>;
+  /** By the ids of calls, which are the vendors' words: a map has no names of its own. */
+  readonly approvals: ReadonlyMap<string, boolean>;
   readonly runtime: Runtime;
 };
 
@@ -64,10 +65,11 @@ function notChosen(cause: unknown): never {
   throw new SignalboxError('config', message, { cause });
 }
 
-/** The tool as the router takes it: without what only a run uses. */
-function offered({ execute: _, timeoutMs: _timeout, ...tool }: RunnableTool) {
-  const { name, description, inputSchema, strict, destructive, cache } = tool;
-  return { name, description, inputSchema, strict, destructive, cache };
+/** The tool as the router takes it: without what only a run uses. The router rejects a field that it does not know. */
+function offered({ execute: _, timeoutMs: _timeout, ...own }: RunnableTool) {
+  // A class has some of them on its prototype.
+  const { name, description, inputSchema, strict, destructive, cache } = own as RunnableTool;
+  return { ...own, name, description, inputSchema, strict, destructive, cache };
 }
 
 /** One run: calls of the router, and the tool calls of each answer, until the model is done. */
@@ -126,7 +128,6 @@ export class Run {
       }
       if (record.steps.length >= record.limits.maxSteps) return this.#outOfSteps();
       const completion = yield* this.#step(mode);
-      this.#take(completion);
       if (record.calls.length === 0 && completion.finishReason !== 'pause') return this.#done();
     }
   }
@@ -156,11 +157,20 @@ export class Run {
     try {
       if (mode === 'complete') {
         const completion = await router.complete(tier, messages, callOptions);
-        return stepIds().completion(completion);
+        return this.#take(stepIds().completion(completion));
       }
-      for await (const each of router.stream(tier, messages, callOptions)) {
-        const part = stepIds().part(each);
-        yield part;
+      const reader = router.stream(tier, messages, callOptions)[Symbol.asyncIterator]();
+      for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
+        const part = stepIds().part(next.value);
+        // Before the reader has it, who may leave then.
+        if (part.type === 'finish') this.#take(part.completion);
+        let isLeft = true;
+        try {
+          yield part;
+          isLeft = false;
+        } finally {
+          if (isLeft && part.type !== 'finish') await this.#countLeft(reader);
+        }
         if (part.type === 'finish') return part.completion;
       }
     } catch (error) {
@@ -169,7 +179,12 @@ export class Run {
     throw new SignalboxError('stream_interrupted', 'the stream of a step ended without an answer');
   }
 
-  #take(completion: Completion): void {
+  /** The reader of the run has left, which has aborted the call: its error says what was billed. */
+  async #countLeft(reader: AsyncIterator<StreamPart>): Promise<void> {
+    await reader.next().catch((error: unknown) => this.#failed(error));
+  }
+
+  #take(completion: Completion): Completion {
     const { record } = this;
     const { content, toolCalls, finishReason, callId, target, tier, cost, trail, tags } =
       completion;
@@ -190,6 +205,7 @@ export class Run {
       return [{ part, status: 'new', ...(isChecked && { input: { value: input } }) }];
     });
     this.#last = completion;
+    return completion;
   }
 
   /** Whether the engine has validated the input: plain JSON Schema is left to the caller. */
@@ -260,11 +276,13 @@ export class Run {
 
   /** Counts what a failed step cost. */
   #failed(error: unknown): unknown {
+    if (isSignalboxError(error)) {
+      const { usd, isUnknown } = billedFor(error.trail);
+      this.record.spentUsd += usd;
+      this.record.hasUnknownCost ||= isUnknown;
+    }
     if (this.#stop.signal.aborted) return this.#stop.signal.reason;
     if (!isSignalboxError(error)) return error;
-    const { usd, isUnknown } = billedFor(error.trail);
-    this.record.spentUsd += usd;
-    this.record.hasUnknownCost ||= isUnknown;
     const { maxUsd } = this.record.limits;
     if (error.code !== 'budget_exceeded' || error.budget !== 'maxUsd' || maxUsd === undefined) {
       return error;

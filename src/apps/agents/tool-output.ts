@@ -26,7 +26,17 @@ export class UnusableOutput extends Error {
   override readonly name = 'UnusableOutput';
 }
 
+/** @throws UnusableOutput */
+function checkLength(length: number, of: string): void {
+  if (length <= maxCharacters) return;
+  throw new UnusableOutput(
+    `the output of the tool has ${length} characters of ${of}; at most ${maxCharacters} are sent`,
+  );
+}
+
 function jsonOf(value: unknown): Json {
+  // Writing it would take seconds.
+  if (typeof value === 'string') checkLength(value.length + '""'.length, 'JSON');
   const [flaw] = dataFlaws(value);
   if (flaw !== undefined) {
     const path = flaw.path.map(String).join('.');
@@ -43,11 +53,7 @@ function jsonOf(value: unknown): Json {
   if (text === undefined) {
     throw new UnusableOutput(`the output of the tool must be JSON: it is a ${typeof value}`);
   }
-  if (text.length > maxCharacters) {
-    throw new UnusableOutput(
-      `the output of the tool has ${text.length} characters of JSON; at most ${maxCharacters} are sent`,
-    );
-  }
+  checkLength(text.length, 'JSON');
   return JSON.parse(text);
 }
 
@@ -58,7 +64,12 @@ function jsonOf(value: unknown): Json {
 export function outputOf(value: unknown): Output {
   if (value === undefined) return null;
   if (Array.isArray(value) && value.length > 0 && value.every(isPart)) {
-    return value.map((part: OutputPart) => ({ ...part }));
+    const parts: readonly OutputPart[] = value;
+    checkLength(
+      parts.reduce((sum, part) => sum + (part.type === 'text' ? part.text.length : 0), 0),
+      'text',
+    );
+    return parts.map((part) => ({ ...part }));
   }
   return jsonOf(value);
 }

@@ -28,7 +28,7 @@ export type RunnableTool<
    * of any other error it only learns that the tool failed.
    *
    * Returns what the model gets: a {@link ToolOutput}, or anything that `JSON.stringify` can write, up to 1,000,000
-   * characters. `undefined` is sent as `null`. Anything else (a cycle, a BigInt, a function) is a failure of the tool.
+   * characters (of parts: of text). `undefined` is sent as `null`. Anything else (a cycle, a BigInt, a function) is a failure of the tool.
    */
   execute(
     // Any tool is a `RunnableTool`: a method's parameters are compared in both directions.

@@ -1,4 +1,4 @@
-import { isSignalboxError, type SignalboxError } from '../../errors.ts';
+import { isSignalboxError } from '../../errors.ts';
 import type { CallOptions } from '../../protocol/call-options.ts';
 import type { Completion } from '../../protocol/completion.ts';
 import type { Json } from '../../protocol/json.ts';
@@ -6,7 +6,7 @@ import type { Router } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import { type AskedCase, type LoadedSuite, messagesOf } from './loaded-suite.ts';
 import type { AnswerRecord, FailureRecord } from './run-record.ts';
-import { isEnding, runOptions } from './score-answer.ts';
+import { billedFor, codeOf, isEnding, runOptions } from './score-answer.ts';
 
 /** The model answered, and its answer cannot be used: that is how good it is at this case. */
 const badAnswers: readonly string[] = [
@@ -19,11 +19,6 @@ const badAnswers: readonly string[] = [
 /** How often a call waits until its target is available again, and how long at most each time, in milliseconds. */
 const maxWaits = 3;
 const maxWaitMs = 60_000;
-
-/** The failure of the last attempt, or of the call if nothing was sent. */
-function codeOf({ code, errors }: SignalboxError): string {
-  return code === 'all_targets_failed' ? (errors?.at(-1)?.code ?? 'unavailable') : code;
-}
 
 type Question = {
   readonly suite: LoadedSuite;
@@ -91,8 +86,11 @@ export async function askTarget(
         usd: answer.usd === null ? null : answer.usd + usd,
       };
     } catch (error) {
-      if (!isSignalboxError(error) || isEnding(error) || error.code === 'config') throw error;
-      usd += error.trail.reduce((sum, { cost }) => sum + (cost ?? 0), 0);
+      if (!isSignalboxError(error) || isEnding(error)) throw error;
+      if (error.code === 'config') {
+        throw error.with({ message: `suite "${suite.name}", case ${of.case}: ${error.message}` });
+      }
+      usd += billedFor(error);
       const code = codeOf(error);
       const { retryAfterMs } = error;
       const isWorthWaiting = retryAfterMs !== undefined && retryAfterMs <= maxWaitMs;

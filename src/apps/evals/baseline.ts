@@ -41,7 +41,8 @@ export function readBaseline(path: string | undefined): Baseline {
   } catch (cause) {
     throw new SignalboxError('config', fileProblemOf('read', path, cause), { cause });
   }
-  const isBaseline = baseline?.version === 1 && typeof baseline.suites === 'object';
+  const isBaseline =
+    baseline?.version === 1 && typeof baseline.suites === 'object' && baseline.suites !== null;
   if (!isBaseline)
     throw new SignalboxError('config', `${path} is not a baseline of signalbox evals`);
   return baseline;

@@ -7,6 +7,7 @@ import type { Router } from '../../protocol/router.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 import { systemRuntime } from '../../runtime.ts';
 import { readBaseline, withResult, writeBaseline } from './baseline.ts';
+import { checkOptionNames } from './check-options.ts';
 import { compareRun, type RunReport } from './compare-run.ts';
 import { Estimator, type SuiteEstimate } from './estimate.ts';
 import { type LoadedSuite, loadSuite } from './loaded-suite.ts';
@@ -82,6 +83,13 @@ export interface Evals {
   ): readonly { readonly suite: string; readonly target: string; readonly runs: number }[];
 }
 
+const evalsOptionNames = {
+  ...{ suites: true, baseline: true, results: true, concurrency: true, runtime: true },
+} as const satisfies Record<keyof EvalsOptions, true>;
+const runOptionNames = {
+  ...{ targets: true, maxUsd: true, fresh: true, baseline: true, signal: true, onProgress: true },
+} as const satisfies Record<keyof EvalRunOptions, true>;
+
 const defaultConcurrency = 4;
 
 /** A suite that is ready to run: its targets, and the run that it goes on with. */
@@ -119,6 +127,7 @@ export function createEvals<
   // Names of tiers and targets are data here, and checked at run time.
   const router = typedRouter as unknown as Router;
   const { suites, results, concurrency = defaultConcurrency, runtime = systemRuntime } = options;
+  checkOptionNames('createEvals()', options, evalsOptionNames);
   if (!Array.isArray(suites) || suites.length === 0) {
     throw new SignalboxError(
       'config',
@@ -218,6 +227,7 @@ export function createEvals<
 
   async function run(runOptions: EvalRunOptions = {}): Promise<EvalReport> {
     const { maxUsd = Number.POSITIVE_INFINITY, signal, onProgress = () => undefined } = runOptions;
+    checkOptionNames('evals.run()', runOptions, runOptionNames);
     checkNumber('maxUsd', maxUsd, (each) => each > 0);
     const prepared = await prepare(runOptions);
     const baseline = readBaseline(runOptions.baseline ?? options.baseline);
@@ -226,7 +236,7 @@ export function createEvals<
     let usd = 0;
     for (const each of prepared) {
       const { suite, directory, targets, estimator, earlier } = each;
-      const unpriced = targets.find((target) => !estimator.isPriced(target));
+      const unpriced = estimator.unpriced(targets);
       if (maxUsd !== Number.POSITIVE_INFINITY && unpriced !== undefined) {
         const problem = `maxUsd: the price of ${unpriced} is unknown; set it in "prices", or leave it out`;
         throw new SignalboxError('config', problem);

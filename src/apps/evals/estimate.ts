@@ -1,6 +1,7 @@
 import { estimateTokenCount } from 'tokenx';
 import type { Description, TargetDescription } from '../../protocol/description.ts';
 import type { Snapshot } from '../../protocol/router.ts';
+import { withoutBytes } from './eval-case.ts';
 import type { AskedCase, LoadedSuite } from './loaded-suite.ts';
 import type { JudgeResult, RunResult, TargetResult } from './run-result.ts';
 import { smallestDrop } from './statistics/power.ts';
@@ -56,14 +57,20 @@ function textTokens(value: unknown): number {
 
 /** Estimated tokens of what is sent for a case. */
 function inputTokensOf({ options }: LoadedSuite, { prompt, messages, tools }: AskedCase): number {
-  const parts = [options.system, prompt, messages, tools, options.schema];
+  const text = messages && withoutBytes(messages);
+  const parts = [options.system, prompt, text, tools, options.schema];
   return parts.reduce<number>((sum, part) => sum + textTokens(part), 0);
+}
+
+/** The tier that a scorer calls, if it has one. */
+function tierOf(options: unknown): string {
+  return String(Reflect.get(Object(options), 'tier'));
 }
 
 /** What is known of targets: their prices, and what they took before. */
 export class Estimator {
   readonly #prices: ReadonlyMap<string, TargetDescription>;
-  readonly #firstTargets: ReadonlyMap<string, TargetDescription | undefined>;
+  readonly #tiers: ReadonlyMap<string, readonly TargetDescription[]>;
   readonly #snapshot: Snapshot;
   readonly #previous: readonly TargetResult[];
   readonly #judges: readonly JudgeResult[];
@@ -79,7 +86,7 @@ export class Estimator {
     this.#snapshot = snapshot;
     const all = tiers.flatMap(({ targets, fallbackTargets }) => [...targets, ...fallbackTargets]);
     this.#prices = new Map(all.map((each) => [each.target, each]));
-    this.#firstTargets = new Map(tiers.map(({ name, targets }) => [name, targets[0]]));
+    this.#tiers = new Map(tiers.map(({ name, targets }) => [name, targets]));
     this.#previous = results.flatMap(({ targets }) => targets);
     this.#judges = results.flatMap(({ judges = [] }) => judges);
   }
@@ -89,9 +96,14 @@ export class Estimator {
     return this.#previous.findLast((each) => each.target === target && each.scored > 0);
   }
 
-  /** Whether the price of the target is known. */
-  isPriced(target: string): boolean {
-    return this.#prices.get(target)?.price !== undefined;
+  /** The first of these targets, and of those of the scorers' tiers, whose price is not known. */
+  unpriced(targets: readonly string[]): string | undefined {
+    const ofScorers = this.#suite.scorers.flatMap(
+      ({ options }) => this.#tiers.get(tierOf(options)) ?? [],
+    );
+    return [...targets, ...ofScorers.map(({ target }) => target)].find(
+      (target) => this.#prices.get(target)?.price === undefined,
+    );
   }
 
   #outputTokens(target: string): number {
@@ -119,8 +131,8 @@ export class Estimator {
     let usd = 0;
     for (const { kind, options } of this.#suite.scorers) {
       if (kind !== 'judge') continue;
-      const tier = String(Reflect.get(Object(options), 'tier'));
-      const one = this.#usdOf(this.#firstTargets.get(tier)?.price, input, judgeTokens.output);
+      const [first] = this.#tiers.get(tierOf(options)) ?? [];
+      const one = this.#usdOf(first?.price, input, judgeTokens.output);
       if (one === null) return null;
       usd += one * calls;
     }

@@ -35,3 +35,12 @@ export type EvalAnswer = {
   readonly toolCalls: readonly { readonly name: string; readonly input: Json }[];
   readonly finishReason: string;
 };
+
+/** Messages as JSON, in which the content of images and files is only named: for those who read text. */
+export function withoutBytes(messages: readonly Message[]): string {
+  return JSON.stringify(messages, (_, each: unknown) => {
+    const isMedia =
+      typeof each === 'object' && each !== null && 'data' in each && 'mediaType' in each;
+    return isMedia ? { ...each, data: '(not shown)' } : each;
+  });
+}

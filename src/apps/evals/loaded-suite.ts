@@ -3,7 +3,7 @@ import type { Message } from '../../protocol/message.ts';
 import type { EvalCase, IdentifiedCase } from './eval-case.ts';
 import { casesOf, readSuiteFile } from './read-suite.ts';
 import { type NamedScorer, namedScorer } from './scorer.ts';
-import type { Suite } from './suite.ts';
+import { checkSuite, type Suite } from './suite.ts';
 
 /** A case that targets are asked. */
 export type AskedCase = IdentifiedCase & {
@@ -35,7 +35,9 @@ function canonical(value: unknown): string {
       if (typeof each !== 'object' || each === null) return each;
       // A Standard Schema is code: what it accepts cannot be read.
       if ('~standard' in each) return 'schema';
-      if (ArrayBuffer.isView(each)) return Buffer.from(each.buffer).toString('base64');
+      if (ArrayBuffer.isView(each)) {
+        return Buffer.from(each.buffer, each.byteOffset, each.byteLength).toString('base64');
+      }
       if (Array.isArray(each)) return each;
       return Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)));
     }) ?? 'undefined'
@@ -74,6 +76,8 @@ function withUniqueNames(scorers: readonly NamedScorer[]): readonly NamedScorer[
  */
 export async function loadSuite(given: Suite | string): Promise<LoadedSuite> {
   const suite = typeof given === 'string' ? await readSuiteFile(given) : given;
+  // `defineSuite` is not called by all.
+  if (typeof given !== 'string') checkSuite(suite);
   const { name, tier, samples = 1, minEffect = defaultMinEffect, options = {} } = suite;
   const scorers = withUniqueNames(suite.scorers.map(namedScorer));
   const problems: Problem[] = [];

@@ -1,5 +1,5 @@
 import type { Json, JsonSchema } from '../../protocol/json.ts';
-import type { EvalAnswer, IdentifiedCase } from './eval-case.ts';
+import { type EvalAnswer, type IdentifiedCase, withoutBytes } from './eval-case.ts';
 import type { NamedScorer, ScoreContext, ScorerOptions } from './scorer.ts';
 
 export type SimilarOptions = ScorerOptions & {
@@ -82,13 +82,7 @@ function verdictSchema(verdicts: readonly string[]): JsonSchema {
 }
 
 function taskOf({ prompt, messages }: IdentifiedCase): Json {
-  if (prompt !== undefined) return prompt;
-  // Bytes of images are no text to judge by.
-  return JSON.parse(
-    JSON.stringify(messages, (_, value: unknown) =>
-      ArrayBuffer.isView(value) ? '(bytes)' : value,
-    ),
-  );
+  return prompt ?? JSON.parse(withoutBytes(messages ?? []));
 }
 
 async function verdictOf(

@@ -165,6 +165,10 @@ function csvCases(text: string, name: string): readonly Row[] {
     const unknown = columns.find(
       (each) => ![...textColumns, ...numberColumns].includes(each) && !tagColumn.test(each),
     );
+    const twice = columns.find((each, index) => columns.indexOf(each) !== index);
+    if (twice !== undefined) {
+      throw documentError(`${name}:1 has two columns ${quoted(twice)}`);
+    }
     if (unknown !== undefined) {
       const known = quotedList([...textColumns, ...numberColumns, 'tags.<name>']);
       throw documentError(`${name}:1 has a column ${quoted(unknown)}; there is ${known}`);

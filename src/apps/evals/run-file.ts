@@ -33,6 +33,14 @@ function fileError(what: string, path: string, cause: unknown): SignalboxError {
   return new SignalboxError('config', fileProblemOf(what, path, cause), { cause });
 }
 
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
+}
+
 /** Replaces a file at once: it is never half written. @throws SignalboxError `config` */
 export function replaceFile(path: string, text: string): void {
   try {
@@ -109,7 +117,8 @@ export class RunFile {
       writeAt(this.#file, bytes, this.#position);
       this.#position += bytes.length;
       const now = this.#now();
-      if (now - this.#syncedAt < syncEveryMs) return;
+      // The clock may be set back.
+      if (Math.abs(now - this.#syncedAt) < syncEveryMs) return;
       this.#syncedAt = now;
       fsyncSync(this.#file);
     } catch (error) {
@@ -122,43 +131,62 @@ export class RunFile {
     replaceFile(this.#path.slice(0, -logEnd.length) + resultEnd, formatResult(result));
   }
 
+  /** @throws SignalboxError `config` if the disk does not take the last lines */
   close(): void {
-    if (this.#file !== undefined) {
-      fsyncSync(this.#file);
-      closeSync(this.#file);
-      this.#file = undefined;
+    const file = this.#file;
+    this.#file = undefined;
+    try {
+      if (file !== undefined) fsyncSync(file);
+    } catch (error) {
+      throw fileError('write', this.#path, error);
+    } finally {
+      if (file !== undefined) closeSync(file);
+      this.#lock.release();
     }
-    this.#lock.release();
   }
 }
 
 /** The directory of one suite below that of all results. */
 export class RunDirectory {
   readonly #directory: string;
+  readonly #suite: string;
   readonly #now: () => number;
 
   constructor(results: string, suite: string, now: () => number) {
     this.#directory = join(results, suite.replaceAll(' ', '-'));
+    this.#suite = suite;
     this.#now = now;
   }
 
   #names(): readonly string[] {
     if (!existsSync(this.#directory)) return [];
-    return readdirSync(this.#directory).sort();
+    try {
+      return readdirSync(this.#directory).sort();
+    } catch (error) {
+      throw fileError('read', this.#directory, error);
+    }
   }
 
   /** The results of finished runs, oldest first. @throws SignalboxError `config` for a file that cannot be read */
   results(): readonly RunResult[] {
-    return this.#names()
-      .filter((name) => name.endsWith(resultEnd))
-      .map((name) => {
-        const path = join(this.#directory, name);
-        try {
-          return JSON.parse(readFileSync(path, 'utf8')) as RunResult;
-        } catch (error) {
-          throw fileError('read', path, error);
-        }
-      });
+    return (
+      this.#names()
+        .filter((name) => name.endsWith(resultEnd))
+        .map((name) => {
+          const path = join(this.#directory, name);
+          let result: RunResult;
+          try {
+            result = JSON.parse(readText(path)) as RunResult;
+          } catch (error) {
+            if (!(error instanceof SyntaxError)) throw error;
+            throw fileError('read', path, error);
+          }
+          if (Array.isArray(result?.targets)) return result;
+          throw new SignalboxError('config', `${path} is not a result of signalbox evals; move it`);
+        })
+        // That of "a b" is also that of "a-b".
+        .filter(({ suite }) => suite === this.#suite)
+    );
   }
 
   /** The name of the latest run, finished or not. */
@@ -175,7 +203,7 @@ export class RunDirectory {
     if (name === undefined || names.includes(name.slice(0, -logEnd.length) + resultEnd))
       return undefined;
     const path = join(this.#directory, name);
-    const text = readFileSync(path, 'utf8');
+    const text = readText(path);
     // Killed before the first line was complete: nothing was asked.
     return text.includes('\n') ? parseRun(text, path) : undefined;
   }
@@ -195,7 +223,7 @@ export class RunDirectory {
     }
     try {
       const file = new RunFile(path, lock, this.#now);
-      const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+      const text = existsSync(path) ? readText(path) : '';
       const recorded = text.includes('\n') ? parseRun(text, path) : undefined;
       file.open(recorded?.bytes ?? 0);
       if (recorded === undefined) file.append(header);

@@ -58,8 +58,10 @@ export type ScoreRecord = OfAnswer & {
   readonly score: number | null;
   /** By scorer. */
   readonly scores: Readonly<Record<string, number>>;
-  /** Why a scorer failed: its name and the code of its error. */
+  /** Why a scorer failed: its name, and the code or the class of its error. */
   readonly failed?: string;
+  /** The message of that error. */
+  readonly message?: string;
   /** US dollars that the scorers spent. */
   readonly usd: number;
 };

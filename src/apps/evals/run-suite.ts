@@ -52,6 +52,10 @@ function keyOf(target: string, id: string, sample: number): string {
   return JSON.stringify([target, id, sample]);
 }
 
+function overBudget(maxUsd: number): string {
+  return `the next answer could cost more than is left of $${maxUsd}`;
+}
+
 /** Whether it is what came of one call to a target. */
 function isOfCase({ type }: RunRecord): boolean {
   return type === 'answer' || type === 'failure';
@@ -101,6 +105,7 @@ class SuiteRun {
   async run(): Promise<Unfinished | undefined> {
     try {
       await this.#gradeLabels();
+      if (this.#unfinished !== undefined) return this.#unfinished;
       this.#checkJudges();
       const results = await Promise.allSettled(
         this.#log.targets.map((each) => this.#runTarget(each)),
@@ -109,9 +114,18 @@ class SuiteRun {
       if (this.#unfinished === undefined && failed !== undefined)
         throw this.#cause ?? failed.reason;
     } catch (error) {
-      if (this.#unfinished === undefined) throw error;
+      if (this.#unfinished === undefined) throw this.#failure(error);
     }
     return this.#unfinished;
+  }
+
+  /** An abort is seen in many places, each with an error of its own. */
+  #failure(error: unknown): unknown {
+    const { signal } = this.#settings;
+    const isOther = error instanceof SignalboxError && error.code !== 'aborted';
+    if (signal?.aborted !== true || isOther) return error;
+    const message = `the run of suite "${this.#suite.name}" was aborted; it goes on the next time`;
+    return new SignalboxError('aborted', message, { cause: signal.reason });
   }
 
   #append(record: RunRecord): void {
@@ -167,6 +181,10 @@ class SuiteRun {
     for (const scorer of scorers.filter(({ kind }) => kind === 'judge')) {
       await this.#inParallel(labelled, async (testCase) => {
         if (graded.has(keyOf(scorer.name, testCase.id, 0))) return;
+        if (this.usd >= this.#settings.maxUsd) {
+          this.#unfinished ??= { reason: 'max-usd', message: overBudget(this.#settings.maxUsd) };
+        }
+        if (this.#unfinished !== undefined) return;
         const { answer: text = '', label = 0 } = testCase;
         const answer = { target: 'label', text, toolCalls: [], finishReason: 'stop' };
         const calls = this.#scorerCalls();
@@ -262,7 +280,7 @@ class SuiteRun {
     if (this.usd + this.#reservedUsd + expected > maxUsd) {
       this.#unfinished ??= {
         reason: 'max-usd',
-        message: `the next answer could cost more than is left of $${maxUsd}`,
+        message: overBudget(maxUsd),
       };
     }
     // What is in flight is still recorded: it is paid.

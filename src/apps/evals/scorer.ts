@@ -5,6 +5,8 @@ import type { EvalAnswer, IdentifiedCase } from './eval-case.ts';
 
 /** Calls that a scorer makes. They have low priority, are not cached, and their cost is part of the run's. */
 export interface ScoreContext {
+  /** Aborts with the run, which does not wait for a scorer then. */
+  readonly signal: AbortSignal;
   ask(tier: string, prompt: string, options: CallOptions): Promise<Completion>;
   embed(tier: string, values: readonly string[]): Promise<readonly (readonly number[])[]>;
 }

@@ -152,11 +152,13 @@ type NumericOptions = ScorerOptions & {
 };
 
 const numbers = /[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?/gi;
+/** The minus of typography, which models write in formulas. */
+const minusSign = '\u2212';
 
-/** The last number in a text: an answer ends with its result. */
+/** The last number in a text: an answer ends with its result. One that is too large for a number is none. */
 function numberIn(text: string): number | undefined {
-  const last = text.match(numbers)?.at(-1)?.replaceAll(',', '');
-  return last === undefined ? undefined : Number(last);
+  const last = text.replaceAll(minusSign, '-').match(numbers)?.at(-1)?.replaceAll(',', '');
+  return numberOf(last);
 }
 
 function numberOf(value: unknown): number | undefined {

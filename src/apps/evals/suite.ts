@@ -85,7 +85,7 @@ const suiteSchema = once(() =>
           z.custom(
             (scorer) =>
               typeof scorer === 'function' ||
-              (typeof scorer === 'object' && scorer !== null && 'score' in scorer),
+              typeof Reflect.get(Object(scorer), 'score') === 'function',
             'must be a scorer, such as exact or judge({ … }), or a function',
           ),
         )
@@ -94,7 +94,13 @@ const suiteSchema = once(() =>
       minEffect: z.number().min(0).max(1).optional(),
       options: z.custom(isObject, 'must be an object').optional(),
     })
-    .superRefine(({ cases, file }, context) => {
+    .superRefine(({ cases, file, scorers }, context) => {
+      for (const [index, scorer] of scorers.entries()) {
+        const weight: unknown = Reflect.get(Object(scorer), 'weight') ?? 1;
+        if (typeof weight === 'number' && weight > 0 && Number.isFinite(weight)) continue;
+        const path = ['scorers', index, 'weight'];
+        context.addIssue({ code: 'custom', message: 'must be a number above 0', path });
+      }
       if ((cases === undefined) !== (file === undefined)) return;
       context.addIssue({ code: 'custom', message: 'must have either "cases" or "file"' });
     }),

@@ -1,16 +1,11 @@
-import {
-  type CallToolResult,
-  McpServer,
-  ProtocolError,
-  ProtocolErrorCode,
-  type ServerContext,
-} from '@modelcontextprotocol/server';
+import type { CallToolResult, McpServer, ServerContext } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import { version } from '../../internal/version.ts';
 import type { TagOptions } from '../../protocol/completion.ts';
 import type { Router } from '../../protocol/router.ts';
 import { systemRuntime } from '../../runtime.ts';
+import { serverPackage } from './server-package.ts';
 import { type ServerToolContext, serverTools } from './server-tools.ts';
 
 export type McpServerOptions<Tier extends string = string> = {
@@ -77,6 +72,7 @@ async function callTool(
 ): Promise<CallToolResult> {
   const tool = serverTools.get(name);
   if (tool === undefined) {
+    const { ProtocolError, ProtocolErrorCode } = serverPackage();
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'there is no tool of that name');
   }
   try {
@@ -91,7 +87,7 @@ async function callTool(
  * An MCP server with the tools `complete`, `explain` and `snapshot` of a router. It keeps nothing between requests: make one
  * for each connection or HTTP request. Closing it does not close the router.
  *
- * @throws SignalboxError `config` if `tiers` is empty
+ * @throws SignalboxError `config` if `tiers` is empty, or if `@modelcontextprotocol/server` is not installed
  */
 export function createMcpServer<Tier extends string>(
   router: Pick<Router<Tier>, 'complete' | 'explain' | 'snapshot' | 'describe'>,
@@ -104,7 +100,8 @@ export function createMcpServer<Tier extends string>(
   const tiersNow = async (): Promise<readonly string[]> =>
     shown ?? (await anyRouter.describe()).tiers.map(({ name }) => name);
 
-  const mcp = new McpServer({ name: 'signalbox', version });
+  const sdk = serverPackage();
+  const mcp = new sdk.McpServer({ name: 'signalbox', version });
   // Handlers of our own, because the tiers in the schemas change with `reconfigure`.
   const { server } = mcp;
   server.registerCapabilities({ tools: {} });

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.ts';
 import { closest } from '../../internal/closest.ts';
+import { quoted, quotedList } from '../../internal/quoted.ts';
 import type { Json, JsonSchema } from '../../protocol/json.ts';
 import type { RunnableTool } from '../agents/tool.ts';
 import type { McpClient } from './mcp-client.ts';
@@ -51,6 +52,28 @@ function checkHashes(option: string, pins: McpPins): void {
   }
 }
 
+const optionNames = {
+  ...{ allow: true, pins: true, prefix: true, timeoutMs: true, maxResultBytes: true, signal: true },
+} as const satisfies Record<keyof McpToolsOptions, true>;
+
+/** A misspelt `pins` would offer all tools of the server. */
+function checkOptions(options: McpToolsOptions): void {
+  const known = Object.keys(optionNames);
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const near = closest(unknown, known);
+    const hint = near === undefined ? `there is ${quotedList(known)}` : `did you mean "${near}"?`;
+    throw config(`${quoted(unknown)} is not an option; ${hint}`);
+  }
+  const { allow = [], pins = {} } = options;
+  for (const [name, value] of Object.entries({ allow, pins })) {
+    if (typeof value === 'object' && value !== null) continue;
+    throw config(
+      `${name} must be hashes by names of tools${name === 'allow' ? ', or a list of names' : ''}`,
+    );
+  }
+}
+
 /** What the options say, in one shape. */
 type Plan = {
   readonly allowed: ReadonlySet<string>;
@@ -58,7 +81,9 @@ type Plan = {
   readonly pins: ReadonlyMap<string, string> | undefined;
 };
 
-function planOf({ allow = [], pins }: McpToolsOptions): Plan {
+function planOf(options: McpToolsOptions): Plan {
+  checkOptions(options);
+  const { allow = [], pins } = options;
   const isList = Array.isArray(allow);
   const allowPins: McpPins | undefined = isList ? undefined : (allow as McpPins);
   if (allowPins !== undefined) checkHashes('allow', allowPins);

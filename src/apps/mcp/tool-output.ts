@@ -9,20 +9,26 @@ const maxErrorLength = 2_000;
 
 type OutputPart = TextPart | ImagePart | FilePart;
 
+/** The images that every vendor accepts: another one would fail the request that has the result. */
+const imageTypes: readonly string[] = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
+
+const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
 const textPart = (text: string): TextPart => ({ type: 'text', text });
+
+/** The image or the PDF; `undefined` if no vendor can read it. */
+function mediaPart(data: string, mediaType: string): ImagePart | FilePart | undefined {
+  if (!base64.test(data)) return undefined;
+  const source = { data, mediaType };
+  if (imageTypes.includes(mediaType)) return { type: 'image', source };
+  // The only file that vendors accept in the result of a tool.
+  return mediaType === 'application/pdf' ? { type: 'file', source } : undefined;
+}
 
 function resourcePart(block: Extract<ContentBlock, { type: 'resource' }>): OutputPart {
   const { uri, mimeType = 'application/octet-stream', ...content } = block.resource;
   if ('text' in content) return textPart(content.text);
-  const { blob } = content;
-  if (mimeType.startsWith('image/')) {
-    return { type: 'image', source: { data: blob, mediaType: mimeType } };
-  }
-  // The only file that vendors accept in the result of a tool.
-  if (mimeType === 'application/pdf') {
-    return { type: 'file', source: { data: blob, mediaType: mimeType } };
-  }
-  return textPart(`[${mimeType}, not shown: ${uri}]`);
+  return mediaPart(content.blob, mimeType) ?? textPart(`[${mimeType}, not shown: ${uri}]`);
 }
 
 /** Formats that no vendor accepts in the result of a tool are named instead. */
@@ -31,7 +37,7 @@ function partOf(block: ContentBlock): OutputPart {
     case 'text':
       return textPart(block.text);
     case 'image':
-      return { type: 'image', source: { data: block.data, mediaType: block.mimeType } };
+      return mediaPart(block.data, block.mimeType) ?? textPart(`[${block.mimeType}, not shown]`);
     case 'audio':
       return textPart(`[${block.mimeType}, not shown]`);
     case 'resource_link':

@@ -1,6 +1,7 @@
 import { hash as hashOf, timingSafeEqual } from 'node:crypto';
 import { SignalboxError } from '../../errors.ts';
 import type { Exchange } from './exchange.ts';
+import { HttpProblem } from './problems.ts';
 
 /** What a client may do. */
 export type Access = {
@@ -96,6 +97,31 @@ export function apiKeys(keys: readonly ApiKey[]): Authenticate {
     // All of them, so that the time does not depend on the position.
     for (const { hash, access } of entries) if (timingSafeEqual(hash, given)) found = access;
     return found;
+  };
+  const authenticate: Authenticate = ({ headers }) =>
+    accessOf({ header: (name) => headers.get(name) ?? undefined });
+  quick.set(authenticate, accessOf);
+  return authenticate;
+}
+
+/** The names of this machine for itself. */
+const localHosts: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
+
+/**
+ * An `authenticate` without keys, for a server that listens on loopback only. It refuses requests of web pages: their
+ * `Host` is foreign when a name of theirs resolves to this machine, and their `Origin` otherwise.
+ */
+export function localAccess(access: Access): Authenticate {
+  const accessOf = ({ header }: Credentials): Access => {
+    const host = header('host') ?? '';
+    if (!localHosts.includes(host.replace(/:\d+$/, '').toLowerCase())) {
+      throw new HttpProblem(403, 'permission', 'The host must be 127.0.0.1, localhost or [::1].');
+    }
+    const origin = header('origin');
+    if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
+      throw new HttpProblem(403, 'permission', 'Web pages must not call this server.');
+    }
+    return access;
   };
   const authenticate: Authenticate = ({ headers }) =>
     accessOf({ header: (name) => headers.get(name) ?? undefined });

@@ -27,12 +27,18 @@ export default defineConfig({
   target: 'node22.13',
   platform: 'node',
   dts: true,
-  sourcemap: true,
+  // Lists the sources of each built file, for the tests. For source maps, build with `npx tsup --sourcemap`.
+  metafile: true,
   splitting: true,
   treeshake: true,
   clean: true,
+  // Smaller files with all names kept, and lines that a stack trace can point into.
+  esbuildOptions(options) {
+    options.minifyWhitespace = true;
+    options.minifySyntax = true;
+    options.lineLimit = 160;
+  },
   async onSuccess() {
-    const text = JSON.stringify(configJsonSchema(), null, 2);
-    await writeFile('config.schema.json', `${text}\n`);
+    await writeFile('config.schema.json', `${JSON.stringify(configJsonSchema())}\n`);
   },
 });

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { drillHelp } from '../src/apps/cli/drill-arguments.ts';
@@ -223,7 +224,7 @@ describe('docs/http.md', () => {
 async function run(code: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-fence-'));
   const file = join(folder, 'fence.ts');
-  const entry = (_: string, name = '/index') => `from '${root}src${name}.ts'`;
+  const entry = (_: string, name = '/index') => `from '${pathToFileURL(root)}src${name}.ts'`;
   try {
     writeFileSync(file, code.replace(/from 'signalbox(\/[\w-]+)?'/g, entry));
     return (await promisify(execFile)(process.execPath, [file])).stdout;

@@ -8,17 +8,17 @@ export type DrillFault =
   | { readonly type: 'connection' }
   /** Silence, until a timeout of the attempt expires. */
   | { readonly type: 'timeout' }
-  /** A 429. @default retryAfterMs none: no `Retry-After` */
+  /** A 429. By default without a `Retry-After`. */
   | { readonly type: 'rate_limited'; readonly retryAfterMs?: number | undefined }
   /** A 500. */
   | { readonly type: 'server_error' }
   /** A 503. */
   | { readonly type: 'overloaded' }
-  /** The request is sent this many milliseconds late. @default delayMs 2_000 */
+  /** The request is sent this many milliseconds late, by default 2,000. */
   | { readonly type: 'slow'; readonly delayMs?: number | undefined }
-  /** The answer is interrupted after this many visible parts. @default afterParts 1 */
+  /** The answer is interrupted after this many visible parts, by default one. */
   | { readonly type: 'cut'; readonly afterParts?: number | undefined }
-  /** The same without an error: the answer ends without its end marker. @default afterParts 1 */
+  /** The same without an error: the answer ends without its end marker, by default after one part. */
   | { readonly type: 'truncated'; readonly afterParts?: number | undefined }
   /** An empty answer. */
   | { readonly type: 'invalid_output' };

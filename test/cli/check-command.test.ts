@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { CheckReport } from '../../src/apps/cli/check-config.ts';
@@ -13,7 +14,8 @@ import { noTerminal, terminalOf } from '../../src/apps/cli/terminal.ts';
 import type { Explanation } from '../../src/protocol/router.ts';
 import { simulateProviders } from '../../src/testing/simulate-providers.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = join(import.meta.dirname, '../..');
+const sources = pathToFileURL(join(root, 'src')).href;
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-check-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => vi.unstubAllEnvs());
@@ -296,7 +298,7 @@ rules:
     const env = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: '1' };
     const path = file(good.replace('gpt', 'gtp'));
     const stdout = await new Promise<string>((resolve) => {
-      const args = [`${root}src/cli.ts`, 'check', path, '--strict'];
+      const args = [join(root, 'src/cli.ts'), 'check', path, '--strict'];
       execFile(process.execPath, args, { env }, (error, text) => {
         expect(error?.code).toBe(1);
         resolve(text);
@@ -307,8 +309,8 @@ rules:
   });
 
   it('checks modules, of configurations and of routers', async () => {
-    const start = `import { createRouter } from '${root}src/index.ts';
-import { fakeProvider } from '${root}src/testing.ts';
+    const start = `import { createRouter } from '${sources}/index.ts';
+import { fakeProvider } from '${sources}/testing.ts';
 const settings = { providers: { a: fakeProvider('hi') }, tiers: { fast: ['a/b'] } };\n`;
     for (const end of [
       'export default settings;',

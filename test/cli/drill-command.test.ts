@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { drillHelp } from '../../src/apps/cli/drill-arguments.ts';
 import { runCommand } from '../../src/apps/cli/run-command.ts';
@@ -12,7 +13,8 @@ import {
   simulateProviders,
 } from '../../src/testing/simulate-providers.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = join(import.meta.dirname, '../..');
+const sources = pathToFileURL(join(root, 'src')).href;
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-cli-'));
 
 type Run = { readonly code: number | string; readonly stdout: string; readonly stderr: string };
@@ -21,9 +23,14 @@ type Run = { readonly code: number | string; readonly stdout: string; readonly s
 function signalbox(...args: readonly string[]): Promise<Run> {
   const options = { cwd: folder, timeout: 120_000, env: { ...process.env, NO_COLOR: '1' } };
   return new Promise((resolve) => {
-    execFile(process.execPath, [`${root}src/cli.ts`, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      [join(root, 'src/cli.ts'), ...args],
+      options,
+      (error, stdout, stderr) => {
+        resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });
+      },
+    );
   });
 }
 
@@ -44,9 +51,9 @@ function write(name: string, code: string): string {
 function writeConfig(name: string, exportStatement: string): string {
   return write(
     name,
-    `import { createRouter, defineConfig } from '${root}src/index.ts';
-import { anthropic } from '${root}src/anthropic.ts';
-import { openai } from '${root}src/openai.ts';
+    `import { createRouter, defineConfig } from '${sources}/index.ts';
+import { anthropic } from '${sources}/anthropic.ts';
+import { openai } from '${sources}/openai.ts';
 const settings = defineConfig({
   providers: {
     openai: openai({ baseURL: '${vendors.openai.baseURL}', apiKey: 'test' }),

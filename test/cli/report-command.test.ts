@@ -12,7 +12,7 @@ import { eventOf } from '../support/report-events.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-report-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const root = new URL('../../', import.meta.url).pathname;
+const root = join(import.meta.dirname, '../..');
 
 function file(content: string | Uint8Array): string {
   const path = join(folder, 'events.jsonl');

@@ -11,6 +11,9 @@ const repository = 'https://github.com/signalbox-js/signalbox/blob/main/';
 export const pages: readonly string[] = [
   'README.md',
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CODE_OF_CONDUCT.md',
   ...globSync('docs/**/*.md', { cwd: root })
     .map((path) => path.replaceAll(sep, '/'))
     .sort(),

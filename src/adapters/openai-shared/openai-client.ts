@@ -169,9 +169,21 @@ function renewsKey(client: object): NonNullable<GuardOptions['renewsKey']> {
   return hasOwnFetch(client) ? 'unseen' : 'no';
 }
 
+/** Options of a client that version 6 of the SDK does not pass on to the client's copy: a key function, those of Azure. */
+function lostOptionsOf(client: object): object {
+  const { apiKey } = objectOf(Reflect.get(client, '_options'));
+  const apiVersion: unknown = Reflect.get(client, 'apiVersion');
+  const deployment: unknown = Reflect.get(client, 'deploymentName');
+  return {
+    ...(typeof apiKey === 'function' && { apiKey }),
+    ...(typeof apiVersion === 'string' && { apiVersion, deployment }),
+  };
+}
+
 /** The caller's client, with its requests sent through the guard. */
 function guardClient(client: OpenAIClient): OpenAIClient {
   return client.withOptions({
+    ...lostOptionsOf(client),
     maxRetries: 0,
     timeout: noTimeoutMs,
     fetch: guardedFetch({

@@ -48,7 +48,7 @@ export type SingleFault =
     }
   /** Sends an HTML page with status 200, as proxies and captive portals do. */
   | { readonly type: 'html' }
-  /** Sends an error body with status 200. @default kind `server_error` */
+  /** Sends an error body with status 200. By default that of `server_error`. */
   | { readonly type: 'json-error-200'; readonly kind?: VendorErrorKind | undefined }
   /** Sends status 200 and no body. */
   | { readonly type: 'empty' }

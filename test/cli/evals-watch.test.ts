@@ -88,7 +88,9 @@ describe('signalbox evals compare', () => {
     expect(calls).toBe(2 * caseCount);
     const { output } = await compare(path, '--margin', '0.1', '--calls', '1000000');
     expect(calls).toBe(2 * caseCount);
-    expect(output.replace(/(\d\.\d)(?= to|\))/g, 'n')).toBe(`suite equal: can sim/cheap replace sim/good?
+    expect(
+      output.replace(/(\d\.\d)(?= to|\))/g, 'n'),
+    ).toBe(`suite equal: can sim/cheap replace sim/good?
   yes
   score 1.000 and 1.000: +0.0 points (90 %: -n to +n), margin 10.0
   100 cases, 1 run

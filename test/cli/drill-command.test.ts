@@ -17,13 +17,18 @@ const folder = mkdtempSync(join(tmpdir(), 'signalbox-cli-'));
 
 type Run = { readonly code: number | string; readonly stdout: string; readonly stderr: string };
 
-/** Runs the command's source in a child process. */
+/** Runs the command in a child process. Requires `dist`, which `npm test` builds first. */
 function signalbox(...args: readonly string[]): Promise<Run> {
   const options = { cwd: folder, timeout: 120_000, env: { ...process.env, NO_COLOR: '1' } };
   return new Promise((resolve) => {
-    execFile(process.execPath, [`${root}src/cli.ts`, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      [`${root}dist/cli.js`, ...args],
+      options,
+      (error, stdout, stderr) => {
+        resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });
+      },
+    );
   });
 }
 
@@ -44,9 +49,9 @@ function write(name: string, code: string): string {
 function writeConfig(name: string, exportStatement: string): string {
   return write(
     name,
-    `import { createRouter, defineConfig } from '${root}src/index.ts';
-import { anthropic } from '${root}src/anthropic.ts';
-import { openai } from '${root}src/openai.ts';
+    `import { createRouter, defineConfig } from '${root}dist/index.js';
+import { anthropic } from '${root}dist/anthropic.js';
+import { openai } from '${root}dist/openai.js';
 const settings = defineConfig({
   providers: {
     openai: openai({ baseURL: '${vendors.openai.baseURL}', apiKey: 'test' }),

@@ -113,6 +113,7 @@ export type {
 export type {
   AttemptContext,
   Capability,
+  OutgoingRequest,
   PreparedCall,
   Provider,
   RateLimit,

@@ -24,12 +24,22 @@ import type { RouterEvent } from './protocol/events.ts';
 import type { Message } from './protocol/message.ts';
 import type { EmbedOptions, ImageOptions } from './protocol/other-tasks.ts';
 import type { Plugin } from './protocol/plugin.ts';
+import type { Provider } from './protocol/provider.ts';
 import type { Feedback, Router } from './protocol/router.ts';
 import type { AuditHead } from './protocol/verdict.ts';
 import { systemRuntime } from './runtime.ts';
 import { createEmitter } from './telemetry/emitter.ts';
 
 type Messages = string | readonly Message[];
+
+/** The providers without those that are `undefined`. From outside the types, `providers` may be anything. */
+function configuredOf(providers: RouterConfig['providers']): Readonly<Record<string, Provider>> {
+  const given = typeof providers === 'object' ? Object.entries(providers ?? {}) : [];
+  // Not assigned one by one: a provider named `__proto__` must be found.
+  return Object.fromEntries(
+    given.flatMap(([name, provider]) => (provider === undefined ? [] : [[name, provider]])),
+  );
+}
 
 /** A router without its public types: names and results are as the engine knows them. */
 function openRouter(config: RouterConfig<string, string, string>) {
@@ -39,13 +49,14 @@ function openRouter(config: RouterConfig<string, string, string>) {
     throw configError([{ path: [], message: 'must be an object with providers and tiers' }]);
   }
   const {
-    providers,
+    providers: givenProviders,
     runtime: ownRuntime = systemRuntime,
     plugins,
     strategies,
     store,
     ...routing
   } = config;
+  const providers = configuredOf(givenProviders);
   const problems = [
     ...providerProblems(providers),
     ...runtimeProblems(ownRuntime),
@@ -54,7 +65,7 @@ function openRouter(config: RouterConfig<string, string, string>) {
     ...storeProblems(store),
   ];
   const known = {
-    providers: Object.keys(providers ?? {}),
+    providers: Object.keys(providers),
     strategies: new Map(Object.entries(strategies ?? {})),
   };
   const first = resolveConfig(routing, known, problems);

@@ -63,6 +63,7 @@ const allowed: Record<string, readonly string[]> = {
   // A document names the providers of a command by their functions.
   'apps/cli': [
     ...[...rank1, 'router', 'apps/config-source', 'apps/evals', 'apps/mcp', 'apps/reports'],
+    'apps/server',
     'plugins/policies',
     ...['openai.ts', 'anthropic.ts', 'google.ts', 'compatible.ts'],
   ],

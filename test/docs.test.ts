@@ -96,6 +96,19 @@ describe('the code in the docs', () => {
   }, 300_000);
 });
 
+describe('a guide', () => {
+  const guides = pages.filter((page) => /^docs\/[^/]+\.md$/.test(page));
+
+  it.each(guides)('%s shows what a user writes before its first section', (page) => {
+    const [first] = fencesOf(page);
+    const section = readPage(page)
+      .split('\n')
+      .findIndex((line) => line.startsWith('## '));
+    expect(first?.line).toBeLessThan(12);
+    expect(section === -1 || (first?.line ?? 0) < section).toBe(true);
+  });
+});
+
 describe('links in the docs', () => {
   it('point to files and headings that exist', () => {
     const broken = pages.flatMap(linksOf).filter(({ page, to }) => {
@@ -324,6 +337,16 @@ describe('docs/fire-drill.md', () => {
   });
 });
 
+describe('a program of a guide', () => {
+  it.each([
+    ['docs/testing.md', 'the user left'],
+    ['docs/troubleshooting.md', 'seen.join'],
+  ])('%s, with "%s", passes', async (page, text) => {
+    const fence = fencesOf(page).find(({ code }) => code.includes(text));
+    await expect(run(fence?.code ?? "throw new Error('missing')")).resolves.toBe('');
+  });
+});
+
 describe('docs/events.md', () => {
   it('has a row for every event', () => {
     const names = unionMembers(
@@ -358,6 +381,17 @@ describe('docs/architecture.md', () => {
 });
 
 describe('README.md', () => {
+  it('has a first answer within one screen', () => {
+    const [install, first] = fencesOf('README.md');
+    expect(install?.code).toMatch(/^npm i signalbox /);
+    expect(first?.code).toContain('router.complete(');
+    expect((first?.line ?? 0) + (first?.code.split('\n').length ?? 0)).toBeLessThan(30);
+  });
+
+  it('has only tables that a phone can show', () => {
+    expect(Math.max(...rowsOf('README.md').map((row) => row.length))).toBe(2);
+  });
+
   it('has the demo and test commands', () => {
     const readme = readPage('README.md');
     expect(readme).toContain('npm ci --loglevel=error && npm run demo\n');

@@ -299,8 +299,11 @@ export type RouterConfig<
   TierName extends string = string,
   StrategyName extends string = never,
 > = RoutingConfig<ProviderName, TierName, StrategyName> & {
-  /** The vendors, under names of your choice. A name must not contain a slash. */
-  readonly providers: Readonly<Record<ProviderName, Provider>>;
+  /**
+   * The vendors, under names of your choice. A name must not contain a slash. One that is `undefined`, or absent by a
+   * condition, is not configured: a target of it is a `config` error.
+   */
+  readonly providers: { readonly [Name in ProviderName]?: Provider | undefined };
   /** Custom strategies, by the name that a tier's `strategy` uses. */
   readonly strategies?: Readonly<Record<StrategyName, Strategy>> | undefined;
   /** Plugins around every call, the outermost first. */

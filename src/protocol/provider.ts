@@ -29,6 +29,17 @@ export type RateLimit = {
   readonly resetMs: number;
 };
 
+/** A request to a vendor, as the setting `onSend` of a provider receives it. */
+export type OutgoingRequest = {
+  readonly method: string;
+  /** A credential in it is replaced by `[credential]`. */
+  readonly url: string;
+  /** Names in lower case. A value that may be a credential is `[credential]`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body as it is sent, prompts included. Absent if it is not text. */
+  readonly body?: string;
+};
+
 /** Callbacks by which the transport reports activity and limits of the vendor to the engine. */
 export interface Watch {
   /** The request is on a connected socket. Stops the connect timeout. */

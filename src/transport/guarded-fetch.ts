@@ -1,9 +1,10 @@
 import { SignalboxError } from '../errors.ts';
 import { fingerprintOf } from '../internal/fingerprint.ts';
-import type { CallKey, Watch } from '../protocol/provider.ts';
+import type { CallKey, OutgoingRequest, Watch } from '../protocol/provider.ts';
 import { answerOf } from './answer.ts';
 import { type Dispatcher, dispatchRequest, processDispatcher } from './dispatch.ts';
 import type { ResponseCapture, SendContext } from './exchange.ts';
+import { withoutSecrets } from './sent-credentials.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -31,6 +32,11 @@ export type TransportSettings = {
    * Cannot be combined with `fetch`. @default the process-wide one, which Node's `fetch` also uses
    */
   readonly dispatcher?: Dispatcher | undefined;
+  /**
+   * Receives each request before it is sent, for debugging: its body has the prompt. It cannot change the request. If it
+   * throws, the request is sent, and Node prints a warning. @default none
+   */
+  readonly onSend?: ((request: OutgoingRequest) => unknown) | undefined;
 };
 
 export type GuardOptions = TransportSettings & {
@@ -107,6 +113,21 @@ function canSkipFetch(url: string, body: unknown): boolean {
   return /^https?:\/\/[^/?#@]+(?:[/?#]|$)/.test(url) && (typeof body === 'string' || body == null);
 }
 
+/** Calls the user's function. A debugging aid must not fail the call, whatever it does. */
+async function show(
+  onSend: NonNullable<TransportSettings['onSend']>,
+  request: OutgoingRequest,
+): Promise<void> {
+  try {
+    await onSend(withoutSecrets(request));
+  } catch {
+    process.emitWarning('the function onSend of a provider failed', {
+      code: 'SIGNALBOX_ON_SEND',
+      type: 'SignalboxWarning',
+    });
+  }
+}
+
 /** Sends a request with these headers: through the user's `fetch` or dispatcher, otherwise through undici. */
 function sendWith(
   options: GuardOptions,
@@ -119,6 +140,9 @@ function sendWith(
   const { signal, watch } = capture.start();
   const url = input instanceof Request ? input.url : String(input);
   capture.recordRequest({ url, headers });
+  if (options.onSend !== undefined) {
+    void show(options.onSend, { method, url, headers, ...(typeof body === 'string' && { body }) });
+  }
   if (options.fetch === undefined) {
     const dispatcher =
       options.dispatcher ?? (canSkipFetch(url, body) ? processDispatcher() : undefined);

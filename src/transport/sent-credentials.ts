@@ -1,4 +1,5 @@
 import { sharesRun } from '../internal/vendor-data.ts';
+import type { OutgoingRequest } from '../protocol/provider.ts';
 import type { AnswerHeaders } from './answer.ts';
 
 /** Request headers that contain no secret: common ones, and ids that vendors are expected to repeat. */
@@ -77,6 +78,38 @@ export type SentRequest = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
+/** The forms of all credentials of a request. */
+function formsIn({ headers, url }: SentRequest): readonly string[] {
+  const values = Object.entries(headers)
+    .filter(([name]) => !publicHeaders.has(name))
+    .map(([, value]) => value);
+  return [...values, ...parametersOf(url)]
+    .flatMap(secretsIn)
+    .filter((secret) => secret.length >= minSecretLength)
+    .flatMap(formsOf);
+}
+
+function without(forms: readonly string[], text: string): string {
+  let clean = text;
+  for (const form of forms) clean = clean.replaceAll(form, redacted);
+  return clean;
+}
+
+/** The request without its credentials, also where its body repeats them. */
+export function withoutSecrets({ method, url, headers, body }: OutgoingRequest): OutgoingRequest {
+  const forms = formsIn({ url, headers });
+  const shown = Object.entries(headers).map(([name, value]) => [
+    name,
+    publicHeaders.has(name) ? without(forms, value) : redacted,
+  ]);
+  return {
+    method,
+    url: without(forms, url),
+    headers: Object.fromEntries(shown),
+    ...(body !== undefined && { body: without(forms, body) }),
+  };
+}
+
 /** The headers of a response, with the credentials of its request, which the vendor may repeat. */
 export class HeadersOfAnswer implements AnswerHeaders {
   readonly #headers: AnswerHeaders;
@@ -101,24 +134,11 @@ export class HeadersOfAnswer implements AnswerHeaders {
   }
 
   withoutCredentials(text: string): string {
-    let clean = text;
-    for (const form of this.#forms()) clean = clean.replaceAll(form, redacted);
-    return clean;
+    return without(this.#forms(), text);
   }
 
   #forms(): readonly string[] {
-    this.#knownForms ??= this.#findForms();
+    this.#knownForms ??= formsIn(this.#sent);
     return this.#knownForms;
-  }
-
-  #findForms(): readonly string[] {
-    const { headers, url } = this.#sent;
-    const values = Object.entries(headers)
-      .filter(([name]) => !publicHeaders.has(name))
-      .map(([, value]) => value);
-    return [...values, ...parametersOf(url)]
-      .flatMap(secretsIn)
-      .filter((secret) => secret.length >= minSecretLength)
-      .flatMap(formsOf);
   }
 }

@@ -1,12 +1,19 @@
 import { globSync, readFileSync } from 'node:fs';
+import { join, sep } from 'node:path';
 
-export const root = new URL('../../', import.meta.url).pathname;
+/** With a separator at the end. */
+export const root = join(import.meta.dirname, '../..') + sep;
 
-/** The README, the changelog and all pages under docs/, as paths from the root. */
+/** Where the files of the repository are shown. The README links to them in full: npm shows it too. */
+const repository = 'https://github.com/signalbox-js/signalbox/blob/main/';
+
+/** The pages of the project: those at the root, and all under docs/, as paths from the root. */
 export const pages: readonly string[] = [
   'README.md',
   'CHANGELOG.md',
-  ...globSync('docs/**/*.md', { cwd: root }).sort(),
+  ...globSync('docs/**/*.md', { cwd: root })
+    .map((path) => path.replaceAll(sep, '/'))
+    .sort(),
 ];
 
 export function readPage(page: string): string {
@@ -66,15 +73,32 @@ export function anchorsOf(page: string): ReadonlySet<string> {
   );
 }
 
-export type Link = { readonly page: string; readonly line: number; readonly to: string };
+export type Link = {
+  readonly page: string;
+  readonly line: number;
+  /** A path from the page's folder, or a heading. */
+  readonly to: string;
+  /** Whether the page has the link in full, as a page needs that is shown elsewhere. */
+  readonly isAbsolute: boolean;
+};
+
+/** The way from a page's folder to the root. */
+function upFrom(page: string): string {
+  return '../'.repeat(page.split('/').length - 1);
+}
 
 /** The links of a page to other files or headings of the repository. */
 export function linksOf(page: string): readonly Link[] {
   return proseOf(page).flatMap((text, index) =>
     [...text.matchAll(/\]\(([^)\s]+)\)/g)]
       .map((match) => match[1] ?? '')
-      .filter((to) => !/^[a-z]+:/.test(to))
-      .map((to) => ({ page, line: index + 1, to })),
+      .filter((to) => to.startsWith(repository) || !/^[a-z]+:/.test(to))
+      .map((to) => ({
+        page,
+        line: index + 1,
+        to: to.startsWith(repository) ? `${upFrom(page)}${to.slice(repository.length)}` : to,
+        isAbsolute: to.startsWith(repository),
+      })),
   );
 }
 

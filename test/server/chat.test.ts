@@ -165,8 +165,11 @@ describe.each(vendorNames)('the openai SDK, with %s behind', (name) => {
     simulator.fault({ type: 'status', status: 429, retryAfterSeconds: 3_600 });
     await expect(
       client.chat.completions.create({ model: name, messages, stream: true }),
-    ).rejects.toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
-    simulator.fault({ type: 'status', kind: 'context_length' });
+    ).rejects.toSatisfy((error) => {
+      expect(error).toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
+      expect(Number(Reflect.get(error, 'headers').get('retry-after'))).toBeGreaterThan(3_000);
+      return true;
+    });
     server.serve();
     simulator.fault({ type: 'status', kind: 'context_length' });
     await expect(client.chat.completions.create({ model: name, messages })).rejects.toMatchObject({

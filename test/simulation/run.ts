@@ -7,6 +7,7 @@
  * redact, cache and guard. With `--kills 1000` it kills so many
  * processes that use a file store, and as many whose router does; with `--audit-kills 20` so many that write up to 10,000
  * lines of an audit log. With `--storm 100` it runs 1,000 concurrent calls on a small budget for each of so many seeds.
+ * With `--requests 10000` it sends so many malformed requests to a handler.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     kills: { type: 'string' },
     'audit-kills': { type: 'string' },
     storm: { type: 'string' },
+    requests: { type: 'string' },
   },
 });
 
@@ -148,7 +150,20 @@ async function runStorms(from: number, count: number): Promise<void> {
   console.log(Object.fromEntries(counts));
 }
 
-if (values.storm !== undefined) await runStorms(Number(values.from), Number(values.storm));
+async function runRequests(from: number, count: number): Promise<void> {
+  const { sendMalformed } = await import('../server/malformed-requests.ts');
+  const { violations, counts, growthMb } = await sendMalformed(from, count);
+  for (const violation of violations) console.log(violation);
+  const labels = [...counts].toSorted(([one], [other]) => one.localeCompare(other));
+  for (const [label, times] of labels) console.log(`${String(times).padStart(6)} ${label}`);
+  console.log(
+    `${count} requests, ${violations.length} violations, heap growth ${growthMb.toFixed(1)} MB`,
+  );
+  process.exitCode = violations.length === 0 ? 0 : 1;
+}
+
+if (values.requests !== undefined) await runRequests(Number(values.from), Number(values.requests));
+else if (values.storm !== undefined) await runStorms(Number(values.from), Number(values.storm));
 else if (values.kills !== undefined) await runKills(Number(values.from), Number(values.kills));
 else if (values['audit-kills'] !== undefined) {
   await runAuditKills(Number(values.from), Number(values['audit-kills']));

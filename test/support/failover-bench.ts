@@ -1,13 +1,20 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import OpenAI from 'openai';
 import { anthropic } from '../../src/anthropic.ts';
-import { isSignalboxError } from '../../src/errors.ts';
+import { isSignalboxError, SignalboxError } from '../../src/errors.ts';
 import { openaiChat } from '../../src/openai.ts';
 import type { Attempt } from '../../src/protocol/attempt.ts';
+import type { CallOptions } from '../../src/protocol/call-options.ts';
 import type { Completion } from '../../src/protocol/completion.ts';
 import type { TierSettings } from '../../src/protocol/config.ts';
+import type { Router } from '../../src/protocol/router.ts';
 import type { Runtime } from '../../src/protocol/runtime.ts';
 import { createRouter } from '../../src/router.ts';
 import { systemRuntime } from '../../src/runtime.ts';
+import { apiKeys, createHandler, toNodeListener } from '../../src/server.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
 import {
   type Fault,
@@ -15,10 +22,14 @@ import {
   type SimulatedRequest,
   simulateProviders,
 } from '../../src/testing/simulate-providers.ts';
+import { clientKey, sha256 } from './served.ts';
 import { SocketTime } from './socket-time.ts';
 
 /** How a call is made. Every scenario runs both ways. */
 export type Mode = 'complete' | 'stream';
+
+/** Who makes the call: the program of the router, or OpenAI's SDK over HTTP to the handler. */
+export type Caller = 'router' | 'handler';
 
 /** The checks that a scenario failed; none is a pass. */
 type Problems = readonly string[];
@@ -26,6 +37,7 @@ type Problems = readonly string[];
 /** What a scenario works with. All times are the published ones. */
 type Bench = {
   readonly mode: Mode;
+  readonly caller: Caller;
   readonly primary: SimulatedProvider;
   readonly fallback: SimulatedProvider;
   /** When each attempt at the primary started. */
@@ -50,6 +62,8 @@ export type Scenario = {
   readonly id: string;
   readonly name: string;
   readonly run: (bench: Bench) => Promise<Problems>;
+  /** Whether no more than an error, and no false end, is possible: what a client of a stream has cannot be taken back. */
+  readonly isOnlySafe?: (mode: Mode, caller: Caller) => boolean;
 };
 
 const tokens = Array.from({ length: 60 }, (_, index) => `tok${index + 1} `);
@@ -228,10 +242,14 @@ export const scenarios: readonly Scenario[] = [
   {
     id: 'S14',
     name: 'the fallback rejects a prefill',
-    async run({ primary, fallback, call }) {
+    isOnlySafe: (mode, caller) => mode === 'stream' && caller === 'handler',
+    async run({ mode, caller, primary, fallback, call }) {
       primary.fault({ type: 'cut', afterEvents: preamble + 40 });
       fallback.fault({ type: 'status', kind: 'invalid_request' }, { when: isPrefill });
       const outcome = await call();
+      if (mode === 'stream' && caller === 'handler') {
+        return failedChecks({ 'an error at the end': outcome.code === 'stream_interrupted' });
+      }
       return failedChecks({
         'the whole answer by the fallback': isWhole(outcome) && answeredBy(outcome, 'fallback'),
         'the first failure reported first': outcome.codes[0] === 'stream_interrupted',
@@ -335,6 +353,111 @@ function virtualClock(vendors: readonly SimulatedProvider[]): Clock {
   };
 }
 
+type Answered = { readonly completion: Completion; readonly text: string };
+
+/** Makes the calls of a scenario. Rejects with the router's error. */
+type Client = Readonly<Record<Mode, (tier: string) => Promise<Answered>>> & {
+  readonly close: () => Promise<void>;
+};
+
+const prompt = 'Count to sixty.';
+
+function clientOf(router: Pick<Router, 'complete' | 'stream'>): Client {
+  return {
+    async complete(tier) {
+      const completion = await router.complete(tier, prompt);
+      return { completion, text: completion.text };
+    },
+    async stream(tier) {
+      const answer = router.stream(tier, prompt);
+      const completion = await answer.completion;
+      let text = '';
+      for await (const part of answer) {
+        if (part.type === 'restart') text = '';
+        if (part.type === 'text-delta') text += part.delta;
+      }
+      return { completion, text };
+    },
+    close: async () => undefined,
+  };
+}
+
+/**
+ * OpenAI's SDK in front of the handler. The text and the failure are what this client gets. The completion, with its
+ * target, cost, warnings and trail, is what the router returned to the handler: no client of this API can see it.
+ */
+async function serveOverHttp(router: Router): Promise<Client> {
+  const completions = new Map<string, Promise<Completion>>();
+  const observed = new Proxy(router, {
+    get(target, name) {
+      const method = Reflect.get(target, name);
+      if (name !== 'complete' && name !== 'stream') return method;
+      return (...args: readonly [string, unknown, CallOptions | undefined]) => {
+        const made: Promise<Completion> | { readonly completion: Promise<Completion> } =
+          Reflect.apply(method, target, args);
+        const completion = 'completion' in made ? made.completion : made;
+        completion.catch(() => undefined);
+        completions.set(args[2]?.tags?.call ?? '', completion);
+        return made;
+      };
+    },
+  });
+  const handler = createHandler(observed, {
+    authenticate: apiKeys([{ sha256: sha256(clientKey), subject: 'bench' }]),
+    allowTags: ['call'],
+  });
+  const server = createServer(toNodeListener(handler)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const baseURL = `http://127.0.0.1:${port}/v1`;
+  const { chat } = new OpenAI({ apiKey: clientKey, baseURL, maxRetries: 0 });
+  const messages = [{ role: 'user', content: prompt } as const];
+  let count = 0;
+
+  async function call(tier: string, textOf: (body: Body) => Promise<string>): Promise<Answered> {
+    const id = String(++count);
+    try {
+      const text = await textOf({ model: tier, messages, metadata: { call: id } });
+      const completion = await completions.get(id);
+      if (completion === undefined) throw new Error(`call ${id} did not reach the router`);
+      return { completion, text };
+    } catch (error) {
+      // The scenario expects the router's error, with its trail, if the client knows it by the same code.
+      if (!(error instanceof OpenAI.APIError)) throw error;
+      if (error.status === undefined) throw new SignalboxError('stream_interrupted', error.message);
+      const failure: unknown = await completions.get(id)?.then(
+        () => error,
+        (cause: unknown) => cause,
+      );
+      if (isSignalboxError(failure) && failure.code === error.code) throw failure;
+      throw new Error(`the client got ${error.status} ${error.code}, the router's: ${failure}`);
+    }
+  }
+
+  return {
+    complete: (tier) =>
+      call(tier, async (body) => {
+        const { choices } = await chat.completions.create(body);
+        return choices[0]?.message.content ?? '';
+      }),
+    stream: (tier) =>
+      call(tier, async (body) => {
+        let text = '';
+        for await (const { choices } of await chat.completions.create({ ...body, stream: true })) {
+          text += choices[0]?.delta.content ?? '';
+        }
+        return text;
+      }),
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+type Body = OpenAI.ChatCompletionCreateParamsNonStreaming;
+
 /**
  * Runs one scenario over real sockets at the published timings. In `virtual` time it takes no longer than the requests
  * themselves, and does not depend on how fast the machine is; in `real` time it takes up to two minutes.
@@ -343,6 +466,7 @@ export async function runScenario(
   { run }: Scenario,
   mode: Mode,
   time: 'virtual' | 'real',
+  caller: Caller = 'router',
 ): Promise<{ readonly problems: Problems; readonly tookMs: number }> {
   const usage = { inputTokens: 11, outputTokens: 60 };
   const first = await simulateProviders();
@@ -381,28 +505,13 @@ export async function runScenario(
     if (target === small.target) primaryAttempts.push(at);
   });
 
-  async function complete(tier: 't' | 'alone') {
-    const completion = await router.complete(tier, 'Count to sixty.');
-    return { completion, text: completion.text };
-  }
-
-  async function stream(tier: 't' | 'alone') {
-    const answer = router.stream(tier, 'Count to sixty.');
-    const completion = await answer.completion;
-    let text = '';
-    for await (const part of answer) {
-      if (part.type === 'restart') text = '';
-      if (part.type === 'text-delta') text += part.delta;
-    }
-    return { completion, text };
-  }
+  const client = caller === 'handler' ? await serveOverHttp(router) : clientOf(router);
 
   async function call(tier: 't' | 'alone' = 't'): Promise<Outcome> {
     const startedAt = now();
     const codesOf = (trail: readonly Attempt[]) => trail.flatMap(({ error }) => error?.code ?? []);
     try {
-      const answer = mode === 'complete' ? complete(tier) : stream(tier);
-      const { completion, text } = await clock.settle(answer);
+      const { completion, text } = await clock.settle(client[mode](tier));
       const { trail } = completion;
       const tookMs = now() - startedAt;
       return { tookMs, text, completion, code: undefined, trail, codes: codesOf(trail) };
@@ -417,10 +526,11 @@ export async function runScenario(
   const startedAt = now();
   try {
     const { sleep: wait } = clock;
-    const bench = { mode, primary, fallback, primaryAttempts, now, call, sleep: wait };
+    const bench = { mode, caller, primary, fallback, primaryAttempts, now, call, sleep: wait };
     const problems = await run(bench);
     return { problems, tookMs: now() - startedAt };
   } finally {
+    await client.close();
     await router.close();
     await Promise.all([first.close(), second.close()]);
   }

@@ -41,6 +41,19 @@ type Whole = RoutingConfig<'openai' | 'anthropic', 'fast' | 'cheap-summarize'>;
 expectType<Next extends Whole ? true : false>(true);
 expectType<Whole extends Next ? true : false>(true);
 
+// A provider may depend on a condition.
+declare const hasKey: boolean;
+const conditional = createRouter({
+  providers: { openai: fakeProvider(), ...(hasKey && { anthropic: fakeProvider() }) },
+  tiers: { fast: ['openai/gpt', ...(hasKey ? (['anthropic/claude'] as const) : [])] },
+});
+expectType<Equal<typeof conditional, Router<'fast', 'openai' | 'anthropic'>>>(true);
+createRouter({
+  providers: { openai: fakeProvider(), google: hasKey ? fakeProvider() : undefined },
+  // @ts-expect-error a provider that is not configured
+  tiers: { fast: ['openai/gpt', 'mistral/small'] },
+});
+
 // `tier` of a completion is the called tier.
 const fast = await router.complete('fast', 'hello');
 expectType<Equal<typeof fast.tier, 'fast'>>(true);

@@ -6,6 +6,7 @@ import {
   clientConflicts,
   type ProviderSettings,
   providerShape,
+  transportOf,
   transportShape,
 } from '../common/settings.ts';
 
@@ -135,7 +136,7 @@ export function readSettings(settings: AnthropicSettings): ReadSettings {
       baseURL: settings.baseURL ?? 'https://api.anthropic.com',
       givenURL: settings.baseURL,
       headers: settings.headers ?? {},
-      transport: { fetch: settings.fetch, dispatcher: settings.dispatcher },
+      transport: transportOf(settings),
       anthropicVersion: settings.anthropicVersion ?? currentVersion,
       authStyle: settings.authStyle ?? 'bearer',
     },

@@ -7,6 +7,7 @@ import {
   checkSettings,
   type ProviderSettings,
   providerShape,
+  transportOf,
   transportShape,
 } from '../common/settings.ts';
 import { type ChatDialect, chatProvider, openAIDialect } from '../openai-chat/index.ts';
@@ -99,7 +100,7 @@ function dialectOf(deployment: string): ChatDialect {
  */
 export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   checkSettings('azureOpenAI', settings, shape);
-  const { apiVersion, apiKey, token, headers, fetch, dispatcher, priceList = 'azure' } = settings;
+  const { apiVersion, apiKey, token, headers, priceList = 'azure' } = settings;
   const { maxAnswerBytes, compliance } = settings;
   const { wire = apiVersion === undefined ? 'responses' : 'chat' } = settings;
   if (apiKey !== undefined && token !== undefined) {
@@ -121,8 +122,7 @@ export function azureOpenAI(settings: AzureOpenAISettings): Provider {
   const connectionSettings = {
     ...(secret !== undefined && { apiKey: secret }),
     ...(headers !== undefined && { headers }),
-    fetch,
-    dispatcher,
+    ...transportOf(settings),
     maxAnswerBytes,
     compliance,
   };

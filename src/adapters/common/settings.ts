@@ -102,7 +102,16 @@ export function clientConflicts(settings: object, allowed: readonly string[]): r
     .map(([name]) => name);
 }
 
-export const transportShape = { fetch: 'function', dispatcher: 'dispatcher' } as const;
+export const transportShape = {
+  fetch: 'function',
+  dispatcher: 'dispatcher',
+  onSend: 'function',
+} as const;
+
+/** How requests are sent, of all settings of a factory. */
+export function transportOf({ fetch, dispatcher, onSend }: TransportSettings): TransportSettings {
+  return { fetch, dispatcher, onSend };
+}
 
 /** A kind of setting defined by a factory. */
 export type CustomKind = { readonly accepts: (value: unknown) => boolean; readonly wants: string };

@@ -7,6 +7,7 @@ import {
   clientConflicts,
   type ProviderSettings,
   providerShape,
+  transportOf,
   transportShape,
 } from '../common/settings.ts';
 
@@ -108,7 +109,7 @@ export function readSettings(
       baseURL: settings.baseURL ?? 'https://generativelanguage.googleapis.com',
       givenURL: settings.baseURL,
       headers: settings.headers ?? {},
-      transport: { fetch: settings.fetch, dispatcher: settings.dispatcher },
+      transport: transportOf(settings),
       apiVersion: settings.apiVersion ?? 'v1beta',
     },
   };

@@ -23,6 +23,7 @@ import {
   type ProviderSettings,
   providerFieldsOf,
   providerShape,
+  transportOf,
   transportShape,
 } from '../common/settings.ts';
 import { type GeminiHost, geminiProvider, sdkSender } from './gemini-provider.ts';
@@ -122,12 +123,12 @@ function checkDefaultCredentialsHost(baseURL: string | undefined): void {
   );
 }
 
-function guardOf({ fetch, dispatcher, headers, token }: VertexSettings): Fetch {
+function guardOf(settings: VertexSettings): Fetch {
+  const { headers, token } = settings;
   const fixed = { 'content-type': 'application/json', 'user-agent': userAgent };
   const given = headerTable(headers ?? {});
   return guardedFetch({
-    fetch,
-    dispatcher,
+    ...transportOf(settings),
     headers: () =>
       token === undefined
         ? { ...fixed, ...given }

@@ -40,6 +40,7 @@ import {
   providerFieldsOf,
   providerShape,
   type SettingKind,
+  transportOf,
   transportShape,
 } from '../common/settings.ts';
 
@@ -266,7 +267,7 @@ async function makeClient(
   headers: OwnHeaders,
 ): Promise<OpenAIClient> {
   const { OpenAI } = await loadOpenAI();
-  const guard: GuardOptions = { fetch: settings.fetch, dispatcher: settings.dispatcher, headers };
+  const guard: GuardOptions = { ...transportOf(settings), headers };
   class RouterOpenAI extends OpenAI {
     readonly #requests = new SdkComposedRequests(this, guard);
 

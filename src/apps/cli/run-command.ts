@@ -8,6 +8,7 @@ import { explainCommand } from './explain-command.ts';
 import { mcpCommand } from './mcp-command.ts';
 import { type Notes, noNotes } from './progress-notes.ts';
 import { reportCommand } from './report-command.ts';
+import { serveCommand } from './serve-command.ts';
 import { noTerminal, type Terminal } from './terminal.ts';
 import { isUsageProblem } from './usage-problem.ts';
 
@@ -17,9 +18,10 @@ const help = `signalbox: an LLM router inside your process
   signalbox explain <file> --tier <name>   show which targets a call would try
   signalbox drill <file> --tier <name> --fault <fault>   run a fire drill
   signalbox report <events> --by <name>    show costs, times and failures
+  signalbox serve <file> --port <n>        answer OpenAI and Anthropic clients
   signalbox evals run <file>               score the answers of every target
-  signalbox audit verify <file>…           find what was changed in an audit log
-  signalbox mcp <file>                     serve a router's tiers as tools over MCP
+  signalbox audit verify <file>…           find changes in an audit log
+  signalbox mcp <file>                     serve tiers as tools over MCP
   signalbox <command> --help
   signalbox --help                         print this text
   signalbox --version                      print the version
@@ -45,12 +47,13 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['explain', explainCommand],
   ['drill', drillCommand],
   ['report', reportCommand],
+  ['serve', serveCommand],
   ['audit', auditCommand],
   ['mcp', mcpCommand],
   ['evals', evalsCommand],
 ]);
 
-/** Runs the command in the arguments. Never throws, and prints nothing but the messages of `mcp`. */
+/** Runs the command in the arguments. Never throws. Only `serve` and `mcp` print something themselves. */
 export async function runCommand(
   args: readonly string[],
   terminal: Terminal = noTerminal,

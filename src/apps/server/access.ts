@@ -1,6 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash as hashOf, timingSafeEqual } from 'node:crypto';
 import { SignalboxError } from '../../errors.ts';
 import type { Exchange } from './exchange.ts';
+import { HttpProblem } from './problems.ts';
 
 /** What a client may do. */
 export type Access = {
@@ -91,11 +92,36 @@ export function apiKeys(keys: readonly ApiKey[]): Authenticate {
   const accessOf = (credentials: Credentials): Access | null => {
     const key = keyOf(credentials);
     if (key === undefined) return null;
-    const given = createHash('sha256').update(key).digest();
+    const given = hashOf('sha256', key, 'buffer');
     let found: Access | null = null;
     // All of them, so that the time does not depend on the position.
     for (const { hash, access } of entries) if (timingSafeEqual(hash, given)) found = access;
     return found;
+  };
+  const authenticate: Authenticate = ({ headers }) =>
+    accessOf({ header: (name) => headers.get(name) ?? undefined });
+  quick.set(authenticate, accessOf);
+  return authenticate;
+}
+
+/** The names of this machine for itself. */
+const localHosts: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
+
+/**
+ * An `authenticate` without keys, for a server that listens on loopback only. It refuses requests of web pages: their
+ * `Host` is foreign when a name of theirs resolves to this machine, and their `Origin` otherwise.
+ */
+export function localAccess(access: Access): Authenticate {
+  const accessOf = ({ header }: Credentials): Access => {
+    const host = header('host') ?? '';
+    if (!localHosts.includes(host.replace(/:\d+$/, '').toLowerCase())) {
+      throw new HttpProblem(403, 'permission', 'The host must be 127.0.0.1, localhost or [::1].');
+    }
+    const origin = header('origin');
+    if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
+      throw new HttpProblem(403, 'permission', 'Web pages must not call this server.');
+    }
+    return access;
   };
   const authenticate: Authenticate = ({ headers }) =>
     accessOf({ header: (name) => headers.get(name) ?? undefined });

@@ -32,8 +32,9 @@ export type Ask = {
 };
 
 /** @throws HttpProblem for a tier that the key has no access to, as for one that does not exist */
-export function checkTier({ access }: Ask, model: string): void {
+export function checkTier({ access, exchange }: Ask, model: string): void {
   if (access.tiers !== undefined && !access.tiers.includes(model)) throw unknownModel();
+  exchange.note?.({ tier: model });
 }
 
 /** The request as writers see it: without headers and key. */
@@ -55,11 +56,12 @@ export function turnOf(
   return { request, serial, at };
 }
 
-/** The headers of an answer for a key that may see them. */
+/** The headers of an answer, for a key that may see them. */
 export function exposed(
-  { access }: Ask,
+  { access, exchange }: Ask,
   { target, callId, cost }: Partial<Pick<Completion, 'target' | 'callId' | 'cost'>>,
 ): Readonly<Record<string, string>> {
+  if (target !== undefined) exchange.note?.({ target });
   if (access.expose !== true) return {};
   return {
     ...(target !== undefined && { 'x-signalbox-target': target }),

@@ -1,3 +1,12 @@
+/** What a request asked for, and what became of it. Reported as it becomes known, for logs. */
+export type ServedFacts = {
+  /** As the client named it: there may be no such tier. */
+  readonly tier?: string;
+  readonly target?: string;
+  /** The kind of the failure that ended a stream. */
+  readonly failure?: string;
+};
+
 /** A request as the handler reads it, from the web's `Request` or from Node. */
 export interface Exchange {
   readonly method: string;
@@ -11,6 +20,7 @@ export interface Exchange {
   readonly parsedBody?: unknown;
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
+  readonly note?: ((facts: ServedFacts) => void) | undefined;
   /** The request without its body, for the program's own `authenticate`. */
   toRequest(): Request;
 }

@@ -10,7 +10,7 @@ import type {
 import type { Frame } from '../../wires/common/write.ts';
 import { AnswerParts } from './answer-parts.ts';
 import { type Ask, checkTier, exposed, jsonReply, turnOf } from './ask.ts';
-import type { EventSource, Reply } from './exchange.ts';
+import type { EventSource, Exchange, Reply } from './exchange.ts';
 import { shownError } from './problems.ts';
 
 const comment = ': keep-alive\n\n';
@@ -27,8 +27,8 @@ function encode({ event, data }: Frame): string {
   return event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`;
 }
 
-/** What is sent when there was no event for a time. */
-type Idle = Pick<EventSource, 'heartbeat' | 'heartbeatMs'>;
+/** What is sent when there was no event for a time, and where facts of the answer go. */
+type Surroundings = Pick<EventSource, 'heartbeat' | 'heartbeatMs'> & Pick<Exchange, 'note'>;
 
 type Reader = AsyncIterator<StreamPart<Completion>, void>;
 
@@ -40,17 +40,19 @@ class AnswerEvents implements EventSource {
   readonly heartbeatMs: number;
   readonly #reader: Reader;
   readonly #writer: AnswerWriter;
+  readonly #note: Exchange['note'];
   readonly #parts = new AnswerParts();
   #first: Promise<Step> | undefined;
   #isOver = false;
   #hasBegun = false;
 
-  constructor(reader: Reader, writer: AnswerWriter, first: Promise<Step>, idle: Idle) {
+  constructor(reader: Reader, writer: AnswerWriter, first: Promise<Step>, around: Surroundings) {
     this.#reader = reader;
     this.#writer = writer;
     this.#first = first;
-    this.heartbeat = idle.heartbeat;
-    this.heartbeatMs = idle.heartbeatMs;
+    this.heartbeat = around.heartbeat;
+    this.heartbeatMs = around.heartbeatMs;
+    this.#note = around.note;
   }
 
   async next(): Promise<string | undefined> {
@@ -84,6 +86,7 @@ class AnswerEvents implements EventSource {
     let text = this.#written(this.#parts.of(part));
     if (part.type !== 'finish') return text;
     this.#isOver = true;
+    this.#note?.({ target: part.completion.target });
     text += this.#written(this.#parts.rest(part.completion));
     return text + this.#encoded(this.#writer.finish(this.#parts.end(part.completion)));
   }
@@ -102,7 +105,9 @@ class AnswerEvents implements EventSource {
 
   #failed(error: unknown): string {
     this.#isOver = true;
-    return this.#encoded(this.#writer.fail(shownError(error).error));
+    const { error: shown } = shownError(error);
+    this.#note?.({ failure: shown.kind });
+    return this.#encoded(this.#writer.fail(shown));
   }
 }
 
@@ -139,7 +144,7 @@ async function streamed(ask: Ask, wire: ServedWire, asked: Asked): Promise<Reply
   return {
     status: 200,
     headers: { ...eventHeaders, ...exposed(ask, shown) },
-    body: new AnswerEvents(reader, writer, first, { heartbeat, heartbeatMs }),
+    body: new AnswerEvents(reader, writer, first, { heartbeat, heartbeatMs, note: exchange.note }),
   };
 }
 

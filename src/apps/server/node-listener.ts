@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { systemRuntime } from '../../runtime.ts';
 import { type Handler, responderOf } from './create-handler.ts';
-import type { EventSource, Exchange, Reply } from './exchange.ts';
+import type { EventSource, Exchange, Reply, ServedFacts } from './exchange.ts';
 
 /** Node's request, as frameworks pass it on: Express keeps the whole path, and may have parsed the body. */
 type Incoming = IncomingMessage & { readonly originalUrl?: string; readonly body?: unknown };
@@ -28,7 +28,7 @@ function toRequest(incoming: Incoming, signal: AbortSignal): Request {
   return new Request(new URL(pathOf(incoming), 'http://localhost'), { method, headers, signal });
 }
 
-function toExchange(incoming: Incoming, signal: AbortSignal): Exchange {
+function toExchange(incoming: Incoming, signal: AbortSignal, note: Exchange['note']): Exchange {
   const isRead = incoming.readableEnded && incoming.body !== undefined;
   return {
     method: incoming.method ?? 'GET',
@@ -41,6 +41,7 @@ function toExchange(incoming: Incoming, signal: AbortSignal): Exchange {
     body: () => incoming.iterator({ destroyOnReturn: false }),
     ...(isRead && { parsedBody: incoming.body }),
     signal,
+    note,
     toRequest: () => toRequest(incoming, signal),
   };
 }
@@ -92,15 +93,41 @@ async function send({ status, headers, body }: Reply, response: ServerResponse):
   response.end(body);
 }
 
-/**
- * A listener for `http.createServer`, Express and others, without making a `Request` for each request. A client that
- * leaves ends the call.
- *
- * @throws SignalboxError `config` for a handler that is not of `createHandler()`
- */
-export function toNodeListener(
+/** A request that has ended. */
+export type ServedRequest = ServedFacts & {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** 0: the client left before there was one. */
+  readonly status: number;
+  readonly ms: number;
+};
+
+export type NodeListener = (incoming: IncomingMessage, response: ServerResponse) => void;
+
+/** Reports the request when its answer has been sent, or its client has left. */
+function observed(
+  incoming: Incoming,
+  response: ServerResponse,
+  onEnd: (request: ServedRequest) => void,
+): Exchange['note'] {
+  const startedAt = systemRuntime.now();
+  let facts: ServedFacts = {};
+  response.once('close', () => {
+    const ms = systemRuntime.now() - startedAt;
+    const status = response.headersSent ? response.statusCode : 0;
+    onEnd({ ...facts, method: incoming.method ?? 'GET', path: pathOf(incoming), status, ms });
+  });
+  return (more) => {
+    facts = { ...facts, ...more };
+  };
+}
+
+/** A listener that reports each request. */
+export function observedListener(
   handler: Handler,
-): (incoming: IncomingMessage, response: ServerResponse) => void {
+  onEnd?: (request: ServedRequest) => void,
+): NodeListener {
   const respond = responderOf(handler);
   return (incoming, response) => {
     const leaving = new AbortController();
@@ -108,7 +135,8 @@ export function toNodeListener(
       if (!response.writableFinished) leaving.abort();
     };
     response.once('close', leave);
-    respond(toExchange(incoming, leaving.signal))
+    const note = onEnd === undefined ? undefined : observed(incoming, response, onEnd);
+    respond(toExchange(incoming, leaving.signal, note))
       .then((reply) => {
         if (response.closed) {
           if (typeof reply.body !== 'string') reply.body.cancel();
@@ -118,4 +146,14 @@ export function toNodeListener(
       })
       .catch(() => response.destroy());
   };
+}
+
+/**
+ * A listener for `http.createServer`, Express and others, without making a `Request` for each request. A client that
+ * leaves ends the call.
+ *
+ * @throws SignalboxError `config` for a handler that is not of `createHandler()`
+ */
+export function toNodeListener(handler: Handler): NodeListener {
+  return observedListener(handler);
 }

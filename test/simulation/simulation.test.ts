@@ -4,8 +4,8 @@ import { violationsIn } from './invariants.ts';
 import { runWorld, simulate } from './simulate.ts';
 
 /** `npm run simulate` runs more. */
-const seeds = sampled(1_000, 200);
-const seedsOfFocus = sampled(150, 50);
+const seeds = sampled(1_000, 120);
+const seedsOfFocus = sampled(150, 40);
 
 describe('the simulation', () => {
   it('finds no violations, with all kinds of trouble and all kinds of outcomes', async () => {

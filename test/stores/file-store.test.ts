@@ -124,7 +124,7 @@ describe('the lock of a file store', () => {
 
 describe('a file store', () => {
   it('survives kill -9: what was acknowledged is there, once', { timeout: 300_000 }, async () => {
-    const { violations, spent: changes } = await killMany(path, sampled(30, 8), createRandom(1));
+    const { violations, spent: changes } = await killMany(path, sampled(30, 5), createRandom(1));
     expect(violations).toEqual([]);
     expect(changes).toBeGreaterThan(100);
   });

@@ -44,14 +44,17 @@ const unused = [
   'internal/latest.ts',
 ];
 
-async function enteredBy(...args: readonly string[]): Promise<readonly string[]> {
+async function run(...args: readonly string[]): Promise<readonly string[]> {
   const command = ['--no-warnings', script, ...args];
   const { stdout } = await promisify(execFile)(process.execPath, command);
   return JSON.parse(stdout);
 }
 
+/** Each takes a process, so tests share what it has found. */
+const plain = run();
+
 it('enters few files for a call, and none of a feature that the call does not use', async () => {
-  const entered = await enteredBy();
+  const entered = await plain;
   expect(entered).toContain('engine/call/run-call.ts');
   expect(entered.filter((file) => unused.includes(file))).toEqual([]);
   expect(entered.filter((file) => file.startsWith('plugins/'))).toEqual([]);
@@ -60,13 +63,13 @@ it('enters few files for a call, and none of a feature that the call does not us
 });
 
 it('counts no tokens for a call without limits', async () => {
-  const entered = await enteredBy('compatible');
+  const entered = await run('compatible');
   expect(entered).toContain('engine/call/run-call.ts');
   expect(entered.filter((file) => /tokens?/.test(file))).toEqual([]);
 });
 
 it('enters nothing of OpenTelemetry without its plugin', async () => {
-  const entered = await enteredBy();
+  const entered = await plain;
   const own = (file: string) => file.startsWith('plugins/') || file === 'internal/async-context.ts';
   expect(entered.filter(own)).toEqual([]);
 });

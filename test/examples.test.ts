@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 const root = new URL('..', import.meta.url);
 const keys = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY', 'GOOGLE_API_KEY'];
@@ -18,11 +18,11 @@ const environment = {
 
 type Run = { readonly code: number | string; readonly stdout: string; readonly stderr: string };
 
-/** Runs an example in a child process. Requires `dist`, which `npm test` builds first. */
-function run(file: string, env: Readonly<Record<string, string>> = {}): Promise<Run> {
-  const options = { cwd: root, env: { ...environment, ...env }, timeout: 300_000 };
+/** Runs a program in a child process. Requires `dist`, which `npm test` builds first. */
+function run(...command: readonly string[]): Promise<Run> {
+  const options = { cwd: root, env: environment, timeout: 300_000 };
   return new Promise((resolve) => {
-    execFile(process.execPath, [`examples/${file}`], options, (error, stdout, stderr) => {
+    execFile(process.execPath, command, options, (error, stdout, stderr) => {
       resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });
     });
   });
@@ -81,9 +81,40 @@ const keyLines: Readonly<Record<string, RegExp>> = {
     /^answered by openai.*\nanswered by anthropic\S+, exact\nfunction: 2026-11-30\n@pydantic\/genai-prices: [\d-]{10}\nsignalbox: [\d-]{10}$/m,
 };
 
+/** These write to standard output themselves, or are about their process. The others run in one. */
+const alone = [
+  '07-log-with-pino.ts',
+  '08-test-with-the-fake.ts',
+  '16-reports.ts',
+  '18-audit-log.ts',
+  '22-ai-sdk.ts',
+  '27-mcp.ts',
+];
+
+async function runTogether(files: readonly string[]): Promise<ReadonlyMap<string, Run>> {
+  const program = 'test/support/run-examples.ts';
+  const { code, stdout, stderr } = await run('--no-warnings', program, ...files);
+  if (code !== 0) throw new Error(stderr || stdout);
+  const outcomes = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return new Map(
+    outcomes.map(({ file, error = '', ...outcome }) => [
+      file,
+      { code: error === '' ? 0 : 1, stdout: outcome.stdout, stderr: error },
+    ]),
+  );
+}
+
+let together: ReadonlyMap<string, Run>;
+beforeAll(async () => {
+  together = await runTogether(Object.keys(keyLines).filter((file) => !alone.includes(file)));
+}, 300_000);
+
 describe.concurrent('examples', () => {
   test('the demo answers all 100 requests and its costs agree', async () => {
-    const { code, stdout, stderr } = await run('demo.ts');
+    const { code, stdout, stderr } = await run('examples/demo.ts');
     expect(code, stderr || stdout).toBe(0);
     expect(stdout).toMatch(/^ {2}100 answered, 0 lost\. [1-9]\d* of them/m);
     expect(stdout).toMatch(/✓ equal$/m);
@@ -107,7 +138,7 @@ describe.concurrent('examples', () => {
     '%s prints the expected output',
     { timeout: 300_000 },
     async ([file, keyLine]) => {
-      const { code, stdout, stderr } = await run(file);
+      const { code, stdout, stderr } = together.get(file) ?? (await run(`examples/${file}`));
       expect(code, stderr || stdout).toBe(0);
       expect(stdout).toMatch(keyLine);
     },

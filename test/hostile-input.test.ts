@@ -13,6 +13,7 @@ import {
   recordEvents,
   simulateProviders,
 } from '../src/testing.ts';
+import { sampled } from './support/sampled.ts';
 
 const inherited = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf'];
 
@@ -140,7 +141,7 @@ function damaged(data: unknown) {
 }
 
 /** A fixed seed, so that failures are reproducible. */
-const sample = { seed: 20_261_130, numRuns: 100 } as const;
+const sample = { seed: 20_261_130, numRuns: sampled(100, 30) } as const;
 
 const options = {
   system: 'Be brief',
@@ -349,7 +350,7 @@ describe('invalid input is accepted or fails with a SignalboxError', () => {
         );
         await expectSignalboxError(() => untyped.close?.(one));
       }),
-      { ...sample, numRuns: 40 },
+      { ...sample, numRuns: sampled(40, 15) },
     );
   });
 
@@ -403,7 +404,7 @@ describe('invalid input is accepted or fails with a SignalboxError', () => {
         await expect(router.complete('a', 'hi')).rejects.toSatisfy((e) => isSignalboxError(e));
         await expect(router.embed('a', 'hi')).rejects.toSatisfy((e) => isSignalboxError(e));
       }),
-      { ...sample, numRuns: 40 },
+      { ...sample, numRuns: sampled(40, 15) },
     );
   });
 
@@ -418,7 +419,7 @@ describe('invalid input is accepted or fails with a SignalboxError', () => {
           await createRouter({ providers, tiers: { a: ['p/m'] } }).complete('a', 'hi');
         });
       }),
-      { ...sample, numRuns: 40 },
+      { ...sample, numRuns: sampled(40, 15) },
     );
     for (const wrong of [null, 5, 'x', [], { opnai: {} }, { openai: 5 }]) {
       expect(await messageOf(() => simulateProviders(wrong as never))).toContain(

@@ -298,7 +298,7 @@ rules:
     const env = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: '1' };
     const path = file(good.replace('gpt', 'gtp'));
     const stdout = await new Promise<string>((resolve) => {
-      const args = [join(root, 'src/cli.ts'), 'check', path, '--strict'];
+      const args = [join(root, 'dist/cli.js'), 'check', path, '--strict'];
       execFile(process.execPath, args, { env }, (error, text) => {
         expect(error?.code).toBe(1);
         resolve(text);

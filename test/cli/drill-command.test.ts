@@ -14,18 +14,18 @@ import {
 } from '../../src/testing/simulate-providers.ts';
 
 const root = join(import.meta.dirname, '../..');
-const sources = pathToFileURL(join(root, 'src')).href;
+const built = pathToFileURL(join(root, 'dist')).href;
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-cli-'));
 
 type Run = { readonly code: number | string; readonly stdout: string; readonly stderr: string };
 
-/** Runs the command's source in a child process. */
+/** Runs the command in a child process. Requires `dist`, which `npm test` builds first. */
 function signalbox(...args: readonly string[]): Promise<Run> {
   const options = { cwd: folder, timeout: 120_000, env: { ...process.env, NO_COLOR: '1' } };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [join(root, 'src/cli.ts'), ...args],
+      [join(root, 'dist/cli.js'), ...args],
       options,
       (error, stdout, stderr) => {
         resolve({ code: error?.code ?? (error === null ? 0 : 'killed'), stdout, stderr });
@@ -51,9 +51,9 @@ function write(name: string, code: string): string {
 function writeConfig(name: string, exportStatement: string): string {
   return write(
     name,
-    `import { createRouter, defineConfig } from '${sources}/index.ts';
-import { anthropic } from '${sources}/anthropic.ts';
-import { openai } from '${sources}/openai.ts';
+    `import { createRouter, defineConfig } from '${built}/index.js';
+import { anthropic } from '${built}/anthropic.js';
+import { openai } from '${built}/openai.js';
 const settings = defineConfig({
   providers: {
     openai: openai({ baseURL: '${vendors.openai.baseURL}', apiKey: 'test' }),

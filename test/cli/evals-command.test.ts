@@ -70,9 +70,10 @@ function reset(behaviour: { readonly delayMs?: number; readonly wrong?: typeof w
   asked = [];
 }
 
+/** Runs the command in a child process. Requires `dist`, which `npm test` builds first. */
 function start(...args: readonly string[]): ChildProcess {
   const env = { ...process.env, SIM_KEY: 'key', SIM_URL: vendors.compatible.baseURL };
-  return spawn(process.execPath, ['--no-warnings', `${root}src/cli.ts`, 'evals', ...args], {
+  return spawn(process.execPath, ['--no-warnings', `${root}dist/cli.js`, 'evals', ...args], {
     cwd: folder,
     env,
   });

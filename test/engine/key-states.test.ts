@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { defaults } from '../../src/config/defaults.ts';
 import { TargetRegistry } from '../../src/engine/core/target-registry.ts';
 import { fakeRuntime } from '../../src/testing/fake-runtime.ts';
+import { sampled } from '../support/sampled.ts';
 
 const max = defaults.keysPerTarget;
 
@@ -9,14 +10,15 @@ describe('the states of keys by tags', () => {
   const setUp = () => new TargetRegistry(fakeRuntime());
   const known = (registry: TargetRegistry) => [...registry.target('p/m').keysByTags()].length;
 
-  it('are as many for 100,000 customers as for 1,000', () => {
+  it('are as many for tens of thousands of customers as for 1,000', () => {
     const registry = setUp();
-    for (let index = 0; index < 100_000; index++) {
+    const count = sampled(100_000, 20_000);
+    for (let index = 0; index < count; index++) {
       registry.unavailability({ id: 'p/m', provider: 'p' }, `fingerprint ${index}`);
     }
     expect(known(registry)).toBe(max);
     expect(registry.provider('p').peek('fingerprint 0')).toBeUndefined();
-    expect(registry.provider('p').peek('fingerprint 99999')).toBeDefined();
+    expect(registry.provider('p').peek(`fingerprint ${count - 1}`)).toBeDefined();
   });
 
   it('are removed when they were not used for the longest time, and never while in use', () => {

@@ -9,6 +9,7 @@ import { createRouter } from '../../src/index.ts';
 import type { RouterEvent } from '../../src/protocol/events.ts';
 import { fakeProvider, fakeRuntime, recordEvents } from '../../src/testing.ts';
 import { addCall, eventOf } from '../support/report-events.ts';
+import { sampled } from '../support/sampled.ts';
 
 const usage = { inputTokens: 1_000, outputTokens: 100, totalTokens: 1_100, cachedInputTokens: 400 };
 
@@ -246,16 +247,17 @@ describe('more keys than maxSeries', () => {
     expect(reports.report()[0]).toMatchObject({ key: 'own model', usd: null, unpriced: 1 });
   });
 
-  it('take bounded memory for 10^6 calls with 10^5 values', async () => {
+  it('take bounded memory for many calls with a tenth as many values', async () => {
     const script = join(import.meta.dirname, '..', 'support', 'report-memory.ts');
-    const args = ['--no-warnings', '--expose-gc', script];
+    const calls = sampled(1_000_000, 200_000);
+    const args = ['--no-warnings', '--expose-gc', script, String(calls)];
     const { stdout } = await promisify(execFile)(process.execPath, args);
     const { bytes, keys, missingNano, requests, first } = JSON.parse(stdout);
     expect(keys).toBeLessThanOrEqual(4 * 500 + 1);
     // Four windows of 500 keys of few requests each, as documented.
     expect(bytes).toBeLessThan(4 * 500 * 1_000);
-    expect([missingNano, requests]).toEqual([0, 1_000_000]);
-    expect(first).toMatchObject({ key: 'heavy', requests: 9_999, usd: 99.99 });
+    expect([missingNano, requests]).toEqual([0, calls]);
+    expect(first).toMatchObject({ key: 'heavy', requests: calls / 100 - 1 });
   });
 
   it('merge what top leaves out into other', () => {

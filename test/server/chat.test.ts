@@ -207,7 +207,7 @@ describe.each(vendorNames)('the openai SDK, with %s behind', (name) => {
     simulator.answer({ chunks: Array.from({ length: 300 }, () => 'word '), chunkDelayMs: 20 });
     const stream = await client.chat.completions.create({ model: name, messages, stream: true });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break;
-    await vi.waitFor(() => expect(simulator.openRequests).toBe(0));
+    await expect.poll(() => simulator.openRequests).toBe(0);
     simulator.answer({ text: 'late', firstTokenDelayMs: 60_000 });
     for (const stream of [true, false]) {
       const leaving = new AbortController();
@@ -215,10 +215,10 @@ describe.each(vendorNames)('the openai SDK, with %s behind', (name) => {
         { model: name, messages, stream },
         { signal: leaving.signal },
       );
-      await vi.waitFor(() => expect(simulator.openRequests).toBe(1));
+      await expect.poll(() => simulator.openRequests).toBe(1);
       leaving.abort();
       await expect(asked).rejects.toThrow(OpenAI.APIUserAbortError);
-      await vi.waitFor(() => expect(simulator.openRequests).toBe(0));
+      await expect.poll(() => simulator.openRequests).toBe(0);
     }
   });
 });

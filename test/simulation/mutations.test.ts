@@ -1,16 +1,25 @@
-import { describe, expect, it } from 'vitest';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { mutations } from './mutations.ts';
-import { seedsToFind } from './plant.ts';
+import { simulate } from './simulate.ts';
 
-/** Enough for common mutations; `npm run simulate -- --mutations` also runs the rare ones. */
-const seedsForMutations = 100;
+const program = join(import.meta.dirname, 'run.ts');
 
+/** In one process, which loads the engine with each mutation. `npm run simulate -- --mutations` looks for the seeds. */
 describe('the simulation finds a mutation of the engine', () => {
-  it.each(mutations.filter(({ isRare }) => isRare !== true))(
+  let found: Readonly<Record<string, string>>;
+  beforeAll(async () => {
+    const command = ['--no-warnings', program, '--planted'];
+    found = JSON.parse((await promisify(execFile)(process.execPath, command)).stdout);
+  }, 300_000);
+
+  it.each(mutations.filter(({ seed }) => seed !== undefined))(
     '$name',
-    async (mutation) => {
-      expect(await seedsToFind(mutation, seedsForMutations)).toBeDefined();
+    async ({ name, seed = 0, focus }) => {
+      expect(found[name]).toEqual(expect.any(String));
+      expect(await simulate(seed, focus)).toEqual([]);
     },
-    300_000,
   );
 });

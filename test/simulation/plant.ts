@@ -1,56 +1,60 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Mutation } from './mutations.ts';
+import { readFileSync } from 'node:fs';
+import { registerHooks, stripTypeScriptTypes } from 'node:module';
+import { type Mutation, mutations } from './mutations.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = new URL('../../', import.meta.url).href;
+const query = '?mutation=';
 
-/** Copies the engine and the simulation, with the mutation applied. */
-async function plant({ file, search, replace }: Mutation): Promise<string> {
-  const copy = await mkdtemp(join(tmpdir(), 'signalbox-simulation-'));
-  for (const part of ['src', 'test/simulation', 'test/support/batches.ts', 'package.json']) {
-    await cp(join(root, part), join(copy, part), { recursive: true });
-  }
-  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const path = join(copy, 'src', file);
-  const text = await readFile(path, 'utf8');
+/** The JavaScript of each source, to read it once for all mutations. */
+const scripts = new Map<string, string>();
+
+function withMutation(text: string, { file, search, replace }: Mutation): string {
   if (text.split(search).length !== 2)
     throw new Error(`${file} does not contain exactly one "${search}"`);
-  await writeFile(
-    path,
-    text.replace(search, () => replace),
-  );
-  return copy;
+  return text.replace(search, () => replace);
 }
 
-function outputOf(copy: string, { focus }: Mutation, seeds: number): Promise<string> {
-  const command = [
-    ...['--no-warnings', 'test/simulation/run.ts', '--seeds', String(seeds)],
-    ...(focus === undefined ? [] : [`--${focus}`]),
-  ];
-  return new Promise((resolve) => {
-    execFile(process.execPath, command, { cwd: copy }, (_, stdout, stderr) =>
-      resolve(stdout + stderr),
-    );
-  });
+function scriptOf(url: string, mutation: Mutation): string {
+  const isChanged = url === `${root}src/${mutation.file}`;
+  const known = scripts.get(url);
+  if (known !== undefined && !isChanged) return known;
+  const text = readFileSync(new URL(url), 'utf8');
+  const script = stripTypeScriptTypes(isChanged ? withMutation(text, mutation) : text);
+  if (!isChanged) scripts.set(url, script);
+  return script;
 }
 
-/** The number of seeds until the mutation is found, and the violation; `undefined` when `maxSeeds` are not enough. */
+/** Whatever a module with a mutation imports of ours has it too. So each mutation has its own copy of the engine. */
+registerHooks({
+  resolve(specifier, context, next) {
+    const resolved = next(specifier, context);
+    const [, planted] = (context.parentURL ?? '').split(query);
+    const isOurs = /^(?:src|test)\//.test(resolved.url.slice(root.length));
+    if (planted === undefined || !isOurs || !resolved.url.startsWith(root)) return resolved;
+    return { ...resolved, url: `${resolved.url}${query}${planted}` };
+  },
+  load(url, context, next) {
+    const [path = '', number] = url.split(query);
+    const mutation = number === undefined ? undefined : mutations[Number(number)];
+    if (mutation === undefined) return next(url, context);
+    return { format: 'module', source: scriptOf(path, mutation), shortCircuit: true };
+  },
+});
+
+/** How many seeds it takes until a mutation is found, and the violation. */
+export type Found = { readonly seeds: number; readonly violation: string };
+
+/** `undefined` when `maxSeeds` from `from` on are not enough. */
 export async function seedsToFind(
   mutation: Mutation,
+  from: number,
   maxSeeds: number,
-): Promise<{ readonly seeds: number; readonly violation: string } | undefined> {
-  const copy = await plant(mutation);
-  try {
-    const output = await outputOf(copy, mutation, maxSeeds);
-    const [, seeds] = /^found after (\d+) seeds$/m.exec(output) ?? [];
-    if (seeds !== undefined)
-      return { seeds: Number(seeds), violation: output.split('\n')[0] ?? '' };
-    if (!output.includes('no violations')) throw new Error(output);
-    return undefined;
-  } finally {
-    await rm(copy, { recursive: true, force: true });
+): Promise<Found | undefined> {
+  const path = `./simulate.ts${query}${mutations.indexOf(mutation)}`;
+  const { simulate }: typeof import('./simulate.ts') = await import(path);
+  for (let seed = from; seed < from + maxSeeds; seed++) {
+    const [violation] = await simulate(seed, mutation.focus);
+    if (violation !== undefined) return { seeds: seed - from + 1, violation };
   }
+  return undefined;
 }

@@ -1,6 +1,7 @@
 /**
  * Runs many seeds, or a single one with its log: `npm run simulate -- --seeds 100000`, `-- --seed 4711`. With
- * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found. With
+ * `--mutations` it inserts bugs into a copy of the engine and prints how many seeds each needs to be found, with `--planted`
+ * what the known seed of each finds. With
  * `--documents 10000` it lets a router follow so many random configuration documents. With `--policies` every world has
  * random requirements, rules, strategies and fallbacks, with `--budgets` random budgets, with `--plugins` plugins that
  * redact, cache and guard. With `--kills 1000` it kills so many
@@ -14,7 +15,6 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { followRandomDocuments } from './config-documents.ts';
 import { mutations } from './mutations.ts';
-import { seedsToFind } from './plant.ts';
 import { logOf } from './report.ts';
 import { runWorld, simulate } from './simulate.ts';
 import { createRandom } from './virtual-time.ts';
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     mutations: { type: 'boolean', default: false },
+    planted: { type: 'boolean', default: false },
     documents: { type: 'string' },
     policies: { type: 'boolean', default: false },
     budgets: { type: 'boolean', default: false },
@@ -63,14 +64,27 @@ async function runMany(from: number, count: number): Promise<void> {
 }
 
 async function runMutations(maxSeeds: number): Promise<void> {
+  const { seedsToFind } = await import('./plant.ts');
   for (const mutation of mutations) {
-    const found = await seedsToFind(mutation, maxSeeds);
+    const found = await seedsToFind(mutation, 1, maxSeeds);
     if (found === undefined) process.exitCode = 1;
     const result = found === undefined ? `not found in ${maxSeeds} seeds` : `${found.seeds} seeds`;
     console.log(
       `${mutation.name}: ${result}${found === undefined ? '' : `, by "${found.violation}"`}`,
     );
   }
+}
+
+/** Prints the violation that each mutation's own seed finds, as JSON. */
+async function runPlanted(): Promise<void> {
+  const { seedsToFind } = await import('./plant.ts');
+  const found: [string, string][] = [];
+  for (const mutation of mutations) {
+    if (mutation.seed === undefined) continue;
+    const first = await seedsToFind(mutation, mutation.seed, 1);
+    if (first !== undefined) found.push([mutation.name, first.violation]);
+  }
+  console.log(JSON.stringify(Object.fromEntries(found)));
 }
 
 async function runDocuments(from: number, count: number): Promise<void> {
@@ -156,5 +170,6 @@ else if (values['audit-kills'] !== undefined) {
 } else if (values.documents !== undefined) {
   await runDocuments(Number(values.from), Number(values.documents));
 } else if (values.seed !== undefined) await runOne(Number(values.seed));
+else if (values.planted) await runPlanted();
 else if (values.mutations) await runMutations(Number(values.seeds));
 else await runMany(Number(values.from), Number(values.seeds));

@@ -12,6 +12,7 @@ import { openai, openaiChat } from '../../../src/openai.ts';
 import type { Provider } from '../../../src/protocol/provider.ts';
 import { createRouter } from '../../../src/router.ts';
 import { fakeProvider } from '../../../src/testing/fake-provider.ts';
+import { sampled } from '../sampled.ts';
 import { bytesInUse, mark, marksInHeap, Watched } from './heap.ts';
 
 type Urls = Readonly<Record<'openai' | 'anthropic' | 'google' | 'compatible', string>>;
@@ -169,12 +170,13 @@ async function callAll(
   longLived: AbortSignal,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const [wire, router] of routers) {
+  for (const [index, [wire, router]] of [...routers].entries()) {
     for (const mode of ['complete', 'stream'] as const) {
       for (const ending of endings) {
         if (ending === 'left' && mode === 'complete') continue;
         await call(router, mode, ending, `${wire}-${mode}-${ending}`, watched, longLived);
-        if (mode === 'complete' && ending === 'rejected-output')
+        const isSearched = index % sampled(1, 3) === 0;
+        if (isSearched && mode === 'complete' && ending === 'rejected-output')
           found.push(...(await marksInHeap()));
       }
     }

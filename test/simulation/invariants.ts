@@ -63,9 +63,12 @@ function malformedCalls(run: Run): string[] {
   if (outcomes.length < world.calls.length) {
     violations.push(`${world.calls.length - outcomes.length} calls never settled`);
   }
-  for (const { plan, strayError } of outcomes) {
+  for (const { plan, strayError, error } of outcomes) {
     if (strayError !== undefined)
       violations.push(`${promptOf(plan.number)} threw ${String(strayError)}`);
+    const mayAbort = plan.abortAfterMs !== undefined || world.closeAtMs !== undefined;
+    if (error?.code === 'aborted' && !mayAbort)
+      violations.push(`call ${plan.number} was aborted, but not by its caller`);
   }
   for (const [id, events] of byCall(run)) {
     const types = events.map(({ type }) => type);

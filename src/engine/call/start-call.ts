@@ -165,7 +165,7 @@ export class CallStarter {
         own.close();
         onClose();
       });
-      return runCall(engine, call, own, account);
+      return runCall(engine, { ...call, layers: layers.within(own) }, own, account);
     });
   }
 

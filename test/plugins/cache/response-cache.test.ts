@@ -182,26 +182,32 @@ describe('identical calls at the same time', () => {
     expect(a.calls).toMatchObject([{ outcome: 'ok' }]);
   });
 
-  it.each([
-    ['no plugin', []],
-    ['a plugin that changes answers', [hideName('Ada')]],
-  ])('go on when the first of them leaves, with %s inside', async (_, inside) => {
-    const { router, runtime, a } = setUp({
-      script: { text: 'fine', firstTokenDelayMs: 100 },
-      inside,
-      time: 'manual',
-    });
-    const leaving = new AbortController();
-    const first = router.complete('t', 'hi', { signal: leaving.signal }).catch((error) => error);
-    const others = [1, 2, 3].map(() => router.complete('t', 'hi'));
-    await runtime.advance(10);
-    leaving.abort();
-    expect(isSignalboxError(await first, 'aborted')).toBe(true);
-    await runtime.advance(1_000);
-    expect((await Promise.all(others)).map(({ text }) => text)).toEqual(Array(3).fill('fine'));
-    expect(a.calls.length).toBeLessThanOrEqual(2);
-    expect(router.snapshot().callsInFlight).toBe(0);
-  });
+  it.each<[string, number, Plugin[]]>([
+    ['no plugin', 10, []],
+    ['no plugin', 150, []],
+    ['a plugin that changes answers', 10, [hideName('Ada')]],
+    ['a plugin that changes answers', 150, [hideName('Ada')]],
+    ['a plugin that checks answers', 150, [{ name: 'checks', accept: () => true }]],
+  ])(
+    'go on when the first of them leaves, with %s inside: after %i ms',
+    async (_, leaveMs, inside) => {
+      const { router, runtime, a } = setUp({
+        script: { chunks: ['fi', 'ne'], firstTokenDelayMs: 100, chunkDelayMs: 100 },
+        inside,
+        time: 'manual',
+      });
+      const leaving = new AbortController();
+      const first = router.complete('t', 'hi', { signal: leaving.signal }).catch((error) => error);
+      const others = [1, 2, 3].map(() => router.complete('t', 'hi'));
+      await runtime.advance(leaveMs);
+      leaving.abort();
+      expect(isSignalboxError(await first, 'aborted')).toBe(true);
+      await runtime.advance(1_000);
+      expect((await Promise.all(others)).map(({ text }) => text)).toEqual(Array(3).fill('fine'));
+      expect(a.calls).toMatchObject([{ outcome: 'ok' }]);
+      expect(router.snapshot().callsInFlight).toBe(0);
+    },
+  );
 
   it.each(['complete', 'stream'] as const)(
     'do not get a tool call to run that a plugin inside denied: %s',

@@ -1,8 +1,8 @@
 /**
  * CPU time of the server for each request: `signalbox serve` beside Portkey's gateway, which is installed into a temporary
- * directory if it is not there. Both are processes in front of the same simulated vendor, and get the same requests, 16 at
- * a time. The ratio is the median of the rounds, so that a slow phase of the machine affects both sides. Linux only,
- * because the times come from `/proc`. Takes two minutes. `npm run bench:gateways -- rounds=7 profile=/tmp/profile`
+ * directory if it is not there, and two servers that show what a gateway takes at least (`relays.ts`). All are processes in
+ * front of the same simulated vendor, and get the same requests, 16 at a time. The ratio is the median of the rounds, so that a slow phase of the machine affects all of them. Linux only,
+ * because the times come from `/proc`. Takes three minutes. `npm run bench:gateways -- rounds=7 profile=/tmp/profile`
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -104,6 +104,14 @@ async function startSignalbox(vendorUrl: string, directory: string): Promise<Gat
   };
 }
 
+async function startRelay(kind: 'router' | 'bytes', vendorUrl: string): Promise<Gateway> {
+  const port = await freePort();
+  const script = fileURLToPath(new URL('./relays.ts', import.meta.url));
+  const started = startGateway(script, [`kind=${kind}`, `port=${port}`, `vendor=${vendorUrl}`]);
+  const name = kind === 'router' ? 'router in a bare server' : 'bytes passed on';
+  return { name, url: `http://127.0.0.1:${port}`, headers: {}, ...started };
+}
+
 /** User and system time of a process so far, of all its threads. */
 function cpuMicroseconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -126,7 +134,7 @@ type Failures = { count: number };
 
 /** Sends one request. @throws if it is not answered in full */
 async function ask({ name, url, headers }: Gateway, { stream, tier }: Kind): Promise<void> {
-  const model = name === 'signalbox' ? tier : 'gpt-5.4-mini';
+  const model = name === 'portkey' ? 'gpt-5.4-mini' : tier;
   const messages = [{ role: 'user', content: 'Describe the day of a fox in a few sentences.' }];
   const body = JSON.stringify({ model, messages, ...(stream && { stream }) });
   const sent = request(`${url}/v1/chat/completions`, {
@@ -177,30 +185,39 @@ const vendors = await startVendors();
 const directory = mkdtempSync(join(tmpdir(), 'signalbox-bench-'));
 const vendorUrl = `${vendors.url}/${deltas}d1/v1`;
 const portkey = await startPortkey(vendorUrl);
-const signalbox = await startSignalbox(vendorUrl, directory);
+const gateways = [
+  portkey,
+  await startSignalbox(vendorUrl, directory),
+  await startRelay('router', vendorUrl),
+  await startRelay('bytes', vendorUrl),
+];
 try {
   for (const kind of kinds) {
-    const failures = { portkey: { count: 0 }, signalbox: { count: 0 } };
-    for (const gateway of [portkey, signalbox]) {
+    const measured = gateways.map((gateway) => ({
+      ...{ gateway, failures: { count: 0 } },
+      times: [] as number[],
+    }));
+    for (const { gateway } of measured) {
       await waitFor(gateway, kind);
       // Warm.
       await cpuPerRequest(gateway, kind, { count: 0 });
     }
-    const theirs: number[] = [];
-    const ours: number[] = [];
     for (let round = 0; round < Number(rounds); round += 1) {
-      theirs.push(await cpuPerRequest(portkey, kind, failures.portkey));
-      ours.push(await cpuPerRequest(signalbox, kind, failures.signalbox));
+      for (const { gateway, times, failures } of measured) {
+        times.push(await cpuPerRequest(gateway, kind, failures));
+      }
     }
-    const each = ours.map((value, round) => (value / (theirs[round] ?? Number.NaN)).toFixed(2));
-    console.log(
-      `${kind.name.padEnd(22)} signalbox ${Math.round(median(ours))} us, portkey ${Math.round(median(theirs))} us, ` +
-        `ratio ${medianRatio(ours, theirs).toFixed(2)} (rounds: ${each.join(' ')}), ` +
-        `failed: ${failures.signalbox.count} and ${failures.portkey.count}`,
-    );
+    const base = measured[0]?.times ?? [];
+    console.log(kind.name);
+    for (const { gateway, times, failures } of measured) {
+      console.log(
+        `  ${gateway.name.padEnd(24)} ${Math.round(median(times)).toString().padStart(5)} us, ` +
+          `ratio ${medianRatio(times, base).toFixed(2)}, failed: ${failures.count}`,
+      );
+    }
   }
 } finally {
-  for (const { stop } of [portkey, signalbox]) stop();
+  for (const { stop } of gateways) stop();
   vendors.stop();
   agent.destroy();
   rmSync(directory, { recursive: true });

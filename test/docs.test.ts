@@ -341,6 +341,7 @@ describe('docs/fire-drill.md', () => {
 describe('a program of a guide', () => {
   it.each([
     ['docs/testing.md', 'the user left'],
+    ['docs/testing.md', 'the client leaves'],
     ['docs/troubleshooting.md', 'seen.join'],
   ])('%s, with "%s", passes', async (page, text) => {
     const fence = fencesOf(page).find(({ code }) => code.includes(text));
@@ -378,6 +379,12 @@ describe('docs/architecture.md', () => {
     };
     const expected = rooms.flatMap((room) => kinds[room] ?? room);
     expect(expected.filter((room) => !documented.has(room))).toEqual([]);
+  });
+
+  it('lists every decision', () => {
+    const listed = new Set(linksOf('docs/architecture.md').map(({ to }) => to));
+    const decisions = readdirSync(`${root}docs/decisions`).map((name) => `decisions/${name}`);
+    expect(decisions.filter((path) => !listed.has(path))).toEqual([]);
   });
 });
 

@@ -16,8 +16,12 @@ export function checkFences(fences: readonly Fence[], more: object = {}): readon
     include: [],
     files: [...byFile.keys()],
   };
-  const textOf = (path: string): string | undefined =>
-    path === configPath ? JSON.stringify(config) : byFile.get(path)?.code;
+  // The document that docs/config-files.md imports.
+  const texts = new Map([
+    [configPath, JSON.stringify(config)],
+    [`${root}routing.json`, '{ "tiers": { "fast": ["openai/gpt-5.4-mini"] } }'],
+  ]);
+  const textOf = (path: string): string | undefined => texts.get(path) ?? byFile.get(path)?.code;
   const compiler = new API({
     cwd: root,
     fs: { readFile: textOf, fileExists: (path) => (textOf(path) === undefined ? undefined : true) },

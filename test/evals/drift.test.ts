@@ -33,10 +33,10 @@ type World = Partial<EvalsOptions> & {
 function open({
   folder = newFolder(),
   runtime = fakeRuntime({ now: start }),
+  targets = ['a/x', 'b/x', 'c/x'],
   ...more
 }: World = {}) {
   const wrong: Wrong = {};
-  const targets = more.targets ?? ['a/x', 'b/x', 'c/x'];
   const provider = (name: string) =>
     fakeProvider(
       (request) => {

@@ -12,13 +12,13 @@ import type {
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { textOf } from '../core/collected.ts';
 import type { Call, CallLayers, Engine, LayerAttempt } from '../core/engine.ts';
-import { type Ending, type Scope, untilEnded } from '../core/scope.ts';
+import { type Ending, endingOf, type Scope, untilEnded } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
 import { configuredFor } from './configured.ts';
 import { callWith, type Innermost, LayerCall, type MakeCalls, type Shared } from './layer-call.ts';
 import { type Next, PluginLayer, withContent } from './plugin-layer.ts';
 import type { CallAccount, CallRun } from './running-call.ts';
-import type { SingleFlight } from './single-flight.ts';
+import type { Membership, SingleFlight } from './single-flight.ts';
 
 /** What runs and can be ended. */
 type Running = { end(reason: unknown): Promise<void> };
@@ -93,9 +93,9 @@ export class Layers {
         return this.#innermostParts(run(call, options));
       };
       for (const layer of this.#layers.toReversed()) {
-        const share = (text: string, inside: Next): AsyncIterable<PluginParts> => {
+        const share = (text: string, inside: Next, signal: AbortSignal | undefined) => {
           const key = JSON.stringify([layer.plugin.name, text]);
-          return this.add(this.#shares.join(key, inside)).parts(this.#outer.tags, this.#scope);
+          return this.partsOf(this.#shares.join(key, inside), signal);
         };
         next = layer.around(next, share, (each, end) => this.#viewOutside(layer, each, end));
       }
@@ -140,6 +140,20 @@ export class Layers {
   add<Inside extends Running>(running: Inside): Inside {
     this.#running.push(running);
     return running;
+  }
+
+  /** The parts of a request that calls share. With a signal, the call is part of that until it aborts, however the call ends. */
+  partsOf(shared: Membership, signal: AbortSignal | undefined): AsyncIterable<PluginParts> {
+    if (signal !== undefined) return this.#partsUntil(shared, signal);
+    return this.add(shared).parts(this.#outer.tags, this.#scope);
+  }
+
+  async *#partsUntil(shared: Membership, signal: AbortSignal): AsyncGenerator<PluginParts, void> {
+    try {
+      yield* shared.parts(this.#outer.tags, endingOf(signal));
+    } finally {
+      await shared.end();
+    }
   }
 
   /** The layers as a request inside of them sees them. Their hooks end with it: other calls may share it and go on. */

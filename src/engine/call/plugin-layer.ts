@@ -20,8 +20,12 @@ import { type Ending, endingOf, type Scope, setAlarm, untilEnded } from '../core
 /** Runs what is inside of a layer. */
 export type Next = (options?: Pick<NextOptions, 'signal'>) => AsyncIterable<PluginParts>;
 
-/** Runs it once for all calls that share it under a text. */
-type Share = (text: string, next: Next) => AsyncIterable<PluginParts>;
+/** Runs it once for all calls that share it under a text. With a signal, this one is among them until that aborts. */
+type Share = (
+  text: string,
+  next: Next,
+  signal: AbortSignal | undefined,
+) => AsyncIterable<PluginParts>;
 
 type ToolCallHook = NonNullable<Plugin['onToolCall']>;
 
@@ -195,7 +199,7 @@ export class PluginLayer {
       });
     return this.#wrap(
       wrap,
-      () => (shared === undefined ? next(chosen) : share(shared, next)),
+      () => (shared === undefined ? next(chosen) : share(shared, next, chosen?.signal)),
       () => false,
     );
   }

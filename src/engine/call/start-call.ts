@@ -142,7 +142,7 @@ export class CallStarter {
       const next: Next = (set) =>
         this.#inside({ engine, call: inner }, scope, account, layers, set);
       if (flights === undefined) return next(options);
-      return layers.add(flights.join(this.#keyFor(inner), next)).parts(inner.tags, scope);
+      return layers.partsOf(flights.join(this.#keyFor(inner), next), options?.signal);
     });
   }
 

@@ -209,6 +209,51 @@ describe('identical calls at the same time', () => {
     },
   );
 
+  it.each<[string, Plugin[], object]>([
+    ['singleFlight', [], { singleFlight: true }],
+    ['another cache', [responseCache({ name: 'inner' })], {}],
+  ])('go on as long as one is left, with %s inside', async (_, inside, options) => {
+    for (const [leaving, outcome] of [
+      [1, 'ok'],
+      [2, 'aborted'],
+    ] as const) {
+      const { router, runtime, a, events } = setUp({
+        script: { chunks: ['fi', 'ne'], firstTokenDelayMs: 100, chunkDelayMs: 100 },
+        inside,
+        time: 'manual',
+      });
+      const callers = [new AbortController(), new AbortController()];
+      const calls = callers.map(({ signal }) =>
+        router.complete('t', 'hi', { signal, ...options }).catch((error) => error),
+      );
+      await runtime.advance(150);
+      for (const caller of callers.slice(0, leaving)) caller.abort();
+      await runtime.advance(1_000);
+      const [first, last] = await Promise.all(calls);
+      expect(first).toMatchObject({ code: 'aborted' });
+      expect(last).toMatchObject(leaving === 1 ? { text: 'fine' } : { code: 'aborted' });
+      expect(a.calls).toMatchObject([{ outcome }]);
+      expect(events.of('call-end')).toHaveLength(2);
+      expect(events.of('attempt-end')).toMatchObject([{ outcome }]);
+      expect(router.snapshot().callsInFlight).toBe(0);
+      expect(runtime.pending).toBe(0);
+    }
+  });
+
+  it('end the request before the end of the only call that has it, with singleFlight inside', async () => {
+    const { router, runtime } = setUp({ script: { hang: true }, time: 'manual' });
+    const types: string[] = [];
+    router.on('*', ({ type }) => types.push(type));
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const call = router.complete('t', 'hi', { signal, singleFlight: true }).catch((error) => error);
+    await runtime.advance(10);
+    leaving.abort();
+    expect(isSignalboxError(await call, 'aborted')).toBe(true);
+    await runtime.advance(10);
+    expect(types.slice(-2)).toEqual(['attempt-end', 'call-end']);
+  });
+
   it.each(['complete', 'stream'] as const)(
     'do not get a tool call to run that a plugin inside denied: %s',
     async (mode) => {

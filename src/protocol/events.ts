@@ -311,7 +311,7 @@ type Payloads<TierName extends string> = {
     readonly kind: 'limited' | 'exhausted';
   };
   /**
-   * The vendor rejected the key, which is not sent again until `until` (epoch milliseconds): calls skip all targets of the
+   * The vendor rejected the key, or there is none. It is not sent until `until` (epoch milliseconds): calls skip all targets of the
    * provider, or this target alone if the key lacks a permission. After the first rejection of a key that a function or
    * the caller's client supplies, they are not skipped: it is asked for another key. `until` is the time of the rejection
    * if the key is not known, as with a model of the AI SDK. If the key depends on tags, only calls with the same key skip

@@ -972,6 +972,83 @@ describe('plugins and the rest', () => {
     expect(events.of('cost')).toHaveLength(1);
   });
 
+  it('run around a shared request that goes on when the call that started it is aborted', async () => {
+    const { router, a, runtime } = setUp([hideName('Ada')], {
+      a: { text: 'I know [PERSON].', firstTokenDelayMs: 100 },
+      tier: { singleFlight: true },
+      time: 'manual',
+    });
+    const ends: object[] = [];
+    router.on('*', (event) => {
+      if (/^(?:call-end|cost|attempt-end)$/.test(event.type)) ends.push(event);
+    });
+    const leaving = new AbortController();
+    const ask = (user: string, signal?: AbortSignal) =>
+      router.complete('t', 'Who is Ada?', { signal, tags: { user } });
+    const first = failureOf(ask('1', leaving.signal));
+    const other = ask('2');
+    await runtime.advance(10);
+    leaving.abort();
+    expect((await first).code).toBe('aborted');
+    await runtime.advance(1_000);
+    expect(await other).toMatchObject({ text: 'I know Ada.', shared: true });
+    expect(a.calls).toMatchObject([{ outcome: 'ok' }]);
+    // The request is still of the call that started it, whose end has come before.
+    expect(ends).toMatchObject([
+      { type: 'call-end', tags: { user: '1' }, status: 'aborted', attempts: 1, usd: 0 },
+      { type: 'cost', tags: { user: '1' } },
+      { type: 'attempt-end', tags: { user: '1' }, outcome: 'ok' },
+      { type: 'call-end', tags: { user: '2' }, status: 'ok', attempts: 0, usd: 0 },
+    ]);
+  });
+
+  it.each<[string, (pause: () => Promise<void>) => Plugin]>([
+    ['accept', (pause) => ({ name: 'p', accept: () => pause().then(() => true) })],
+    ['onToolCall', (pause) => ({ name: 'p', onToolCall: () => pause().then(() => 'allow') })],
+    [
+      'onParts',
+      (pause) => ({ name: 'p', onParts: () => ({ parts: (b) => pause().then(() => b) }) }),
+    ],
+  ])(
+    'do not end a shared request when the call that started it is aborted during %s',
+    async (_, pluginOf) => {
+      const pausing = pluginOf(() => runtime.sleep(50));
+      const { router, a, runtime } = setUp([pausing], {
+        a: { toolCalls: [{ name: 'f' }], firstTokenDelayMs: 100 },
+        tier: { singleFlight: true },
+        time: 'manual',
+      });
+      const leaving = new AbortController();
+      const ask = (signal?: AbortSignal) =>
+        router.complete('t', 'hi', { tools: [{ name: 'f', inputSchema: {} }], signal });
+      const first = failureOf(ask(leaving.signal));
+      const other = ask();
+      await runtime.advance(125);
+      leaving.abort();
+      expect((await first).code).toBe('aborted');
+      await runtime.advance(1_000);
+      expect(await other).toMatchObject({ shared: true, toolCalls: [{ name: 'f' }] });
+      expect(a.calls).toMatchObject([{ outcome: 'ok' }]);
+      expect(router.snapshot().callsInFlight).toBe(0);
+      expect(runtime.pending).toBe(0);
+    },
+  );
+
+  it('do not hold a shared request that all have left', async () => {
+    const hangs: Plugin = { name: 'hangs', accept: () => new Promise(() => undefined) };
+    const { router, a, runtime } = setUp([hangs], { tier: { singleFlight: true }, time: 'manual' });
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const calls = [1, 2].map(() => failureOf(router.complete('t', 'hi', { signal })));
+    await runtime.advance(1_000);
+    leaving.abort();
+    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(['aborted', 'aborted']);
+    await runtime.advance(0);
+    expect(a.calls).toHaveLength(1);
+    expect(router.snapshot().callsInFlight).toBe(0);
+    expect(runtime.pending).toBe(0);
+  });
+
   it('see the drill that a call is part of', async () => {
     const drills: (string | undefined)[] = [];
     const sees: Plugin = {

@@ -82,7 +82,7 @@ function isExcused(run: Run, outcome: Outcome): boolean {
   if (hadIncident(run, outcome)) return true;
   if (completion !== undefined || hasLeft || error === undefined) return true;
   if (plan.abortAfterMs !== undefined || run.world.closeAtMs !== undefined) return true;
-  if (mayShare(run.layers, plan.number)) return true;
+  if (mayShare(run.layers, run.world, plan.number)) return true;
   if (plan.singleFlight || plan.readMs > 0 || plan.transfer === 'unary') return true;
   if (finalCodes.includes(error.code)) return true;
   // The loser of a hedge is aborted, and the call goes on.

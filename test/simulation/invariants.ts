@@ -63,9 +63,12 @@ function malformedCalls(run: Run): string[] {
   if (outcomes.length < world.calls.length) {
     violations.push(`${world.calls.length - outcomes.length} calls never settled`);
   }
-  for (const { plan, strayError } of outcomes) {
+  for (const { plan, strayError, error } of outcomes) {
     if (strayError !== undefined)
       violations.push(`${promptOf(plan.number)} threw ${String(strayError)}`);
+    const mayAbort = plan.abortAfterMs !== undefined || world.closeAtMs !== undefined;
+    if (error?.code === 'aborted' && !mayAbort)
+      violations.push(`call ${plan.number} was aborted, but not by its caller`);
   }
   for (const [id, events] of byCall(run)) {
     const types = events.map(({ type }) => type);
@@ -74,7 +77,8 @@ function malformedCalls(run: Run): string[] {
     const [end, ...more] = events.filter(isType('call-end'));
     if (types[0] !== 'call-start') violations.push(`${id} begins with ${types[0]}`);
     // A request that calls share goes on when the one that started it has ended.
-    const goesOn = mayShare(run.layers, Number(events[0]?.tags.plan)) && types.includes('call-end');
+    const isShared = mayShare(run.layers, world, Number(events[0]?.tags.plan));
+    const goesOn = isShared && types.includes('call-end');
     if ((types.at(-1) !== 'call-end' && !goesOn) || more.length > 0)
       violations.push(`${id} does not have exactly one end, at the end`);
     if (types.filter((type) => type === 'call-start').length > 1)
@@ -333,7 +337,7 @@ function missingTrailLines(run: Run): string[] {
   const calls = byCall(run);
   return run.outcomes.flatMap(({ plan, completion, error }: Outcome) => {
     const trail = completion?.trail ?? error?.trail;
-    const isShared = plan.singleFlight || mayShare(run.layers, plan.number);
+    const isShared = plan.singleFlight || mayShare(run.layers, run.world, plan.number);
     if (trail === undefined || isShared) return [];
     const own = [...calls.values()].find((events) => events[0]?.tags.plan === String(plan.number));
     const attempts = (own ?? []).filter(isType('attempt-start')).length;

@@ -2,7 +2,7 @@ import { responseCache } from '../../src/cache.ts';
 import type { JsonSchema, Plugin, Tool } from '../../src/index.ts';
 import { guardTools, redactPii } from '../../src/policies.ts';
 import type { Dice } from './dice.ts';
-import type { World } from './world.ts';
+import type { CallPlan, World } from './world.ts';
 
 /** What a call asks and how, besides its plan. */
 type Asker = {
@@ -89,9 +89,12 @@ export function layersOf({ redacts, cache, guard }: LayerPlan): readonly Plugin[
   ];
 }
 
-/** Whether the call may get the answer of another one, or share its request. */
-export function mayShare(plan: LayerPlan | undefined, number: number): boolean {
-  const question = plan?.askers.get(number)?.question;
-  const alike = [...(plan?.askers.values() ?? [])].filter((each) => each.question === question);
-  return plan?.cache !== undefined && alike.length > 1;
+/** Whether the call may get the answer of another one, or share its request: with a cache, or if both set `singleFlight`. */
+export function mayShare(plan: LayerPlan | undefined, { calls }: World, number: number): boolean {
+  if (plan === undefined) return false;
+  const questionOf = (call: CallPlan | undefined) => plan.askers.get(call?.number ?? -1)?.question;
+  const own = calls.find((call) => call.number === number);
+  const alike = calls.filter((call) => call !== own && questionOf(call) === questionOf(own));
+  const isOpen = plan.cache !== undefined;
+  return alike.some((call) => isOpen || (call.singleFlight && own?.singleFlight === true));
 }

@@ -361,4 +361,12 @@ export const mutations: readonly Mutation[] = [
     search: 'before.length === 0 || isDenied ||',
     replace: 'before.length === 0 ||',
   },
+  {
+    name: 'the checks of a shared answer end with the call that started the request',
+    seed: 385,
+    focus: 'plugins',
+    file: 'engine/call/start-call.ts',
+    search: 'layers: layers.within(own)',
+    replace: 'layers: layers.within(scope)',
+  },
 ];

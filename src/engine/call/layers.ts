@@ -12,19 +12,19 @@ import type {
 import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { textOf } from '../core/collected.ts';
 import type { Call, CallLayers, Engine, LayerAttempt } from '../core/engine.ts';
-import { type Scope, untilEnded } from '../core/scope.ts';
+import { type Ending, endingOf, type Scope, untilEnded } from '../core/scope.ts';
 import type { WholeCompletion } from '../core/task.ts';
 import { configuredFor } from './configured.ts';
 import { callWith, type Innermost, LayerCall, type MakeCalls, type Shared } from './layer-call.ts';
 import { type Next, PluginLayer, withContent } from './plugin-layer.ts';
 import type { CallAccount, CallRun } from './running-call.ts';
-import type { SingleFlight } from './single-flight.ts';
+import type { Membership, SingleFlight } from './single-flight.ts';
 
-/** What can be ended. */
-type Ending = { end(reason: unknown): Promise<void> };
+/** What runs and can be ended. */
+type Running = { end(reason: unknown): Promise<void> };
 
 /** All plugins around one call. The first is the outermost. */
-export class Layers implements CallLayers {
+export class Layers {
   readonly #layers: readonly PluginLayer[];
   readonly #outer: Call;
   readonly #engine: Engine;
@@ -37,7 +37,7 @@ export class Layers implements CallLayers {
   /** Whether the request has passed all layers. */
   #hasEntered = false;
   /** What runs inside, and ends with the call. */
-  readonly #running: Ending[] = [];
+  readonly #running: Running[] = [];
   /** Why the call has ended: a plugin that goes on must not start anything. */
   #over: { readonly reason: unknown } | undefined;
   /** Answers of the call's own, with what the caller's checks made of them. Others are checked when they leave. */
@@ -58,7 +58,7 @@ export class Layers implements CallLayers {
     this.#innermost = innermost;
     let made: PluginCall['configured'] | undefined;
     const configured = () => {
-      made ??= configuredFor(engine, call, (target) => this.exclusion(target));
+      made ??= configuredFor(engine, call, (target) => this.#exclusion(target));
       return made;
     };
     const shared = { engine, call, scope, innermost, verdicts: this.#verdicts, configured };
@@ -93,11 +93,11 @@ export class Layers implements CallLayers {
         return this.#innermostParts(run(call, options));
       };
       for (const layer of this.#layers.toReversed()) {
-        const share = (text: string, inside: Next): AsyncIterable<PluginParts> => {
+        const share = (text: string, inside: Next, signal: AbortSignal | undefined) => {
           const key = JSON.stringify([layer.plugin.name, text]);
-          return this.add(this.#shares.join(key, inside)).parts(this.#outer.tags, this.#scope);
+          return this.partsOf(this.#shares.join(key, inside), signal);
         };
-        next = layer.around(next, share, (each) => this.#viewOutside(layer, each));
+        next = layer.around(next, share, (each, end) => this.#viewOutside(layer, each, end));
       }
       const parts = next()[Symbol.asyncIterator]();
       try {
@@ -137,12 +137,36 @@ export class Layers implements CallLayers {
   }
 
   /** Makes what runs inside end with the call. */
-  add<Running extends Ending>(running: Running): Running {
+  add<Inside extends Running>(running: Inside): Inside {
     this.#running.push(running);
     return running;
   }
 
-  exclusion({ id: target, provider, model }: ResolvedTarget): string | undefined {
+  /** The parts of a request that calls share. With a signal, the call is part of that until it aborts, however the call ends. */
+  partsOf(shared: Membership, signal: AbortSignal | undefined): AsyncIterable<PluginParts> {
+    if (signal !== undefined) return this.#partsUntil(shared, signal);
+    return this.add(shared).parts(this.#outer.tags, this.#scope);
+  }
+
+  async *#partsUntil(shared: Membership, signal: AbortSignal): AsyncGenerator<PluginParts, void> {
+    try {
+      yield* shared.parts(this.#outer.tags, endingOf(signal));
+    } finally {
+      await shared.end();
+    }
+  }
+
+  /** The layers as a request inside of them sees them. Their hooks end with it: other calls may share it and go on. */
+  within(end: Ending): CallLayers {
+    return {
+      exclusion: (target) => this.#exclusion(target),
+      send: (attempt, send) => this.#send(attempt, send),
+      check: (completion) => this.#check(completion, end),
+      repair: (turns) => this.#repair(turns, end),
+    };
+  }
+
+  #exclusion({ id: target, provider, model }: ResolvedTarget): string | undefined {
     for (const layer of this.#layers) {
       const reason = layer.exclusion({ target, provider, model });
       if (reason !== undefined) return `excluded by plugin "${layer.plugin.name}": ${reason}`;
@@ -150,7 +174,7 @@ export class Layers implements CallLayers {
     return undefined;
   }
 
-  send(
+  #send(
     attempt: LayerAttempt,
     send: () => AsyncIterable<readonly ProviderPart[]>,
   ): AsyncIterable<readonly ProviderPart[]> {
@@ -178,9 +202,9 @@ export class Layers implements CallLayers {
     return { [Symbol.asyncIterator]: () => iterator };
   }
 
-  async check(completion: WholeCompletion): Promise<WholeCompletion> {
-    for (const layer of this.#layers.toReversed()) await layer.accept(completion);
-    const content = await this.#contentOutside(completion.content);
+  async #check(completion: WholeCompletion, end: Ending): Promise<WholeCompletion> {
+    for (const layer of this.#layers.toReversed()) await layer.accept(completion, end);
+    const content = await this.#contentOutside(completion.content, end);
     const seen = content === completion.content ? completion : withContent(completion, content);
     const checked = await this.#outer.task.check(seen);
     const answer = this.#changesAnswers ? completion : checked;
@@ -188,9 +212,9 @@ export class Layers implements CallLayers {
     return answer;
   }
 
-  async repair(turns: readonly NormalMessage[]): Promise<readonly NormalMessage[]> {
+  async #repair(turns: readonly NormalMessage[], end: Ending): Promise<readonly NormalMessage[]> {
     let request: PluginRequest = { kind: 'chat', messages: turns, isRepair: true };
-    for (const layer of this.#layers) request = await layer.request(request);
+    for (const layer of this.#layers) request = await layer.request(request, end);
     return request.kind === 'chat' ? request.messages : turns;
   }
 
@@ -238,12 +262,12 @@ export class Layers implements CallLayers {
   async #enter(): Promise<Call> {
     let request = this.#outer.task.request;
     for (const layer of this.#layers) {
-      request = await layer.request(request);
+      request = await layer.request(request, this.#scope);
       (layer.call as LayerCall).request = request;
     }
     this.#innermost.request = request;
     this.#hasEntered = true;
-    return { ...callWith(this.#outer, request), layers: this };
+    return { ...callWith(this.#outer, request), layers: this.within(this.#scope) };
   }
 
   async *#innermostParts(parts: AsyncIterable<PluginParts>): AsyncGenerator<PluginParts, void> {
@@ -261,10 +285,10 @@ export class Layers implements CallLayers {
   }
 
   /** A whole answer leaves a layer. */
-  async #viewOutside(layer: PluginLayer, answer: PluginAnswer): Promise<PluginAnswer> {
+  async #viewOutside(layer: PluginLayer, answer: PluginAnswer, end: Ending): Promise<PluginAnswer> {
     // Set already unless a plugin answered instead of what is inside.
     this.#innermost.answer ??= answer;
-    const content = await layer.view(answer.content);
+    const content = await layer.view(answer.content, end);
     if (content === answer.content) return answer;
     const checked = this.#checked.get(answer.content);
     if (checked !== undefined) this.#checked.set(content, checked);
@@ -275,9 +299,9 @@ export class Layers implements CallLayers {
     return this.#layers.some((layer) => layer.changesAnswers);
   }
 
-  async #contentOutside(content: readonly Part[]): Promise<readonly Part[]> {
+  async #contentOutside(content: readonly Part[], end: Ending): Promise<readonly Part[]> {
     let view = content;
-    for (const layer of this.#layers.toReversed()) view = await layer.view(view);
+    for (const layer of this.#layers.toReversed()) view = await layer.view(view, end);
     return view;
   }
 
@@ -307,7 +331,7 @@ export class Layers implements CallLayers {
     if (error.partial === undefined) return error;
     const { partial } = error;
     try {
-      const content = await this.#contentOutside(partial.content);
+      const content = await this.#contentOutside(partial.content, this.#scope);
       return error.with({ partial: { ...partial, content, text: textOf(content) } });
     } catch {
       // A plugin that fails at this too. What it would hide must not be shown.

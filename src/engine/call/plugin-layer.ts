@@ -15,15 +15,24 @@ import type { ProviderPart } from '../../protocol/stream-part.ts';
 import { invalidOutput } from '../answer/answer-check.ts';
 import { textOf } from '../core/collected.ts';
 import type { LayerAttempt } from '../core/engine.ts';
-import { type Scope, setAlarm, untilEnded } from '../core/scope.ts';
+import { type Ending, endingOf, type Scope, setAlarm, untilEnded } from '../core/scope.ts';
 
 /** Runs what is inside of a layer. */
 export type Next = (options?: Pick<NextOptions, 'signal'>) => AsyncIterable<PluginParts>;
 
-/** Runs it once for all calls that share it under a text. */
-type Share = (text: string, next: Next) => AsyncIterable<PluginParts>;
+/** Runs it once for all calls that share it under a text. With a signal, this one is among them until that aborts. */
+type Share = (
+  text: string,
+  next: Next,
+  signal: AbortSignal | undefined,
+) => AsyncIterable<PluginParts>;
 
 type ToolCallHook = NonNullable<Plugin['onToolCall']>;
+
+type ToolCallDecision = Awaited<ReturnType<ToolCallHook>>;
+
+/** A tool call, once `part` is known as it looks outside of the layer. */
+type DecidedCall = { readonly decision: Promise<ToolCallDecision>; part?: Part };
 
 type PluginPart = PluginParts[number];
 
@@ -67,14 +76,15 @@ export function withContent(answer: PluginAnswer, content: readonly Part[]): Plu
 
 /**
  * One plugin around one call. Each method is a hook with its failures handled: a plugin that throws fails the call with
- * `plugin_failed`, or is passed over with `failOpen`.
+ * `plugin_failed`, or is passed over with `failOpen`. One that is waited for is so until `end`: that of the request which it is
+ * part of, which may go on after the call for others that share it.
  */
 export class PluginLayer {
   readonly plugin: Plugin;
   readonly call: PluginCall;
   readonly #scope: Scope;
   /** What was decided on tool calls, so that the stream and the whole answer agree. */
-  readonly #toolCalls = new Map<string, Promise<Part>>();
+  readonly #toolCalls = new Map<string, DecidedCall>();
   /** Errors that come from inside of this layer. They pass through the `wrap` hooks. */
   readonly #passing = new WeakSet<object>();
 
@@ -89,10 +99,11 @@ export class PluginLayer {
     return this.plugin.onParts !== undefined || this.plugin.onToolCall !== undefined;
   }
 
-  async request(request: PluginRequest): Promise<PluginRequest> {
+  async request(request: PluginRequest, end: Ending): Promise<PluginRequest> {
     const { onRequest, name } = this.plugin;
     if (onRequest === undefined) return request;
-    const result = await this.#hook(() => onRequest.call(this.plugin, request, this.call), request);
+    const run = () => onRequest.call(this.plugin, request, this.call);
+    const result = await this.#hook(run, request, end);
     if (!('block' in result)) return result;
     const { rule } = result.block;
     this.call.verdict({ ...result.block, kind: 'block' });
@@ -113,30 +124,31 @@ export class PluginLayer {
   }
 
   /** @throws SignalboxError `invalid_output` when the plugin rejects the answer */
-  async accept(answer: PluginAnswer): Promise<void> {
+  async accept(answer: PluginAnswer, end: Ending): Promise<void> {
     const { accept, name } = this.plugin;
     if (accept === undefined) return;
-    const verdict = await this.#hook(() => accept.call(this.plugin, answer, this.call), true);
+    const run = () => accept.call(this.plugin, answer, this.call);
+    const verdict = await this.#hook(run, true, end);
     if (verdict === true) return;
     const reason = verdict === false ? 'it was not accepted' : verdict.reason;
     throw invalidOutput(`plugin "${name}" rejected it; see cause`, reason);
   }
 
   /** The content of an answer as it looks outside of this layer. */
-  async view(content: readonly Part[]): Promise<readonly Part[]> {
+  async view(content: readonly Part[], end: Ending): Promise<readonly Part[]> {
     if (!this.changesAnswers) return content;
-    const filter = this.#filter();
+    const filter = this.#filter(end);
     const parts = content.map((part): PluginPart => ({ type: 'part-end', part }));
     const seen = [...(await filter.parts(parts)), ...(await filter.end())];
     return seen.flatMap((part) => (part.type === 'part-end' ? part.part : []));
   }
 
   /** @throws SignalboxError when the plugin fails, or the call ends meanwhile */
-  async ended(end: PluginCallEnd): Promise<void> {
+  async ended(outcome: PluginCallEnd): Promise<void> {
     const { onEnd } = this.plugin;
     if (onEnd === undefined) return;
-    const run = () => onEnd.call(this.plugin, end, this.call);
-    if (this.#scope.reason === undefined) return this.#hook(run, undefined);
+    const run = () => onEnd.call(this.plugin, outcome, this.call);
+    if (this.#scope.reason === undefined) return this.#hook(run, undefined, this.#scope);
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const stop = setAlarm(this.call.runtime, lateEndMs, resolve);
     try {
@@ -152,9 +164,13 @@ export class PluginLayer {
   around(
     next: Next,
     share: Share,
-    onAnswer: (answer: PluginAnswer) => Promise<PluginAnswer>,
+    onAnswer: (answer: PluginAnswer, end: Ending) => Promise<PluginAnswer>,
   ): Next {
-    return (options) => this.#outgoing(this.#wrapped(next, share, options), onAnswer);
+    return (options) => {
+      const end = options?.signal === undefined ? this.#scope : endingOf(options.signal);
+      const seen = (answer: PluginAnswer) => onAnswer(answer, end);
+      return this.#outgoing(this.#wrapped(next, share, options), seen, end);
+    };
   }
 
   /** An attempt, wrapped. */
@@ -183,7 +199,7 @@ export class PluginLayer {
       });
     return this.#wrap(
       wrap,
-      () => (shared === undefined ? next(chosen) : share(shared, next)),
+      () => (shared === undefined ? next(chosen) : share(shared, next, chosen?.signal)),
       () => false,
     );
   }
@@ -237,8 +253,9 @@ export class PluginLayer {
   async *#outgoing(
     source: AsyncIterable<PluginParts>,
     onAnswer: (answer: PluginAnswer) => Promise<PluginAnswer>,
+    end: Ending,
   ): AsyncGenerator<PluginParts, void> {
-    const filter = this.changesAnswers ? this.#filter() : undefined;
+    const filter = this.changesAnswers ? this.#filter(end) : undefined;
     for await (const batch of source) {
       const out: PluginPart[] = [];
       let content: PluginPart[] = [];
@@ -264,7 +281,7 @@ export class PluginLayer {
   }
 
   /** One answer on its way through `onToolCall` and `onParts`. */
-  #filter() {
+  #filter(end: Ending) {
     const { onParts, onToolCall } = this.plugin;
     let hook: PartsHook | undefined = this.#now(() => onParts?.call(this.plugin, this.call));
     const held = new Map<string, PluginPart[]>();
@@ -280,7 +297,7 @@ export class PluginLayer {
         } else {
           const before = held.get(id) ?? [];
           held.delete(id);
-          passed.push(...(await this.#decided(onToolCall, part.part, before)));
+          passed.push(...(await this.#decided(onToolCall, part.part, before, end)));
         }
       }
       return passed;
@@ -292,10 +309,10 @@ export class PluginLayer {
       const current = hook;
       if (current === undefined) return otherwise;
       try {
-        return (await untilEnded(Promise.resolve(run(current)), this.#scope)) ?? otherwise;
+        return (await untilEnded(Promise.resolve(run(current)), end)) ?? otherwise;
       } catch (error) {
-        if (this.#scope.reason === error || this.plugin.failOpen !== true)
-          throw this.#failed(error);
+        if (this.#isEnd(error, end) || this.plugin.failOpen !== true)
+          throw this.#failed(error, end);
         hook = undefined;
         return otherwise;
       }
@@ -318,14 +335,16 @@ export class PluginLayer {
     onToolCall: ToolCallHook,
     toolCall: ToolCallPart,
     before: readonly PluginPart[],
+    end: Ending,
   ): Promise<PluginParts> {
     const key = JSON.stringify([toolCall.id, toolCall.name, toolCall.input]);
-    let deciding = this.#toolCalls.get(key);
-    if (deciding === undefined) {
-      deciding = this.#decide(onToolCall, toolCall);
-      this.#toolCalls.set(key, deciding);
-    }
-    const part = await deciding;
+    const known = this.#toolCalls.get(key) ?? {
+      decision: (async () => onToolCall.call(this.plugin, toolCall, this.call))(),
+    };
+    this.#toolCalls.set(key, known);
+    const decision = await this.#hook(() => known.decision, 'allow' as const, end);
+    known.part ??= this.#afterDecision(toolCall, decision);
+    const { part } = known;
     if (part === toolCall) return [...before, { type: 'part-end', part }];
     const isDenied = part.type === 'tool-call' && part.denied !== undefined;
     if (before.length === 0 || isDenied || part.type !== 'tool-call')
@@ -333,11 +352,7 @@ export class PluginLayer {
     return partsOfToolCall(part);
   }
 
-  async #decide(onToolCall: ToolCallHook, toolCall: ToolCallPart): Promise<Part> {
-    const decision = await this.#hook(
-      () => onToolCall.call(this.plugin, toolCall, this.call),
-      'allow' as const,
-    );
+  #afterDecision(toolCall: ToolCallPart, decision: ToolCallDecision): Part {
     if (decision === 'allow') return toolCall;
     if ('deny' in decision) {
       this.call.verdict({ kind: 'deny', rule: decision.deny });
@@ -348,13 +363,17 @@ export class PluginLayer {
     return { ...rest, input: decision.replace };
   }
 
-  /** Runs a hook until the call ends. `otherwise` is the result of one that fails with `failOpen`. */
-  async #hook<Result>(run: () => Result | Promise<Result>, otherwise: Result): Promise<Result> {
+  /** Runs a hook until `end`. `otherwise` is the result of one that fails with `failOpen`. */
+  async #hook<Result>(
+    run: () => Result | Promise<Result>,
+    otherwise: Result,
+    end: Ending,
+  ): Promise<Result> {
     try {
-      return await untilEnded(Promise.resolve(run()), this.#scope);
+      return await untilEnded(Promise.resolve(run()), end);
     } catch (error) {
-      if (this.#scope.reason !== error && this.plugin.failOpen === true) return otherwise;
-      throw this.#failed(error);
+      if (!this.#isEnd(error, end) && this.plugin.failOpen === true) return otherwise;
+      throw this.#failed(error, end);
     }
   }
 
@@ -372,9 +391,13 @@ export class PluginLayer {
     return typeof error === 'object' && error !== null && this.#passing.has(error);
   }
 
-  #failed(cause: unknown): unknown {
-    // The end of the call is not the plugin's failure.
-    if (this.#scope.reason !== undefined && cause === this.#scope.reason) return cause;
+  /** Whether it is the end of the call, or of the request, and so not the plugin's failure. */
+  #isEnd(error: unknown, end: Ending): boolean {
+    return error !== undefined && (error === this.#scope.reason || error === end.reason);
+  }
+
+  #failed(cause: unknown, end: Ending = this.#scope): unknown {
+    if (this.#isEnd(cause, end)) return cause;
     const { name } = this.plugin;
     const message = `plugin "${name}" failed; see cause`;
     return new SignalboxError('plugin_failed', message, { cause, policy: name });

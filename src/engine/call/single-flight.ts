@@ -1,7 +1,7 @@
 import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { Tags } from '../../protocol/completion.ts';
 import type { PluginParts } from '../../protocol/plugin.ts';
-import { type Scope, untilEnded } from '../core/scope.ts';
+import { type Ending, untilEnded } from '../core/scope.ts';
 import { createIdentities } from './configured.ts';
 import type { Next } from './plugin-layer.ts';
 
@@ -77,15 +77,15 @@ export class Membership {
    * The parts of the request: all of them, however late a call joins. A slow reader holds up no other: the parts are kept
    * until the request is over and read.
    */
-  async *parts(tags: Tags, scope: Scope): AsyncGenerator<PluginParts, void> {
+  async *parts(tags: Tags, end: Ending): AsyncGenerator<PluginParts, void> {
     try {
       let at = 0;
       for (;;) {
         const flight = this.#flight;
         while (at >= flight.parts.length && !flight.isOver) {
-          await untilEnded(flight.news.promise, scope);
+          await untilEnded(flight.news.promise, end);
         }
-        if (scope.reason !== undefined) throw scope.reason;
+        if (end.reason !== undefined) throw end.reason;
         const batch = flight.parts.slice(at);
         if (batch.length > 0) {
           at += batch.length;

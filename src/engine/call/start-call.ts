@@ -142,7 +142,7 @@ export class CallStarter {
       const next: Next = (set) =>
         this.#inside({ engine, call: inner }, scope, account, layers, set);
       if (flights === undefined) return next(options);
-      return layers.add(flights.join(this.#keyFor(inner), next)).parts(inner.tags, scope);
+      return layers.partsOf(flights.join(this.#keyFor(inner), next), options?.signal);
     });
   }
 
@@ -165,7 +165,7 @@ export class CallStarter {
         own.close();
         onClose();
       });
-      return runCall(engine, call, own, account);
+      return runCall(engine, { ...call, layers: layers.within(own) }, own, account);
     });
   }
 

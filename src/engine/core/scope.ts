@@ -1,18 +1,22 @@
-import { SignalboxError } from '../../errors.ts';
+import { isSignalboxError, SignalboxError } from '../../errors.ts';
 import type { Runtime } from '../../protocol/runtime.ts';
 
-/** The lifetime of one call, or of one of its hedges: its deadline and its abort. */
-export interface Scope {
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
-  remainingMs(): number;
+/** The early end of something. */
+export interface Ending {
   /** Why it was ended early; `undefined` while it was not. */
   readonly reason: SignalboxError | undefined;
-  /** The same as a signal. Made on first use, because signals are expensive. */
-  readonly signal: AbortSignal;
   /** Calls the listener when it is ended early; not if it was already. */
   listen(listener: () => void): void;
   unlisten(listener: () => void): void;
+}
+
+/** The lifetime of one call, or of one of its hedges: its deadline and its abort. */
+export interface Scope extends Ending {
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  remainingMs(): number;
+  /** Its early end as a signal. Made on first use, because signals are expensive. */
+  readonly signal: AbortSignal;
   /** Ends it: the router was closed, the reader left. The first reason stays. */
   abort(reason: SignalboxError): void;
 }
@@ -36,16 +40,31 @@ export function setAlarm(runtime: Runtime, ms: number, ring: () => void): () => 
 }
 
 /** Resolves with `work`, or rejects with the reason as soon as the scope ends. The work itself goes on. */
-export function untilEnded<Value>(
-  work: Promise<Value>,
-  scope: Pick<Scope, 'reason' | 'listen' | 'unlisten'>,
-): Promise<Value> {
+export function untilEnded<Value>(work: Promise<Value>, scope: Ending): Promise<Value> {
   return new Promise((resolve, reject) => {
     const end = (): void => reject(scope.reason);
     if (scope.reason === undefined) scope.listen(end);
     else end();
     work.then(resolve, reject).finally(() => scope.unlisten(end));
   });
+}
+
+function abortedBy(reason: unknown): SignalboxError {
+  return new SignalboxError('aborted', "aborted by the caller's signal", { cause: reason });
+}
+
+/** The abort of a signal. It keeps no listener on it, except while somebody waits. */
+export function endingOf(signal: AbortSignal): Ending {
+  let reason: SignalboxError | undefined;
+  return {
+    get reason() {
+      if (!signal.aborted) return undefined;
+      reason ??= isSignalboxError(signal.reason) ? signal.reason : abortedBy(signal.reason);
+      return reason;
+    },
+    listen: (listener) => signal.addEventListener('abort', listener),
+    unlisten: (listener) => signal.removeEventListener('abort', listener),
+  };
 }
 
 class OpenScope implements Scope {
@@ -107,8 +126,7 @@ class WholeCallScope extends OpenScope implements CallScope {
   readonly #caller: AbortSignal | undefined;
   readonly #stopTimer: () => void;
   readonly #onAbort = (): void => {
-    const cause: unknown = this.#caller?.reason;
-    this.abort(new SignalboxError('aborted', "aborted by the caller's signal", { cause }));
+    this.abort(abortedBy(this.#caller?.reason));
   };
 
   constructor(runtime: Runtime, caller: AbortSignal | undefined, totalMs: number) {

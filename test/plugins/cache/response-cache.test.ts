@@ -182,25 +182,76 @@ describe('identical calls at the same time', () => {
     expect(a.calls).toMatchObject([{ outcome: 'ok' }]);
   });
 
-  it.each([
-    ['no plugin', []],
-    ['a plugin that changes answers', [hideName('Ada')]],
-  ])('go on when the first of them leaves, with %s inside', async (_, inside) => {
-    const { router, runtime, a } = setUp({
-      script: { text: 'fine', firstTokenDelayMs: 100 },
-      inside,
-      time: 'manual',
-    });
+  it.each<[string, number, Plugin[]]>([
+    ['no plugin', 10, []],
+    ['no plugin', 150, []],
+    ['a plugin that changes answers', 10, [hideName('Ada')]],
+    ['a plugin that changes answers', 150, [hideName('Ada')]],
+    ['a plugin that checks answers', 150, [{ name: 'checks', accept: () => true }]],
+  ])(
+    'go on when the first of them leaves, with %s inside: after %i ms',
+    async (_, leaveMs, inside) => {
+      const { router, runtime, a } = setUp({
+        script: { chunks: ['fi', 'ne'], firstTokenDelayMs: 100, chunkDelayMs: 100 },
+        inside,
+        time: 'manual',
+      });
+      const leaving = new AbortController();
+      const first = router.complete('t', 'hi', { signal: leaving.signal }).catch((error) => error);
+      const others = [1, 2, 3].map(() => router.complete('t', 'hi'));
+      await runtime.advance(leaveMs);
+      leaving.abort();
+      expect(isSignalboxError(await first, 'aborted')).toBe(true);
+      await runtime.advance(1_000);
+      expect((await Promise.all(others)).map(({ text }) => text)).toEqual(Array(3).fill('fine'));
+      expect(a.calls).toMatchObject([{ outcome: 'ok' }]);
+      expect(router.snapshot().callsInFlight).toBe(0);
+    },
+  );
+
+  it.each<[string, Plugin[], object]>([
+    ['singleFlight', [], { singleFlight: true }],
+    ['another cache', [responseCache({ name: 'inner' })], {}],
+  ])('go on as long as one is left, with %s inside', async (_, inside, options) => {
+    for (const [leaving, outcome] of [
+      [1, 'ok'],
+      [2, 'aborted'],
+    ] as const) {
+      const { router, runtime, a, events } = setUp({
+        script: { chunks: ['fi', 'ne'], firstTokenDelayMs: 100, chunkDelayMs: 100 },
+        inside,
+        time: 'manual',
+      });
+      const callers = [new AbortController(), new AbortController()];
+      const calls = callers.map(({ signal }) =>
+        router.complete('t', 'hi', { signal, ...options }).catch((error) => error),
+      );
+      await runtime.advance(150);
+      for (const caller of callers.slice(0, leaving)) caller.abort();
+      await runtime.advance(1_000);
+      const [first, last] = await Promise.all(calls);
+      expect(first).toMatchObject({ code: 'aborted' });
+      expect(last).toMatchObject(leaving === 1 ? { text: 'fine' } : { code: 'aborted' });
+      expect(a.calls).toMatchObject([{ outcome }]);
+      expect(events.of('call-end')).toHaveLength(2);
+      expect(events.of('attempt-end')).toMatchObject([{ outcome }]);
+      expect(router.snapshot().callsInFlight).toBe(0);
+      expect(runtime.pending).toBe(0);
+    }
+  });
+
+  it('end the request before the end of the only call that has it, with singleFlight inside', async () => {
+    const { router, runtime } = setUp({ script: { hang: true }, time: 'manual' });
+    const types: string[] = [];
+    router.on('*', ({ type }) => types.push(type));
     const leaving = new AbortController();
-    const first = router.complete('t', 'hi', { signal: leaving.signal }).catch((error) => error);
-    const others = [1, 2, 3].map(() => router.complete('t', 'hi'));
+    const { signal } = leaving;
+    const call = router.complete('t', 'hi', { signal, singleFlight: true }).catch((error) => error);
     await runtime.advance(10);
     leaving.abort();
-    expect(isSignalboxError(await first, 'aborted')).toBe(true);
-    await runtime.advance(1_000);
-    expect((await Promise.all(others)).map(({ text }) => text)).toEqual(Array(3).fill('fine'));
-    expect(a.calls.length).toBeLessThanOrEqual(2);
-    expect(router.snapshot().callsInFlight).toBe(0);
+    expect(isSignalboxError(await call, 'aborted')).toBe(true);
+    await runtime.advance(10);
+    expect(types.slice(-2)).toEqual(['attempt-end', 'call-end']);
   });
 
   it.each(['complete', 'stream'] as const)(

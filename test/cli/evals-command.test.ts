@@ -339,6 +339,18 @@ describe('the formats of a report', () => {
     expect(text).toContain('a&#60;b &#38; "c"');
     expect(text).not.toMatch(/<b /);
   });
+
+  it('do not take an unknown price for nothing', () => {
+    const unpriced = report.reports.map((each) => ({
+      ...each,
+      result: {
+        ...each.result,
+        targets: each.result.targets.map((target) => ({ ...target, usd: null })),
+      },
+    }));
+    const text = formatEvalsMarkdown({ ...report, reports: unpriced });
+    expect(text).toContain('Cost of this run: $0.00 and what is unknown: set its prices');
+  });
 });
 
 describe('progress', () => {

@@ -1,6 +1,6 @@
 import type { EvalReport } from '../evals/create-evals.ts';
 import { cellsOf, headings, judgeTexts } from './evals-table.ts';
-import { isFound, regressionText, scoreProblem, targetReports, usdText } from './evals-verdict.ts';
+import { costText, isFound, regressionText, scoreProblem, targetReports } from './evals-verdict.ts';
 
 /** Cases that are listed of a regression. */
 const maxCases = 20;
@@ -61,5 +61,5 @@ export function formatEvalsMarkdown(report: EvalReport): string {
     ({ suite, message }) => `**${escaped(suite)}** stopped: ${escaped(message)}`,
   );
   const title = isFound(report) ? '## Evals: not passed' : '## Evals: passed';
-  return [title, ...sections, ...stopped, `Cost of this run: ${usdText(report.usd)}`].join('\n\n');
+  return [title, ...sections, ...stopped, `Cost of this run: ${costText(report)}`].join('\n\n');
 }

@@ -3,6 +3,7 @@ import type { EvalReport } from '../evals/create-evals.ts';
 import type { SuiteEstimate, SuitePower } from '../evals/estimate.ts';
 import type { RunResult } from '../evals/run-result.ts';
 import {
+  costText,
   failureCount,
   regressionText,
   scoreProblem,
@@ -122,7 +123,7 @@ export function formatEvals(report: EvalReport, terminal: Terminal): string {
       terminal.columns,
     ).join('\n'),
   );
-  const cost = `this run: ${usdText(report.usd)}`;
+  const cost = `this run: ${costText(report)}`;
   return [...report.reports.map((each) => formatRun(each, terminal)), ...stopped, cost].join(
     '\n\n',
   );

@@ -64,3 +64,9 @@ export function usdText(usd: number | null): string {
   if (usd === null) return 'unknown';
   return usd >= 0.01 || usd === 0 ? `$${usd.toFixed(2)}` : `$${usd.toPrecision(2)}`;
 }
+
+/** What a run has cost, as far as prices are known. */
+export function costText({ reports, usd }: EvalReport): string {
+  const isKnown = reports.every(({ result }) => result.targets.every((each) => each.usd !== null));
+  return isKnown ? usdText(usd) : `${usdText(usd)} and what is unknown: set its prices`;
+}

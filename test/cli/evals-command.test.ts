@@ -212,6 +212,9 @@ describe('signalbox evals', () => {
     expect(await problemOf('run', 'a.mjs', '--max-usd', '0')).toMatch(
       /--max-usd: must be a positive/,
     );
+    expect(await problemOf('watch', 'a.mjs', '--max-usd', 'Infinity')).toMatch(
+      /--max-usd: must be a positive/,
+    );
     expect(await problemOf('run', 'a.mjs', '--json', '--markdown')).toMatch(/exclude each other/);
     expect(await problemOf('run', join(folder, 'doubles.yaml'))).toMatch(
       /providers \(.*\): must be an object/,

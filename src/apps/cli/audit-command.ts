@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { AuditChain, headText, parseHead } from '../../plugins/policies/audit/audit-chain.ts';
 import { type AuditProblem, verifyAudit } from '../../plugins/policies/audit/verify-audit.ts';
 import type { CommandResult } from './command-result.ts';
-import { UsageProblem } from './usage-problem.ts';
+import { parseOptions, UsageProblem } from './usage-problem.ts';
 
 const auditHelp = `signalbox audit verify <file>…: find lines of an audit log that were changed, removed or moved
 
@@ -60,7 +59,7 @@ function textOf({ file, line, message }: AuditProblem): string {
 
 /** The command `signalbox audit`. */
 export async function auditCommand(args: readonly string[]): Promise<CommandResult> {
-  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help) return { exitCode: 0, output: auditHelp, problem: '' };
   const [action, ...given] = positionals;
   if (action !== 'verify') throw new UsageProblem(`the only action is verify\n\n${auditHelp}`);

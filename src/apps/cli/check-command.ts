@@ -1,9 +1,8 @@
-import { parseArgs } from 'node:util';
 import { type CheckReport, checkConfig, checkInvalid, type Finding } from './check-config.ts';
 import type { CommandResult } from './command-result.ts';
 import { openSource, type Source } from './open-source.ts';
 import { indented, styled, type Terminal, table, wrap } from './terminal.ts';
-import { fileOf } from './usage-problem.ts';
+import { fileOf, parseOptions } from './usage-problem.ts';
 
 const checkHelp = `signalbox check <file>: find mistakes in a configuration before calls do
 
@@ -123,12 +122,7 @@ export async function checkCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<CommandResult> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help === true) return { exitCode: 0, output: checkHelp, problem: '' };
   const file = fileOf(values.config, positionals, checkHelp);
   const report = await reportOf(await openSource(file));

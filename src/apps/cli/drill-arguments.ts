@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
 import type { DrillOptions } from '../../protocol/drill.ts';
-import { fileOf, UsageProblem } from './usage-problem.ts';
+import { fileOf, parseOptions, UsageProblem } from './usage-problem.ts';
 
 export type DrillArguments = {
   readonly config: string;
@@ -87,12 +86,7 @@ function countOf(name: string, value: string): number {
  * @throws UsageProblem
  */
 export function parseDrillArguments(args: readonly string[]): DrillArguments | undefined {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help === true) return undefined;
   const config = fileOf(values.config, positionals, drillHelp);
   const tier = required('tier', values.tier);

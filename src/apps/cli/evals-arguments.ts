@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { fileOf, UsageProblem } from './usage-problem.ts';
+import { fileOf, parseOptions, UsageProblem } from './usage-problem.ts';
 
 export type EvalsArguments = {
   readonly file: string;
@@ -56,8 +55,8 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** @throws UsageProblem */
-function usdOf(value: string | undefined): number | undefined {
+/** The dollars of `--max-usd`. @throws UsageProblem */
+export function usdOf(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const usd = value.trim() === '' ? Number.NaN : Number(value);
   if (usd > 0 && usd < Number.POSITIVE_INFINITY) return usd;
@@ -66,12 +65,7 @@ function usdOf(value: string | undefined): number | undefined {
 
 /** Parses the arguments; `undefined` for `--help`. @throws UsageProblem */
 export function parseEvalsArguments(args: readonly string[]): EvalsArguments | undefined {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help === true) return undefined;
   const [action, ...files] = positionals;
   if (action !== 'run') {

@@ -1,13 +1,13 @@
-import { parseArgs } from 'node:util';
 import { evalTag } from '../../internal/eval-tag.ts';
 import type { TargetsCompared } from '../evals/compare-targets.ts';
 import type { CommandResult } from './command-result.ts';
+import { usdOf } from './evals-arguments.ts';
 import { usdText } from './evals-verdict.ts';
 import { eventLinesOf } from './event-lines.ts';
 import { openEvals } from './open-evals.ts';
 import { type Notes, ProgressNotes } from './progress-notes.ts';
 import { indented, styled, type Terminal, wrap } from './terminal.ts';
-import { fileOf, UsageProblem } from './usage-problem.ts';
+import { fileOf, parseOptions, UsageProblem } from './usage-problem.ts';
 
 const help = `signalbox evals compare <module or file> --current <target>
 --candidate <target>: has a cheaper target caught up?
@@ -185,19 +185,14 @@ export async function compareEvalsCommand(
   terminal: Terminal,
   notes: Notes,
 ): Promise<CommandResult> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help === true) return { exitCode: 0, output: help, problem: '' };
   const file = fileOf(values.config, positionals, help);
   const current = targetOf('current', values.current);
   const candidate = targetOf('candidate', values.candidate);
   const pair = { current, candidate, margin: numberOf('margin', values.margin, 1) };
   const calls = numberOf('calls', values.calls, 1e12);
-  const maxUsd = numberOf('max-usd', values['max-usd'], 1e9);
+  const maxUsd = usdOf(values['max-usd']);
   if (calls !== undefined && values.report !== undefined) {
     throw new UsageProblem('--calls and --report exclude each other');
   }

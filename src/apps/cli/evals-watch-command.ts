@@ -1,12 +1,12 @@
-import { parseArgs } from 'node:util';
 import { timestamp } from '../../internal/timestamp.ts';
 import type { RouterEvent } from '../../protocol/events.ts';
 import type { Evals } from '../evals/create-evals.ts';
 import type { CommandResult } from './command-result.ts';
+import { usdOf } from './evals-arguments.ts';
 import { openEvals } from './open-evals.ts';
 import type { Notes } from './progress-notes.ts';
 import { wrap } from './terminal.ts';
-import { fileOf, UsageProblem } from './usage-problem.ts';
+import { fileOf, parseOptions } from './usage-problem.ts';
 
 const help = `signalbox evals watch <module or file>: run the suites on their schedule, and
 print what they find
@@ -94,18 +94,10 @@ export async function watchEvalsCommand(
   args: readonly string[],
   notes: Notes,
 ): Promise<CommandResult> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help === true) return { exitCode: 0, output: help, problem: '' };
   const file = fileOf(values.config, positionals, help);
-  const maxUsd = values['max-usd'] === undefined ? undefined : Number(values['max-usd']);
-  if (maxUsd !== undefined && !(maxUsd > 0)) {
-    throw new UsageProblem('--max-usd: must be a positive number of US dollars');
-  }
+  const maxUsd = usdOf(values['max-usd']);
   const stop = new AbortController();
   const end = (): void => stop.abort();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, end);

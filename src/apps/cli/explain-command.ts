@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import type { CallOptions } from '../../protocol/call-options.ts';
 import type { Message, Part } from '../../protocol/message.ts';
 import type { Explanation } from '../../protocol/router.ts';
 import type { CommandResult } from './command-result.ts';
 import { openSource, routerOf } from './open-source.ts';
 import { indented, styled, type Terminal, table, wrap } from './terminal.ts';
-import { fileOf, UsageProblem } from './usage-problem.ts';
+import { fileOf, parseOptions, UsageProblem } from './usage-problem.ts';
 
 const explainHelp = `signalbox explain <file>: show which targets a call would try, and which not
 
@@ -47,7 +46,7 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
+type Values = ReturnType<typeof parseOptions<typeof options>>['values'];
 
 /** More than any context window, and still a text of moderate size. */
 const maxInputTokens = 20_000_000;
@@ -211,12 +210,7 @@ export async function explainCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<CommandResult> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help === true) return { exitCode: 0, output: explainHelp, problem: '' };
   const file = fileOf(values.config, positionals, explainHelp);
   const { tier } = values;

@@ -1,11 +1,10 @@
 import { Writable } from 'node:stream';
-import { parseArgs } from 'node:util';
 import { closest } from '../../internal/closest.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { Router } from '../../protocol/router.ts';
 import type { CommandResult } from './command-result.ts';
 import { loadRouter } from './open-source.ts';
-import { fileOf, UsageProblem } from './usage-problem.ts';
+import { fileOf, parseOptions, UsageProblem } from './usage-problem.ts';
 
 const mcpHelp = `signalbox mcp <file>: serve the tiers of a router as tools over MCP, on standard
 input and output
@@ -89,12 +88,7 @@ async function serve(router: Router, tiers: readonly string[] | undefined, outpu
  * @throws UsageProblem, or SignalboxError `config`, if the file or a tier is invalid
  */
 export async function mcpCommand(args: readonly string[]): Promise<CommandResult> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help === true) return { exitCode: 0, output: mcpHelp, problem: '' };
   const file = fileOf(values.config, positionals, mcpHelp);
   const output = takeStdout();

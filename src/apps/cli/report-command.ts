@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { systemRuntime } from '../../runtime.ts';
 import { createReports } from '../reports/create-reports.ts';
 import type { ReportRow } from '../reports/report-row.ts';
@@ -6,7 +5,7 @@ import { toCsv } from '../reports/to-csv.ts';
 import type { CommandResult } from './command-result.ts';
 import { eventLinesOf } from './event-lines.ts';
 import { indented, styled, type Terminal, table, wrap } from './terminal.ts';
-import { fileOf, UsageProblem } from './usage-problem.ts';
+import { fileOf, parseOptions, UsageProblem } from './usage-problem.ts';
 
 const reportHelp = `signalbox report <file>: what calls cost, how long they took and how they failed
 
@@ -197,12 +196,7 @@ export async function reportCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<CommandResult> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    strict: true,
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseOptions(args, options);
   const { by, since, top, csv, json, help } = values;
   if (help === true) return { exitCode: 0, output: reportHelp, problem: '' };
   const file = fileOf(undefined, positionals, reportHelp);

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { own } from '../../internal/own.ts';
 import { quoted } from '../../internal/quoted.ts';
 import type { Router } from '../../protocol/router.ts';
@@ -10,7 +9,7 @@ import type { ServedRequest } from '../server/node-listener.ts';
 import type { RunningServer } from '../server/start-server.ts';
 import type { CommandResult } from './command-result.ts';
 import { loadRouter } from './open-source.ts';
-import { fileOf, UsageProblem } from './usage-problem.ts';
+import { fileOf, parseOptions, UsageProblem } from './usage-problem.ts';
 
 const serveHelp = `signalbox serve <file>: answer clients of OpenAI's and Anthropic's APIs
 
@@ -154,9 +153,7 @@ function stopSignal(): Promise<void> {
  * @throws UsageProblem, or SignalboxError `config`, if it cannot run.
  */
 export async function serveCommand(args: readonly string[]): Promise<CommandResult> {
-  const { values, positionals } = parseArgs({
-    ...{ args: [...args], options, strict: true, allowPositionals: true },
-  });
+  const { values, positionals } = parseOptions(args, options);
   if (values.help === true) return { exitCode: 0, output: serveHelp, problem: '' };
   const file = fileOf(values.config, positionals, serveHelp);
   const { host } = values;

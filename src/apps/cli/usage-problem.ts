@@ -1,8 +1,26 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { isSignalboxError } from '../../errors.ts';
 
 /** A problem that the user of the command can fix. */
 export class UsageProblem extends Error {
   override readonly name = 'UsageProblem';
+}
+
+type Parsed<Options extends ParseArgsOptionsConfig> = ReturnType<
+  typeof parseArgs<{
+    args: string[];
+    options: Options;
+    strict: true;
+    allowPositionals: true;
+  }>
+>;
+
+/** Parses the arguments of a command. @throws an error that `isUsageProblem` knows */
+export function parseOptions<const Options extends ParseArgsOptionsConfig>(
+  args: readonly string[],
+  options: Options,
+): Parsed<Options> {
+  return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
 }
 
 /** The file of a command: its only positional argument, or `--config`. @throws UsageProblem */
